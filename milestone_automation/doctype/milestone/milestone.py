@@ -1,0 +1,42 @@
+import frappe
+from frappe.model.document import Document
+
+
+class Milestone(Document):
+	"""A recorded fact: this document's field reached this value, when, by whom. Written by the engine only."""
+
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		cleared: DF.Check
+		from_value: DF.Data | None
+		import_key: DF.Data | None
+		milestone_tracker: DF.Link | None
+		reached_by: DF.Data | None
+		reached_on: DF.Datetime | None
+		reference_deleted: DF.Check
+		reference_name: DF.Data
+		reference_type: DF.Link
+		source: DF.Literal["Save", "Import", "Backfill", "Reconcile", "Confirmation"]
+		time_in_previous: DF.Duration | None
+		track_field: DF.Data
+		undone: DF.Check
+		value: DF.Data
+	# end: auto-generated types
+
+	def before_insert(self):
+		# A milestone made by hand or over the API stands in the timeline like any other.
+		self.reached_on = self.reached_on or frappe.utils.now_datetime()
+		self.reached_by = self.reached_by or frappe.session.user
+
+
+def on_doctype_update():
+	# The desk timeline, and the milestone before, of one document (core's own index).
+	frappe.db.add_index("Milestone", ["reference_type", "reference_name"])
+	# Reports and the nightly check: one field of a DocType over time.
+	frappe.db.add_index("Milestone", ["reference_type", "track_field", "reached_on"])

@@ -1,0 +1,73 @@
+from frappe.model.document import Document
+
+from milestone_automation.engine import conditions, recording, rules, trackable
+
+
+class MilestoneTracker(Document):
+	"""Which fields of a DocType are recorded. Core's hook calls `apply` for every change of such a document."""
+
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		from milestone_automation.milestone_automation.doctype.milestone_tracker_field.milestone_tracker_field import (
+			MilestoneTrackerField,
+		)
+
+		condition: DF.Code | None
+		disabled: DF.Check
+		document_type: DF.Link
+		extra_fields: DF.Table[MilestoneTrackerField]
+		track_field: DF.Literal[None]
+	# end: auto-generated types
+
+	def validate(self):
+		trackable.check_doctype(self.document_type)
+		self.drop_repeated_fields()
+		for fieldname in self.tracked_fields():
+			trackable.check_field(self.document_type, fieldname)
+		conditions.check(self.condition, self.document_type)
+
+	def drop_repeated_fields(self):
+		seen = {self.track_field}
+		kept = []
+		for row in self.extra_fields:
+			if row.track_field and row.track_field not in seen:
+				seen.add(row.track_field)
+				kept.append(row)
+		self.set("extra_fields", kept)
+
+	def tracked_fields(self) -> list[str]:
+		"""Return the names of all fields this tracker records."""
+		return [self.track_field, *(row.track_field for row in self.extra_fields)]
+
+	def on_update(self):
+		self.clear_rules()
+
+	def on_trash(self):
+		self.clear_rules()
+
+	def after_rename(self, old, new, merge=False):
+		self.clear_rules()
+
+	def clear_rules(self):
+		"""Clear our map and core's, for the DocType of now and of before."""
+		before = self.get_doc_before_save()
+		for document_type in {self.document_type, before and before.document_type}:
+			if document_type:
+				trackable.clear_core_map(document_type)
+		rules.clear()
+
+	def apply(self, doc):
+		"""Record the changes of a document. Called by core's `evaluate_milestone`.
+
+		Args:
+			doc: the document that changed.
+		"""
+		own = rules.for_doctype(doc.doctype)
+		if own and own.tracker:
+			recording.record(doc, own.tracker)

@@ -1,0 +1,465 @@
+"""Read an event log (XES or CSV, plain or gzipped) as a stream. Pure: knows files, not Frappe's database.
+
+Both readers are small and our own: the well-known one (pm4py) is AGPL, brings pandas and holds the whole log in
+memory. XES goes through expat, which gives line numbers, keeps no tree, and lets us refuse a document type
+declaration before a single entity of it is read: no entity bomb, no external file.
+"""
+
+import codecs
+import csv
+import datetime
+import gzip
+import io
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from xml.parsers import expat
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dateutil.parser import isoparse
+
+from frappe import _
+
+CHUNK_SIZE = 64 * 1024
+GZIP_MAGIC = b"\x1f\x8b"
+ZIP_MAGIC = b"PK\x03\x04"
+BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+DELIMITERS = (",", ";", "\t", "|")
+
+# What tools call their columns, first match wins; compared without case. The first is pm4py's and XES's own.
+CASE_COLUMNS = ("case:concept:name", "case_id", "case id", "caseid", "case", "case_concept_name")
+ACTIVITY_COLUMNS = ("concept:name", "activity", "event", "value", "status")
+TIMESTAMP_COLUMNS = ("time:timestamp", "timestamp", "completetime", "complete timestamp", "datetime", "date")
+RESOURCE_COLUMNS = ("org:resource", "resource", "user")
+
+# What Milestone's Data columns hold.
+MAX_CASE_LENGTH = 140
+
+Progress = Callable[[int, int], None]
+
+
+class EventLogError(Exception):
+	"""The file cannot be read as an event log; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class LogFormat:
+	"""How to read a log.
+
+	Attributes:
+		case_key: trace attribute (XES) or column (CSV) with the case's id; None takes the usual names.
+		activity_key: event attribute or column with the value reached; None takes the usual names.
+		timestamp_key: event attribute or column with the time; None takes the usual names.
+		resource_key: event attribute or column with the person; None takes the usual names, missing is fine.
+		timestamp_format: strptime format of the times; None means ISO 8601.
+		time_zone: zone of times that carry none, and the one all times are turned into, see `moment`.
+		site_time_zone: zone in which `Event.moment` is given.
+		delimiter: of CSV columns; None finds it in the first line.
+		encoding: of CSV files; None means UTF-8 or what the byte order mark says. XES says it itself.
+	"""
+
+	case_key: str | None = None
+	activity_key: str | None = None
+	timestamp_key: str | None = None
+	resource_key: str | None = None
+	timestamp_format: str | None = None
+	time_zone: str | None = None
+	site_time_zone: str = "UTC"
+	delimiter: str | None = None
+	encoding: str | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+	"""One readable event.
+
+	Attributes:
+		case: the case's id as the file has it.
+		value: the activity.
+		moment: when, naive, in the site's time zone.
+		instant: when, in microseconds since 1970 UTC: orders events across the end of summer time.
+		resource: who, empty if the file does not say.
+		place: where in the file, for messages.
+	"""
+
+	case: str
+	value: str
+	moment: datetime.datetime
+	instant: int
+	resource: str
+	place: str
+
+
+@dataclass(frozen=True)
+class BadRow:
+	"""One event that cannot be used: where it stands and why."""
+
+	place: str
+	reason: str
+
+
+def read_events(
+	path: str | Path, log_format: LogFormat, progress: Progress | None = None
+) -> Iterator[Event | BadRow]:
+	"""Read a log event by event, in the order of the file.
+
+	Args:
+		path: the file; XES or CSV, plain or gzipped, told apart by content, not by name.
+		log_format: names of keys and columns, time zone and so on.
+		progress: called with (bytes read, bytes in all) of the file as it lies on disk.
+
+	Yields:
+		Event | BadRow: every event of the file as one or the other.
+
+	Raises:
+		EventLogError: the file is missing, empty, cut off, of another kind or encoding.
+	"""
+	path = Path(path)
+	clock = Clock(log_format)
+	with _open(path) as (stream, tick):
+		head = stream.peek(CHUNK_SIZE)[:CHUNK_SIZE]
+		_refuse_foreign_content(head, path)
+		reader = _read_xes if _looks_like_xml(head) else _read_csv
+		if reader is _read_csv and ".xes" in path.name.lower():
+			raise EventLogError(_("{0} is not XML, so it is no XES log. Export it again.").format(path.name))
+		yield from reader(stream, log_format, clock, path.name, lambda: tick(progress))
+
+
+# ---------------------------------------------------------------------------------------------------- files
+
+
+class _open:
+	"""Open a plain or gzipped file; gives a stream with `peek` and a function that reports progress.
+
+	Faults of reading and unpacking, whenever they come, leave the `with` block as an EventLogError.
+	"""
+
+	def __init__(self, path: Path):
+		self.path = path
+
+	def __enter__(self):
+		try:
+			self.raw = open(self.path, "rb")
+			self.size = os.fstat(self.raw.fileno()).st_size
+			packed = self.raw.peek(2)[:2] == GZIP_MAGIC
+		except OSError as error:
+			raise EventLogError(
+				_("Cannot read {0}: {1}.").format(self.path, error.strerror or error)
+			) from error
+		if not self.size:
+			self.raw.close()
+			raise EventLogError(_("{0} is empty. Export the log again.").format(self.path.name))
+		self.stream = io.BufferedReader(gzip.GzipFile(fileobj=self.raw), CHUNK_SIZE) if packed else self.raw
+		return self.stream, self._tick
+
+	def __exit__(self, kind, error, traceback):
+		self.raw.close()
+		if isinstance(error, EOFError | zlib.error | gzip.BadGzipFile):
+			raise EventLogError(
+				_("{0} is cut off or damaged ({1}). Copy or export it again.").format(self.path.name, error)
+			) from error
+		if isinstance(error, UnicodeError):
+			raise EventLogError(
+				_("{0} is not in the encoding it was read with ({1}). Name the right one with --encoding.").format(
+					self.path.name, error
+				)
+			) from error
+
+	def _tick(self, progress: Progress | None) -> None:
+		if progress:
+			progress(self.raw.tell(), self.size)
+
+
+def _refuse_foreign_content(head: bytes, path: Path) -> None:
+	if not head.strip():
+		raise EventLogError(_("{0} is empty. Export the log again.").format(path.name))
+	if head.startswith(ZIP_MAGIC):
+		raise EventLogError(_("{0} is a ZIP archive or a spreadsheet. Unpack it, or save it as CSV.").format(path.name))
+	if b"\0" in head and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+		raise EventLogError(_("{0} is a binary file. Event logs are read as XES or CSV.").format(path.name))
+
+
+def _looks_like_xml(head: bytes) -> bool:
+	for bom in BOMS:
+		head = head.removeprefix(bom)
+	return head.lstrip(b" \t\r\n\0").startswith(b"<")
+
+
+# ---------------------------------------------------------------------------------------------------- times
+
+
+class Clock:
+	"""Turns a log's time texts into the site's naive time and an exact instant."""
+
+	EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+	MICROSECOND = datetime.timedelta(microseconds=1)
+
+	def __init__(self, log_format: LogFormat):
+		self.site_zone = time_zone(log_format.site_time_zone)
+		self.file_zone = time_zone(log_format.time_zone) if log_format.time_zone else self.site_zone
+		self.format = log_format.timestamp_format
+
+	def read(self, text: str) -> tuple[datetime.datetime, int]:
+		"""Return (naive time in the site's zone, microseconds since 1970 UTC).
+
+		Raises:
+			ValueError: not a time, or one no database holds.
+		"""
+		try:
+			moment = self._parse(text)
+			if moment.tzinfo is None:
+				moment = moment.replace(tzinfo=self.file_zone)
+			local = moment.astimezone(self.site_zone).replace(tzinfo=None)
+			return local, (moment - self.EPOCH) // self.MICROSECOND
+		except OverflowError as error:
+			raise ValueError(str(error)) from error
+
+	def _parse(self, text: str) -> datetime.datetime:
+		if self.format:
+			return datetime.datetime.strptime(text, self.format)
+		# Python 3.10 reads neither "Z" nor three digits of a second in every shape; isoparse does, but slowly.
+		try:
+			return datetime.datetime.fromisoformat(text)
+		except ValueError:
+			return isoparse(text)
+
+
+def time_zone(name: str) -> datetime.tzinfo:
+	"""Return a time zone by its IANA name.
+
+	Raises:
+		EventLogError: there is no such zone.
+	"""
+	try:
+		return ZoneInfo(name)
+	except (ZoneInfoNotFoundError, ValueError, OSError):
+		return _time_zone_of_dateutil(name)
+
+
+def _time_zone_of_dateutil(name: str) -> datetime.tzinfo:
+	"""Machines without a zone database (slim containers) still have the one inside python-dateutil."""
+	from dateutil.zoneinfo import get_zonefile_instance
+
+	if zone := get_zonefile_instance().get(name):
+		return zone
+	raise EventLogError(_('There is no time zone "{0}". Use a name such as Europe/Paris.').format(name))
+
+
+# --------------------------------------------------------------------------------------------- one raw event
+
+
+class _Row:
+	"""The raw texts of one event, and where they stand."""
+
+	__slots__ = ("activity", "case", "place", "resource", "timestamp")
+
+	def __init__(self, case, activity, timestamp, resource, place):
+		self.case = (case or "").strip()
+		self.activity = (activity or "").strip()
+		self.timestamp = (timestamp or "").strip()
+		self.resource = (resource or "").strip()
+		self.place = place
+
+	def read(self, clock: Clock) -> Event | BadRow:
+		if not self.case:
+			return BadRow(self.place, _("no case id"))
+		if len(self.case) > MAX_CASE_LENGTH:
+			return BadRow(self.place, _("the case id is longer than {0} characters").format(MAX_CASE_LENGTH))
+		if not self.activity:
+			return BadRow(self.place, _("no activity"))
+		if not self.timestamp:
+			return BadRow(self.place, _("no timestamp"))
+		try:
+			moment, instant = clock.read(self.timestamp)
+		except ValueError:
+			return BadRow(self.place, _('the timestamp "{0}" cannot be read').format(self.timestamp[:40]))
+		return Event(self.case, self.activity, moment, instant, self.resource, self.place)
+
+
+# ------------------------------------------------------------------------------------------------------ XES
+
+
+def _read_xes(stream, log_format: LogFormat, clock: Clock, name: str, tick) -> Iterator[Event | BadRow]:
+	parser = _XesParser(log_format)
+	try:
+		while chunk := stream.read1(CHUNK_SIZE):
+			parser.feed(chunk)
+			tick()
+			for row in parser.take():
+				yield row.read(clock)
+		parser.close()
+	except expat.ExpatError as error:
+		raise EventLogError(
+			_("{0} is not whole XML: {1}. Copy or export it again.").format(name, error)
+		) from error
+	for row in parser.take():
+		yield row.read(clock)
+
+
+class _XesParser:
+	"""Collects the events of the traces seen so far. Attributes nested in attributes are left alone."""
+
+	def __init__(self, log_format: LogFormat):
+		self.case_key = log_format.case_key or "concept:name"
+		self.event_case_key = log_format.case_key or CASE_COLUMNS[0]
+		self.activity_key = log_format.activity_key or ACTIVITY_COLUMNS[0]
+		self.timestamp_key = log_format.timestamp_key or TIMESTAMP_COLUMNS[0]
+		self.resource_key = log_format.resource_key or RESOURCE_COLUMNS[0]
+		self.ready: list[_Row] = []
+		self.waiting: list[_Row] = []
+		self.depth = 0
+		self.case: str | None = None
+		self.trace_depth = self.event_depth = 0
+		self.event: dict[str, str] | None = None
+		self.position = 0
+		self.parser = expat.ParserCreate()
+		self.parser.StartElementHandler = self._start
+		self.parser.EndElementHandler = self._end
+		self.parser.StartDoctypeDeclHandler = self._refuse_doctype
+		self.parser.buffer_text = True
+
+	def feed(self, chunk: bytes) -> None:
+		self.parser.Parse(chunk, False)
+
+	def close(self) -> None:
+		self.parser.Parse(b"", True)
+
+	def take(self) -> list[_Row]:
+		ready, self.ready = self.ready, []
+		return ready
+
+	def _refuse_doctype(self, *_args) -> None:
+		raise EventLogError(
+			_("The XML declares a document type, which no XES log needs and which can hide an attack. Remove it.")
+		)
+
+	def _start(self, tag: str, attributes: dict[str, str]) -> None:
+		self.depth += 1
+		tag = tag.rpartition(":")[2]
+		if self.depth == 1 and tag != "log":
+			raise EventLogError(
+				_("The XML is no XES log: it begins with <{0}>, not with <log>.").format(tag)
+			)
+		if self.event is not None:
+			if self.depth == self.event_depth + 1 and "key" in attributes:
+				self.event[attributes["key"]] = attributes.get("value", "")
+		elif tag == "event":
+			self._start_event()
+		elif tag == "trace" and self.depth == 2:
+			self.trace_depth, self.case, self.position = self.depth, None, 0
+		elif self.trace_depth and self.depth == self.trace_depth + 1 and attributes.get("key") == self.case_key:
+			self.case = attributes.get("value", "")
+
+	def _start_event(self) -> None:
+		self.event, self.event_depth = {}, self.depth
+		self.position += 1
+		self.line = self.parser.CurrentLineNumber
+
+	def _end(self, _tag: str) -> None:
+		if self.event is not None and self.depth == self.event_depth:
+			self._end_event()
+		elif self.trace_depth and self.depth == self.trace_depth:
+			self._end_trace()
+		self.depth -= 1
+
+	def _end_event(self) -> None:
+		event, self.event = self.event, None
+		self.waiting.append(
+			_Row(
+				None,
+				event.get(self.activity_key),
+				event.get(self.timestamp_key),
+				event.get(self.resource_key),
+				(self.line, self.position),
+			)
+		)
+		if not self.trace_depth:
+			self.case = event.get(self.event_case_key, "")
+			self._end_trace()
+
+	def _end_trace(self) -> None:
+		"""Only here is the case's name known for sure: XES lets it stand behind the events."""
+		case = (self.case or "").strip()
+		for row in self.waiting:
+			line, position = row.place
+			row.case = case
+			row.place = (
+				_("line {0}, case {1}, event {2}").format(line, case[:40], position)
+				if case
+				else _("line {0}, event {1}").format(line, position)
+			)
+		self.ready += self.waiting
+		self.waiting = []
+		self.trace_depth = 0
+
+
+# ------------------------------------------------------------------------------------------------------ CSV
+
+
+def _read_csv(stream, log_format: LogFormat, clock: Clock, name: str, tick) -> Iterator[Event | BadRow]:
+	encoding = log_format.encoding or _encoding_of(stream.peek(4)[:4])
+	try:
+		text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+	except LookupError as error:
+		raise EventLogError(_('There is no encoding "{0}".').format(encoding)) from error
+	try:
+		lines = iter(text)
+		first = next(lines)
+		delimiter = log_format.delimiter or _delimiter_of(first)
+		header = next(csv.reader([first], delimiter=delimiter))
+		columns = _columns(header, log_format, name)
+		rows = csv.reader(lines, delimiter=delimiter)
+		for number, row in enumerate(rows, 1):
+			if number % 1000 == 0:
+				tick()
+			# The reader starts behind the header line.
+			if row:
+				yield _csv_row(row, columns, rows.line_num + 1).read(clock)
+	except csv.Error as error:
+		raise EventLogError(_("{0} is not whole CSV: {1}.").format(name, error)) from error
+	finally:
+		# Or the wrapper closes the stream when it is collected.
+		text.detach()
+
+
+def _encoding_of(head: bytes) -> str:
+	return next((encoding for bom, encoding in BOMS.items() if head.startswith(bom)), "utf-8")
+
+
+def _delimiter_of(first_line: str) -> str:
+	return max(DELIMITERS, key=first_line.count)
+
+
+def _csv_row(row: list[str], columns: tuple[int | None, ...], line: int) -> _Row:
+	case, activity, timestamp, resource = (
+		row[index] if index is not None and index < len(row) else "" for index in columns
+	)
+	place = _("line {0}, case {1}").format(line, case[:40]) if case else _("line {0}").format(line)
+	return _Row(case, activity, timestamp, resource, place)
+
+
+def _columns(header: list[str], log_format: LogFormat, name: str) -> tuple[int | None, ...]:
+	"""Find the four columns in the header: case, activity, timestamp and (may be missing) resource."""
+	found = {}
+	for index, column in enumerate(header):
+		found.setdefault(column.strip().casefold(), index)
+	wanted = (
+		("--case-key", log_format.case_key, CASE_COLUMNS),
+		("--activity-key", log_format.activity_key, ACTIVITY_COLUMNS),
+		("--timestamp-key", log_format.timestamp_key, TIMESTAMP_COLUMNS),
+		("--resource-key", log_format.resource_key, RESOURCE_COLUMNS),
+	)
+	columns = []
+	for option, given, usual in wanted:
+		names = [given] if given else usual
+		index = next((found[column.casefold()] for column in names if column.casefold() in found), None)
+		if index is None and (given or option != "--resource-key"):
+			raise EventLogError(
+				_('{0} has no column "{1}". It has: {2}. Name the right one with {3}.').format(
+					name, names[0], ", ".join(column.strip() for column in header[:30]), option
+				)
+			)
+		columns.append(index)
+	return tuple(columns)

@@ -1,0 +1,67 @@
+"""A fault of ours never breaks the user's save: it is undone, logged, and the save goes on."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import frappe
+
+
+class GateError(frappe.ValidationError):
+	"""A refusal by the gate. Never swallowed: the document keeps the value it had."""
+
+	http_status_code = 417
+
+
+# After a deadlock the database has already undone the user's own work too; going on would save half of it.
+PASSED_ON = (GateError, frappe.QueryDeadlockError)
+
+
+def run_guarded(what: str, function: Callable, *args):
+	"""Run `function(*args)` inside a savepoint; on an error undo its writes, log it, and return None.
+
+	Args:
+		what: names the work and the rule at fault; becomes the title of the Error Log.
+		function: the work.
+
+	Raises:
+		GateError, frappe.QueryDeadlockError: passed on.
+	"""
+	save_point = f"milestone_{frappe.generate_hash(length=10)}"
+	messages = len(frappe.local.message_log or [])
+	is_open = False
+	try:
+		frappe.db.savepoint(save_point)
+		is_open = True
+		result = function(*args)
+		frappe.db.release_savepoint(save_point)
+	except PASSED_ON:
+		raise
+	except Exception:
+		fault = frappe.get_traceback()
+		if is_open:
+			with suppress(Exception):
+				frappe.db.rollback(save_point=save_point)
+		# What we swallow is not for the user's eyes either.
+		frappe.local.message_log = (frappe.local.message_log or [])[:messages]
+		log_fault(what, fault)
+		return None
+	return result
+
+
+def log_fault(what: str, fault: str) -> None:
+	"""Write an Error Log, in a savepoint of its own; if even that fails, to the log file of the site.
+
+	Args:
+		what: title, cut to 140 characters.
+		fault: traceback.
+	"""
+	save_point = f"milestone_{frappe.generate_hash(length=10)}"
+	try:
+		frappe.db.savepoint(save_point)
+		frappe.log_error(title=what[:140], message=fault)
+		frappe.db.release_savepoint(save_point)
+	except Exception:
+		with suppress(Exception):
+			frappe.db.rollback(save_point=save_point)
+		with suppress(Exception):
+			frappe.logger("milestone_automation").error(f"{what}\n{fault}")

@@ -1,0 +1,185 @@
+"""The recorder: every change of a tracked field makes exactly one Milestone.
+
+Core's own hook calls `MilestoneTracker.apply` on every `on_change`; that ends here. A document may come by several
+times in one save (its own `on_change`, and one for every `db_set` inside its hooks), so what was recorded last is
+remembered on the document, together with the state before the save that it belongs to.
+"""
+
+import functools
+
+import frappe
+from frappe.utils import get_datetime, now_datetime
+
+from milestone_automation.engine import clock, conditions, guard, rules, values
+from milestone_automation.engine.compat import is_saving
+
+SEEN = "milestone_seen"
+NOT_THERE = object()
+
+
+def record(doc, tracker: rules.Tracker) -> None:
+	"""Record the changes of a document's tracked fields. Never raises for a fault of its own: it is logged.
+
+	Args:
+		doc: the document, after its values were written.
+		tracker: what to record.
+	"""
+	if doc.flags.in_delete or tracker.disabled:
+		return
+	try:
+		changes = find_changes(doc, tracker.fields)
+	except Exception:
+		guard.log_fault(fault_title(tracker.name), frappe.get_traceback())
+		return
+	if changes:
+		guard.run_guarded(fault_title(tracker.name), _record_changes, doc, tracker, changes)
+
+
+def fault_title(tracker: str) -> str:
+	return f"Milestone Tracker {tracker}: a change could not be recorded"
+
+
+def find_changes(doc, fields) -> list[tuple[rules.TrackedField, object, object]]:
+	"""Return (field, old value, new value) for every field that changed since it was last looked at."""
+	last_seen = _last_seen(doc)
+	before = _values_before(doc, fields)
+	changes = []
+	for field in fields:
+		new = doc.get(field.fieldname)
+		old = last_seen.get(field.fieldname, before.get(field.fieldname, NOT_THERE))
+		if _is_change(old, new, field):
+			changes.append((field, None if old is NOT_THERE else old, new))
+			last_seen[field.fieldname] = new
+	return changes
+
+
+def _is_change(old, new, field: rules.TrackedField) -> bool:
+	if old is not NOT_THERE:
+		return not values.is_same(old, new, field.fieldtype)
+	if field.fieldname == "docstatus" or field.fieldtype == "Check":
+		# They are set from the first moment; an Int of 0 or an empty Select is not.
+		return new is not None
+	return not values.is_same(None, new, field.fieldtype)
+
+
+def _values_before(doc, fields) -> dict:
+	"""Return the values before this save; empty for a new document."""
+	if doc.is_new():
+		return {}
+	before = doc.get_doc_before_save()
+	if before:
+		return {field.fieldname: before.get(field.fieldname) for field in fields}
+	# Somebody announces a change without having loaded the state before: the record is all there is.
+	return last_recorded(doc.doctype, doc.name, fields)
+
+
+def _last_seen(doc) -> dict:
+	before = doc.get_doc_before_save()
+	seen = doc.flags.get(SEEN)
+	if not seen or seen[0] is not before:
+		seen = (before, {})
+		doc.flags[SEEN] = seen
+	return seen[1]
+
+
+def refresh_before_change(doc, fields) -> None:
+	"""Before a `db_set` on a document that was saved earlier: read what the database holds now.
+
+	Frappe keeps the state before the *last save*; since then the document may have been reloaded, or the transaction
+	rolled back. Inside its own save the state before is right, and nothing is read.
+	"""
+	seen = doc.flags.get(SEEN)
+	if not seen or seen[0] is not doc.get_doc_before_save() or doc.is_new():
+		return
+	if not is_saving(doc.doctype, doc.name):
+		names = [field.fieldname for field in fields]
+		seen[1].update(frappe.db.get_value(doc.doctype, doc.name, names, as_dict=True) or {})
+
+
+def _record_changes(doc, tracker: rules.Tracker, changes) -> None:
+	if not conditions.holds(tracker.condition, doc):
+		return
+	reached_on = now_datetime()
+	since = {} if doc.is_new() else reached_before(doc.doctype, doc.name, [c[0].fieldname for c in changes])
+	for field, old, new in changes:
+		insert_milestone(
+			reference_type=doc.doctype,
+			reference_name=doc.name,
+			track_field=field.fieldname,
+			from_value=values.as_text(old, field.fieldtype),
+			value=values.as_text(new, field.fieldtype),
+			milestone_tracker=tracker.name,
+			reached_on=reached_on,
+			time_in_previous=clock.seconds_between(since.get(field.fieldname), reached_on),
+		)
+
+
+def reached_before(doctype: str, name, fieldnames: list[str]) -> dict:
+	"""Return when each field last reached a value, by field name. One query, served by core's index on Milestone."""
+	milestone = frappe.qb.DocType("Milestone")
+	latest = frappe.query_builder.functions.Max(milestone.reached_on)
+	rows = (
+		frappe.qb.from_(milestone)
+		.select(milestone.track_field, latest)
+		.where(milestone.reference_type == doctype)
+		.where(milestone.reference_name == str(name))
+		.where(milestone.track_field.isin(fieldnames))
+		.where(milestone.reference_deleted == 0)
+		.groupby(milestone.track_field)
+		.run()
+	)
+	return {fieldname: get_datetime(moment) for fieldname, moment in rows if moment}
+
+
+def last_recorded(doctype: str, name, fields) -> dict:
+	"""Return the last recorded value (as text) of each field that has one, by field name. One query."""
+	rows = frappe.get_all(
+		"Milestone",
+		filters={
+			"reference_type": doctype,
+			"reference_name": str(name),
+			"track_field": ("in", [field.fieldname for field in fields]),
+			"reference_deleted": 0,
+		},
+		fields=["track_field", "value"],
+		order_by="reached_on asc, creation asc",
+	)
+	return {row.track_field: row.value for row in rows}
+
+
+def insert_milestone(**milestone) -> str:
+	"""Insert one Milestone as a document, so that Notifications, Webhooks and Server Scripts on Milestone run.
+
+	Args:
+		milestone: field values; `source` defaults to Save, `reached_by` to the session user.
+
+	Returns:
+		str: its name.
+	"""
+	doc = frappe.get_doc(
+		{
+			"doctype": "Milestone",
+			"source": "Save",
+			"reached_by": frappe.session.user,
+			"cleared": 0 if milestone.get("value") else 1,
+			**milestone,
+		}
+	)
+	doc.flags.ignore_version = True
+	doc.flags.notify_update = False
+	doc.insert(
+		ignore_permissions=True,  # the user may change the document; that this is recorded is the site's rule
+		ignore_links=True,  # type and tracker were just read from their own tables
+		ignore_mandatory=True,  # core requires a value; a cleared field is a change like any other
+	)
+	return doc.name
+
+
+@functools.cache
+def core_records() -> bool:
+	"""Tell whether this Frappe calls `MilestoneTracker.apply` itself; a future one may not."""
+	import frappe.hooks
+
+	handlers = frappe.hooks.doc_events.get("*", {}).get("on_change", [])
+	handlers = [handlers] if isinstance(handlers, str) else handlers
+	return any(handler.endswith(".evaluate_milestone") for handler in handlers)

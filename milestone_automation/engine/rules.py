@@ -1,0 +1,116 @@
+"""One cached map of what concerns which DocType, asked before anything else on every save.
+
+The map is small (one entry a DocType with a tracker or a workflow) and cached whole, so that a DocType nobody tracks
+costs one lookup and no SQL - also when there is no rule at all.
+"""
+
+from typing import NamedTuple
+
+import frappe
+
+from milestone_automation.engine import compat
+
+CACHE_KEY = "milestone_automation_rules"
+DIRTY_FLAG = "milestone_rules_uncommitted"
+
+
+class TrackedField(NamedTuple):
+	"""A field that is recorded, with its type for comparing values."""
+
+	fieldname: str
+	fieldtype: str
+
+
+class Tracker(NamedTuple):
+	"""What one Milestone Tracker asks for."""
+
+	name: str
+	fields: tuple[TrackedField, ...]
+	condition: str
+	disabled: bool
+
+
+class Rules(NamedTuple):
+	"""All that concerns one DocType. `has_workflow` also counts disabled workflows: their plans go on."""
+
+	tracker: Tracker | None = None
+	has_workflow: bool = False
+
+
+def for_doctype(doctype: str) -> Rules | None:
+	"""Return what concerns a DocType, or None. One cached lookup."""
+	return all_rules().get(doctype)
+
+
+def tracked_fields(doctype: str) -> tuple[TrackedField, ...]:
+	"""Return the fields of a DocType that are recorded now; empty without an enabled tracker."""
+	rules = for_doctype(doctype)
+	tracker = rules and rules.tracker
+	return tracker.fields if tracker and not tracker.disabled else ()
+
+
+def all_rules() -> dict[str, Rules]:
+	"""Return the whole map. While this transaction has changed a rule, it is read afresh and not shared."""
+	uncommitted = getattr(frappe.local, DIRTY_FLAG, None)
+	if uncommitted is None:
+		return {doctype: _unpack(row) for doctype, row in compat.cached(CACHE_KEY, _read).items()}
+	if "rules" not in uncommitted:
+		uncommitted["rules"] = {doctype: _unpack(row) for doctype, row in _read().items()}
+	return uncommitted["rules"]
+
+
+def clear() -> None:
+	"""Forget the map: now for this transaction, for everybody once it ends. Call on every change of a rule."""
+	setattr(frappe.local, DIRTY_FLAG, {})
+	compat.forget(CACHE_KEY)
+	compat.after_transaction(_forget_after_transaction)
+
+
+def _forget_after_transaction() -> None:
+	setattr(frappe.local, DIRTY_FLAG, None)
+	compat.forget(CACHE_KEY)
+
+
+def _unpack(row) -> Rules:
+	tracker, has_workflow = row
+	if tracker:
+		name, fields, condition, disabled = tracker
+		tracker = Tracker(name, tuple(TrackedField(*field) for field in fields), condition, disabled)
+	return Rules(tracker, has_workflow)
+
+
+def _read() -> dict[str, tuple]:
+	"""Read the map as plain tuples: what is pickled must not depend on this app's classes after an uninstall."""
+	rules = {tracker[0]: (tracker[1], False) for tracker in _read_trackers()}
+	for doctype in frappe.get_all("Milestone Workflow", pluck="document_type", distinct=True, order_by=None):
+		rules[doctype] = (rules.get(doctype, (None, False))[0], True)
+	return rules
+
+
+def _read_trackers():
+	extra_fields: dict[str, list[str]] = {}
+	for row in frappe.get_all(
+		"Milestone Tracker Field", fields=["parent", "track_field"], order_by="parent, idx", ignore_ddl=True
+	):
+		extra_fields.setdefault(row.parent, []).append(row.track_field)
+	for row in frappe.get_all(
+		"Milestone Tracker",
+		fields=["name", "document_type", "track_field", "condition", "disabled"],
+		ignore_ddl=True,
+	):
+		names = dict.fromkeys([row.track_field, *extra_fields.get(row.name, [])])
+		fields = [(name, field_type(row.document_type, name)) for name in names]
+		yield row.document_type, (row.name, fields, row.condition or "", bool(row.disabled))
+
+
+def field_type(doctype: str, fieldname: str) -> str:
+	"""Return a field's type; of standard columns (docstatus, owner) too. Unknown fields count as Data."""
+	if fieldname == "docstatus":
+		return "Int"
+	try:
+		field = frappe.get_meta(doctype).get_field(fieldname)
+	except frappe.DoesNotExistError:
+		# The DocType went away under its tracker.
+		frappe.clear_last_message()
+		return "Data"
+	return field.fieldtype if field else "Data"

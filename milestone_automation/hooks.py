@@ -1,0 +1,44 @@
+app_name = "milestone_automation"
+app_title = "Milestone Automation"
+app_publisher = "Milestone Automation contributors"
+app_description = "Recorded milestones, workflows with tasks that hold them, and plans for every document."
+app_email = "maintainers@users.noreply.example"
+app_license = "MIT"
+
+# Install
+# -------
+after_install = "milestone_automation.install.after_install"
+after_migrate = "milestone_automation.install.after_migrate"
+before_uninstall = "milestone_automation.uninstall.before_uninstall"
+after_uninstall = "milestone_automation.uninstall.after_uninstall"
+
+# Events
+# ------
+doc_events = {
+	"*": {
+		"before_change": "milestone_automation.events.before_change",
+		"on_change": "milestone_automation.events.on_change",
+		"after_rename": "milestone_automation.events.after_rename",
+		"after_delete": "milestone_automation.events.after_delete",
+	},
+	# What is tracked is cached with the type of each field.
+	"DocType": {
+		"on_update": "milestone_automation.events.clear_rules",
+		"after_rename": "milestone_automation.events.clear_rules",
+		"after_delete": "milestone_automation.events.clear_rules",
+	},
+	"Custom Field": {
+		"on_update": "milestone_automation.events.clear_rules",
+		"on_trash": "milestone_automation.events.clear_rules",
+	},
+	"Property Setter": {
+		"on_update": "milestone_automation.events.clear_rules",
+		"on_trash": "milestone_automation.events.clear_rules",
+	},
+}
+
+# Scheduler
+# ---------
+scheduler_events = {
+	"daily_long": ["milestone_automation.engine.reconcile.run_nightly"],
+}
