@@ -166,7 +166,9 @@ def from_holiday_list(from_date: date, to_date: date, days: Iterable[tuple[date,
 	"""
 	days = list(days)
 	listed = frozenset(day for day, _ in days)
-	weekly = Counter(day.weekday() for day, is_weekly in set(days) if is_weekly and from_date <= day <= to_date)
+	weekly = Counter(
+		day.weekday() for day, is_weekly in set(days) if is_weekly and from_date <= day <= to_date
+	)
 	weekly_off = frozenset(
 		weekday for weekday, found in weekly.items() if 2 * found > _occurrences(weekday, from_date, to_date)
 	)
@@ -221,8 +223,8 @@ def _once_a_request(key: tuple, read):
 	"""Return what is kept under the key for this request, else read and keep it."""
 	import frappe
 
-	# Not frappe's request_cache decorator: it needs Frappe when this module is imported, and on 15 it is a
-	# different object per version. frappe.local itself goes at the end of a request or job.
+	# Not Frappe's request_cache decorator, which needs Frappe when this module is imported. frappe.local goes at
+	# the end of the request or job anyway.
 	kept = getattr(frappe.local, "milestone_calendars", None)
 	if kept is None:
 		kept = frappe.local.milestone_calendars = {}
@@ -282,7 +284,7 @@ def _of_weekly_days(settings) -> WorkCalendar:
 	come another way, a plan with wrong days is better than a save that fails.
 	"""
 	ticks = [settings.get(f"off_{day}") for day in DAYS_OF_WEEK]
-	weekly_off = frozenset(weekday for weekday, tick in enumerate(ticks) if tick)
+	weekly_off = frozenset(weekday for weekday, tick in enumerate(ticks) if int(tick or 0))
 	if len(weekly_off) == 7 or all(tick is None for tick in ticks):
 		weekly_off = DEFAULT_WEEKLY_OFF
 	return WorkCalendar(weekly_off)
