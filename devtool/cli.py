@@ -1,0 +1,144 @@
+"""The commands of `./dev`."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+
+from . import leases
+from .paths import ROOT, STATE, outside_home
+from .processes import describe_os_error
+from .report import DevError, report
+
+DESCRIPTION = "A real Frappe site in one command, for trying this app and for working on it."
+
+
+def parser() -> argparse.ArgumentParser:
+	shared = argparse.ArgumentParser(add_help=False)
+	shared.add_argument("--db", choices=["postgres", "mariadb", "sqlite"], help="database, private to this checkout (default: postgres)")
+	shared.add_argument("--bench", metavar="PATH", help="use the Frappe of an official bench")
+	shared.add_argument("--frappe", metavar="PATH-or-URL[@branch]", help="use this Frappe source tree or git repository")
+	main = argparse.ArgumentParser(prog="./dev", description=DESCRIPTION, allow_abbrev=False)
+	commands = main.add_subparsers(dest="command", metavar="COMMAND", required=True)
+	for name, (function, text, takes) in COMMANDS.items():
+		one = commands.add_parser(name, help=text, description=text, parents=[shared], allow_abbrev=False)
+		one.set_defaults(function=function, takes=takes)
+		if name == "demo":
+			one.add_argument("--port", type=int, default=8000, help="port of the web server (default: 8000, or the next free one)")
+		if takes:
+			one.usage = f"./dev {name} [--db ...] [--bench ...] [--frappe ...] {takes}"
+	return main
+
+
+def main() -> int:
+	options, rest = parse(sys.argv[1:])
+	options.arguments = rest
+	try:
+		return options.function(options) or 0
+	except DevError as error:
+		print(f"\n./dev: {error}", file=sys.stderr)
+		return 1
+	except OSError as error:
+		print(f"\n./dev: {describe_os_error(error)}", file=sys.stderr)
+		return 1
+	except KeyboardInterrupt:
+		print("\n./dev: stopped. What was half-built is repaired by the next ./dev.", file=sys.stderr)
+		return 130
+
+
+def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+	"""Our options come first; from the first argument that is not ours on, everything goes to the command."""
+	main_parser = parser()
+	if not arguments or arguments[0] not in COMMANDS or not COMMANDS[arguments[0]][2]:
+		return main_parser.parse_args(arguments), []
+	ours, rest = [arguments[0]], arguments[1:]
+	while rest and rest[0].split("=")[0] in ("--db", "--bench", "--frappe"):
+		ours, rest = (ours + rest[:1], rest[1:]) if "=" in rest[0] else (ours + rest[:2], rest[2:])
+	if rest[:1] in (["-h"], ["--help"]) and arguments[0] != "bench":
+		return main_parser.parse_args([*ours, "--help"]), []
+	return main_parser.parse_args(ours), rest[1:] if rest[:1] == ["--"] else rest
+
+
+def start(options: argparse.Namespace) -> int:
+	from .prepare import ensure_dev_site, ready_bench
+
+	leases.keep()
+	with ready_bench(options) as bench:
+		site = ensure_dev_site(bench)
+		report.say(f"Ready in {report.total():.0f} s: site {site}; servers stay up until ./dev stop.")
+	return 0
+
+
+def stop(options: argparse.Namespace) -> int:
+	leases.KEEP.unlink(missing_ok=True)
+	if leases.in_use():
+		report.say("Another ./dev still uses the servers; they stop when it ends.")
+		return 0
+	stopped = leases.stop_all()
+	report.say("Stopped: " + (", ".join(one.title for one in stopped) or "nothing was running") + ".")
+	return 0
+
+
+def clean(options: argparse.Namespace) -> int:
+	"""Everything the tool ever made goes, also what lies outside the checkout."""
+	leases.KEEP.unlink(missing_ok=True)
+	if leases.in_use():
+		raise DevError("Another ./dev is at work here. End it (./dev status names it) and run it again.")
+	leases.stop_all()
+	for folder in (outside_home(), STATE):
+		shutil.rmtree(folder, ignore_errors=True)
+	report.say("Cleaned: .bench/ and the servers' data are gone.")
+	return 0
+
+
+def status(options: argparse.Namespace) -> int:
+	from .services import all_services
+
+	if not STATE.exists():
+		print("Nothing is built here. ./dev demo or ./dev test builds it.")
+		return 0
+	for one in all_services():
+		print(f"{one.title:<11}", f"runs on port {one.port}" if one.running() else "does not run")
+	print("Kept up by ./dev start" if leases.KEEP.exists() else "Not kept up: servers end with the last ./dev")
+	print("In use by another ./dev" if leases.in_use() else "Not in use")
+	return 0
+
+
+def bench(options: argparse.Namespace) -> int:
+	from .prepare import ensure_dev_site, ready_bench
+
+	with ready_bench(options) as main:
+		named = "--site" in options.arguments[:1]
+		site = None if named else ensure_dev_site(main)
+		command = main.command(*options.arguments, site=site)
+		return subprocess.call(command, cwd=main.sites, env=main.environment())
+
+
+def python(options: argparse.Namespace) -> int:
+	from .prepare import ensure_dev_site, ready_bench
+
+	if not options.arguments:
+		raise DevError("Name the Python file: ./dev python FILE [arguments]. A single - reads standard input.")
+	source, *rest = options.arguments
+	with ready_bench(options) as main:
+		path = source if source == "-" else os.path.abspath(source)
+		command = main.python_command(ensure_dev_site(main), path, *rest)
+		return subprocess.call(command, cwd=main.sites, env=main.environment())
+
+
+def test(options: argparse.Namespace) -> int:
+	from .testing import test
+
+	return test(options)
+
+
+COMMANDS = {
+	"test": (test, "run the suite on copies of a ready site (takes pytest's arguments)", "[PYTEST ARGUMENTS]"),
+	"start": (start, "build what is missing and leave the servers running", ""),
+	"stop": (stop, "end what start or demo left running", ""),
+	"status": (status, "say what is built and what runs", ""),
+	"bench": (bench, "any bench command, on the developer's site unless --site names one", "[--site SITE] COMMAND ..."),
+	"python": (python, "run a Python file with the site connected; rolled back unless it commits", "FILE [ARGUMENTS]"),
+	"clean": (clean, "delete everything the tool has made", ""),
+}

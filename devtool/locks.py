@@ -1,0 +1,62 @@
+"""Locks between several `./dev` at the same time. The kernel drops them when their owner dies."""
+
+import fcntl
+import os
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from .paths import LOCKS
+from .report import report
+
+
+class FileLock:
+	"""An flock on one file, shared or exclusive."""
+
+	def __init__(self, path: Path):
+		path.parent.mkdir(parents=True, exist_ok=True)
+		self.path = path
+		self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+
+	def take(self, shared: bool = False, wait: bool = True) -> bool:
+		mode = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
+		try:
+			fcntl.flock(self.descriptor, mode)
+		except BlockingIOError:
+			return False
+		return True
+
+	def release(self) -> None:
+		if self.descriptor >= 0:
+			os.close(self.descriptor)
+			self.descriptor = -1
+
+
+_held: set[str] = set()
+
+
+@contextmanager
+def build_lock(name: str = "build"):
+	"""Only one `./dev` builds at a time; the others say whom they wait for. Safe to enter twice."""
+	if name in _held:
+		yield
+		return
+	lock = FileLock(LOCKS / name)
+	if not lock.take(wait=False):
+		report.say(f"  … waiting for another ./dev ({_holder(lock)}) to finish its part")
+		began = time.monotonic()
+		lock.take()
+		report.say(f"  … went on after {time.monotonic() - began:.0f} s")
+	os.ftruncate(lock.descriptor, 0)
+	os.pwrite(lock.descriptor, f"process {os.getpid()}: {' '.join(sys.argv[1:])}".encode(), 0)
+	_held.add(name)
+	try:
+		yield
+	finally:
+		_held.discard(name)
+		lock.release()
+
+
+def _holder(lock: FileLock) -> str:
+	return os.pread(lock.descriptor, 200, 0).decode(errors="replace").strip() or "just started"

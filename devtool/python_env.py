@@ -1,0 +1,99 @@
+"""Virtual environments and the packages in them: pinned, with hashes, installed by uv."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from .paths import PINS, STATE
+from .processes import run
+from .report import DevError, report
+from .stamps import Stamps, digest
+
+TOOL_ENV = STATE / "tool-env"
+
+
+def uv() -> Path:
+	"""The pinned installer, in the tool's own environment; made on first use."""
+	stamps, key = Stamps(STATE / "stamps"), digest(PINS / "uv.txt", sys.version)
+	program = TOOL_ENV / "bin" / "uv"
+	if stamps.done("uv", key) and program.exists():
+		return program
+	with report.step("installer (uv)"):
+		shutil.rmtree(TOOL_ENV, ignore_errors=True)
+		_make_tool_env()
+		pip = [TOOL_ENV / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+		run([*pip, "--require-hashes", "-r", PINS / "uv.txt"], "python", what="Installing uv", hint=NETWORK_HINT)
+		stamps.write("uv", key)
+	return program
+
+
+NETWORK_HINT = "If the package registry was not reached, check the network or pip's index settings and run it again."
+
+
+def _make_tool_env() -> None:
+	"""Debian splits venv off into a package of its own, which a bare machine may lack."""
+	if _has("ensurepip"):
+		run([sys.executable, "-m", "venv", TOOL_ENV], "python", what="Making a virtual environment")
+		return
+	from .debian import install
+
+	install(["python3-venv"], needed_for="making a virtual environment")
+	run([sys.executable, "-m", "venv", TOOL_ENV], "python", what="Making a virtual environment")
+
+
+def _has(module: str) -> bool:
+	return not subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True).returncode
+
+
+def uv_environment() -> dict:
+	"""uv takes Pythons that are here, never downloads one; it honours the same certificate file as pip."""
+	extra = {"UV_PYTHON_DOWNLOADS": "never", "UV_LINK_MODE": os.environ.get("UV_LINK_MODE", "hardlink")}
+	certificates = os.environ.get("PIP_CERT") or os.environ.get("REQUESTS_CA_BUNDLE")
+	if certificates and "SSL_CERT_FILE" not in os.environ:
+		extra["SSL_CERT_FILE"] = certificates
+	for theirs, ours in (("PIP_INDEX_URL", "UV_INDEX_URL"), ("PIP_EXTRA_INDEX_URL", "UV_EXTRA_INDEX_URL")):
+		if os.environ.get(theirs) and not os.environ.get(ours):
+			extra[ours] = os.environ[theirs]
+	return os.environ | extra
+
+
+def make_env(folder: Path, python: str) -> Path:
+	"""A fresh virtual environment; returns its Python."""
+	shutil.rmtree(folder, ignore_errors=True)
+	run([uv(), "venv", "--quiet", "--python", python, folder], "python", env=uv_environment())
+	return folder / "bin" / "python"
+
+
+def install(python: Path, *arguments, what: str) -> None:
+	command = [uv(), "pip", "install", "--python", python, *arguments]
+	run(command, "python", what=what, hint=NETWORK_HINT, env=uv_environment())
+
+
+def install_pins(python: Path, *names: str, what: str) -> None:
+	"""Install whole lock files as they stand: nothing is resolved, every hash is checked."""
+	files = [argument for name in names for argument in ("-r", PINS / f"{name}.txt")]
+	install(python, "--no-deps", "--require-hashes", *files, what=what)
+
+
+def install_aside(target: Path, name: str, python: str = sys.executable, what: str = "") -> None:
+	"""Install a lock file into a folder of its own, outside every environment."""
+	partial = target.with_name(target.name + ".partial")
+	shutil.rmtree(partial, ignore_errors=True)
+	arguments = ["--target", partial, "--no-deps", "--require-hashes", "-r", PINS / f"{name}.txt"]
+	install(Path(python), *arguments, what=what or f"Installing {name}")
+	shutil.rmtree(target, ignore_errors=True)
+	partial.rename(target)
+
+
+def find_python(wanted: list[str]) -> str:
+	"""The first Python of the wanted versions ("3.11") that is on this machine; the running one first."""
+	running = f"{sys.version_info[0]}.{sys.version_info[1]}"
+	if running in wanted:
+		return sys.executable
+	for version in wanted:
+		program = shutil.which(f"python{version}")
+		if program and not subprocess.run([program, "-c", ""], capture_output=True).returncode:
+			return program
+	raise DevError(f"This Frappe needs Python {' or '.join(wanted)}; here is {running}. Install one of them and run it again.")
