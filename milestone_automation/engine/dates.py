@@ -294,7 +294,9 @@ def move_stage(
 	- *Shift Too*: they move by the same distance, so that moving there and back gives the old dates. The distance
 	  is counted in calendar days; with ``working_days`` in working days, if the old, the new and all dates that
 	  move with them are working days. One date off counts all in calendar days: counted in working days it could
-	  not find back.
+	  not find back. (What is left: a later stage on a day off, shifted onto a working day between two working
+	  days, comes back by working days.) A later stage reached ahead of its turn stays, and those after it
+	  do not move before it.
 	- *Keep Order*: only those the new date would overtake move, onto that date.
 	- *Ask*: as the other two where both come to the same, else ``ShiftAnswerNeeded``. Who has nobody to ask (an
 	  import, a background job) takes Keep Order.
@@ -370,9 +372,11 @@ def _push_later(dates: Sequence[date | None], reached: Sequence[bool], index: in
 	pushed = list(dates)
 	latest = pushed[index]
 	for i in range(index + 1, len(pushed)):
-		if pushed[i] is None or _is_reached(reached, i):
+		if pushed[i] is None:
 			continue
-		latest = pushed[i] = max(pushed[i], latest or pushed[i])
+		if not _is_reached(reached, i):
+			pushed[i] = max(pushed[i], latest or pushed[i])
+		latest = max(pushed[i], latest or pushed[i])
 	return pushed
 
 

@@ -137,6 +137,57 @@ class MilestoneSource(Vocabulary):
 	CONFIRMATION = "Confirmation"
 
 
+class MessageKind(Vocabulary):
+	"""Why a message of a plan went out."""
+
+	PROMPT = "Prompt"
+	REMINDER = "Reminder"
+	HELD = "Held"
+	HELD_OWNER = "Held Owner"
+	TASK_DUE = "Task Due"
+	TASK_OVERDUE = "Task Overdue"
+	ESCALATION = "Escalation"
+	NO_NEXT_DATE = "No Next Date"
+	WARNING = "Warning"
+	DIGEST = "Digest"
+
+
+class MessageChannel(Vocabulary):
+	"""How a message reaches its recipient."""
+
+	MAIL = "Mail"
+	NOTIFICATION = "Notification"
+	MAIL_AND_NOTIFICATION = "Mail and Notification"
+	DIGEST = "Digest"
+
+
+class MessageStatus(Vocabulary):
+	"""How far a message has got."""
+
+	QUEUED = "Queued"
+	WAITING_FOR_DIGEST = "Waiting for Digest"
+	SENT = "Sent"
+	LEFT_OUT = "Left Out"
+
+
+class PlanEvent(Vocabulary):
+	"""What a plan's log keeps besides dates and milestones."""
+
+	PLAN_STARTED = "Plan Started"
+	PLAN_CANCELLED = "Plan Cancelled"
+	PLAN_COMPLETED = "Plan Completed"
+	PLAN_MOVED_TO_NEW_VERSION = "Plan Moved to New Version"
+	STAGE_REACHED = "Stage Reached"
+	STAGE_UNDONE = "Stage Undone"
+	GATE_WARNED = "Gate Warned"
+	TASK_COMPLETED = "Task Completed"
+	TASK_REOPENED = "Task Reopened"
+	TASK_WAIVED = "Task Waived"
+	TASK_CANCELLED = "Task Cancelled"
+	TASK_ADDED = "Task Added"
+	NEXT_STEP = "Next Step"
+
+
 def options(vocabulary: type[Vocabulary]) -> str:
 	"""Return the values of a vocabulary as the options of a Select field: one a line, in order."""
 	return "\n".join(word.value for word in vocabulary)
