@@ -15,11 +15,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from xml.parsers import expat
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dateutil.parser import isoparse
 
+import frappe
 from frappe import _
 
 CHUNK_SIZE = 64 * 1024
@@ -40,8 +42,23 @@ MAX_CASE_LENGTH = 140
 Progress = Callable[[int, int], None]
 
 
-class EventLogError(Exception):
+class EventLogError(frappe.ValidationError):
 	"""The file cannot be read as an event log; the message says what to do."""
+
+
+class Place(NamedTuple):
+	"""Where an event stands in its file; printed only for the few that need it."""
+
+	line: int
+	case: str = ""
+	position: int = 0
+
+	def __str__(self) -> str:
+		if self.case and self.position:
+			return _("line {0}, case {1}, event {2}").format(self.line, self.case[:40], self.position)
+		if self.case:
+			return _("line {0}, case {1}").format(self.line, self.case[:40])
+		return _("line {0}").format(self.line)
 
 
 @dataclass(frozen=True)
@@ -54,8 +71,8 @@ class LogFormat:
 		timestamp_key: event attribute or column with the time; None takes the usual names.
 		resource_key: event attribute or column with the person; None takes the usual names, missing is fine.
 		timestamp_format: strptime format of the times; None means ISO 8601.
-		time_zone: zone of times that carry none, and the one all times are turned into, see `moment`.
-		site_time_zone: zone in which `Event.moment` is given.
+		time_zone: IANA name of the zone of times that carry none; None takes the site's.
+		site_zone: zone in which `Event.moment` is given.
 		delimiter: of CSV columns; None finds it in the first line.
 		encoding: of CSV files; None means UTF-8 or what the byte order mark says. XES says it itself.
 	"""
@@ -66,7 +83,7 @@ class LogFormat:
 	resource_key: str | None = None
 	timestamp_format: str | None = None
 	time_zone: str | None = None
-	site_time_zone: str = "UTC"
+	site_zone: datetime.tzinfo = datetime.timezone.utc
 	delimiter: str | None = None
 	encoding: str | None = None
 
@@ -89,14 +106,14 @@ class Event:
 	moment: datetime.datetime
 	instant: int
 	resource: str
-	place: str
+	place: Place
 
 
 @dataclass(frozen=True)
 class BadRow:
 	"""One event that cannot be used: where it stands and why."""
 
-	place: str
+	place: Place
 	reason: str
 
 
@@ -197,7 +214,7 @@ class Clock:
 	MICROSECOND = datetime.timedelta(microseconds=1)
 
 	def __init__(self, log_format: LogFormat):
-		self.site_zone = time_zone(log_format.site_time_zone)
+		self.site_zone = log_format.site_zone
 		self.file_zone = time_zone(log_format.time_zone) if log_format.time_zone else self.site_zone
 		self.format = log_format.timestamp_format
 
@@ -290,7 +307,8 @@ def _read_xes(stream, log_format: LogFormat, clock: Clock, name: str, tick) -> I
 			for row in parser.take():
 				yield row.read(clock)
 		parser.close()
-	except expat.ExpatError as error:
+	except (expat.ExpatError, LookupError) as error:
+		# LookupError: an encoding that Python does not know.
 		raise EventLogError(
 			_("{0} is not whole XML: {1}. Copy or export it again.").format(name, error)
 		) from error
@@ -372,7 +390,7 @@ class _XesParser:
 				event.get(self.activity_key),
 				event.get(self.timestamp_key),
 				event.get(self.resource_key),
-				(self.line, self.position),
+				Place(self.line, "", self.position),
 			)
 		)
 		if not self.trace_depth:
@@ -383,13 +401,8 @@ class _XesParser:
 		"""Only here is the case's name known for sure: XES lets it stand behind the events."""
 		case = (self.case or "").strip()
 		for row in self.waiting:
-			line, position = row.place
 			row.case = case
-			row.place = (
-				_("line {0}, case {1}, event {2}").format(line, case[:40], position)
-				if case
-				else _("line {0}, event {1}").format(line, position)
-			)
+			row.place = row.place._replace(case=case)
 		self.ready += self.waiting
 		self.waiting = []
 		self.trace_depth = 0
@@ -436,8 +449,7 @@ def _csv_row(row: list[str], columns: tuple[int | None, ...], line: int) -> _Row
 	case, activity, timestamp, resource = (
 		row[index] if index is not None and index < len(row) else "" for index in columns
 	)
-	place = _("line {0}, case {1}").format(line, case[:40]) if case else _("line {0}").format(line)
-	return _Row(case, activity, timestamp, resource, place)
+	return _Row(case, activity, timestamp, resource, Place(line, case))
 
 
 def _columns(header: list[str], log_format: LogFormat, name: str) -> tuple[int | None, ...]:
