@@ -1,4 +1,4 @@
-"""Throwaway copies of a template: a small bench folder of their own, own database, own Redis databases.
+"""Throwaway copies of templates: a small bench folder of their own, own databases, own Redis databases.
 
 A clone belongs to the process that holds the lock on its folder. Whatever a killed run leaves is dropped
 by the next one, because the kernel has let go of the lock.
@@ -8,40 +8,51 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .benches import Bench, read_json
+from .benches import Bench
 from .locks import FileLock
 from .report import DevError
 from .services import Redis
 from .templates import Template, copy_site, engine_database_prefix
 
 SITE = "test.localhost"
-SLOTS = range(1, 500)
+SLOTS_PER_KIND = 160  # Redis has 1024 databases, a clone takes two
+KINDS = ("postgres", "mariadb", "sqlite")
 
 
-class Clone(Bench):
-	"""A bench with one site, copied from a template."""
+class CloneBench(Bench):
+	"""A bench folder for one process; its sites are copies of templates."""
 
-	site = SITE
-
-	def __init__(self, bench: Bench, slot: int, lock: FileLock):
-		super().__init__(bench.engine, bench.database, clones_folder(bench) / str(slot), slot)
-		self.parent = bench
+	def __init__(self, parent: Bench, slot: int, lock: FileLock):
+		super().__init__(parent.engine, parent.database, clones_folder(parent) / str(slot), slot)
+		self.parent = parent
 		self.lock = lock
-		self.db_name = f"{engine_database_prefix(bench.engine)}c{slot}"
+		self.prefix = f"{engine_database_prefix(parent.engine)}c{slot}_"
+		self.made = 0
 
-	def fill(self, template: Template) -> None:
+	def prepare(self) -> None:
 		self.empty()
 		self.lay_out()
-		assets = self.sites / "assets"
-		if not assets.exists() and (self.parent.sites / "assets").exists():
-			assets.symlink_to(self.parent.sites / "assets")
-		copy_site(self.parent, template.site, self, SITE, self.db_name)
+		self._link(self.sites / "assets", self.parent.sites / "assets")
+
+	def add_site(self, template: Template, site: str) -> str:
+		"""Copy a template; returns the site's name."""
+		self.made += 1
+		copy_site(self.parent, template.site, self, site, f"{self.prefix}{self.made}")
+		return site
+
+	def drop_site(self, site: str) -> None:
+		from .benches import read_json
+
+		name = read_json(self.sites / site / "site_config.json")["db_name"]
+		self.database.drop(name)
+		shutil.rmtree(self.sites / site, ignore_errors=True)
 
 	def empty(self) -> None:
-		"""Database, Redis databases and files go; the lock file stays."""
-		self.database.drop(self.db_name)
+		"""Databases, Redis databases and files go; the lock file stays."""
+		for name in self.database.names(self.prefix):
+			self.database.drop(name)
 		flush_redis(self.redis_slot)
-		for path in self.folder.iterdir() if self.folder.exists() else ():
+		for path in self.folder.iterdir():
 			if path.name == "lock":
 				continue
 			shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
@@ -56,23 +67,17 @@ def clones_folder(bench: Bench) -> Path:
 	return bench.engine.home / f"clones-{bench.database.kind}"
 
 
-def new_clone(bench: Bench, template: Template) -> Clone:
-	"""Copy a template into the first slot that nobody holds."""
-	for slot in slots_of(bench):
+def new_clone(bench: Bench) -> CloneBench:
+	"""Take the first slot that nobody holds."""
+	first = 1 + SLOTS_PER_KIND * KINDS.index(bench.database.kind)
+	for slot in range(first, first + SLOTS_PER_KIND):
 		lock = FileLock(clones_folder(bench) / str(slot) / "lock")
 		if lock.take(wait=False) and lock.path.exists():
-			clone = Clone(bench, slot, lock)
-			clone.fill(template)
+			clone = CloneBench(bench, slot, lock)
+			clone.prepare()
 			return clone
 		lock.release()
 	raise DevError("All slots for test sites are taken. Stop other test runs and run it again.")
-
-
-def slots_of(bench: Bench) -> range:
-	"""Slots are numbered apart by database kind, since all share one Redis."""
-	third = len(SLOTS) // 3
-	start = 1 + third * ("postgres", "mariadb", "sqlite").index(bench.database.kind)
-	return range(start, start + third)
 
 
 def drop_leftovers(bench: Bench) -> int:
@@ -81,7 +86,7 @@ def drop_leftovers(bench: Bench) -> int:
 	for folder in clones_folder(bench).glob("*"):
 		lock = FileLock(folder / "lock")
 		if lock.take(wait=False):
-			Clone(bench, int(folder.name), lock).drop()
+			CloneBench(bench, int(folder.name), lock).drop()
 			dropped += 1
 		lock.release()
 	return dropped
@@ -95,7 +100,3 @@ def flush_redis(slot: int) -> None:
 	for number in (2 * slot, 2 * slot + 1):
 		command = [str(program), "-p", str(server.port), "-n", str(number), "flushdb"]
 		subprocess.run(command, capture_output=True, check=True)
-
-
-def site_config(clone: Clone) -> dict:
-	return read_json(clone.sites / SITE / "site_config.json")

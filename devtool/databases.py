@@ -38,6 +38,10 @@ class Database:
 	def exists(self, name: str, site: Path) -> bool:
 		raise NotImplementedError
 
+	def names(self, prefix: str) -> list[str]:
+		"""All databases whose name begins so."""
+		return []
+
 
 class PostgresDatabase(Database):
 	kind = service = "postgres"
@@ -66,6 +70,11 @@ class PostgresDatabase(Database):
 
 	def exists(self, name: str, site: Path) -> bool:
 		return self.server.sql(f"SELECT 1 FROM pg_database WHERE datname = '{name}'") == "1"
+
+	def names(self, prefix: str) -> list[str]:
+		"""Databases and roles: a copy killed half-way may have left a role alone."""
+		found = self.server.sql("SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles").split()
+		return [name for name in found if name.startswith(prefix)]
 
 
 class MariaDatabase(Database):
@@ -143,7 +152,10 @@ class MariaDatabase(Database):
 		self.sql(f"DROP DATABASE IF EXISTS `{name}`; DROP USER IF EXISTS `{name}`@'%'")
 
 	def exists(self, name: str, site: Path) -> bool:
-		return bool(self.sql(f"SHOW DATABASES LIKE '{name}'"))
+		return name in self.names(name)
+
+	def names(self, prefix: str) -> list[str]:
+		return [name for name in self.sql("SHOW DATABASES").split() if name.startswith(prefix)]
 
 
 class BenchDatabase(MariaDatabase):

@@ -128,11 +128,12 @@ def repoint(bench: Bench, site: Path) -> bool:
 def copy_site(source_bench: Bench, source: str, target_bench: Bench, target: str, db_name: str) -> None:
 	"""Copy a site under a new name: folder, configuration, database."""
 	source_site, target_site = source_bench.sites / source, target_bench.sites / target
-	copy_folder(source_site, target_site)
 	config = read_json(source_site / "site_config.json")
-	target_bench.database.copy(config["db_name"], db_name, source_site, target_site)
+	source_db = config["db_name"]
 	config.pop("db_user", None)
+	copy_folder(source_site, target_site)
 	write_json(target_site / "site_config.json", config | target_bench.database.site_config(db_name))
+	target_bench.database.copy(source_db, db_name, source_site, target_site)
 	for name in ("logs", "locks"):
 		(target_site / name).mkdir(exist_ok=True)
 

@@ -1,0 +1,48 @@
+"""Web server, RQ worker and scheduler of a bench."""
+
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+from .benches import Bench
+from .paths import LOGS
+from .processes import end, free_port, spawn, tail
+from .report import DevError
+
+START_SECONDS = 60
+
+
+def serve(bench: Bench, site: str, wanted_port: int, workers: int = 1) -> tuple[subprocess.Popen, int]:
+	"""Start a web server for one site; returns when it answers. All its processes are one group."""
+	port = free_port(wanted_port)
+	environment = bench.environment() | {"MILESTONE_WEB_SITE": site}
+	shape = ["--workers", workers, "--threads", 8, "--worker-class", "gthread", "--timeout", 120, "--graceful-timeout", 2]
+	command = [bench.engine.python, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *shape, "devtool.site_web:application"]
+	process = spawn(command, "web", cwd=bench.sites, env=environment)
+	_wait(process, f"http://127.0.0.1:{port}/api/method/ping")
+	return process, port
+
+
+def _wait(process: subprocess.Popen, url: str) -> None:
+	limit = time.monotonic() + START_SECONDS
+	while time.monotonic() < limit and process.poll() is None:
+		try:
+			urllib.request.urlopen(url, timeout=20).close()
+			return
+		except urllib.error.HTTPError as error:
+			reason = error.read().decode(errors="replace")[-300:]
+			stop(process)
+			raise DevError(f"The web server answers {error.code}: {reason}\n{tail('web')}") from error
+		except OSError:
+			time.sleep(0.1)
+	stop(process)
+	raise DevError(f"The web server did not start. The end of {LOGS}/web.log:\n{tail('web')}")
+
+
+def stop(process: subprocess.Popen) -> None:
+	end(process.pid, group=True)
+
+
+def worker_command(bench: Bench, burst: bool) -> list[str]:
+	return bench.command("worker", "--queue", "short,default,long", *(["--burst"] if burst else []))

@@ -1,0 +1,19 @@
+"""Every test runs on a copy of a ready site; see docs/development.md for the fixtures."""
+
+from tests.support.browser import browser, desk, desk_assets  # noqa: F401 - fixtures
+from tests.support.counting import count_queries, count_redis_calls  # noqa: F401 - fixtures
+from tests.support.data import event_log_folder  # noqa: F401 - a fixture
+from tests.support.documents import as_user, make_doctype, make_user  # noqa: F401 - fixtures
+from tests.support.mail import smtp  # noqa: F401 - a fixture
+from tests.support.server import server  # noqa: F401 - a fixture
+from tests.support.site import clean_site, run, scratch_site, site, workplace  # noqa: F401 - fixtures
+
+MARKERS = {
+	"no_site": "needs no site: pure logic, or the developer's tool itself",
+	"browser": "drives a real browser; left out where there is none",
+}
+
+
+def pytest_configure(config):
+	for name, text in MARKERS.items():
+		config.addinivalue_line("markers", f"{name}: {text}")

@@ -1,0 +1,70 @@
+"""A real Chromium on a real server."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from devtool.benches import ADMIN_PASSWORD
+from devtool.paths import ROOT
+
+FLAGS = (
+	"--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+	"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def desk_assets(run):
+	"""The Desk's JavaScript and CSS, built when a browser test first needs them."""
+	from devtool import desk
+
+	if reason := desk.obstacle():
+		pytest.skip(f"browser tests left out: {reason}")
+	desk.build(run.bench)
+
+
+def chromium() -> str | None:
+	return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def browser(desk_assets):
+	"""Playwright's browser on the machine's Chromium."""
+	from devtool import debian
+
+	if not chromium() and debian.can_install():
+		debian.install(["chromium"], needed_for="browser tests")
+	if not chromium():
+		pytest.skip("browser tests left out: there is no chromium (on Debian: apt-get install chromium)")
+	from playwright.sync_api import sync_playwright
+
+	with sync_playwright() as playwright:
+		running = playwright.chromium.launch(executable_path=chromium(), headless=True, args=list(FLAGS))
+		yield running
+		running.close()
+
+
+@pytest.fixture
+def desk(browser, server):
+	"""Function `desk(user="Administrator", path="/app")`: a page of a logged-in user; closed after the test."""
+	contexts = []
+
+	def open_desk(user: str = "Administrator", path: str = "/app", password: str = ADMIN_PASSWORD):
+		context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=server.url)
+		contexts.append(context)
+		context.set_default_timeout(30_000)
+		answer = context.request.post("/api/method/login", form={"usr": user, "pwd": password})
+		assert answer.ok, f"Login of {user} failed: {answer.text()[:300]}"
+		page = context.new_page()
+		page.goto(path, wait_until="domcontentloaded")
+		return page
+
+	yield open_desk
+	for context in contexts:
+		context.close()
+
+
+def build_with_dev() -> None:
+	subprocess.run([sys.executable, str(ROOT / "dev"), "build"], check=True)

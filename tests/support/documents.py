@@ -1,0 +1,112 @@
+"""Users and DocTypes for tests."""
+
+from contextlib import contextmanager
+
+import pytest
+
+
+@pytest.fixture
+def as_user():
+	"""Context manager: everything inside runs as that user, with that user's rights."""
+	import frappe
+
+	@contextmanager
+	def become(email: str):
+		before = frappe.session.user
+		frappe.set_user(email)
+		try:
+			yield
+		finally:
+			frappe.set_user(before)
+
+	return become
+
+
+@pytest.fixture
+def make_user(site):
+	"""Function `make_user(email, roles=[...])`: a user with exactly these roles; gone after the test."""
+	import frappe
+
+	def make(email: str, roles: list[str] | tuple[str, ...] = (), **values) -> str:
+		if not frappe.db.exists("User", email):
+			first = email.partition("@")[0].replace(".", " ").title()
+			defaults = {"first_name": first, "send_welcome_email": 0, "user_type": "System User", "new_password": None}
+			user = frappe.get_doc({"doctype": "User", "email": email} | defaults | values)
+			user.flags.no_welcome_mail = True
+			user.insert(ignore_permissions=True)  # tests make users as whoever they are
+		user = frappe.get_doc("User", email)
+		user.set("roles", [])
+		if roles:
+			user.add_roles(*roles)
+		else:
+			user.save(ignore_permissions=True)  # as above
+		return email
+
+	return make
+
+
+DEFAULT_PERMISSIONS = (
+	{"role": "System Manager", "read": 1, "write": 1, "create": 1, "delete": 1, "submit": 1, "cancel": 1, "amend": 1},
+)
+_made: dict[tuple[str, str], str] = {}
+
+
+@pytest.fixture
+def make_doctype(site):
+	"""Function that makes a custom DocType once for the session and hands back its name.
+
+	`make_doctype("Garment Order", [{"fieldname": "status", "fieldtype": "Select", "options": "A\\nB"}])`
+	Tables are made by DDL, which commits: the DocType stays for the tests after this one, its documents do not.
+	"""
+	return ensure_doctype
+
+
+def ensure_doctype(
+	name: str, fields: list[dict], is_submittable: bool = False, permissions: list[dict] | tuple = (), **values
+) -> str:
+	import frappe
+
+	if _made.get((frappe.local.site, name)):
+		if _made[frappe.local.site, name] != repr((fields, is_submittable, permissions, values)):
+			raise ValueError(f"DocType {name} was made with other fields before; take another name.")
+		return name
+	with _kept_out_of_rollback():
+		if not frappe.db.exists("DocType", name):
+			_insert_doctype(name, fields, is_submittable, permissions or DEFAULT_PERMISSIONS, values)
+	_made[frappe.local.site, name] = repr((fields, is_submittable, permissions, values))
+	return name
+
+
+@contextmanager
+def _kept_out_of_rollback():
+	"""Make things as Administrator and commit them - only them, so it must come before the test writes rows."""
+	import frappe
+
+	before = frappe.session.user
+	frappe.db.rollback()
+	frappe.set_user("Administrator")
+	try:
+		yield
+		frappe.db.commit()  # nosemgrep: the DDL has committed on MariaDB anyway
+	finally:
+		frappe.set_user(before)
+
+
+def _insert_doctype(name: str, fields: list[dict], is_submittable: bool, permissions, values: dict) -> None:
+	import frappe
+
+	rights = [dict(right) for right in permissions]
+	if not is_submittable:
+		rights = [{key: value for key, value in right.items() if key not in ("submit", "cancel", "amend")} for right in rights]
+	doctype = {
+		"doctype": "DocType",
+		"name": name,
+		"module": "Custom",
+		"custom": 1,
+		"is_submittable": int(is_submittable),
+		"fields": [{"label": field["fieldname"].replace("_", " ").title()} | field for field in fields],
+		"permissions": [] if values.get("istable") else rights,
+		"track_changes": 0,
+		"autoname": "hash",
+	}
+	frappe.get_doc(doctype | values).insert(ignore_permissions=True)  # test set-up

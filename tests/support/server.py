@@ -1,0 +1,71 @@
+"""A real web server on a site of its own."""
+
+import re
+import subprocess
+
+import pytest
+import requests
+
+from devtool import web
+from devtool.benches import ADMIN_PASSWORD
+
+from .site import ScratchSite, burst_worker
+
+
+class Client(requests.Session):
+	"""A logged-in browser without a screen: relative addresses, CSRF token sent along."""
+
+	def __init__(self, url: str):
+		super().__init__()
+		self.base = url
+
+	def request(self, method, url, *arguments, **named):
+		url = self.base + url if url.startswith("/") else url
+		return super().request(method, url, *arguments, **named)
+
+	def login(self, user: str, password: str) -> "Client":
+		answer = self.post("/api/method/login", data={"usr": user, "pwd": password})
+		if not answer.ok:
+			pytest.fail(f"Login of {user} failed with {answer.status_code}: {answer.text[:500]}")
+		token = re.search(r'csrf_token\s*=\s*"([0-9a-f]+)"', self.get("/app").text)
+		if token:
+			self.headers["X-Frappe-CSRF-Token"] = token[1]
+		self.headers["Accept"] = "application/json"
+		return self
+
+	def call(self, method: str, **arguments):
+		"""A whitelisted method by POST; returns its message, fails loudly."""
+		answer = self.post(f"/api/method/{method}", json=arguments)
+		answer.raise_for_status()
+		return answer.json().get("message")
+
+
+class Server:
+	"""A running site: `.url`, `.site` (a ScratchSite), `.login()`, `.worker()`."""
+
+	def __init__(self, site: ScratchSite, workers: int = 2):
+		self.site = site
+		self.process, self.port = web.serve(site.workplace, site.name, 21800, workers)
+		self.url = f"http://127.0.0.1:{self.port}"
+
+	def login(self, user: str = "Administrator", password: str = ADMIN_PASSWORD) -> Client:
+		return Client(self.url).login(user, password)
+
+	def guest(self) -> Client:
+		return Client(self.url)
+
+	def worker(self) -> subprocess.CompletedProcess:
+		"""Run every waiting background job, then return."""
+		return burst_worker(self.site.workplace)
+
+	def stop(self) -> None:
+		web.stop(self.process)
+
+
+@pytest.fixture(scope="session")
+def server(run, workplace, site):
+	"""One server for the session; what tests write through it stays, so they use names of their own."""
+	name = workplace.add_site(run.app, "served.localhost")
+	running = Server(ScratchSite(workplace, name))
+	yield running
+	running.stop()
