@@ -1,0 +1,214 @@
+"""`bench --site SITE milestones ...`: history in, and changes made behind Frappe's back."""
+
+import dataclasses
+
+import click
+import frappe
+from frappe.commands import get_site, pass_context
+from frappe.utils import strip_html
+
+SHOWN_EXAMPLES = 10
+
+
+@click.group("milestones", help="Milestone Automation: history in, and changes made behind Frappe's back.")
+def milestones():
+	"""Group of this app's commands."""
+
+
+@milestones.command("import-log")
+@click.argument("file", type=click.Path(dir_okay=False))
+@click.option("--doctype", required=True, help="DocType of the documents that the log's cases are.")
+@click.option(
+	"--case",
+	"case_field",
+	default="name",
+	show_default=True,
+	help='Field of the document that holds the case id, or "name".',
+)
+@click.option(
+	"--field", "track_field", required=True, help="Tracked field whose values the log's activities are."
+)
+@click.option("--case-key", help="Trace attribute or CSV column with the case id. [concept:name; case:concept:name]")
+@click.option("--activity-key", help="Event attribute or CSV column with the value. [concept:name]")
+@click.option("--timestamp-key", help="Event attribute or CSV column with the time. [time:timestamp]")
+@click.option("--resource-key", help="Event attribute or CSV column with the person. [org:resource]")
+@click.option("--timestamp-format", help="How times are written, such as %d.%m.%Y %H:%M. [ISO 8601]")
+@click.option("--time-zone", help="Zone of times that carry none, such as Europe/Paris. [the site's]")
+@click.option("--delimiter", help="Between the columns of a CSV file. [found in its first line]")
+@click.option("--encoding", help="Encoding of a CSV file. [UTF-8, or by its byte order mark]")
+@click.option("--dry-run", is_flag=True, help="Check and count only; write nothing.")
+@click.option("--strict", is_flag=True, help="Load nothing when there is a bad row or a case without document.")
+@click.option("--allow-missing", is_flag=True, help="Record cases that have no document too.")
+@click.option("--every-event", is_flag=True, help="Record every event, not only those that change the value.")
+@click.option(
+	"--batch-size",
+	type=click.IntRange(min=1),
+	default=5000,
+	show_default=True,
+	help="Events in one transaction, at least; a case is never split.",
+)
+@pass_context
+def import_log(
+	context,
+	file,
+	doctype,
+	case_field,
+	track_field,
+	time_zone,
+	dry_run,
+	strict,
+	allow_missing,
+	every_event,
+	batch_size,
+	**log_format,
+):
+	"""Import the history in FILE, an event log (XES or CSV, plain or gzipped).
+
+	Every case is a document, every change of its activity a milestone. The whole file is checked before anything is
+	written. Running it again adds nothing and completes a run that was stopped.
+	"""
+	from milestone_automation.engine import event_log, history_import
+
+	options = history_import.ImportOptions(
+		doctype=doctype,
+		track_field=track_field,
+		case_field=case_field,
+		log_format=event_log.LogFormat(time_zone=time_zone, **log_format),
+		dry_run=dry_run,
+		strict=strict,
+		allow_missing=allow_missing,
+		every_event=every_event,
+		batch_size=batch_size,
+	)
+	with _connected(context) as site, _ProgressBar() as bar:
+		try:
+			summary = history_import.run(file, options, bar.show, site.commit)
+		except history_import.ImportStopped as stopped:
+			bar.close()
+			_print_import(stopped.summary, dry_run=True)
+			raise
+		bar.close()
+		_print_import(summary, dry_run)
+
+
+@milestones.command("backfill")
+@click.argument("tracker")
+@click.option("--dry-run", is_flag=True, help="Count only; write nothing.")
+@pass_context
+def backfill(context, tracker, dry_run):
+	"""Rebuild the milestones from before TRACKER was made out of Frappe's Version log."""
+	from milestone_automation.engine import backfill as engine
+
+	with _connected(context) as site, _ProgressBar() as bar:
+		summary = engine.run(
+			tracker, dry_run, lambda done, total: bar.show("Reading versions", done, total), site.commit
+		)
+		bar.close()
+		_print_backfill(summary, dry_run)
+
+
+@milestones.command("reconcile")
+@click.option("--doctype", help="Only this DocType. [all that are tracked]")
+@pass_context
+def reconcile(context, doctype):
+	"""Find and record changes made behind Frappe's back (SQL, frappe.db.set_value). Runs every night by itself."""
+	from milestone_automation.engine import reconcile as engine
+
+	with _connected(context) as site:
+		recorded = engine.run(doctype, site.commit)
+		if not recorded:
+			raise click.ClickException("No enabled Milestone Tracker" + (f" for {doctype}." if doctype else "."))
+		for tracker, count in recorded.items():
+			click.echo(f"{tracker}: {count} milestones found later")
+
+
+class _connected:
+	"""Connect to the site of the command line; faults that the user can mend become one line and exit code 1."""
+
+	def __init__(self, context):
+		self.site = get_site(context)
+
+	def __enter__(self):
+		frappe.init(site=self.site)
+		frappe.connect()
+		return self
+
+	def __exit__(self, kind, error, traceback):
+		try:
+			if isinstance(error, frappe.ValidationError):
+				frappe.db.rollback()
+				raise click.ClickException(strip_html(str(error))) from error
+			if error is None:
+				self.commit()
+		finally:
+			frappe.destroy()
+
+	@staticmethod
+	def commit():
+		frappe.db.commit()  # a command is no request: nobody else ends its transactions
+
+
+class _ProgressBar:
+	"""One bar for each thing done, told as (what, done, in all)."""
+
+	def __init__(self):
+		self.what = None
+		self.bar = None
+
+	def __enter__(self):
+		return self
+
+	def __exit__(self, *_error):
+		self.close()
+
+	def show(self, what: str, done: int, total: int) -> None:
+		if what != self.what:
+			self.close()
+			self.what = what
+			self.bar = click.progressbar(length=total, label=f"{what:<16}")
+			self.bar.__enter__()
+		self.bar.update(done - self.bar.pos)
+
+	def close(self) -> None:
+		if self.bar:
+			self.bar.__exit__(None, None, None)
+			self.bar = self.what = None
+
+
+def _print_import(summary, dry_run: bool) -> None:
+	would = "would be recorded" if dry_run else "recorded"
+	lines = [
+		f"Cases            {summary.cases:>10,}",
+		f"Events           {summary.events:>10,}   from {summary.first} to {summary.last}",
+		f"Values           {len(summary.values):>10,}",
+		f"Changes          {summary.changes:>10,}   of value, in cases that are loaded",
+		f"Milestones       {summary.added:>10,}   {would}",
+		f"Already there    {summary.already_there:>10,}   from an earlier run",
+	]
+	optional = (
+		("Recorded already", summary.already_recorded, "since the site records the document itself; left out", []),
+		("No document", summary.missing_cases, "cases", summary.missing_examples),
+		("Ambiguous", summary.ambiguous_cases, "cases claimed by several documents; left out", summary.ambiguous_examples),
+		("Unknown values", len(summary.unknown_values), "that the field does not know", list(summary.unknown_values)),
+		("Bad rows", summary.bad_rows, "left out", [f"{b.place}: {b.reason}" for b in summary.bad_examples]),
+	)
+	for label, count, text, examples in optional:
+		if count:
+			lines.append(f"{label:<16} {count:>10,}   {text}")
+			lines += [f"    {example}" for example in examples[:SHOWN_EXAMPLES]]
+			if count > SHOWN_EXAMPLES and examples:
+				lines.append("    ...")
+	click.echo("\n".join(lines))
+
+
+def _print_backfill(summary, dry_run: bool) -> None:
+	would = "would be recorded" if dry_run else "recorded"
+	for name, value in dataclasses.asdict(summary).items():
+		if name == "by_field":
+			for fieldname, count in value.items():
+				click.echo(f"  {fieldname:<18} {count:>10,}   {would}")
+		elif value or name in ("documents", "added"):
+			click.echo(f"{name.replace('_', ' ').capitalize():<20} {value:>10,}")
+
+
+commands = [milestones]
