@@ -28,7 +28,9 @@ def milestones():
 @click.option(
 	"--field", "track_field", required=True, help="Tracked field whose values the log's activities are."
 )
-@click.option("--case-key", help="Trace attribute or CSV column with the case id. [concept:name; case:concept:name]")
+@click.option(
+	"--case-key", help="Trace attribute or CSV column with the case id. [concept:name; case:concept:name]"
+)
 @click.option("--activity-key", help="Event attribute or CSV column with the value. [concept:name]")
 @click.option("--timestamp-key", help="Event attribute or CSV column with the time. [time:timestamp]")
 @click.option("--resource-key", help="Event attribute or CSV column with the person. [org:resource]")
@@ -37,7 +39,9 @@ def milestones():
 @click.option("--delimiter", help="Between the columns of a CSV file. [found in its first line]")
 @click.option("--encoding", help="Encoding of a CSV file. [UTF-8, or by its byte order mark]")
 @click.option("--dry-run", is_flag=True, help="Check and count only; write nothing.")
-@click.option("--strict", is_flag=True, help="Load nothing when there is a bad row or a case without document.")
+@click.option(
+	"--strict", is_flag=True, help="Load nothing when there is a bad row or a case without document."
+)
 @click.option("--allow-missing", is_flag=True, help="Record cases that have no document too.")
 @click.option("--every-event", is_flag=True, help="Record every event, not only those that change the value.")
 @click.option(
@@ -117,7 +121,9 @@ def reconcile(context, doctype):
 	with _connected(context) as site:
 		recorded = engine.run(doctype, site.commit)
 		if not recorded:
-			raise click.ClickException("No enabled Milestone Tracker" + (f" for {doctype}." if doctype else "."))
+			raise click.ClickException(
+				"No enabled Milestone Tracker" + (f" for {doctype}." if doctype else ".")
+			)
 		for tracker, count in recorded.items():
 			click.echo(f"{tracker}: {count} milestones found later")
 
@@ -186,10 +192,25 @@ def _print_import(summary, dry_run: bool) -> None:
 		f"Already there    {summary.already_there:>10,}   from an earlier run",
 	]
 	optional = (
-		("Recorded already", summary.already_recorded, "since the site records the document itself; left out", []),
+		(
+			"Recorded already",
+			summary.already_recorded,
+			"since the site records the document itself; left out",
+			[],
+		),
 		("No document", summary.missing_cases, "cases", summary.missing_examples),
-		("Ambiguous", summary.ambiguous_cases, "cases claimed by several documents; left out", summary.ambiguous_examples),
-		("Unknown values", len(summary.unknown_values), "that the field does not know", list(summary.unknown_values)),
+		(
+			"Ambiguous",
+			summary.ambiguous_cases,
+			"cases claimed by several documents; left out",
+			summary.ambiguous_examples,
+		),
+		(
+			"Unknown values",
+			len(summary.unknown_values),
+			"that the field does not know",
+			list(summary.unknown_values),
+		),
 		("Bad rows", summary.bad_rows, "left out", [f"{b.place}: {b.reason}" for b in summary.bad_examples]),
 	)
 	for label, count, text, examples in optional:

@@ -222,7 +222,13 @@ class _Batch:
 
 	def _history(self, document, tracked: rules.TrackedField, versions: list, reader) -> list[Change]:
 		logged = [
-			(name, on, by, reader.read(fields[tracked.fieldname][0]), reader.read(fields[tracked.fieldname][1]))
+			(
+				name,
+				on,
+				by,
+				reader.read(fields[tracked.fieldname][0]),
+				reader.read(fields[tracked.fieldname][1]),
+			)
 			for name, on, by, fields in versions
 			if tracked.fieldname in fields
 		]

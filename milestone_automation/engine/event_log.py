@@ -19,9 +19,8 @@ from typing import NamedTuple
 from xml.parsers import expat
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dateutil.parser import isoparse
-
 import frappe
+from dateutil.parser import isoparse
 from frappe import _
 
 CHUNK_SIZE = 64 * 1024
@@ -179,9 +178,9 @@ class _open:
 			) from error
 		if isinstance(error, UnicodeError):
 			raise EventLogError(
-				_("{0} is not in the encoding it was read with ({1}). Name the right one with --encoding.").format(
-					self.path.name, error
-				)
+				_(
+					"{0} is not in the encoding it was read with ({1}). Name the right one with --encoding."
+				).format(self.path.name, error)
 			) from error
 
 	def _tick(self, progress: Progress | None) -> None:
@@ -193,7 +192,9 @@ def _refuse_foreign_content(head: bytes, path: Path) -> None:
 	if not head.strip():
 		raise EventLogError(_("{0} is empty. Export the log again.").format(path.name))
 	if head.startswith(ZIP_MAGIC):
-		raise EventLogError(_("{0} is a ZIP archive or a spreadsheet. Unpack it, or save it as CSV.").format(path.name))
+		raise EventLogError(
+			_("{0} is a ZIP archive or a spreadsheet. Unpack it, or save it as CSV.").format(path.name)
+		)
 	if b"\0" in head and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
 		raise EventLogError(_("{0} is a binary file. Event logs are read as XES or CSV.").format(path.name))
 
@@ -350,16 +351,16 @@ class _XesParser:
 
 	def _refuse_doctype(self, *_args) -> None:
 		raise EventLogError(
-			_("The XML declares a document type, which no XES log needs and which can hide an attack. Remove it.")
+			_(
+				"The XML declares a document type, which no XES log needs and which can hide an attack. Remove it."
+			)
 		)
 
 	def _start(self, tag: str, attributes: dict[str, str]) -> None:
 		self.depth += 1
 		tag = tag.rpartition(":")[2]
 		if self.depth == 1 and tag != "log":
-			raise EventLogError(
-				_("The XML is no XES log: it begins with <{0}>, not with <log>.").format(tag)
-			)
+			raise EventLogError(_("The XML is no XES log: it begins with <{0}>, not with <log>.").format(tag))
 		if self.event is not None:
 			if self.depth == self.event_depth + 1 and "key" in attributes:
 				self.event[attributes["key"]] = attributes.get("value", "")
@@ -367,7 +368,9 @@ class _XesParser:
 			self._start_event()
 		elif tag == "trace" and self.depth == 2:
 			self.trace_depth, self.case, self.position = self.depth, None, 0
-		elif self.trace_depth and self.depth == self.trace_depth + 1 and attributes.get("key") == self.case_key:
+		elif (
+			self.trace_depth and self.depth == self.trace_depth + 1 and attributes.get("key") == self.case_key
+		):
 			self.case = attributes.get("value", "")
 
 	def _start_event(self) -> None:

@@ -66,7 +66,9 @@ class EventSpool:
 
 	def cases(self) -> Iterator[str]:
 		"""Yield the id of every case, sorted."""
-		return (case for (case,) in self.database.execute("SELECT DISTINCT case_id FROM event ORDER BY case_id"))
+		return (
+			case for (case,) in self.database.execute("SELECT DISTINCT case_id FROM event ORDER BY case_id")
+		)
 
 	def counts(self) -> tuple[int, int]:
 		"""Return (cases, events)."""
@@ -74,7 +76,9 @@ class EventSpool:
 
 	def values(self) -> dict[str, int]:
 		"""Return how many events each value has, the most frequent first."""
-		return dict(self.database.execute("SELECT value, COUNT(*) FROM event GROUP BY value ORDER BY 2 DESC, 1"))
+		return dict(
+			self.database.execute("SELECT value, COUNT(*) FROM event GROUP BY value ORDER BY 2 DESC, 1")
+		)
 
 	def span(self) -> tuple[datetime | None, datetime | None]:
 		"""Return the moments of the first and the last event; None where there is none."""
@@ -96,7 +100,11 @@ class EventSpool:
 			" FROM event JOIN document USING (case_id) ORDER BY case_id, instant, number"
 		)
 		for (case, document), events in groupby(rows, key=itemgetter(0, 1)):
-			yield case, document, [SpooledEvent(e[2], datetime.fromisoformat(e[3]), e[4], e[5]) for e in events]
+			yield (
+				case,
+				document,
+				[SpooledEvent(e[2], datetime.fromisoformat(e[3]), e[4], e[5]) for e in events],
+			)
 
 	def _flush(self) -> None:
 		self.database.executemany(INSERT, self.pending)

@@ -61,7 +61,7 @@ class ImportOptions:
 	doctype: str
 	track_field: str
 	case_field: str = "name"
-	log_format: LogFormat = LogFormat()
+	log_format: LogFormat = field(default_factory=LogFormat)
 	dry_run: bool = False
 	strict: bool = False
 	allow_missing: bool = False
@@ -186,9 +186,9 @@ def _check_case_field(doctype: str, case_field: str) -> None:
 		)
 	if docfield.fieldtype not in CASE_FIELD_TYPES:
 		frappe.throw(
-			_("{0} is of type {1} and cannot hold a case id. Name a field of type Data, Link or Select.").format(
-				case_field, docfield.fieldtype
-			)
+			_(
+				"{0} is of type {1} and cannot hold a case id. Name a field of type Data, Link or Select."
+			).format(case_field, docfield.fieldtype)
 		)
 
 

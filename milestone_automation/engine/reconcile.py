@@ -85,7 +85,9 @@ def fault_title(tracker: str, fieldname: str) -> str:
 def find_changes(doctype: str, tracker: rules.Tracker, field: rules.TrackedField) -> Iterator[Found]:
 	"""Yield the documents whose field is not what was recorded last, whatever the tracker's condition. One query."""
 	for row in _query(doctype, tracker.name, field.fieldname).run():
-		found = Found(str(row[0]), row[1], get_datetime(row[2]), row[3], row[4], row[5] and get_datetime(row[5]))
+		found = Found(
+			str(row[0]), row[1], get_datetime(row[2]), row[3], row[4], row[5] and get_datetime(row[5])
+		)
 		if _differs(found, field):
 			yield found
 
