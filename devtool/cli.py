@@ -71,7 +71,11 @@ def start(options: argparse.Namespace) -> int:
 
 
 def stop(options: argparse.Namespace) -> int:
+	from . import demo
+
 	leases.KEEP.unlink(missing_ok=True)
+	if demo.stop():
+		report.say("Stopped the demo.")
 	if leases.in_use():
 		report.say("Another ./dev still uses the servers; they stop when it ends.")
 		return 0
@@ -105,9 +109,27 @@ def status(options: argparse.Namespace) -> int:
 	return 0
 
 
+def demo(options: argparse.Namespace) -> int:
+	from .demo import demo
+
+	return demo(options)
+
+
+def build(options: argparse.Namespace) -> int:
+	from . import desk
+	from .prepare import ready_bench
+
+	with ready_bench(options) as main:
+		desk.build(main, fresh="--force" in options.arguments)
+	report.say(f"The Desk is up to date ({report.total():.1f} s).")
+	return 0
+
+
 def bench(options: argparse.Namespace) -> int:
 	from .prepare import ensure_dev_site, ready_bench
 
+	if options.arguments[:1] == ["build"]:
+		return build(options)  # the engine of last resort brings no bundler of its own
 	with ready_bench(options) as main:
 		named = "--site" in options.arguments[:1]
 		site = None if named else ensure_dev_site(main)
@@ -134,11 +156,13 @@ def test(options: argparse.Namespace) -> int:
 
 
 COMMANDS = {
+	"demo": (demo, "build everything, load demo data and serve the Desk", ""),
 	"test": (test, "run the suite on copies of a ready site (takes pytest's arguments)", "[PYTEST ARGUMENTS]"),
 	"start": (start, "build what is missing and leave the servers running", ""),
 	"stop": (stop, "end what start or demo left running", ""),
 	"status": (status, "say what is built and what runs", ""),
 	"bench": (bench, "any bench command, on the developer's site unless --site names one", "[--site SITE] COMMAND ..."),
 	"python": (python, "run a Python file with the site connected; rolled back unless it commits", "FILE [ARGUMENTS]"),
+	"build": (build, "bring the Desk's JavaScript and CSS up to date", "[--force]"),
 	"clean": (clean, "delete everything the tool has made", ""),
 }

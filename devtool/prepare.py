@@ -1,7 +1,9 @@
 """From options to a ready bench: engine, servers, templates."""
 
 import json
+import shutil
 import tempfile
+import time
 from argparse import Namespace
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,16 +21,6 @@ from .templates import Template, Templates, repoint
 def dev_site(bench: Bench) -> str:
 	"""Name of the site that `./dev bench`, `./dev python` and `./dev demo` work on."""
 	return f"milestone-{Templates(bench).kind}.localhost"
-
-
-def main_bench(options: Namespace) -> Bench:
-	"""The engine's own bench folder, built if need be."""
-	engine = engines.choose(options.bench, options.frappe)
-	report.say(f"Frappe: {engine.title} ({engine.why})")
-	with build_lock():
-		engine.build()
-	database = choose_database(engine, options.db)
-	return Bench(engine, database, engine.home)
 
 
 @contextmanager
@@ -77,11 +69,10 @@ def ensure_dev_site(bench: Bench) -> str:
 
 
 def _make_dev_site(bench: Bench, template: Template, site: str, db_name: str) -> None:
-	import shutil
-
 	bench.database.drop(db_name)
 	shutil.rmtree(bench.sites / site, ignore_errors=True)
 	clones.copy_site(bench, template.site, bench, site, db_name)
+	bench.engine.stamps.write(f"{site}-made", str(time.time()))
 
 
 @dataclass

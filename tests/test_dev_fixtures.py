@@ -56,3 +56,10 @@ def test_mail(smtp, site):
 def test_mail_gone(smtp, site):
 	import frappe
 	assert not frappe.db.count("Email Queue")
+
+@pytest.mark.browser
+def test_desk(desk):
+	page = desk(path="/app/milestone-tracker")
+	page.wait_for_selector(".page-title, .title-text", timeout=60000)
+	page.wait_for_timeout(2000)
+	page.screenshot(path="/tmp/desk.png")

@@ -1,0 +1,164 @@
+"""`./dev demo`: the whole thing running, with data, for somebody who wants to click."""
+
+import os
+import signal
+import subprocess
+import threading
+from argparse import Namespace
+from contextlib import contextmanager
+
+from . import desk, web
+from .benches import ADMIN_PASSWORD, Bench, read_json, write_json
+from .paths import APP, ROOT, STATE
+from .prepare import ensure_dev_site, ready_bench
+from .processes import alive, end, spawn
+from .report import DevError, report
+from .stamps import digest
+
+STATE_FILE = STATE / "demo.json"
+DEMO_MODULE = f"{APP}.demo"
+
+
+def demo(options: Namespace) -> int:
+	_refuse_second()
+	with ready_bench(options) as bench:
+		site = prepare_site(bench)
+		with processes(bench, site, options.port) as (address, running):
+			print(_welcome(bench, site, address), flush=True)
+			_wait(running)
+	return 0
+
+
+def prepare_site(bench: Bench) -> str:
+	"""Site, Desk and data; the Desk is built while the site is made."""
+	building = Background(lambda: desk.build(bench))
+	site = ensure_dev_site(bench)
+	building.result()
+	load_data(bench, site)
+	return site
+
+
+class Background:
+	"""A step in a thread; `result` waits for it and raises what it raised."""
+
+	def __init__(self, work):
+		self.error: BaseException | None = None
+		self.work = work
+		self.thread = threading.Thread(target=self._run, daemon=True)
+		self.thread.start()
+
+	def _run(self) -> None:
+		try:
+			self.work()
+		except BaseException as error:
+			self.error = error
+
+	def result(self) -> None:
+		while self.thread.is_alive():
+			self.thread.join(0.2)
+		if self.error:
+			raise self.error
+
+
+def load_data(bench: Bench, site: str) -> None:
+	"""Demo data, once for each version of the generator."""
+	places = [ROOT / APP / "demo.py", *sorted((ROOT / APP / "demo").glob("**/*.py"))]
+	sources = [path for path in places if path.exists()]
+	if not sources:
+		report.say(f"  – no demo data: {DEMO_MODULE} does not exist")
+		return
+	key = digest(*sources, bench.engine.stamps.read(f"{site}-made"))
+	if bench.engine.stamps.done(f"{site}-demo", key):
+		return
+	with report.step("demo data"):
+		bench.run("execute", f"{DEMO_MODULE}.load", site=site, log="demo", what="Loading the demo data")
+	bench.engine.stamps.write(f"{site}-demo", key)
+
+
+@contextmanager
+def processes(bench: Bench, site: str, wanted_port: int):
+	"""Web server, worker and scheduler while the block runs."""
+	running: list[subprocess.Popen] = []
+	previous = signal.signal(signal.SIGTERM, _as_interrupt)
+	try:
+		with report.step("web server, worker and scheduler"):
+			server, port = web.serve(bench, site, wanted_port)
+			running.append(server)
+			_remember(running, port)
+			address = f"http://localhost:{port}"
+			_set_address(bench, site, address)
+			for command in (web.worker_command(bench, burst=False), bench.command("schedule")):
+				running.append(spawn(command, "worker", cwd=bench.sites, env=bench.environment()))
+			bench.run("enable-scheduler", site=site)
+			_remember(running, port)
+		yield address, running
+	finally:
+		signal.signal(signal.SIGTERM, previous)
+		for process in running:
+			web.stop(process)
+		STATE_FILE.unlink(missing_ok=True)
+
+
+def _as_interrupt(*_):
+	raise KeyboardInterrupt
+
+
+def _set_address(bench: Bench, site: str, address: str) -> None:
+	"""Links in messages lead to this server."""
+	path = bench.sites / site / "site_config.json"
+	write_json(path, read_json(path) | {"host_name": address})
+
+
+def _remember(running: list[subprocess.Popen], port: int) -> None:
+	values = {"pid": os.getpid(), "processes": [process.pid for process in running], "port": port}
+	write_json(STATE_FILE, values)
+
+
+def _wait(running: list[subprocess.Popen]) -> None:
+	"""Until Ctrl-C, `./dev stop`, or the web server ends."""
+	try:
+		running[0].wait()
+		raise DevError(f"The web server ended by itself; see {STATE}/logs/web.log.")
+	except KeyboardInterrupt:
+		report.say("\nStopping.")
+
+
+def _refuse_second() -> None:
+	if not STATE_FILE.exists():
+		return
+	state = read_json(STATE_FILE)
+	if alive(state["pid"]):
+		raise DevError(f"The demo runs already: http://localhost:{state['port']}. ./dev stop ends it.")
+	stop()
+
+
+def stop() -> bool:
+	"""End a running demo, also one whose ./dev was killed."""
+	if not STATE_FILE.exists():
+		return False
+	state = read_json(STATE_FILE)
+	if alive(state["pid"]):
+		end(state["pid"], seconds=30)
+	for pid in state["processes"]:
+		if alive(pid):
+			end(pid, group=True)
+	STATE_FILE.unlink(missing_ok=True)
+	return True
+
+
+def _welcome(bench: Bench, site: str, address: str) -> str:
+	return f"""
+  Milestone Automation runs on Frappe {bench.engine.version()} ({bench.database.kind}), ready in {report.total():.0f} s.
+
+    Address   {address}
+    Login     Administrator
+    Password  {ADMIN_PASSWORD}
+
+  What to click first
+    1. Log in, then open {address}/app/milestone-tracker : which fields of which documents are recorded.
+    2. {address}/app/milestone : every change that was recorded, newest first.
+    3. Open a document from the list's Document link, change the tracked field, save: one more milestone.
+
+  Site {site}; any bench command on it: ./dev bench --help
+  Ctrl-C or ./dev stop ends it, ./dev clean deletes everything.
+"""
