@@ -468,6 +468,12 @@ class TestMoveStage:
 		with pytest.raises(DatesOutOfOrder, match="Stage 3 on 2026-06-01 lies before Stage 1 on 2026-06-02"):
 			self.move(2, june(1), "Shift Too", dates=(june(2), None, june(12)))
 
+	@pytest.mark.parametrize(("days", "named"), [((9, 9, 12), "Stage 2"), ((9, 3, 12), "Stage 1")])
+	def test_the_refusal_names_the_latest_earlier_stage_and_of_two_on_one_day_the_nearer(self, days, named):
+		dates, reached = [june(day) for day in days], (False, True, False)
+		with pytest.raises(DatesOutOfOrder, match=f"Stage 3 on 2026-06-08 lies before {named} on 2026-06-09"):
+			self.move(2, june(8), "Keep Order", dates=dates, reached=reached)
+
 	def test_the_day_of_the_stage_before_is_allowed(self):
 		assert self.move(1, june(2), "Keep Order")[1] == june(2)
 

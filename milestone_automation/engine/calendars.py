@@ -174,8 +174,9 @@ def from_holiday_list(from_date: date, to_date: date, days: Iterable[tuple[date,
 	)
 	if len(weekly_off) == 7:
 		return WorkCalendar(holidays=listed)
+	# What is listed among these stays off: a holiday wins over an extra working day.
 	worked = (day for weekday in weekly_off for day in _weekdays(weekday, from_date, to_date))
-	return WorkCalendar(weekly_off, listed, frozenset(worked) - listed)
+	return WorkCalendar(weekly_off, listed, extra_working_days=frozenset(worked))
 
 
 def _weekdays(weekday: int, from_date: date, to_date: date) -> list[date]:
