@@ -247,7 +247,7 @@ class _Batch:
 				self.summary.gaps += 1
 				since = None
 			old_text, new_text = as_text(old, tracked.fieldtype), as_text(new, tracked.fieldtype)
-			changes.append(Change(old_text, new_text, on, by, _key(name, tracked.fieldname), since))
+			changes.append(Change(old_text, new_text, on, by, _key(str(name), tracked.fieldname), since))
 			since, value = on, new
 		return changes
 

@@ -4,7 +4,6 @@ import datetime
 import re
 
 import frappe
-from frappe.utils import get_datetime, getdate
 from frappe.utils.data import get_number_format_info
 from frappe.utils.dateutils import dateformats
 
@@ -84,7 +83,7 @@ def _read_moment(value: str, time_format: str) -> datetime.datetime:
 			return datetime.datetime.strptime(value, moment_format)
 		except ValueError:
 			continue
-	return get_datetime(value) if time_format else datetime.datetime.combine(getdate(value), datetime.time())
+	return datetime.datetime.fromisoformat(value)
 
 
 def _number(value: str) -> float:
