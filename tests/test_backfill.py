@@ -141,24 +141,27 @@ def test_a_dry_run_counts_and_writes_nothing(doctype):
 
 
 @pytest.fixture
-def european_formats():
-	"""The site writes 31.12.2024 and 1.234,50."""
+def site_writes():
+	"""Function `site_writes(date_format, number_format)`: how the site shows dates and numbers in this test."""
 
 	def forget_settings():
 		frappe.clear_document_cache("System Settings", "System Settings")
 		if hasattr(frappe.local, "system_settings"):
 			del frappe.local.system_settings
 
-	for name, value in (("date_format", "dd.mm.yyyy"), ("number_format", "#.###,##")):
-		frappe.db.set_value("System Settings", None, name, value)
-		frappe.db.set_default(name, value)
-	forget_settings()
-	yield
+	def set_formats(date_format, number_format):
+		for name, value in (("date_format", date_format), ("number_format", number_format)):
+			frappe.db.set_value("System Settings", None, name, value)
+			frappe.db.set_default(name, value)
+		forget_settings()
+
+	yield set_formats
 	frappe.db.rollback()
 	forget_settings()
 
 
-def test_values_come_back_from_how_the_user_saw_them(doctype, european_formats):
+def test_values_come_back_from_how_the_user_saw_them(doctype, site_writes):
+	site_writes("dd.mm.yyyy", "#.###,##")
 	order = make_order(due="2024-01-05", price=1234.5, seen_at="2024-01-05 10:00:00")
 	order = change(order, due="2024-02-03", price=7, seen_at="2024-01-06 11:30:00")
 	logged = json.loads(frappe.get_last_doc("Version", {"docname": order.name}).data)["changed"]
@@ -184,7 +187,8 @@ def test_values_come_back_from_how_the_user_saw_them(doctype, european_formats):
 		("Data", "as it is", "as it is"),
 	],
 )
-def test_logged_values_are_read_by_type_and_kept_when_they_cannot_be(fieldtype, logged, value):
+def test_logged_values_are_read_by_type_and_kept_when_they_cannot_be(site_writes, fieldtype, logged, value):
+	site_writes("yyyy-mm-dd", "#,###.##")
 	assert VersionReader("ToDo", TrackedField("status", fieldtype)).read(logged) == value
 
 
