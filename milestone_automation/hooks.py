@@ -12,6 +12,12 @@ after_migrate = "milestone_automation.install.after_migrate"
 before_uninstall = "milestone_automation.uninstall.before_uninstall"
 after_uninstall = "milestone_automation.uninstall.after_uninstall"
 
+# Assets
+# ------
+# Only the loader; panel and builder come when a page needs them.
+app_include_js = "milestone_automation.bundle.js"
+extend_bootinfo = "milestone_automation.engine.boot.extend_bootinfo"
+
 # Events
 # ------
 doc_events = {

@@ -1,0 +1,185 @@
+// The questions the panel asks. Each takes what to do with the answer and closes when that worked.
+import { esc } from "./words";
+
+
+function ask(title, label, fields, then, intro = "") {
+	const dialog = new frappe.ui.Dialog({
+		title,
+		fields: [...(intro ? [{ fieldtype: "HTML", options: intro }] : []), ...fields],
+		primary_action_label: label,
+		primary_action(values) {
+			dialog.disable_primary_action();
+			Promise.resolve(then(values))
+				.then(() => dialog.hide())
+				.catch(() => {})
+				.finally(() => dialog.enable_primary_action());
+		},
+	});
+	dialog.show();
+	return dialog;
+}
+
+const REASON = () => ({ fieldname: "reason", fieldtype: "Small Text", label: __("Reason"), reqd: 1 });
+
+export function reason(title, label, then) {
+	return ask(title, label, [REASON()], then);
+}
+
+export function confirm_stage(stage, today, then) {
+	const field = {
+		fieldname: "reached_on",
+		fieldtype: "Date",
+		label: __("Reached On"),
+		default: today,
+		reqd: 1,
+		max_date: new Date(`${today}T00:00`),
+		description: __("Today or a day in the past."),
+	};
+	return ask(__("Confirm {0}", [esc(stage.stage_name)]), __("Confirm Milestone"), [field], then);
+}
+
+export function reschedule(stage, plan, then) {
+	const fields = [
+		{ fieldname: "new_date", fieldtype: "Date", label: __("New Date"), default: stage.key_date, reqd: 1 },
+		{
+			fieldname: "usual",
+			fieldtype: "Select",
+			label: __("Usual Reasons"),
+			hidden: 1,
+			onchange() {
+				if (this.value) dialog.set_value("reason", this.value);
+			},
+		},
+		REASON(),
+	];
+	if (plan.later_stages === "Ask") {
+		fields.splice(1, 0, {
+			fieldname: "later_stages",
+			fieldtype: "Select",
+			label: __("Later Milestones"),
+			reqd: 1,
+			options: [
+				{ value: "Shift Too", label: __("Shift Too") },
+				{ value: "Keep Order", label: __("Keep Order") },
+			],
+			default: "Shift Too",
+		});
+	}
+	const dialog = ask(__("Reschedule {0}", [esc(stage.stage_name)]), __("Reschedule"), fields, (values) => {
+		const { new_date, reason, later_stages } = values;
+		return then({ new_date, reason, later_stages });
+	});
+	frappe.xcall("milestone_automation.desk.date_reasons").then((reasons) => {
+		if (!reasons.length) return;
+		dialog.set_df_property("usual", "options", [
+			{ value: "", label: "" },
+			...reasons.map((one) => ({ value: one, label: __(one) })),
+		]);
+		dialog.set_df_property("usual", "hidden", 0);
+	});
+	return dialog;
+}
+
+export function start(workflows, then) {
+	const names = workflows.map((workflow) => workflow.name);
+	const field = {
+		fieldname: "workflow",
+		fieldtype: "Select",
+		label: __("Milestone Workflow"),
+		options: names.map((name) => ({ value: name, label: name })),
+		default: names[0],
+		reqd: 1,
+	};
+	return ask(__("Start a Plan"), __("Start"), [field], then);
+}
+
+export const ASSIGNEE_KINDS = () => [
+	{ value: "", label: __("Nobody yet") },
+	{ value: "Whole Team", label: __("Whole Team") },
+	{ value: "All Supplier Contacts", label: __("All Supplier Contacts") },
+	{ value: "One Team Member", label: __("One Team Member") },
+	{ value: "Third-Party Collaborator", label: __("Third-Party Collaborator") },
+	{ value: "Role", label: __("Everybody with a Role") },
+	{ value: "User Field", label: __("User Field of the Document") },
+];
+
+export function assignee_fields(user_fields) {
+	const when = (kind) => ({
+		depends_on: `eval:doc.assignee_kind=="${kind}"`,
+		mandatory_depends_on: `eval:doc.assignee_kind=="${kind}"`,
+	});
+	return [
+		{ fieldname: "assignee_kind", fieldtype: "Select", label: __("Assignee"), options: ASSIGNEE_KINDS() },
+		{
+			fieldname: "assignee_user",
+			fieldtype: "Link",
+			options: "User",
+			label: __("Team Member"),
+			...when("One Team Member"),
+		},
+		{ fieldname: "assignee_role", fieldtype: "Link", options: "Role", label: __("Assignee Role"), ...when("Role") },
+		{
+			fieldname: "assignee_field",
+			fieldtype: "Select",
+			label: __("User Field"),
+			options: user_fields,
+			...when("User Field"),
+		},
+		{
+			fieldname: "collaborator_name",
+			fieldtype: "Data",
+			label: __("Collaborator Name"),
+			depends_on: when("Third-Party Collaborator").depends_on,
+		},
+		{
+			fieldname: "collaborator_email",
+			fieldtype: "Data",
+			options: "Email",
+			label: __("Collaborator E-Mail"),
+			...when("Third-Party Collaborator"),
+		},
+	];
+}
+
+export function add_task(stage, doctype, then) {
+	const user_fields = frappe.meta
+		.get_docfields(doctype)
+		.filter((field) => field.fieldtype === "Link" && field.options === "User")
+		.map((field) => ({ value: field.fieldname, label: __(field.label, null, doctype) }));
+	return ask(
+		__("Add Task to {0}", [esc(stage.stage_name)]),
+		__("Add Task"),
+		[
+			{ fieldname: "title", fieldtype: "Data", label: __("Task Title"), reqd: 1 },
+			{
+				fieldname: "required",
+				fieldtype: "Check",
+				label: __("Required"),
+				description: __("While it is open, its milestone can be neither reached nor prompted for."),
+			},
+			{
+				fieldname: "due_date",
+				fieldtype: "Date",
+				label: __("Due Date"),
+				default: stage.key_date,
+				description: __("Never after the milestone."),
+			},
+			...assignee_fields(user_fields),
+			{ fieldname: "description", fieldtype: "Small Text", label: __("Description") },
+		],
+		then
+	);
+}
+
+export function new_version(changes, then) {
+	const rows = (changes || []).map((change) => `<li>${frappe.utils.escape_html(change_text(change))}</li>`);
+	const intro = rows.length
+		? `<p>${__("This is what changes:")}</p><ul>${rows.join("")}</ul>`
+		: `<p>${__("Milestones, tasks and dates stay as they are.")}</p>`;
+	return ask(__("Move to New Version"), __("Move"), [], then, intro);
+}
+
+function change_text(change) {
+	if (typeof change === "string") return change;
+	return change.text || change.description || change.message || Object.values(change).filter(Boolean).join(" · ");
+}

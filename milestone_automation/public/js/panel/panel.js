@@ -1,0 +1,278 @@
+// The panel on a document: loads the plan, shows it, carries out what the user asks.
+import * as dialogs from "./dialogs";
+import { esc } from "./words";
+import { current_stage, panel as panel_html, start_banner } from "./view";
+
+const FRESH_FOR = 3000;
+const COLLAPSED = "milestone-panel-collapsed";
+const panels = new Map();
+let count = 0;
+
+export function call(method, args) {
+	return frappe.xcall(`milestone_automation.api.${method}`, args);
+}
+
+export class Panel {
+	constructor(wrapper) {
+		this.uid = `milestone-panel-${++count}`;
+		this.$wrapper = $(wrapper);
+		this.$wrapper.on("click", "[data-action]", (event) => this.on_click(event));
+		this.$wrapper.on("change", "input[data-action=tick]", (event) => this.on_tick(event));
+	}
+
+	// Form refreshes come in bursts; one of them asks the server.
+	show(doctype, name, version, frm = null) {
+		const same = this.doctype === doctype && this.name === name;
+		const key = `${name}:${version}`;
+		this.frm = frm;
+		if (same && this.key === key && (this.loading || Date.now() - this.loaded_at < FRESH_FOR)) return;
+		if (!same) this.forget();
+		Object.assign(this, { doctype, name, key });
+		panels.set(this.uid, this);
+		return this.load();
+	}
+
+	forget() {
+		this.data = null;
+		this.chosen = null;
+		this.$wrapper.empty().hide();
+	}
+
+	hide() {
+		this.name = null;
+		this.forget();
+		panels.delete(this.uid);
+	}
+
+	load() {
+		const { doctype, name } = this;
+		this.loading = true;
+		return new Promise((resolve) => {
+			frappe.call({
+				method: "milestone_automation.api.get_plan",
+				type: "GET",
+				args: { doctype, name },
+				silent: true,
+				callback: ({ message }) => {
+					if (name === this.name && message) this.take(message);
+				},
+				always: () => {
+					this.loading = false;
+					resolve();
+				},
+			});
+		});
+	}
+
+	take(data) {
+		this.data = data;
+		this.loaded_at = Date.now();
+		this.render();
+	}
+
+	render() {
+		const { data, $wrapper } = this;
+		const focused = $(document.activeElement).closest($wrapper).length
+			? document.activeElement.getAttribute("data-focus")
+			: null;
+		const may_start = data.may.start && (data.workflows || []).length;
+		if (data.plan && data.stages.length) {
+			const chosen = data.stages.find((stage) => stage.name === this.chosen) || current_stage(data);
+			$wrapper.html(panel_html(data, chosen, this.collapsed(), this.uid));
+		} else if (may_start) {
+			$wrapper.html(start_banner(data));
+		} else {
+			$wrapper.empty();
+		}
+		$wrapper.toggle(!!$wrapper.children().length);
+		if (focused) this.focus(focused);
+		this.scroll_to_chosen();
+	}
+
+	focus(key) {
+		this.$wrapper.find(`[data-focus="${CSS.escape(key)}"]`).trigger("focus");
+	}
+
+	scroll_to_chosen() {
+		const steps = this.$wrapper.find(".milestone-steps").get(0);
+		const step = this.$wrapper.find("[aria-pressed=true]").get(0);
+		if (steps && step && steps.scrollWidth > steps.clientWidth) {
+			steps.scrollLeft = step.offsetLeft - (steps.clientWidth - step.offsetWidth) / 2;
+		}
+	}
+
+	collapsed() {
+		return localStorage.getItem(COLLAPSED) === "1";
+	}
+
+	on_click(event) {
+		const action = event.currentTarget.dataset.action;
+		if (action === "tick") return;
+		event.preventDefault();
+		const { stage, task } = event.currentTarget.dataset;
+		this[`do_${action}`](stage ? this.stage(stage) : this.task(task));
+	}
+
+	on_tick(event) {
+		const box = event.currentTarget;
+		const task = this.task(box.dataset.task);
+		if (task.status === "Open") {
+			box.disabled = true;
+			this.ask("complete_task", { task: task.name }).catch(() => this.render());
+		} else {
+			// Stays ticked until the reason is given.
+			box.checked = true;
+			this.do_reopen(task);
+		}
+	}
+
+	stage(name) {
+		return this.data.stages.find((stage) => stage.name === name);
+	}
+
+	task(name) {
+		return this.data.stages.flatMap((stage) => stage.tasks).find((task) => task.name === name);
+	}
+
+	// A call that changes the plan answers with the fresh payload.
+	ask(method, args) {
+		this.busy = true;
+		return call(method, args)
+			.then((payload) => {
+				if (payload && payload.stages) this.take(payload);
+				else return this.load();
+			})
+			.finally(() => {
+				this.busy = false;
+			});
+	}
+
+	// Reaching a milestone may have changed the document itself.
+	ask_and_reload(method, args) {
+		return this.ask(method, args).then(() => {
+			if (this.frm && this.frm.docname === this.name && !this.frm.is_dirty()) {
+				this.frm.reload_doc();
+			}
+		});
+	}
+
+	do_toggle() {
+		localStorage.setItem(COLLAPSED, this.collapsed() ? "" : "1");
+		this.render();
+	}
+
+	do_choose(stage) {
+		this.chosen = stage.name;
+		this.render();
+	}
+
+	do_confirm(stage) {
+		dialogs.confirm_stage(stage, this.data.today, (values) =>
+			this.ask_and_reload("confirm_stage", { plan: this.data.plan.name, stage: stage.name, ...values })
+		);
+	}
+
+	do_reschedule(stage) {
+		dialogs.reschedule(stage, this.data.plan, (values) =>
+			this.ask("reschedule_stage", { plan: this.data.plan.name, stage: stage.name, ...values })
+		);
+	}
+
+	do_undo(stage) {
+		dialogs.reason(__("Undo {0}", [esc(stage.stage_name)]), __("Undo"), (values) =>
+			this.ask_and_reload("undo_stage", { plan: this.data.plan.name, stage: stage.name, ...values })
+		);
+	}
+
+	do_add_task(stage) {
+		dialogs.add_task(stage, this.doctype, (values) =>
+			this.ask("add_task", { plan: this.data.plan.name, stage: stage.name, ...values })
+		);
+	}
+
+	do_open_task(task) {
+		frappe.set_route("Form", "Milestone Task", task.name);
+	}
+
+	do_waive(task) {
+		dialogs.reason(__("Waive {0}", [esc(task.title)]), __("Waive"), (values) =>
+			this.ask("waive_task", { task: task.name, ...values })
+		);
+	}
+
+	do_cancel(task) {
+		dialogs.reason(__("Cancel {0}", [esc(task.title)]), __("Cancel Task"), (values) =>
+			this.ask("cancel_task", { task: task.name, ...values })
+		);
+	}
+
+	do_reopen(task) {
+		dialogs.reason(__("Reopen {0}", [esc(task.title)]), __("Reopen"), (values) =>
+			this.ask("reopen_task", { task: task.name, ...values })
+		);
+	}
+
+	do_start() {
+		dialogs.start(this.data.workflows, (values) =>
+			this.ask("start_plan", { doctype: this.doctype, name: this.name, ...values })
+		);
+	}
+
+	do_open_plan() {
+		frappe.set_route("Form", "Milestone Plan", this.data.plan.name);
+	}
+
+	do_open_workflow() {
+		frappe.set_route("Form", "Milestone Workflow", this.data.plan.workflow);
+	}
+
+	do_cancel_plan() {
+		dialogs.reason(__("Cancel This Plan"), __("Cancel Plan"), (values) =>
+			this.ask("cancel_plan", { plan: this.data.plan.name, ...values })
+		);
+	}
+
+	do_new_version() {
+		const { name } = this.data.plan;
+		call("preview_new_version", { plan: name }).then((changes) =>
+			dialogs.new_version(changes, () => this.ask("move_to_new_version", { plan: name }))
+		);
+	}
+
+	// Read when asked for: few people want it, every form would pay for it.
+	do_history() {
+		const { frm } = this;
+		if (!frm || !frm.timeline) return this.do_open_plan();
+		frappe
+			.xcall("milestone_automation.desk.timeline", { doctype: this.doctype, name: this.name })
+			.then((entries) => {
+				frm.get_docinfo().additional_timeline_content = entries;
+				frm.timeline.refresh();
+				frappe.utils.scroll_to(frm.timeline.timeline_wrapper || frm.footer.wrapper, true, 80);
+			});
+	}
+}
+
+export function show_panel_on(frm) {
+	if (!frm.milestone_panel) {
+		const $wrapper = $('<div class="milestone-panel" style="display: none"></div>');
+		$wrapper.attr({ role: "region", "aria-label": __("Milestones") });
+		$wrapper.insertBefore(frm.layout.page);
+		frm.milestone_panel = new Panel($wrapper);
+	}
+	if (frm.is_new()) frm.milestone_panel.hide();
+	else frm.milestone_panel.show(frm.doctype, frm.docname, frm.doc.modified, frm);
+}
+
+// Somebody else acted on a plan that is on this user's screen.
+export function listen() {
+	frappe.realtime.on("milestone_plan_changed", ({ doctype, name }) => {
+		for (const panel of panels.values()) {
+			const own = panel.busy || Date.now() - panel.loaded_at < 500;
+			if (panel.doctype === doctype && panel.name === name && !own) {
+				panel.reload_soon = panel.reload_soon || frappe.utils.debounce(() => panel.name && panel.load(), 300);
+				panel.reload_soon();
+			}
+		}
+	});
+}

@@ -1,0 +1,281 @@
+// The panel's HTML. Plain functions from the payload of api.get_plan to text; every name in it is a user's.
+import { HEALTH_COLOR, assignee_name, date, distance, esc, gray_pill, icon, owner_text, pill } from "./words";
+
+export function panel(data, chosen, collapsed, uid) {
+	const { plan } = data;
+	return `
+		<div class="milestone-head">
+			<h2 class="milestone-title">${__("Milestones")}</h2>
+			${plan.status === "Cancelled" ? gray_pill(__("Cancelled")) : pill(plan.health)}
+			<span class="milestone-summary">${summary(data)}</span>
+			<span class="milestone-head-buttons">
+				${plan_menu(data)}
+				<button type="button" class="btn btn-xs milestone-quiet" data-action="toggle" data-focus="toggle"
+					aria-expanded="${!collapsed}" aria-controls="${uid}" aria-label="${__("Show or Hide Milestones")}">
+					<span class="milestone-turn">${icon("chevron")}</span>
+				</button>
+			</span>
+		</div>
+		<div class="milestone-body" id="${uid}" ${collapsed ? "hidden" : ""}>
+			<ol class="milestone-steps" tabindex="-1">
+				${data.stages.map((stage, index) => step(data, stage, index, chosen)).join("")}
+			</ol>
+			${chosen ? detail(data, chosen) : ""}
+		</div>`;
+}
+
+export function start_banner(data) {
+	return `
+		<div class="milestone-head">
+			<h2 class="milestone-title">${__("Milestones")}</h2>
+			<span class="milestone-summary">${
+				data.plan ? __("The plan was cancelled.") : __("No plan is running for this document.")
+			}</span>
+			<span class="milestone-head-buttons">
+				<button type="button" class="btn btn-xs btn-default" data-action="start" data-focus="start">
+					${__("Start a Plan")}
+				</button>
+			</span>
+		</div>`;
+}
+
+function summary({ plan, stages, today }) {
+	const reached = stages.filter((stage) => stage.status === "Reached").length;
+	const count = __("{0} of {1} reached", [reached, stages.length]);
+	const next = stages.find((stage) => stage.status !== "Reached");
+	if (plan.status !== "Active" || !next) return count;
+	const when = next.key_date
+		? `${date(next.key_date)} (${distance(next.key_date, today)})`
+		: __("no date yet");
+	return `${count} · ${__("Next: {0}, {1}", [`<b>${esc(next.stage_name)}</b>`, when])}`;
+}
+
+function plan_menu(data) {
+	const { plan, may } = data;
+	const items = [
+		["open_plan", __("Open Plan")],
+		["history", __("Show History in Timeline")],
+	];
+	if (may.manage) items.push(["open_workflow", __("Open Workflow")]);
+	if (may.manage && plan.status === "Active") {
+		if (plan.newest_version > plan.workflow_version) items.push(["new_version", __("Move to New Version")]);
+		items.push(["cancel_plan", __("Cancel Plan")]);
+	}
+	if (may.start && (data.workflows || []).length) items.push(["start", __("Start a Plan")]);
+	return menu(items, __("Actions of the Plan"), "plan-menu");
+}
+
+function menu(items, label, focus, attributes = "") {
+	if (!items.length) return "";
+	return `
+		<span class="dropdown">
+			<button type="button" class="btn btn-xs milestone-quiet" data-toggle="dropdown" aria-haspopup="true"
+				aria-expanded="false" aria-label="${esc(label)}" data-focus="${focus}">${icon("dots")}</button>
+			<ul class="dropdown-menu dropdown-menu-right" role="menu">
+				${items
+					.map(
+						([action, text]) => `<li role="none"><a class="dropdown-item" href="#" role="menuitem"
+							data-action="${action}" ${attributes}>${text}</a></li>`
+					)
+					.join("")}
+			</ul>
+		</span>`;
+}
+
+function step(data, stage, index, chosen) {
+	const reached = stage.status === "Reached";
+	const is_current = data.plan.status === "Active" && stage === current_stage(data);
+	const is_chosen = chosen && stage.name === chosen.name;
+	return `
+		<li class="milestone-step ${reached ? "is-reached" : ""}" data-color="${HEALTH_COLOR[stage.health]}">
+			<button type="button" data-action="choose" data-stage="${esc(stage.name)}"
+				data-focus="step-${esc(stage.name)}" aria-pressed="${!!is_chosen}"
+				${is_current ? 'aria-current="step"' : ""}>
+				<span class="milestone-dot">${reached ? icon("check") : index + 1}</span>
+				<span class="milestone-step-text">
+					<span class="milestone-step-name">${esc(stage.stage_name)}</span>
+					<span class="milestone-step-date">${step_date(stage)}</span>
+					<span class="milestone-step-health">${__(stage.health)}${
+						stage.open_required && !reached ? ` · ${open_tasks(stage.open_required)}` : ""
+					}</span>
+				</span>
+			</button>
+		</li>`;
+}
+
+function step_date(stage) {
+	if (stage.status === "Reached") return __("Reached {0}", [date(stage.reached_on)]);
+	if (!stage.key_date) return __("no date yet");
+	const moved = stage.planned_date && stage.planned_date !== stage.key_date;
+	return (moved ? `<s title="${__("Planned Date")}">${date(stage.planned_date)}</s> ` : "") + date(stage.key_date);
+}
+
+const open_tasks = (count) => (count === 1 ? __("1 open task") : __("{0} open tasks", [count]));
+
+export function current_stage({ plan, stages }) {
+	return (
+		stages.find((stage) => stage.status !== "Reached" && stage.stage_name === plan.current_stage) ||
+		stages.find((stage) => stage.status !== "Reached") ||
+		stages[stages.length - 1]
+	);
+}
+
+function detail(data, stage) {
+	const acceptance = stage.kind === "Acceptance";
+	return `
+		<section class="milestone-detail" aria-label="${esc(stage.stage_name)}">
+			<div class="milestone-detail-head">
+				<h3>${esc(stage.stage_name)}</h3>
+				${pill(stage.health)}
+				${acceptance ? gray_pill(__("Acceptance")) : ""}
+			</div>
+			<dl class="milestone-facts">${facts(stage, data.today)}</dl>
+			${holders(stage)}
+			${acceptance ? `<p class="milestone-muted">${__("An acceptance milestone takes no tasks.")}</p>` : tasks(data, stage)}
+			${buttons(stage)}
+		</section>`;
+}
+
+function facts(stage, today) {
+	const rows = [];
+	const reached = stage.status === "Reached";
+	if (reached) {
+		const by = stage.reached_by_user ? ` · ${esc(frappe.user.full_name(stage.reached_by_user))}` : "";
+		rows.push([__("Reached On"), date(stage.reached_on) + by]);
+	}
+	if (stage.key_date) {
+		const how_far = reached ? "" : ` <span class="milestone-muted">(${distance(stage.key_date, today)})</span>`;
+		rows.push([__("Key Date"), date(stage.key_date) + how_far]);
+	} else if (!reached) {
+		rows.push([__("Key Date"), __("no date yet")]);
+	}
+	if (stage.planned_date && stage.planned_date !== stage.key_date) {
+		rows.push([__("Planned Date"), date(stage.planned_date)]);
+	}
+	if (owner_text(stage)) rows.push([__("Owner"), esc(owner_text(stage))]);
+	if (stage.reach_rule === "Field Value") {
+		const value = `<b>${esc(stage.track_value)}</b>`;
+		rows.push([__("Reached When"), __("{0} is {1}", [esc(stage.track_label || stage.track_field), value])]);
+	} else {
+		rows.push([__("Reached When"), __("its owner confirms it")]);
+	}
+	if (stage.forecast_date && !reached) rows.push([__("Forecast"), date(stage.forecast_date)]);
+	return rows.map(([label, value]) => `<div><dt>${label}</dt><dd>${value}</dd></div>`).join("");
+}
+
+function holders(stage) {
+	const held_by = stage.held_by || [];
+	if (stage.status === "Reached" || !held_by.length) return "";
+	const lead =
+		stage.gate_mode === "Block"
+			? held_by.length === 1
+				? __("1 required task holds this milestone:")
+				: __("{0} required tasks hold this milestone:", [held_by.length])
+			: __("Open required tasks:");
+	return `
+		<div class="milestone-held" role="status">
+			${icon("lock")}
+			<div>${lead}
+				<ul>${held_by.map(holder).join("")}</ul>
+			</div>
+		</div>`;
+}
+
+function holder(task) {
+	const who = [].concat(task.assignees || []).map(assignee_name).filter(Boolean);
+	const title = task.task
+		? `<a href="${frappe.utils.get_form_link("Milestone Task", task.task)}">${esc(task.title)}</a>`
+		: esc(task.title);
+	return `<li>${title} – ${who.length ? esc(who.join(", ")) : __("nobody is assigned")}</li>`;
+}
+
+function tasks(data, stage) {
+	const rows = stage.tasks.map((row) => task_row(row, data.today)).join("");
+	const hidden = stage.hidden_tasks
+		? `<p class="milestone-muted">${
+				stage.hidden_tasks === 1
+					? __("1 more task is not yours to see.")
+					: __("{0} more tasks are not yours to see.", [stage.hidden_tasks])
+			}</p>`
+		: "";
+	const add = (stage.actions || []).includes("add_task")
+		? `<button type="button" class="btn btn-xs milestone-quiet milestone-add" data-action="add_task"
+				data-stage="${esc(stage.name)}" data-focus="add">${icon("plus")} ${__("Add Task")}</button>`
+		: "";
+	const none =
+		!stage.tasks.length && !stage.hidden_tasks ? `<p class="milestone-muted">${__("No tasks.")}</p>` : "";
+	return `<ul class="milestone-tasks">${rows}</ul>${none}${hidden}${add}`;
+}
+
+function task_row(task, today) {
+	const actions = task.actions || [];
+	const open = task.status === "Open";
+	const id = `milestone-task-${esc(task.name)}`;
+	const may_tick = actions.includes(open ? "complete" : "reopen");
+	const others = [["open_task", __("Open Task")]];
+	if (actions.includes("waive")) others.push(["waive", __("Waive")]);
+	if (actions.includes("cancel")) others.push(["cancel", __("Cancel Task")]);
+	if (!open && actions.includes("reopen")) others.push(["reopen", __("Reopen")]);
+	return `
+		<li class="milestone-task ${open ? "" : "is-closed"}">
+			<input type="checkbox" id="${id}" data-action="tick" data-task="${esc(task.name)}"
+				data-focus="tick-${esc(task.name)}" ${task.status === "Completed" ? "checked" : ""}
+				${may_tick && ["Open", "Completed"].includes(task.status) ? "" : "disabled"}>
+			<div class="milestone-task-text">
+				<label for="${id}">${esc(task.title)}</label>
+				${task.required ? `<span class="milestone-pill" data-color="${open ? "purple" : "gray"}">${__("Required")}</span>` : ""}
+				<div class="milestone-muted">${task_facts(task, today)}</div>
+				${task.description ? `<div class="milestone-task-description">${esc(task.description)}</div>` : ""}
+			</div>
+			${menu(others, __("Actions of {0}", [task.title]), `menu-${esc(task.name)}`, `data-task="${esc(task.name)}"`)}
+		</li>`;
+}
+
+function task_facts(task, today) {
+	const parts = [assignees(task)];
+	if (task.status !== "Open") {
+		parts.push(closed(task));
+	} else if (task.due_date) {
+		const text = __("due {0} ({1})", [date(task.due_date), distance(task.due_date, today)]);
+		parts.push(task.overdue ? `<span class="milestone-overdue">${text}</span>` : text);
+	}
+	return parts.filter(Boolean).join(" · ");
+}
+
+function assignees(task) {
+	const all = task.assignees || [];
+	const names = all.map(assignee_name).filter(Boolean);
+	if (!names.length) return task.status === "Open" ? __("nobody is assigned") : "";
+	const shown =
+		names.length > 4 ? __("{0} and {1} more", [names.slice(0, 3).join(", "), names.length - 3]) : names.join(", ");
+	const done = all.filter((assignee) => assignee.done).length;
+	const progress = task.completion_rule === "All Of" && all.length > 1 ? ` (${__("{0} of {1} done", [done, all.length])})` : "";
+	return `<span title="${esc(names.join(", "))}">${esc(shown)}</span>${progress}`;
+}
+
+function closed(task) {
+	const on = task.closed_on ? date(task.closed_on) : "";
+	const by = task.closed_by ? frappe.user.full_name(task.closed_by) : "";
+	const words = { Completed: __("Completed"), Waived: __("Waived"), Cancelled: __("Cancelled") };
+	const when = [words[task.status] || __(task.status), on].filter(Boolean).join(" ");
+	return [when, esc(by), task.reason ? `“${esc(task.reason)}”` : ""].filter(Boolean).join(" · ");
+}
+
+const BUTTONS = [
+	["confirm", () => __("Confirm Milestone"), "btn-primary"],
+	["reschedule", () => __("Reschedule"), "btn-default"],
+	["undo", () => __("Undo"), "btn-default"],
+];
+
+function buttons(stage) {
+	const offered = BUTTONS.filter(([action]) => (stage.actions || []).includes(action));
+	if (!offered.length) return "";
+	const held = stage.gate_mode === "Block" && (stage.held_by || []).length;
+	return `<div class="milestone-buttons">${offered
+		.map(([action, label, style]) => {
+			const look = action === "confirm" && held ? "btn-default" : style;
+			return `<button type="button" class="btn btn-xs ${look}" data-action="${action}"
+				data-stage="${esc(stage.name)}" data-focus="${action}">${label()}</button>`;
+		})
+		.join("")}</div>`;
+}

@@ -1,0 +1,61 @@
+// Words and small pieces of HTML that the panel, the builder and the lists share.
+
+export const HEALTH_COLOR = {
+	"On Track": "blue",
+	"At Risk": "orange",
+	Blocked: "purple",
+	Late: "red",
+	Done: "green",
+};
+
+export const esc = (text) => frappe.utils.escape_html(cstr(text));
+
+const PATHS = {
+	check: '<path d="M3.5 8.5l3 3 6-7"/>',
+	dots: '<circle cx="3" cy="8" r="1"/><circle cx="8" cy="8" r="1"/><circle cx="13" cy="8" r="1"/>',
+	chevron: '<path d="M4 6l4 4 4-4"/>',
+	grip: '<path d="M6 3.5v.01M6 8v.01M6 12.5v.01M10 3.5v.01M10 8v.01M10 12.5v.01"/>',
+	lock: '<rect x="3.5" y="7" width="9" height="6" rx="1"/><path d="M5.5 7V5a2.5 2.5 0 0 1 5 0v2"/>',
+	plus: '<path d="M8 3.5v9M3.5 8h9"/>',
+	trash: '<path d="M3 4.5h10M6.5 4.5V3h3v1.5M4.5 4.5l.5 8.5h6l.5-8.5"/>',
+	up: '<path d="M8 12.5v-9M4 7.5l4-4 4 4"/>',
+	down: '<path d="M8 3.5v9M4 8.5l4 4 4-4"/>',
+};
+
+export function icon(name) {
+	return `<svg class="milestone-icon" viewBox="0 0 16 16" fill="none" stroke="currentColor"
+		stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">${PATHS[name]}</svg>`;
+}
+
+export const date = (value) => (value ? frappe.datetime.str_to_user(cstr(value).slice(0, 10)) : "");
+
+export function pill(health) {
+	return `<span class="milestone-pill" data-color="${HEALTH_COLOR[health] || "gray"}">${__(health)}</span>`;
+}
+
+export function gray_pill(text) {
+	return `<span class="milestone-pill" data-color="gray">${text}</span>`;
+}
+
+// How far a date is from today, in words: the date alone makes the reader count.
+export function distance(value, today) {
+	const days = frappe.datetime.get_diff(value, today);
+	if (days === 0) return __("today");
+	if (days === 1) return __("tomorrow");
+	if (days === -1) return __("1 day late");
+	return days > 0 ? __("in {0} days", [days]) : __("{0} days late", [-days]);
+}
+
+export function user_name(user) {
+	return user ? frappe.user.full_name(user) : "";
+}
+
+export function assignee_name(assignee) {
+	if (typeof assignee === "string") return assignee;
+	return assignee.full_name || user_name(assignee.user) || assignee.email || "";
+}
+
+export function owner_text(stage) {
+	if (stage.stage_owner) return user_name(stage.stage_owner);
+	return stage.owner_role ? __("Everybody with role {0}", [__(stage.owner_role)]) : "";
+}
