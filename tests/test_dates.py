@@ -1,12 +1,9 @@
 """Calendars, key dates and due dates by example. June 2026 begins on a Monday."""
 
-import sys
 from datetime import date, datetime
-from types import SimpleNamespace
 
 import pytest
 
-from milestone_automation.engine import calendars
 from milestone_automation.engine.calendars import (
 	NoWorkingDay,
 	OutOfCalendar,
@@ -160,13 +157,13 @@ class TestWorkingSeconds:
 class TestHolidayList:
 	FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
 
-	def weekly(self, *weekdays: int) -> list[tuple[date, bool]]:
+	def weekly(self, *weekdays: int) -> tuple[tuple[date, bool], ...]:
 		"""Return a year's days off of these weekdays, as a Holiday List lists them."""
 		days = map(date.fromordinal, range(self.FIRST.toordinal(), self.LAST.toordinal() + 1))
-		return [(day, True) for day in days if day.weekday() in weekdays]
+		return tuple((day, True) for day in days if day.weekday() in weekdays)
 
 	def test_listed_days_are_off_and_all_others_are_worked(self):
-		calendar = from_holiday_list(self.FIRST, self.LAST, [*self.weekly(6), (june(10), False)])
+		calendar = from_holiday_list(self.FIRST, self.LAST, (*self.weekly(6), (june(10), False)))
 		assert not calendar.is_working_day(june(7))
 		assert not calendar.is_working_day(june(10))
 		assert calendar.is_working_day(june(6))
@@ -178,17 +175,17 @@ class TestHolidayList:
 		assert not calendar.is_working_day(date(2025, 12, 28))
 
 	def test_a_weekly_day_off_taken_out_of_the_list_is_worked(self):
-		days = [(day, weekly) for day, weekly in self.weekly(5, 6) if day != june(13)]
+		days = tuple((day, weekly) for day, weekly in self.weekly(5, 6) if day != june(13))
 		calendar = from_holiday_list(self.FIRST, self.LAST, days)
 		assert calendar.is_working_day(june(13))
 		assert not calendar.is_working_day(june(20))
 
 	def test_one_single_listed_friday_is_no_weekly_day_off(self):
-		calendar = from_holiday_list(june(1), june(7), [(june(5), False)])
+		calendar = from_holiday_list(june(1), june(7), ((june(5), False),))
 		assert calendar.weekly_off == frozenset()
 
 	def test_two_saturdays_a_month_do_not_make_saturday_a_weekly_day_off(self):
-		saturdays = [(day, weekly) for day, weekly in self.weekly(5) if (day.day - 1) // 7 in (1, 3)]
+		saturdays = tuple((day, weekly) for day, weekly in self.weekly(5) if (day.day - 1) // 7 in (1, 3))
 		calendar = from_holiday_list(self.FIRST, self.LAST, saturdays)
 		assert calendar.is_working_day(june(6))
 		assert not calendar.is_working_day(june(13))
@@ -199,84 +196,8 @@ class TestHolidayList:
 		assert calendar.next_working_day(june(1)) == date(2027, 1, 1)
 
 	def test_a_day_listed_twice_counts_once(self):
-		calendar = from_holiday_list(june(1), june(28), [(june(7), True), (june(7), True), (june(14), True)])
+		calendar = from_holiday_list(june(1), june(28), ((june(7), True), (june(7), True), (june(14), True)))
 		assert calendar.weekly_off == frozenset()
-
-
-class TestCalendarOfASite:
-	"""Which source wins, told by a stand-in for Frappe's few calls; the real ones are met by the site tests."""
-
-	COMPANIES = {"Acme": "Acme 2026", "Plain": None, "Stale": "Deleted List"}
-	LISTS = {"Acme 2026": june(1), "Project 2026": june(2), "Site 2026": june(3)}
-
-	@pytest.fixture
-	def site(self, monkeypatch):
-		"""A stand-in for ``frappe`` on a site with ERPNext; ``settings`` and ``tables`` can be changed."""
-		site = SimpleNamespace(
-			settings={},
-			tables={"Company", "Holiday List"},
-			reads=[],
-			local=SimpleNamespace(),
-			get_cached_doc=lambda doctype: site.settings,
-			get_cached_value=lambda doctype, name, field: self.COMPANIES.get(name),
-			get_meta=lambda doctype: SimpleNamespace(has_field=lambda field: field == "default_holiday_list"),
-		)
-		site.db = SimpleNamespace(
-			table_exists=lambda doctype: doctype in site.tables,
-			get_value=lambda doctype, name, fields: (
-				(date(2026, 1, 1), date(2026, 12, 31)) if name in self.LISTS else None
-			),
-		)
-
-		def get_all(doctype, filters, fields, as_list):
-			site.reads.append(filters["parent"])
-			return [(self.LISTS[filters["parent"]], 0)]
-
-		site.get_all = get_all
-		monkeypatch.setitem(sys.modules, "frappe", site)
-		return site
-
-	def test_the_companys_list_wins_over_the_sites(self, site):
-		site.settings = {"holiday_list": "Site 2026"}
-		assert calendars.for_site("Acme").holidays == {june(1)}
-
-	def test_the_documents_own_list_wins_over_the_companys(self, site):
-		document = {"company": "Acme", "holiday_list": "Project 2026"}
-		assert calendars.for_document(document).holidays == {june(2)}
-		assert calendars.for_document({"company": "Acme"}).holidays == {june(1)}
-
-	@pytest.mark.parametrize("company", [None, "Plain", "Stale", "Unknown"])
-	def test_without_a_company_list_the_list_of_the_settings_holds(self, site, company):
-		site.settings = {"holiday_list": "Site 2026"}
-		assert calendars.for_site(company).holidays == {june(3)}
-
-	def test_without_any_list_the_weekly_days_off_of_the_settings_hold(self, site):
-		site.settings = {f"off_{day}": 0 for day in calendars.DAYS_OF_WEEK} | {"off_friday": "1"}
-		assert calendars.for_site() == WorkCalendar(frozenset({4}))
-
-	def test_a_site_without_the_erp_uses_its_weekly_days_off(self, site):
-		site.tables = set()
-		site.settings = {"holiday_list": "Site 2026", "off_sunday": 1}
-		assert calendars.for_document({"company": "Acme"}) == WorkCalendar(frozenset({6}))
-
-	def test_no_day_ticked_means_no_day_off(self, site):
-		site.settings = {f"off_{day}": 0 for day in calendars.DAYS_OF_WEEK}
-		assert calendars.for_site() == EVERY_DAY
-
-	@pytest.mark.parametrize("settings", [{}, {f"off_{day}": 1 for day in calendars.DAYS_OF_WEEK}])
-	def test_settings_never_saved_and_settings_with_all_days_off_mean_saturday_and_sunday(
-		self, site, settings
-	):
-		site.settings = settings
-		assert calendars.for_site() == WEEKENDS_OFF
-
-	def test_a_list_is_read_once_a_request_until_forgotten(self, site):
-		for _ in range(3):
-			calendars.for_document({"company": "Acme"})
-		assert site.reads == ["Acme 2026"]
-		calendars.forget()
-		calendars.for_document({"company": "Acme"})
-		assert site.reads == ["Acme 2026", "Acme 2026"]
 
 
 class TestPlanDates:

@@ -175,7 +175,7 @@ def test_working_seconds_are_the_seconds_of_each_working_day(calendar, start, en
 	assert working_seconds_between(start, end, calendar) == (seconds if start <= end else -seconds)
 
 
-@holds_for(days, days, st.lists(st.tuples(days, st.booleans()), max_size=60))
+@holds_for(days, days, st.lists(st.tuples(days, st.booleans()), max_size=60).map(tuple))
 def test_within_its_dates_a_holiday_list_is_taken_literally(from_date, to_date, listed):
 	from_date, to_date = sorted((from_date, to_date))
 	calendar = from_holiday_list(from_date, to_date, listed)

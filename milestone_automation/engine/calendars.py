@@ -10,10 +10,9 @@ one, else the weekly days off of Milestone Settings. They import Frappe only whe
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 DAYS_OF_WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 DEFAULT_WEEKLY_OFF = frozenset({5, 6})
@@ -153,18 +152,20 @@ def _worked_today(moment: datetime, calendar: WorkCalendar) -> timedelta:
 	return moment - datetime.combine(moment.date(), time.min)
 
 
-def from_holiday_list(from_date: date, to_date: date, days: Iterable[tuple[date, bool]]) -> WorkCalendar:
+@lru_cache(maxsize=64)
+def from_holiday_list(from_date: date, to_date: date, days: tuple[tuple[date, bool], ...]) -> WorkCalendar:
 	"""Return the calendar an ERP's Holiday List describes.
 
 	From ``from_date`` to ``to_date`` exactly the listed days are off, as ERPNext reads its lists. Most lists end
 	with the year and plans do not, so outside these dates the list's weekly pattern goes on: a weekday of which
 	more than half the days are listed as weekly off is off there too.
 
+	Pure and asked for again with every document, so the last answers are kept.
+
 	Args:
 		from_date, to_date: first and last day of the list.
 		days: for each listed day its date and whether it is a weekly day off.
 	"""
-	days = list(days)
 	listed = frozenset(day for day, _ in days)
 	weekly = Counter(
 		day.weekday() for day, is_weekly in set(days) if is_weekly and from_date <= day <= to_date
@@ -197,53 +198,27 @@ def for_document(doc) -> WorkCalendar:
 	A Holiday List named on the document itself (ERPNext's Project has that field) comes first, then what
 	``for_site`` says for the document's company.
 	"""
-	own_list = doc.get("holiday_list")
-	return (own_list and _of_holiday_list(own_list)) or for_site(doc.get("company"))
+	return _of_holiday_list(doc.get("holiday_list")) or for_site(doc.get("company"))
 
 
 def for_site(company: str | None = None) -> WorkCalendar:
 	"""Return the calendar of a company, or of the site.
 
 	First that is set and exists: the company's default Holiday List, the Holiday List of Milestone Settings, the
-	weekly days off of Milestone Settings. Answers are kept for the request (``forget`` drops them earlier).
+	weekly days off of Milestone Settings. All are read through Frappe's document cache: no SQL once they are
+	there, and a change of any of them counts at once.
 
 	Args:
 		company: name of a Company; without one, or on a site without companies, the site's calendar.
 	"""
-	return _once_a_request(("company", company), lambda: _read_for_site(company))
-
-
-def forget(doc=None, method: str | None = None) -> None:
-	"""Drop the calendars kept for this request; also a document event of what they were read from."""
-	import frappe
-
-	frappe.local.milestone_calendars = {}
-
-
-def _once_a_request(key: tuple, read):
-	"""Return what is kept under the key for this request, else read and keep it."""
-	import frappe
-
-	# Not Frappe's request_cache decorator, which needs Frappe when this module is imported. frappe.local goes at
-	# the end of the request or job anyway.
-	kept = getattr(frappe.local, "milestone_calendars", None)
-	if kept is None:
-		kept = frappe.local.milestone_calendars = {}
-	if key not in kept:
-		kept[key] = read()
-	return kept[key]
-
-
-def _read_for_site(company: str | None) -> WorkCalendar:
-	"""Return the calendar of a company or the site, read afresh."""
 	import frappe
 
 	settings = frappe.get_cached_doc("Milestone Settings")
-	for holiday_list in (_list_of_company(company), settings.get("holiday_list")):
-		calendar = holiday_list and _of_holiday_list(holiday_list)
-		if calendar:
-			return calendar
-	return _of_weekly_days(settings)
+	return (
+		_of_holiday_list(_list_of_company(company))
+		or _of_holiday_list(settings.get("holiday_list"))
+		or _of_weekly_days(settings)
+	)
 
 
 def _list_of_company(company: str | None) -> str | None:
@@ -252,30 +227,26 @@ def _list_of_company(company: str | None) -> str | None:
 
 	if not company or not frappe.db.table_exists("Company"):
 		return None
-	if not frappe.get_meta("Company").has_field("default_holiday_list"):
-		return None
 	return frappe.get_cached_value("Company", company, "default_holiday_list")
 
 
-def _of_holiday_list(name: str) -> WorkCalendar | None:
+def _of_holiday_list(name: str | None) -> WorkCalendar | None:
 	"""Return the calendar of a Holiday List, None where the site has no such list."""
-	return _once_a_request(("holiday list", name), lambda: _read_holiday_list(name))
-
-
-def _read_holiday_list(name: str) -> WorkCalendar | None:
-	"""Return the calendar of a Holiday List, read afresh; None where the site has no such list."""
 	import frappe
+	from frappe.utils import getdate
 
-	if not frappe.db.table_exists("Holiday List"):
+	if not name or not frappe.db.table_exists("Holiday List"):
 		return None
-	period = frappe.db.get_value("Holiday List", name, ["from_date", "to_date"])
-	if not period or not all(period):
+	found = frappe.get_cached_value("Holiday List", name, ["from_date", "to_date", "holidays"])
+	if not found or not all(found[:2]):
 		return None
-	filters = {"parent": name, "parenttype": "Holiday List"}
-	if frappe.get_meta("Holiday").has_field("is_half_day"):
-		filters["is_half_day"] = 0  # half a day is worked, so a date may lie on it
-	days = frappe.get_all("Holiday", filters=filters, fields=["holiday_date", "weekly_off"], as_list=True)
-	return from_holiday_list(*period, [(day, bool(weekly_off)) for day, weekly_off in days if day])
+	from_date, to_date, rows = found
+	days = tuple(
+		(getdate(row.holiday_date), bool(row.weekly_off))
+		for row in rows or ()
+		if row.holiday_date and not row.get("is_half_day")  # half a day is worked, so a date may lie on it
+	)
+	return from_holiday_list(getdate(from_date), getdate(to_date), days)
 
 
 def _of_weekly_days(settings) -> WorkCalendar:
