@@ -4,6 +4,7 @@ import frappe
 import frappe.cache_manager
 from frappe import _
 from frappe.model import display_fieldtypes, log_types, no_value_fields, table_fields
+from frappe.utils import escape_html
 
 from milestone_automation.engine import compat
 
@@ -58,27 +59,32 @@ def check_field(doctype: str, fieldname: str | None) -> None:
 	Raises:
 		frappe.ValidationError: names the field and says what to do.
 	"""
+	reason = why_not_field(doctype, fieldname)
+	if reason:
+		known = fieldname and frappe.get_meta(doctype).get_field(fieldname)
+		frappe.throw(reason, title=_("Cannot Be Tracked") if known else _("Unknown Field"))
+
+
+def why_not_field(doctype: str, fieldname: str | None) -> str | None:
+	"""Return why a field of a DocType cannot be tracked, or None."""
 	if fieldname in STANDARD_FIELDS:
-		return
+		return None
 	field = frappe.get_meta(doctype).get_field(fieldname) if fieldname else None
 	if not field:
-		frappe.throw(
-			_("{0} has no field {1}. Choose one of its fields by its name.").format(_(doctype), fieldname or "''"),
-			title=_("Unknown Field"),
+		return _("{0} has no field {1}. Choose one of its fields by its name.").format(
+			_(doctype), escape_html(fieldname) if fieldname else "''"
 		)
 	if field.fieldtype in UNTRACKABLE_TYPES or field.get("is_virtual"):
-		frappe.throw(
-			_("The field {0} of {1} cannot be tracked: it is of type {2} and has no stored value to compare.").format(
-				fieldname, _(doctype), _(field.fieldtype)
-			),
-			title=_("Cannot Be Tracked"),
-		)
+		return _(
+			"The field {0} of {1} cannot be tracked: it is of type {2} and has no stored value to compare."
+		).format(fieldname, _(doctype), _(field.fieldtype))
+	return None
 
 
 def fields_to_offer(doctype: str) -> list[dict]:
 	"""Return what the desk offers to track: dicts of value (field name), label and fieldtype, by label."""
 	offered = [
-		{"value": field.fieldname, "label": _(field.label or field.fieldname), "fieldtype": field.fieldtype}
+		{"value": field.fieldname, "label": _(field.label or field.fieldname), "fieldtype": field.fieldtype, "options": field.options}
 		for field in frappe.get_meta(doctype).fields
 		if field.fieldtype not in UNTRACKABLE_TYPES and not field.get("is_virtual")
 	]

@@ -1,0 +1,120 @@
+"""Whether the people a workflow names are there: users, roles, user fields, e-mail addresses.
+
+Each function returns a sentence that says what is wrong and what to do, or None.
+"""
+
+import re
+from dataclasses import dataclass
+
+import frappe
+from frappe import _
+from frappe.utils import escape_html, validate_email_address
+
+# Roles everybody has without being given them; "all with this role" would be the whole site.
+ROLES_OF_EVERYBODY = frozenset({"All", "Guest", "Desk User", "Administrator"})
+USER_COLUMNS = frozenset({"owner", "modified_by"})
+SEPARATORS = re.compile(r"[\n,;]+")
+
+
+@dataclass(frozen=True)
+class Known:
+	"""What the rules ask of the site, read with one query each however many rows a workflow has.
+
+	Attributes:
+		users: the users named, each with whether it is enabled.
+		roles: the roles named, each with whether it is enabled.
+	"""
+
+	users: dict[str, bool]
+	roles: dict[str, bool]
+
+
+def read_known(workflow) -> Known:
+	"""Return what is known of the users and roles a Milestone Workflow document names."""
+	users, roles = set(), {workflow.team_role, workflow.escalation_role}
+	for stage in workflow.stages:
+		users.update((stage.owner_user, *notified(stage)))
+		roles.update((stage.owner_role, stage.notify_role))
+	for task in workflow.tasks:
+		users.add(task.assignee_user)
+		roles.add(task.assignee_role)
+	return Known(_read_flags("User", "enabled", users), _read_flags("Role", "disabled", roles, inverted=True))
+
+
+def _read_flags(doctype: str, field: str, names: set, inverted: bool = False) -> dict[str, bool]:
+	names = [name for name in names if name]
+	if not names:
+		return {}
+	rows = frappe.get_all(doctype, filters={"name": ("in", names)}, fields=["name", field])
+	return {row.name: bool(row[field]) is not inverted for row in rows}
+
+
+def notified(stage) -> list[str]:
+	"""Return whom a stage also notifies: user names and e-mail addresses."""
+	return [part.strip() for part in SEPARATORS.split(stage.notify_users or "") if part.strip()]
+
+
+def user_problem(user: str, known: Known) -> str | None:
+	if user not in known.users:
+		return _("There is no user {0}. Choose an enabled user.").format(escape_html(user))
+	if not known.users[user]:
+		return _("The user {0} is disabled. Choose an enabled user.").format(user)
+	return None
+
+
+def role_problem(role: str, known: Known) -> str | None:
+	if role in ROLES_OF_EVERYBODY:
+		return _("Everybody has the role {0}. Choose a role that is given to users.").format(role)
+	if role not in known.roles:
+		return _("There is no role {0}. Choose one that is given to users.").format(escape_html(role))
+	if not known.roles[role]:
+		return _("The role {0} is disabled. Choose an enabled role.").format(role)
+	return None
+
+
+def notified_problem(name: str, known: Known) -> str | None:
+	if known.users.get(name) or (name not in known.users and is_address(name)):
+		return None
+	if name in known.users:
+		return _("The user {0} is disabled. Take it out of Also Notify.").format(name)
+	return _("{0} is neither a user nor an e-mail address. Write one a line in Also Notify.").format(
+		escape_html(name)
+	)
+
+
+def is_address(text: str | None) -> bool:
+	"""Tell whether a text is one e-mail address and nothing else."""
+	text = (text or "").strip()
+	return bool(text) and validate_email_address(text) == text and not SEPARATORS.search(text)
+
+
+def user_field_problem(fieldname: str, doctype: str) -> str | None:
+	"""A user field is a Link to User, or text that holds an e-mail address."""
+	if fieldname in USER_COLUMNS:
+		return None
+	field = frappe.get_meta(doctype).get_field(fieldname)
+	if not field:
+		return _("{0} has no field {1}. Choose a field that names a user.").format(
+			_(doctype), escape_html(fieldname)
+		)
+	if (field.fieldtype == "Link" and field.options == "User") or field.fieldtype in ("Data", "Read Only"):
+		return None
+	return _("The field {0} of {1} names no user. Choose a Link to User, or a Data field with an e-mail address.").format(
+		fieldname, _(doctype)
+	)
+
+
+def supplier_field_problem(fieldname: str | None, doctype: str) -> str | None:
+	"""A supplier field links to the document whose contacts get the task. Empty stands for `supplier`."""
+	fieldname = fieldname or "supplier"
+	field = frappe.get_meta(doctype).get_field(fieldname)
+	if not field:
+		return _(
+			"{0} has no field {1} to find supplier contacts by. "
+			"Set the workflow's Supplier Field to the field that names the supplier."
+		).format(_(doctype), escape_html(fieldname))
+	if field.fieldtype not in ("Link", "Dynamic Link"):
+		return _("The field {0} of {1} is no link to a supplier. Set the workflow's Supplier Field to one.").format(
+			fieldname, _(doctype)
+		)
+	return None

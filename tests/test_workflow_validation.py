@@ -1,0 +1,823 @@
+"""What a Milestone Workflow is refused for, and with which words; what its save brings about."""
+
+import json
+
+import pytest
+
+ORDER_FIELDS = [
+	{"fieldname": "title", "fieldtype": "Data"},
+	{"fieldname": "status", "fieldtype": "Select", "options": "\nOrdered\nAccepted\nInspected\nShipped"},
+	{"fieldname": "rush", "fieldtype": "Check"},
+	{"fieldname": "pieces", "fieldtype": "Int"},
+	{"fieldname": "delivery_date", "fieldtype": "Date"},
+	{"fieldname": "packed_at", "fieldtype": "Datetime"},
+	{"fieldname": "merchandiser", "fieldtype": "Link", "options": "User"},
+	{"fieldname": "buyer_mail", "fieldtype": "Data", "options": "Email"},
+	{"fieldname": "currency", "fieldtype": "Link", "options": "Currency"},
+	{"fieldname": "supplier", "fieldtype": "Link", "options": "Contact"},
+	{"fieldname": "secret", "fieldtype": "Password"},
+]
+
+
+@pytest.fixture
+def order(make_doctype):
+	"""DocType of orders that can be submitted."""
+	return make_doctype("Validated Order", ORDER_FIELDS, is_submittable=True)
+
+
+@pytest.fixture
+def note(make_doctype):
+	"""DocType without dates, suppliers or submission."""
+	return make_doctype("Validated Note", [{"fieldname": "title", "fieldtype": "Data"}])
+
+
+@pytest.fixture
+def build(order):
+	"""Function `build(stages=[...], tasks=[...], **values)`: a workflow, not inserted. Stages and tasks are dicts
+	of what differs from a sound row; without any there are Inspection and Delivery."""
+	import frappe
+
+	def make(stages=None, tasks=(), **values):
+		rows = [{"stage_name": "Inspection"}, {"stage_name": "Delivery"}] if stages is None else stages
+		workflow = {"doctype": "Milestone Workflow", "workflow_name": "Garment orders", "document_type": order}
+		return frappe.get_doc(
+			workflow
+			| {"stages": [{"key_date_rule": "After Creation"} | row for row in rows]}
+			| {"tasks": [{"stage": "Inspection", "title": "Book inspector"} | row for row in tasks]}
+			| values
+		)
+
+	return make
+
+
+@pytest.fixture
+def refused(build):
+	"""Function `refused(...)`: the message with which a workflow built so is refused."""
+	import frappe
+
+	def message(*arguments, **values) -> str:
+		with pytest.raises(frappe.ValidationError) as refusal:
+			build(*arguments, **values).insert()
+		return str(refusal.value)
+
+	return message
+
+
+def told() -> list[str]:
+	"""What the user was told, newest last."""
+	import frappe
+
+	messages = [json.loads(m) if isinstance(m, str) else m for m in frappe.local.message_log]
+	return [message["message"] for message in messages]
+
+
+def stored(doc):
+	"""Return a document as the database has it."""
+	import frappe
+
+	return frappe.get_doc(doc.doctype, doc.name)
+
+
+def test_a_sound_workflow_is_taken_as_version_1(build):
+	workflow = build(tasks=[{}], enabled=1).insert()
+	assert workflow.version == 1
+	assert workflow.stages[0].gate_mode == "Block"
+
+
+# Document type
+
+
+@pytest.mark.parametrize(
+	("doctype", "message"),
+	[
+		("No Such DocType", "There is no DocType No Such DocType. Choose the DocType of the documents to track."),
+		(
+			"Has Role",
+			"Has Role is a child table: its rows are saved with their parent. Track a field of the parent.",
+		),
+		(
+			"System Settings",
+			"System Settings has one document only, its settings. Choose a DocType with documents of its own.",
+		),
+		(
+			"RQ Job",
+			"RQ Job is virtual: it has no table that could be tracked. Choose a stored DocType.",
+		),
+		(
+			"Error Log",
+			"Error Log is a log: its documents are written once. Choose the DocType the log is about.",
+		),
+		("Milestone", "Milestone belongs to Milestone Automation itself and cannot be tracked by it."),
+		("Milestone Plan", "Milestone Plan belongs to Milestone Automation itself and cannot be tracked by it."),
+	],
+)
+def test_a_doctype_whose_documents_cannot_have_plans_is_refused(build, doctype, message):
+	import frappe
+
+	workflow = build(document_type=doctype)
+	workflow.flags.ignore_links = True
+	with pytest.raises(frappe.ValidationError) as refusal:
+		workflow.insert()
+	assert str(refusal.value) == message
+
+
+def test_document_type_stays_once_there_are_plans(build, note, make_plan):
+	import frappe
+
+	workflow = build().insert()
+	make_plan(workflow, "Completed")
+	workflow.document_type = note
+	with pytest.raises(frappe.ValidationError) as refusal:
+		workflow.save()
+	assert str(refusal.value) == (
+		"Plans were made from Garment orders for documents of Validated Order, so its document type stays. "
+		"Make another workflow for Validated Note."
+	)
+
+
+def test_document_type_may_change_while_there_are_no_plans(build, note):
+	workflow = build().insert()
+	workflow.document_type = note
+	assert workflow.save().document_type == note
+
+
+# Names of stages
+
+
+def test_a_stage_needs_a_name(refused):
+	assert refused([{"stage_name": "Inspection"}, {"stage_name": "  "}]) == "Milestone 2: Give it a name."
+
+
+def test_stage_names_are_unique_whatever_their_case(refused):
+	assert refused([{"stage_name": "Inspection"}, {"stage_name": " inspection"}]) == (
+		"Milestone 2 (inspection): Milestone 1 has this name already. Give each milestone of a workflow its own."
+	)
+
+
+def test_a_draft_may_be_without_stages(build):
+	assert build([], enabled=0).insert().name == "Garment orders"
+
+
+def test_an_enabled_workflow_needs_a_stage(refused):
+	assert refused([], enabled=1) == (
+		"A workflow without milestones cannot be enabled. Add at least one milestone."
+	)
+
+
+def test_all_faults_are_said_at_once(refused):
+	message = refused([{"stage_name": ""}, {"stage_name": "Delivery", "owner_kind": "User"}])
+	assert message == "Milestone 1: Give it a name.<br>Milestone 2 (Delivery): Choose the user who owns it."
+
+
+def test_names_in_messages_carry_no_markup(refused):
+	message = refused([{"stage_name": "<b>Ship</b>", "owner_kind": "User"}])
+	assert message == "Milestone 1 (&lt;b&gt;Ship&lt;/b&gt;): Choose the user who owns it."
+
+
+def test_tasks_follow_a_stage_renamed_in_the_form(build):
+	workflow = build(tasks=[{}, {"stage": "Delivery", "title": "Call carrier"}]).insert()
+	workflow.stages[0].stage_name = "Final inspection"
+	workflow.save()
+	assert [task.stage for task in stored(workflow).tasks] == ["Final inspection", "Delivery"]
+
+
+def test_tasks_follow_two_stages_that_swap_their_names(build):
+	workflow = build(tasks=[{}, {"stage": "Delivery", "title": "Call carrier"}]).insert()
+	workflow.stages[0].stage_name, workflow.stages[1].stage_name = "Delivery", "Inspection"
+	workflow.save()
+	assert [task.stage for task in stored(workflow).tasks] == ["Delivery", "Inspection"]
+
+
+def test_a_task_moved_to_another_stage_in_the_same_save_stays_there(build):
+	workflow = build(tasks=[{}]).insert()
+	workflow.stages[0].stage_name = "Final inspection"
+	workflow.tasks[0].stage = "Delivery"
+	workflow.save()
+	assert stored(workflow).tasks[0].stage == "Delivery"
+
+
+def test_a_task_writes_its_stage_as_the_stage_does(build):
+	assert build(tasks=[{"stage": " inspection "}]).insert().tasks[0].stage == "Inspection"
+
+
+# Acceptance
+
+
+def test_an_acceptance_stage_takes_no_tasks(refused):
+	stages = [{"stage_name": "PO Acceptance", "kind": "Acceptance"}, {"stage_name": "Delivery"}]
+	tasks = [{"stage": "PO Acceptance", "title": "Sign"}, {"stage": "PO Acceptance", "title": "Send back"}]
+	assert refused(stages, tasks) == (
+		"Milestone 1 (PO Acceptance): An acceptance milestone takes no tasks, but has Sign, Send back. "
+		"Move them to another milestone, or make this one Standard."
+	)
+
+
+def test_a_stage_with_tasks_cannot_become_an_acceptance(build):
+	import frappe
+
+	workflow = build(tasks=[{}]).insert()
+	workflow.stages[0].kind = "Acceptance"
+	with pytest.raises(frappe.ValidationError, match=r"Milestone 1 \(Inspection\): An acceptance milestone"):
+		workflow.save()
+
+
+# Owners
+
+
+def test_an_owner_is_an_enabled_user(refused, make_user):
+	gone = make_user("gone@example.com", enabled=0)
+	assert refused([{"stage_name": "Inspection", "owner_kind": "User", "owner_user": gone}]) == (
+		"Milestone 1 (Inspection): The user gone@example.com is disabled. Choose an enabled user."
+	)
+
+
+@pytest.mark.parametrize(
+	("owner", "message"),
+	[
+		({"owner_kind": "User"}, "Choose the user who owns it."),
+		({"owner_kind": "Role"}, "Choose the role that owns it."),
+		({"owner_kind": "Role", "owner_role": "All"}, "Everybody has the role All. Choose a role that is given to users."),
+		({"owner_kind": "User Field"}, "Choose the field of Validated Order that names its owner."),
+		(
+			{"owner_kind": "User Field", "owner_field": "buyer"},
+			"Validated Order has no field buyer. Choose a field that names a user.",
+		),
+		(
+			{"owner_kind": "User Field", "owner_field": "pieces"},
+			"The field pieces of Validated Order names no user. "
+			"Choose a Link to User, or a Data field with an e-mail address.",
+		),
+		(
+			{"owner_kind": "User Field", "owner_field": "supplier"},
+			"The field supplier of Validated Order names no user. "
+			"Choose a Link to User, or a Data field with an e-mail address.",
+		),
+	],
+)
+def test_an_owner_kind_needs_its_value(refused, owner, message):
+	assert refused([{"stage_name": "Inspection"} | owner]) == f"Milestone 1 (Inspection): {message}"
+
+
+@pytest.mark.parametrize("field", ["merchandiser", "buyer_mail", "owner"])
+def test_an_owner_field_is_a_link_to_user_or_holds_an_address(build, field):
+	stage = {"stage_name": "Inspection", "owner_kind": "User Field", "owner_field": field}
+	assert build([stage]).insert().stages[0].owner_field == field
+
+
+def test_what_another_owner_kind_left_behind_is_dropped(build):
+	stage = {"stage_name": "Inspection", "owner_kind": "Role", "owner_role": "System Manager", "owner_user": "Guest"}
+	assert not build([stage]).insert().stages[0].owner_user
+
+
+def test_also_notify_takes_users_and_addresses_one_a_line(build, make_user):
+	anna = make_user("anna@example.com")
+	stage = {"stage_name": "Inspection", "notify_users": f" {anna}, lab@example.org\n\n{anna};Administrator"}
+	assert build([stage]).insert().stages[0].notify_users == f"{anna}\nlab@example.org\nAdministrator"
+
+
+def test_also_notify_refuses_what_is_neither_user_nor_address(refused):
+	assert refused([{"stage_name": "Inspection", "notify_users": "lab@example.org\nthe boss"}]) == (
+		"Milestone 1 (Inspection): the boss is neither a user nor an e-mail address. Write one a line in Also Notify."
+	)
+
+
+def test_also_notify_refuses_a_disabled_user(refused, make_user):
+	gone = make_user("gone@example.com", enabled=0)
+	assert refused([{"stage_name": "Inspection", "notify_users": gone}]) == (
+		"Milestone 1 (Inspection): The user gone@example.com is disabled. Take it out of Also Notify."
+	)
+
+
+# Key dates
+
+
+@pytest.mark.parametrize(
+	("rule", "message"),
+	[
+		(
+			{"key_date_rule": "Document Date Field"},
+			"Choose the date field of Validated Order its key date is counted from.",
+		),
+		(
+			{"key_date_rule": "Document Date Field", "date_field": "due"},
+			"Validated Order has no field due. Choose one of its date fields.",
+		),
+		(
+			{"key_date_rule": "Document Date Field", "date_field": "pieces"},
+			"The field pieces of Validated Order is of type Int. Choose a Date or Datetime field.",
+		),
+		(
+			{"key_date_rule": "After Previous Stage"},
+			"There is no milestone before the first one to count its key date from. "
+			"Count it from a date field or from the document's creation, or set it by hand.",
+		),
+		(
+			{"key_date_rule": "After Creation", "offset_days": -1},
+			"-1 days would put its key date before what it is counted from. Set Days to 0 or more.",
+		),
+		(
+			{"key_date_rule": "After Creation", "offset_days": 20261201},
+			"20261201 days are too many. Set Days to 3650 at most.",
+		),
+	],
+)
+def test_a_key_date_rule_needs_what_it_counts_from(refused, rule, message):
+	assert refused([{"stage_name": "Inspection"} | rule]) == f"Milestone 1 (Inspection): {message}"
+
+
+@pytest.mark.parametrize("field", ["delivery_date", "packed_at", "creation"])
+def test_a_key_date_may_count_before_a_date_of_the_document(build, field):
+	rule = {"key_date_rule": "Document Date Field", "date_field": field, "offset_days": -7}
+	assert build([{"stage_name": "Inspection"} | rule]).insert().stages[0].offset_days == -7
+
+
+def test_a_stage_counted_from_the_same_date_with_fewer_days_is_refused(refused):
+	stages = [
+		{"stage_name": "Inspection", "offset_days": 10},
+		{"stage_name": "Shipment", "key_date_rule": "After Previous Stage", "offset_days": 5},
+		{"stage_name": "Delivery", "offset_days": 12},
+	]
+	assert refused(stages) == (
+		"Milestone 3 (Delivery): Its key date would always come before that of Milestone 2 (Shipment). "
+		"Move it up in the list, or change the days of one of them."
+	)
+
+
+def test_stages_counted_from_different_dates_are_taken_in_any_order(build):
+	stages = [
+		{"stage_name": "Inspection", "offset_days": 10},
+		{"stage_name": "Packing", "offset_days": 2, "working_days": 1},
+		{"stage_name": "Delivery", "key_date_rule": "Document Date Field", "date_field": "delivery_date"},
+	]
+	assert len(build(stages).insert().stages) == 3
+
+
+# Reached when
+
+
+@pytest.mark.parametrize(
+	("field", "value", "message"),
+	[
+		("", "", "Choose the field of Validated Order whose value reaches it, or have it confirmed by its owner."),
+		("state", "x", "Validated Order has no field state. Choose one of its fields by its name."),
+		(
+			"secret",
+			"x",
+			"The field secret of Validated Order cannot be tracked: it is of type Password and has no stored value "
+			"to compare.",
+		),
+		("status", "", "Say which value of status reaches it."),
+		("status", "Lost", "status can never be Lost. Choose one of: Ordered, Accepted, Inspected, Shipped."),
+		("rush", "yes", "rush can never be yes. Choose one of: 0, 1."),
+		("docstatus", "3", "docstatus can never be 3. Choose 0 (draft), 1 (submitted) or 2 (cancelled)."),
+		("pieces", "many", "pieces is of type Int and can never be many. Choose a value of that type."),
+		("delivery_date", "soon", "delivery_date is of type Date and can never be soon. Choose a value of that type."),
+		("currency", "Talers", "currency is a link, and there is no Currency Talers. Choose one there is."),
+	],
+)
+def test_a_field_value_must_be_one_the_field_can_have(refused, field, value, message):
+	stage = {"stage_name": "Shipped", "reach_rule": "Field Value", "track_field": field, "track_value": value}
+	assert refused([stage]) == f"Milestone 1 (Shipped): {message}"
+
+
+@pytest.mark.parametrize(
+	("field", "value", "stored"),
+	[
+		("status", " Shipped ", "Shipped"),
+		("rush", 0, "0"),
+		("docstatus", 1, "1"),
+		("pieces", "5.0", "5"),
+		("delivery_date", "2026-1-5", "2026-01-05"),
+		("title", "Anything", "Anything"),
+	],
+)
+def test_a_field_value_is_stored_as_documents_are_compared_with_it(build, field, value, stored):
+	stage = {"stage_name": "Shipped", "reach_rule": "Field Value", "track_field": field, "track_value": value}
+	assert build([stage]).insert().stages[0].track_value == stored
+
+
+def test_docstatus_is_refused_where_documents_cannot_be_submitted(refused, note):
+	stage = {"stage_name": "Done", "reach_rule": "Field Value", "track_field": "docstatus", "track_value": "1"}
+	assert refused([stage], document_type=note) == (
+		"Milestone 1 (Done): Documents of Validated Note cannot be submitted, so docstatus never changes. "
+		"Choose another field."
+	)
+
+
+def test_a_workflow_state_must_be_one_of_the_doctypes_workflow(refused, order, make_approval):
+	make_approval(order, "title", ["Draft", "Approved"])
+	stage = {"stage_name": "Approval", "reach_rule": "Field Value", "track_field": "title", "track_value": "Okay"}
+	assert refused([stage]) == (
+		"Milestone 1 (Approval): title can never be Okay. Choose one of: Draft, Approved."
+	)
+
+
+def test_two_stages_of_one_value_are_taken_with_a_warning(build):
+	shipped = {"reach_rule": "Field Value", "track_field": "status", "track_value": "Shipped"}
+	build([{"stage_name": "First shipment"} | shipped, {"stage_name": "Second shipment"} | shipped]).insert()
+	assert told()[0] == (
+		"Milestone 2 (Second shipment): It is reached by the same value as Milestone 1 (First shipment), "
+		"status Shipped. The document has to take that value once more after the first time."
+	)
+
+
+def test_a_confirmed_stage_keeps_no_field_and_value(build):
+	stage = {"stage_name": "Sign-off", "track_field": "status", "track_value": "Shipped"}
+	row = build([stage]).insert().stages[0]
+	assert (row.track_field, row.track_value) == (None, None)
+
+
+# Reminders, messages, next steps
+
+
+@pytest.mark.parametrize(
+	("reminders", "message"),
+	[
+		(
+			{"remind_every_days": 2, "remind_at_most": 3},
+			"Reminders need a first one. Set Follow-up Reminder After Days, or Then Every Days and At Most Times to 0.",
+		),
+		({"remind_after_days": 1, "remind_every_days": 2}, "Reminders every 2 days need an end. Set At Most Times."),
+		({"remind_after_days": 1, "remind_at_most": 3}, "3 reminders need days between them. Set Then Every Days."),
+	],
+)
+def test_reminders_need_a_beginning_a_distance_and_an_end(refused, reminders, message):
+	assert refused([{"stage_name": "Inspection"} | reminders]) == f"Milestone 1 (Inspection): {message}"
+
+
+def test_one_reminder_needs_its_day_only(build):
+	assert build([{"stage_name": "Inspection", "remind_after_days": 2}]).insert().stages[0].remind_after_days == 2
+
+
+def test_a_broken_custom_message_is_refused(refused):
+	message = refused([{"stage_name": "Inspection", "custom_message": "Ready, {{ doc.name }?"}])
+	assert message.startswith("Milestone 1 (Inspection): The custom message")
+	assert "{{ doc.name }}" in message
+
+
+@pytest.mark.parametrize(
+	("actions", "message"),
+	[
+		(
+			"Submit",
+			'Next Steps are not a JSON list. Write for example '
+			'[{"action": "Set Value", "field": "status", "value": "Approved"}].',
+		),
+		('["Submit"]', 'Each of its Next Steps needs an action, for example {"action": "Submit"}.'),
+		('[{"field": "status"}]', 'Each of its Next Steps needs an action, for example {"action": "Submit"}.'),
+	],
+)
+def test_next_steps_are_a_json_list_of_actions(refused, actions, message):
+	assert refused([{"stage_name": "Inspection", "next_actions": actions}]) == f"Milestone 1 (Inspection): {message}"
+
+
+# Tasks
+
+
+@pytest.mark.parametrize(
+	("task", "message"),
+	[
+		({"title": " "}, "Task 1: Give it a title that says what has to be done."),
+		({"stage": ""}, "Task 1 (Book inspector): Choose the milestone it belongs to."),
+		(
+			{"stage": "Customs"},
+			"Task 1 (Book inspector): There is no milestone Customs in this workflow. "
+			"Choose one of: Inspection, Delivery.",
+		),
+		(
+			{"due_days_before": -1},
+			"Task 1 (Book inspector): A task is never due after its milestone. "
+			"Set Due Days Before Milestone to 0 or more.",
+		),
+		(
+			{"due_days_before": 99999},
+			"Task 1 (Book inspector): 99999 days are too many. Set Due Days Before Milestone to 3650 at most.",
+		),
+		({"assignee_kind": "One Team Member"}, "Task 1 (Book inspector): Choose the team member who gets it."),
+		({"assignee_kind": "Role"}, "Task 1 (Book inspector): Choose the role that gets it."),
+		(
+			{"assignee_kind": "User Field"},
+			"Task 1 (Book inspector): Choose the field of Validated Order that names who gets it.",
+		),
+		(
+			{"assignee_kind": "User Field", "assignee_field": "status"},
+			"Task 1 (Book inspector): The field status of Validated Order names no user. "
+			"Choose a Link to User, or a Data field with an e-mail address.",
+		),
+		(
+			{"assignee_kind": "Third-Party Collaborator"},
+			"Task 1 (Book inspector): Write the collaborator's e-mail address.",
+		),
+		(
+			{"assignee_kind": "Third-Party Collaborator", "collaborator_email": "lab"},
+			"Task 1 (Book inspector): lab is not one e-mail address. "
+			"Write the collaborator's address, for example name@example.com.",
+		),
+		(
+			{"assignee_kind": "Third-Party Collaborator", "collaborator_email": "a@example.com, b@example.com"},
+			"Task 1 (Book inspector): a@example.com, b@example.com is not one e-mail address. "
+			"Write the collaborator's address, for example name@example.com.",
+		),
+		(
+			{"assignee_kind": "Whole Team"},
+			"Task 1 (Book inspector): It is for the whole team, but the workflow names no team. "
+			"Set its team's role or user group.",
+		),
+	],
+)
+def test_a_task_is_refused_with_what_to_do(refused, task, message):
+	assert refused(tasks=[task]) == message
+
+
+def test_a_task_for_a_disabled_user_is_refused(refused, make_user):
+	gone = make_user("gone@example.com", enabled=0)
+	assert refused(tasks=[{"assignee_kind": "One Team Member", "assignee_user": gone}]) == (
+		"Task 1 (Book inspector): The user gone@example.com is disabled. Choose an enabled user."
+	)
+
+
+def test_a_task_for_nobody_is_taken(build):
+	assert not build(tasks=[{}]).insert().tasks[0].assignee_kind
+
+
+def test_a_task_for_the_whole_team_needs_its_role_or_group(build):
+	workflow = build(tasks=[{"assignee_kind": "Whole Team"}], team_role="System Manager").insert()
+	assert workflow.tasks[0].assignee_kind == "Whole Team"
+
+
+def test_supplier_contacts_need_a_supplier_field(refused, note):
+	tasks = [{"assignee_kind": "All Supplier Contacts"}]
+	assert refused(tasks=tasks, document_type=note) == (
+		"Task 1 (Book inspector): Validated Note has no field supplier to find supplier contacts by. "
+		"Set the workflow's Supplier Field to the field that names the supplier."
+	)
+
+
+def test_a_supplier_field_is_a_link(refused):
+	assert refused(supplier_field="title") == (
+		"The field title of Validated Order is no link to a supplier. Set the workflow's Supplier Field to one."
+	)
+
+
+def test_an_empty_supplier_field_stands_for_supplier(build):
+	assert build(tasks=[{"assignee_kind": "All Supplier Contacts"}]).insert().tasks
+
+
+def test_team_and_escalation_roles_are_not_those_of_everybody(refused):
+	assert refused(team_role="All", escalation_role="Guest") == (
+		"Team: Users with Role: Everybody has the role All. Choose a role that is given to users.<br>"
+		"Escalate to Role: Everybody has the role Guest. Choose a role that is given to users."
+	)
+
+
+# Which documents
+
+
+@pytest.mark.parametrize(
+	("filters", "message"),
+	[
+		(
+			"status = Open",
+			"The filters are not a JSON list of [field, operator, value]. "
+			'Write for example [["status", "=", "Open"]].',
+		),
+		(
+			'[["status"]]',
+			"The filters are not a JSON list of [field, operator, value]. "
+			'Write for example [["status", "=", "Open"]].',
+		),
+		(
+			'[["colour", "=", "red"]]',
+			"The filters use colour, but Validated Order has no such field. Use the field's name, not its label.",
+		),
+		(
+			'[["Has Role", "role", "=", "x"]]',
+			"The filters use a field of Has Role. Only fields of Validated Order itself can be used.",
+		),
+		(
+			'[["status", "descendants of", "x"]]',
+			"The filter on status uses descendants of, which cannot be judged on one document. "
+			"Use one of: =, !=, >, <, >=, <=, in, not in, like, not like, is, between.",
+		),
+		(
+			'[["delivery_date", ">", "soon"]]',
+			"The filter on delivery_date compares it with soon, which does not fit the field.",
+		),
+	],
+)
+def test_filters_are_refused_with_what_to_write(refused, filters, message):
+	assert refused(document_filters=filters) == message
+
+
+@pytest.mark.parametrize(
+	("condition", "message"),
+	[
+		(
+			"doc.status ==",
+			"The condition is not a Python expression: invalid syntax. Write for example doc.status == 'Open'.",
+		),
+		(
+			"doc.colour == 'red'",
+			"The condition uses doc.colour, but Validated Order has no field colour. "
+			"Use the field's name, not its label.",
+		),
+		(
+			"open('x')",
+			"The condition cannot be evaluated: name 'open' is not defined. It may use doc and frappe.utils only.",
+		),
+	],
+)
+def test_a_broken_condition_is_refused(refused, condition, message):
+	assert refused(condition=condition) == message
+
+
+# Version
+
+
+def test_a_change_of_substance_counts_the_version_up(build):
+	workflow = build(tasks=[{}]).insert()
+	workflow.stages[0].offset_days = 1
+	workflow.stages[1].offset_days = 3
+	assert workflow.save().version == 2
+	workflow.tasks[0].required = 1
+	assert workflow.save().version == 3
+	workflow.append("stages", {"stage_name": "Payment", "key_date_rule": "Set by Hand"})
+	assert workflow.save().version == 4
+	workflow.remove(workflow.tasks[0])
+	assert workflow.save().version == 5
+
+
+def test_a_change_without_substance_leaves_the_version(build):
+	workflow = build(tasks=[{}]).insert()
+	workflow.update({"enabled": 1, "priority": 5, "description": "For the big buyers", "version": 9})
+	assert workflow.save().version == 1
+	assert stored(workflow).save().version == 1
+
+
+# Tracker
+
+
+def make_reached_by(field, value="Shipped"):
+	return {"stage_name": field, "reach_rule": "Field Value", "track_field": field, "track_value": value}
+
+
+def test_enabling_makes_a_tracker_for_the_fields_stages_wait_for(build, order):
+	import frappe
+
+	build([make_reached_by("status"), make_reached_by("rush", "1"), {"stage_name": "Sign-off"}], enabled=1).insert()
+	tracker = frappe.get_doc("Milestone Tracker", {"document_type": order})
+	assert tracker.tracked_fields() == ["status", "rush"]
+	assert told()[-1] == (
+		"Changes of status, rush in Validated Order are now recorded: "
+		f"the Milestone Tracker {tracker.name} was made for this workflow."
+	)
+
+
+def test_enabling_extends_the_tracker_there_is(build, order):
+	import frappe
+
+	tracker = frappe.get_doc({"doctype": "Milestone Tracker", "document_type": order, "track_field": "status"}).insert()
+	build([make_reached_by("status"), make_reached_by("rush", "1")], enabled=1).insert()
+	assert stored(tracker).tracked_fields() == ["status", "rush"]
+	assert told()[-1] == (
+		f"Changes of rush in Validated Order are now recorded too: the Milestone Tracker {tracker.name} was extended."
+	)
+
+
+def test_a_disabled_tracker_stays_disabled_and_is_warned_of(build, order):
+	import frappe
+
+	tracker = {"doctype": "Milestone Tracker", "document_type": order, "track_field": "status", "disabled": 1}
+	name = frappe.get_doc(tracker).insert().name
+	build([make_reached_by("status")], enabled=1).insert()
+	assert frappe.db.get_value("Milestone Tracker", name, "disabled") == 1
+	assert told()[-1] == (
+		f"status of Validated Order is not recorded: the Milestone Tracker {name} is disabled. "
+		"Enable it, or milestones are missed."
+	)
+
+
+def test_a_draft_makes_no_tracker(build, order):
+	import frappe
+
+	build([make_reached_by("status")]).insert()
+	assert not frappe.db.exists("Milestone Tracker", {"document_type": order})
+
+
+def test_a_milestone_manager_enables_a_workflow_though_trackers_are_not_his(build, order, make_user, as_user):
+	import frappe
+
+	with as_user(make_user("mila@example.com", ["Milestone Manager"])):
+		build([make_reached_by("status")], enabled=1).insert()
+	assert frappe.db.exists("Milestone Tracker", {"document_type": order})
+
+
+# Switch off, delete
+
+
+def test_a_workflow_can_be_switched_off_though_its_field_is_gone(build):
+	import frappe
+
+	workflow = build([make_reached_by("status")], enabled=1).insert()
+	frappe.db.set_value("Milestone Workflow Stage", workflow.stages[0].name, "track_field", "long_gone")
+	workflow = stored(workflow)
+	workflow.enabled = 0
+	assert workflow.save().enabled == 0
+	workflow.enabled = 1
+	with pytest.raises(frappe.ValidationError, match="has no field long_gone"):
+		workflow.save()
+
+
+@pytest.fixture
+def make_plan(order):
+	"""Function: a plan of a workflow, as bare as the database takes it."""
+	import frappe
+
+	def make(workflow, status: str) -> str:
+		document = frappe.get_doc({"doctype": order, "title": "T"}).insert()
+		plan = frappe.get_doc(
+			{
+				"doctype": "Milestone Plan",
+				"reference_type": order,
+				"reference_name": document.name,
+				"workflow": workflow.name,
+				"status": status,
+				"plan_key": frappe.generate_hash(length=10),
+			}
+		)
+		plan.set_new_name()
+		plan.db_insert()
+		return plan.name
+
+	return make
+
+
+def test_a_workflow_is_not_deleted_while_its_plans_run(build, make_plan):
+	import frappe
+
+	workflow = build().insert()
+	make_plan(workflow, "Active")
+	make_plan(workflow, "Completed")
+	with pytest.raises(frappe.ValidationError) as refusal:
+		workflow.delete()
+	assert str(refusal.value) == (
+		"1 plans of the workflow Garment orders are running. Disable the workflow instead: they go on and no new "
+		"ones are made. Or cancel its plans first."
+	)
+
+
+def test_a_workflow_is_not_deleted_while_finished_plans_refer_to_it(build, make_plan):
+	import frappe
+
+	workflow = build().insert()
+	make_plan(workflow, "Completed")
+	with pytest.raises(frappe.ValidationError) as refusal:
+		workflow.delete()
+	assert str(refusal.value) == (
+		"1 finished plans refer to the workflow Garment orders. Disable it instead, or delete those plans first."
+	)
+
+
+def test_a_workflow_without_plans_is_deleted(build):
+	import frappe
+
+	build().insert().delete()
+	assert not frappe.db.exists("Milestone Workflow", "Garment orders")
+
+
+def test_a_workflow_of_50_stages_and_500_tasks_is_checked_without_a_query_for_each(build, count_queries):
+	stages = [{"stage_name": f"Stage {n}", "owner_kind": "User", "owner_user": "Administrator"} for n in range(50)]
+	tasks = [
+		{"stage": f"Stage {n % 50}", "title": f"Task {n}", "assignee_kind": "Role", "assignee_role": "System Manager"}
+		for n in range(500)
+	]
+	from milestone_automation.engine import workflow_rules
+
+	workflow = build(stages, tasks)
+	workflow_rules.tidy(workflow)
+	with count_queries() as queries:
+		workflow_rules.check(workflow)
+	assert queries.count <= 3, queries
+
+
+@pytest.fixture
+def make_approval():
+	"""Function `make_approval(doctype, field, states)`: an active Workflow of Frappe that keeps its state there."""
+	import frappe
+
+	def make(doctype: str, field: str, states: list[str]) -> None:
+		for state in states:
+			if not frappe.db.exists("Workflow State", state):
+				frappe.get_doc({"doctype": "Workflow State", "workflow_state_name": state}).insert()
+		frappe.get_doc(
+			{
+				"doctype": "Workflow",
+				"workflow_name": f"Approval of {doctype}",
+				"document_type": doctype,
+				"is_active": 1,
+				"workflow_state_field": field,
+				"states": [{"state": state, "doc_status": "0", "allow_edit": "System Manager"} for state in states],
+			}
+		).insert()
+
+	return make
