@@ -23,7 +23,12 @@ extend_bootinfo = "milestone_automation.engine.boot.extend_bootinfo"
 doc_events = {
 	"*": {
 		"before_change": "milestone_automation.events.before_change",
+		"before_save": "milestone_automation.events.before_write",
+		"before_submit": "milestone_automation.events.before_write",
+		"before_cancel": "milestone_automation.events.before_write",
+		"before_update_after_submit": "milestone_automation.events.before_write",
 		"on_change": "milestone_automation.events.on_change",
+		"on_trash": "milestone_automation.events.on_trash",
 		"after_rename": "milestone_automation.events.after_rename",
 		"after_delete": "milestone_automation.events.after_delete",
 	},
@@ -47,4 +52,21 @@ doc_events = {
 # ---------
 scheduler_events = {
 	"daily_long": ["milestone_automation.engine.reconcile.run_nightly"],
+}
+
+# Permissions
+# -----------
+has_permission = {
+	"Milestone Plan": "milestone_automation.permissions.has_plan_permission",
+	"Milestone Date Change": "milestone_automation.permissions.has_plan_permission",
+	"Milestone Plan Log": "milestone_automation.permissions.has_plan_permission",
+	"Milestone Task": "milestone_automation.permissions.has_task_permission",
+	"Milestone Message": "milestone_automation.permissions.has_message_permission",
+}
+permission_query_conditions = {
+	"Milestone Plan": "milestone_automation.permissions.plan_query",
+	"Milestone Date Change": "milestone_automation.permissions.date_change_query",
+	"Milestone Plan Log": "milestone_automation.permissions.plan_log_query",
+	"Milestone Task": "milestone_automation.permissions.task_query",
+	"Milestone Message": "milestone_automation.permissions.message_query",
 }
