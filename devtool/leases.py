@@ -2,37 +2,50 @@
 
 from contextlib import contextmanager
 
-from .locks import FileLock, build_lock
+from .locks import FileLock, build_lock, quiet_lock
 from .paths import LOCKS, STATE
-from .services import Service, all_services
+from .services import Service, all_services, service
 
 KEEP = STATE / "keep-services"
+_lease: FileLock | None = None
 
 
 @contextmanager
 def services_in_use(names: list[str]):
 	"""Start the named servers, hold them while the block runs, stop them after it if nobody else needs them."""
-	from .services import service
-
-	lease = FileLock(LOCKS / "services-lease")
+	global _lease
+	lease = _lease = FileLock(LOCKS / "services-lease")
 	with build_lock():
 		lease.take(shared=True)
-		started = [service(name) for name in names]
-		for one in started:
-			one.start()
+		for name in names:
+			service(name).start()
+	from . import keeper
+
+	keeper.start()
 	try:
-		yield {one.name: one for one in started}
+		yield
 	finally:
 		lease.release()
+		_lease = None
 		stop_if_unused()
 
 
-def stop_if_unused() -> None:
-	with build_lock():
+def inherited() -> tuple[int, ...]:
+	"""Descriptors a long-running child keeps open, so that the servers outlive a killed `./dev` as long as the child."""
+	return (_lease.descriptor,) if _lease else ()
+
+
+def stop_if_unused(wait: bool = True) -> None:
+	"""Not waiting is for the keeper: somebody who builds is about to use the servers."""
+	with quiet_lock("build", wait) as held:
+		if not held or KEEP.exists():
+			return
 		lease = FileLock(LOCKS / "services-lease")
-		if not KEEP.exists() and lease.take(wait=False):
-			stop_all()
-		lease.release()
+		try:
+			if lease.take(wait=False):
+				stop_all()
+		finally:
+			lease.release()
 
 
 def keep() -> None:

@@ -58,5 +58,18 @@ def build_lock(name: str = "build"):
 		lock.release()
 
 
+@contextmanager
+def quiet_lock(name: str, wait: bool):
+	"""The same lock without a word; yields whether it was got."""
+	if name in _held:
+		yield True
+		return
+	lock = FileLock(LOCKS / name)
+	try:
+		yield lock.take(wait=wait)
+	finally:
+		lock.release()
+
+
 def _holder(lock: FileLock) -> str:
 	return os.pread(lock.descriptor, 200, 0).decode(errors="replace").strip() or "just started"

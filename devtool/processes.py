@@ -1,5 +1,6 @@
 """Running other programs: output into a log, its end shown when something fails."""
 
+import ctypes
 import errno
 import os
 import pwd
@@ -7,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -118,9 +120,11 @@ def answers(port: int, host: str = "127.0.0.1", seconds: float = 0.5) -> bool:
 	return True
 
 
-def spawn(command: list, log: str, **options) -> subprocess.Popen:
-	"""Start a program that outlives this one, in a session of its own."""
+def spawn(command: list, log: str, die_with_parent: bool = False, **options) -> subprocess.Popen:
+	"""Start a program in a session of its own. It outlives this one unless it is to die with it (Linux can do that)."""
 	LOGS.mkdir(parents=True, exist_ok=True)
+	if die_with_parent and sys.platform == "linux":
+		options["preexec_fn"] = _ask_for_signal_at_parents_death
 	with open(LOGS / f"{log}.log", "ab") as output:
 		return subprocess.Popen(
 			[str(part) for part in command],
@@ -130,6 +134,11 @@ def spawn(command: list, log: str, **options) -> subprocess.Popen:
 			start_new_session=True,
 			**options,
 		)
+
+
+def _ask_for_signal_at_parents_death() -> None:
+	set_parent_death_signal = 1
+	ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
 
 
 def alive(pid: int) -> bool:

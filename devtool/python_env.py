@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 from .paths import PINS, STATE
@@ -16,16 +17,16 @@ TOOL_ENV = STATE / "tool-env"
 
 def uv() -> Path:
 	"""The pinned installer, in the tool's own environment; made on first use."""
-	stamps, key = Stamps(STATE / "stamps"), digest(PINS / "uv.txt", sys.version)
+	stamps, key = Stamps(STATE / "stamps"), digest(PINS / "tool.txt", sys.version)
 	program = TOOL_ENV / "bin" / "uv"
-	if stamps.done("uv", key) and program.exists():
+	if stamps.done("tool", key) and program.exists():
 		return program
-	with report.step("installer (uv)"):
+	with report.step("installer and linter (uv, ruff)"):
 		shutil.rmtree(TOOL_ENV, ignore_errors=True)
 		_make_tool_env()
 		pip = [TOOL_ENV / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-		run([*pip, "--require-hashes", "-r", PINS / "uv.txt"], "python", what="Installing uv", hint=NETWORK_HINT)
-		stamps.write("uv", key)
+		run([*pip, "--require-hashes", "-r", PINS / "tool.txt"], "python", what="Installing uv and ruff", hint=NETWORK_HINT)
+		stamps.write("tool", key)
 	return program
 
 
@@ -59,11 +60,31 @@ def uv_environment() -> dict:
 	return os.environ | extra
 
 
-def make_env(folder: Path, python: str) -> Path:
-	"""A fresh virtual environment; returns its Python."""
+@contextmanager
+def new_env(link: Path, key: str, python: str):
+	"""A fresh virtual environment; what `link` names is replaced when the block has filled it, not before."""
+	folder = link.with_name(f"{link.name}-{key[:8]}")
 	shutil.rmtree(folder, ignore_errors=True)
 	run([uv(), "venv", "--quiet", "--python", python, folder], "python", env=uv_environment())
-	return folder / "bin" / "python"
+	yield folder / "bin" / "python"
+	replacement = link.with_name(f"{link.name}.partial")
+	replacement.unlink(missing_ok=True)
+	replacement.symlink_to(folder.name)
+	if link.is_dir() and not link.is_symlink():
+		shutil.rmtree(link)
+	replacement.replace(link)
+	_remove_older(link, folder)
+
+
+def _remove_older(link: Path, current: Path) -> None:
+	"""The environment before this one stays a while: another `./dev` may still run in it."""
+	others = [folder for folder in link.parent.glob(f"{link.name}-*") if folder != current]
+	for folder in sorted(others, key=lambda path: path.stat().st_mtime)[:-1]:
+		shutil.rmtree(folder, ignore_errors=True)
+
+
+def site_packages(python: Path) -> Path:
+	return next((python.parent.parent / "lib").glob("python3*")) / "site-packages"
 
 
 def install(python: Path, *arguments, what: str) -> None:

@@ -13,7 +13,7 @@ from .report import report
 from .stamps import Stamps, digest, digest_tree
 
 RECIPE = 1  # raise it when the steps below change what a template holds
-KEPT_APP_TEMPLATES = 3
+KEPT_TEMPLATES = 3
 INSTALL_INPUTS = ("**/*.json", "**/*.txt", "hooks.py", "install.py", "uninstall.py", "patches/**/*.py", "setup/**/*.py")
 
 WIZARD = f"""
@@ -51,7 +51,7 @@ class Templates:
 
 	def bare(self) -> Template:
 		key = digest(RECIPE, WIZARD, self.bench.engine.identity(), self.bench.database.kind)
-		template = Template(f"bare-{self.kind}", self.name("bare"), key)
+		template = Template(f"bare-{key[:8]}-{self.kind}", self.name(f"bare_{key[:8]}"), key)
 		with build_lock():
 			if not self._ready(template):
 				with report.step(f"new site on {self.bench.database.kind}"):
@@ -59,6 +59,7 @@ class Templates:
 				with report.step("setup wizard"):
 					self.bench.run_code(template.site, WIZARD, what="The setup wizard")
 				self.stamps.write(template.site, key)
+				self._prune("bare", template)
 		return template
 
 	def app(self) -> Template:
@@ -72,7 +73,7 @@ class Templates:
 					copy_site(self.bench, bare.site, self.bench, template.site, template.db_name)
 					self.bench.run("install-app", APP, site=template.site, what="Installing the app")
 				self.stamps.write(template.site, key)
-				self._prune(template)
+				self._prune("app", template)
 		return template
 
 	@staticmethod
@@ -108,12 +109,12 @@ class Templates:
 		self.bench.database.drop(template.db_name)
 		shutil.rmtree(self.bench.sites / template.site, ignore_errors=True)
 
-	def _prune(self, latest: Template) -> None:
+	def _prune(self, kind: str, latest: Template) -> None:
 		"""Runs of a moment ago may still copy the template before this one; older ones go."""
-		sites = [site for site in self.bench.sites.glob(f"app-*-{self.kind}") if site.name != latest.site]
-		for site in sorted(sites, key=lambda path: path.stat().st_mtime)[: -KEPT_APP_TEMPLATES + 1]:
-			db_name = read_json(site / "site_config.json")["db_name"] if (site / "site_config.json").exists() else ""
-			self._discard(Template(site.name, db_name or self.name("none"), ""))
+		sites = [site for site in self.bench.sites.glob(f"{kind}-*-{self.kind}") if site.name != latest.site]
+		for site in sorted(sites, key=lambda path: path.stat().st_mtime)[: -KEPT_TEMPLATES + 1]:
+			config = read_json(site / "site_config.json") if (site / "site_config.json").exists() else {}
+			self._discard(Template(site.name, config.get("db_name") or self.name("none"), ""))
 
 
 def repoint(bench: Bench, site: Path) -> bool:

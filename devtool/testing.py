@@ -4,20 +4,40 @@ import os
 import subprocess
 from argparse import Namespace
 
-from . import clones
+from . import clones, debian, desk, leases
+from .background import Background
+from .benches import Bench
 from .paths import ROOT
 from .prepare import Run, ready_bench
-from .report import report
+from .report import DevError, report
 from .templates import Templates
 
 
 def test(options: Namespace) -> int:
 	"""Run pytest; without arguments the whole suite, spread over the cores."""
 	with ready_bench(options) as bench:
-		clones.drop_leftovers(bench)
-		templates = Templates(bench)
-		run = Run(bench, templates.bare(), templates.app())
+		browsing = Background(lambda: prepare_browser_tests(bench)) if not options.arguments else None
+		run = prepared_run(bench)
+		if browsing:
+			browsing.result()
 		return run_pytest(run, pytest_arguments(options.arguments))
+
+
+def prepared_run(bench: Bench) -> Run:
+	"""Templates of today; what killed runs left is gone."""
+	clones.drop_leftovers(bench)
+	templates = Templates(bench)
+	return Run(bench, templates.bare(), templates.app())
+
+
+def prepare_browser_tests(bench: Bench) -> None:
+	"""Desk and browser, where they are to be had; the tests themselves say when they are left out."""
+	try:
+		desk.build(bench)
+		if not desk.chromium():
+			debian.install(["chromium"], needed_for="the browser tests")
+	except DevError as error:
+		report.say(f"  – browser tests will be left out: {error}")
 
 
 def run_pytest(run: Run, arguments: list[str]) -> int:
@@ -32,9 +52,9 @@ def run_pytest(run: Run, arguments: list[str]) -> int:
 		clones.drop_leftovers(run.bench)
 
 
-def interruptible(command: list[str], environment: dict) -> int:
+def interruptible(command: list[str], environment: dict, folder=ROOT) -> int:
 	"""Ctrl-C reaches the child by the terminal; this process waits for it to tidy up."""
-	process = subprocess.Popen(command, cwd=ROOT, env=environment)
+	process = subprocess.Popen(command, cwd=folder, env=environment, pass_fds=leases.inherited())
 	while True:
 		try:
 			return process.wait()

@@ -1,13 +1,8 @@
 """A real Chromium on a real server."""
 
-import shutil
-import subprocess
-import sys
-
 import pytest
 
 from devtool.benches import ADMIN_PASSWORD
-from devtool.paths import ROOT
 
 FLAGS = (
 	"--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -25,23 +20,19 @@ def desk_assets(run):
 	desk.build(run.bench)
 
 
-def chromium() -> str | None:
-	return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-
-
 @pytest.fixture(scope="session")
 def browser(desk_assets):
 	"""Playwright's browser on the machine's Chromium."""
-	from devtool import debian
+	from devtool import debian, desk
 
-	if not chromium() and debian.can_install():
+	if not desk.chromium() and debian.can_install():
 		debian.install(["chromium"], needed_for="browser tests")
-	if not chromium():
+	if not desk.chromium():
 		pytest.skip("browser tests left out: there is no chromium (on Debian: apt-get install chromium)")
 	from playwright.sync_api import sync_playwright
 
 	with sync_playwright() as playwright:
-		running = playwright.chromium.launch(executable_path=chromium(), headless=True, args=list(FLAGS))
+		running = playwright.chromium.launch(executable_path=desk.chromium(), headless=True, args=list(FLAGS))
 		yield running
 		running.close()
 
@@ -65,6 +56,3 @@ def desk(browser, server):
 	for context in contexts:
 		context.close()
 
-
-def build_with_dev() -> None:
-	subprocess.run([sys.executable, str(ROOT / "dev"), "build"], check=True)

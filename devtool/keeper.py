@@ -1,0 +1,34 @@
+"""Stops the servers when nobody uses them any more, also after a `./dev` that was killed.
+
+Runs beside the servers as a process of its own: `python -m devtool.keeper`. Ends with them.
+"""
+
+import sys
+import time
+
+from .leases import KEEP, stop_if_unused
+from .locks import FileLock
+from .paths import LOCKS, ROOT
+from .processes import spawn
+from .services import all_services
+
+PAUSE_SECONDS = 2
+
+
+def start() -> None:
+	"""Start a keeper; a second one ends at once by itself."""
+	spawn([sys.executable, "-m", "devtool.keeper"], "keeper", cwd=ROOT)
+
+
+def main() -> None:
+	lock = FileLock(LOCKS / "keeper")
+	if not lock.take(wait=False):
+		return
+	while any(one.running() for one in all_services()):
+		time.sleep(PAUSE_SECONDS)
+		if not KEEP.exists():
+			stop_if_unused(wait=False)
+
+
+if __name__ == "__main__":
+	main()
