@@ -2,32 +2,63 @@
 
 import frappe
 
-from milestone_automation.engine import guard, history, recording, rules
+from milestone_automation.engine import gate, guard, history, plans, recording, rules
 
 
 def before_change(doc, method=None):
+	"""Before a `db_set` writes."""
 	own = _rules_for(doc)
-	if own and own.tracker:
+	if not own:
+		return
+	if own.tracker:
 		what = recording.fault_title(own.tracker.name)
 		guard.run_guarded(what, recording.refresh_before_change, doc, own.tracker.fields)
+	if own.has_workflow:
+		_ask_gate(doc)
+
+
+def before_write(doc, method=None):
+	"""Before a save, submit, cancel or update after submit writes."""
+	own = _rules_for(doc)
+	if own and own.has_workflow and not doc.is_new():
+		_ask_gate(doc)
 
 
 def on_change(doc, method=None):
 	own = _rules_for(doc)
-	if own and own.tracker and not recording.core_records():
+	if not own or doc.flags.in_delete:
+		return
+	if own.tracker and not recording.core_records():
 		recording.record(doc, own.tracker)
+	if own.has_workflow:
+		_ask_gate(doc)
+		guard.run_guarded(f"Milestone plan of {doc.doctype} {doc.name}", plans.on_document_change, doc)
+
+
+def _ask_gate(doc):
+	guard.run_guarded(f"Milestone gate of {doc.doctype} {doc.name}", gate.check, doc)
+
+
+def on_trash(doc, method=None):
+	"""Before the links to a document are checked: its plan goes with it."""
+	own = _rules_for(doc)
+	if own and own.has_workflow:
+		plans.delete_for(doc.doctype, doc.name)
 
 
 def after_rename(doc, method=None, old=None, new=None, merge=False):
-	if _is_site_ready() and rules.for_doctype(doc.doctype):
-		guard.run_guarded(f"Milestones of {doc.doctype} {old}: rename", history.follow_rename, doc.doctype, old, new)
+	own = None if frappe.flags.in_install else rules.for_doctype(doc.doctype)
+	if not own:
+		return
+	guard.run_guarded(f"Milestones of {doc.doctype} {old}: rename", history.follow_rename, doc.doctype, old, new)
+	if own.has_workflow:
+		guard.run_guarded(f"Milestone plan of {doc.doctype} {old}: rename", plans.follow_rename, doc.doctype, old, new)
 
 
 def after_delete(doc, method=None):
-	if _is_site_ready() and rules.for_doctype(doc.doctype):
-		guard.run_guarded(
-			f"Milestones of {doc.doctype} {doc.name}: delete", history.mark_deleted, doc.doctype, doc.name
-		)
+	if not frappe.flags.in_install and rules.for_doctype(doc.doctype):
+		what = f"Milestones of {doc.doctype} {doc.name}: delete"
+		guard.run_guarded(what, history.mark_deleted, doc.doctype, doc.name)
 
 
 def clear_rules(doc, method=None, *args, **kwargs):
@@ -41,7 +72,3 @@ def _rules_for(doc) -> rules.Rules | None:
 	if flags.in_install or flags.in_migrate or flags.in_setup_wizard:
 		return None
 	return rules.for_doctype(doc.doctype)
-
-
-def _is_site_ready() -> bool:
-	return not frappe.flags.in_install

@@ -101,8 +101,9 @@ def _record_changes(doc, tracker: rules.Tracker, changes) -> None:
 		return
 	reached_on = now_datetime()
 	since = {} if doc.is_new() else reached_before(doc.doctype, doc.name, [c[0].fieldname for c in changes])
+	recorded = doc.flags.setdefault("milestones_recorded", {})
 	for field, old, new in changes:
-		insert_milestone(
+		recorded[field.fieldname] = insert_milestone(
 			reference_type=doc.doctype,
 			reference_name=doc.name,
 			track_field=field.fieldname,

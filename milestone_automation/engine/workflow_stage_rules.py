@@ -11,7 +11,7 @@ from frappe.utils import cint, cstr, escape_html, get_datetime, get_time, getdat
 
 from milestone_automation.engine import trackable, values, workflow_people
 from milestone_automation.engine.rules import field_type
-from milestone_automation.engine.vocabulary import GateMode, KeyDateRule, OwnerKind, ReachRule
+from milestone_automation.engine.vocabulary import KeyDateRule, OwnerKind, ReachRule
 from milestone_automation.engine.workflow_people import Known
 
 # Further off than this is a typing error, and a date no calendar has.
@@ -33,11 +33,18 @@ FIELDS_BY_CHOICE = {
 def tidy(stage) -> None:
 	"""Trim texts, fill in defaults, and drop what a choice made before has left behind."""
 	stage.stage_name = cstr(stage.stage_name).strip()
-	stage.gate_mode = stage.gate_mode or GateMode.BLOCK.value
+	fill_choices(stage)
 	stage.notify_users = "\n".join(dict.fromkeys(workflow_people.notified(stage)))
 	drop_unused(stage, FIELDS_BY_CHOICE)
 	if stage.key_date_rule == KeyDateRule.SET_BY_HAND:
 		stage.offset_days = 0
+
+
+def fill_choices(row) -> None:
+	"""Give every choice left open its default: Frappe does so for new documents only, not for rows added later."""
+	for field in row.meta.get("fields", {"fieldtype": "Select"}):
+		if field.default and not row.get(field.fieldname):
+			row.set(field.fieldname, field.default)
 
 
 def drop_unused(row, fields_by_choice: dict) -> None:

@@ -6,9 +6,9 @@ from frappe import _
 from frappe.utils import cint, cstr, escape_html
 
 from milestone_automation.engine import workflow_people
-from milestone_automation.engine.vocabulary import AssigneeKind, CompletionRule
+from milestone_automation.engine.vocabulary import AssigneeKind
 from milestone_automation.engine.workflow_people import Known
-from milestone_automation.engine.workflow_stage_rules import MOST_DAYS, drop_unused
+from milestone_automation.engine.workflow_stage_rules import MOST_DAYS, drop_unused, fill_choices
 
 FIELDS_BY_CHOICE = {
 	"assignee_kind": {
@@ -30,7 +30,7 @@ def tidy(task, stage_names: dict[str, str]) -> None:
 	task.title = cstr(task.title).strip()
 	stage = cstr(task.stage).strip()
 	task.stage = stage_names.get(stage.casefold(), stage)
-	task.completion_rule = task.completion_rule or CompletionRule.ANY_OF.value
+	fill_choices(task)
 	drop_unused(task, FIELDS_BY_CHOICE)
 
 

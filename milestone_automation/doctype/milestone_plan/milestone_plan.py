@@ -1,5 +1,75 @@
+import frappe
+from frappe import _
 from frappe.model.document import Document
+from frappe.utils import getdate
+
+from milestone_automation.engine import plans, stages
+from milestone_automation.engine.vocabulary import DateChangeSource, StageStatus
 
 
 class MilestonePlan(Document):
-	pass
+	"""A workflow at work on one document. The engine keeps it; people move dates here, or better in the panel."""
+
+	def before_insert(self):
+		if not self.flags.is_carried_over:
+			self.check_document()
+			plans.fill(self)
+
+	def check_document(self):
+		if not frappe.db.exists(self.reference_type, self.reference_name):
+			frappe.throw(_("There is no {0} {1} to plan for.").format(_(self.reference_type), self.reference_name))
+
+	def after_insert(self):
+		if not self.flags.is_carried_over:
+			plans.make_tasks(self)
+
+	def validate(self):
+		if not self.is_new():
+			self.keep_rows()
+
+	def keep_rows(self):
+		"""A form may change key dates and nothing else; those go through the engine, which keeps them on record."""
+		before = self.get_doc_before_save()
+		old_rows = {row.name: row for row in before.stages}
+		if [row.name for row in self.stages] != [row.name for row in before.stages]:
+			frappe.throw(
+				_("The milestones of a running plan come from its workflow. Move the plan to a new version instead.")
+			)
+		self.flags.new_dates = {}
+		for row in self.stages:
+			new, old = row.key_date and getdate(row.key_date), old_rows[row.name].key_date
+			if new != (old and getdate(old)):
+				self.flags.new_dates[row.name] = new
+			row.key_date = old
+
+	def on_update(self):
+		if self.is_new() or not self.flags.new_dates:
+			return
+		new_dates, self.flags.new_dates = self.flags.new_dates, {}
+		self.move_dates(new_dates)
+
+	def move_dates(self, new_dates: dict):
+		plan = plans.load_by_name(self.name, lock=True)
+		for name, new in new_dates.items():
+			row = plan.stage(name)
+			current = row.key_date and getdate(row.key_date)
+			if row.status == StageStatus.REACHED:
+				frappe.throw(_("{0} is reached; its key date stays. Undo it first.").format(row.stage_name))
+			if new != current:
+				stages.move(plan, row, new, _("Changed in the plan."), DateChangeSource.FORM, by_hand=True)
+		plans.refresh(plan.name)
+
+	def update_children(self):
+		"""Rows are written by the engine, and only those that changed; a save of the form writes none of them."""
+		if self.is_new() or self.flags.in_insert:
+			super().update_children()
+
+	def on_trash(self):
+		plans.delete_parts(self.name)
+
+
+def on_doctype_update():
+	# The sweep: active plans with something to do today.
+	frappe.db.add_index("Milestone Plan", ["status", "next_check"])
+	# Plans of one document: rename, delete.
+	frappe.db.add_index("Milestone Plan", ["reference_type", "reference_name"])

@@ -1,5 +1,48 @@
+import frappe
+from frappe import _
 from frappe.model.document import Document
+
+from milestone_automation import permissions
+from milestone_automation.engine import assignments, plans, tasks
 
 
 class MilestoneTask(Document):
-	pass
+	"""A thing to do before a stage is reached; a required one holds it."""
+
+	def before_insert(self):
+		if not self.flags.by_engine:
+			tasks.complete_new(self)
+
+	def validate(self):
+		if not self.is_new() and not self.flags.by_engine:
+			permissions.check_task_edit(self)
+		if not (self.title or "").strip():
+			frappe.throw(_("Give the task a title that says what is to be done."), frappe.MandatoryError)
+		if self.has_value_changed("due_date") and not self.is_new():
+			self.due_by_hand = 1
+		tasks.check_due_date(self)
+
+	def after_insert(self):
+		assignments.assign([self.name])
+		if not self.flags.by_engine:
+			tasks.log_added(self)
+
+	def on_change(self):
+		# The engine refreshes once, when it is done.
+		if not self.flags.by_engine and not self.flags.in_delete:
+			plans.refresh(self.plan)
+
+	def on_trash(self):
+		frappe.db.delete("ToDo", {"reference_type": "Milestone Task", "reference_name": self.name})
+
+	def after_delete(self):
+		if frappe.db.exists("Milestone Plan", self.plan):
+			plans.refresh(self.plan)
+
+
+def on_doctype_update():
+	# The gate and the panel: the tasks of a plan, of a stage.
+	frappe.db.add_index("Milestone Task", ["plan_stage", "status"])
+	frappe.db.add_index("Milestone Task", ["reference_type", "reference_name"])
+	# The sweep: open tasks by due date.
+	frappe.db.add_index("Milestone Task", ["status", "due_date"])

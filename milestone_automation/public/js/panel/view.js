@@ -175,9 +175,7 @@ function holders(stage) {
 	return `
 		<div class="milestone-held" role="status">
 			${icon("lock")}
-			<div>${lead}
-				<ul>${held_by.map(holder).join("")}</ul>
-			</div>
+			<p>${lead} ${held_by.map(holder).join(", ")}</p>
 		</div>`;
 }
 
@@ -186,7 +184,7 @@ function holder(task) {
 	const title = task.task
 		? `<a href="${frappe.utils.get_form_link("Milestone Task", task.task)}">${esc(task.title)}</a>`
 		: esc(task.title);
-	return `<li>${title} – ${who.length ? esc(who.join(", ")) : __("nobody is assigned")}</li>`;
+	return `${title} (${who.length ? esc(who.join(", ")) : __("nobody is assigned")})`;
 }
 
 function tasks(data, stage) {

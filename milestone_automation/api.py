@@ -1,0 +1,313 @@
+"""The calls of Milestone Automation for the desk, for scripts and for other systems (see docs/api.md).
+
+Every call checks the caller's right on the document, then asks the engine. `stage` is the row name of a Milestone
+Plan Stage; its milestone name is accepted too. Calls that change a plan return it as `get_plan` does.
+"""
+
+import frappe
+from frappe import _
+
+from milestone_automation import permissions
+from milestone_automation.engine import bulk_start, panel, plans, stages, tasks, trackable
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def get_plan(doctype: str, name: str | int) -> dict:
+	"""Return the plan of a document as the desk shows it.
+
+	Args:
+		doctype, name: the document.
+
+	Returns:
+		dict: plan (or None), stages with tasks and what the caller may do, workflows that could be started, today.
+
+	Raises:
+		frappe.PermissionError: the caller may not read the document.
+	"""
+	doc = panel.readable_document(doctype, name)
+	return panel.build(doc)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def preview_workflow(workflow: str, doctype: str, name: str | int) -> dict:
+	"""Say what a workflow would make of a document, without writing anything.
+
+	Args:
+		workflow: name of a Milestone Workflow, enabled or not.
+		doctype, name: the document.
+
+	Returns:
+		dict: stages with dates, tasks and assignees; problems; whether the workflow matches the document.
+	"""
+	_check_manager()
+	doc = frappe.get_doc(doctype, name)
+	doc.check_permission("read")
+	workflow_doc = frappe.get_doc("Milestone Workflow", workflow)
+	workflow_doc.check_permission("read")
+	return panel.preview(workflow_doc, doc)
+
+
+@frappe.whitelist(methods=["POST"])
+def start_plan(doctype: str, name: str | int, workflow: str | None = None) -> dict:
+	"""Give a document its plan; of the one it has already, nothing changes.
+
+	Args:
+		doctype, name: the document; the caller must be allowed to write it.
+		workflow: name of an enabled Milestone Workflow; the one that matches by default.
+	"""
+	doc = frappe.get_doc(doctype, name)
+	doc.check_permission("write")
+	plans.start(doc, workflow, by_hand=True)
+	return get_plan(doctype, name)
+
+
+@frappe.whitelist(methods=["POST"])
+def start_plans(workflow: str) -> dict:
+	"""Give plans to all existing documents a workflow matches: a job in the background, which can be run again.
+
+	Progress comes as realtime event `milestone_plans_progress`.
+
+	Returns:
+		dict: the job's id, and how many documents it looks at.
+	"""
+	_check_manager()
+	return bulk_start.enqueue(workflow)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def start_plans_summary(workflow: str) -> dict:
+	"""Return what the last `start_plans` of a workflow did: started, skipped with reasons, whether it still runs."""
+	_check_manager()
+	return bulk_start.summary(workflow)
+
+
+@frappe.whitelist(methods=["POST"])
+def confirm_stage(plan: str, stage: str, reached_on: str | None = None) -> dict:
+	"""Confirm that a stage is reached.
+
+	Args:
+		plan: name of the plan.
+		stage: row name or name of the stage.
+		reached_on: ISO date, today or past; today by default.
+
+	Raises:
+		GateError: required tasks are open.
+	"""
+	found = _plan_to_act_on(plan, stage)
+	stages.confirm(plan, stage, reached_on)
+	return get_plan(found.reference_type, found.reference_name)
+
+
+@frappe.whitelist(methods=["POST"])
+def reschedule_stage(
+	plan: str, stage: str, new_date: str | None, reason: str, later_stages: str | None = None
+) -> dict:
+	"""Move a stage's key date.
+
+	Args:
+		plan: name of the plan.
+		stage: row name or name of the stage.
+		new_date: ISO date.
+		reason: why; required.
+		later_stages: "Shift Too" or "Keep Order"; needed where the plan says "Ask".
+	"""
+	found = _plan_to_act_on(plan, stage)
+	stages.reschedule(plan, stage, new_date, reason, answer=later_stages)
+	return get_plan(found.reference_type, found.reference_name)
+
+
+@frappe.whitelist(methods=["POST"])
+def undo_stage(plan: str, stage: str, reason: str) -> dict:
+	"""Open a reached stage again; the reason is required and kept."""
+	found = _plan_to_act_on(plan, stage)
+	stages.undo(plan, stage, reason)
+	return get_plan(found.reference_type, found.reference_name)
+
+
+@frappe.whitelist(methods=["POST"])
+def complete_task(task: str) -> dict:
+	"""Complete a task, or the caller's part of it where all assignees must."""
+	return _act_on_task(task, tasks.complete)
+
+
+@frappe.whitelist(methods=["POST"])
+def complete_tasks(tasks_to_complete: list[str] | str) -> dict:
+	"""Complete several tasks; each by itself, so one that cannot be completed keeps no other from it.
+
+	Args:
+		tasks_to_complete: names of tasks, as a list or its JSON.
+
+	Returns:
+		dict: `completed`, a list of names; `failed`, a list of {task, reason}.
+	"""
+	names = frappe.parse_json(tasks_to_complete)
+	result = {"completed": [], "failed": []}
+	for name in names:
+		frappe.db.savepoint("milestone_complete")
+		try:
+			_check_can_act_on_task(name)
+			tasks.complete(name)
+			result["completed"].append(name)
+		except Exception as error:
+			frappe.db.rollback(save_point="milestone_complete")
+			frappe.clear_messages()
+			result["failed"].append({"task": name, "reason": str(error)})
+	return result
+
+
+@frappe.whitelist(methods=["POST"])
+def reopen_task(task: str, reason: str) -> dict:
+	"""Open a closed task again; the reason is required and kept."""
+	return _act_on_task(task, tasks.reopen, reason)
+
+
+@frappe.whitelist(methods=["POST"])
+def waive_task(task: str, reason: str) -> dict:
+	"""Let a required task no longer hold its stage. System Manager and Milestone Manager only, with a reason."""
+	_check_manager()
+	return _act_on_task(task, tasks.waive, reason)
+
+
+@frappe.whitelist(methods=["POST"])
+def cancel_task(task: str, reason: str) -> dict:
+	"""Cancel a task that is not needed any more. System Manager and Milestone Manager only, with a reason."""
+	_check_manager()
+	return _act_on_task(task, tasks.cancel, reason)
+
+
+@frappe.whitelist(methods=["POST"])
+def add_task(
+	plan: str,
+	stage: str,
+	title: str,
+	required: bool | int = 0,
+	due_date: str | None = None,
+	due_days_before: int | None = None,
+	description: str | None = None,
+	assignee_kind: str | None = None,
+	assignee_user: str | None = None,
+	assignee_role: str | None = None,
+	assignee_field: str | None = None,
+	collaborator_name: str | None = None,
+	collaborator_email: str | None = None,
+	completion_rule: str | None = None,
+) -> dict:
+	"""Add a task to a running plan.
+
+	Args:
+		plan: name of the plan.
+		stage: row name or name of the stage; not an acceptance, not reached.
+		title: what is to be done.
+		required: 1 if it shall hold its stage.
+		due_date: ISO date, not after the stage. Without it, `due_days_before` days before the stage.
+		assignee_kind: Whole Team, All Supplier Contacts, One Team Member, Third-Party Collaborator, Role, User Field.
+		assignee_user, assignee_role, assignee_field, collaborator_name, collaborator_email: as the kind needs.
+		completion_rule: "Any Of" (default) or "All Of" the assignees.
+	"""
+	found = _plan_to_act_on(plan, stage)
+	given = {
+		"title": title,
+		"required": frappe.utils.cint(required),
+		"due_date": due_date,
+		"due_days_before": due_days_before,
+		"description": description,
+		"assignee_kind": assignee_kind,
+		"assignee_user": assignee_user,
+		"assignee_role": assignee_role,
+		"assignee_field": assignee_field,
+		"collaborator_name": collaborator_name,
+		"collaborator_email": collaborator_email,
+		"completion_rule": completion_rule,
+	}
+	tasks.add(plan, stage, **{key: value for key, value in given.items() if value is not None})
+	return get_plan(found.reference_type, found.reference_name)
+
+
+@frappe.whitelist(methods=["POST"])
+def cancel_plan(plan: str, reason: str) -> dict:
+	"""Cancel a plan and its open tasks. System Manager and Milestone Manager only; the reason is kept."""
+	_check_manager()
+	reason = stages.check_reason(reason)
+	found = plans.load_by_name(plan, lock=True)
+	_check_can_read(found)
+	plans.cancel(found, reason)
+	return get_plan(found.reference_type, found.reference_name)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def preview_new_version(plan: str) -> list:
+	"""Say what moving a plan to its workflow's newest version would change."""
+	from milestone_automation.engine import versions
+
+	_check_manager()
+	_check_can_read(plans.load_by_name(plan))
+	return versions.preview_move(plan)
+
+
+@frappe.whitelist(methods=["POST"])
+def move_to_new_version(plan: str) -> dict:
+	"""Move a plan to its workflow's newest version; what is reached and completed stays."""
+	from milestone_automation.engine import versions
+
+	_check_manager()
+	found = plans.load_by_name(plan)
+	_check_can_read(found)
+	versions.move(plan)
+	return get_plan(found.reference_type, found.reference_name)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def fields_for(doctype: str) -> list:
+	"""Return the fields of a DocType a tracker or workflow may use, by label.
+
+	Returns:
+		list[dict]: value (field name), label, fieldtype, options.
+	"""
+	_check_manager()
+	trackable.check_doctype(doctype)
+	return trackable.fields_to_offer(doctype)
+
+
+def _check_manager() -> None:
+	if not permissions.can_manage():
+		frappe.throw(
+			_("Only a System Manager or Milestone Manager may do this. Ask one of them."), frappe.PermissionError
+		)
+
+
+def _check_can_read(plan) -> None:
+	if not permissions.can_read_document(plan.reference_type, plan.reference_name):
+		frappe.throw(
+			_("You may not see {0} {1}.").format(_(plan.reference_type), plan.reference_name), frappe.PermissionError
+		)
+
+
+def _plan_to_act_on(plan: str, stage: str):
+	found = plans.load_by_name(plan)
+	_check_can_read(found)
+	row = found.stage(stage)
+	if not permissions.can_act_on_stage(row, found.reference_doc()):
+		frappe.throw(
+			_("Only the owner of {0} or a Milestone Manager may do this.").format(row.stage_name),
+			frappe.PermissionError,
+		)
+	return found
+
+
+def _check_can_act_on_task(task: str):
+	row = frappe.get_doc("Milestone Task", task)
+	if not permissions.can_act_on_task(row):
+		frappe.throw(
+			_("Only an assignee of the task, the owner of its milestone or a Milestone Manager may do this."),
+			frappe.PermissionError,
+		)
+	return row
+
+
+def _act_on_task(task: str, action, *args) -> dict:
+	row = _check_can_act_on_task(task)
+	action(task, *args)
+	if not permissions.can_read_document(row.reference_type, row.reference_name):
+		# An assignee from outside sees the task only.
+		return {"task": task, "status": frappe.db.get_value("Milestone Task", task, "status")}
+	return get_plan(row.reference_type, row.reference_name)

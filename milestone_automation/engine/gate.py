@@ -1,0 +1,187 @@
+"""The gate: a stage with open required tasks can be neither reached nor prompted for.
+
+It is asked twice in a save: before anything is written (so that a refusal leaves nothing behind), and once more after,
+for values that hooks set on the way. Both see the plan's rows locked, so nobody can open a task in between.
+"""
+
+import frappe
+from frappe import _
+from frappe.utils import cint, escape_html, get_link_to_form
+
+from milestone_automation.engine import guard, plan_builder, plan_log, plans
+from milestone_automation.engine.guard import GateError
+from milestone_automation.engine.vocabulary import GateMode, PlanStatus, ReachRule, StageStatus, TaskStatus
+
+# How many tasks a refusal names; more would be a wall of text.
+NAMED_TASKS = 10
+
+
+def check(doc) -> None:
+	"""Refuse a document whose new values would reach a stage that open required tasks hold.
+
+	Args:
+		doc: the document, before or after its values are written.
+
+	Raises:
+		GateError: names the stage, its open tasks, who has them, and what to do.
+	"""
+	plan = plans.loaded(doc)
+	if not plan or plan.status != PlanStatus.ACTIVE:
+		return
+	for stage in stages_to_reach(plan, doc, plans.changed_values(plan, doc)):
+		check_stage(plan, stage, doc)
+
+
+def stages_to_reach(plan: plans.Plan, doc, changed: dict) -> list:
+	"""Return the open stages that a document's changed values reach: of several with one value the first."""
+	found = {}
+	for stage in plan.stages:
+		if stage.status == StageStatus.REACHED or stage.reach_rule != ReachRule.FIELD_VALUE:
+			continue
+		if stage.track_field in changed and plan_builder.holds_value(stage, doc):
+			found.setdefault(stage.track_field, stage)
+	return list(found.values())
+
+
+def check_stage(plan: plans.Plan, stage, doc=None) -> None:
+	"""Refuse, or in Warn mode remark, that a stage is reached while required tasks hold it.
+
+	Raises:
+		GateError
+	"""
+	mode = stage.gate_mode or GateMode.BLOCK
+	holding = holding_stages(plan, stage)
+	if mode == GateMode.OFF or not sum(cint(row.open_required) for row in holding):
+		return
+	open_tasks = holding_tasks(plan, holding)
+	if not open_tasks:
+		# The sums were out of step (a task changed behind Frappe's back); the tasks decide.
+		return
+	if mode == GateMode.WARN:
+		_warn_once(plan, stage, open_tasks, doc)
+	else:
+		refuse(plan, stage, open_tasks)
+
+
+def holding_stages(plan: plans.Plan, stage) -> list:
+	"""Return the stages whose open required tasks hold this one: itself, in strict order all open ones before."""
+	if not cint(plan.strict_order):
+		return [stage]
+	earlier = [row for row in plan.stages if row.idx < stage.idx and row.status != StageStatus.REACHED]
+	return [*earlier, stage]
+
+
+def holding_tasks(plan: plans.Plan, stages) -> list:
+	"""Return the open required tasks of some stages, with their assignees. Two queries."""
+	tasks = frappe.get_all(
+		"Milestone Task",
+		filters={
+			"plan": plan.name,
+			"plan_stage": ("in", [stage.name for stage in stages]),
+			"status": TaskStatus.OPEN.value,
+			"required": 1,
+		},
+		fields=["name", "title", "stage_name", "due_date"],
+		order_by="task_order",
+	)
+	names = [task.name for task in tasks]
+	people = frappe.get_all(
+		"Milestone Task Assignee",
+		filters={"parent": ("in", names), "parenttype": "Milestone Task"},
+		fields=["parent", "user", "full_name", "email", "done"],
+		order_by="idx",
+	)
+	for task in tasks:
+		task.assignees = [p for p in people if p.parent == task.name]
+	return tasks
+
+
+def refuse(plan: plans.Plan, stage, open_tasks: list) -> None:
+	"""Raise the refusal; the desk also gets it as data, in `milestone_gate` of the response.
+
+	Raises:
+		GateError
+	"""
+	seen = visible_to_reader(open_tasks)
+	if frappe.local.response is not None:
+		frappe.local.response["milestone_gate"] = {
+			"plan": plan.name,
+			"doctype": plan.reference_type,
+			"name": plan.reference_name,
+			"stage": stage.stage_name,
+			"count": len(open_tasks),
+			"tasks": [{"name": task.name, "title": task.title, "assignees": people(task)} for task in seen],
+		}
+	frappe.throw(refusal(plan, stage, open_tasks, seen), exc=GateError, title=_("Milestone Is Held"))
+
+
+def refusal(plan: plans.Plan, stage, open_tasks: list, seen: list) -> str:
+	"""Return the refusal as HTML: what is held, by which tasks, who has them, what the reader may do."""
+	if len(open_tasks) == 1:
+		parts = [_("{0} cannot be reached yet: one required task is open.").format(_bold(stage.stage_name))]
+	else:
+		parts = [
+			_("{0} cannot be reached yet: {1} required tasks are open.").format(
+				_bold(stage.stage_name), len(open_tasks)
+			)
+		]
+	items = [f"<li>{_describe(task, stage)}</li>" for task in seen[:NAMED_TASKS]]
+	if items and len(open_tasks) > len(items):
+		items.append(f"<li>{_('and {0} more').format(len(open_tasks) - len(items))}</li>")
+	if items:
+		parts.append(f"<ul>{''.join(items)}</ul>")
+	parts.append(_what_to_do())
+	return "".join(f"<p>{part}</p>" if not part.startswith("<ul>") else part for part in parts)
+
+
+def _describe(task, stage) -> str:
+	link = get_link_to_form("Milestone Task", task.name, escape_html(task.title))
+	names = people(task)
+	text = _("{0}: {1}").format(link, escape_html(", ".join(names))) if names else _("{0}: nobody assigned").format(link)
+	if task.stage_name != stage.stage_name:
+		text += " " + _("(task of the earlier milestone {0})").format(escape_html(task.stage_name))
+	return text
+
+
+def _what_to_do() -> str:
+	from milestone_automation import permissions
+
+	if permissions.can_manage():
+		return _("Complete the tasks, or waive them with a reason. Then save again.")
+	return _("Complete the tasks, or ask a Milestone Manager to waive them. Then save again.")
+
+
+def _bold(text: str) -> str:
+	return f"<b>{escape_html(text)}</b>"
+
+
+def people(task) -> list[str]:
+	"""Return the names of a task's assignees who are not done yet."""
+	return [p.full_name or p.user or p.email for p in task.assignees if not p.done]
+
+
+def visible_to_reader(tasks: list) -> list:
+	"""Return the tasks whose text the session user may see."""
+	return [
+		task for task in tasks if frappe.has_permission("Milestone Task", "read", doc=task.name, throw=False)
+	]
+
+
+def _warn_once(plan: plans.Plan, stage, open_tasks: list, doc) -> None:
+	"""Let pass with a warning on record. A save comes here twice; the record is made by the second."""
+	warned = doc.flags.setdefault("milestone_warned", set()) if doc is not None else set()
+	if stage.name in warned:
+		return
+	warned.add(stage.name)
+	titles = ", ".join(task.title for task in open_tasks[:NAMED_TASKS])
+	frappe.msgprint(
+		_("{0} is reached although required tasks are open: {1}.").format(
+			_bold(stage.stage_name), escape_html(titles)
+		),
+		title=_("Required Tasks Are Open"),
+		indicator="orange",
+	)
+	guard.run_guarded(
+		f"Milestone plan {plan.name}: log",
+		lambda: plan_log.write(plan, "Gate Warned", stage=stage, details=titles),
+	)

@@ -1,0 +1,589 @@
+"""A workflow at work on one document: making the plan, keeping it in step with the document, ending it.
+
+Who changes a plan or one of its tasks locks the plan's rows first (`load(..., lock=True)`) and writes to them; so two
+people who act at once are put in order, and who comes second sees what the first one did.
+"""
+
+import hashlib
+import json
+
+import frappe
+from frappe import _
+from frappe.utils import cint, getdate, now_datetime, nowdate
+
+from milestone_automation.engine import (
+	bulk,
+	calendars,
+	dates,
+	guard,
+	health,
+	matching,
+	plan_builder,
+	plan_log,
+	schedule,
+	sweep,
+)
+from milestone_automation.engine.vocabulary import PlanStatus, StageStatus, TaskStatus
+
+# Columns read of every plan; a stage is read whole.
+PLAN_COLUMNS = (
+	"name",
+	"reference_type",
+	"reference_name",
+	"workflow",
+	"workflow_version",
+	"status",
+	"health",
+	"current_stage",
+	"next_date",
+	"next_check",
+	"strict_order",
+	"later_stages",
+	"escalation_role",
+	"escalate_after_days",
+	"team_role",
+	"team_group",
+	"supplier_field",
+	"created_from",
+	"snapshot",
+	"owner",
+	"creation",
+)
+
+
+class Plan(frappe._dict):
+	"""A plan's row with `stages`, its rows in order. `changes` collects what is to be written."""
+
+	def stage(self, stage: str) -> frappe._dict:
+		"""Return one stage, by row name or by its name.
+
+		Raises:
+			frappe.DoesNotExistError: names the stages there are.
+		"""
+		for row in self.stages:
+			if row.name == stage:
+				return row
+		for row in self.stages:
+			if row.stage_name == stage:
+				return row
+		frappe.throw(
+			_("This plan has no milestone {0}. It has: {1}.").format(
+				stage, ", ".join(row.stage_name for row in self.stages)
+			),
+			frappe.DoesNotExistError,
+		)
+
+	def set_stage(self, stage: frappe._dict, **values) -> None:
+		"""Change a stage here and, with `write`, in the database. Values it has already are left out."""
+		changed = {k: v for k, v in values.items() if stage.get(k) != v}
+		stage.update(changed)
+		self.stage_changes.setdefault(stage.name, {}).update(changed)
+
+	def set_plan(self, **values) -> None:
+		"""Change the plan here and, with `write`, in the database. Values it has already are left out."""
+		changed = {k: v for k, v in values.items() if self.get(k) != v}
+		self.update(changed)
+		self.plan_changes.update(changed)
+
+	def write(self) -> None:
+		"""Write what was changed: stages of the same new values in one statement, the plan in one."""
+		changes = {name: values for name, values in self.stage_changes.items() if values}
+		bulk.update_rows("Milestone Plan Stage", changes)
+		if self.plan_changes or changes:
+			# The plan's row is written on every change: that is what two people who act at once collide on.
+			values = {**self.plan_changes, "modified": now_datetime(), "modified_by": frappe.session.user}
+			bulk.update_rows("Milestone Plan", {self.name: values})
+		self.stage_changes, self.plan_changes = {}, {}
+
+	def is_reached(self) -> list[bool]:
+		return [stage.status == StageStatus.REACHED for stage in self.stages]
+
+	def reference_doc(self):
+		"""Return the document this plan is for (read once)."""
+		if not self.get("_reference_doc"):
+			self._reference_doc = frappe.get_doc(self.reference_type, self.reference_name)
+		return self._reference_doc
+
+	def check_is_active(self) -> None:
+		"""Raise a ValidationError unless the plan runs."""
+		if self.status == PlanStatus.CANCELLED:
+			frappe.throw(
+				_("The plan of {0} {1} is cancelled. Start it again to go on.").format(
+					_(self.reference_type), self.reference_name
+				)
+			)
+
+
+def plan_key(doctype: str, name) -> str:
+	"""Return the unique key that lets a document have one plan."""
+	return hashlib.sha1(f"{doctype}\0{name}".encode(), usedforsecurity=False).hexdigest()
+
+
+def load(doctype: str, name, lock: bool = False) -> Plan | None:
+	"""Return a document's plan with its stages, in one query; None without a plan.
+
+	Args:
+		lock: hold the rows until the transaction ends, and read what is committed now.
+	"""
+	return _load("plan_key", plan_key(doctype, name), lock)
+
+
+def load_by_name(plan: str, lock: bool = False) -> Plan:
+	"""Return a plan by its name, as `load`.
+
+	Raises:
+		frappe.DoesNotExistError
+	"""
+	found = _load("name", plan, lock)
+	if not found:
+		frappe.throw(_("There is no milestone plan {0}.").format(plan), frappe.DoesNotExistError)
+	return found
+
+
+def _load(column: str, value: str, lock: bool) -> Plan | None:
+	plan, stage = frappe.qb.DocType("Milestone Plan"), frappe.qb.DocType("Milestone Plan Stage")
+	query = (
+		frappe.qb.from_(plan)
+		.join(stage)
+		.on(stage.parent == plan.name)
+		.select(stage.star, *(plan[name].as_(f"plan__{name}") for name in PLAN_COLUMNS))
+		.where(plan[column] == value)
+		.orderby(stage.idx)
+	)
+	if lock and frappe.db.db_type != "sqlite":
+		# SQLite has one writer at a time anyway.
+		query = query.for_update()
+	rows = query.run(as_dict=True)
+	if not rows:
+		return None
+	found = Plan({name: rows[0][f"plan__{name}"] for name in PLAN_COLUMNS})
+	found.stages = [
+		frappe._dict({k: v for k, v in row.items() if not k.startswith("plan__")}) for row in rows
+	]
+	found.stage_changes, found.plan_changes = {}, {}
+	return found
+
+
+# Making
+
+
+def start(doc, workflow: str | None = None, by_hand: bool = False) -> str:
+	"""Give a document its plan.
+
+	Args:
+		doc: the document.
+		workflow: name of the workflow; the one that matches by default.
+		by_hand: somebody asks for it, so a cancelled plan may be replaced.
+
+	Returns:
+		str: name of the plan; of the one there is, if the document has one already.
+
+	Raises:
+		frappe.ValidationError: no workflow matches, it is for another DocType or disabled, the document is cancelled.
+	"""
+	there = load(doc.doctype, doc.name, lock=True)
+	if there and not (by_hand and there.status == PlanStatus.CANCELLED):
+		return there.name
+	workflow = workflow or matching.find(doc)
+	_check_can_start(doc, workflow)
+	if there:
+		bulk.update_rows("Milestone Plan", {there.name: {"plan_key": None}})
+	return _insert(doc, workflow)
+
+
+def _check_can_start(doc, workflow: str | None) -> None:
+	if not workflow:
+		frappe.throw(
+			_("No enabled Milestone Workflow matches {0} {1}. Enable one, or choose one by hand.").format(
+				_(doc.doctype), doc.name
+			)
+		)
+	document_type, enabled = frappe.get_cached_value("Milestone Workflow", workflow, ["document_type", "enabled"])
+	if document_type != doc.doctype:
+		frappe.throw(
+			_("The workflow {0} is for {1}, not for {2}.").format(workflow, _(document_type), _(doc.doctype))
+		)
+	if not enabled:
+		frappe.throw(_("The workflow {0} is not enabled. Enable it first.").format(workflow))
+	if cint(doc.docstatus) == 2:
+		frappe.throw(_("{0} {1} is cancelled, so it gets no plan.").format(_(doc.doctype), doc.name))
+
+
+def _insert(doc, workflow: str) -> str:
+	save_point = f"milestone_{frappe.generate_hash(length=10)}"
+	frappe.db.savepoint(save_point)
+	plan = frappe.get_doc(
+		{
+			"doctype": "Milestone Plan",
+			"reference_type": doc.doctype,
+			"reference_name": doc.name,
+			"workflow": workflow,
+		}
+	)
+	plan.flags.reference_doc = doc
+	try:
+		plan.insert(ignore_permissions=True)  # who may save the document lets the workflow plan it
+	except (frappe.UniqueValidationError, frappe.DuplicateEntryError):
+		# Somebody else was faster: theirs is the plan.
+		frappe.db.rollback(save_point=save_point)
+		there = load(doc.doctype, doc.name, lock=True)
+		if not there:
+			raise
+		return there.name
+	frappe.db.release_savepoint(save_point)
+	return plan.name
+
+
+def fill(plan_doc) -> None:
+	"""Give a new Milestone Plan document all that its workflow says. Called before it is inserted."""
+	doc = plan_doc.flags.reference_doc or frappe.get_doc(plan_doc.reference_type, plan_doc.reference_name)
+	workflow = frappe.get_cached_doc("Milestone Workflow", plan_doc.workflow)
+	draft = plan_builder.build(workflow, doc)
+	tasks = [task for stage in draft.stages for task in stage["tasks"]]
+	snapshot = plan_builder.snapshot(doc, plan_builder.watched_fields(draft.stages, tasks, draft.plan))
+	plan_doc.update(
+		{
+			**draft.plan,
+			"workflow_version": draft.version,
+			"title": f"{doc.name}: {workflow.name}"[:140],
+			"plan_key": plan_key(doc.doctype, doc.name),
+			"snapshot": json.dumps(snapshot),
+			"status": PlanStatus.ACTIVE.value,
+		}
+	)
+	_take_reached_dates(draft.stages, doc)
+	plan_doc.set("stages", [])
+	for stage in draft.stages:
+		required = sum(1 for task in stage["tasks"] if task["required"])
+		plan_doc.append("stages", {**stage, "open_required": required})
+	plan_doc.flags.draft = draft
+	_summarize_new(plan_doc)
+
+
+def _take_reached_dates(stages: list[dict], doc) -> None:
+	"""A stage the document has reached already was reached when its milestone says so."""
+	reached = [stage for stage in stages if stage["status"] == StageStatus.REACHED]
+	if not reached:
+		return
+	rows = frappe.get_all(
+		"Milestone",
+		filters={"reference_type": doc.doctype, "reference_name": str(doc.name), "reference_deleted": 0},
+		fields=["name", "track_field", "value", "reached_on", "from_value"],
+		order_by="reached_on",
+	)
+	latest = {(row.track_field, row.value): row for row in rows}
+	for stage in reached:
+		row = latest.get((stage["track_field"], (stage["track_value"] or "").strip()))
+		if row:
+			stage.update(reached_on=getdate(row.reached_on), milestone=row.name, value_before=row.from_value)
+
+
+def _summarize_new(plan_doc) -> None:
+	lead = cint(frappe.db.get_single_value("Milestone Settings", "warning_lead_days", cache=True))
+	today = getdate(nowdate())
+	for stage in plan_doc.stages:
+		stage.health = _stage_health(stage, plan_doc.stages, plan_doc.strict_order, today, lead, 0).value
+	plan_doc.update(_summary(plan_doc.stages))
+	plan_doc.next_check = today
+
+
+def make_tasks(plan_doc) -> None:
+	"""Insert the tasks of a new plan, in bulk. Called after the plan was inserted."""
+	draft = plan_doc.flags.draft
+	tasks = []
+	for stage_row, stage in zip(plan_doc.stages, draft.stages, strict=True):
+		tasks += [{**task, "plan_stage": stage_row.name} for task in stage["tasks"]]
+	insert_tasks(plan_doc, tasks)
+	plan_log.write(plan_doc, "Plan Started", details="\n".join(draft.problems))
+	sweep.request(plan_doc.name)
+	tell_desk(plan_doc)
+
+
+def insert_tasks(plan, tasks: list[dict]) -> list[str]:
+	"""Insert tasks with their assignees, and assign them, with a constant number of statements.
+
+	Args:
+		plan: the plan they belong to (a document or `Plan`).
+		tasks: rows of Milestone Task with `plan_stage` set and `assignees` inside.
+
+	Returns:
+		list[str]: their names.
+	"""
+	from milestone_automation.engine import assignments
+
+	rows = []
+	for task in tasks:
+		row = {key: value for key, value in task.items() if key != "assignees"}
+		row.update(
+			plan=plan.name,
+			reference_type=plan.reference_type,
+			reference_name=plan.reference_name,
+			status=TaskStatus.OPEN.value,
+		)
+		rows.append(row)
+	names = bulk.insert_rows("Milestone Task", rows)
+	people = [
+		{**person, "parent": name, "parenttype": "Milestone Task", "parentfield": "assignees", "idx": idx}
+		for name, task in zip(names, tasks, strict=True)
+		for idx, person in enumerate(task.get("assignees") or [], 1)
+	]
+	bulk.insert_rows("Milestone Task Assignee", people)
+	assignments.assign(names)
+	return names
+
+
+# In step with the document
+
+
+def on_document_change(doc) -> None:
+	"""Make the plan of a document that matches now, or bring the one it has in step with its new values.
+
+	Costs one query where nothing a plan watches has changed.
+	"""
+	plan = loaded(doc)
+	if not plan:
+		if cint(doc.docstatus) != 2 and not is_amendment(doc):
+			_start_if_matching(doc)
+		elif is_amendment(doc):
+			guard.run_guarded(f"Milestone plan of {doc.doctype} {doc.name}: carry over", carry_over, doc)
+		return
+	changed = changed_values(plan, doc)
+	if changed and plan.status != PlanStatus.CANCELLED:
+		from milestone_automation.engine import document_changes
+
+		document_changes.follow(plan, doc, changed)
+
+
+def loaded(doc) -> Plan | None:
+	"""Return the document's plan, locked; read once for all events of one save."""
+	kept = doc.flags.get("milestone_plan")
+	before = doc.get_doc_before_save()
+	if not kept or kept[0] is not before or not kept[1]:
+		kept = (before, load(doc.doctype, doc.name, lock=True))
+		doc.flags.milestone_plan = kept
+	return kept[1]
+
+
+def changed_values(plan: Plan, doc) -> dict[str, tuple[str, str]]:
+	"""Return (old, new) of every watched field that differs from what the plan last acted on."""
+	old = json.loads(plan.snapshot or "{}")
+	new = plan_builder.snapshot(doc, old)
+	return {name: (old[name], value) for name, value in new.items() if old[name] != value}
+
+
+def is_amendment(doc) -> bool:
+	return bool(doc.is_new() or doc.flags.in_insert) and bool(doc.get("amended_from"))
+
+
+def _start_if_matching(doc) -> None:
+	what = f"Milestone plan of {doc.doctype} {doc.name}: start"
+	workflow = guard.run_guarded(what, matching.find, doc)
+	if workflow:
+		guard.run_guarded(what, start, doc, workflow)
+
+
+def carry_over(doc) -> None:
+	"""Give an amendment the plan of the document it amends: reached stages, tasks and dates as they stood.
+
+	A stage reached by a value the amendment does not have (an approval, say) is open again.
+	"""
+	old = load(doc.doctype, doc.amended_from)
+	if not old:
+		_start_if_matching(doc)
+		return
+	new = frappe.copy_doc(frappe.get_doc("Milestone Plan", old.name))
+	new.update(
+		{
+			"reference_name": doc.name,
+			"plan_key": plan_key(doc.doctype, doc.name),
+			"amended_from": old.name,
+			"status": PlanStatus.ACTIVE.value,
+			"title": f"{doc.name}: {old.workflow}"[:140],
+			"snapshot": json.dumps(plan_builder.snapshot(doc, json.loads(old.snapshot or "{}"))),
+		}
+	)
+	for stage in new.stages:
+		if stage.status == StageStatus.REACHED and stage.reach_rule == "Field Value":
+			if not plan_builder.holds_value(stage, doc):
+				stage.update({"status": StageStatus.OPEN.value, "reached_on": None, "milestone": None})
+	new.flags.is_carried_over = True
+	new.insert(ignore_permissions=True)  # who may amend the document takes its plan along
+	_copy_tasks(old, new)
+	plan_log.write(new, "Plan Started", details=_("Carried over from {0}.").format(doc.amended_from))
+	refresh(new.name)
+
+
+def _copy_tasks(old: Plan, new) -> None:
+	"""Copy the tasks of a plan. Those that only its document's cancellation closed are open again."""
+	stage_of = {old_row.name: new_row.name for old_row, new_row in zip(old.stages, new.stages, strict=True)}
+	for name in frappe.get_all("Milestone Task", filters={"plan": old.name}, order_by="task_order", pluck="name"):
+		source = frappe.get_doc("Milestone Task", name)
+		task = frappe.copy_doc(source)
+		task.update(
+			{"plan": new.name, "plan_stage": stage_of.get(source.plan_stage), "reference_name": new.reference_name}
+		)
+		task.status = source.status
+		if source.status == TaskStatus.CANCELLED and source.reason == _cancelled_reason():
+			task.status = TaskStatus.OPEN.value
+		if task.status != TaskStatus.OPEN:
+			task.update({"closed_on": source.closed_on, "closed_by": source.closed_by, "reason": source.reason})
+		task.flags.by_engine = True
+		task.insert(ignore_permissions=True)  # see carry_over
+
+
+def _cancelled_reason() -> str:
+	return "The document was cancelled."
+
+
+# Ending
+
+
+def cancel(plan: Plan, reason: str) -> None:
+	"""Cancel a plan and its open tasks; what was reached and done stays on record.
+
+	Args:
+		plan: loaded with its lock.
+		reason: kept in the plan's log.
+	"""
+	from milestone_automation.engine import tasks
+
+	if plan.status == PlanStatus.CANCELLED:
+		return
+	tasks.cancel_all(plan.name, _cancelled_reason())
+	plan.set_plan(status=PlanStatus.CANCELLED.value, next_check=None, next_date=None)
+	for stage in plan.stages:
+		plan.set_stage(stage, open_required=0)
+	plan.write()
+	plan_log.write(plan, "Plan Cancelled", reason=reason)
+	tell_desk(plan)
+
+
+def delete_for(doctype: str, name) -> None:
+	"""Delete the plans of a deleted document, with all that hangs on them. Its milestones stay, marked."""
+	filters = {"reference_type": doctype, "reference_name": str(name)}
+	for plan in frappe.get_all("Milestone Plan", filters=filters, pluck="name"):
+		frappe.delete_doc("Milestone Plan", plan, force=True, ignore_permissions=True)  # goes with its document
+
+
+def delete_parts(plan: str) -> None:
+	"""Delete what belongs to a plan: tasks with their assignments, date changes, messages, log."""
+	tasks = frappe.get_all("Milestone Task", filters={"plan": plan}, pluck="name")
+	if tasks:
+		frappe.db.delete("ToDo", {"reference_type": "Milestone Task", "reference_name": ("in", tasks)})
+		frappe.db.delete("Milestone Task Assignee", {"parent": ("in", tasks)})
+	for doctype in ("Milestone Task", "Milestone Date Change", "Milestone Message", "Milestone Plan Log"):
+		frappe.db.delete(doctype, {"plan": plan})
+
+
+def follow_rename(doctype: str, old, new) -> None:
+	"""Move a document's plan to its new name. Frappe renames the links; the key and title are ours."""
+	for plan in frappe.get_all(
+		"Milestone Plan",
+		filters={"reference_type": doctype, "reference_name": str(new)},
+		fields=["name", "workflow", "plan_key"],
+	):
+		if plan.plan_key:
+			values = {"plan_key": plan_key(doctype, new), "title": f"{new}: {plan.workflow}"[:140]}
+			bulk.update_rows("Milestone Plan", {plan.name: values})
+
+
+# Keeping the sums
+
+
+def refresh(plan: str | Plan) -> Plan:
+	"""Bring a plan's sums up to date after its tasks, stages or dates changed, or a day has passed.
+
+	Args:
+		plan: name, or a plan loaded with its lock and not yet written.
+
+	Returns:
+		Plan: as it stands now.
+	"""
+	plan = load_by_name(plan, lock=True) if isinstance(plan, str) else plan
+	tasks = task_rows(plan.name, lock=True)
+	today = getdate(nowdate())
+	lead = cint(frappe.db.get_single_value("Milestone Settings", "warning_lead_days", cache=True))
+	open_tasks = [task for task in tasks if task.status == TaskStatus.OPEN]
+	if plan.status == PlanStatus.CANCELLED:
+		open_tasks = []
+	for stage in plan.stages:
+		own = [task for task in open_tasks if task.plan_stage == stage.name]
+		plan.set_stage(stage, open_required=sum(1 for task in own if task.required))
+	for stage in plan.stages:
+		overdue = sum(
+			1 for t in open_tasks if t.plan_stage == stage.name and t.due_date and getdate(t.due_date) < today
+		)
+		found = _stage_health(stage, plan.stages, plan.strict_order, today, lead, overdue)
+		plan.set_stage(stage, health=found.value)
+	if plan.status != PlanStatus.CANCELLED:
+		plan.set_plan(**_summary(plan.stages))
+		settings = frappe.get_cached_doc("Milestone Settings")
+		plan.set_plan(next_check=schedule.next_check(plan, plan.stages, open_tasks, settings, today))
+	has_changed = any(plan.stage_changes.values()) or plan.plan_changes
+	plan.write()
+	if has_changed:
+		tell_desk(plan)
+	return plan
+
+
+def task_rows(plan: str, lock: bool = False) -> list[frappe._dict]:
+	"""Return all tasks of a plan in order, in one query.
+
+	Args:
+		lock: read what is committed now and hold it; the plan must be locked before.
+	"""
+	task = frappe.qb.DocType("Milestone Task")
+	query = frappe.qb.from_(task).select(task.star).where(task.plan == plan).orderby(task.task_order)
+	if lock and frappe.db.db_type != "sqlite":
+		query = query.for_update()
+	return query.run(as_dict=True)
+
+
+def summarize(plan: Plan) -> None:
+	"""Work out health, current stage and next date of a plan whose stages changed; writes nothing."""
+	plan.set_plan(**_summary(plan.stages), next_check=getdate(nowdate()))
+
+
+def _summary(stages) -> dict:
+	open_stages = [stage for stage in stages if stage.status != StageStatus.REACHED]
+	dated = [getdate(stage.key_date) for stage in open_stages if stage.key_date]
+	return {
+		"health": health.plan_health([stage.health or "On Track" for stage in stages]).value,
+		"current_stage": open_stages[0].stage_name if open_stages else "",
+		"next_date": min(dated) if dated else None,
+		"status": PlanStatus.ACTIVE.value if open_stages else PlanStatus.COMPLETED.value,
+	}
+
+
+def _stage_health(stage, stages, strict_order, today, default_lead: int, overdue: int) -> health.Health:
+	held_by = cint(stage.open_required)
+	if strict_order:
+		held_by += sum(
+			cint(earlier.open_required)
+			for earlier in stages
+			if earlier.idx < stage.idx and earlier.status != StageStatus.REACHED
+		)
+	return health.stage_health(
+		stage.status,
+		getdate(stage.key_date) if stage.key_date else None,
+		today,
+		held_by,
+		cint(stage.warning_lead_days) or default_lead,
+		overdue_open_tasks=overdue,
+	)
+
+
+def tell_desk(plan) -> None:
+	"""Tell open forms of the document that its plan changed, once the change is committed."""
+	frappe.publish_realtime(
+		"milestone_plan_changed",
+		{"doctype": plan.reference_type, "name": plan.reference_name},
+		doctype=plan.reference_type,
+		docname=plan.reference_name,
+		after_commit=True,
+	)
+
+
+def calendar_of(plan: Plan):
+	"""Return the working days that count for a plan's document."""
+	return calendars.for_document(plan.reference_doc())

@@ -1,0 +1,324 @@
+"""Reaching a stage, undoing it, moving its key date."""
+
+import frappe
+from frappe import _
+from frappe.utils import cint, getdate, now_datetime, nowdate
+
+from milestone_automation.engine import (
+	bulk,
+	dates,
+	gate,
+	plan_builder,
+	plan_log,
+	plans,
+	recording,
+	sweep,
+)
+from milestone_automation.engine.vocabulary import (
+	DateChangeSource,
+	KeyDateRule,
+	ReachRule,
+	ShiftMode,
+	StageStatus,
+	TaskStatus,
+)
+
+# Milestones of confirmed stages name this instead of a field of the document.
+CONFIRMED_FIELD = "milestone_stage"
+# A moved or reopened stage is prompted and reminded anew.
+FRESH_STAMPS = {
+	"prompted_on": None,
+	"reminders_sent": 0,
+	"last_reminder_on": None,
+	"held_told_on": None,
+	"escalated_on": None,
+	"warned_on": None,
+}
+
+
+# Reaching
+
+
+def confirm(plan: str, stage: str, reached_on=None) -> None:
+	"""Confirm that a stage is reached, in the name of the session user.
+
+	Args:
+		plan: name of the plan.
+		stage: row name or name of the stage.
+		reached_on: the day it was; today by default. Not a day to come.
+
+	Raises:
+		GateError: required tasks are open.
+		frappe.ValidationError: it is reached already, the day is to come, a field's value must reach it.
+	"""
+	plan = plans.load_by_name(plan, lock=True)
+	plan.check_is_active()
+	row = plan.stage(stage)
+	day = _check_can_confirm(plan, row, reached_on)
+	gate.check_stage(plan, row)
+	milestone = recording.insert_milestone(
+		reference_type=plan.reference_type,
+		reference_name=plan.reference_name,
+		track_field=CONFIRMED_FIELD,
+		value=row.stage_name[:140],
+		reached_on=now_datetime(),
+		source="Confirmation",
+	)
+	mark_reached(plan, row, day, milestone=milestone)
+	plan_log.write(plan, "Stage Reached", stage=row)
+	plans.summarize(plan)
+	plan.write()
+	plans.refresh(plan)
+	sweep.request(plan.name)
+
+
+def _check_can_confirm(plan, row, reached_on):
+	if row.status == StageStatus.REACHED:
+		frappe.throw(
+			_("{0} was reached on {1} already. Undo it first to give it another date.").format(
+				row.stage_name, frappe.format(row.reached_on, "Date")
+			)
+		)
+	if row.reach_rule == ReachRule.FIELD_VALUE and not plan_builder.holds_value(row, plan.reference_doc()):
+		label = plan.reference_doc().meta.get_label(row.track_field)
+		frappe.throw(
+			_("{0} is reached when {1} becomes {2}. Change the document instead of confirming.").format(
+				row.stage_name, _(label), row.track_value
+			)
+		)
+	today = getdate(nowdate())
+	try:
+		day = getdate(reached_on) if reached_on else today
+		dates.validate_reached_on(day, today)
+	except dates.ReachedInFuture:
+		frappe.throw(
+			_("{0} cannot be reached on {1}: that day is to come. Give today or a day before.").format(
+				row.stage_name, frappe.format(reached_on, "Date")
+			)
+		)
+	return day
+
+
+def mark_reached(plan: plans.Plan, stage, reached_on, milestone=None, value_before=None) -> None:
+	"""Mark a stage reached on a loaded plan; the caller writes it. Stages that count from it get their date."""
+	plan.set_stage(
+		stage,
+		status=StageStatus.REACHED.value,
+		health="Done",
+		reached_on=reached_on,
+		reached_by_user=frappe.session.user,
+		reached_at=now_datetime(),
+		milestone=milestone,
+		value_before=value_before,
+	)
+	_date_next(plan, stage, reached_on)
+	run_next_actions(plan, stage)
+
+
+def _date_next(plan, stage, reached_on) -> None:
+	"""The stage after, if it counts from this one and has no date yet, counts from the day this one was reached."""
+	following = next((row for row in plan.stages if row.idx > stage.idx), None)
+	if not following or following.key_date or following.status == StageStatus.REACHED:
+		return
+	if following.key_date_rule != KeyDateRule.AFTER_PREVIOUS_STAGE:
+		return
+	calendar = plans.calendar_of(plan)
+	day = calendar.add_days(reached_on, cint(following.offset_days), bool(following.working_days))
+	change_dates(plan, {following.name: day}, "", DateChangeSource.PREVIOUS_STAGE)
+
+
+def run_next_actions(plan, stage) -> None:
+	"""Queue what reaching this stage starts, if anything."""
+	if stage.next_actions:
+		from milestone_automation.engine import next_steps
+
+		next_steps.run(plan, stage)
+
+
+# Undoing
+
+
+def undo(plan: str, stage: str, reason: str) -> None:
+	"""Open a reached stage again; that it had been reached stays on record.
+
+	Args:
+		plan: name of the plan.
+		stage: row name or name of the stage.
+		reason: why; required.
+	"""
+	reason = check_reason(reason)
+	plan = plans.load_by_name(plan, lock=True)
+	plan.check_is_active()
+	row = plan.stage(stage)
+	if row.status != StageStatus.REACHED:
+		frappe.throw(_("{0} is not reached, so there is nothing to undo.").format(row.stage_name))
+	mark_open(plan, row, reason)
+	plans.summarize(plan)
+	plan.write()
+	plans.refresh(plan)
+	sweep.request(plan.name)
+
+
+def mark_open(plan: plans.Plan, stage, reason: str) -> None:
+	"""Open a reached stage on a loaded plan, mark its milestone undone and log it; the caller writes the plan."""
+	was_reached_on = stage.reached_on
+	if stage.milestone:
+		frappe.db.set_value("Milestone", stage.milestone, "undone", 1, update_modified=False)
+	plan.set_stage(
+		stage,
+		status=StageStatus.OPEN.value,
+		health="On Track",
+		reached_on=None,
+		reached_by_user=None,
+		reached_at=None,
+		milestone=None,
+		value_before=None,
+		**FRESH_STAMPS,
+	)
+	plan_log.write(
+		plan,
+		"Stage Undone",
+		stage=stage,
+		reason=reason,
+		details=_("It had been reached on {0}.").format(frappe.format(was_reached_on, "Date")),
+	)
+
+
+def check_reason(reason: str | None) -> str:
+	"""Return a reason, stripped; refuse an empty one."""
+	if not reason or not str(reason).strip():
+		frappe.throw(_("Give a reason: it is kept on record."), frappe.MandatoryError)
+	return str(reason).strip()
+
+
+# Dates
+
+
+def reschedule(plan: str, stage: str, new_date, reason: str, source="Form", answer: str | None = None) -> None:
+	"""Move a stage's key date, its open tasks by their rule, and later stages as the plan says.
+
+	Args:
+		plan: name of the plan.
+		stage: row name or name of the stage.
+		new_date: the new key date; None takes the date away.
+		reason: why; required.
+		source: a DateChangeSource.
+		answer: "Shift Too" or "Keep Order", for a plan that asks.
+
+	Raises:
+		frappe.ValidationError: the stage is reached, the date lies before an earlier stage, an answer is missing.
+	"""
+	reason = check_reason(reason)
+	plan = plans.load_by_name(plan, lock=True)
+	plan.check_is_active()
+	row = plan.stage(stage)
+	move(plan, row, getdate(new_date) if new_date else None, reason, DateChangeSource(source), answer, by_hand=True)
+	plans.refresh(plan)
+	sweep.request(plan.name)
+
+
+def move(plan, stage, new_date, reason, source: DateChangeSource, answer=None, by_hand=False) -> None:
+	"""Move a key date on a loaded plan and write all that follows from it."""
+	mode = ShiftMode(answer or plan.later_stages or ShiftMode.SHIFT_TOO)
+	if mode is ShiftMode.ASK and source is DateChangeSource.DOCUMENT_FIELD:
+		mode = ShiftMode.KEEP_ORDER
+	names = [row.stage_name for row in plan.stages]
+	days = [getdate(row.key_date) if row.key_date else None for row in plan.stages]
+	index = plan.stages.index(stage)
+	try:
+		result = dates.move_stage(
+			days, plan.is_reached(), index, new_date, mode, plans.calendar_of(plan), bool(stage.working_days), names
+		)
+	except dates.StageAlreadyReached as error:
+		frappe.throw(_("{0} is reached; its key date stays. Undo it first.").format(error.stage))
+	except dates.DatesOutOfOrder as error:
+		frappe.throw(
+			_("{0} cannot be on {1}: {2} before it is on {3}. Choose that day or a later one.").format(
+				error.stage,
+				frappe.format(error.stage_date, "Date"),
+				error.previous_stage,
+				frappe.format(error.previous_date, "Date"),
+			),
+			title=_("Milestone Dates Stay in Order"),
+		)
+	except dates.ShiftAnswerNeeded:
+		frappe.throw(
+			_("Say what later milestones shall do: Shift Too, or Keep Order."), title=_("Later Milestones")
+		)
+	if by_hand:
+		plan.set_stage(stage, date_by_hand=1)
+	change_dates(plan, {plan.stages[i].name: new for i, _old, new in result.changed}, reason, source)
+
+
+def change_dates(plan: plans.Plan, new_dates: dict, reason: str, source: DateChangeSource) -> None:
+	"""Set key dates on a loaded plan, move the open tasks by their rule, and keep every move on record.
+
+	Args:
+		plan: locked.
+		new_dates: new key date by row name of the stage.
+		reason: what is kept with each move.
+		source: who or what moved it.
+	"""
+	rows = []
+	moved = []
+	for stage in plan.stages:
+		if stage.name not in new_dates:
+			continue
+		old, new = stage.key_date and getdate(stage.key_date), new_dates[stage.name]
+		if old == new:
+			continue
+		plan.set_stage(stage, key_date=new, **FRESH_STAMPS)
+		moved.append((stage, old, new))
+		rows.append(_date_change(plan, stage, old, new, reason, source))
+	bulk.insert_rows("Milestone Date Change", rows)
+	_move_tasks(plan, moved)
+	plans.summarize(plan)
+	plan.write()
+
+
+def _date_change(plan, stage, old, new, reason, source) -> dict:
+	return {
+		"plan": plan.name,
+		"plan_stage": stage.name,
+		"stage_name": stage.stage_name,
+		"reference_type": plan.reference_type,
+		"reference_name": plan.reference_name,
+		"old_date": old,
+		"new_date": new,
+		"reason": reason,
+		"source": str(source),
+		"changed_by": frappe.session.user,
+		"changed_on": now_datetime(),
+	}
+
+
+def _move_tasks(plan, moved: list[tuple]) -> None:
+	if not moved:
+		return
+	tasks = frappe.get_all(
+		"Milestone Task",
+		filters={
+			"plan": plan.name,
+			"plan_stage": ("in", [stage.name for stage, _old, _new in moved]),
+			"status": TaskStatus.OPEN.value,
+		},
+		fields=["name", "plan_stage", "due_date", "status", "due_days_before", "working_days", "due_by_hand"],
+	)
+	calendar = plans.calendar_of(plan)
+	changes = {}
+	for stage, old, new in moved:
+		planned = [
+			dates.PlannedTask(
+				key=task.name,
+				due_date=task.due_date and getdate(task.due_date),
+				status=TaskStatus(task.status),
+				due_days_before=cint(task.due_days_before),
+				working_days=bool(task.working_days),
+				set_by_hand=bool(task.due_by_hand),
+			)
+			for task in tasks
+			if task.plan_stage == stage.name
+		]
+		for move_ in dates.move_tasks(planned, old, new, calendar):
+			changes[move_.key] = {"due_date": move_.new, "due_reminder_on": None, "overdue_reminder_on": None}
+	bulk.update_rows("Milestone Task", changes)

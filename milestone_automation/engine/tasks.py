@@ -1,0 +1,329 @@
+"""What people do to tasks: complete, reopen, waive, cancel, add. Each change locks the plan before it looks."""
+
+import frappe
+from frappe import _
+from frappe.utils import cint, getdate, now_datetime
+
+from milestone_automation.engine import (
+	assignees,
+	assignments,
+	bulk,
+	dates,
+	plan_log,
+	plans,
+	sweep,
+)
+from milestone_automation.engine.stages import check_reason
+from milestone_automation.engine.vocabulary import (
+	AssigneeKind,
+	CompletionRule,
+	PlanStatus,
+	StageKind,
+	StageStatus,
+	TaskStatus,
+)
+
+
+def complete(task: str, by: str | None = None) -> str:
+	"""Complete a task; of one that all assignees must complete, the part of one assignee.
+
+	Args:
+		task: name of the task.
+		by: user or e-mail address of the assignee who did it; the session user by default.
+
+	Returns:
+		str: the task's status now. Completing a completed task changes nothing.
+
+	Raises:
+		frappe.ValidationError: the task is cancelled or waived, or its plan is cancelled.
+	"""
+	doc, plan = _locked(task)
+	plan.check_is_active()
+	if doc.status == TaskStatus.COMPLETED:
+		return doc.status
+	if doc.status != TaskStatus.OPEN:
+		frappe.throw(
+			_("The task {0} is {1}. Reopen it first.").format(doc.title, _(doc.status)),
+			title=_("Task Is Not Open"),
+		)
+	by = by or frappe.session.user
+	_mark_done(doc, by)
+	if is_waiting_for_others(doc):
+		assignments.close(doc.name, user=by)
+		plans.tell_desk(plan)
+		return doc.status
+	_close(doc, plan, TaskStatus.COMPLETED, by, "", "Task Completed")
+	return doc.status
+
+
+def is_waiting_for_others(doc) -> bool:
+	"""Tell whether a task that all must complete still waits for somebody."""
+	return doc.completion_rule == CompletionRule.ALL_OF and any(not row.done for row in doc.assignees)
+
+
+def _mark_done(doc, by: str) -> None:
+	mine = [row for row in doc.assignees if by in (row.user, row.email)]
+	# Who is nobody's assignee (a manager, the stage's owner) completes for all.
+	done = mine or doc.assignees
+	if doc.completion_rule != CompletionRule.ALL_OF:
+		done = mine
+	stamp = now_datetime()
+	for row in done:
+		row.done, row.done_on = 1, stamp
+	bulk.update_rows("Milestone Task Assignee", {row.name: {"done": 1, "done_on": stamp} for row in done})
+
+
+def reopen(task: str, reason: str) -> None:
+	"""Open a completed, cancelled or waived task again.
+
+	Args:
+		task: name of the task.
+		reason: why; required.
+
+	Raises:
+		frappe.ValidationError: it is open, or its stage is reached (undo that first).
+	"""
+	reason = check_reason(reason)
+	doc, plan = _locked(task)
+	plan.check_is_active()
+	if doc.status == TaskStatus.OPEN:
+		frappe.throw(_("The task {0} is open already.").format(doc.title))
+	stage = plan.stage(doc.plan_stage)
+	if stage.status == StageStatus.REACHED:
+		frappe.throw(
+			_("{0} is reached already. Undo it first, then reopen the task {1}.").format(stage.stage_name, doc.title)
+		)
+	bulk.update_rows(
+		"Milestone Task Assignee", {row.name: {"done": 0, "done_on": None} for row in doc.assignees if row.done}
+	)
+	_set(doc, status=TaskStatus.OPEN.value, closed_on=None, closed_by=None, reason=reason)
+	assignments.reopen(doc.name)
+	_after_change(doc, plan, "Task Reopened", reason)
+
+
+def waive(task: str, reason: str) -> None:
+	"""Let a task no longer hold its stage although nobody did it; on record with its reason.
+
+	Raises:
+		frappe.ValidationError: it is not open.
+	"""
+	reason = check_reason(reason)
+	doc, plan = _locked(task)
+	plan.check_is_active()
+	_check_is_open(doc)
+	_close(doc, plan, TaskStatus.WAIVED, frappe.session.user, reason, "Task Waived")
+
+
+def cancel(task: str, reason: str) -> None:
+	"""Cancel a task that is not needed any more; on record with its reason.
+
+	Raises:
+		frappe.ValidationError: it is not open.
+	"""
+	reason = check_reason(reason)
+	doc, plan = _locked(task)
+	_check_is_open(doc)
+	_close(doc, plan, TaskStatus.CANCELLED, frappe.session.user, reason, "Task Cancelled")
+
+
+def cancel_all(plan: str, reason: str, plan_stage: str | None = None) -> None:
+	"""Cancel the open tasks of a plan, or of one of its stages, with a constant number of statements."""
+	filters = {"plan": plan, "status": TaskStatus.OPEN.value}
+	if plan_stage:
+		filters["plan_stage"] = plan_stage
+	names = frappe.get_all("Milestone Task", filters=filters, pluck="name")
+	values = {
+		"status": TaskStatus.CANCELLED.value,
+		"closed_on": now_datetime(),
+		"closed_by": frappe.session.user,
+		"reason": reason,
+	}
+	bulk.update_rows("Milestone Task", {name: values for name in names})
+	for name in names:
+		assignments.cancel(name)
+
+
+def add(plan: str, stage: str, **fields) -> str:
+	"""Add a task to a running plan by hand.
+
+	Args:
+		plan: name of the plan.
+		stage: row name or name of the stage.
+		fields: of Milestone Task; `title` is required.
+
+	Returns:
+		str: name of the task.
+
+	Raises:
+		frappe.ValidationError: the stage takes no tasks, is reached, or the task would be due after it.
+	"""
+	plan = plans.load_by_name(plan, lock=True)
+	plan.check_is_active()
+	row = plan.stage(stage)
+	task = frappe.get_doc({"doctype": "Milestone Task", **fields, "plan": plan.name, "plan_stage": row.name})
+	task.insert(ignore_permissions=True)  # the caller checked the right to add to this plan
+	return task.name
+
+
+# What the controller of Milestone Task asks
+
+
+def complete_new(doc) -> None:
+	"""Fill what a task made by hand, by import or by API leaves open, from its plan. Called before it is inserted.
+
+	Raises:
+		frappe.ValidationError: as `add`.
+	"""
+	plan = plans.load_by_name(doc.plan, lock=True)
+	stage = plan.stage(doc.plan_stage or doc.stage_name)
+	check_takes_tasks(plan, stage)
+	doc.update(
+		{
+			"plan_stage": stage.name,
+			"stage_name": stage.stage_name,
+			"reference_type": plan.reference_type,
+			"reference_name": plan.reference_name,
+			"task_order": doc.task_order or _next_order(plan),
+		}
+	)
+	if doc.due_date:
+		doc.due_by_hand = 1
+	else:
+		key_date = stage.key_date and getdate(stage.key_date)
+		days = cint(doc.due_days_before)
+		if days < 0:
+			refuse_after_stage(doc, stage, None)
+		doc.due_date = dates.task_due_date(key_date, days, bool(doc.working_days), plans.calendar_of(plan))
+	if not doc.assignees:
+		for person in assignees.resolve(doc, plan.reference_doc(), plan):
+			doc.append("assignees", person)
+
+
+def check_takes_tasks(plan: plans.Plan, stage) -> None:
+	"""Refuse a new task under a stage that takes none: an acceptance, a reached one."""
+	if stage.kind == StageKind.ACCEPTANCE:
+		frappe.throw(
+			_("{0} is an acceptance milestone and takes no tasks. Add the task to another milestone.").format(
+				stage.stage_name
+			),
+			title=_("No Tasks Here"),
+		)
+	if plan.status == PlanStatus.CANCELLED:
+		plan.check_is_active()
+	if stage.status == StageStatus.REACHED:
+		frappe.throw(
+			_("{0} is reached already. Add the task to a later milestone, or undo this one first.").format(
+				stage.stage_name
+			)
+		)
+
+
+def check_due_date(doc) -> None:
+	"""Refuse a task that is due after its stage.
+
+	Raises:
+		frappe.ValidationError: names both dates.
+	"""
+	stage = frappe.db.get_value("Milestone Plan Stage", doc.plan_stage, ["stage_name", "key_date"], as_dict=True)
+	if not stage or not stage.key_date or not doc.due_date:
+		return
+	try:
+		dates.check_task_date(getdate(doc.due_date), getdate(stage.key_date))
+	except dates.TaskAfterStage as error:
+		refuse_after_stage(doc, stage, error)
+
+
+def refuse_after_stage(doc, stage, error) -> None:
+	due = frappe.format(error.due_date, "Date") if error else _("{0} days after").format(-cint(doc.due_days_before))
+	frappe.throw(
+		_("The task {0} cannot be due {1}: its milestone {2} is due on {3}. Choose that day or an earlier one.").format(
+			doc.title, due, stage.stage_name, frappe.format(stage.key_date, "Date")
+		),
+		title=_("Task After Its Milestone"),
+	)
+
+
+def _next_order(plan) -> int:
+	last = frappe.get_all(
+		"Milestone Task", filters={"plan": plan.name}, order_by="task_order desc", limit=1, pluck="task_order"
+	)
+	return cint(last[0]) + 1 if last else 1
+
+
+# Keeping assignees in step with the document
+
+
+def assign_anew(plan: plans.Plan, doc, changed_fields: set[str], supplier_field: str) -> None:
+	"""Find the assignees of open tasks anew whose supplier or user field changed. Who is done stays."""
+	tasks = [task for task in plans.task_rows(plan.name) if task.status == TaskStatus.OPEN]
+	affected = [
+		task
+		for task in tasks
+		if (task.assignee_kind == AssigneeKind.USER_FIELD and task.assignee_field in changed_fields)
+		or (task.assignee_kind == AssigneeKind.ALL_SUPPLIER_CONTACTS and supplier_field in changed_fields)
+	]
+	if not affected:
+		return
+	people = assignees.prefetch(affected, doc, plan)
+	rows = []
+	for task in affected:
+		assignments.cancel(task.name)
+		found = assignees.resolve(task, doc, plan, cache=people)
+		rows += [
+			{**p, "parent": task.name, "parenttype": "Milestone Task", "parentfield": "assignees", "idx": i}
+			for i, p in enumerate(found, 1)
+		]
+	names = [task.name for task in affected]
+	frappe.db.delete("Milestone Task Assignee", {"parent": ("in", names), "done": 0})
+	bulk.insert_rows("Milestone Task Assignee", rows)
+	assignments.assign(names)
+
+
+# Shared steps
+
+
+def _locked(task: str):
+	"""Return a task and its plan, both locked, the plan first: everybody locks in this order."""
+	plan_name = frappe.db.get_value("Milestone Task", task, "plan")
+	if not plan_name:
+		frappe.throw(_("There is no milestone task {0}.").format(task), frappe.DoesNotExistError)
+	plan = plans.load_by_name(plan_name, lock=True)
+	doc = frappe.get_doc("Milestone Task", task, for_update=frappe.db.db_type != "sqlite")
+	return doc, plan
+
+
+def _check_is_open(doc) -> None:
+	if doc.status != TaskStatus.OPEN:
+		frappe.throw(
+			_("The task {0} is {1}, so there is nothing to do.").format(doc.title, _(doc.status)),
+			title=_("Task Is Not Open"),
+		)
+
+
+def _close(doc, plan, status: TaskStatus, by: str, reason: str, event: str) -> None:
+	_set(doc, status=status.value, closed_on=now_datetime(), closed_by=by, reason=reason)
+	if status is TaskStatus.CANCELLED:
+		assignments.cancel(doc.name)
+	else:
+		assignments.close(doc.name)
+	_after_change(doc, plan, event, reason)
+
+
+def _set(doc, **values) -> None:
+	"""Change a task with its document events, but without the checks meant for people's edits."""
+	doc.flags.by_engine = True
+	doc.db_set(values)
+
+
+def _after_change(doc, plan, event: str, reason: str) -> None:
+	stage = plan.stage(doc.plan_stage)
+	plan_log.write(plan, event, stage=stage, task=doc.name, reason=reason, details=doc.title)
+	plans.refresh(plan.name)
+	plans.tell_desk(plan)
+	sweep.request(plan.name)
+
+
+def log_added(doc) -> None:
+	"""Log a task that was added by hand and let its plan know. Called after it was inserted."""
+	plan = plans.load_by_name(doc.plan, lock=True)
+	_after_change(doc, plan, "Task Added", "")
