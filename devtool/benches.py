@@ -48,7 +48,9 @@ class Bench:
 			link.symlink_to(target)
 
 	def app_names(self) -> list[str]:
-		others = sorted(path.name for path in (self.engine.home / "apps").iterdir() if path.name not in ("frappe", APP))
+		others = sorted(
+			path.name for path in (self.engine.home / "apps").iterdir() if path.name not in ("frappe", APP)
+		)
 		return ["frappe", *others, APP]
 
 	def _write_config(self) -> None:
@@ -140,5 +142,7 @@ def choose_database(engine: Engine, wanted: str | None) -> Database:
 	kinds = {"postgres": PostgresDatabase, "mariadb": MariaDatabase, "sqlite": SqliteDatabase}
 	kind = wanted or engine.default_database()
 	if kind == "sqlite" and not (engine.home / "apps" / "frappe" / "frappe" / "database" / "sqlite").exists():
-		raise DevError(f"{engine.title} has no SQLite yet (Frappe 16 and later do). Use --db postgres or --db mariadb.")
+		raise DevError(
+			f"{engine.title} has no SQLite yet (Frappe 16 and later do). Use --db postgres or --db mariadb."
+		)
 	return kinds[kind]()

@@ -16,16 +16,27 @@ DESCRIPTION = "A real Frappe site in one command, for trying this app and for wo
 
 def parser() -> argparse.ArgumentParser:
 	shared = argparse.ArgumentParser(add_help=False)
-	shared.add_argument("--db", choices=["postgres", "mariadb", "sqlite"], help="database, private to this checkout (default: postgres)")
+	shared.add_argument(
+		"--db",
+		choices=["postgres", "mariadb", "sqlite"],
+		help="database, private to this checkout (default: postgres)",
+	)
 	shared.add_argument("--bench", metavar="PATH", help="use the Frappe of an official bench")
-	shared.add_argument("--frappe", metavar="PATH-or-URL[@branch]", help="use this Frappe source tree or git repository")
+	shared.add_argument(
+		"--frappe", metavar="PATH-or-URL[@branch]", help="use this Frappe source tree or git repository"
+	)
 	main = argparse.ArgumentParser(prog="./dev", description=DESCRIPTION, allow_abbrev=False)
 	commands = main.add_subparsers(dest="command", metavar="COMMAND", required=True)
 	for name, (function, text, takes) in COMMANDS.items():
 		one = commands.add_parser(name, help=text, description=text, parents=[shared], allow_abbrev=False)
 		one.set_defaults(function=function, takes=takes)
 		if name == "demo":
-			one.add_argument("--port", type=int, default=8000, help="port of the web server (default: 8000, or the next free one)")
+			one.add_argument(
+				"--port",
+				type=int,
+				default=8000,
+				help="port of the web server (default: 8000, or the next free one)",
+			)
 		if takes:
 			one.usage = f"./dev {name} [--db ...] [--bench ...] [--frappe ...] {takes}"
 	return main
@@ -104,7 +115,9 @@ def status(options: argparse.Namespace) -> int:
 		return 0
 	for one in all_services():
 		print(f"{one.title:<11}", f"runs on port {one.port}" if one.running() else "does not run")
-	print("Kept up by ./dev start" if leases.KEEP.exists() else "Not kept up: servers end with the last ./dev")
+	print(
+		"Kept up by ./dev start" if leases.KEEP.exists() else "Not kept up: servers end with the last ./dev"
+	)
 	print("In use by another ./dev" if leases.in_use() else "Not in use")
 	return 0
 
@@ -125,6 +138,24 @@ def build(options: argparse.Namespace) -> int:
 	return 0
 
 
+def lint(options: argparse.Namespace) -> int:
+	from .checks import lint
+
+	return lint(options)
+
+
+def benchmark(options: argparse.Namespace) -> int:
+	from .checks import benchmark
+
+	return benchmark(options)
+
+
+def screenshots(options: argparse.Namespace) -> int:
+	from .checks import screenshots
+
+	return screenshots(options)
+
+
 def bench(options: argparse.Namespace) -> int:
 	from .prepare import ensure_dev_site, ready_bench
 
@@ -141,7 +172,9 @@ def python(options: argparse.Namespace) -> int:
 	from .prepare import ensure_dev_site, ready_bench
 
 	if not options.arguments:
-		raise DevError("Name the Python file: ./dev python FILE [arguments]. A single - reads standard input.")
+		raise DevError(
+			"Name the Python file: ./dev python FILE [arguments]. A single - reads standard input."
+		)
 	source, *rest = options.arguments
 	with ready_bench(options) as main:
 		path = source if source == "-" else os.path.abspath(source)
@@ -157,12 +190,27 @@ def test(options: argparse.Namespace) -> int:
 
 COMMANDS = {
 	"demo": (demo, "build everything, load demo data and serve the Desk", ""),
-	"test": (test, "run the suite on copies of a ready site (takes pytest's arguments)", "[PYTEST ARGUMENTS]"),
+	"test": (
+		test,
+		"run the suite on copies of a ready site (takes pytest's arguments)",
+		"[PYTEST ARGUMENTS]",
+	),
 	"start": (start, "build what is missing and leave the servers running", ""),
 	"stop": (stop, "end what start or demo left running", ""),
 	"status": (status, "say what is built and what runs", ""),
-	"bench": (bench, "any bench command, on the developer's site unless --site names one", "[--site SITE] COMMAND ..."),
-	"python": (python, "run a Python file with the site connected; rolled back unless it commits", "FILE [ARGUMENTS]"),
+	"bench": (
+		bench,
+		"any bench command, on the developer's site unless --site names one",
+		"[--site SITE] COMMAND ...",
+	),
+	"python": (
+		python,
+		"run a Python file with the site connected; rolled back unless it commits",
+		"FILE [ARGUMENTS]",
+	),
 	"build": (build, "bring the Desk's JavaScript and CSS up to date", "[--force]"),
+	"benchmark": (benchmark, "run benchmarks/ on a fresh site", "[NAME ...] [OPTIONS]"),
+	"lint": (lint, "run the linters; --fix corrects what they can", "[--fix]"),
+	"screenshots": (screenshots, "make the pictures of the documentation anew", "[ARGUMENTS]"),
 	"clean": (clean, "delete everything the tool has made", ""),
 }

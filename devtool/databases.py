@@ -108,7 +108,9 @@ class MariaDatabase(Database):
 	def _command(self, *names: str) -> list[str]:
 		program = MariaDB.program(*names)
 		if not program:
-			raise DevError(f"The program {names[0]} is missing. Install MariaDB's client programs (Debian: mariadb-client).")
+			raise DevError(
+				f"The program {names[0]} is missing. Install MariaDB's client programs (Debian: mariadb-client)."
+			)
 		return [program, "--no-defaults", "-h", self.host, "-P", str(self.port), "-u", self.user]
 
 	def _environment(self) -> dict:
@@ -140,7 +142,13 @@ class MariaDatabase(Database):
 		if path.exists():
 			return path
 		partial = site / f"{name}.{os.getpid()}.partial"
-		options = ["--single-transaction", "--quick", "--skip-comments", "--no-autocommit", "--skip-add-drop-table"]
+		options = [
+			"--single-transaction",
+			"--quick",
+			"--skip-comments",
+			"--no-autocommit",
+			"--skip-add-drop-table",
+		]
 		with open(partial, "wb") as file:
 			file.write(b"SET SESSION foreign_key_checks=0, unique_checks=0;\n")
 			file.flush()
@@ -221,5 +229,7 @@ def _server_options(kind: str, host: str, port: int, user: str, password: str) -
 	return [*place, "--db-root-username", user, "--db-root-password", password]
 
 
-def copy_folder(source: Path, target: Path, ignore: tuple[str, ...] = ("*.dump.sql", "*.partial", "logs", "locks")) -> None:
+def copy_folder(
+	source: Path, target: Path, ignore: tuple[str, ...] = ("*.dump.sql", "*.partial", "logs", "locks")
+) -> None:
 	shutil.copytree(source, target, ignore=shutil.ignore_patterns(*ignore), symlinks=True)

@@ -16,14 +16,22 @@ def install(packages: list[str], needed_for: str) -> None:
 	"""Install Debian packages without letting them start a service of their own."""
 	names = " ".join(packages)
 	if not can_install():
-		raise DevError(f"{names} is needed for {needed_for}. Install it (on Debian: apt-get install {names}) and run it again.")
+		raise DevError(
+			f"{names} is needed for {needed_for}. Install it (on Debian: apt-get install {names}) and run it again."
+		)
 	with build_lock("apt"), report.step(f"Debian packages: {names}"):
 		quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
 		hint = f"Install {names} by hand and run it again."
 		options = ["-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"]
 		with services_held_back():
 			run(["apt-get", "update", "-q"], "apt", check=False, env=quiet)
-			run(["apt-get", "install", *options, *packages], "apt", what="apt-get install", hint=hint, env=quiet)
+			run(
+				["apt-get", "install", *options, *packages],
+				"apt",
+				what="apt-get install",
+				hint=hint,
+				env=quiet,
+			)
 
 
 class services_held_back:

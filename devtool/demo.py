@@ -66,7 +66,9 @@ def processes(bench: Bench, site: str, wanted_port: int):
 			address = f"http://localhost:{port}"
 			_set_address(bench, site, address)
 			for command in (web.worker_command(bench, burst=False), bench.command("schedule")):
-				running.append(spawn(command, "worker", die_with_parent=True, cwd=bench.sites, env=bench.environment()))
+				running.append(
+					spawn(command, "worker", die_with_parent=True, cwd=bench.sites, env=bench.environment())
+				)
 			bench.run("enable-scheduler", site=site)
 			_remember(running, port)
 		yield address, running

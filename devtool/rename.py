@@ -11,7 +11,23 @@ NAMES = (
 	("criscoerp", "erpnext"),
 	("Criscoerp", "ERPNext"),
 )
-BINARY = {".png", ".jpg", ".jpeg", ".gif", ".ico", ".woff", ".woff2", ".ttf", ".eot", ".otf", ".pdf", ".zip", ".gz", ".mp3", ".pyc"}
+BINARY = {
+	".png",
+	".jpg",
+	".jpeg",
+	".gif",
+	".ico",
+	".woff",
+	".woff2",
+	".ttf",
+	".eot",
+	".otf",
+	".pdf",
+	".zip",
+	".gz",
+	".mp3",
+	".pyc",
+}
 
 
 def turned_back(text: str) -> str:

@@ -49,7 +49,9 @@ class Report:
 		while title in self.active and self.active[title] == begin:
 			if self.tty:
 				with self.lock:
-					names = ", ".join(f"{name} {time.monotonic() - t:.0f} s" for name, t in self.active.items())
+					names = ", ".join(
+						f"{name} {time.monotonic() - t:.0f} s" for name, t in self.active.items()
+					)
 					print(f"\r\033[K  … {names}"[:150], end="", file=sys.stderr, flush=True)
 			elif told:
 				self.say(f"  … {title}, {time.monotonic() - begin:.0f} s so far")

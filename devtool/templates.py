@@ -14,7 +14,15 @@ from .stamps import Stamps, digest, digest_tree
 
 RECIPE = 1  # raise it when the steps below change what a template holds
 KEPT_TEMPLATES = 3
-INSTALL_INPUTS = ("**/*.json", "**/*.txt", "hooks.py", "install.py", "uninstall.py", "patches/**/*.py", "setup/**/*.py")
+INSTALL_INPUTS = (
+	"**/*.json",
+	"**/*.txt",
+	"hooks.py",
+	"install.py",
+	"uninstall.py",
+	"patches/**/*.py",
+	"setup/**/*.py",
+)
 
 WIZARD = f"""
 import frappe
@@ -41,7 +49,9 @@ class Templates:
 
 	def __init__(self, bench: Bench):
 		self.bench = bench
-		self.kind = bench.database.kind + ("" if bench.database.service or bench.database.kind == "sqlite" else "-own")
+		self.kind = bench.database.kind + (
+			"" if bench.database.service or bench.database.kind == "sqlite" else "-own"
+		)
 		self.stamps = Stamps(bench.engine.home / "stamps")
 
 	def name(self, kind: str) -> str:
@@ -92,7 +102,14 @@ class Templates:
 
 	def _new_site(self, template: Template) -> None:
 		self._discard(template)
-		names = ["--db-name", template.db_name, "--db-password", template.db_name, "--admin-password", ADMIN_PASSWORD]
+		names = [
+			"--db-name",
+			template.db_name,
+			"--db-password",
+			template.db_name,
+			"--admin-password",
+			ADMIN_PASSWORD,
+		]
 		options = [*self.bench.database.new_site_options(), *names, *self._login_scope()]
 		self.bench.run("new-site", template.site, *options, what="bench new-site")
 
@@ -120,7 +137,11 @@ class Templates:
 def repoint(bench: Bench, site: Path) -> bool:
 	path = site / "site_config.json"
 	config = read_json(path)
-	place = {name: value for name, value in bench.database.site_config(config["db_name"]).items() if name in ("db_host", "db_port")}
+	place = {
+		name: value
+		for name, value in bench.database.site_config(config["db_name"]).items()
+		if name in ("db_host", "db_port")
+	}
 	if place.items() - config.items():
 		write_json(path, config | place)
 	return True

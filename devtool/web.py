@@ -17,8 +17,27 @@ def serve(bench: Bench, site: str, wanted_port: int, workers: int = 1) -> tuple[
 	"""Start a web server for one site; returns when it answers. All its processes are one group."""
 	port = free_port(wanted_port)
 	environment = bench.environment() | {"MILESTONE_WEB_SITE": site}
-	shape = ["--workers", workers, "--threads", 8, "--worker-class", "gthread", "--timeout", 120, "--graceful-timeout", 2]
-	command = [bench.engine.python, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *shape, "devtool.site_web:application"]
+	shape = [
+		"--workers",
+		workers,
+		"--threads",
+		8,
+		"--worker-class",
+		"gthread",
+		"--timeout",
+		120,
+		"--graceful-timeout",
+		2,
+	]
+	command = [
+		bench.engine.python,
+		"-m",
+		"gunicorn",
+		"--bind",
+		f"127.0.0.1:{port}",
+		*shape,
+		"devtool.site_web:application",
+	]
 	process = spawn(command, "web", die_with_parent=True, cwd=bench.sites, env=environment)
 	_wait(process, f"http://127.0.0.1:{port}/api/method/ping")
 	return process, port

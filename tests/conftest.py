@@ -13,7 +13,17 @@ MARKERS = {
 	"browser": "drives a real browser; left out where there is none",
 }
 
+# Faults of packages that Frappe brings, told once for each worker.
+FOREIGN_WARNINGS = (
+	"ignore:invalid escape sequence",
+	"ignore:'crypt' is deprecated:DeprecationWarning",
+	"ignore:pkg_resources is deprecated",
+	"ignore:datetime.datetime.utc:DeprecationWarning",
+)
+
 
 def pytest_configure(config):
+	for text in FOREIGN_WARNINGS:
+		config.addinivalue_line("filterwarnings", text)
 	for name, text in MARKERS.items():
 		config.addinivalue_line("markers", f"{name}: {text}")

@@ -55,4 +55,3 @@ def desk(browser, server):
 	yield open_desk
 	for context in contexts:
 		context.close()
-

@@ -4,7 +4,15 @@ from contextlib import contextmanager
 
 import pytest
 
-TRANSACTION_CONTROL = ("commit", "rollback", "start transaction", "begin", "savepoint", "release savepoint", "set session")
+TRANSACTION_CONTROL = (
+	"commit",
+	"rollback",
+	"start transaction",
+	"begin",
+	"savepoint",
+	"release savepoint",
+	"set session",
+)
 
 
 class Calls:
@@ -77,7 +85,13 @@ def count_redis_calls(site, monkeypatch):
 	def counting():
 		calls = Calls()
 		with monkeypatch.context() as patch:
-			_record(patch, redis.Redis, "execute_command", calls, lambda arguments: " ".join(map(str, arguments))[:300])
+			_record(
+				patch,
+				redis.Redis,
+				"execute_command",
+				calls,
+				lambda arguments: " ".join(map(str, arguments))[:300],
+			)
 			_record(patch, redis.client.Pipeline, "execute", calls, lambda arguments: "pipeline")
 			yield calls
 

@@ -30,7 +30,12 @@ def make_user(site):
 	def make(email: str, roles: list[str] | tuple[str, ...] = (), **values) -> str:
 		if not frappe.db.exists("User", email):
 			first = email.partition("@")[0].replace(".", " ").title()
-			defaults = {"first_name": first, "send_welcome_email": 0, "user_type": "System User", "new_password": None}
+			defaults = {
+				"first_name": first,
+				"send_welcome_email": 0,
+				"user_type": "System User",
+				"new_password": None,
+			}
 			user = frappe.get_doc({"doctype": "User", "email": email} | defaults | values)
 			user.flags.no_welcome_mail = True
 			user.insert(ignore_permissions=True)  # tests make users as whoever they are
@@ -46,7 +51,16 @@ def make_user(site):
 
 
 DEFAULT_PERMISSIONS = (
-	{"role": "System Manager", "read": 1, "write": 1, "create": 1, "delete": 1, "submit": 1, "cancel": 1, "amend": 1},
+	{
+		"role": "System Manager",
+		"read": 1,
+		"write": 1,
+		"create": 1,
+		"delete": 1,
+		"submit": 1,
+		"cancel": 1,
+		"amend": 1,
+	},
 )
 _made: dict[tuple[str, str], str] = {}
 
@@ -62,7 +76,11 @@ def make_doctype(site):
 
 
 def ensure_doctype(
-	name: str, fields: list[dict], is_submittable: bool = False, permissions: list[dict] | tuple = (), **values
+	name: str,
+	fields: list[dict],
+	is_submittable: bool = False,
+	permissions: list[dict] | tuple = (),
+	**values,
 ) -> str:
 	import frappe
 
@@ -97,7 +115,10 @@ def _insert_doctype(name: str, fields: list[dict], is_submittable: bool, permiss
 
 	rights = [dict(right) for right in permissions]
 	if not is_submittable:
-		rights = [{key: value for key, value in right.items() if key not in ("submit", "cancel", "amend")} for right in rights]
+		rights = [
+			{key: value for key, value in right.items() if key not in ("submit", "cancel", "amend")}
+			for right in rights
+		]
 	doctype = {
 		"doctype": "DocType",
 		"name": name,

@@ -47,7 +47,9 @@ class Mailbox:
 		import frappe
 
 		with _without_commits(frappe.db):
-			for name in frappe.get_all("Email Queue", {"status": ("in", ("Not Sent", "Partially Sent"))}, pluck="name"):
+			for name in frappe.get_all(
+				"Email Queue", {"status": ("in", ("Not Sent", "Partially Sent"))}, pluck="name"
+			):
 				frappe.get_doc("Email Queue", name).send()
 
 

@@ -22,7 +22,9 @@ def run() -> Run:
 	"""What `./dev test` prepared."""
 	path = os.environ.get("MILESTONE_RUN")
 	if not path:
-		pytest.exit("These tests need a real site. Run them with: ./dev test [pytest arguments]", returncode=4)
+		pytest.exit(
+			"These tests need a real site. Run them with: ./dev test [pytest arguments]", returncode=4
+		)
 	return Run.load(path)
 
 
@@ -88,7 +90,9 @@ def restore_session() -> None:
 	for name in list(frappe.local.flags):
 		if name not in INITIAL_FLAGS:
 			del frappe.local.flags[name]
-	frappe.local.flags.update({"currently_saving": []} | dict.fromkeys(INITIAL_FLAGS - {"currently_saving"}, False))
+	frappe.local.flags.update(
+		{"currently_saving": []} | dict.fromkeys(INITIAL_FLAGS - {"currently_saving"}, False)
+	)
 
 
 INITIAL_FLAGS = {
@@ -150,7 +154,9 @@ class ScratchSite:
 		"""A bench command on this site, e.g. `bench("migrate")`."""
 		done = self.workplace.capture(*arguments, site=self.name)
 		if check and done.returncode:
-			pytest.fail(f"bench {' '.join(map(str, arguments))} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+			pytest.fail(
+				f"bench {' '.join(map(str, arguments))} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+			)
 		return done
 
 	def python(self, code: str, *arguments: object) -> str:
