@@ -1,5 +1,19 @@
-"""Finds due work and does it."""
+"""The sweep: what is due in the plans goes to people. (Being written.)"""
+
+import frappe
 
 
 def request(plan: str) -> None:
-	"""Ask for a sweep of one plan once the transaction is committed."""
+	"""Have a plan looked at as soon as the running transaction is committed."""
+	frappe.enqueue(
+		"milestone_automation.engine.sweep.sweep_plan",
+		queue="short",
+		enqueue_after_commit=True,
+		job_id=f"milestone-sweep-{plan}",
+		deduplicate=True,
+		plan=plan,
+	)
+
+
+def sweep_plan(plan: str) -> None:
+	"""Not there yet."""
