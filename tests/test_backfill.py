@@ -129,7 +129,9 @@ def test_milestones_adopted_from_core_are_not_written_twice(doctype):
 	tracker = make_tracker("status")
 	order = change(order, status="Delivered")
 	milestone = frappe.qb.DocType("Milestone")
-	frappe.qb.update(milestone).set(milestone.from_value, None).where(milestone.reference_name == order.name).run()
+	frappe.qb.update(milestone).set(milestone.from_value, None).where(
+		milestone.reference_name == order.name
+	).run()
 	assert backfill.run(tracker).added == 2
 	assert [row[1] for row in history(order.name)] == ["Open", "Shipped", "Delivered"]
 
@@ -169,7 +171,10 @@ def test_values_come_back_from_how_the_user_saw_them(doctype, site_writes):
 	backfill.run(make_tracker("due", "price", "seen_at"))
 	assert [row[1] for row in history(order.name, "due")] == ["2024-01-05", "2024-02-03"]
 	assert [row[1] for row in history(order.name, "price")] == ["1234.5", "7"]
-	assert [row[1] for row in history(order.name, "seen_at")] == ["2024-01-05 10:00:00", "2024-01-06 11:30:00"]
+	assert [row[1] for row in history(order.name, "seen_at")] == [
+		"2024-01-05 10:00:00",
+		"2024-01-06 11:30:00",
+	]
 
 
 @pytest.mark.parametrize(
@@ -237,17 +242,23 @@ def test_without_track_changes_the_known_value_is_dated_by_the_last_change(make_
 	name = make_doctype("Unlogged Order", [{"fieldname": "status", "fieldtype": "Data"}])
 	untouched = make_order(name, status="Open")
 	changed = change(make_order(name, status="Open"), status="Shipped")
-	frappe.db.set_value(name, changed.name, "creation", add_to_date(now_datetime(), days=-9), update_modified=False)
+	frappe.db.set_value(
+		name, changed.name, "creation", add_to_date(now_datetime(), days=-9), update_modified=False
+	)
 	summary = backfill.run(make_tracker("status", doctype=name))
 	assert (summary.added, summary.uncertain) == (2, 1)
 	assert history(untouched.name, "status", "reached_on") == [(get_datetime(untouched.creation),)]
-	assert history(changed.name, "status", "value", "reached_on") == [("Shipped", get_datetime(changed.modified))]
+	assert history(changed.name, "status", "value", "reached_on") == [
+		("Shipped", get_datetime(changed.modified))
+	]
 
 
 def test_foreign_entries_in_the_log_are_passed_over(doctype):
 	order = change(make_order(status="Open"), status="Shipped")
 	for data in ("", "no json", "[]", '{"changed": [["status"]]}', '{"changed": 7}'):
-		version = frappe.get_doc({"doctype": "Version", "ref_doctype": DOCTYPE, "docname": order.name, "data": data})
+		version = frappe.get_doc(
+			{"doctype": "Version", "ref_doctype": DOCTYPE, "docname": order.name, "data": data}
+		)
 		version.insert()
 	assert backfill.run(make_tracker("status")).added == 2
 
@@ -288,7 +299,10 @@ frappe.db.commit()
 	dry = site.bench("milestones", "backfill", "ToDo-status", "--dry-run").stdout
 	assert "would be recorded" in dry
 	done = site.bench("milestones", "backfill", "ToDo-status").stdout
-	assert site.python("import frappe; print(frappe.db.count('Milestone', {'source': 'Backfill'}))").strip() != "0"
+	assert (
+		site.python("import frappe; print(frappe.db.count('Milestone', {'source': 'Backfill'}))").strip()
+		!= "0"
+	)
 	assert "recorded" in done
 	refused = site.bench("milestones", "backfill", "Nothing", check=False)
 	assert refused.returncode == 1

@@ -203,7 +203,9 @@ def test_a_gzip_that_was_cut_off_is_refused(write):
 def test_xml_that_was_cut_off_is_refused_with_its_line(write):
 	text = XES.format(encoding="utf-8")
 	message = refusal(write("log.xes", text[: text.index("</trace>")]))
-	assert message == "log.xes is not whole XML: no element found: line 15, column 1. Copy or export it again."
+	assert (
+		message == "log.xes is not whole XML: no element found: line 15, column 1. Copy or export it again."
+	)
 
 
 def test_csv_in_another_encoding_is_refused_with_the_option_to_use(write):
@@ -239,7 +241,13 @@ def test_progress_ends_at_the_size_of_the_file(write):
 
 
 def test_the_spool_gives_cases_back_whole_and_in_order_of_time(write):
-	rows = ["case,activity,timestamp", "B,b2,2024-01-02", "A,a1,2024-01-01", "B,b1,2024-01-01", "A,a2,2024-01-01"]
+	rows = [
+		"case,activity,timestamp",
+		"B,b2,2024-01-02",
+		"A,a1,2024-01-01",
+		"B,b1,2024-01-01",
+		"A,a2,2024-01-01",
+	]
 	with EventSpool() as spool:
 		for event in read(write("log.csv", "\n".join(rows))):
 			spool.add(event)

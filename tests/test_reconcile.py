@@ -86,7 +86,9 @@ def test_a_change_by_db_set_value_takes_time_and_user_from_the_document(tracked,
 
 def test_running_again_and_saving_afterwards_record_nothing_twice(tracked):
 	tracker = tracked("status", "due", "price", "seen_at", "paid", "note")
-	order = make_order(status="Open", due="2024-01-05", price=12.5, seen_at="2024-01-05 10:00:00", note="x" * 200)
+	order = make_order(
+		status="Open", due="2024-01-05", price=12.5, seen_at="2024-01-05 10:00:00", note="x" * 200
+	)
 	for fieldname, value in (
 		("status", "Shipped"),
 		("due", "2024-01-06"),
@@ -100,12 +102,16 @@ def test_running_again_and_saving_afterwards_record_nothing_twice(tracked):
 	assert reconcile.run() == {tracker: 0}
 	frappe.get_doc(DOCTYPE, order.name).save()
 	assert reconcile.run() == {tracker: 0}
-	assert milestones(order.name, "value", source="Reconcile", track_field="seen_at") == ("2024-01-05 11:00:00.500000",)
+	assert milestones(order.name, "value", source="Reconcile", track_field="seen_at") == (
+		"2024-01-05 11:00:00.500000",
+	)
 
 
 def test_unchanged_documents_of_every_type_are_not_found(tracked):
 	tracker = tracked("status", "due", "price", "seen_at", "paid", "note")
-	make_order(status="Open", due="2024-01-05", price=1234567.891, seen_at=now_datetime(), note="<b>bold</b> ☃ " * 20)
+	make_order(
+		status="Open", due="2024-01-05", price=1234567.891, seen_at=now_datetime(), note="<b>bold</b> ☃ " * 20
+	)
 	make_order()
 	assert reconcile.run() == {tracker: 0}
 
@@ -117,9 +123,9 @@ def test_a_field_cleared_or_changed_in_case_only_is_found(tracked):
 	set_by_sql(cleared.name, "due", None)
 	set_by_sql(lowered.name, "status", "open")
 	assert reconcile.run() == {tracker: 3}
-	assert milestones(cleared.name, "from_value", "value", "cleared", source="Reconcile", track_field="status") == (
-		("Open", "", 1),
-	)
+	assert milestones(
+		cleared.name, "from_value", "value", "cleared", source="Reconcile", track_field="status"
+	) == (("Open", "", 1),)
 	assert milestones(lowered.name, source="Reconcile") == (("Open", "open", "Reconcile"),)
 	assert reconcile.run() == {tracker: 0}
 
@@ -132,7 +138,9 @@ def test_documents_older_than_the_tracker_are_left_alone_and_younger_ones_found(
 		for name in ("bulk-1", "bulk-2")
 	]
 	frappe.db.bulk_insert(DOCTYPE, ["name", "creation", "modified", "status"], bulk)
-	frappe.db.bulk_insert(DOCTYPE, ["name", "creation", "modified", "status"], [("bulk-3", *bulk[0][1:3], None)])
+	frappe.db.bulk_insert(
+		DOCTYPE, ["name", "creation", "modified", "status"], [("bulk-3", *bulk[0][1:3], None)]
+	)
 	assert reconcile.run() == {tracker: 2}
 	assert milestones(old.name) == ()
 	assert milestones("bulk-1") == (("", "Open", "Reconcile"),)
@@ -180,7 +188,8 @@ def test_of_several_milestones_of_one_instant_the_last_in_order_counts(tracked):
 	later = add_to_date(now_datetime(), days=1)
 	values = ["Shipped", "Delivered", "Open"]
 	Writer(DOCTYPE, "status", tracker, MilestoneSource.IMPORT).insert(
-		MilestoneRow(order.name, "", value, later, "", None, position) for position, value in enumerate(values)
+		MilestoneRow(order.name, "", value, later, "", None, position)
+		for position, value in enumerate(values)
 	)
 	assert reconcile.run() == {tracker: 0}
 

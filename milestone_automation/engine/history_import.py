@@ -303,10 +303,10 @@ class _Known:
 	recorded_from: datetime | None = None
 	imported: list[tuple[datetime, int, str]] = field(default_factory=list)
 
-	def before(self, moment: datetime) -> tuple[str, int | None]:
-		"""Return the value an earlier part of the log ended with, and the seconds from then to `moment`."""
+	def before(self, moment: datetime) -> tuple[str, datetime | None]:
+		"""Return the value an earlier part of the log ended with before `moment`, and when it was reached."""
 		last = max((entry for entry in self.imported if entry[0] < moment), default=None)
-		return (last[2], clock.seconds_between(last[0], moment)) if last else ("", None)
+		return (last[2], last[0]) if last else ("", None)
 
 	def note(self, source: str, moment: datetime, position: int, value: str) -> None:
 		"""Take in one milestone of the document."""
@@ -385,7 +385,7 @@ class _Loader:
 
 	def _changes(self, events: list[SpooledEvent], known: _Known) -> Iterator[_Change]:
 		"""Yield the events of one case that are to be recorded."""
-		value, seconds_before_first = known.before(events[0].moment)
+		value, since = known.before(events[0].moment)
 		last = None
 		occurrences: Counter = Counter()
 		for position, event in enumerate(events):
@@ -393,7 +393,10 @@ class _Loader:
 			occurrences[event.instant, text] += 1
 			if not self.options.every_event and self._same(value, text):
 				continue
-			seconds = (event.instant - last.instant) // 1_000_000 if last else seconds_before_first
+			if last:
+				seconds = (event.instant - last.instant) // 1_000_000
+			else:
+				seconds = clock.seconds_between(since, event.moment)
 			yield _Change(event, value, text, seconds, position, occurrences[event.instant, text])
 			value, last = text, event
 
