@@ -46,6 +46,10 @@ doc_events = {
 		"on_update": "milestone_automation.events.clear_rules",
 		"on_trash": "milestone_automation.events.clear_rules",
 	},
+	"ToDo": {
+		"on_update": "milestone_automation.engine.assignments.on_todo_change",
+		"on_trash": "milestone_automation.engine.assignments.on_todo_change",
+	},
 }
 
 # Scheduler

@@ -77,7 +77,17 @@ def can_act_on_task(task, user: str | None = None) -> bool:
 		user: the session user by default.
 	"""
 	user = _or_session(user)
-	if sees_everything(user) or is_assigned(task, user):
+	return is_assigned(task, user) or can_direct_task(task, user)
+
+
+def can_direct_task(task, user: str | None = None) -> bool:
+	"""Tell whether a user may act on a task for its assignees: managers and the owner of its stage.
+
+	Args:
+		task, user: as in `can_act_on_task`.
+	"""
+	user = _or_session(user)
+	if sees_everything(user):
 		return True
 	if not can_manage(user) and not _owns_stage(_stage_of(task), user):
 		return False

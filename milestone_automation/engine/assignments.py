@@ -1,17 +1,300 @@
-"""Frappe assignments of tasks."""
+"""A task's assignees and Frappe's to-dos for them, kept in step both ways.
+
+The engine writes to-dos in bulk and past the document layer: five hundred tasks are no five hundred notifications, and
+nothing of it comes back through `on_todo_change`. What people do to a to-do in the desk comes in there.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import frappe
+from frappe import _
+from frappe.utils import escape_html, get_fullname
+
+from milestone_automation import permissions
+from milestone_automation.engine import assignees, bulk
+from milestone_automation.engine.vocabulary import TaskStatus
+
+TASK = "Milestone Task"
+OPEN, CLOSED, CANCELLED = "Open", "Closed", "Cancelled"
 
 
-def assign(task_names: list[str]) -> None:
-	"""Assign tasks to their system users."""
+# From the task to its to-dos
 
 
-def close(task: str, user: str | None = None) -> None:
-	"""Close the assignments of a task."""
+def assign(task_names: Iterable[str]) -> None:
+	"""Give each system user among the assignees of some open tasks a to-do; who has one keeps it.
+
+	To-dos of users who are no assignees any more are cancelled. At most six statements a thousand tasks.
+
+	Args:
+		task_names: names of Milestone Tasks; closed ones are passed over.
+	"""
+	tasks = _open_tasks(_names(task_names))
+	if not tasks:
+		return
+	wanted = _wanted(tasks)
+	todos = _todos(tasks, (OPEN, CLOSED))
+	present = {(todo.reference_name, todo.allocated_to) for todo in todos}
+	bulk.insert_rows(
+		"ToDo", [_todo(tasks[task], user) for task, user in wanted if (task, user) not in present]
+	)
+	surplus = [
+		todo.name
+		for todo in todos
+		if todo.status == OPEN and (todo.reference_name, todo.allocated_to) not in wanted
+	]
+	_set_status(surplus, CANCELLED)
+	_keep_assign_column(tasks)
 
 
-def reopen(task: str) -> None:
-	"""Open the assignments of a task again."""
+def close(task: str | Iterable[str], user: str | None = None) -> None:
+	"""Close the open to-dos of a task, or of several.
+
+	Args:
+		task: name of the task, or names.
+		user: whose to-do; of all assignees when left out.
+	"""
+	_move(_names(task), (OPEN,), CLOSED, user)
 
 
-def cancel(task: str) -> None:
-	"""Cancel the assignments of a task."""
+def cancel(task: str | Iterable[str]) -> None:
+	"""Cancel the open to-dos of a task, or of several: nobody is to do them any more.
+
+	Args:
+		task: name of the task, or names.
+	"""
+	_move(_names(task), (OPEN,), CANCELLED)
+
+
+def reopen(task: str | Iterable[str], user: str | None = None) -> None:
+	"""Open the to-dos of a task again, or of several; assignees without one get one.
+
+	Args:
+		task: name of the task, or names; they must be open already.
+		user: whose to-do; of all assignees when left out.
+	"""
+	names = _names(task)
+	_move(names, (CLOSED,), OPEN, user)
+	assign(names)
+
+
+def _names(task: str | Iterable[str]) -> list[str]:
+	return [task] if isinstance(task, str) else list(task)
+
+
+def _open_tasks(names: list[str]) -> dict[str, dict]:
+	if not names:
+		return {}
+	rows = frappe.get_all(
+		TASK,
+		filters={"name": ("in", names), "status": TaskStatus.OPEN.value},
+		fields=["name", "title", "stage_name", "due_date", "reference_type", "reference_name"],
+	)
+	return {row.name: row for row in rows}
+
+
+def _wanted(tasks: Iterable[str]) -> dict[tuple[str, str], None]:
+	"""Return task and user of each to-do there should be, in the order of the assignees."""
+	row, user = frappe.qb.DocType("Milestone Task Assignee"), frappe.qb.DocType("User")
+	query = frappe.qb.from_(row).join(user).on(user.name == row.user).select(row.parent, row.user)
+	query = query.where((row.parenttype == TASK) & row.parent.isin(list(tasks)))
+	query = query.where((user.enabled == 1) & (user.user_type == assignees.SYSTEM_USER) & (row.done == 0))
+	return {(found.parent, found.user): None for found in query.orderby(row.idx).run(as_dict=True)}
+
+
+def _todos(tasks: Iterable[str], statuses: tuple[str, ...], user: str | None = None) -> list[dict]:
+	filters = {"reference_type": TASK, "reference_name": ("in", list(tasks)), "status": ("in", statuses)}
+	filters["allocated_to"] = user or ("is", "set")
+	fields = ["name", "reference_name", "allocated_to", "status"]
+	return frappe.get_all("ToDo", filters=filters, fields=fields, order_by="creation asc, name asc")
+
+
+def _todo(task: dict, user: str) -> dict:
+	by = frappe.session.user if frappe.session.user != assignees.GUEST else assignees.ADMINISTRATOR
+	return {
+		"status": OPEN,
+		"priority": "Medium",
+		"date": task.due_date,
+		"allocated_to": user,
+		"description": _describe(task),
+		"reference_type": TASK,
+		"reference_name": task.name,
+		"assigned_by": by,
+		"assigned_by_full_name": get_fullname(by),
+	}
+
+
+def _describe(task: dict) -> str:
+	"""Return the text of a to-do. It names the document, which its reader may know anyway, and nothing of its content."""
+	return _("{0} (task of the milestone {1}, {2} {3})").format(
+		escape_html(task.title), escape_html(task.stage_name), _(task.reference_type), task.reference_name
+	)
+
+
+def _move(tasks: list[str], statuses: tuple[str, ...], status: str, user: str | None = None) -> None:
+	"""Give to-dos of some tasks another status. Three statements, however many tasks."""
+	todos = _todos(tasks, statuses, user) if tasks else []
+	_set_status([todo.name for todo in todos], status)
+	if todos:
+		_keep_assign_column({todo.reference_name for todo in todos})
+
+
+def _set_status(todos: list[str], status: str) -> None:
+	bulk.update_rows("ToDo", {name: {"status": status} for name in todos})
+
+
+def _keep_assign_column(tasks: Iterable[str]) -> None:
+	"""Write who has an open to-do where the desk's lists look for it."""
+	assigned = defaultdict(list)
+	for todo in _todos(tasks, (OPEN,)):
+		assigned[todo.reference_name].append(todo.allocated_to)
+	bulk.update_rows(TASK, {task: {"_assign": json.dumps(assigned[task])} for task in tasks})
+
+
+# From the to-do to its task
+
+
+class Assignment(NamedTuple):
+	"""What a to-do says about a task."""
+
+	task: str
+	user: str
+	status: str
+
+
+def on_todo_change(doc, method=None) -> None:
+	"""Hook: what people do to a to-do about a task happens to the task.
+
+	Args:
+		doc: the ToDo.
+		method: on_update, which Frappe also calls after an insert, or on_trash.
+
+	Raises:
+		frappe.PermissionError: the user may not do that to the task. The to-do stays as it was.
+	"""
+	if method == "on_trash":
+		before, after = _read(doc), None
+	else:
+		before, after = _read(doc.get_doc_before_save()), _read(doc)
+	if before and after and before[:2] == after[:2]:
+		if before.status != after.status:
+			_follow_status(after)
+		return
+	if before and before.status == OPEN:
+		_take_away(before)
+	if after and after.status == OPEN:
+		_give(after)
+
+
+def _read(todo) -> Assignment | None:
+	"""Return what a to-do says about a task; None when it is about something else or nobody's."""
+	if not todo or todo.reference_type != TASK or not todo.reference_name or not todo.allocated_to:
+		return None
+	return Assignment(todo.reference_name, todo.allocated_to, todo.status)
+
+
+def _follow_status(todo: Assignment) -> None:
+	{OPEN: _open_again, CLOSED: _complete, CANCELLED: _take_away}[todo.status](todo)
+
+
+def _complete(todo: Assignment) -> None:
+	from milestone_automation.engine import tasks  # it imports this module
+
+	task = _task(todo)
+	if task and task.status == TaskStatus.OPEN:
+		_check_may_act(task, todo.user)
+		tasks.complete(task.name, by=todo.user)
+
+
+def _open_again(todo: Assignment) -> None:
+	from milestone_automation.engine import tasks  # it imports this module
+
+	task = _task(todo)
+	if not task:
+		return
+	if not permissions.is_assigned(task, todo.user):
+		_give(todo)
+		return
+	_check_may_act(task, todo.user)
+	if task.status == TaskStatus.OPEN:
+		_mark_not_done(todo)
+	elif task.status == TaskStatus.COMPLETED or permissions.can_direct_task(task):
+		tasks.reopen(task.name, _("Reopened in the list of to-dos."))
+	else:
+		frappe.throw(
+			_("The task {0} is {1}. Ask a Milestone Manager to reopen it.").format(
+				task.title, _(task.status)
+			),
+			frappe.PermissionError,
+		)
+
+
+def _give(todo: Assignment) -> None:
+	"""Make the user of a new to-do an assignee."""
+	task = _task(todo)
+	if not task or permissions.is_assigned(task, todo.user):
+		return
+	if not permissions.can_assign(task):
+		frappe.throw(
+			_(
+				"You may not assign the task {0}. Ask a Milestone Manager or the owner of its milestone."
+			).format(task.title),
+			frappe.PermissionError,
+		)
+	if task.status != TaskStatus.OPEN:
+		frappe.throw(_("The task {0} is {1}. Reopen it first.").format(task.title, _(task.status)))
+	person = frappe.db.get_value("User", todo.user, ["name as user", "full_name", "email"], as_dict=True)
+	place = {"parent": task.name, "parenttype": TASK, "parentfield": "assignees", "idx": _next_idx(task.name)}
+	bulk.insert_rows("Milestone Task Assignee", [{**person, **place}])
+	frappe.clear_document_cache(TASK, task.name)
+
+
+def _take_away(todo: Assignment) -> None:
+	"""Let the user of a removed to-do no longer be an assignee. Who has done the task stays on record."""
+	task = _task(todo)
+	if not task or task.status != TaskStatus.OPEN or not permissions.is_assigned(task, todo.user):
+		return
+	if todo.user != frappe.session.user and not permissions.can_assign(task):
+		frappe.throw(
+			_("You may not take the task {0} from {1}.").format(task.title, get_fullname(todo.user)),
+			frappe.PermissionError,
+		)
+	frappe.db.delete("Milestone Task Assignee", {**_row_of(todo), "done": 0})
+	frappe.clear_document_cache(TASK, task.name)
+
+
+def _mark_not_done(todo: Assignment) -> None:
+	names = frappe.get_all("Milestone Task Assignee", filters={**_row_of(todo), "done": 1}, pluck="name")
+	bulk.update_rows("Milestone Task Assignee", {name: {"done": 0, "done_on": None} for name in names})
+	frappe.clear_document_cache(TASK, todo.task)
+
+
+def _row_of(todo: Assignment) -> dict:
+	return {"parenttype": TASK, "parent": todo.task, "user": todo.user}
+
+
+def _next_idx(task: str) -> int:
+	filters = {"parenttype": TASK, "parent": task}
+	last = frappe.get_all(
+		"Milestone Task Assignee", filters=filters, order_by="idx desc", limit=1, pluck="idx"
+	)
+	return last[0] + 1 if last else 1
+
+
+def _task(todo: Assignment):
+	fields = ["name", "title", "status", "plan_stage", "reference_type", "reference_name"]
+	return frappe.db.get_value(TASK, todo.task, fields, as_dict=True)
+
+
+def _check_may_act(task, user: str) -> None:
+	"""Refuse unless the session user acts for oneself, as an assignee, or directs the task."""
+	own = user == frappe.session.user and permissions.is_assigned(task, user)
+	if not own and not permissions.can_direct_task(task):
+		frappe.throw(
+			_("You are not assigned to the task {0}, so you cannot close or open it.").format(task.title),
+			frappe.PermissionError,
+			title=_("Not Permitted"),
+		)
