@@ -225,7 +225,7 @@ def _list_of_company(company: str | None) -> str | None:
 	"""Return the name of a company's default Holiday List, None where the site has no such thing."""
 	import frappe
 
-	if not company or not frappe.db.table_exists("Company"):
+	if not company or not _has_doctype("Company"):
 		return None
 	return frappe.get_cached_value("Company", company, "default_holiday_list")
 
@@ -235,7 +235,7 @@ def _of_holiday_list(name: str | None) -> WorkCalendar | None:
 	import frappe
 	from frappe.utils import getdate
 
-	if not name or not frappe.db.table_exists("Holiday List"):
+	if not name or not _has_doctype("Holiday List"):
 		return None
 	found = frappe.get_cached_value("Holiday List", name, ["from_date", "to_date", "holidays"])
 	if not found or not all(found[:2]):
@@ -247,6 +247,19 @@ def _of_holiday_list(name: str | None) -> WorkCalendar | None:
 		if row.holiday_date and not row.get("is_half_day")  # half a day is worked, so a date may lie on it
 	)
 	return from_holiday_list(getdate(from_date), getdate(to_date), days)
+
+
+def _has_doctype(name: str) -> bool:
+	"""Return whether the site has a DocType. Where it has, that costs no SQL (``table_exists`` does on Postgres)."""
+	import frappe
+
+	messages = list(frappe.local.message_log)
+	try:
+		frappe.get_meta(name)
+	except frappe.DoesNotExistError:
+		frappe.local.message_log = messages  # "not found" is an answer here, no news for the user
+		return False
+	return True
 
 
 def _of_weekly_days(settings) -> WorkCalendar:
