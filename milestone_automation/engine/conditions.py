@@ -1,10 +1,12 @@
 """Conditions over a document: Python expressions in Frappe's safe eval, checked when they are written."""
 
 import ast
+import html
 
 import frappe
 from frappe import _
 from frappe.model import default_fields, optional_fields
+from frappe.utils import strip_html_tags
 from frappe.utils.safe_exec import get_safe_globals
 
 # What an expression may ask of `doc` besides its fields.
@@ -41,7 +43,9 @@ def check(condition: str | None, doctype: str) -> None:
 		return
 	tree = _parse(condition.strip())
 	_check_fields(tree, doctype)
-	_try_on_new_document(condition.strip(), doctype)
+	_check_utils(tree)
+	_check_is_allowed(condition.strip())
+	_check_names(tree)
 
 
 def _parse(condition: str) -> ast.Expression:
@@ -50,7 +54,7 @@ def _parse(condition: str) -> ast.Expression:
 	except SyntaxError as error:
 		frappe.throw(
 			_("The condition is not a Python expression: {0}. Write for example doc.status == 'Open'.").format(
-				error.msg
+				error.msg.rstrip("?.")
 			),
 			title=_("Broken Condition"),
 		)
@@ -71,15 +75,43 @@ def _check_fields(tree: ast.Expression, doctype: str) -> None:
 			)
 
 
-def _try_on_new_document(condition: str, doctype: str) -> None:
-	"""Evaluate once on an empty document. Its values are missing, so only faults of the text itself count."""
+def _check_utils(tree: ast.Expression) -> None:
+	"""Refuse what the expression asks of `frappe` besides functions of frappe.utils: it would find nothing there."""
+	utils = _context({})["frappe"].utils or {}
+	for node in ast.walk(tree):
+		path = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
+		of_frappe = path.startswith("frappe.") and path.count(".") == 1 and path != "frappe.utils"
+		of_utils = path.startswith("frappe.utils.") and path.count(".") == 2
+		if of_frappe or (of_utils and node.attr not in utils):
+			_refuse(_("there is no {0}").format(path))
+
+
+def _check_is_allowed(condition: str) -> None:
+	"""Refuse what safe eval never runs. The expression is compiled, not evaluated: it has no document yet."""
 	try:
-		frappe.safe_eval(condition, None, _context(frappe.new_doc(doctype).as_dict()))
-	except (NameError, SyntaxError, ImportError) as error:
-		frappe.throw(
-			_("The condition cannot be evaluated: {0}. It may use doc and frappe.utils only.").format(error),
-			title=_("Broken Condition"),
-		)
-	except Exception:
-		# An empty document has no values to compare; a real one may well have.
-		return
+		frappe.safe_eval(f"True or (\n{condition}\n)", None, _context({}))
+	except Exception as error:
+		if isinstance(error, frappe.ValidationError):
+			frappe.clear_last_message()
+		_refuse(strip_html_tags(str(error)))
+
+
+def _check_names(tree: ast.Expression) -> None:
+	"""Refuse names that are not defined, wherever they stand in the expression."""
+	names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+	bound = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+	bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+	for name in sorted({node.id for node in names} - bound):
+		try:
+			frappe.safe_eval(name, None, _context({}))
+		except NameError as error:
+			_refuse(str(error))
+
+
+def _refuse(fault: str) -> None:
+	frappe.throw(
+		_("The condition cannot be evaluated: {0}. It may use doc and frappe.utils only.").format(
+			html.escape(fault.rstrip("."), quote=False)
+		),
+		title=_("Broken Condition"),
+	)

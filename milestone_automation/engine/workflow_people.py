@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import frappe
 from frappe import _
+from frappe.model import table_fields
 from frappe.utils import escape_html, validate_email_address
 
-# Roles everybody has without being given them; "all with this role" would be the whole site.
-ROLES_OF_EVERYBODY = frozenset({"All", "Guest", "Desk User", "Administrator"})
+# Roles of every account, those of suppliers and customers on the website too.
+ROLES_OF_EVERYBODY = frozenset({"All", "Guest"})
+ADDRESS_TYPES = frozenset({"Data", "Read Only", "Small Text"})
 USER_COLUMNS = frozenset({"owner", "modified_by"})
 SEPARATORS = re.compile(r"[\n,;]+")
 
@@ -64,7 +66,9 @@ def user_problem(user: str, known: Known) -> str | None:
 
 def role_problem(role: str, known: Known) -> str | None:
 	if role in ROLES_OF_EVERYBODY:
-		return _("Everybody has the role {0}. Choose a role that is given to users.").format(role)
+		return _("Every account has the role {0}, those of the website too. Choose a role that is given to users.").format(
+			role
+		)
 	if role not in known.roles:
 		return _("There is no role {0}. Choose one that is given to users.").format(escape_html(role))
 	if not known.roles[role]:
@@ -89,7 +93,7 @@ def is_address(text: str | None) -> bool:
 
 
 def user_field_problem(fieldname: str, doctype: str) -> str | None:
-	"""A user field is a Link to User, or text that holds an e-mail address."""
+	"""A user field is a Link to User, text that holds an e-mail address, or a table with a Link to User."""
 	if fieldname in USER_COLUMNS:
 		return None
 	field = frappe.get_meta(doctype).get_field(fieldname)
@@ -97,11 +101,18 @@ def user_field_problem(fieldname: str, doctype: str) -> str | None:
 		return _("{0} has no field {1}. Choose a field that names a user.").format(
 			_(doctype), escape_html(fieldname)
 		)
-	if (field.fieldtype == "Link" and field.options == "User") or field.fieldtype in ("Data", "Read Only"):
+	if _names_users(field):
 		return None
 	return _("The field {0} of {1} names no user. Choose a Link to User, or a Data field with an e-mail address.").format(
 		fieldname, _(doctype)
 	)
+
+
+def _names_users(field) -> bool:
+	"""Tell whether a field links to User, has room for an address, or is a table of such links."""
+	if field.fieldtype in table_fields:
+		return any(link.options == "User" for link in frappe.get_meta(field.options).get_link_fields())
+	return field.fieldtype in ADDRESS_TYPES or (field.fieldtype == "Link" and field.options == "User")
 
 
 def supplier_field_problem(fieldname: str | None, doctype: str) -> str | None:
