@@ -4,7 +4,8 @@ import frappe
 from frappe import _
 from frappe.utils import cint, escape_html, format_date, format_datetime, get_fullname, get_url_to_form
 
-from milestone_automation.engine import backfill
+from milestone_automation import permissions
+from milestone_automation.engine import backfill, panel, trackable, workflow_rules
 from milestone_automation.engine.vocabulary import PlanEvent
 
 MAX_TIMELINE_ENTRIES = 200
@@ -199,3 +200,83 @@ def run_backfill(tracker: str, user: str) -> None:
 		raise
 	tell(summary={"documents": summary.documents, "added": summary.added})
 
+
+
+@frappe.whitelist(methods=["POST"])
+def check_workflow(workflow: dict | str) -> dict:
+	"""Return what is wrong with a workflow that is being built, saved or not. Writes nothing.
+
+	Args:
+		workflow: the Milestone Workflow document with its rows, as the form has it.
+
+	Returns:
+		dict: `general`, a list of sentences; `stages` and `tasks`, a list of sentences for each row, in order.
+
+	Raises:
+		frappe.PermissionError: for anybody who may not make workflows.
+	"""
+	_check_manager()
+	draft = _draft(workflow)
+	answer = {"general": [], "stages": [[] for _row in draft.stages], "tasks": [[] for _row in draft.tasks]}
+	reason = trackable.why_not(draft.document_type)
+	if reason:
+		return answer | {"general": [reason]}
+	workflow_rules.tidy(draft)
+	for problem in dict.fromkeys(workflow_rules.problems(draft)):
+		place, sentence = _place(problem, draft, answer)
+		place.append(sentence)
+	return answer
+
+
+def _place(problem: str, draft, answer: dict) -> tuple[list, str]:
+	"""Return the list a problem belongs into, and the problem without the name of its row."""
+	rows = [("stages", row, workflow_rules.stage_label(row)) for row in draft.stages]
+	rows += [("tasks", row, workflow_rules.task_label(row)) for row in draft.tasks]
+	for table, row, label in rows:
+		if problem.startswith(f"{label}: "):
+			return answer[table][row.idx - 1], problem[len(label) + 2 :]
+	return answer["general"], problem
+
+
+@frappe.whitelist(methods=["POST"])
+def preview_draft(workflow: dict | str, name: str | int) -> dict:
+	"""Say what a workflow that is being built would make of a document. Writes nothing.
+
+	Args:
+		workflow: the Milestone Workflow document with its rows, as the form has it.
+		name: a document of its DocType.
+
+	Returns:
+		dict: as `api.preview_workflow`.
+
+	Raises:
+		frappe.PermissionError: the user may not make workflows, or not read the document.
+	"""
+	_check_manager()
+	draft = _draft(workflow)
+	doc = frappe.get_doc(draft.document_type, name)
+	doc.check_permission("read")
+	workflow_rules.tidy(draft)
+	return panel.preview(draft, doc)
+
+
+def _draft(workflow: dict | str):
+	"""Return the document a form sent, with its rows numbered; nothing of it is stored."""
+	values = frappe.parse_json(workflow)
+	draft = frappe.new_doc("Milestone Workflow")
+	draft.update({key: values.get(key) for key in values if key not in ("doctype", "stages", "tasks")})
+	for table in ("stages", "tasks"):
+		draft.set(table, [])
+		for row in values.get(table) or []:
+			draft.append(table, {key: value for key, value in row.items() if not key.startswith("__")} | {"idx": None})
+	for table in ("stages", "tasks"):
+		for idx, row in enumerate(draft.get(table), 1):
+			row.idx = idx
+	return draft
+
+
+def _check_manager() -> None:
+	if not permissions.can_manage():
+		frappe.throw(
+			_("Only a System Manager or Milestone Manager may do this. Ask one of them."), frappe.PermissionError
+		)

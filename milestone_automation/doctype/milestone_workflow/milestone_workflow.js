@@ -1,0 +1,88 @@
+frappe.ui.form.on("Milestone Workflow", {
+	setup(frm) {
+		frm.set_query("document_type", () => ({ filters: { istable: 0, issingle: 0, is_virtual: 0 } }));
+	},
+
+	refresh(frm) {
+		frm.trigger("show_builder");
+		frm.trigger("show_state");
+		if (!frm.is_new()) frm.trigger("add_buttons");
+	},
+
+	document_type(frm) {
+		frm.trigger("show_builder");
+	},
+
+	show_builder(frm) {
+		milestone_automation.load_builder().then(() => {
+			if (!frm.milestone_builder) frm.milestone_builder = new milestone_automation.Builder(frm);
+			frm.milestone_builder.refresh();
+		});
+	},
+
+	show_state(frm) {
+		if (frm.is_new() || frm.doc.enabled || !(frm.doc.stages || []).length) return;
+		frm.dashboard.set_headline(__("This workflow is switched off: no document gets a plan from it."), "orange");
+	},
+
+	add_buttons(frm) {
+		if (!frm.doc.enabled) {
+			frm.add_custom_button(__("Enable"), () => frm.set_value("enabled", 1).then(() => frm.save())).addClass("btn-primary");
+		} else {
+			frm.add_custom_button(__("Start Plans for Existing Documents"), () => frm.trigger("start_plans"), __("Actions"));
+		}
+		frm.add_custom_button(
+			__("Plans"),
+			() => frappe.set_route("List", "Milestone Plan", { workflow: frm.doc.name }),
+			__("View")
+		);
+	},
+
+	after_save(frm) {
+		// The Desk learned at its start which DocTypes have a workflow.
+		const known = frappe.boot.milestone_doctypes || [];
+		if (!known.includes(frm.doc.document_type)) {
+			frappe.boot.milestone_doctypes = [...known, frm.doc.document_type];
+		}
+		if (frm.milestone_builder) frm.milestone_builder.check();
+	},
+
+	start_plans(frm) {
+		const title = __("Starting Plans");
+		const question = __("Give every existing {0} that fits this workflow and has no plan yet a plan?", [
+			__(frm.doc.document_type),
+		]);
+		frappe.confirm(question, () => {
+			const on_progress = (result) => {
+				if (result.workflow !== frm.doc.name) return;
+				frappe.show_progress(title, result.looked_at, result.total || 1);
+				if (result.done) {
+					frappe.realtime.off("milestone_plans_progress", on_progress);
+					frappe.hide_progress();
+					frm.events.show_summary(result);
+				}
+			};
+			frappe.realtime.on("milestone_plans_progress", on_progress);
+			frappe.xcall("milestone_automation.api.start_plans", { workflow: frm.doc.name }).then(({ documents }) => {
+				if (!documents) {
+					frappe.realtime.off("milestone_plans_progress", on_progress);
+					frappe.msgprint(__("Every document has a plan already."));
+				} else {
+					frappe.show_alert(__("Looking at {0} documents in the background.", [documents]));
+				}
+			});
+		});
+	},
+
+	show_summary(result) {
+		const skipped = Object.entries(result.skipped || {}).map(
+			([reason, count]) => `<li>${count} × ${frappe.utils.escape_html(reason)}</li>`
+		);
+		frappe.msgprint({
+			title: __("Starting Plans"),
+			indicator: "green",
+			message: `<p>${__("{0} plans were started.", [result.started])}</p>
+				${skipped.length ? `<p>${__("Left out:")}</p><ul>${skipped.join("")}</ul>` : ""}`,
+		});
+	},
+});

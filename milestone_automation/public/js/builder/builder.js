@@ -1,0 +1,337 @@
+// The builder on the form of a Milestone Workflow. It edits the form's own child rows; nothing is kept twice.
+import { DocumentFields } from "./fields";
+import { preview } from "./preview";
+import * as view from "./view";
+
+const STAGE = "Milestone Workflow Stage";
+const TASK = "Milestone Workflow Task";
+// Choices that decide which other inputs there are.
+const REDRAW = [
+	"kind",
+	"owner_kind",
+	"key_date_rule",
+	"reach_rule",
+	"track_field",
+	"assignee_kind",
+];
+const NUMBERS = [
+	"offset_days",
+	"warning_lead_days",
+	"remind_after_days",
+	"remind_every_days",
+	"remind_at_most",
+	"due_days_before",
+];
+
+export class Builder {
+	constructor(frm) {
+		this.frm = frm;
+		this.open = new Set();
+		this.problems = { general: [], stages: [], tasks: [] };
+		this.check_soon = frappe.utils.debounce(() => this.check(), 600);
+		this.$wrapper = $('<div class="milestone-builder"></div>').appendTo(frm.fields_dict.builder.$wrapper.empty());
+		this.$wrapper.on("change", "[data-field]", (event) => this.on_change(event));
+		this.$wrapper.on("click", "[data-do]", (event) => this.on_click(event));
+	}
+
+	get stages() {
+		return this.frm.doc.stages || [];
+	}
+
+	get tasks() {
+		return this.frm.doc.tasks || [];
+	}
+
+	tasks_of(stage) {
+		return this.tasks.filter((task) => task.stage === stage.stage_name);
+	}
+
+	row(name) {
+		return [...this.stages, ...this.tasks].find((row) => row.name === name);
+	}
+
+	refresh() {
+		const doctype = this.frm.doc.document_type;
+		if (!doctype) {
+			this.$wrapper.html(view.choose_doctype());
+			return Promise.resolve();
+		}
+		if (this.fields && this.fields.doctype === doctype) {
+			this.draw();
+			return Promise.resolve();
+		}
+		return DocumentFields.load(doctype).then((fields) => {
+			if (fields.doctype !== this.frm.doc.document_type) return;
+			this.fields = fields;
+			this.draw();
+		});
+	}
+
+	draw(focus = null) {
+		const focused = focus || (this.$wrapper.find(document.activeElement).length && document.activeElement.dataset.focus);
+		const { fields, open, problems, stages } = this;
+		this.$wrapper.html(
+			view.builder({ stages, open, problems }, (stage, index) =>
+				view.card(stage, index, {
+					fields,
+					open,
+					tasks: this.tasks_of(stage),
+					problems: problems.stages[index] || [],
+					problems_of: (task) => problems.tasks[this.tasks.indexOf(task)] || [],
+					last: index === stages.length - 1,
+				})
+			)
+		);
+		this.make_links();
+		this.make_sortable();
+		if (focused) this.$wrapper.find(`[data-focus="${CSS.escape(focused)}"]`).trigger("focus");
+	}
+
+	make_links() {
+		this.$wrapper.find("[data-link]").each((_index, place) => {
+			const { link, field, row: name, label } = place.dataset;
+			const row = this.row(name);
+			const control = frappe.ui.form.make_control({
+				parent: place,
+				df: {
+					fieldtype: "Link",
+					fieldname: field,
+					options: link,
+					label,
+					placeholder: label,
+					change: () => {
+						const value = control.get_value() || "";
+						if (value !== (row[field] || "")) this.set(row, field, value);
+					},
+				},
+				only_input: true,
+				render_input: true,
+			});
+			control.set_value(row[field] || "");
+			control.$input && control.$input.attr("aria-label", label);
+		});
+	}
+
+	make_sortable() {
+		const by_grip = { handle: ".milestone-grip", animation: 120 };
+		const $cards = this.$wrapper.find(".milestone-cards");
+		if (!$cards.length || !window.Sortable) return;
+		window.Sortable.create($cards.get(0), {
+			...by_grip,
+			draggable: ".milestone-card",
+			onEnd: () => this.take_order(),
+		});
+		this.$wrapper.find(".milestone-task-rows").each((_index, list) => {
+			window.Sortable.create(list, {
+				...by_grip,
+				group: "milestone-tasks",
+				draggable: ".milestone-task-row",
+				onEnd: () => this.take_order(),
+			});
+		});
+	}
+
+	// What is on the screen becomes the order of the rows.
+	take_order() {
+		const names = (selector, data) =>
+			this.$wrapper
+				.find(selector)
+				.toArray()
+				.map((element) => element.dataset[data]);
+		this.$wrapper.find(".milestone-task-row").each((_index, element) => {
+			const task = this.row(element.dataset.task);
+			const stage = this.row($(element).closest(".milestone-card").data("stage"));
+			task.stage = stage.stage_name;
+		});
+		this.reorder("stages", names(".milestone-card", "stage"));
+		this.reorder("tasks", names(".milestone-task-row", "task"));
+		this.changed();
+	}
+
+	// Rows that are not on the screen (tasks of no milestone) keep their place at the end.
+	reorder(table, names) {
+		const rows = this.frm.doc[table] || [];
+		const place = (row) => (names.indexOf(row.name) + 1 || names.length + 1);
+		rows.sort((one, other) => place(one) - place(other) || one.idx - other.idx);
+		rows.forEach((row, index) => (row.idx = index + 1));
+	}
+
+	changed(focus = null) {
+		this.frm.dirty();
+		this.frm.refresh_field("stages");
+		this.frm.refresh_field("tasks");
+		this.draw(focus);
+		this.check_soon();
+	}
+
+	on_change(event) {
+		const input = event.currentTarget;
+		if (!input.dataset.row || input.dataset.link || $(input).closest("[data-link]").length) return;
+		const row = this.row(input.dataset.row);
+		const field = input.dataset.field;
+		if (field === "stage_name") return this.rename(row, input);
+		if (input.type === "checkbox") return this.set(row, field, input.checked ? 1 : 0);
+		this.set(row, field, NUMBERS.includes(field) ? cint(input.value) : input.value.trim());
+	}
+
+	set(row, field, value) {
+		frappe.model.set_value(row.doctype, row.name, field, value);
+		if (field === "track_field") frappe.model.set_value(row.doctype, row.name, "track_value", "");
+		if (field === "kind" && value === "Acceptance" && this.tasks_of(row).length) this.ask_about_tasks(row);
+		if (REDRAW.includes(field)) this.draw();
+		this.check_soon();
+	}
+
+	ask_about_tasks(stage) {
+		frappe.confirm(
+			__("An acceptance milestone takes no tasks. Remove its {0} tasks?", [this.tasks_of(stage).length]),
+			() => {
+				this.tasks_of(stage).forEach((task) => this.drop("tasks", task));
+				this.changed();
+			},
+			() => this.set(stage, "kind", "Standard")
+		);
+	}
+
+	// Tasks hold the milestone's name: they follow it.
+	rename(stage, input) {
+		const name = input.value.trim();
+		const taken = this.stages.some(
+			(other) => other !== stage && other.stage_name.toLowerCase() === name.toLowerCase()
+		);
+		if (!name || taken) {
+			input.value = stage.stage_name;
+			frappe.show_alert({
+				message: taken ? __("Another milestone has this name already.") : __("A milestone needs a name."),
+				indicator: "orange",
+			});
+			return;
+		}
+		this.tasks_of(stage).forEach((task) => frappe.model.set_value(TASK, task.name, "stage", name));
+		frappe.model.set_value(STAGE, stage.name, "stage_name", name);
+		this.check_soon();
+	}
+
+	on_click(event) {
+		const { do: action, row } = event.currentTarget.dataset;
+		event.preventDefault();
+		this[`do_${action}`](row && this.row(row));
+	}
+
+	new_name() {
+		const names = this.stages.map((stage) => stage.stage_name);
+		let number = this.stages.length + 1;
+		while (names.includes(__("Milestone {0}", [number]))) number++;
+		return __("Milestone {0}", [number]);
+	}
+
+	do_add_stage() {
+		const first = !this.stages.length;
+		const stage = this.frm.add_child("stages", {
+			stage_name: this.new_name(),
+			key_date_rule: first ? "After Creation" : "After Previous Stage",
+		});
+		this.open.clear();
+		this.open.add(stage.name);
+		this.changed(`${stage.name}-stage_name`);
+		this.$wrapper.find(document.activeElement).trigger("select");
+	}
+
+	do_remove_stage(stage) {
+		const tasks = this.tasks_of(stage);
+		const remove = () => {
+			tasks.forEach((task) => this.drop("tasks", task));
+			this.drop("stages", stage);
+			this.changed("add_stage");
+		};
+		if (!tasks.length) return remove();
+		const name = frappe.utils.escape_html(stage.stage_name);
+		frappe.confirm(__("Remove {0} and its {1} tasks?", [name, tasks.length]), remove);
+	}
+
+	do_stage_up(stage) {
+		this.move(stage, -1, "stage_up");
+	}
+
+	do_stage_down(stage) {
+		this.move(stage, 1, "stage_down");
+	}
+
+	move(stage, by, focus) {
+		const { stages } = this;
+		const from = stages.indexOf(stage);
+		stages.splice(from, 1);
+		stages.splice(from + by, 0, stage);
+		stages.forEach((row, index) => (row.idx = index + 1));
+		const order = stages.flatMap((one) => this.tasks_of(one)).map((task) => task.name);
+		this.reorder("tasks", order);
+		this.changed(`${stage.name}-${focus}`);
+	}
+
+	do_add_task(stage) {
+		const task = this.frm.add_child("tasks", { stage: stage.stage_name });
+		const order = this.stages.flatMap((one) => this.tasks_of(one)).map((one) => one.name);
+		this.reorder("tasks", order);
+		this.changed(`${task.name}-title`);
+	}
+
+	do_remove_task(task) {
+		const stage = this.stages.find((one) => one.stage_name === task.stage);
+		this.drop("tasks", task);
+		this.changed(`${stage.name}-add_task`);
+	}
+
+	do_toggle(row) {
+		if (this.open.has(row.name)) this.open.delete(row.name);
+		else this.open.add(row.name);
+		this.draw(`${row.name}-toggle`);
+	}
+
+	do_toggle_all() {
+		if (this.open.size) this.open.clear();
+		else this.stages.forEach((stage) => this.open.add(stage.name));
+		this.draw();
+	}
+
+	do_preview() {
+		preview(this.frm);
+	}
+
+	drop(table, row) {
+		const rows = this.frm.doc[table];
+		rows.splice(rows.indexOf(row), 1);
+		frappe.model.clear_doc(row.doctype, row.name);
+		rows.forEach((one, index) => (one.idx = index + 1));
+	}
+
+	// The server's own rules, asked before anybody saves.
+	check() {
+		const { frm } = this;
+		if (!frm.doc.document_type) return;
+		return frappe
+			.xcall("milestone_automation.desk.check_workflow", { workflow: frm.doc })
+			.then((problems) => {
+				const before = JSON.stringify(this.problems);
+				this.problems = problems;
+				if (JSON.stringify(problems) !== before) this.mark();
+			});
+	}
+
+	// Marks in place: a draw would take the text from under somebody who is writing.
+	mark() {
+		const show = ($place, problems) => {
+			$place.toggleClass("has-problems", !!problems.length).children(".milestone-problems").remove();
+			return view.problem_list(problems);
+		};
+		this.$wrapper.children(".milestone-problems").remove();
+		this.$wrapper.prepend(view.problem_list(this.problems.general));
+		this.stages.forEach((stage, index) => {
+			const $card = this.$wrapper.find(`.milestone-card[data-stage="${stage.name}"]`);
+			$(show($card, this.problems.stages[index] || [])).insertAfter($card.children(".milestone-card-head"));
+		});
+		this.tasks.forEach((task, index) => {
+			const $row = this.$wrapper.find(`.milestone-task-row[data-task="${task.name}"]`);
+			$(show($row, this.problems.tasks[index] || [])).insertAfter($row.children(".milestone-task-line"));
+		});
+	}
+}

@@ -1,0 +1,48 @@
+// The choices of a workflow in plain words. Values are what the DocTypes store; only labels are translated.
+
+export const KINDS = () => [
+	{ value: "Standard", label: __("Standard") },
+	{ value: "Acceptance", label: __("Acceptance (takes no tasks)") },
+];
+
+export const OWNER_KINDS = () => [
+	{ value: "Document Owner", label: __("Whoever created the document") },
+	{ value: "User", label: __("One user") },
+	{ value: "Role", label: __("Everybody with a role") },
+	{ value: "User Field", label: __("A user named in the document") },
+];
+
+export const DATE_RULES = (is_first) => [
+	{ value: "Document Date Field", label: __("a date of the document") },
+	{ value: "After Creation", label: __("the document's creation") },
+	...(is_first ? [] : [{ value: "After Previous Stage", label: __("the milestone before") }]),
+	{ value: "Set by Hand", label: __("nothing: set by hand") },
+];
+
+export const REACH_RULES = () => [
+	{ value: "Confirmation", label: __("its owner confirms it") },
+	{ value: "Field Value", label: __("a field of the document gets a value") },
+];
+
+export const GATE_MODES = () => [
+	{ value: "Block", label: __("it cannot be reached") },
+	{ value: "Warn", label: __("it can be reached, with a warning on record") },
+	{ value: "Off", label: __("nothing happens") },
+];
+
+export const ASSIGNEE_KINDS = () => [
+	{ value: "", label: __("Nobody yet") },
+	{ value: "Whole Team", label: __("The whole team") },
+	{ value: "All Supplier Contacts", label: __("All supplier contacts") },
+	{ value: "One Team Member", label: __("One team member") },
+	{ value: "Third-Party Collaborator", label: __("A third-party collaborator") },
+	{ value: "Role", label: __("Everybody with a role") },
+	{ value: "User Field", label: __("A user named in the document") },
+];
+
+export const COMPLETION_RULES = () => [
+	{ value: "Any Of", label: __("any one of them") },
+	{ value: "All Of", label: __("all of them") },
+];
+
+export const label_of = (choices, value) => (choices.find((one) => one.value === value) || {}).label || "";

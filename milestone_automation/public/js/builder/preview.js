@@ -1,0 +1,65 @@
+// What the workflow would make of a real document, also before it is saved.
+import { problem_list } from "./view";
+import { assignee_name, date, esc, gray_pill, owner_text } from "../panel/words";
+
+export function preview(frm) {
+	const doctype = frm.doc.document_type;
+	const dialog = new frappe.ui.Dialog({
+		title: __("Preview"),
+		size: "large",
+		fields: [
+			{
+				fieldname: "document",
+				fieldtype: "Link",
+				options: doctype,
+				label: __("On this {0}", [__(doctype)]),
+				reqd: 1,
+				onchange: () => show(dialog, frm),
+			},
+			{ fieldname: "result", fieldtype: "HTML" },
+		],
+	});
+	dialog.show();
+	frappe.db.get_list(doctype, { limit: 1, order_by: "creation desc" }).then((rows) => {
+		if (rows.length) dialog.set_value("document", rows[0].name);
+		else dialog.fields_dict.result.$wrapper.html(`<p>${__("There is no {0} yet.", [__(doctype)])}</p>`);
+	});
+}
+
+function show(dialog, frm) {
+	const name = dialog.get_value("document");
+	if (!name || dialog.shown === name) return;
+	dialog.shown = name;
+	frappe
+		.xcall("milestone_automation.desk.preview_draft", { workflow: frm.doc, name })
+		.then((result) => dialog.fields_dict.result.$wrapper.html(html(result)));
+}
+
+function html({ matches, problems, stages }) {
+	const fits = matches
+		? __("This document gets this workflow.")
+		: __("The workflow's filters or condition leave this document out.");
+	return `
+		<div class="milestone-preview">
+			<p class="milestone-muted">${fits}</p>
+			${problem_list(problems)}
+			<ol class="milestone-preview-stages">${stages.map(stage_html).join("")}</ol>
+		</div>`;
+}
+
+function stage_html(stage) {
+	const parts = [stage.key_date ? date(stage.key_date) : __("no date yet"), esc(owner_text(stage))];
+	return `
+		<li>
+			<b>${esc(stage.stage_name)}</b> ${stage.status === "Reached" ? gray_pill(__("Reached")) : ""}
+			<span class="milestone-muted">${parts.filter(Boolean).join(" · ")}</span>
+			<ul>${(stage.tasks || []).map(task_html).join("")}</ul>
+		</li>`;
+}
+
+function task_html(task) {
+	const who = (task.assignees || []).map(assignee_name).filter(Boolean).join(", ") || __("nobody is assigned");
+	const due = task.due_date ? __("due {0}", [date(task.due_date)]) : "";
+	return `<li>${esc(task.title)} ${task.required ? gray_pill(__("Required")) : ""}
+		<span class="milestone-muted">${[esc(who), due].filter(Boolean).join(" · ")}</span></li>`;
+}

@@ -1,0 +1,271 @@
+// The builder's HTML: one card a milestone, its tasks at the bottom.
+import { esc, gray_pill, icon } from "../panel/words";
+import * as choices from "./choices";
+
+// An input bound to a field of a row. `focus` finds it again after a card was drawn anew.
+function bound(tag, row, field, label, attributes = "", inner = "") {
+	const type = tag === "input" ? "" : `</${tag}>`;
+	return `<${tag} class="form-control input-xs" data-field="${field}" data-row="${row.name}" aria-label="${esc(label)}"
+		data-focus="${row.name}-${field}" ${attributes}>${inner}${type}`;
+}
+
+export const text = (row, field, label, placeholder = "") =>
+	bound("input", row, field, label, `type="text" value="${esc(row[field])}" placeholder="${esc(placeholder)}" maxlength="140"`);
+
+const number = (row, field, label, least = 0) =>
+	bound("input", row, field, label, `type="number" ${least === null ? "" : `min="${least}"`} step="1" value="${cint(row[field])}"`);
+
+const area = (row, field, label, placeholder = "") =>
+	bound("textarea", row, field, label, `rows="2" placeholder="${esc(placeholder)}"`, esc(row[field]));
+
+export function select(row, field, label, options, empty = null) {
+	const known = options.some((one) => cstr(one.value) === cstr(row[field]));
+	const all = [
+		...(empty === null ? [] : [{ value: "", label: empty }]),
+		...options,
+		...(known || !row[field] ? [] : [{ value: row[field], label: row[field] }]),
+	];
+	const inner = all
+		.map(
+			(one) =>
+				`<option value="${esc(one.value)}" ${cstr(one.value) === cstr(row[field]) ? "selected" : ""}>${esc(one.label)}</option>`
+		)
+		.join("");
+	return bound("select", row, field, label, "", inner);
+}
+
+const check = (row, field, label, text = label) =>
+	`<label class="milestone-check"><input type="checkbox" data-field="${field}" data-row="${row.name}"
+		data-focus="${row.name}-${field}" ${cint(row[field]) ? "checked" : ""}> ${text}</label>`;
+
+// A place where the framework's own Link control is put.
+const link = (row, field, doctype, label) =>
+	`<div class="milestone-link" data-link="${doctype}" data-field="${field}" data-row="${row.name}" data-label="${esc(label)}"></div>`;
+
+function button(action, row, label, symbol, attributes = "") {
+	return `<button type="button" class="btn btn-xs milestone-quiet" data-do="${action}" data-row="${row.name}"
+		data-focus="${row.name}-${action}" aria-label="${esc(label)}" title="${esc(label)}" ${attributes}>${icon(symbol)}</button>`;
+}
+
+const labelled = (label, content, style = "") =>
+	`<div class="milestone-set ${style}"><span class="milestone-set-label">${label}</span><div class="milestone-set-body">${content}</div></div>`;
+
+export function builder({ stages, open, problems }, html_of_card) {
+	const cards = stages.map(html_of_card).join("");
+	return `
+		${problem_list(problems.general)}
+		${stages.length ? "" : empty()}
+		<ol class="milestone-cards">${cards}</ol>
+		<div class="milestone-buttons">
+			<button type="button" class="btn btn-sm ${stages.length ? "btn-default" : "btn-primary"}" data-do="add_stage" data-focus="add_stage">
+				${icon("plus")} ${__("Add Milestone")}
+			</button>
+			${
+				stages.length
+					? `<button type="button" class="btn btn-sm btn-default" data-do="preview">${__("Preview on a Document")}</button>
+					<button type="button" class="btn btn-sm milestone-quiet" data-do="toggle_all">${
+						open.size ? __("Collapse All") : __("Expand All")
+					}</button>`
+					: ""
+			}
+		</div>`;
+}
+
+function empty() {
+	return `<p class="milestone-empty">${__(
+		"A workflow is the way of a document in milestones: order accepted, goods inspected, released. Add the first one; its tasks go below it."
+	)}</p>`;
+}
+
+export const choose_doctype = () => `<p class="milestone-empty">${__("Choose a document type first.")}</p>`;
+
+export function problem_list(problems) {
+	if (!problems || !problems.length) return "";
+	return `<div class="milestone-problems" role="alert"><ul>${problems.map((one) => `<li>${one}</li>`).join("")}</ul></div>`;
+}
+
+export function card(stage, index, context) {
+	const { fields, tasks, open, problems, last } = context;
+	const is_open = open.has(stage.name);
+	const body = `milestone-card-${stage.name}`;
+	return `
+		<li class="milestone-card ${problems.length ? "has-problems" : ""}" data-stage="${stage.name}">
+			<div class="milestone-card-head">
+				<span class="milestone-grip" title="${__("Drag to reorder")}">${icon("grip")}</span>
+				<span class="milestone-number">${index + 1}</span>
+				${text(stage, "stage_name", __("Name of the milestone"), __("Name of the milestone"))}
+				${stage.kind === "Acceptance" ? gray_pill(__("Acceptance")) : ""}
+				<span class="milestone-card-buttons">
+					${button("stage_up", stage, __("Move Up"), "up", index ? "" : "disabled")}
+					${button("stage_down", stage, __("Move Down"), "down", last ? "disabled" : "")}
+					${button("remove_stage", stage, __("Remove Milestone"), "trash")}
+					<button type="button" class="btn btn-xs milestone-quiet" data-do="toggle" data-row="${stage.name}"
+						data-focus="${stage.name}-toggle" aria-expanded="${is_open}" aria-controls="${body}"
+						aria-label="${__("Show or Hide Details")}"><span class="milestone-turn">${icon("chevron")}</span></button>
+				</span>
+			</div>
+			${is_open ? "" : `<p class="milestone-card-summary">${summary(stage, fields)}</p>`}
+			${problem_list(problems)}
+			<div id="${body}" ${is_open ? "" : "hidden"}>${is_open ? details(stage, index, fields) : ""}</div>
+			${stage.kind === "Acceptance" ? acceptance() : task_part(stage, tasks, context)}
+		</li>`;
+}
+
+const acceptance = () => `<p class="milestone-muted milestone-none">${__("An acceptance milestone takes no tasks")}</p>`;
+
+function summary(stage, fields) {
+	return [owner_words(stage, fields), date_words(stage, fields), reach_words(stage, fields)].filter(Boolean).join(" · ");
+}
+
+function owner_words(stage, fields) {
+	const own = {
+		User: () => frappe.user.full_name(stage.owner_user || ""),
+		Role: () => __(stage.owner_role || ""),
+		"User Field": () => fields.label(stage.owner_field),
+	}[stage.owner_kind];
+	const words = (own && own()) || choices.label_of(choices.OWNER_KINDS(), stage.owner_kind);
+	return __("Owner: {0}", [esc(words)]);
+}
+
+function date_words(stage, fields) {
+	if (stage.key_date_rule === "Set by Hand") return __("date set by hand");
+	const from =
+		stage.key_date_rule === "Document Date Field"
+			? fields.label(stage.date_field) || __("a date of the document")
+			: choices.label_of(choices.DATE_RULES(false), stage.key_date_rule);
+	return `${days_words(stage)} ${esc(from)}`;
+}
+
+function days_words(stage) {
+	const days = cint(stage.offset_days);
+	if (!days) return __("on the day of");
+	const count = Math.abs(days);
+	if (cint(stage.working_days)) {
+		return days > 0 ? __("{0} working days after", [count]) : __("{0} working days before", [count]);
+	}
+	return days > 0 ? __("{0} days after", [count]) : __("{0} days before", [count]);
+}
+
+function reach_words(stage, fields) {
+	if (stage.reach_rule !== "Field Value") return __("reached when confirmed");
+	return __("reached when {0} is {1}", [esc(fields.label(stage.track_field)), esc(stage.track_value || "…")]);
+}
+
+function details(stage, index, fields) {
+	return `
+		<div class="milestone-sets">
+			${labelled(__("Kind"), select(stage, "kind", __("Kind"), choices.KINDS()))}
+			${labelled(__("Milestone Owner"), owner(stage, fields))}
+			${labelled(__("Key Date"), key_date(stage, index, fields), "is-wide")}
+			${labelled(__("Reached When"), reach(stage, fields), "is-wide")}
+			${labelled(
+				__("While required tasks are open"),
+				select(stage, "gate_mode", __("While required tasks are open"), choices.GATE_MODES())
+			)}
+			${labelled(__("Also Notify"), area(stage, "notify_users", __("Also Notify"), __("Users or e-mail addresses, one a line")))}
+			${labelled(__("Also Notify Role"), link(stage, "notify_role", "Role", __("Also Notify Role")))}
+			${labelled(
+				__("Custom Message"),
+				area(stage, "custom_message", __("Custom Message"), __("Goes to the owner when the key date comes. {{ doc.name }} is filled in.")),
+				"is-wide"
+			)}
+			${labelled(__("Follow-up Reminder"), reminders(stage), "is-wide")}
+		</div>`;
+}
+
+function owner(stage, fields) {
+	const rest = {
+		User: () => link(stage, "owner_user", "User", __("Owner")),
+		Role: () => link(stage, "owner_role", "Role", __("Owner Role")),
+		"User Field": () => select(stage, "owner_field", __("Owner Field"), fields.users(), __("Choose a field")),
+	}[stage.owner_kind];
+	return select(stage, "owner_kind", __("Milestone Owner"), choices.OWNER_KINDS()) + (rest ? rest() : "");
+}
+
+function key_date(stage, index, fields) {
+	const rule = select(stage, "key_date_rule", __("Counted from"), choices.DATE_RULES(index === 0));
+	if (stage.key_date_rule === "Set by Hand") return rule;
+	const least = stage.key_date_rule === "Document Date Field" ? null : 0;
+	const field =
+		stage.key_date_rule === "Document Date Field"
+			? select(stage, "date_field", __("Date Field"), fields.dates(), __("Choose a field"))
+			: "";
+	return `${number(stage, "offset_days", __("Days"), least)}
+		<span>${least === null ? __("days after (negative: before)") : __("days after")}</span>
+		${rule}${field}${check(stage, "working_days", __("Working days only"))}`;
+}
+
+function reach(stage, fields) {
+	const rule = select(stage, "reach_rule", __("Reached When"), choices.REACH_RULES());
+	if (stage.reach_rule !== "Field Value") return rule;
+	const options = fields.values(stage.track_field);
+	const value = options
+		? select(stage, "track_value", __("Value"), options, __("Choose a value"))
+		: text(stage, "track_value", __("Value"), __("Value"));
+	return `${rule}${select(stage, "track_field", __("Field"), fields.tracked(), __("Choose a field"))}<span>=</span>${value}`;
+}
+
+function reminders(stage) {
+	return `
+		<span>${__("Warn")}</span>${number(stage, "warning_lead_days", __("Warn Days Before"))}<span>${__("days before (0: as in the settings).")}</span>
+		<span>${__("Remind after")}</span>${number(stage, "remind_after_days", __("Follow-up Reminder After Days"))}<span>${__("days (0: never),")}</span>
+		<span>${__("then every")}</span>${number(stage, "remind_every_days", __("Then Every Days"))}<span>${__("days,")}</span>
+		<span>${__("at most")}</span>${number(stage, "remind_at_most", __("At Most Times"))}<span>${__("times.")}</span>`;
+}
+
+function task_part(stage, tasks, context) {
+	return `
+		<ul class="milestone-task-rows" data-stage="${stage.name}" aria-label="${__("Tasks")}">
+			${tasks.map((task) => task_row(task, context)).join("")}
+		</ul>
+		<button type="button" class="btn btn-xs milestone-quiet milestone-add" data-do="add_task" data-row="${stage.name}"
+			data-focus="${stage.name}-add_task">${icon("plus")} ${__("Add Task")}</button>`;
+}
+
+function task_row(task, { fields, open, problems_of }) {
+	const is_open = open.has(task.name);
+	const problems = problems_of(task);
+	return `
+		<li class="milestone-task-row ${problems.length ? "has-problems" : ""}" data-task="${task.name}">
+			<div class="milestone-task-line">
+				<span class="milestone-grip" title="${__("Drag to reorder")}">${icon("grip")}</span>
+				<div class="milestone-grow">${text(task, "title", __("Task Title"), __("What has to be done?"))}</div>
+				<div class="milestone-task-who">
+					${select(task, "assignee_kind", __("Assignee"), choices.ASSIGNEE_KINDS().slice(1), __("Nobody yet"))}
+					${assignee(task, fields)}
+				</div>
+				<div class="milestone-due">${number(task, "due_days_before", __("Due Days Before Milestone"))}
+					<span>${__("days before")}</span></div>
+				${check(task, "required", __("Required"))}
+				<span class="milestone-card-buttons">
+					${button("remove_task", task, __("Remove Task"), "trash")}
+					<button type="button" class="btn btn-xs milestone-quiet" data-do="toggle" data-row="${task.name}"
+						data-focus="${task.name}-toggle" aria-expanded="${is_open}"
+						aria-label="${__("Show or Hide Details")}"><span class="milestone-turn">${icon("chevron")}</span></button>
+				</span>
+			</div>
+			${problem_list(problems)}
+			${is_open ? task_details(task) : ""}
+		</li>`;
+}
+
+function assignee(task, fields) {
+	const rest = {
+		"One Team Member": () => link(task, "assignee_user", "User", __("Team Member")),
+		Role: () => link(task, "assignee_role", "Role", __("Assignee Role")),
+		"User Field": () => select(task, "assignee_field", __("User Field"), fields.users(), __("Choose a field")),
+		"Third-Party Collaborator": () =>
+			text(task, "collaborator_name", __("Collaborator Name"), __("Name")) +
+			text(task, "collaborator_email", __("Collaborator E-Mail"), __("E-Mail")),
+	}[task.assignee_kind];
+	return rest ? rest() : "";
+}
+
+function task_details(task) {
+	return `
+		<div class="milestone-sets">
+			${labelled(__("Description"), area(task, "description", __("Description")), "is-wide")}
+			${labelled(__("Done when completed by"), select(task, "completion_rule", __("Completed By"), choices.COMPLETION_RULES()))}
+			${labelled(__("Due"), check(task, "working_days", __("Working days only")))}
+		</div>`;
+}
