@@ -8,7 +8,9 @@ remembered on the document, together with the state before the save that it belo
 import functools
 
 import frappe
+from frappe.query_builder.functions import Max
 from frappe.utils import get_datetime, now_datetime
+from pypika.terms import Parameter
 
 from milestone_automation.engine import clock, conditions, guard, rules, values
 from milestone_automation.engine.compat import is_saving
@@ -117,19 +119,27 @@ def _record_changes(doc, tracker: rules.Tracker, changes) -> None:
 
 def reached_before(doctype: str, name, fieldnames: list[str]) -> dict:
 	"""Return when each field last reached a value, by field name. One query, served by core's index on Milestone."""
+	values = {"reference_type": doctype, "reference_name": str(name)}
+	values.update({f"field_{index}": fieldname for index, fieldname in enumerate(fieldnames)})
+	rows = frappe.db.sql(_reached_before_query(frappe.db.db_type, len(fieldnames)), values)
+	return {fieldname: get_datetime(moment) for fieldname, moment in rows if moment}
+
+
+@functools.cache
+def _reached_before_query(db_type: str, number_of_fields: int) -> str:
+	"""Return the query's text: building it takes longer than running it, and it is asked on every tracked change."""
 	milestone = frappe.qb.DocType("Milestone")
-	latest = frappe.query_builder.functions.Max(milestone.reached_on)
-	rows = (
+	fields = [Parameter(f"%(field_{index})s") for index in range(number_of_fields)]
+	query = (
 		frappe.qb.from_(milestone)
-		.select(milestone.track_field, latest)
-		.where(milestone.reference_type == doctype)
-		.where(milestone.reference_name == str(name))
-		.where(milestone.track_field.isin(fieldnames))
+		.select(milestone.track_field, Max(milestone.reached_on))
+		.where(milestone.reference_type == Parameter("%(reference_type)s"))
+		.where(milestone.reference_name == Parameter("%(reference_name)s"))
+		.where(milestone.track_field.isin(fields))
 		.where(milestone.reference_deleted == 0)
 		.groupby(milestone.track_field)
-		.run()
 	)
-	return {fieldname: get_datetime(moment) for fieldname, moment in rows if moment}
+	return query.get_sql()
 
 
 def last_recorded(doctype: str, name, fields) -> dict:
@@ -166,14 +176,28 @@ def insert_milestone(**milestone) -> str:
 			**milestone,
 		}
 	)
-	doc.flags.ignore_version = True
-	doc.flags.notify_update = False
-	doc.insert(
-		ignore_permissions=True,  # the user may change the document; that this is recorded is the site's rule
-		ignore_links=True,  # type and tracker were just read from their own tables
-		ignore_mandatory=True,  # core requires a value; a cleared field is a change like any other
-	)
+	insert_quickly(doc)
 	return doc.name
+
+
+def insert_quickly(doc) -> None:
+	"""Insert a document that the engine made, with all its events, without what is only for people's input.
+
+	`Document.insert` also checks rights, links and lengths, compares versions, searches for files and tells open lists
+	of it; of all that nothing can come out otherwise for a milestone, and it is most of what a tracked save costs.
+	"""
+	doc.flags.ignore_permissions = True  # that a change is recorded is the site's rule, not the user's right
+	doc.flags.notifications_executed = []
+	doc.set("__islocal", True)
+	doc.name = frappe.generate_hash(length=10)
+	doc.set_user_and_timestamp()
+	for event in ("before_insert", "before_validate", "validate", "before_save"):
+		doc.run_method(event)
+	doc.db_insert()
+	doc.flags.in_insert = True
+	for event in ("after_insert", "on_update", "on_change"):
+		doc.run_method(event)
+	doc.flags.in_insert = False
 
 
 @functools.cache

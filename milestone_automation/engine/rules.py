@@ -28,6 +28,7 @@ class Tracker(NamedTuple):
 	fields: tuple[TrackedField, ...]
 	condition: str
 	disabled: bool
+	values: dict
 
 
 class Rules(NamedTuple):
@@ -47,6 +48,14 @@ def tracked_fields(doctype: str) -> tuple[TrackedField, ...]:
 	rules = for_doctype(doctype)
 	tracker = rules and rules.tracker
 	return tracker.fields if tracker and not tracker.disabled else ()
+
+
+def tracker_values(name: str) -> dict | None:
+	"""Return all values of a tracker, rows too, as the rules know them; None for a tracker they do not know."""
+	for own in all_rules().values():
+		if own.tracker and own.tracker.name == name:
+			return own.tracker.values
+	return None
 
 
 def all_rules() -> dict[str, Rules]:
@@ -72,35 +81,38 @@ def _forget_after_transaction() -> None:
 
 
 def _unpack(row) -> Rules:
-	tracker, has_workflow = row
-	if tracker:
-		name, fields, condition, disabled = tracker
-		tracker = Tracker(name, tuple(TrackedField(*field) for field in fields), condition, disabled)
+	values, fields, has_workflow = row
+	if not values:
+		return Rules(None, has_workflow)
+	tracker = Tracker(
+		name=values["name"],
+		fields=tuple(TrackedField(*field) for field in fields),
+		condition=values.get("condition") or "",
+		disabled=bool(values.get("disabled")),
+		values=values,
+	)
 	return Rules(tracker, has_workflow)
 
 
 def _read() -> dict[str, tuple]:
 	"""Read the map as plain tuples: what is pickled must not depend on this app's classes after an uninstall."""
-	rules = {tracker[0]: (tracker[1], False) for tracker in _read_trackers()}
+	rules = {doctype: (values, fields, False) for doctype, values, fields in _read_trackers()}
 	for doctype in frappe.get_all("Milestone Workflow", pluck="document_type", distinct=True, order_by=None):
-		rules[doctype] = (rules.get(doctype, (None, False))[0], True)
+		values, fields, _none = rules.get(doctype, (None, (), False))
+		rules[doctype] = (values, fields, True)
 	return rules
 
 
 def _read_trackers():
-	extra_fields: dict[str, list[str]] = {}
-	for row in frappe.get_all(
-		"Milestone Tracker Field", fields=["parent", "track_field"], order_by="parent, idx", ignore_ddl=True
-	):
-		extra_fields.setdefault(row.parent, []).append(row.track_field)
-	for row in frappe.get_all(
-		"Milestone Tracker",
-		fields=["name", "document_type", "track_field", "condition", "disabled"],
-		ignore_ddl=True,
-	):
-		names = dict.fromkeys([row.track_field, *extra_fields.get(row.name, [])])
-		fields = [(name, field_type(row.document_type, name)) for name in names]
-		yield row.document_type, (row.name, fields, row.condition or "", bool(row.disabled))
+	"""Yield DocType, all values, and (name, type) of the fields of each tracker. Two queries."""
+	rows: dict[str, list[dict]] = {}
+	for row in frappe.get_all("Milestone Tracker Field", fields=["*"], order_by="parent, idx"):
+		rows.setdefault(row.parent, []).append(dict(row))
+	for tracker in frappe.get_all("Milestone Tracker", fields=["*"]):
+		extra = rows.get(tracker.name, [])
+		names = dict.fromkeys([tracker.track_field, *(row["track_field"] for row in extra)])
+		fields = [(name, field_type(tracker.document_type, name)) for name in names if name]
+		yield tracker.document_type, {**tracker, "extra_fields": extra}, fields
 
 
 def field_type(doctype: str, fieldname: str) -> str:

@@ -1,3 +1,7 @@
+import copy
+
+import frappe
+from frappe.model.base_document import BaseDocument
 from frappe.model.document import Document
 
 from milestone_automation.engine import conditions, recording, rules, trackable
@@ -25,6 +29,27 @@ class MilestoneTracker(Document):
 		track_field: DF.Literal[None]
 	# end: auto-generated types
 
+	def load_from_db(self):
+		"""Read the tracker; while some other document is being saved, from the cached rules.
+
+		Core's hook reads the tracker on every save of a tracked document only to call `apply`, which asks the cached
+		rules anyway: two statements a save, and outside any guard of ours.
+		"""
+		values = self.values_while_saving()
+		if values is None:
+			return super().load_from_db()
+		rows = values.pop("extra_fields")
+		BaseDocument.__init__(self, values)
+		self.set("extra_fields", rows)
+		return self
+
+	def values_while_saving(self) -> dict | None:
+		saving = frappe.flags.currently_saving
+		if not saving or (self.doctype, self.name) in saving or self.flags.for_update:
+			return None
+		values = rules.tracker_values(self.name)
+		return copy.deepcopy(values) if values else None
+
 	def validate(self):
 		trackable.check_doctype(self.document_type)
 		self.drop_repeated_fields()
@@ -45,7 +70,8 @@ class MilestoneTracker(Document):
 		"""Return the names of all fields this tracker records."""
 		return [self.track_field, *(row.track_field for row in self.extra_fields)]
 
-	def on_update(self):
+	def on_change(self):
+		# Also after a `db_set`, which knows no on_update.
 		self.clear_rules()
 
 	def on_trash(self):
