@@ -46,21 +46,22 @@ def resolve(task_row, doc, plan_or_workflow, cache: People | None = None) -> lis
 	return _unique(_CHOOSERS[AssigneeKind(kind)](task_row, doc, people))
 
 
-def prefetch(rows: Iterable, doc, plan_or_workflow) -> People:
-	"""Read all that `resolve` needs for these tasks of one document: at most eight queries, however many tasks.
+def prefetch(rows: Iterable, doc, plan_or_workflow, stages: Iterable = ()) -> People:
+	"""Read all that `resolve` and `resolve_stage_owner` need for one document: at most eight queries in all.
 
 	Args:
 		rows: tasks as in `resolve`.
 		doc, plan_or_workflow: as in `resolve`.
+		stages: as in `resolve_stage_owner`.
 	"""
 	rows = list(rows)
 	kinds = {row.get("assignee_kind") for row in rows}
 	contacts = (
 		_supplier_contacts(doc, plan_or_workflow) if AssigneeKind.ALL_SUPPLIER_CONTACTS in kinds else []
 	)
-	named = [name for row in rows for name in _named_in_task(row, doc)] + [
-		_contact_key(row) for row in contacts
-	]
+	named = [name for row in rows for name in _named_in_task(row, doc)]
+	named += [name for stage in stages for name in _owner_names(stage, doc)]
+	named += [_contact_key(contact) for contact in contacts]
 	return People(
 		users=_users_named(named),
 		roles=_users_of_roles(row.get("assignee_role") for row in rows if _is_kind(row, AssigneeKind.ROLE)),
@@ -69,15 +70,16 @@ def prefetch(rows: Iterable, doc, plan_or_workflow) -> People:
 	)
 
 
-def resolve_stage_owner(stage_row, doc) -> str | None:
+def resolve_stage_owner(stage_row, doc, cache: People | None = None) -> str | None:
 	"""Return the user who owns a stage; None when a role owns it, or nobody fits (left the site, field empty).
 
 	Args:
 		stage_row: Milestone Plan Stage or Milestone Workflow Stage, as document or dict.
 		doc: the document the plan is about.
+		cache: what `prefetch` read for this stage and this document; read now when left out.
 	"""
 	names = _owner_names(stage_row, doc)
-	users = _users_named(names)
+	users = cache.users if cache else _users_named(names)
 	people = (_person_named(name, users) for name in names)
 	return next((person["user"] for person in people if person and person["user"]), None)
 
