@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,26 +104,11 @@ class Bench:
 
 	def run_code(self, site: str, code: str, log: str = "bench", what: str = "") -> None:
 		"""Python code with a site connected; its output goes into a log."""
-		with subprocess_input(code) as source:
+		with tempfile.TemporaryFile("w+") as source:
+			source.write(code)
+			source.seek(0)
 			command = self.python_command(site, "-")
 			run(command, log, what=what, cwd=self.sites, env=self.environment(), stdin=source)
-
-
-class subprocess_input:
-	"""Text as the standard input of a program."""
-
-	def __init__(self, text: str):
-		import tempfile
-
-		self.file = tempfile.TemporaryFile("w+")
-		self.file.write(text)
-		self.file.seek(0)
-
-	def __enter__(self):
-		return self.file
-
-	def __exit__(self, *_):
-		self.file.close()
 
 
 def read_json(path: Path) -> dict:

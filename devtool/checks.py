@@ -51,7 +51,7 @@ def script_linters(fix: bool) -> list[list]:
 	if not wanted or not files:
 		return []
 	if reason := desk.obstacle():
-		report.say(f"  – {' and '.join(wanted)} left out: {reason}")
+		report.say(f"  - {' and '.join(wanted)} left out: {reason}")
 		return []
 	folder = _lint_modules()
 	options = {"prettier": ["--write" if fix else "--check"], "eslint": ["--fix"] if fix else []}

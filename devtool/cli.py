@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from . import leases
-from .paths import ROOT, STATE, outside_home
+from .paths import STATE, outside_home
 from .processes import describe_os_error
 from .report import DevError, report
 

@@ -43,7 +43,7 @@ def load_data(bench: Bench, site: str) -> None:
 	places = [ROOT / APP / "demo.py", *sorted((ROOT / APP / "demo").glob("**/*.py"))]
 	sources = [path for path in places if path.exists()]
 	if not sources:
-		report.say(f"  – no demo data: {DEMO_MODULE} does not exist")
+		report.say(f"  - no demo data: {DEMO_MODULE} does not exist")
 		return
 	key = digest(*sources, bench.engine.stamps.read(f"{site}-made"))
 	if bench.engine.stamps.done(f"{site}-demo", key):

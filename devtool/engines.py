@@ -104,7 +104,7 @@ class SnapshotEngine(Engine):
 			self._add_path(python, self.home / "apps" / "frappe", ROOT)
 
 	def _build_source(self) -> None:
-		source, key = self.home / "apps" / "frappe", digest(PINS / "engine.txt", Path(rename.__file__))
+		source, key = self.home / "apps" / "frappe", digest(*_pins_of(rename.PACKAGE), Path(rename.__file__))
 		if self.stamps.done("source", key) and source.exists():
 			return
 		with report.step("Frappe's name turned back"):
@@ -117,6 +117,12 @@ class SnapshotEngine(Engine):
 			source.parent.mkdir(parents=True, exist_ok=True)
 			partial.rename(source)
 			self.stamps.write("source", key)
+
+
+def _pins_of(package: str) -> list[str]:
+	"""Version and hashes of one package in the engine's lock file."""
+	found = re.search(rf"^{package}==.*(?:\n    --hash.*)+", (PINS / "engine.txt").read_text(), re.M)
+	return found[0].split()
 
 
 LICENSE_NOTE = """The MIT License

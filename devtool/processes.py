@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from .paths import LOGS, STATE
@@ -149,10 +150,8 @@ def _ask_for_signal_at_parents_death() -> None:
 
 def alive(pid: int) -> bool:
 	"""Is the process there, and not merely waiting to be collected?"""
-	try:
+	with suppress(ChildProcessError):
 		os.waitpid(pid, os.WNOHANG)
-	except ChildProcessError:
-		pass
 	try:
 		os.kill(pid, 0)
 	except ProcessLookupError:

@@ -95,7 +95,16 @@ def site_packages(python: Path) -> Path:
 
 
 def install(python: Path, *arguments, what: str) -> None:
-	command = [uv(), "pip", "install", "--python", python, *arguments]
+	command = [
+		uv(),
+		"pip",
+		"install",
+		"--build-constraints",
+		PINS / "build.txt",
+		"--python",
+		python,
+		*arguments,
+	]
 	run(command, "python", what=what, hint=NETWORK_HINT, env=uv_environment())
 
 

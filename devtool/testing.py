@@ -37,7 +37,7 @@ def prepare_browser_tests(bench: Bench) -> None:
 		if not desk.chromium():
 			debian.install(["chromium"], needed_for="the browser tests")
 	except DevError as error:
-		report.say(f"  – browser tests will be left out: {error}")
+		report.say(f"  - browser tests will be left out: {error}")
 
 
 def run_pytest(run: Run, arguments: list[str]) -> int:
