@@ -15,13 +15,13 @@ from pypika.terms import Parameter
 from milestone_automation.engine.values import cut
 from milestone_automation.engine.vocabulary import MilestoneSource
 
+# What is left out (docstatus, undone, ...) is 0 by the table's own default.
 FIELDS = (
 	"name",
 	"creation",
 	"modified",
 	"owner",
 	"modified_by",
-	"docstatus",
 	"idx",
 	"reference_type",
 	"reference_name",
@@ -34,8 +34,6 @@ FIELDS = (
 	"time_in_previous",
 	"cleared",
 	"source",
-	"undone",
-	"reference_deleted",
 	"import_key",
 )
 # SQLite takes at most 32,766 values in a statement; past some hundred rows nothing gets faster.
@@ -99,7 +97,6 @@ class Writer:
 			row.reached_on,
 			user,
 			user,
-			0,
 			row.position,
 			self.reference_type,
 			row.reference_name,
@@ -112,8 +109,6 @@ class Writer:
 			row.time_in_previous,
 			0 if row.value else 1,
 			self.source,
-			0,
-			0,
 			row.import_key,
 		)
 

@@ -1,0 +1,158 @@
+"""Purchase orders of a garment buyer, made up by a seeded generator. Pure: the same seed and day, the same orders."""
+
+import datetime
+import random
+from dataclasses import dataclass, field
+
+STATUSES = ("Ordered", "Accepted", "Production", "Inspection", "Shipped", "Delivered")
+
+BUYER = "buyer@garments.example"
+MERCHANDISER = "merchandiser@garments.example"
+MANAGER = "manager@garments.example"
+
+# Name, contact, pace (1 is on time, more is slower), share of inspections that send goods back.
+SUPPLIERS = (
+	("Anatolia Knitwear", "orders@anatolia.example", 1.0, 0.10),
+	("Bengal Apparel", "orders@bengal.example", 1.2, 0.25),
+	("Cordillera Cotton", "orders@cordillera.example", 0.9, 0.05),
+	("Delta Garments", "orders@delta.example", 1.45, 0.35),
+)
+STYLES = (
+	"Crew Neck Tee",
+	"Polo Shirt",
+	"Denim Jacket",
+	"Chino",
+	"Hooded Sweatshirt",
+	"Linen Dress",
+	"Rain Parka",
+)
+
+# Days a status usually stands before the next one is reached, and who reports that.
+USUAL_DAYS = {"Ordered": 2, "Accepted": 7, "Production": 21, "Inspection": 3, "Shipped": 16}
+REPORTED_BY = {
+	"Ordered": BUYER,
+	"Accepted": MERCHANDISER,
+	"Production": MERCHANDISER,
+	"Inspection": MERCHANDISER,
+	"Shipped": MERCHANDISER,
+	"Delivered": BUYER,
+}
+REWORK_DAYS = 6
+DAYS_TO_SHIP = 36
+DAYS_AT_SEA = 16
+OLDEST_ORDER_DAYS = 190
+OPENING_HOUR, CLOSING_HOUR = 8, 18
+
+
+@dataclass(frozen=True)
+class Step:
+	"""One save of an order: when (naive, site's time), by whom, and the fields it sets."""
+
+	moment: datetime.datetime
+	user: str
+	values: dict
+
+
+@dataclass
+class Order:
+	"""One order: what it is made with, and the saves of its life until today, in order of time."""
+
+	number: int
+	supplier: str
+	style: str
+	quantity: int
+	steps: list[Step] = field(default_factory=list)
+
+
+def generate(today: datetime.date, count: int = 60, seed: int = 20) -> list[Order]:
+	"""Make up orders whose history ends the evening before `today`.
+
+	Args:
+		today: the last orders are a few days old on this day.
+		count: number of orders.
+		seed: of the random numbers.
+
+	Returns:
+		list[Order]: by order date.
+	"""
+	chance = random.Random(seed)
+	return [_make_order(number, count, today, chance) for number in range(1, count + 1)]
+
+
+def all_steps(orders: list[Order]) -> list[tuple[Order, Step]]:
+	"""Return the saves of all orders in order of time, as they would come in on a real site."""
+	steps = [(order, step) for order in orders for step in order.steps]
+	return sorted(steps, key=lambda pair: (pair[1].moment, pair[0].number))
+
+
+def _make_order(number: int, count: int, today: datetime.date, chance: random.Random) -> Order:
+	name, _contact, pace, rework_share = chance.choice(SUPPLIERS)
+	order = Order(number, name, chance.choice(STYLES), chance.randrange(200, 5000, 50))
+	age = OLDEST_ORDER_DAYS * (count - number) // count + 2
+	ordered = _at_work(
+		datetime.datetime.combine(today - datetime.timedelta(days=age), datetime.time()), chance
+	)
+	ship_date = ordered.date() + datetime.timedelta(days=DAYS_TO_SHIP)
+	first = {
+		"order_date": ordered.date(),
+		"ship_date": ship_date,
+		"delivery_date": ship_date + datetime.timedelta(days=DAYS_AT_SEA),
+	}
+	moment = ordered
+	steps = []
+	for status in _path(rework_share, chance):
+		if steps:
+			days = (
+				REWORK_DAYS
+				if status == "Production" and _last(steps) == "Inspection"
+				else USUAL_DAYS[_last(steps)]
+			)
+			moment = _later(moment, days * pace, chance)
+		steps.append(Step(moment, REPORTED_BY[status], {**first, "status": status}))
+		first = {}
+	_put_off_shipping(steps, ship_date, chance)
+	order.steps = [step for step in steps if step.moment.date() < today]
+	return order
+
+
+def _path(rework_share: float, chance: random.Random) -> list[str]:
+	"""Return the statuses an order passes; goods that fail an inspection go back into production."""
+	path = list(STATUSES[:4])
+	while chance.random() < rework_share and len(path) < 8:
+		path += ["Production", "Inspection"]
+	return path + list(STATUSES[4:])
+
+
+def _last(steps: list[Step]) -> str:
+	return steps[-1].values["status"]
+
+
+def _put_off_shipping(steps: list[Step], ship_date: datetime.date, chance: random.Random) -> None:
+	"""Where goods ship late, somebody usually admits it during production and moves the dates."""
+	shipped = next(index for index, step in enumerate(steps) if step.values["status"] == "Shipped")
+	late = (steps[shipped].moment.date() - ship_date).days
+	if late <= 3 or chance.random() < 0.25:
+		return
+	moment = _later(steps[2].moment, 4, chance)
+	if moment >= steps[3].moment:
+		return
+	new_date = ship_date + datetime.timedelta(days=max(2, round(late * chance.uniform(0.4, 1.0))))
+	values = {"ship_date": new_date, "delivery_date": new_date + datetime.timedelta(days=DAYS_AT_SEA)}
+	steps.insert(3, Step(moment, MERCHANDISER, values))
+
+
+def _later(moment: datetime.datetime, days: float, chance: random.Random) -> datetime.datetime:
+	"""Return a working moment about `days` later, at least an hour."""
+	wait = datetime.timedelta(days=days * chance.lognormvariate(0, 0.35))
+	return _at_work(moment + max(wait, datetime.timedelta(hours=1)), chance)
+
+
+def _at_work(moment: datetime.datetime, chance: random.Random) -> datetime.datetime:
+	"""Move a moment to office hours: never earlier, Sundays and nights to the next morning."""
+	if moment.hour >= CLOSING_HOUR:
+		moment = datetime.datetime.combine(moment.date() + datetime.timedelta(days=1), datetime.time())
+	if moment.weekday() == 6:
+		moment = datetime.datetime.combine(moment.date() + datetime.timedelta(days=1), datetime.time())
+	if moment.hour < OPENING_HOUR:
+		moment = moment.replace(hour=OPENING_HOUR, minute=chance.randrange(60), second=chance.randrange(60))
+	return moment.replace(microsecond=0)
