@@ -40,7 +40,10 @@ class Rules(NamedTuple):
 
 def for_doctype(doctype: str) -> Rules | None:
 	"""Return what concerns a DocType, or None. One cached lookup."""
-	return all_rules().get(doctype)
+	if getattr(frappe.local, DIRTY_FLAG, None) is not None:
+		return all_rules().get(doctype)
+	row = compat.cached(CACHE_KEY, _read).get(doctype)
+	return _unpack(row) if row else None
 
 
 def tracked_fields(doctype: str) -> tuple[TrackedField, ...]:
