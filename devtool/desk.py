@@ -44,7 +44,7 @@ def node() -> tuple[str, list[str]]:
 		return own, [npm]
 	folder, stamps, key = STATE / "node", Stamps(STATE / "stamps"), digest(PINS / "node.txt")
 	if not stamps.done("node", key) or not folder.exists():
-		with build_lock():
+		with build_lock("node"):
 			python_env.uv()
 			with report.step("Node.js (wheel)"):
 				python_env.install_aside(folder, "node")

@@ -27,7 +27,7 @@ def main() -> None:
 	while any(one.running() for one in all_services()):
 		time.sleep(PAUSE_SECONDS)
 		if not KEEP.exists():
-			stop_if_unused(wait=False)
+			stop_if_unused()
 
 
 if __name__ == "__main__":

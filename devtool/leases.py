@@ -15,7 +15,7 @@ def services_in_use(names: list[str]):
 	"""Start the named servers, hold them while the block runs, stop them after it if nobody else needs them."""
 	global _lease
 	lease = _lease = FileLock(LOCKS / "services-lease")
-	with build_lock():
+	with build_lock("services"):
 		lease.take(shared=True)
 		for name in names:
 			service(name).start()
@@ -35,9 +35,9 @@ def inherited() -> tuple[int, ...]:
 	return (_lease.descriptor,) if _lease else ()
 
 
-def stop_if_unused(wait: bool = True) -> None:
-	"""Not waiting is for the keeper: somebody who builds is about to use the servers."""
-	with quiet_lock("build", wait) as held:
+def stop_if_unused() -> None:
+	"""Whoever holds the lock is about to use the servers, or stops them himself: there is nothing to wait for."""
+	with quiet_lock("services") as held:
 		if not held or KEEP.exists():
 			return
 		lease = FileLock(LOCKS / "services-lease")

@@ -37,7 +37,7 @@ _held: set[str] = set()
 
 
 @contextmanager
-def build_lock(name: str = "build"):
+def build_lock(name: str):
 	"""Only one `./dev` builds at a time; the others say whom they wait for. Safe to enter twice."""
 	if name in _held:
 		yield
@@ -59,14 +59,14 @@ def build_lock(name: str = "build"):
 
 
 @contextmanager
-def quiet_lock(name: str, wait: bool):
-	"""The same lock without a word; yields whether it was got."""
+def quiet_lock(name: str):
+	"""The same lock without waiting or a word; yields whether it was got."""
 	if name in _held:
 		yield True
 		return
 	lock = FileLock(LOCKS / name)
 	try:
-		yield lock.take(wait=wait)
+		yield lock.take(wait=False)
 	finally:
 		lock.release()
 

@@ -28,13 +28,13 @@ def ready_bench(options: Namespace):
 	"""The main bench with its servers running, held for the length of the block."""
 	engine = engines.choose(options.bench, options.frappe)
 	report.say(f"Frappe: {engine.title} ({engine.why})")
-	with build_lock():
+	with build_lock(f"engine-{engine.key}"):
 		engine.build()
 	kind = options.db or engine.default_database()
 	private = kind in ("postgres", "mariadb") and (options.db or not isinstance(engine, engines.BenchEngine))
 	with services_in_use(["redis", *([kind] if private else [])]):
 		bench = Bench(engine, choose_database(engine, options.db), engine.home)
-		with build_lock():
+		with build_lock(f"engine-{engine.key}"):
 			bench.lay_out()
 			ensure_assets(bench)
 		yield bench
@@ -52,7 +52,7 @@ def ensure_assets(bench: Bench) -> None:
 def ensure_dev_site(bench: Bench) -> str:
 	"""The developer's site: made from the app template, migrated when the app's schema has changed."""
 	site, templates = dev_site(bench), Templates(bench)
-	with build_lock():
+	with build_lock(templates.lock):
 		db_name = templates.name("dev")
 		folder = bench.sites / site
 		template = templates.app()

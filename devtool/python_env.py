@@ -7,6 +7,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+from .locks import build_lock
 from .paths import PINS, STATE
 from .processes import run
 from .report import DevError, report
@@ -21,7 +22,9 @@ def uv() -> Path:
 	program = TOOL_ENV / "bin" / "uv"
 	if stamps.done("tool", key) and program.exists():
 		return program
-	with report.step("installer and linter (uv, ruff)"):
+	with build_lock("tool"), report.step("installer and linter (uv, ruff)"):
+		if stamps.done("tool", key):
+			return program
 		shutil.rmtree(TOOL_ENV, ignore_errors=True)
 		_make_tool_env()
 		pip = [TOOL_ENV / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]

@@ -53,6 +53,7 @@ class Templates:
 			"" if bench.database.service or bench.database.kind == "sqlite" else "-own"
 		)
 		self.stamps = Stamps(bench.engine.home / "stamps")
+		self.lock = f"sites-{bench.engine.key}-{self.kind}"
 
 	def name(self, kind: str) -> str:
 		"""Database names are unique on the machine: checkout, engine, kind."""
@@ -62,7 +63,7 @@ class Templates:
 	def bare(self) -> Template:
 		key = digest(RECIPE, WIZARD, self.bench.engine.identity(), self.bench.database.kind)
 		template = Template(f"bare-{key[:8]}-{self.kind}", self.name(f"bare_{key[:8]}"), key)
-		with build_lock():
+		with build_lock(self.lock):
 			if not self._ready(template):
 				with report.step(f"new site on {self.bench.database.kind}"):
 					self._new_site(template)
@@ -76,7 +77,7 @@ class Templates:
 		bare = self.bare()
 		key = digest(bare.key, self.app_key())
 		template = Template(f"app-{key[:8]}-{self.kind}", self.name(f"app_{key[:8]}"), key)
-		with build_lock():
+		with build_lock(self.lock):
 			if not self._ready(template):
 				with report.step("app installed on a copy of it"):
 					self._discard(template)
