@@ -55,6 +55,7 @@ doc_events = {
 # Scheduler
 # ---------
 scheduler_events = {
+	"hourly_long": ["milestone_automation.engine.sweep.run"],
 	"daily_long": ["milestone_automation.engine.reconcile.run_nightly"],
 }
 

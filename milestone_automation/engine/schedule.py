@@ -38,6 +38,8 @@ from milestone_automation.engine.vocabulary import (
 )
 
 ROUND_STAMPS = ("prompted_on", "held_told_on", "escalated_on", "warned_on")
+# What a stage forgets that was prompted for and is held again.
+NEW_ROUND = {"prompted_on": None, "held_told_on": None, "reminders_sent": 0, "last_reminder_on": None}
 AT_ONCE = date.min
 
 

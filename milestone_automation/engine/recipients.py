@@ -1,0 +1,230 @@
+"""Who can be reached how: users and addresses with language, time zone and what they want to get.
+
+`Directory.read` reads all that a batch of plans needs with a constant number of queries.
+"""
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import frappe
+from frappe.utils import cint, to_timedelta
+
+from milestone_automation.engine import clock
+
+DIGEST_DEFAULT = "milestone_digest"  # the user default that turns single mails into one a day
+STAND_IN_ROLES = ("Milestone Manager", "System Manager")  # asked where a stage has no owner any more
+NO_MAILBOX = {"admin@example.com", "guest@example.com"}  # what Frappe gives its own two accounts
+DEFAULT_SWEEP_TIME = "07:00:00"
+
+
+@dataclass(frozen=True)
+class Recipient:
+	"""One person a message goes to.
+
+	Attributes:
+		user: id of an enabled user, or None.
+		email: address, lower case, or None.
+		language: code, the site's where the person has none.
+		zone: name of the time zone, the site's where the person has none.
+		is_desk_user: may open the desk.
+		wants_mail, wants_notification, wants_digest: what may be sent.
+		left_out_why: why there is no mail, where there could be one.
+	"""
+
+	user: str | None
+	full_name: str
+	email: str | None
+	language: str
+	zone: str
+	is_desk_user: bool = False
+	wants_mail: bool = True
+	wants_notification: bool = False
+	wants_digest: bool = False
+
+	@property
+	def identity(self) -> str:
+		"""What messages know the person by."""
+		return self.user or self.email or ""
+
+
+class Directory:
+	"""The people of a batch of plans; made by `read`."""
+
+	def __init__(self):
+		self.by_name: dict[str, Recipient | None] = {}  # by user id and by address; None: a disabled user
+		self.by_role: dict[str, list[Recipient]] = {}
+		self.zones: dict[str, datetime.tzinfo] = {}
+
+	@classmethod
+	def read(cls, names: Iterable[str | None], roles: Iterable[str | None]) -> "Directory":
+		"""Read everybody that these user ids, addresses and roles name. At most six queries.
+
+		Args:
+			names: user ids and e-mail addresses.
+			roles: role names; those of the stand-ins are added.
+		"""
+		directory = cls()
+		names = {name.strip().lower() for name in names if name}
+		roles = {role for role in roles if role} | set(STAND_IN_ROLES)
+		named, members = _users_named(names), _users_of_roles(roles)
+		users = {row.name: row for row in [*named, *members]}
+		addresses = names | {(row.email or "").lower() for row in users.values()}
+		wishes = _Wishes.read(list(users), sorted(address for address in addresses if "@" in address))
+		people = {name: wishes.recipient_of_user(row) for name, row in users.items()}
+		for row in named:
+			directory.by_name[row.name.lower()] = people[row.name]
+			directory.by_name.setdefault((row.email or row.name).lower(), people[row.name])
+		for row in members:
+			if people[row.name]:
+				directory.by_role.setdefault(row.role, []).append(people[row.name])
+		for address in names - set(directory.by_name):
+			directory.by_name[address] = wishes.recipient_of_address(address) if "@" in address else None
+		return directory
+
+	def person(self, name: str | None, full_name: str | None = None) -> Recipient | None:
+		"""Return who a user id or address means; None for a disabled user and for nobody.
+
+		Args:
+			full_name: what an address without account is called.
+		"""
+		found = self.by_name.get((name or "").strip().lower())
+		if found and not found.user and full_name:
+			return Recipient(**{**found.__dict__, "full_name": full_name})
+		return found
+
+	def members(self, role: str | None) -> list[Recipient]:
+		"""Return the enabled users of a role, Administrator only if nobody else has it."""
+		people = self.by_role.get(role or "", [])
+		return [person for person in people if person.user != "Administrator"] or people
+
+	def stand_ins(self) -> list[Recipient]:
+		"""Return who is asked where a stage has no owner that can be."""
+		return next((people for role in STAND_IN_ROLES if (people := self.members(role))), [])
+
+
+@dataclass
+class _Wishes:
+	"""What people said about messages, in Frappe's own places."""
+
+	no_mail: set
+	no_notification: set
+	digest: set
+	unsubscribed: set
+	language: str
+	zone: str
+
+	@classmethod
+	def read(cls, users: list[str], addresses: list[str]) -> "_Wishes":
+		settings = frappe.get_all(
+			"Notification Settings",
+			filters={"name": ("in", users)},
+			fields=["name", "enabled", "enable_email_notifications"],
+		)
+		return cls(
+			no_mail={row.name for row in settings if not row.enable_email_notifications},
+			no_notification={row.name for row in settings if not row.enabled},
+			digest=_users_with_digest(users),
+			unsubscribed=_unsubscribed(addresses),
+			language=frappe.get_system_settings("language") or "en",
+			zone=frappe.get_system_settings("time_zone") or "UTC",
+		)
+
+	def recipient_of_user(self, row) -> Recipient | None:
+		if not row.enabled or row.name == "Guest":
+			return None
+		email = (row.email or "").lower() or None
+		has_mail = bool(email) and email not in NO_MAILBOX | self.unsubscribed and row.name not in self.no_mail
+		return Recipient(
+			user=row.name,
+			full_name=row.full_name or row.name,
+			email=email,
+			language=row.language or self.language,
+			zone=row.time_zone or self.zone,
+			is_desk_user=row.user_type == "System User",
+			wants_mail=has_mail,
+			wants_notification=row.user_type == "System User" and row.name not in self.no_notification,
+			wants_digest=has_mail and row.name in self.digest,
+		)
+
+	def recipient_of_address(self, address: str) -> Recipient:
+		is_open = address not in self.unsubscribed
+		return Recipient(None, address, address, self.language, self.zone, wants_mail=is_open)
+
+
+USER_COLUMNS = ("name", "full_name", "email", "enabled", "language", "time_zone", "user_type")
+
+
+def _users_named(names: set[str]) -> list:
+	if not names:
+		return []
+	user = frappe.qb.DocType("User")
+	wanted = sorted(names | {"Administrator"}) if "administrator" in names else sorted(names)
+	query = frappe.qb.from_(user).select(*(user[column] for column in USER_COLUMNS))
+	return query.where(user.name.isin(wanted) | user.email.isin(wanted)).run(as_dict=True)
+
+
+def _users_of_roles(roles: set[str]) -> list:
+	user, has_role = frappe.qb.DocType("User"), frappe.qb.DocType("Has Role")
+	query = frappe.qb.from_(has_role).join(user).on(user.name == has_role.parent)
+	query = query.select(has_role.role, *(user[column] for column in USER_COLUMNS))
+	query = query.where(has_role.parenttype == "User").where(has_role.role.isin(sorted(roles)))
+	return query.where(user.enabled == 1).orderby(user.name).run(as_dict=True)
+
+
+def _users_with_digest(users: list[str]) -> set[str]:
+	rows = frappe.get_all(
+		"DefaultValue",
+		filters={"parent": ("in", users), "defkey": DIGEST_DEFAULT},
+		fields=["parent", "defvalue"],
+	)
+	return {row.parent for row in rows if cint(row.defvalue)}
+
+
+def _unsubscribed(addresses: list[str]) -> set[str]:
+	"""Return the addresses that want no mail of this site, by Email Unsubscribe or by their Contact."""
+	if not addresses:
+		return set()
+	asked = frappe.get_all(
+		"Email Unsubscribe", filters={"email": ("in", addresses), "global_unsubscribe": 1}, pluck="email"
+	)
+	contacts = frappe.get_all(
+		"Contact", filters={"email_id": ("in", addresses), "unsubscribed": 1}, pluck="email_id"
+	)
+	return {address.lower() for address in [*asked, *contacts]}
+
+
+# Their day
+
+
+def sweep_time() -> datetime.timedelta:
+	"""Return the time of day at which a day's messages go out, as time since midnight."""
+	settings = frappe.get_cached_doc("Milestone Settings")
+	return to_timedelta(str(settings.get("sweep_time") or DEFAULT_SWEEP_TIME))
+
+
+def message_day(now: datetime.datetime, zone: str, at: datetime.timedelta) -> datetime.date:
+	"""Return the day whose messages are due: a day begins when its time of day has come.
+
+	Args:
+		now: naive, in the site's time zone.
+		zone: name of the recipient's time zone; the site's where it is unknown.
+		at: time of day, since midnight.
+	"""
+	there = now.replace(tzinfo=clock.site_zone()).astimezone(_zone(zone))
+	return (there.replace(tzinfo=None) - at).date()
+
+
+def latest_message_day(now: datetime.datetime) -> datetime.date:
+	"""Return the latest such day there is among the site and its users: plans due later have nothing to do yet."""
+	zones = set(frappe.get_all("User", filters={"enabled": 1}, pluck="time_zone", distinct=True))
+	at = sweep_time()
+	return max(message_day(now, zone, at) for zone in zones | {None})
+
+
+def _zone(name: str | None) -> datetime.tzinfo:
+	try:
+		return ZoneInfo(name) if name else clock.site_zone()
+	except (ZoneInfoNotFoundError, ValueError):
+		return clock.site_zone()
