@@ -1,0 +1,147 @@
+"""History in, side by side: the bulk import against saving document by document.
+
+Run it with `./dev benchmark history_in [--events=2000] [--rounds=3]`. Three ways to get the same history into one site,
+taking turns:
+
+- bulk: `milestones import-log` of a log of ten times as many events (its fixed costs count, too: reading, checking);
+- saves: every event as a save of its document, recorded by the tracker - what a replay of history costs;
+- milestones: every event as a `Milestone` document of its own, inserted without saving any other document.
+
+Printed are events a second and how many times faster the bulk import is. The goal is 30 times against saves.
+"""
+
+import argparse
+import csv
+import datetime
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import frappe
+
+from milestone_automation.engine.history_import import ImportOptions, run
+
+DOCTYPE = "Benchmark Order"
+STATUSES = ("Ordered", "Accepted", "Production", "Inspection", "Shipped", "Delivered")
+START = datetime.datetime(2024, 1, 1, 8)
+BULK_FACTOR = 10
+GOAL = 30
+
+
+def main() -> None:
+	"""Measure and print."""
+	parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+	parser.add_argument("--events", type=int, default=2000, help="saved one by one, in each round")
+	parser.add_argument("--rounds", type=int, default=3)
+	arguments = parser.parse_args()
+	make_doctype()
+	seconds: dict[str, list[float]] = {"bulk": [], "saves": [], "milestones": []}
+	for number in range(arguments.rounds):
+		events = make_events(arguments.events, f"{number}")
+		many = make_events(arguments.events * BULK_FACTOR, f"bulk-{number}")
+		seconds["bulk"].append(import_in_bulk(many) / len(many))
+		seconds["saves"].append(save_documents(events) / len(events))
+		seconds["milestones"].append(insert_milestones(events) / len(events))
+	print_table({way: statistics.median(times) for way, times in seconds.items()})
+
+
+def make_doctype() -> None:
+	"""Make a plain DocType with a tracker."""
+	frappe.get_doc(
+		{
+			"doctype": "DocType",
+			"name": DOCTYPE,
+			"module": "Custom",
+			"custom": 1,
+			"autoname": "prompt",
+			"fields": [{"fieldname": "status", "label": "Status", "fieldtype": "Data"}],
+			"permissions": [{"role": "System Manager", "read": 1, "write": 1, "create": 1}],
+		}
+	).insert()
+	tracker = {"doctype": "Milestone Tracker", "document_type": DOCTYPE, "track_field": "status"}
+	frappe.get_doc(tracker).insert()
+	frappe.db.commit()  # the benchmark works as a command does
+
+
+def make_events(count: int, prefix: str) -> list[tuple[str, str, datetime.datetime]]:
+	"""Make (case, value, moment); each value differs from the one before it in its case."""
+	length = len(STATUSES)
+	return [
+		(
+			f"{prefix}-{number // length}",
+			STATUSES[number % length],
+			START + datetime.timedelta(hours=number % length),
+		)
+		for number in range(count)
+	]
+
+
+def import_in_bulk(events) -> float:
+	"""Import the events from a CSV file; returns seconds."""
+	with tempfile.TemporaryDirectory() as folder:
+		path = Path(folder) / "log.csv"
+		with path.open("w", newline="", encoding="utf-8") as stream:
+			writer = csv.writer(stream)
+			writer.writerow(("case", "activity", "timestamp"))
+			writer.writerows((case, value, moment.isoformat()) for case, value, moment in events)
+		began = time.perf_counter()
+		options = ImportOptions(DOCTYPE, "status", allow_missing=True)
+		summary = run(path, options, commit=frappe.db.commit)
+		took = time.perf_counter() - began
+	if summary.added != len(events):
+		raise SystemExit(f"The import recorded {summary.added} of {len(events)} events.")
+	return took
+
+
+def save_documents(events) -> float:
+	"""Save a document once an event, a commit a case; returns seconds."""
+	began = time.perf_counter()
+	document = None
+	for case, value, _moment in events:
+		if document is None or document.name != case:
+			frappe.db.commit()  # a case is what the import keeps together, too
+			document = frappe.get_doc({"doctype": DOCTYPE, "name": case, "status": value}).insert()
+		else:
+			document.status = value
+			document.save()
+	frappe.db.commit()  # as above
+	took = time.perf_counter() - began
+	recorded = frappe.db.count("Milestone", {"reference_type": DOCTYPE, "source": "Save"})
+	if recorded % len(events):
+		raise SystemExit(f"The saves recorded {recorded} milestones instead of a multiple of {len(events)}.")
+	return took
+
+
+def insert_milestones(events) -> float:
+	"""Insert a Milestone document an event; returns seconds."""
+	began = time.perf_counter()
+	for number, (case, value, moment) in enumerate(events, 1):
+		frappe.get_doc(
+			{
+				"doctype": "Milestone",
+				"reference_type": DOCTYPE,
+				"reference_name": f"single-{case}",
+				"track_field": "status",
+				"value": value,
+				"milestone_tracker": f"{DOCTYPE}-status",
+				"reached_on": moment,
+				"source": "Import",
+			}
+		).insert()
+		if number % len(STATUSES) == 0:
+			frappe.db.commit()  # as above
+	frappe.db.commit()  # as above
+	return time.perf_counter() - began
+
+
+def print_table(seconds: dict[str, float]) -> None:
+	"""Print events a second of each way, and how many times faster the bulk import is."""
+	print(f"{'way':<12} {'ms an event':>12} {'events a second':>16} {'bulk is faster':>15}")
+	for way, each in seconds.items():
+		print(f"{way:<12} {each * 1000:>12.3f} {1 / each:>16,.0f} {each / seconds['bulk']:>14.1f}x")
+	ratio = seconds["saves"] / seconds["bulk"]
+	print(f"goal: at least {GOAL}x against saves: {'reached' if ratio >= GOAL else 'MISSED'} ({ratio:.0f}x)")
+
+
+main()
