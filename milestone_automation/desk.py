@@ -2,13 +2,31 @@
 
 import frappe
 from frappe import _
-from frappe.utils import cint, escape_html, format_date, format_datetime, get_fullname, get_url_to_form
+from frappe.utils import (
+	cint,
+	escape_html,
+	format_date,
+	format_datetime,
+	get_first_day,
+	get_fullname,
+	get_url_to_form,
+	nowdate,
+)
 
 from milestone_automation import permissions
 from milestone_automation.engine import backfill, panel, trackable, workflow_rules
-from milestone_automation.engine.vocabulary import PlanEvent
+from milestone_automation.engine.vocabulary import Health, PlanEvent, PlanStatus, StageStatus, TaskStatus
 
 MAX_TIMELINE_ENTRIES = 200
+MAX_ROWS = 500
+# Calendars take hex colours only; the same hues as the panel's.
+HEALTH_COLORS = {
+	Health.ON_TRACK: "#70b6f0",
+	Health.AT_RISK: "#e86c13",
+	Health.BLOCKED: "#9c45e3",
+	Health.LATE: "#e03636",
+	Health.DONE: "#30a66d",
+}
 
 
 @frappe.whitelist(methods=["GET", "POST"])
@@ -280,3 +298,215 @@ def _check_manager() -> None:
 		frappe.throw(
 			_("Only a System Manager or Milestone Manager may do this. Ask one of them."), frappe.PermissionError
 		)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def task_events(
+	start: str,
+	end: str,
+	filters: str | list | dict | None = None,
+	doctype: str | None = None,
+	fields: str | list | None = None,
+	field_map: str | dict | None = None,
+) -> list[dict]:
+	"""Return the tasks due between two days for Frappe's calendar; only those the user may see.
+
+	Args:
+		start, end: ISO dates or datetimes.
+		filters: of the list, as Frappe's calendar sends them.
+		doctype, fields, field_map: sent by the calendar too; not used.
+	"""
+	filters = _list_filters(filters, "Milestone Task")
+	filters.append(["Milestone Task", "due_date", "between", [start[:10], end[:10]]])
+	rows = frappe.get_list(
+		"Milestone Task",
+		filters=filters,
+		fields=["name", "title", "due_date", "status", "reference_name"],
+		limit=MAX_ROWS,
+	)
+	today = nowdate()
+	for row in rows:
+		late = row.status == TaskStatus.OPEN and str(row.due_date) < today
+		health = Health.LATE if late else Health.ON_TRACK if row.status == TaskStatus.OPEN else Health.DONE
+		row.update(all_day=1, color=HEALTH_COLORS[health], title=f"{row.title} ({row.reference_name})")
+	return rows
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def stage_events(
+	start: str,
+	end: str,
+	filters: str | list | dict | None = None,
+	doctype: str | None = None,
+	fields: str | list | None = None,
+	field_map: str | dict | None = None,
+) -> list[dict]:
+	"""Return the milestones whose key date is between two days for Frappe's calendar; only of plans the user may see.
+
+	Args: as `task_events`.
+	"""
+	days = ["between", [start[:10], end[:10]]]
+	filters = [*_list_filters(filters, "Milestone Plan"), ["Milestone Plan Stage", "key_date", *days]]
+	plans = frappe.get_list(
+		"Milestone Plan", filters=filters, fields=["name", "reference_name"], distinct=True, limit=MAX_ROWS
+	)
+	documents = {plan.name: plan.reference_name for plan in plans}
+	rows = frappe.get_all(
+		"Milestone Plan Stage",
+		filters={"parent": ("in", list(documents)), "key_date": days},
+		fields=["parent", "stage_name", "key_date", "health"],
+		limit=MAX_ROWS,
+	)
+	return [
+		{
+			"name": row.parent,
+			"title": f"{row.stage_name} ({documents[row.parent]})",
+			"created_from": row.key_date,
+			"next_date": row.key_date,
+			"all_day": 1,
+			"color": HEALTH_COLORS[Health(row.health)],
+			# Tells the calendar that nobody may drag it: a date moves with a reason.
+			"docstatus": 1,
+		}
+		for row in rows
+	]
+
+
+def _list_filters(filters, doctype: str) -> list:
+	filters = frappe.parse_json(filters) or []
+	if isinstance(filters, dict):
+		return [[doctype, name, "=", value] for name, value in filters.items()]
+	return [row[:4] if len(row) > 3 else [doctype, *row] for row in filters]
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def my_work() -> dict:
+	"""Return what waits for the caller: open tasks, and milestones of running plans that the caller owns.
+
+	Returns:
+		dict: `today`; `tasks` and `stages`, each a list of dicts, by date.
+	"""
+	frappe.only_for(("Desk User", "System Manager"))
+	return {"today": nowdate(), "tasks": _my_tasks(), "stages": _my_stages()}
+
+
+def _my_tasks() -> list:
+	mine = frappe.get_all(
+		"Milestone Task Assignee",
+		filters={"user": frappe.session.user, "done": 0, "parenttype": "Milestone Task"},
+		pluck="parent",
+		distinct=True,
+		order_by=None,
+	)
+	if not mine:
+		return []
+	return frappe.get_list(
+		"Milestone Task",
+		filters={"name": ("in", mine), "status": TaskStatus.OPEN.value},
+		fields=["name", "title", "required", "due_date", "stage_name", "reference_type", "reference_name"],
+		order_by="due_date asc",
+		limit=MAX_ROWS,
+	)
+
+
+def _my_stages() -> list:
+	stage = frappe.qb.DocType("Milestone Plan Stage")
+	plan = frappe.qb.DocType("Milestone Plan")
+	roles = [role for role in frappe.get_roles() if role not in ("All", "Guest")]
+	mine = (
+		frappe.qb.from_(stage)
+		.join(plan)
+		.on(stage.parent == plan.name)
+		.select(
+			stage.name,
+			stage.parent.as_("plan"),
+			stage.stage_name,
+			stage.key_date,
+			stage.health,
+			stage.open_required,
+			plan.reference_type,
+			plan.reference_name,
+		)
+		.where(plan.status == PlanStatus.ACTIVE.value)
+		.where(stage.status == StageStatus.OPEN.value)
+		.where((stage.stage_owner == frappe.session.user) | stage.owner_role.isin(roles))
+		.orderby(stage.key_date)
+		.limit(MAX_ROWS)
+		.run(as_dict=True)
+	)
+	if not mine:
+		return []
+	# Owning a stage does not open its document: what the caller may not read stays out.
+	names = list({row.plan for row in mine})
+	readable = set(frappe.get_list("Milestone Plan", filters={"name": ("in", names)}, pluck="name", limit=0))
+	return [row for row in mine if row.plan in readable]
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def board(workflow: str) -> dict:
+	"""Return the running plans of a workflow by milestone, as columns of a board; only those the user may see.
+
+	Args:
+		workflow: name of a Milestone Workflow.
+
+	Returns:
+		dict: `stages`, the milestones in order; `plans`, each with current_stage, health, next_date and its document.
+	"""
+	frappe.only_for(("Desk User", "System Manager"))
+	plans = frappe.get_list(
+		"Milestone Plan",
+		filters={"workflow": workflow, "status": PlanStatus.ACTIVE.value},
+		fields=["name", "reference_type", "reference_name", "current_stage", "health", "next_date"],
+		order_by="next_date asc",
+		limit=MAX_ROWS,
+	)
+	# What the stages are called is shown with the first plan the user sees, and to nobody who sees none.
+	stages = plans and frappe.get_all(
+		"Milestone Workflow Stage",
+		filters={"parent": workflow, "parenttype": "Milestone Workflow"},
+		order_by="idx",
+		pluck="stage_name",
+	)
+	known = dict.fromkeys([*stages, *(plan.current_stage for plan in plans if plan.current_stage)])
+	return {"stages": list(known), "plans": plans, "today": nowdate()}
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def workflows_with_plans() -> list[str]:
+	"""Return the names of the workflows with a running plan that the user may see."""
+	frappe.only_for(("Desk User", "System Manager"))
+	return sorted(
+		frappe.get_list(
+			"Milestone Plan",
+			filters={"status": PlanStatus.ACTIVE.value},
+			pluck="workflow",
+			distinct=True,
+			order_by="workflow",
+			limit=0,
+		)
+	)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def on_time_this_month(filters: str | dict | None = None) -> dict:
+	"""Return the share of this month's reached milestones that were reached by their key date; for a number card.
+
+	Args:
+		filters: sent by the card; not used.
+	"""
+	_check_manager()
+	stage = frappe.qb.DocType("Milestone Plan Stage")
+	rows = (
+		frappe.qb.from_(stage)
+		.select(stage.reached_on, stage.key_date)
+		.where(stage.status == StageStatus.REACHED.value)
+		.where(stage.reached_on >= get_first_day(nowdate()))
+		.where(stage.key_date.isnotnull())
+		.run()
+	)
+	on_time = sum(1 for reached_on, key_date in rows if reached_on <= key_date)
+	return {
+		"value": round(100 * on_time / len(rows), 1) if rows else 0,
+		"fieldtype": "Percent",
+		"route": ["List", "Milestone Plan"],
+	}

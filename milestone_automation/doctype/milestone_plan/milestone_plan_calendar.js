@@ -1,0 +1,14 @@
+// The calendar shows every milestone on its key date; the Gantt view each plan from its beginning to its next date.
+frappe.views.calendar["Milestone Plan"] = {
+	field_map: {
+		start: "created_from",
+		end: "next_date",
+		id: "name",
+		title: "title",
+		allDay: "all_day",
+		color: "color",
+	},
+	gantt: true,
+	options: { selectable: false },
+	get_events_method: "milestone_automation.desk.stage_events",
+};

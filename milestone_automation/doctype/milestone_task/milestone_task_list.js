@@ -1,0 +1,60 @@
+frappe.listview_settings["Milestone Task"] = {
+	add_fields: ["status", "required", "due_date", "stage_name", "reference_type", "reference_name"],
+	filters: [["status", "=", "Open"]],
+	hide_name_column: true,
+
+	get_indicator(task) {
+		if (task.status !== "Open") {
+			const colors = { Completed: "green", Waived: "yellow", Cancelled: "gray" };
+			return [__(task.status), colors[task.status], `status,=,${task.status}`];
+		}
+		const today = frappe.datetime.get_today();
+		if (task.due_date && task.due_date < today) {
+			return [__("Overdue"), "red", `status,=,Open|due_date,<,${today}`];
+		}
+		if (task.due_date === today) return [__("Due Today"), "orange", `status,=,Open|due_date,=,${today}`];
+		return [__("Open"), "blue", "status,=,Open"];
+	},
+
+	button: {
+		show: (task) => task.status === "Open",
+		get_label: () => __("Complete"),
+		get_description: (task) => __("Complete {0}", [task.title]),
+		action: (task) => complete([task.name]),
+	},
+
+	onload(list) {
+		list.page.add_actions_menu_item(__("Complete"), () => complete(list.get_checked_items(true)), false);
+		list.page.add_inner_button(__("Assigned to Me"), () => {
+			list.filter_area.add("Milestone Task", "_assign", "like", `%${frappe.session.user}%`);
+		});
+	},
+};
+
+function complete(tasks) {
+	return frappe
+		.xcall("milestone_automation.api.complete_tasks", { tasks_to_complete: tasks })
+		.then(({ completed, failed }) => {
+			const list = window.cur_list;
+			if (list && list.doctype === "Milestone Task") {
+				list.clear_checked_items();
+				list.refresh();
+			}
+			if (completed.length) {
+				const text =
+					completed.length === 1 ? __("1 task completed.") : __("{0} tasks completed.", [completed.length]);
+				frappe.show_alert({ message: text, indicator: "green" });
+			}
+			if (failed.length) {
+				const rows = failed.map(({ task, reason }) => {
+					const link = frappe.utils.get_form_link("Milestone Task", task, true);
+					return `<li>${link}: ${frappe.utils.escape_html(strip_html(reason))}</li>`;
+				});
+				frappe.msgprint({
+					title: __("Not Completed"),
+					indicator: "orange",
+					message: `<ul>${rows.join("")}</ul>`,
+				});
+			}
+		});
+}

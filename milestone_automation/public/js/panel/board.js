@@ -1,0 +1,59 @@
+// Running plans of a workflow in columns, by the milestone they are on the way to. To look at: plans move by their milestones.
+import { HEALTH_COLOR, date, distance, esc, pill } from "./words";
+
+export class Board {
+	constructor(page) {
+		this.page = page;
+		this.$body = $('<div class="milestone-panel milestone-board"></div>').appendTo(page.main);
+	}
+
+	start() {
+		return frappe.xcall("milestone_automation.desk.workflows_with_plans").then((workflows) => {
+			if (!workflows.length) {
+				this.$body.html(`<p class="milestone-empty">${__("No plan is running.")}</p>`);
+				return;
+			}
+			this.field = this.page.add_field({
+				fieldname: "workflow",
+				fieldtype: "Select",
+				label: __("Milestone Workflow"),
+				options: workflows.map((name) => ({ value: name, label: name })),
+				default: workflows[0],
+				change: () => this.load(),
+			});
+			this.field.set_value(workflows[0]);
+			return this.load();
+		});
+	}
+
+	load() {
+		const workflow = this.field && this.field.get_value();
+		if (!workflow) return Promise.resolve();
+		return frappe
+			.xcall("milestone_automation.desk.board", { workflow })
+			.then((board) => this.$body.html(html(board)));
+	}
+}
+
+function html({ stages, plans, today }) {
+	const columns = stages.map((stage) => {
+		const own = plans.filter((plan) => plan.current_stage === stage);
+		return `
+			<section class="milestone-column" aria-label="${esc(stage)}">
+				<h2>${esc(stage)} <span class="milestone-muted">${own.length}</span></h2>
+				${own.map((plan) => card(plan, today)).join("")}
+			</section>`;
+	});
+	return `<div class="milestone-columns" tabindex="0" role="group" aria-label="${__("Plans by Milestone")}">${columns.join("")}</div>`;
+}
+
+function card(plan, today) {
+	const link = frappe.utils.get_form_link(plan.reference_type, plan.reference_name);
+	const when = plan.next_date ? `${date(plan.next_date)} (${distance(plan.next_date, today)})` : __("no date yet");
+	return `
+		<a class="milestone-board-card" href="${link}" data-color="${HEALTH_COLOR[plan.health]}">
+			<b>${esc(plan.reference_name)}</b>
+			<span class="milestone-muted">${when}</span>
+			${pill(plan.health)}
+		</a>`;
+}

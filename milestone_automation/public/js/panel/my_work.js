@@ -1,0 +1,95 @@
+// "My Milestones and Tasks": what waits for the user, by date, to tick off or to open.
+import { date, distance, esc, pill } from "./words";
+
+export class MyWork {
+	constructor(page) {
+		this.$body = $('<div class="milestone-panel milestone-work"></div>').appendTo(page.main);
+		this.$body.on("change", "input[data-task]", (event) => this.complete(event.currentTarget));
+	}
+
+	load() {
+		return frappe.xcall("milestone_automation.desk.my_work").then((work) => {
+			this.$body.html(html(work));
+		});
+	}
+
+	complete(box) {
+		box.disabled = true;
+		frappe
+			.xcall("milestone_automation.api.complete_task", { task: box.dataset.task })
+			.then(() => frappe.show_alert({ message: __("1 task completed."), indicator: "green" }))
+			.finally(() => this.load());
+	}
+}
+
+function html({ today, tasks, stages }) {
+	if (!tasks.length && !stages.length) {
+		return `<p class="milestone-empty">${__("Nothing waits for you.")}</p>`;
+	}
+	return (
+		group(__("Tasks"), tasks.length, by_time(tasks, "due_date", today, (row) => task(row, today))) +
+		group(__("Milestones"), stages.length, by_time(stages, "key_date", today, (row) => stage(row, today)))
+	);
+}
+
+const group = (title, count, body) =>
+	count ? `<section aria-label="${title}"><h2 class="milestone-work-title">${title} (${count})</h2>${body}</section>` : "";
+
+function by_time(rows, field, today, row_html) {
+	const week = frappe.datetime.add_days(today, 7);
+	const parts = [
+		[__("Late"), (day) => day && day < today],
+		[__("Within a Week"), (day) => day && day >= today && day <= week],
+		[__("Later"), (day) => day && day > week],
+		[__("Without a Date"), (day) => !day],
+	];
+	return parts
+		.map(([title, fits]) => {
+			const own = rows.filter((row) => fits(row[field]));
+			return own.length
+				? `<h3 class="milestone-work-when">${title}</h3><ul class="milestone-tasks">${own.map(row_html).join("")}</ul>`
+				: "";
+		})
+		.join("");
+}
+
+function reference(row) {
+	const link = frappe.utils.get_form_link(row.reference_type, row.reference_name);
+	return `<a href="${link}">${__(row.reference_type)} ${esc(row.reference_name)}</a>`;
+}
+
+function when(day, today) {
+	if (!day) return "";
+	const text = `${date(day)} (${distance(day, today)})`;
+	return day < today ? `<span class="milestone-overdue">${text}</span>` : text;
+}
+
+function task(row, today) {
+	const id = `milestone-mine-${esc(row.name)}`;
+	return `
+		<li class="milestone-task">
+			<input type="checkbox" id="${id}" data-task="${esc(row.name)}">
+			<div class="milestone-task-text">
+				<label for="${id}">${esc(row.title)}</label>
+				${row.required ? `<span class="milestone-pill" data-color="purple">${__("Required")}</span>` : ""}
+				<div class="milestone-muted">${[reference(row), esc(row.stage_name), when(row.due_date, today)]
+					.filter(Boolean)
+					.join(" · ")}</div>
+			</div>
+		</li>`;
+}
+
+function stage(row, today) {
+	const open = row.open_required
+		? row.open_required === 1
+			? __("1 open task")
+			: __("{0} open tasks", [row.open_required])
+		: "";
+	return `
+		<li class="milestone-task">
+			<div class="milestone-task-text">
+				<b>${esc(row.stage_name)}</b> ${pill(row.health)}
+				<div class="milestone-muted">${[reference(row), when(row.key_date, today), open].filter(Boolean).join(" · ")}</div>
+			</div>
+		</li>`;
+}
