@@ -1,0 +1,612 @@
+"""What each kind of user sees of plans and tasks, on every path Frappe reads them by, and what they may change."""
+
+import json
+
+import pytest
+
+ORDER, CLAIM, NUMBERED, COMPANY = "Guarded Order", "Guarded Claim", "Guarded Number", "Guarded Company"
+READER_ROLE = "Test Order Reader"
+USERS = {
+	"admin@people.example": ["System Manager"],
+	"manager@people.example": ["Milestone Manager", READER_ROLE],
+	"powerless@people.example": ["Milestone Manager"],
+	"reader@people.example": [READER_ROLE],
+	"limited@people.example": [READER_ROLE],
+	"outsider@people.example": [],
+	"helper@people.example": [],
+	"portal@people.example": [],
+}
+ADMIN, MANAGER, POWERLESS, READER, LIMITED, OUTSIDER, HELPER, PORTAL = USERS
+GUARDED = ("Milestone Plan", "Milestone Task", "Milestone Date Change", "Milestone Plan Log")
+COMPANY_LINK = {"fieldname": "company", "fieldtype": "Link", "options": COMPANY}
+EVERYTHING = ("claim", "north", "number", "south")
+
+
+@pytest.fixture(scope="module")
+def people(site):
+	"""The users, kept for the tests of this module: making one takes a second."""
+	import frappe
+
+	from tests.support.documents import ensure_doctype
+
+	reads = {"role": READER_ROLE, "read": 1, "write": 1, "create": 1, "report": 1}
+	full = {"role": "System Manager", "read": 1, "write": 1, "create": 1, "delete": 1}
+	frappe.get_doc({"doctype": "Role", "role_name": READER_ROLE, "desk_access": 1}).insert()
+	frappe.db.commit()
+	ensure_doctype(COMPANY, [{"fieldname": "title", "fieldtype": "Data"}])
+	ensure_doctype(ORDER, [COMPANY_LINK], permissions=[full, reads])
+	ensure_doctype(CLAIM, [COMPANY_LINK], permissions=[full, reads | {"if_owner": 1}])
+	ensure_doctype(NUMBERED, [COMPANY_LINK], permissions=[full, reads], autoname="autoincrement")
+	for email, roles in USERS.items():
+		_make_user(email, roles)
+	frappe.db.commit()
+	yield
+	frappe.db.rollback()
+	frappe.set_user("Administrator")
+	for email in USERS:
+		frappe.delete_doc("User", email, force=True)
+	frappe.delete_doc("Role", READER_ROLE, force=True)
+	frappe.db.commit()
+
+
+def _make_user(email, roles):
+	import frappe
+
+	kind = "Website User" if email == PORTAL else "System User"
+	user = frappe.get_doc({"doctype": "User", "email": email, "first_name": email.partition("@")[0].title()})
+	user.update({"user_type": kind, "send_welcome_email": 0, "roles": [{"role": role} for role in roles]})
+	user.flags.no_welcome_mail = True
+	user.insert()
+	# Without a role Frappe makes everybody a website user.
+	frappe.db.set_value("User", email, "user_type", kind)
+	frappe.clear_cache(user=email)
+
+
+@pytest.fixture
+def world(people):
+	"""Two orders of two companies, a claim of Reader's and a numbered document, each with a plan and all that hangs on it."""
+	import frappe
+
+	north, south = (
+		frappe.get_doc({"doctype": COMPANY, "title": title}).insert() for title in ("North", "South")
+	)
+	documents = {
+		"north": frappe.get_doc({"doctype": ORDER, "company": north.name}).insert(),
+		"south": frappe.get_doc({"doctype": ORDER, "company": south.name}).insert(),
+		"claim": frappe.get_doc({"doctype": CLAIM, "company": north.name, "owner": READER}).insert(),
+		"number": frappe.get_doc({"doctype": NUMBERED, "company": north.name}).insert(),
+	}
+	frappe.db.set_value(CLAIM, documents["claim"].name, "owner", READER)
+	for label, document in documents.items():
+		_insert_plan(label, document)
+	allow = {"doctype": "User Permission", "user": LIMITED, "allow": COMPANY, "for_value": north.name}
+	frappe.get_doc(allow).insert()
+	return frappe._dict(documents)
+
+
+def _insert_plan(label, document):
+	from milestone_automation.engine import bulk
+
+	about = {"reference_type": document.doctype, "reference_name": str(document.name)}
+	part = {**about, "name": label, "plan": label, "plan_stage": f"{label}-stage", "stage_name": "Cutting"}
+	plan = {**about, "name": label, "title": label, "workflow": "None", "status": "Active", "plan_key": label}
+	bulk.insert_rows("Milestone Plan", [plan])
+	stage = {
+		"name": f"{label}-stage",
+		"parent": label,
+		"parenttype": "Milestone Plan",
+		"parentfield": "stages",
+	}
+	bulk.insert_rows(
+		"Milestone Plan Stage", [{**stage, "idx": 1, "stage_name": "Cutting", "owner_kind": "User"}]
+	)
+	bulk.insert_rows("Milestone Task", [{**part, "title": f"Cut {label}", "status": "Open"}])
+	bulk.insert_rows("Milestone Date Change", [{**part, "reason": "Late fabric"}])
+	bulk.insert_rows("Milestone Plan Log", [{**part, "event": "Plan Started"}])
+	message = {**part, "recipient": READER, "kind": "Prompt", "message_key": label}
+	bulk.insert_rows("Milestone Message", [message])
+
+
+def assign(task, user):
+	from milestone_automation.engine import bulk
+
+	row = {"parent": task, "parenttype": "Milestone Task", "parentfield": "assignees", "idx": 1, "user": user}
+	bulk.insert_rows("Milestone Task Assignee", [row])
+
+
+def own_stage(label, user):
+	import frappe
+
+	frappe.db.set_value("Milestone Plan Stage", f"{label}-stage", "stage_owner", user)
+
+
+# Each way to read, as the set of row names a user gets
+
+
+def by_list(doctype):
+	import frappe
+
+	return frappe.get_list(doctype, pluck="name", order_by="name")
+
+
+def by_get(doctype):
+	import frappe
+
+	return [name for name in EVERYTHING if frappe.has_permission(doctype, doc=frappe.get_doc(doctype, name))]
+
+
+def by_report(doctype):
+	import frappe
+	from frappe.desk import reportview
+
+	fields = json.dumps([f"`tab{doctype}`.`name`"])
+	frappe.local.form_dict = frappe._dict(doctype=doctype, fields=fields, order_by=f"`tab{doctype}`.`name`")
+	found = reportview.get()
+	return [row[0] for row in found["values"]] if found else []
+
+
+def by_count(doctype):
+	import frappe
+	from frappe.desk import reportview
+
+	frappe.local.form_dict = frappe._dict(doctype=doctype, distinct="false", filters="[]", fields="[]")
+	names = by_list(doctype)
+	assert int(reportview.get_count() or 0) == len(names)
+	return names
+
+
+def by_link_search(doctype):
+	import frappe
+	from frappe.desk import search
+
+	frappe.local.response = frappe._dict()
+	found = (
+		search.search_link(doctype, "")
+		or frappe.local.response.get("results")
+		or frappe.local.response.get("message")
+	)
+	return sorted(row["value"] for row in found or [])
+
+
+PATHS = (by_list, by_get, by_report, by_count, by_link_search)
+
+
+def seen(user, doctype):
+	"""Return what a user sees of a DocType, after making sure that every path shows the same."""
+	import frappe
+
+	frappe.set_user(user)
+	try:
+		found = {path.__name__: tuple(path(doctype)) for path in PATHS}
+	finally:
+		frappe.set_user("Administrator")
+	assert len(set(found.values())) == 1, found
+	return found["by_list"]
+
+
+# Reading
+
+
+@pytest.mark.parametrize("doctype", GUARDED)
+def test_system_manager_sees_everything(world, doctype):
+	assert seen(ADMIN, doctype) == EVERYTHING
+
+
+@pytest.mark.parametrize("doctype", GUARDED)
+def test_desk_user_sees_what_belongs_to_documents_they_may_read(world, doctype):
+	assert seen(READER, doctype) == EVERYTHING
+
+
+@pytest.mark.parametrize("doctype", GUARDED)
+def test_user_permissions_of_the_document_hold(world, doctype):
+	assert seen(LIMITED, doctype) == ("north", "number")
+
+
+@pytest.mark.parametrize("doctype", GUARDED)
+def test_manager_sees_only_plans_of_documents_they_may_read(world, doctype):
+	assert seen(MANAGER, doctype) == ("north", "number", "south")
+	assert seen(POWERLESS, doctype) == ()
+
+
+@pytest.mark.parametrize("doctype", GUARDED)
+def test_desk_user_without_right_to_the_documents_sees_nothing(world, doctype):
+	assert seen(OUTSIDER, doctype) == ()
+
+
+@pytest.mark.parametrize("doctype", GUARDED)
+def test_shared_document_shows_its_plan(world, doctype):
+	import frappe
+
+	frappe.share.add(ORDER, world.south.name, OUTSIDER)
+	frappe.share.add(ORDER, world.south.name, LIMITED)
+	assert seen(OUTSIDER, doctype) == ("south",)
+	assert seen(LIMITED, doctype) == ("north", "number", "south")
+
+
+@pytest.mark.parametrize("doctype", GUARDED)
+def test_document_shared_with_everybody_shows_its_plan_to_desk_users_only(world, doctype):
+	import frappe
+
+	frappe.share.add(ORDER, world.south.name, everyone=1)
+	assert seen(OUTSIDER, doctype) == ("south",)
+	assert seen(PORTAL, doctype) == ()
+
+
+@pytest.mark.parametrize("doctype", GUARDED)
+def test_document_of_somebody_else_stays_hidden_under_if_owner(world, doctype):
+	import frappe
+
+	frappe.db.set_value(CLAIM, world.claim.name, "owner", "Administrator")
+	assert seen(READER, doctype) == ("north", "number", "south")
+
+
+def test_assignee_without_right_to_the_document_sees_the_task_and_nothing_else(world):
+	assign("south", OUTSIDER)
+	assert seen(OUTSIDER, "Milestone Task") == ("south",)
+	for doctype in ("Milestone Plan", "Milestone Date Change", "Milestone Plan Log"):
+		assert seen(OUTSIDER, doctype) == ()
+
+
+def test_assignee_sees_own_task_beside_those_of_readable_documents(world):
+	assign("south", LIMITED)
+	assert seen(LIMITED, "Milestone Task") == ("north", "number", "south")
+	assert seen(LIMITED, "Milestone Plan") == ("north", "number")
+
+
+def test_assignee_restricted_to_certain_users_still_sees_the_task(world):
+	import frappe
+
+	assign("south", OUTSIDER)
+	frappe.get_doc(
+		{"doctype": "User Permission", "user": OUTSIDER, "allow": "User", "for_value": HELPER}
+	).insert()
+	assert seen(OUTSIDER, "Milestone Task") == ("south",)
+
+
+def test_website_user_sees_own_tasks_only(world):
+	assign("north", PORTAL)
+	assert seen(PORTAL, "Milestone Task") == ("north",)
+	for doctype in ("Milestone Plan", "Milestone Date Change", "Milestone Plan Log"):
+		assert seen(PORTAL, doctype) == ()
+
+
+def test_owner_of_a_stage_sees_no_plan_of_a_document_they_may_not_read(world):
+	own_stage("south", OUTSIDER)
+	assert seen(OUTSIDER, "Milestone Plan") == ()
+	assert seen(OUTSIDER, "Milestone Task") == ()
+
+
+@pytest.mark.parametrize("doctype", (*GUARDED, "Milestone Message"))
+def test_guest_is_refused(world, as_user, doctype):
+	import frappe
+
+	with as_user("Guest"):
+		with pytest.raises(frappe.PermissionError):
+			frappe.get_list(doctype)
+		assert not frappe.has_permission(doctype, doc=frappe.get_doc(doctype, "north"))
+
+
+@pytest.mark.parametrize("user", (READER, OUTSIDER, PORTAL, "Guest"))
+def test_messages_are_for_managers(world, as_user, user):
+	import frappe
+
+	with as_user(user), pytest.raises(frappe.PermissionError):
+		frappe.get_list("Milestone Message")
+
+
+def test_manager_sees_messages_of_readable_documents_and_own_digests(world):
+	import frappe
+
+	from milestone_automation.engine import bulk
+
+	digest = {"kind": "Digest", "recipient": READER, "message_key": "digest of reader"}
+	bulk.insert_rows(
+		"Milestone Message", [digest, digest | {"name": "mine", "recipient": MANAGER, "message_key": "mine"}]
+	)
+	frappe.set_user(MANAGER)
+	assert by_list("Milestone Message") == ["mine", "north", "number", "south"]
+	assert by_get("Milestone Message") == ["north", "number", "south"]
+	assert frappe.has_permission("Milestone Message", doc="mine")
+	frappe.set_user(POWERLESS)
+	assert by_list("Milestone Message") == []
+
+
+def test_shared_plan_is_seen_by_whom_it_was_shared_with(world):
+	import frappe
+
+	frappe.share.add("Milestone Plan", "south", OUTSIDER)
+	assert seen(OUTSIDER, "Milestone Plan") == ("south",)
+	assert seen(OUTSIDER, "Milestone Task") == ()
+
+
+def test_plan_of_a_deleted_document_is_seen_by_system_managers_only(world):
+	import frappe
+
+	frappe.db.delete(ORDER, {"name": world.south.name})
+	assert seen(LIMITED, "Milestone Plan") == ("north", "number")
+	assert seen(ADMIN, "Milestone Plan") == EVERYTHING
+
+
+def test_documents_of_a_doctype_that_is_gone_do_not_break_lists(world):
+	import frappe
+
+	frappe.db.set_value("Milestone Plan", "south", "reference_type", "No Such DocType")
+	assert seen(READER, "Milestone Plan") == ("claim", "north", "number")
+
+
+def test_hooks_and_scripts_of_the_document_count(world):
+	"""ToDo has a hook of its own: a user sees those given to or by them."""
+	import frappe
+
+	todo = frappe.get_doc({"doctype": "ToDo", "description": "Count it", "allocated_to": OUTSIDER}).insert()
+	_insert_plan("todo", todo)
+	frappe.set_user(OUTSIDER)
+	assert by_list("Milestone Plan") == ["todo"]
+	frappe.set_user(HELPER)
+	assert by_list("Milestone Plan") == []
+
+
+def test_core_milestones_stay_with_system_managers(world, as_user):
+	import frappe
+
+	for user in (MANAGER, READER, OUTSIDER, PORTAL):
+		with as_user(user), pytest.raises(frappe.PermissionError):
+			frappe.get_list("Milestone")
+
+
+@pytest.mark.parametrize("user", (READER, LIMITED, OUTSIDER))
+@pytest.mark.parametrize("doctype", GUARDED)
+def test_lists_take_few_queries_however_many_plans(world, as_user, count_queries, user, doctype):
+	import frappe
+
+	def count():
+		with as_user(user):
+			by_list(doctype)
+			with count_queries() as queries:
+				by_list(doctype)
+		return queries.count
+
+	few = count()
+	for number in range(20):
+		_insert_plan(
+			f"more-{number}", frappe.get_doc({"doctype": ORDER, "company": world.north.company}).insert()
+		)
+	# Reference types, the list, and for each restricted type what is shared with the user.
+	assert count() == few <= 2 + 3
+
+
+# Changing
+
+
+def rights(user, doctype, name):
+	import frappe
+
+	asked = ("read", "write", "create", "delete", "share")
+	return [
+		right
+		for right in asked
+		if frappe.has_permission(doctype, right, doc=frappe.get_doc(doctype, name), user=user)
+	]
+
+
+def test_rights_to_a_plan(world):
+	all_rights = ["read", "write", "create", "delete", "share"]
+	assert rights(ADMIN, "Milestone Plan", "claim") == all_rights
+	assert rights(MANAGER, "Milestone Plan", "north") == all_rights
+	assert rights(MANAGER, "Milestone Plan", "claim") == []
+	assert rights(READER, "Milestone Plan", "north") == ["read"]
+	assert rights(PORTAL, "Milestone Plan", "north") == []
+
+
+def test_rights_to_a_task(world):
+	assign("south", LIMITED)
+	assign("south", PORTAL)
+	own_stage("north", READER)
+	all_rights = ["read", "write", "create", "delete", "share"]
+	assert rights(ADMIN, "Milestone Task", "claim") == all_rights
+	assert rights(MANAGER, "Milestone Task", "north") == all_rights
+	assert rights(POWERLESS, "Milestone Task", "north") == []
+	assert rights(READER, "Milestone Task", "north") == ["read", "write"]
+	assert rights(READER, "Milestone Task", "south") == ["read"]
+	assert rights(LIMITED, "Milestone Task", "south") == ["read", "write"]
+	assert rights(PORTAL, "Milestone Task", "south") == ["read", "write"]
+	assert rights(PORTAL, "Milestone Task", "north") == []
+	assert rights(OUTSIDER, "Milestone Task", "south") == []
+
+
+@pytest.mark.parametrize("doctype", ("Milestone Date Change", "Milestone Plan Log"))
+def test_nobody_rewrites_history(world, doctype):
+	assert rights(ADMIN, doctype, "north") == ["read", "delete"]
+	assert rights(MANAGER, doctype, "north") == ["read"]
+	assert rights(READER, doctype, "north") == ["read"]
+
+
+def test_a_claim_in_the_request_gives_no_right(world, as_user):
+	"""Frappe checks a document as the request left it; only what is stored may count."""
+	import frappe
+
+	with as_user(OUTSIDER):
+		task = frappe.get_doc("Milestone Task", "south")
+		task.append("assignees", {"user": OUTSIDER})
+		own = frappe.get_doc({"doctype": "ToDo", "description": "mine", "allocated_to": OUTSIDER}).insert()
+		task.update({"reference_type": "ToDo", "reference_name": own.name})
+		assert not task.has_permission("read")
+		with pytest.raises(frappe.PermissionError):
+			task.save()
+		plan = frappe.get_doc("Milestone Plan", "south")
+		plan.update({"reference_type": "ToDo", "reference_name": own.name})
+		assert not plan.has_permission("read")
+
+
+def test_manager_makes_no_task_in_a_plan_they_may_not_read(world, as_user):
+	import frappe
+
+	with as_user(MANAGER):
+		task = frappe.get_doc(
+			{"doctype": "Milestone Task", "title": "Peek", "plan": "claim", "stage_name": "Cutting"}
+		)
+		assert not task.has_permission("create")
+		task.plan = "north"
+		assert task.has_permission("create")
+
+
+def test_manager_moves_no_plan_to_a_document_they_may_not_read(world, as_user):
+	import frappe
+
+	with as_user(MANAGER):
+		plan = frappe.get_doc("Milestone Plan", "north")
+		plan.update({"reference_type": CLAIM, "reference_name": world.claim.name})
+		assert not plan.has_permission("write")
+
+
+# Editing a task
+
+
+def test_assignee_changes_no_field_of_a_task(world, as_user):
+	import frappe
+
+	assign("south", PORTAL)
+	for field, value in {
+		"title": "Easy",
+		"due_date": "2030-01-01",
+		"required": 1,
+		"description": "x",
+	}.items():
+		with as_user(PORTAL):
+			task = frappe.get_doc("Milestone Task", "south")
+			task.set(field, value)
+			with pytest.raises(
+				frappe.PermissionError, match=r"Only a Milestone Manager may change .* of the task"
+			):
+				task.save()
+	assert frappe.db.get_value("Milestone Task", "south", "title") == "Cut south"
+
+
+@pytest.mark.parametrize("user", (PORTAL, MANAGER, ADMIN))
+@pytest.mark.parametrize(
+	"field, value",
+	[
+		("status", "Completed"),
+		("closed_by", "me"),
+		("reason", "because"),
+		("stage_name", "Sewing"),
+		("assignees", []),
+	],
+)
+def test_nobody_sets_the_outcome_by_saving(world, as_user, user, field, value):
+	import frappe
+
+	assign("south", PORTAL)
+	with as_user(user):
+		task = frappe.get_doc("Milestone Task", "south")
+		task.set(field, value)
+		with pytest.raises(
+			frappe.ValidationError, match=r"cannot be set by saving it. Use Complete, Reopen, Waive"
+		):
+			task.save()
+
+
+def test_a_save_that_changes_nothing_is_let_through(world, as_user):
+	import frappe
+
+	from milestone_automation import permissions
+
+	assign("south", PORTAL)
+	with as_user(PORTAL):
+		task = frappe.get_doc("Milestone Task", "south")
+		task.load_doc_before_save()
+		task.description = ""
+		permissions.check_task_edit(task)
+
+
+def test_assignee_may_comment(world, as_user):
+	import frappe
+
+	assign("south", PORTAL)
+	with as_user(PORTAL):
+		task = frappe.get_doc("Milestone Task", "south")
+		task.check_permission("read")
+		task.add_comment("Comment", "Half of it is cut.")
+	assert frappe.db.exists("Comment", {"reference_doctype": "Milestone Task", "reference_name": "south"})
+
+
+# What engine and API ask
+
+
+def test_who_manages(world, as_user):
+	from milestone_automation import permissions
+
+	assert [user for user in ("Administrator", "Guest", *USERS) if permissions.can_manage(user)] == [
+		"Administrator",
+		ADMIN,
+		MANAGER,
+		POWERLESS,
+	]
+	with as_user(MANAGER):
+		assert permissions.can_manage()
+
+
+def test_who_reads_a_document(world):
+	import frappe
+
+	from milestone_automation import permissions
+
+	assert permissions.can_read_document(ORDER, world.south.name, READER)
+	assert not permissions.can_read_document(ORDER, world.south.name, LIMITED)
+	assert not permissions.can_read_document(ORDER, "no such order", READER)
+	assert not permissions.can_read_document("No Such DocType", "x", ADMIN)
+	assert not permissions.can_read_document(ORDER, None, ADMIN)
+	assert not frappe.local.message_log
+
+
+def test_who_acts_on_a_task(world):
+	import frappe
+
+	from milestone_automation import permissions
+
+	assign("south", OUTSIDER)
+	own_stage("south", LIMITED)
+	own_stage("north", LIMITED)
+	south, north = (frappe.get_doc("Milestone Task", name) for name in ("south", "north"))
+	users = (ADMIN, MANAGER, POWERLESS, READER, LIMITED, OUTSIDER, PORTAL)
+	assert [user for user in users if permissions.can_act_on_task(south, user)] == [ADMIN, MANAGER, OUTSIDER]
+	assert [user for user in users if permissions.can_act_on_task(north, user)] == [ADMIN, MANAGER, LIMITED]
+	assert [user for user in users if permissions.can_assign(south, user)] == [ADMIN, MANAGER]
+
+
+def test_who_acts_on_a_stage(world):
+	from milestone_automation import permissions
+
+	users = (ADMIN, MANAGER, POWERLESS, READER, LIMITED, OUTSIDER, PORTAL)
+	by_user = {"owner_kind": "User", "stage_owner": LIMITED}
+	by_role = {"owner_kind": "Role", "owner_role": READER_ROLE}
+
+	def who(stage, document):
+		return [user for user in users if permissions.can_act_on_stage(stage, document, user)]
+
+	assert who(by_user, world.north) == [ADMIN, MANAGER, LIMITED]
+	assert who(by_user, world.south) == [ADMIN, MANAGER]
+	assert who(by_role, world.south) == [ADMIN, MANAGER, READER]
+
+
+def test_which_tasks_of_some_are_visible(world, count_queries):
+	import frappe
+
+	from milestone_automation import permissions
+
+	assign("south", PORTAL)
+	assign("claim", LIMITED)
+	rows = frappe.get_all(
+		"Milestone Task", fields=["name", "reference_type", "reference_name"], order_by="name"
+	)
+
+	def visible(user):
+		return [row.name for row in permissions.visible_tasks(rows, user)]
+
+	assert visible(ADMIN) == visible(READER) == list(EVERYTHING)
+	assert visible(LIMITED) == ["claim", "north", "number"]
+	assert visible(PORTAL) == ["south"]
+	assert visible(OUTSIDER) == []
+	with count_queries() as queries:
+		assert len(permissions.visible_tasks(rows * 100, PORTAL)) == 100
+	assert queries.count == 1
