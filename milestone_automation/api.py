@@ -271,14 +271,16 @@ def fields_for(doctype: str) -> list:
 def _check_manager() -> None:
 	if not permissions.can_manage():
 		frappe.throw(
-			_("Only a System Manager or Milestone Manager may do this. Ask one of them."), frappe.PermissionError
+			_("Only a System Manager or Milestone Manager may do this. Ask one of them."),
+			frappe.PermissionError,
 		)
 
 
 def _check_can_read(plan) -> None:
 	if not permissions.can_read_document(plan.reference_type, plan.reference_name):
 		frappe.throw(
-			_("You may not see {0} {1}.").format(_(plan.reference_type), plan.reference_name), frappe.PermissionError
+			_("You may not see {0} {1}.").format(_(plan.reference_type), plan.reference_name),
+			frappe.PermissionError,
 		)
 
 

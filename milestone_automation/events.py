@@ -50,9 +50,13 @@ def after_rename(doc, method=None, old=None, new=None, merge=False):
 	own = None if frappe.flags.in_install else rules.for_doctype(doc.doctype)
 	if not own:
 		return
-	guard.run_guarded(f"Milestones of {doc.doctype} {old}: rename", history.follow_rename, doc.doctype, old, new)
+	guard.run_guarded(
+		f"Milestones of {doc.doctype} {old}: rename", history.follow_rename, doc.doctype, old, new
+	)
 	if own.has_workflow:
-		guard.run_guarded(f"Milestone plan of {doc.doctype} {old}: rename", plans.follow_rename, doc.doctype, old, new)
+		guard.run_guarded(
+			f"Milestone plan of {doc.doctype} {old}: rename", plans.follow_rename, doc.doctype, old, new
+		)
 
 
 def after_delete(doc, method=None):

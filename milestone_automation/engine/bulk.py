@@ -22,14 +22,19 @@ def insert_rows(doctype: str, rows: list[dict]) -> list[str]:
 	if not rows:
 		return []
 	stamp, user = now(), frappe.session.user
-	standard = {"creation": stamp, "modified": stamp, "owner": user, "modified_by": user, "docstatus": 0, "idx": 0}
+	standard = {
+		"creation": stamp,
+		"modified": stamp,
+		"owner": user,
+		"modified_by": user,
+		"docstatus": 0,
+		"idx": 0,
+	}
 	defaults = {**standard, **_defaults(doctype)}
 	columns = list(dict.fromkeys([*standard, *(column for row in rows for column in row)]))
 	columns = ["name", *(column for column in columns if column != "name")]
 	complete = [{"name": frappe.generate_hash(length=10), **row} for row in rows]
-	values = [
-		[row[c] if row.get(c) is not None else defaults.get(c) for c in columns] for row in complete
-	]
+	values = [[row[c] if row.get(c) is not None else defaults.get(c) for c in columns] for row in complete]
 	frappe.db.bulk_insert(doctype, columns, values, chunk_size=1000)
 	return [row["name"] for row in complete]
 

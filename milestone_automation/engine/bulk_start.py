@@ -78,7 +78,9 @@ def _start_one(doctype: str, name: str, workflow: str, result: dict) -> None:
 		doc = frappe.get_doc(doctype, name)
 		found = matching.find(doc)
 		if found != workflow:
-			reason = _("The workflow {0} comes first").format(found) if found else _("Does not match the workflow")
+			reason = (
+				_("The workflow {0} comes first").format(found) if found else _("Does not match the workflow")
+			)
 			_skip(result, reason, name)
 			return
 		plans.start(doc, workflow)

@@ -53,9 +53,9 @@ def _parse(condition: str) -> ast.Expression:
 		return ast.parse(condition, mode="eval")
 	except SyntaxError as error:
 		frappe.throw(
-			_("The condition is not a Python expression: {0}. Write for example doc.status == 'Open'.").format(
-				error.msg.rstrip("?.")
-			),
+			_(
+				"The condition is not a Python expression: {0}. Write for example doc.status == 'Open'."
+			).format(error.msg.rstrip("?.")),
 			title=_("Broken Condition"),
 		)
 
@@ -64,13 +64,15 @@ def _check_fields(tree: ast.Expression, doctype: str) -> None:
 	meta = frappe.get_meta(doctype)
 	known = {*default_fields, *optional_fields, *DOCUMENT_METHODS}
 	for node in ast.walk(tree):
-		if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "doc"):
+		if not (
+			isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "doc"
+		):
 			continue
 		if node.attr not in known and not meta.has_field(node.attr):
 			frappe.throw(
-				_("The condition uses doc.{0}, but {1} has no field {0}. Use the field's name, not its label.").format(
-					node.attr, _(doctype)
-				),
+				_(
+					"The condition uses doc.{0}, but {1} has no field {0}. Use the field's name, not its label."
+				).format(node.attr, _(doctype)),
 				title=_("Broken Condition"),
 			)
 

@@ -4,9 +4,9 @@ import json
 
 import frappe
 from frappe import _
-from frappe.utils import cint, getdate, now_datetime, nowdate
+from frappe.utils import cint, getdate, nowdate
 
-from milestone_automation.engine import assignees, dates, gate, plan_builder, plan_log, plans, stages, sweep
+from milestone_automation.engine import assignees, dates, gate, plan_builder, plans, stages, sweep
 from milestone_automation.engine.vocabulary import (
 	DateChangeSource,
 	KeyDateRule,
@@ -78,7 +78,9 @@ def _went_back(plan, stage, new: str, reaching) -> bool:
 	earlier = {
 		(row.track_value or "").strip()
 		for row in plan.stages
-		if row.idx < stage.idx and row.track_field == stage.track_field and row.reach_rule == ReachRule.FIELD_VALUE
+		if row.idx < stage.idx
+		and row.track_field == stage.track_field
+		and row.reach_rule == ReachRule.FIELD_VALUE
 	}
 	return new in earlier or (stage.value_before is not None and new == stage.value_before)
 
@@ -119,11 +121,15 @@ def _follow_dates(plan, doc, changed) -> None:
 
 def _move_to_document_date(plan, index, stage, doc) -> None:
 	calendar = plans.calendar_of(plan)
-	new_date = dates.plan_dates([plan_builder.stage_rule(stage, doc)], getdate(plan.created_from), calendar)[0]
+	new_date = dates.plan_dates([plan_builder.stage_rule(stage, doc)], getdate(plan.created_from), calendar)[
+		0
+	]
 	earlier = [getdate(row.key_date) for row in plan.stages[:index] if row.key_date]
 	if new_date and earlier and new_date < max(earlier):
 		frappe.msgprint(
-			_("{0} stays on {1}: its new date {2} would lie before an earlier milestone. Move that one first.").format(
+			_(
+				"{0} stays on {1}: its new date {2} would lie before an earlier milestone. Move that one first."
+			).format(
 				stage.stage_name,
 				frappe.format(max(earlier), "Date"),
 				frappe.format(new_date, "Date"),

@@ -137,7 +137,11 @@ def refusal(plan: plans.Plan, stage, open_tasks: list, seen: list) -> str:
 def _describe(task, stage) -> str:
 	link = get_link_to_form("Milestone Task", task.name, escape_html(task.title))
 	names = people(task)
-	text = _("{0}: {1}").format(link, escape_html(", ".join(names))) if names else _("{0}: nobody assigned").format(link)
+	text = (
+		_("{0}: {1}").format(link, escape_html(", ".join(names)))
+		if names
+		else _("{0}: nobody assigned").format(link)
+	)
 	if task.stage_name != stage.stage_name:
 		text += " " + _("(task of the earlier milestone {0})").format(escape_html(task.stage_name))
 	return text

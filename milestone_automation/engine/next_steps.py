@@ -48,7 +48,11 @@ def run_now(plan: str, stage: str, depth: int = 1) -> None:
 		for action in json.loads(row.next_actions or "[]"):
 			what = f"Milestone plan {plan.name}: next step {action.get('action')} of {row.stage_name}"
 			done = guard.run_guarded(what, _run_one, plan, row, dict(action))
-			details = _("{0}: done").format(action.get("action")) if done else _("{0}: failed").format(action.get("action"))
+			details = (
+				_("{0}: done").format(action.get("action"))
+				if done
+				else _("{0}: failed").format(action.get("action"))
+			)
 			plan_log.write(plan, "Next Step", stage=row, details=details)
 	finally:
 		frappe.flags[DEPTH_FLAG] = depth - 1

@@ -91,7 +91,9 @@ def _startable(doc) -> list[dict]:
 		return []
 	names = matching.candidates(doc.doctype)
 	return [
-		{"name": name} for name in names if matching.matches(frappe.get_cached_doc("Milestone Workflow", name), doc)
+		{"name": name}
+		for name in names
+		if matching.matches(frappe.get_cached_doc("Milestone Workflow", name), doc)
 	]
 
 
@@ -130,7 +132,9 @@ def _stages(plan: plans.Plan, doc) -> list[dict]:
 			actions=_stage_actions(plan, row, doc, may_act),
 			tasks=[_task(t, people.get(t.name, []), row, may_act, plan) for t in visible],
 			hidden_tasks=len(own) - len(visible),
-			held_by=_held_by(plan, row, visible_names={t.name for t in tasks if may_see_tasks}, tasks=tasks, people=people),
+			held_by=_held_by(
+				plan, row, visible_names={t.name for t in tasks if may_see_tasks}, tasks=tasks, people=people
+			),
 		)
 		shown.append(stage)
 	return shown

@@ -168,7 +168,9 @@ def _tasks(workflow, stage_row, key_date, doc, calendar, people, draft) -> list[
 			workflow_task=row.name,
 			stage_name=stage_row.stage_name,
 			task_order=row.idx,
-			due_date=dates.task_due_date(key_date, row.due_days_before or 0, bool(row.working_days), calendar),
+			due_date=dates.task_due_date(
+				key_date, row.due_days_before or 0, bool(row.working_days), calendar
+			),
 			assignees=assignees.resolve(row, doc, workflow, cache=people),
 		)
 		if row.assignee_kind and not task["assignees"]:

@@ -14,7 +14,6 @@ from frappe.utils import cint, getdate, now_datetime, nowdate
 from milestone_automation.engine import (
 	bulk,
 	calendars,
-	dates,
 	guard,
 	health,
 	matching,
@@ -23,7 +22,7 @@ from milestone_automation.engine import (
 	schedule,
 	sweep,
 )
-from milestone_automation.engine.vocabulary import PlanStatus, StageStatus, TaskStatus
+from milestone_automation.engine.vocabulary import PlanStatus, ReachRule, StageStatus, TaskStatus
 
 # Columns read of every plan; a stage is read whole.
 PLAN_COLUMNS = (
@@ -60,18 +59,16 @@ class Plan(frappe._dict):
 		Raises:
 			frappe.DoesNotExistError: names the stages there are.
 		"""
-		for row in self.stages:
-			if row.name == stage:
-				return row
-		for row in self.stages:
-			if row.stage_name == stage:
-				return row
-		frappe.throw(
-			_("This plan has no milestone {0}. It has: {1}.").format(
-				stage, ", ".join(row.stage_name for row in self.stages)
-			),
-			frappe.DoesNotExistError,
-		)
+		found = [row for row in self.stages if row.name == stage]
+		found += [row for row in self.stages if row.stage_name == stage]
+		if not found:
+			frappe.throw(
+				_("This plan has no milestone {0}. It has: {1}.").format(
+					stage, ", ".join(row.stage_name for row in self.stages)
+				),
+				frappe.DoesNotExistError,
+			)
+		return found[0]
 
 	def set_stage(self, stage: frappe._dict, **values) -> None:
 		"""Change a stage here and, with `write`, in the database. Values it has already are left out."""
@@ -198,7 +195,9 @@ def _check_can_start(doc, workflow: str | None) -> None:
 				_(doc.doctype), doc.name
 			)
 		)
-	document_type, enabled = frappe.get_cached_value("Milestone Workflow", workflow, ["document_type", "enabled"])
+	document_type, enabled = frappe.get_cached_value(
+		"Milestone Workflow", workflow, ["document_type", "enabled"]
+	)
 	if document_type != doc.doctype:
 		frappe.throw(
 			_("The workflow {0} is for {1}, not for {2}.").format(workflow, _(document_type), _(doc.doctype))
@@ -403,9 +402,9 @@ def carry_over(doc) -> None:
 		}
 	)
 	for stage in new.stages:
-		if stage.status == StageStatus.REACHED and stage.reach_rule == "Field Value":
-			if not plan_builder.holds_value(stage, doc):
-				stage.update({"status": StageStatus.OPEN.value, "reached_on": None, "milestone": None})
+		by_value = stage.status == StageStatus.REACHED and stage.reach_rule == ReachRule.FIELD_VALUE
+		if by_value and not plan_builder.holds_value(stage, doc):
+			stage.update({"status": StageStatus.OPEN.value, "reached_on": None, "milestone": None})
 	new.flags.is_carried_over = True
 	new.insert(ignore_permissions=True)  # who may amend the document takes its plan along
 	_copy_tasks(old, new)
@@ -416,17 +415,25 @@ def carry_over(doc) -> None:
 def _copy_tasks(old: Plan, new) -> None:
 	"""Copy the tasks of a plan. Those that only its document's cancellation closed are open again."""
 	stage_of = {old_row.name: new_row.name for old_row, new_row in zip(old.stages, new.stages, strict=True)}
-	for name in frappe.get_all("Milestone Task", filters={"plan": old.name}, order_by="task_order", pluck="name"):
+	for name in frappe.get_all(
+		"Milestone Task", filters={"plan": old.name}, order_by="task_order", pluck="name"
+	):
 		source = frappe.get_doc("Milestone Task", name)
 		task = frappe.copy_doc(source)
 		task.update(
-			{"plan": new.name, "plan_stage": stage_of.get(source.plan_stage), "reference_name": new.reference_name}
+			{
+				"plan": new.name,
+				"plan_stage": stage_of.get(source.plan_stage),
+				"reference_name": new.reference_name,
+			}
 		)
 		task.status = source.status
 		if source.status == TaskStatus.CANCELLED and source.reason == _cancelled_reason():
 			task.status = TaskStatus.OPEN.value
 		if task.status != TaskStatus.OPEN:
-			task.update({"closed_on": source.closed_on, "closed_by": source.closed_by, "reason": source.reason})
+			task.update(
+				{"closed_on": source.closed_on, "closed_by": source.closed_by, "reason": source.reason}
+			)
 		task.flags.by_engine = True
 		task.insert(ignore_permissions=True)  # see carry_over
 
@@ -462,7 +469,9 @@ def delete_for(doctype: str, name) -> None:
 	"""Delete the plans of a deleted document, with all that hangs on them. Its milestones stay, marked."""
 	filters = {"reference_type": doctype, "reference_name": str(name)}
 	for plan in frappe.get_all("Milestone Plan", filters=filters, pluck="name"):
-		frappe.delete_doc("Milestone Plan", plan, force=True, ignore_permissions=True)  # goes with its document
+		frappe.delete_doc(
+			"Milestone Plan", plan, force=True, ignore_permissions=True
+		)  # goes with its document
 
 
 def delete_parts(plan: str) -> None:

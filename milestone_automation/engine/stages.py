@@ -194,7 +194,9 @@ def check_reason(reason: str | None) -> str:
 # Dates
 
 
-def reschedule(plan: str, stage: str, new_date, reason: str, source="Form", answer: str | None = None) -> None:
+def reschedule(
+	plan: str, stage: str, new_date, reason: str, source="Form", answer: str | None = None
+) -> None:
 	"""Move a stage's key date, its open tasks by their rule, and later stages as the plan says.
 
 	Args:
@@ -212,7 +214,15 @@ def reschedule(plan: str, stage: str, new_date, reason: str, source="Form", answ
 	plan = plans.load_by_name(plan, lock=True)
 	plan.check_is_active()
 	row = plan.stage(stage)
-	move(plan, row, getdate(new_date) if new_date else None, reason, DateChangeSource(source), answer, by_hand=True)
+	move(
+		plan,
+		row,
+		getdate(new_date) if new_date else None,
+		reason,
+		DateChangeSource(source),
+		answer,
+		by_hand=True,
+	)
 	plans.refresh(plan)
 	sweep.request(plan.name)
 
@@ -227,7 +237,14 @@ def move(plan, stage, new_date, reason, source: DateChangeSource, answer=None, b
 	index = plan.stages.index(stage)
 	try:
 		result = dates.move_stage(
-			days, plan.is_reached(), index, new_date, mode, plans.calendar_of(plan), bool(stage.working_days), names
+			days,
+			plan.is_reached(),
+			index,
+			new_date,
+			mode,
+			plans.calendar_of(plan),
+			bool(stage.working_days),
+			names,
 		)
 	except dates.StageAlreadyReached as error:
 		frappe.throw(_("{0} is reached; its key date stays. Undo it first.").format(error.stage))

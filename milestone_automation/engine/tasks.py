@@ -91,10 +91,13 @@ def reopen(task: str, reason: str) -> None:
 	stage = plan.stage(doc.plan_stage)
 	if stage.status == StageStatus.REACHED:
 		frappe.throw(
-			_("{0} is reached already. Undo it first, then reopen the task {1}.").format(stage.stage_name, doc.title)
+			_("{0} is reached already. Undo it first, then reopen the task {1}.").format(
+				stage.stage_name, doc.title
+			)
 		)
 	bulk.update_rows(
-		"Milestone Task Assignee", {row.name: {"done": 0, "done_on": None} for row in doc.assignees if row.done}
+		"Milestone Task Assignee",
+		{row.name: {"done": 0, "done_on": None} for row in doc.assignees if row.done},
 	)
 	_set(doc, status=TaskStatus.OPEN.value, closed_on=None, closed_by=None, reason=reason)
 	assignments.reopen(doc.name)
@@ -224,7 +227,9 @@ def check_due_date(doc) -> None:
 	Raises:
 		frappe.ValidationError: names both dates.
 	"""
-	stage = frappe.db.get_value("Milestone Plan Stage", doc.plan_stage, ["stage_name", "key_date"], as_dict=True)
+	stage = frappe.db.get_value(
+		"Milestone Plan Stage", doc.plan_stage, ["stage_name", "key_date"], as_dict=True
+	)
 	if not stage or not stage.key_date or not doc.due_date:
 		return
 	try:
@@ -234,11 +239,15 @@ def check_due_date(doc) -> None:
 
 
 def refuse_after_stage(doc, stage, error) -> None:
-	due = frappe.format(error.due_date, "Date") if error else _("{0} days after").format(-cint(doc.due_days_before))
+	due = (
+		frappe.format(error.due_date, "Date")
+		if error
+		else _("{0} days after").format(-cint(doc.due_days_before))
+	)
 	frappe.throw(
-		_("The task {0} cannot be due {1}: its milestone {2} is due on {3}. Choose that day or an earlier one.").format(
-			doc.title, due, stage.stage_name, frappe.format(stage.key_date, "Date")
-		),
+		_(
+			"The task {0} cannot be due {1}: its milestone {2} is due on {3}. Choose that day or an earlier one."
+		).format(doc.title, due, stage.stage_name, frappe.format(stage.key_date, "Date")),
 		title=_("Task After Its Milestone"),
 	)
 

@@ -35,15 +35,17 @@ def why_not(doctype: str) -> str | None:
 	"""Return why documents of a DocType cannot be tracked, or None."""
 	meta = frappe.get_meta(doctype)
 	if meta.istable:
-		return _("{0} is a child table: its rows are saved with their parent. Track a field of the parent.").format(
-			_(doctype)
-		)
+		return _(
+			"{0} is a child table: its rows are saved with their parent. Track a field of the parent."
+		).format(_(doctype))
 	if meta.issingle:
-		return _("{0} has one document only, its settings. Choose a DocType with documents of its own.").format(
+		return _(
+			"{0} has one document only, its settings. Choose a DocType with documents of its own."
+		).format(_(doctype))
+	if meta.get("is_virtual"):
+		return _("{0} is virtual: it has no table that could be tracked. Choose a stored DocType.").format(
 			_(doctype)
 		)
-	if meta.get("is_virtual"):
-		return _("{0} is virtual: it has no table that could be tracked. Choose a stored DocType.").format(_(doctype))
 	if doctype == "Milestone" or meta.module == OWN_MODULE:
 		return _("{0} belongs to Milestone Automation itself and cannot be tracked by it.").format(_(doctype))
 	if doctype in log_types:
@@ -84,7 +86,12 @@ def why_not_field(doctype: str, fieldname: str | None) -> str | None:
 def fields_to_offer(doctype: str) -> list[dict]:
 	"""Return what the desk offers to track: dicts of value (field name), label and fieldtype, by label."""
 	offered = [
-		{"value": field.fieldname, "label": _(field.label or field.fieldname), "fieldtype": field.fieldtype, "options": field.options}
+		{
+			"value": field.fieldname,
+			"label": _(field.label or field.fieldname),
+			"fieldtype": field.fieldtype,
+			"options": field.options,
+		}
 		for field in frappe.get_meta(doctype).fields
 		if field.fieldtype not in UNTRACKABLE_TYPES and not field.get("is_virtual")
 	]

@@ -17,7 +17,9 @@ class MilestonePlan(Document):
 
 	def check_document(self):
 		if not frappe.db.exists(self.reference_type, self.reference_name):
-			frappe.throw(_("There is no {0} {1} to plan for.").format(_(self.reference_type), self.reference_name))
+			frappe.throw(
+				_("There is no {0} {1} to plan for.").format(_(self.reference_type), self.reference_name)
+			)
 
 	def after_insert(self):
 		if not self.flags.is_carried_over:
@@ -33,7 +35,9 @@ class MilestonePlan(Document):
 		old_rows = {row.name: row for row in before.stages}
 		if [row.name for row in self.stages] != [row.name for row in before.stages]:
 			frappe.throw(
-				_("The milestones of a running plan come from its workflow. Move the plan to a new version instead.")
+				_(
+					"The milestones of a running plan come from its workflow. Move the plan to a new version instead."
+				)
 			)
 		self.flags.new_dates = {}
 		for row in self.stages:
