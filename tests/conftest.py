@@ -4,6 +4,7 @@ from tests.support.browser import browser, desk, desk_assets  # noqa: F401 - fix
 from tests.support.counting import count_queries, count_redis_calls  # noqa: F401 - fixtures
 from tests.support.data import event_log_folder  # noqa: F401 - a fixture
 from tests.support.documents import as_user, make_doctype, make_user  # noqa: F401 - fixtures
+from tests.support.factories import production_order  # noqa: F401 - a fixture
 from tests.support.mail import smtp  # noqa: F401 - a fixture
 from tests.support.server import server  # noqa: F401 - a fixture
 from tests.support.site import clean_site, run, scratch_site, site, workplace  # noqa: F401 - fixtures
