@@ -21,6 +21,9 @@ from .stamps import Stamps, digest
 OFFICIAL = "https://github.com/frappe/frappe"
 BRANCH = "version-15"
 REACH_SECONDS = 6
+WITH_PKG_RESOURCES = (
+	"setuptools<81"  # Frappe 15's Dropbox and Google packages import it without asking for it
+)
 SNAPSHOT_PYTHONS = ["3.11", "3.12", "3.10"]
 
 
@@ -188,9 +191,8 @@ class SourceEngine(Engine):
 		with report.step("Python packages of Frappe and the tests"):
 			wanted = pythons_for((source / "pyproject.toml").read_text())
 			with python_env.new_env(self.home / "env", key, python_env.find_python(wanted)) as python:
-				python_env.install(
-					python, "-e", source, *self._overrides(source), what="Installing Frappe's packages"
-				)
+				packages = ["-e", source, WITH_PKG_RESOURCES, *self._overrides(source)]
+				python_env.install(python, *packages, what="Installing Frappe's packages")
 				python_env.install_pins(python, "tests", what="Installing the test tools")
 				self._add_path(python, source, ROOT)
 		self.stamps.write("environment", key)
@@ -325,9 +327,6 @@ def split_source(text: str) -> tuple[str, str | None]:
 	"""`PATH`, `URL` or `URL@branch` to source and branch. The @ of `git@host:` is no branch."""
 	if Path(text).is_dir():
 		return str(Path(text).resolve()), None
-	head, at, branch = text.rpartition("@")
-	if at and "/" not in branch.split(":")[0] and ":" not in branch and head:
-		return head, branch
-	if at and head and "://" in head:
-		return head, branch
-	return text, None
+	place = re.match(r"[\w+]+://[^/]*/|[^/]+:|", text)[0]
+	path, at, branch = text[len(place) :].rpartition("@")
+	return (place + path, branch) if at else (text, None)
