@@ -126,6 +126,12 @@ def rules_from(settings, quiet: WorkCalendar | None = None) -> Rules:
 	)
 
 
+def _number(settings, name: str, default: int) -> int:
+	"""Return a setting, the default where it was never saved; an empty number is 0."""
+	value = settings.get(name)
+	return default if value is None else int(value or 0)
+
+
 def due_messages(plan, stages: Sequence, tasks: Iterable, settings, day: date) -> list[MessagePlan]:
 	"""Return what should have gone out by this day, in the order of stages; who has got it is not looked at.
 

@@ -261,6 +261,8 @@ def read(names: list[str], now: datetime) -> Batch:
 
 
 def _lock(names: list[str]) -> list:
+	if not names:
+		return []
 	plan = frappe.qb.DocType("Milestone Plan")
 	query = frappe.qb.from_(plan).select(*(plan[column] for column in PLAN_COLUMNS))
 	query = query.where(plan.name.isin(names)).where(plan.status == PlanStatus.ACTIVE.value)
