@@ -17,7 +17,7 @@ import frappe
 from frappe.utils import getdate
 from frappe.utils.password import update_password
 
-from milestone_automation import demo_data
+from milestone_automation import demo_data, demo_plans
 from milestone_automation.engine import clock
 from milestone_automation.install import MANAGER_ROLE
 
@@ -50,7 +50,14 @@ def load(today: str | None = None) -> None:
 	make_tracker()
 	if frappe.db.count(ORDER):
 		click.echo("The demo's orders are there already.")
-		return
+	else:
+		_load_orders(today)
+	held = demo_plans.load(ORDER, SUPPLIER, ROLE)
+	if held:
+		click.echo(f"{ORDER} {held} is held: its packing list is still missing.")
+
+
+def _load_orders(today: str | None) -> None:
 	orders = demo_data.generate(getdate(today) if today else getdate())
 	names = replay(orders)
 	move_to_story_time(orders, names)
@@ -60,7 +67,8 @@ def load(today: str | None = None) -> None:
 
 
 def clear() -> None:
-	"""Remove all that `load` made: orders with their history, tracker, DocTypes, users and role."""
+	"""Remove all that `load` made: plans, orders with their history, tracker, DocTypes, users and role."""
+	demo_plans.clear()
 	for doctype in (ORDER, SUPPLIER):
 		if frappe.db.exists("DocType", doctype):
 			clear_documents(doctype)

@@ -90,6 +90,7 @@ class Plan(frappe._dict):
 			# The plan's row is written on every change: that is what two people who act at once collide on.
 			values = {**self.plan_changes, "modified": now_datetime(), "modified_by": frappe.session.user}
 			bulk.update_rows("Milestone Plan", {self.name: values})
+			self.writes = _count_write(self.name)
 		self.stage_changes, self.plan_changes = {}, {}
 
 	def is_reached(self) -> list[bool]:
@@ -109,6 +110,19 @@ class Plan(frappe._dict):
 					_(self.reference_type), self.reference_name
 				)
 			)
+
+
+def _count_write(plan: str) -> int:
+	"""Count the writes to a plan by this process, so that a plan in memory can tell whether it is the newest."""
+	counts = _writes()
+	counts[plan] = counts.get(plan, 0) + 1
+	return counts[plan]
+
+
+def _writes() -> dict[str, int]:
+	if not hasattr(frappe.local, "milestone_plan_writes"):
+		frappe.local.milestone_plan_writes = {}
+	return frappe.local.milestone_plan_writes
 
 
 def plan_key(doctype: str, name) -> str:
@@ -158,6 +172,7 @@ def _load(column: str, value: str, lock: bool) -> Plan | None:
 		frappe._dict({k: v for k, v in row.items() if not k.startswith("plan__")}) for row in rows
 	]
 	found.stage_changes, found.plan_changes = {}, {}
+	found.writes = _writes().get(found.name, 0)
 	return found
 
 
@@ -250,7 +265,7 @@ def fill(plan_doc) -> None:
 			"status": PlanStatus.ACTIVE.value,
 		}
 	)
-	_take_reached_dates(draft.stages, doc)
+	_take_from_history(draft.stages, doc)
 	plan_doc.set("stages", [])
 	for stage in draft.stages:
 		required = sum(1 for task in stage["tasks"] if task["required"])
@@ -259,9 +274,13 @@ def fill(plan_doc) -> None:
 	_summarize_new(plan_doc)
 
 
-def _take_reached_dates(stages: list[dict], doc) -> None:
-	"""A stage the document has reached already was reached when its milestone says so."""
-	reached = [stage for stage in stages if stage["status"] == StageStatus.REACHED]
+def _take_from_history(stages: list[dict], doc) -> None:
+	"""What a document has reached already was reached when its milestones say so.
+
+	That is the stage whose value it has, and of the stages before that one those its milestones show. Their tasks are
+	history too and not made.
+	"""
+	reached = [index for index, stage in enumerate(stages) if stage["status"] == StageStatus.REACHED]
 	if not reached:
 		return
 	rows = frappe.get_all(
@@ -271,10 +290,17 @@ def _take_reached_dates(stages: list[dict], doc) -> None:
 		order_by="reached_on",
 	)
 	latest = {(row.track_field, row.value): row for row in rows}
-	for stage in reached:
+	for stage in stages[: reached[-1] + 1]:
 		row = latest.get((stage["track_field"], (stage["track_value"] or "").strip()))
-		if row:
-			stage.update(reached_on=getdate(row.reached_on), milestone=row.name, value_before=row.from_value)
+		if row and stage["reach_rule"] == ReachRule.FIELD_VALUE:
+			stage.update(
+				status=StageStatus.REACHED.value,
+				health="Done",
+				reached_on=getdate(row.reached_on),
+				milestone=row.name,
+				value_before=row.from_value,
+				tasks=[],
+			)
 
 
 def _summarize_new(plan_doc) -> None:
@@ -354,13 +380,19 @@ def on_document_change(doc) -> None:
 
 
 def loaded(doc) -> Plan | None:
-	"""Return the document's plan, locked; read once for all events of one save."""
+	"""Return the document's plan, locked; read once for all events of one save, unless somebody wrote to it since."""
 	kept = doc.flags.get("milestone_plan")
 	before = doc.get_doc_before_save()
-	if not kept or kept[0] is not before or not kept[1]:
+	if not kept or kept[0] is not before or not kept[1] or kept[1].writes != _writes().get(kept[1].name, 0):
 		kept = (before, load(doc.doctype, doc.name, lock=True))
 		doc.flags.milestone_plan = kept
 	return kept[1]
+
+
+def forget_loaded(doc) -> None:
+	"""Forget what `loaded` keeps: a new save begins, and the last one's lock may be gone."""
+	doc.flags.pop("milestone_plan", None)
+	doc.flags.pop("milestone_warned", None)
 
 
 def changed_values(plan: Plan, doc) -> dict[str, tuple[str, str]]:
