@@ -389,10 +389,16 @@ def loaded(doc) -> Plan | None:
 	return kept[1]
 
 
-def forget_loaded(doc) -> None:
-	"""Forget what `loaded` keeps: a new save begins, and the last one's lock may be gone."""
+def forget_loaded(doc, is_same_save: bool = False) -> None:
+	"""Forget what `loaded` keeps: something is about to be written, and the lock of the last time may be gone.
+
+	Args:
+		doc: the document.
+		is_same_save: it is a `db_set` inside the document's own save, which has had its warnings.
+	"""
 	doc.flags.pop("milestone_plan", None)
-	doc.flags.pop("milestone_warned", None)
+	if not is_same_save:
+		doc.flags.pop("milestone_warned", None)
 
 
 def changed_values(plan: Plan, doc) -> dict[str, tuple[str, str]]:
@@ -517,15 +523,24 @@ def delete_parts(plan: str) -> None:
 
 
 def follow_rename(doctype: str, old, new) -> None:
-	"""Move a document's plan to its new name. Frappe renames the links; the key and title are ours."""
-	for plan in frappe.get_all(
+	"""Move a document's plan to its new name. Frappe renames the links; the key and title are ours.
+
+	Where two documents are merged, the plan of the one that stays goes on; the other one is cancelled.
+	"""
+	key = plan_key(doctype, new)
+	found = frappe.get_all(
 		"Milestone Plan",
 		filters={"reference_type": doctype, "reference_name": str(new)},
 		fields=["name", "workflow", "plan_key"],
-	):
-		if plan.plan_key:
-			values = {"plan_key": plan_key(doctype, new), "title": f"{new}: {plan.workflow}"[:140]}
-			bulk.update_rows("Milestone Plan", {plan.name: values})
+	)
+	has_plan = any(plan.plan_key == key for plan in found)
+	for plan in found:
+		if not plan.plan_key or plan.plan_key == key:
+			continue
+		if has_plan:
+			cancel(load_by_name(plan.name, lock=True), _("{0} was merged into {1}.").format(old, new))
+		values = {"plan_key": None if has_plan else key, "title": f"{new}: {plan.workflow}"[:140]}
+		bulk.update_rows("Milestone Plan", {plan.name: values})
 
 
 # Keeping the sums
