@@ -110,21 +110,42 @@ def _modules(bench: Bench) -> Path:
 		return _install(SOURCE, STATE / "desk", locked=True)
 	if isinstance(bench.engine, BenchEngine) and (frappe / "node_modules" / "esbuild").exists():
 		return frappe / "node_modules"
-	return _install(
-		_adapted(frappe, bench.engine.home / "desk-package"), bench.engine.home / "desk", locked=False
-	)
+	return _install_adapted(frappe, bench.engine.home)
 
 
-def _adapted(frappe: Path, folder: Path) -> Path:
-	"""Frappe's own package.json, with packages from git taken from the registry and the build tools added."""
+def _install_adapted(frappe: Path, home: Path) -> Path:
+	"""Packages as Frappe's lock file has them; where the registry lacks one, those that worked before."""
 	package = json.loads((frappe / "package.json").read_text())
-	packages = package.get("dependencies", {}) | package.get("devDependencies", {})
+	asked = BUILD_TOOLS | package.get("dependencies", {}) | package.get("devDependencies", {})
 	known = json.loads((SOURCE / "package.json").read_text())["dependencies"]
-	from_git = {name: known.get(name, "*") for name, version in packages.items() if "/" in version}
+	from_git = {name: known.get(name, "*") for name, version in asked.items() if "/" in version}
+	locked = _locked_versions(frappe / "yarn.lock")
+	exact = {name: locked.get(f"{name}@{version}", version) for name, version in asked.items()}
+	second = home / "desk-package-2"
+	if not second.exists():
+		try:
+			return _install(
+				_write_package(home / "desk-package", exact | from_git), home / "desk", locked=False
+			)
+		except DevError:
+			report.say(
+				"  - the registry lacks packages of Frappe's lock file; trying versions that worked before"
+			)
+	pinned = {name: version for name, version in known.items() if name in asked and version[0].isdigit()}
+	return _install(_write_package(second, asked | from_git | pinned), home / "desk", locked=False)
+
+
+def _write_package(folder: Path, packages: dict[str, str]) -> Path:
 	folder.mkdir(parents=True, exist_ok=True)
-	content = {"name": "desk-build", "private": True, "dependencies": BUILD_TOOLS | packages | from_git}
-	write_json(folder / "package.json", content)
+	write_json(folder / "package.json", {"name": "desk-build", "private": True, "dependencies": packages})
 	return folder
+
+
+def _locked_versions(lock: Path) -> dict[str, str]:
+	"""What yarn's lock file holds for each "name@range"."""
+	text = lock.read_text() if lock.exists() else ""
+	found = re.findall(r'^(\S.*):\n  version "([^"]+)"', text, re.M)
+	return {asked.strip('"'): version for line, version in found for asked in line.split(", ")}
 
 
 def _install(source: Path, target: Path, locked: bool) -> Path:
