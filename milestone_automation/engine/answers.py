@@ -1,0 +1,154 @@
+"""Answers to prompts: reached, or not yet. From the desk and by API here; from mails in `link_pages`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+
+import frappe
+from frappe import _
+from frappe.utils import getdate, nowdate
+
+from milestone_automation import permissions
+from milestone_automation.engine import bulk, messages, plan_builder, plans, stages
+from milestone_automation.engine.vocabulary import DateChangeSource, ReachRule, StageStatus
+
+
+@frappe.whitelist(methods=["POST"])
+def answer_reached(plan: str, stage: str, reached_on: str | None = None) -> None:
+	"""Answer a prompt with yes. Where a field's value reaches the stage, the document gets that value.
+
+	Args:
+		plan: name of the plan.
+		stage: row name or name of the stage.
+		reached_on: the day, today or past; today by default.
+
+	Raises:
+		frappe.PermissionError: the user neither owns the stage nor manages plans.
+		GateError: required tasks are open.
+		frappe.ValidationError: it is reached already, the day is to come, the document refuses the value.
+	"""
+	found, row = _checked(plan, stage)
+	day = getdate(reached_on or nowdate())
+	if row.reach_rule == ReachRule.FIELD_VALUE and not plan_builder.holds_value(row, found.reference_doc()):
+		_reach_by_value(found, row, day)
+	else:
+		stages.confirm(found.name, row.name, day)
+
+
+@frappe.whitelist(methods=["POST"])
+def answer_not_yet(
+	plan: str,
+	stage: str,
+	new_date: str,
+	reason: str | None = None,
+	note: str | None = None,
+	later_stages: str | None = None,
+) -> None:
+	"""Answer a prompt with no: the stage gets a new key date.
+
+	Args:
+		plan, stage: as above.
+		new_date: a day to come.
+		reason: one of `date_reasons`, or one's own words. With the note, one of both is needed.
+		note: more words.
+		later_stages: "Shift Too" or "Keep Order", for a plan that asks.
+
+	Raises:
+		frappe.PermissionError: as above.
+		frappe.ValidationError: no reason, no day to come, a day before an earlier stage's, no answer for later stages.
+	"""
+	found, row = _checked(plan, stage)
+	day = _day_to_come(new_date)
+	words = ": ".join(part.strip() for part in (reason, note) if part and part.strip())
+	if not words and not row.key_date:
+		words = _("First date.")
+	stages.reschedule(found.name, row.name, day, words, source=DateChangeSource.PROMPT, answer=later_stages or None)
+
+
+@frappe.whitelist()
+def date_reasons() -> list[str]:
+	"""Return the reasons for a new date that people choose from, in the user's language."""
+	if frappe.session.user == "Guest":
+		raise frappe.PermissionError
+	return reasons()
+
+
+def reasons() -> list[str]:
+	"""Return the reasons of Milestone Settings; where there are none, some that suit most."""
+	own = [row.reason for row in frappe.get_cached_doc("Milestone Settings").get("date_reasons") or []]
+	if own:
+		return [_(reason) for reason in own]
+	return [
+		_("The supplier is late"),
+		_("An approval is missing"),
+		_("Material is missing"),
+		_("Not enough capacity"),
+		_("The order has changed"),
+		_("The date was wrong"),
+	]
+
+
+def _checked(plan: str, stage: str) -> tuple:
+	"""Return plan and stage, if the session user may answer for it."""
+	found = plans.load_by_name(plan)
+	row = found.stage(stage)
+	if not may_answer(found, row):
+		frappe.throw(
+			_("Only the owner of {0} and Milestone Managers may answer for it.").format(row.stage_name),
+			frappe.PermissionError,
+		)
+	return found, row
+
+
+def may_answer(plan, row, user: str | None = None) -> bool:
+	"""Tell whether a user may answer for a stage (the session user by default)."""
+	document = frappe._dict(doctype=plan.reference_type, name=plan.reference_name)
+	return permissions.can_act_on_stage(row, document, user)
+
+
+def _reach_by_value(plan, row, day: date) -> None:
+	"""Give the document the value that reaches the stage, with all that a save by this user brings."""
+	doc = plan.reference_doc()
+	_check_day(row, day)
+	doc.set(row.track_field, row.track_value)
+	doc.save()
+	reached = plans.load_by_name(plan.name).stage(row.name)
+	if reached.status == StageStatus.REACHED and getdate(reached.reached_on) != day:
+		bulk.update_rows("Milestone Plan Stage", {row.name: {"reached_on": day}})
+
+
+def _check_day(row, day: date) -> None:
+	if day > getdate(nowdate()):
+		frappe.throw(
+			_("{0} cannot be reached on {1}: that day is to come. Give today or a day before.").format(
+				row.stage_name, messages.day_text(day)
+			)
+		)
+
+
+def _day_to_come(new_date: str | None) -> date:
+	day = getdate(new_date) if new_date else None
+	if not day or day <= getdate(nowdate()):
+		frappe.throw(_("Give a new date after today: until then you will not be asked again."))
+	return day
+
+
+@contextmanager
+def acting_as(user: str) -> Iterator[None]:
+	"""Inside, the session user is this one, with this one's rights; the session itself is not touched.
+
+	For a reader of a mail whose signed link proves who they are. Not `frappe.set_user`, which would write the other
+	user into the visitor's stored session.
+	"""
+	before = frappe.session.user
+	_become(user)
+	try:
+		yield
+	finally:
+		_become(before)
+
+
+def _become(user: str) -> None:
+	frappe.session.user = user
+	frappe.local.user_perms = None
+	frappe.local.role_permissions = {}
