@@ -1,5 +1,6 @@
 """What a Milestone Workflow is refused for, and with which words; what its save brings about."""
 
+import html
 import json
 
 import pytest
@@ -459,10 +460,29 @@ def test_one_reminder_needs_its_day_only(build):
 	assert build([{"stage_name": "Inspection", "remind_after_days": 2}]).insert().stages[0].remind_after_days == 2
 
 
-def test_a_broken_custom_message_is_refused(refused):
-	message = refused([{"stage_name": "Inspection", "custom_message": "Ready, {{ doc.name }?"}])
-	assert message.startswith("Milestone 1 (Inspection): The custom message")
-	assert "{{ doc.name }}" in message
+@pytest.mark.parametrize(
+	("text", "message"),
+	[
+		(
+			"Ready, {{ doc.name }?",
+			"The custom message has an error in line 1: unexpected '}'. Write for example {{ doc.name }}.",
+		),
+		(
+			"Ready, {{ doc.colour }}?",
+			"The custom message uses doc.colour, but Validated Order has no field colour. "
+			"Use the field's name, not its label.",
+		),
+	],
+)
+def test_a_broken_custom_message_is_refused(refused, text, message):
+	assert html.unescape(refused([{"stage_name": "Inspection", "custom_message": text}])) == (
+		f"Milestone 1 (Inspection): {message}"
+	)
+
+
+def test_a_message_for_the_user_says_nothing_twice(refused):
+	refused([{"stage_name": "Inspection", "custom_message": "{{ doc.colour }}"}])
+	assert len(told()) == 1
 
 
 @pytest.mark.parametrize(
@@ -470,10 +490,15 @@ def test_a_broken_custom_message_is_refused(refused):
 	[
 		(
 			"Submit",
-			'Next Steps are not a JSON list. Write for example '
+			"Next Steps are not a JSON list. Write for example "
 			'[{"action": "Set Value", "field": "status", "value": "Approved"}].',
 		),
 		('["Submit"]', 'Each of its Next Steps needs an action, for example {"action": "Submit"}.'),
+		(
+			'[{"action": "Submit"}, {"action": "Explode"}]',
+			"Among its Next Steps is Explode, which is no known action. "
+			"Choose one of: Set Value, Apply Workflow Action, Submit, Assign, Notify.",
+		),
 		('[{"field": "status"}]', 'Each of its Next Steps needs an action, for example {"action": "Submit"}.'),
 	],
 )
@@ -639,6 +664,17 @@ def test_filters_are_refused_with_what_to_write(refused, filters, message):
 )
 def test_a_broken_condition_is_refused(refused, condition, message):
 	assert refused(condition=condition) == message
+
+
+def test_blanks_around_a_condition_do_no_harm(build):
+	assert build(condition="\n doc.pieces > 5 ").insert().condition == "doc.pieces > 5"
+
+
+def test_rows_are_in_the_order_of_the_list(build):
+	workflow = build([{"stage_name": name} for name in "ABC"]).insert()
+	workflow.stages = [workflow.stages[2], workflow.stages[0], workflow.stages[1]]
+	workflow.save()
+	assert [(row.idx, row.stage_name) for row in stored(workflow).stages] == [(1, "C"), (2, "A"), (3, "B")]
 
 
 # Version

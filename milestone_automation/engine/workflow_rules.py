@@ -63,7 +63,11 @@ def check_document_type(workflow) -> None:
 
 
 def tidy(workflow) -> None:
-	"""Bring the rows into the form the rules are written for; see `tidy` of the rows."""
+	"""Bring the rows into the form the rules are written for; see `tidy` of the rows. Their order is that of the list."""
+	for rows in (workflow.stages, workflow.tasks):
+		for idx, row in enumerate(rows, 1):
+			row.idx = idx
+	workflow.condition = cstr(workflow.condition).strip()
 	for stage in workflow.stages:
 		workflow_stage_rules.tidy(stage)
 	follow_renamed_stages(workflow)

@@ -9,7 +9,7 @@ from frappe import _
 from frappe.model.workflow import get_workflow_name
 from frappe.utils import cint, cstr, escape_html, get_datetime, get_time, getdate
 
-from milestone_automation.engine import trackable, values, workflow_people
+from milestone_automation.engine import custom_messages, next_steps, trackable, values, workflow_people
 from milestone_automation.engine.rules import field_type
 from milestone_automation.engine.vocabulary import KeyDateRule, OwnerKind, ReachRule
 from milestone_automation.engine.workflow_people import Known
@@ -255,18 +255,11 @@ def _reminder_problems(stage) -> Iterator[str]:
 
 
 def _message_problems(stage, doctype: str) -> Iterator[str]:
-	if not stage.custom_message:
-		return
 	try:
-		_check_template(stage.custom_message, doctype)
-	except Exception as error:
-		yield _("The custom message cannot be filled in: {0}. Write fields as {1}.").format(
-			escape_html(cstr(error)), "{{ doc.name }}"
-		)
-
-
-def _check_template(text: str, doctype: str) -> None:
-	frappe.utils.jinja.get_jenv().from_string(text)
+		custom_messages.check_template(stage.custom_message, doctype)
+	except frappe.ValidationError as error:
+		frappe.clear_last_message()
+		yield cstr(error)
 
 
 def _action_problems(stage) -> Iterator[str]:
@@ -277,8 +270,16 @@ def _action_problems(stage) -> Iterator[str]:
 	except ValueError:
 		actions = None
 	if not isinstance(actions, list):
-		yield _('Next Steps are not a JSON list. Write for example {0}.').format(
+		yield _("Next Steps are not a JSON list. Write for example {0}.").format(
 			'[{"action": "Set Value", "field": "status", "value": "Approved"}]'
 		)
-	elif not all(isinstance(action, dict) and action.get("action") for action in actions):
+		return
+	known = next_steps.actions()
+	names = [action.get("action") if isinstance(action, dict) else None for action in actions]
+	unknown = next((name for name in names if name not in known), "")
+	if unknown is None:
 		yield _("Each of its Next Steps needs an action, for example {0}.").format('{"action": "Submit"}')
+	elif unknown:
+		yield _("Among its Next Steps is {0}, which is no known action. Choose one of: {1}.").format(
+			escape_html(cstr(unknown)), ", ".join(known)
+		)

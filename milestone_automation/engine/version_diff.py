@@ -1,0 +1,229 @@
+"""What lies between a running plan and the newest version of its workflow. Reads, never writes.
+
+Rows are paired by the workflow row a plan's row was made from, then by name. What is reached or closed is history and
+stays as it is; the rest follows the workflow.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+
+import frappe
+from frappe.utils import cstr, getdate
+
+from milestone_automation.engine import dates, plan_builder, plans
+from milestone_automation.engine.vocabulary import (
+	AssigneeKind,
+	KeyDateRule,
+	ShiftMode,
+	StageKind,
+	StageStatus,
+	TaskStatus,
+)
+
+DATE_RULE_FIELDS = frozenset({"key_date_rule", "date_field", "offset_days", "working_days"})
+
+# Fields of the plan that say who the people of an assignee kind are.
+STAFFING_FIELDS = {
+	AssigneeKind.WHOLE_TEAM: frozenset({"team_role", "team_group"}),
+	AssigneeKind.ALL_SUPPLIER_CONTACTS: frozenset({"supplier_field"}),
+}
+
+
+@dataclass
+class StageMove:
+	"""One stage of the plan to be.
+
+	Attributes:
+		row: the plan's row; None for a new stage.
+		template: the workflow's row; None for a reached stage the workflow no longer has.
+		new_row: values of a new stage, as `plan_builder` makes them.
+		key_date: the key date it will have.
+		changed: fields the workflow has changed; empty for what is reached.
+	"""
+
+	row: frappe._dict | None
+	template: object | None
+	new_row: dict | None = None
+	key_date: date | None = None
+	changed: list[str] = field(default_factory=list)
+
+	@property
+	def is_reached(self) -> bool:
+		return (self.row or self.new_row)["status"] == StageStatus.REACHED
+
+	@property
+	def name(self) -> str:
+		"""Name the stage will have."""
+		return self.row.stage_name if self.row and (self.is_reached or not self.template) else self.template.stage_name
+
+	@property
+	def old_date(self) -> date | None:
+		return getdate(self.row.key_date) if self.row and self.row.key_date else None
+
+
+@dataclass
+class TaskMove:
+	"""One open task that changes, or (`task` None) a new one: its workflow row, its stage to be, changed fields."""
+
+	task: frappe._dict | None
+	template: object
+	stage: StageMove
+	changed: list[str]
+
+
+@dataclass
+class VersionDiff:
+	"""All that moving a plan to the newest version of its workflow changes."""
+
+	plan: plans.Plan
+	workflow: object
+	stages: list[StageMove]
+	removed_stages: list[frappe._dict]
+	tasks: list[TaskMove] = field(default_factory=list)
+	removed_tasks: list[frappe._dict] = field(default_factory=list)
+	plan_changes: dict = field(default_factory=dict)
+
+
+def compute(plan: plans.Plan) -> VersionDiff:
+	"""Compare a plan with its workflow as it is now.
+
+	Args:
+		plan: loaded; with its lock if the move is to be made.
+	"""
+	workflow = frappe.get_doc("Milestone Workflow", plan.workflow)
+	pairs = _pair(plan.stages, workflow.stages, "workflow_stage", lambda row: row.stage_name.casefold())
+	kept = {row.name for row in pairs.values()}
+	lost = [row for row in plan.stages if row.name not in kept]
+	removed = [row for row in lost if row.status != StageStatus.REACHED]
+	diff = VersionDiff(plan, workflow, _stages_in_order(plan, workflow, pairs), removed)
+	diff.plan_changes = {name: workflow.get(name) for name in _differing(plan, workflow, plan_builder.PLAN_FIELDS)}
+	_set_dates(diff)
+	_compare_tasks(diff)
+	return diff
+
+
+def _pair(old: Iterable, new: Iterable, link: str, key: Callable, by_key: Callable = lambda row: True) -> dict:
+	"""Return the old row for each new row (by its name): by the link to the row it was made from, else by key.
+
+	Args:
+		old: rows of the plan.
+		new: rows of the workflow.
+		link: field of an old row that names the new row it was made from.
+		key: what rows of one thing have in common.
+		by_key: whether an old row may be paired by key.
+	"""
+	old = list(old)
+	by_link = {row.get(link): row for row in old if row.get(link)}
+	pairs = {row.name: by_link[row.name] for row in new if row.name in by_link}
+	taken = {row.name for row in pairs.values()}
+	free = {key(row): row for row in reversed(old) if row.name not in taken and by_key(row)}
+	for row in new:
+		if row.name not in pairs and key(row) in free:
+			pairs[row.name] = free.pop(key(row))
+	return pairs
+
+
+def _stages_in_order(plan, workflow, pairs: dict) -> list[StageMove]:
+	"""Return the stages to be in the workflow's order; a reached one it no longer has stays behind its old neighbour."""
+	drafts = {row["workflow_stage"]: row for row in plan_builder.build(workflow, plan.reference_doc()).stages}
+	moves = [_stage_move(row, pairs.get(row.name), drafts) for row in workflow.stages]
+	kept = {row.name for row in pairs.values()}
+	place = 0
+	for row in plan.stages:
+		if row.name in kept:
+			place = next(i for i, move in enumerate(moves) if move.row and move.row.name == row.name) + 1
+		elif row.status == StageStatus.REACHED:
+			moves.insert(place, StageMove(row, None))
+			place += 1
+	return moves
+
+
+def _stage_move(template, row, drafts: dict) -> StageMove:
+	if not row:
+		return StageMove(None, template, new_row=drafts[template.name])
+	is_reached = row.status == StageStatus.REACHED
+	return StageMove(
+		row, template, changed=[] if is_reached else _differing(row, template, plan_builder.STAGE_FIELDS)
+	)
+
+
+def _differing(old, new, fieldnames: Iterable[str]) -> list[str]:
+	"""Return the fields in which two rows differ; no value, 0 and the empty text are one."""
+	return [name for name in fieldnames if cstr(old.get(name) or "") != cstr(new.get(name) or "")]
+
+
+# Dates
+
+
+def _set_dates(diff: VersionDiff) -> None:
+	"""Give every stage the key date it will have: what stands stays, a changed rule counts anew, order is kept."""
+	doc, calendar = diff.plan.reference_doc(), plans.calendar_of(diff.plan)
+	rules = [plan_builder.stage_rule(move.template or move.row, doc) for move in diff.stages]
+	created = getdate(diff.plan.created_from) if diff.plan.created_from else getdate(doc.creation)
+	days = dates.plan_dates(rules, created, calendar, [_standing_date(move) for move in diff.stages])
+	reached = [move.is_reached for move in diff.stages]
+	while fault := dates.first_out_of_order(days, reached):
+		late, early = fault
+		days = dates.move_stage(days, reached, late, days[early], ShiftMode.KEEP_ORDER, calendar).dates
+	for move, day in zip(diff.stages, days, strict=True):
+		move.key_date = move.old_date if move.row and move.is_reached else day
+
+
+def _standing_date(move: StageMove) -> date | None:
+	"""Return the date a stage keeps; None where its rule says it anew."""
+	if not move.row:
+		return None
+	if move.is_reached:
+		return move.old_date or (getdate(move.row.reached_on) if move.row.reached_on else None)
+	has_new_rule = DATE_RULE_FIELDS.intersection(move.changed) and not move.row.date_by_hand
+	if has_new_rule and move.template.key_date_rule != KeyDateRule.SET_BY_HAND:
+		return None
+	return move.old_date
+
+
+# Tasks
+
+
+def _compare_tasks(diff: VersionDiff) -> None:
+	rows = {row.name for row in diff.plan.stages}
+	there = [task for task in plans.task_rows(diff.plan.name) if task.plan_stage in rows]
+	pairs = _pair(
+		[task for task in there if task.workflow_task],
+		diff.workflow.tasks,
+		"workflow_task",
+		lambda row: (cstr(row.get("stage_name") or row.get("stage")).casefold(), row.title.casefold()),
+		lambda task: task.status != TaskStatus.CANCELLED,
+	)
+	stages = {move.template.stage_name: move for move in diff.stages if move.template}
+	for template in diff.workflow.tasks:
+		_compare_task(diff, pairs.get(template.name), template, stages[template.stage])
+	paired = {task.name for task in pairs.values()}
+	diff.removed_tasks = [task for task in there if _goes(diff, task, task.name in paired)]
+
+
+def _compare_task(diff: VersionDiff, task, template, stage: StageMove) -> None:
+	if stage.is_reached:
+		return
+	if not task:
+		diff.tasks.append(TaskMove(None, template, stage, []))
+		return
+	changed = _differing(task, template, plan_builder.TASK_FIELDS)
+	if STAFFING_FIELDS.get(template.assignee_kind, frozenset()) & diff.plan_changes.keys():
+		changed.append("assignee_kind")
+	if task.plan_stage != (stage.row and stage.row.name):
+		changed.append("stage")
+	if changed and task.status == TaskStatus.OPEN:
+		diff.tasks.append(TaskMove(task, template, stage, changed))
+
+
+def _goes(diff: VersionDiff, task, is_paired: bool) -> bool:
+	"""Tell whether an open task goes: its stage goes or takes no tasks now, or the workflow no longer has it."""
+	if task.status != TaskStatus.OPEN or is_paired:
+		return False
+	if task.plan_stage in {row.name for row in diff.removed_stages}:
+		return True
+	stage = next(move for move in diff.stages if move.row and move.row.name == task.plan_stage)
+	if stage.is_reached:
+		return False
+	return bool(task.workflow_task) or stage.template.kind == StageKind.ACCEPTANCE
