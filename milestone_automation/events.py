@@ -2,7 +2,7 @@
 
 import frappe
 
-from milestone_automation.engine import gate, guard, history, plans, recording, rules
+from milestone_automation.engine import compat, gate, guard, history, plans, recording, rules
 
 
 def before_change(doc, method=None):
@@ -14,6 +14,7 @@ def before_change(doc, method=None):
 		what = recording.fault_title(own.tracker.name)
 		guard.run_guarded(what, recording.refresh_before_change, doc, own.tracker.fields)
 	if own.has_workflow:
+		plans.forget_loaded(doc, is_same_save=compat.is_saving(doc.doctype, doc.name))
 		_ask_gate(doc)
 
 
@@ -21,6 +22,7 @@ def before_write(doc, method=None):
 	"""Before a save, submit, cancel or update after submit writes."""
 	own = _rules_for(doc)
 	if own and own.has_workflow and not doc.is_new():
+		plans.forget_loaded(doc)
 		_ask_gate(doc)
 
 

@@ -47,7 +47,7 @@ def run_now(plan: str, stage: str, depth: int = 1) -> None:
 	try:
 		for action in json.loads(row.next_actions or "[]"):
 			what = f"Milestone plan {plan.name}: next step {action.get('action')} of {row.stage_name}"
-			done = guard.run_guarded(what, _run_one, plan, row, dict(action))
+			done = guard.run_guarded(what, _run_unless_refused, plan, row, dict(action))
 			details = (
 				_("{0}: done").format(action.get("action"))
 				if done
@@ -56,6 +56,14 @@ def run_now(plan: str, stage: str, depth: int = 1) -> None:
 			plan_log.write(plan, "Next Step", stage=row, details=details)
 	finally:
 		frappe.flags[DEPTH_FLAG] = depth - 1
+
+
+def _run_unless_refused(plan, stage, action: dict) -> bool:
+	"""Run one action. What the gate refuses to it is a failed action like any other, with its reason on record."""
+	try:
+		return _run_one(plan, stage, action)
+	except guard.GateError as error:
+		raise frappe.ValidationError(str(error)) from error
 
 
 def _run_one(plan, stage, action: dict) -> bool:
