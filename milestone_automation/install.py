@@ -31,7 +31,7 @@ def make_role():
 
 def make_settings():
 	"""Store the settings' defaults once: before that, what reads a single value would find none."""
-	if frappe.db.exists("Singles", {"doctype": "Milestone Settings"}):
+	if frappe.db.get_singles_dict("Milestone Settings"):
 		return
 	settings = frappe.get_doc("Milestone Settings")
 	for reason in (
