@@ -15,13 +15,14 @@ from pypika.terms import Parameter
 from milestone_automation.engine.values import cut
 from milestone_automation.engine.vocabulary import MilestoneSource
 
-# What is left out (docstatus, undone, ...) is 0 by the table's own default.
+# Zeros are written too: on SQLite, a column that the app added to core's table has no default.
 FIELDS = (
 	"name",
 	"creation",
 	"modified",
 	"owner",
 	"modified_by",
+	"docstatus",
 	"idx",
 	"reference_type",
 	"reference_name",
@@ -34,6 +35,8 @@ FIELDS = (
 	"time_in_previous",
 	"cleared",
 	"source",
+	"undone",
+	"reference_deleted",
 	"import_key",
 )
 # SQLite takes at most 32,766 values in a statement; past some hundred rows nothing gets faster.
@@ -97,6 +100,7 @@ class Writer:
 			row.reached_on,
 			user,
 			user,
+			0,
 			row.position,
 			self.reference_type,
 			row.reference_name,
@@ -109,6 +113,8 @@ class Writer:
 			row.time_in_previous,
 			0 if row.value else 1,
 			self.source,
+			0,
+			0,
 			row.import_key,
 		)
 
