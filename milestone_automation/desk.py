@@ -77,6 +77,8 @@ def _log_entries(doctype: str, name: str):
 		text = sentence.format(_person(row.done_by), _what(row, tasks))
 		# The reason may tell what a task was about: it goes with the task.
 		note = "" if row.task and row.task not in tasks else row.reason or row.details
+		if note in (tasks.get(row.task), row.stage_name):
+			note = ""
 		yield _entry(row.done_on or row.creation, text, note)
 
 
