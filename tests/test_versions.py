@@ -243,7 +243,7 @@ def test_a_changed_task_follows_its_new_rule(plan, workflow, follow, make_user):
 			"due_days_before": 10,
 			"required": 0,
 			"assignee_kind": "One Team Member",
-			"assignee_user": make_user("ina@example.com"),
+			"assignee_user": make_user("ina@example.com", ["Milestone Manager"]),
 		}
 	)
 	assert follow() == [
@@ -344,13 +344,14 @@ def test_rules_of_the_plan_follow_the_workflow(plan, workflow, follow):
 def test_a_new_team_gets_the_teams_tasks(plan, workflow, follow, make_user):
 	import frappe
 
-	anna, ben = make_user("anna@example.com", ["Milestone Manager"]), make_user("ben@example.com", ["Blogger"])
-	workflow.update({"team_role": "Milestone Manager"})
+	knitters, weavers = (frappe.get_doc({"doctype": "Role", "role_name": n}).insert().name for n in ("Knitter", "Weaver"))
+	anna, ben = make_user("anna@example.com", [knitters]), make_user("ben@example.com", [weavers])
+	workflow.team_role = knitters
 	workflow.tasks[0].assignee_kind = "Whole Team"
 	follow()
 	name = task_named(plan, "Book inspector")
 	assert frappe.get_all("Milestone Task Assignee", {"parent": name}, pluck="user") == [anna]
-	workflow.team_role = "Blogger"
+	workflow.team_role = weavers
 	follow()
 	assert frappe.get_all("Milestone Task Assignee", {"parent": name}, pluck="user") == [ben]
 

@@ -824,6 +824,66 @@ def test_a_workflow_is_not_deleted_while_finished_plans_refer_to_it(build, make_
 	)
 
 
+@pytest.fixture
+def start_plan(order):
+	"""Function: a real plan of a workflow for a new order."""
+	import frappe
+
+	from milestone_automation.engine import plans
+
+	def start(workflow) -> str:
+		document = frappe.get_doc({"doctype": order, "title": "T"}).insert()
+		return plans.start(document, workflow.name)
+
+	return start
+
+
+def test_a_disabled_workflow_lets_its_plans_go_on(build, start_plan, order):
+	import frappe
+
+	from milestone_automation.engine import stages
+
+	workflow = build(enabled=1).insert()
+	plan = start_plan(workflow)
+	workflow.enabled = 0
+	workflow.save()
+	stages.confirm(plan, "Inspection")
+	assert frappe.db.get_value("Milestone Plan", plan, ["status", "current_stage"]) == ("Active", "Delivery")
+	newcomer = frappe.get_doc({"doctype": order, "title": "T"}).insert()
+	assert not frappe.db.exists("Milestone Plan", {"reference_name": newcomer.name})
+
+
+def test_managers_cancel_all_plans_of_a_workflow_with_a_reason(build, start_plan, make_user, as_user):
+	import frappe
+
+	from milestone_automation.milestone_automation.doctype.milestone_workflow import milestone_workflow
+
+	workflow = build(enabled=1).insert()
+	plans = [start_plan(workflow), start_plan(workflow)]
+	with as_user(make_user("dora@example.com", ["Blogger"])), pytest.raises(frappe.PermissionError):
+		milestone_workflow.cancel_plans(workflow.name, "Season is over")
+	with as_user(make_user("mila@example.com", ["Milestone Manager"])):
+		with pytest.raises(frappe.MandatoryError):
+			milestone_workflow.cancel_plans(workflow.name, " ")
+		answer = milestone_workflow.cancel_plans(workflow.name, "Season is over")
+	assert answer == {"plans": 2, "in_background": False}
+	assert {frappe.db.get_value("Milestone Plan", plan, "status") for plan in plans} == {"Cancelled"}
+	reasons = frappe.get_all("Milestone Plan Log", {"event": "Plan Cancelled"}, pluck="reason")
+	assert reasons == ["Season is over"] * 2
+
+
+def test_many_plans_are_cancelled_in_the_background(build, start_plan, monkeypatch):
+	import frappe
+
+	from milestone_automation.engine import workflow_plans
+
+	monkeypatch.setattr(workflow_plans, "AT_ONCE", 1)
+	workflow = build(enabled=1).insert()
+	plans = [start_plan(workflow), start_plan(workflow)]
+	assert workflow_plans.cancel_all(workflow.name, "Over") == {"plans": 2, "in_background": True}
+	assert workflow_plans.running(workflow.name) == plans
+
+
 def test_a_workflow_without_plans_is_deleted(build):
 	import frappe
 

@@ -269,7 +269,6 @@ def _assign_anew(diff: VersionDiff, people) -> None:
 	names = [m.task.name for m in moves]
 	if not names:
 		return
-	assignments.cancel(names)
 	frappe.db.delete("Milestone Task Assignee", {"parent": ("in", names), "done": 0})
 	rows = []
 	for task_move in moves:

@@ -1,6 +1,10 @@
+import frappe
+from frappe import _
 from frappe.model.document import Document
 
-from milestone_automation.engine import matching, stage_tracking, workflow_rules
+from milestone_automation import permissions
+from milestone_automation.engine import matching, stage_tracking, workflow_plans, workflow_rules
+from milestone_automation.engine.stages import check_reason
 
 
 class MilestoneWorkflow(Document):
@@ -28,3 +32,22 @@ class MilestoneWorkflow(Document):
 
 	def after_rename(self, old, new, merge=False):
 		matching.clear()
+
+
+@frappe.whitelist(methods=["POST"])
+def cancel_plans(workflow: str, reason: str) -> dict:
+	"""Cancel all running plans of a workflow, so that it can be deleted. System Manager and Milestone Manager only.
+
+	Args:
+		workflow: name of the Milestone Workflow.
+		reason: kept in each plan's log; required.
+
+	Returns:
+		dict: plans (how many), in_background (whether a job does it).
+	"""
+	if not permissions.can_manage():
+		frappe.throw(
+			_("Only a System Manager or Milestone Manager may do this. Ask one of them."), frappe.PermissionError
+		)
+	frappe.get_doc("Milestone Workflow", workflow).check_permission("write")
+	return workflow_plans.cancel_all(workflow, check_reason(reason))
