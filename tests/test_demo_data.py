@@ -5,7 +5,7 @@ from collections import Counter
 
 import frappe
 import pytest
-from frappe.utils import getdate
+from frappe.utils import get_datetime, getdate
 
 from milestone_automation import demo, demo_data
 
@@ -69,7 +69,10 @@ def test_loading_replays_the_story_and_clearing_leaves_nothing(scratch_site):
 			story = [(s.values["status"], s.moment, s.user) for s in order.steps if "status" in s.values]
 			recorded = milestones_of(name, "status")
 			assert [(row.value, row.reached_on, row.reached_by) for row in recorded] == story
-			assert all(row.owner == row.reached_by and row.creation == row.reached_on for row in recorded)
+			assert all(
+				row.owner == row.reached_by and get_datetime(row.creation) == row.reached_on
+				for row in recorded
+			)
 			assert {row.source for row in recorded} == {"Save"}
 		assert frappe.db.count("Milestone", {"reference_type": demo.ORDER, "track_field": "ship_date"}) > 60
 		reconciled = site.bench("milestones", "reconcile").stdout

@@ -104,7 +104,7 @@ def test_changes_become_milestones_with_time_user_and_duration(orders, write_log
 		0,
 	)
 	created = frappe.get_all("Milestone", {"reference_name": "A"}, ["creation", "reached_on"])
-	assert all(row.creation == row.reached_on for row in created)
+	assert all(get_datetime(row.creation) == get_datetime(row.reached_on) for row in created)
 
 
 def test_every_event_records_repeats_too(orders, write_log):
