@@ -109,7 +109,7 @@ def _todos(tasks: Iterable[str], statuses: tuple[str, ...], user: str | None = N
 	filters = {"reference_type": TASK, "reference_name": ("in", list(tasks)), "status": ("in", statuses)}
 	filters["allocated_to"] = user or ("is", "set")
 	fields = ["name", "reference_name", "allocated_to", "status"]
-	return frappe.get_all("ToDo", filters=filters, fields=fields, order_by="creation asc, name asc")
+	return frappe.get_all("ToDo", filters=filters, fields=fields, order_by="creation asc, allocated_to asc")
 
 
 def _todo(task: dict, user: str) -> dict:
