@@ -200,6 +200,7 @@ def _unsubscribed(addresses: list[str]) -> set[str]:
 
 def sweep_time() -> datetime.timedelta:
 	"""Return the time of day at which a day's messages go out, as time since midnight."""
+	# The default is here and not in the DocType: Frappe gives a Time field with a default the present time instead.
 	settings = frappe.get_cached_doc("Milestone Settings")
 	return to_timedelta(str(settings.get("sweep_time") or DEFAULT_SWEEP_TIME))
 
