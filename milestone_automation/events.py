@@ -11,11 +11,17 @@ def before_change(doc, method=None):
 	if not own:
 		return
 	if own.tracker:
-		what = recording.fault_title(own.tracker.name)
-		guard.run_guarded(what, recording.refresh_before_change, doc, own.tracker.fields)
+		recording.before_change(doc, own.tracker)
 	if own.has_workflow:
 		plans.forget_loaded(doc, is_same_save=compat.is_saving(doc.doctype, doc.name))
 		_ask_gate(doc)
+
+
+def begin_save(doc, method=None):
+	"""At the very start of a save, submit, cancel or update after submit."""
+	own = _rules_for(doc)
+	if own and own.tracker:
+		recording.begin_save(doc, own.tracker)
 
 
 def before_write(doc, method=None):

@@ -23,10 +23,17 @@ extend_bootinfo = "milestone_automation.engine.boot.extend_bootinfo"
 doc_events = {
 	"*": {
 		"before_change": "milestone_automation.events.before_change",
+		"before_validate": "milestone_automation.events.begin_save",
 		"before_save": "milestone_automation.events.before_write",
 		"before_submit": "milestone_automation.events.before_write",
-		"before_cancel": "milestone_automation.events.before_write",
-		"before_update_after_submit": "milestone_automation.events.before_write",
+		"before_cancel": [
+			"milestone_automation.events.begin_save",
+			"milestone_automation.events.before_write",
+		],
+		"before_update_after_submit": [
+			"milestone_automation.events.begin_save",
+			"milestone_automation.events.before_write",
+		],
 		"on_change": "milestone_automation.events.on_change",
 		"on_trash": "milestone_automation.events.on_trash",
 		"after_rename": "milestone_automation.events.after_rename",

@@ -8,6 +8,7 @@ from tests.support.factories import production_order  # noqa: F401 - a fixture
 from tests.support.mail import smtp  # noqa: F401 - a fixture
 from tests.support.server import server  # noqa: F401 - a fixture
 from tests.support.site import clean_site, run, scratch_site, site, workplace  # noqa: F401 - fixtures
+from tests.support.tracking import committed_tracking, tracking  # noqa: F401 - fixtures
 
 MARKERS = {
 	"no_site": "needs no site: pure logic, or the developer's tool itself",
