@@ -29,7 +29,12 @@ def make_workflow(order):
 
 	def make(name: str, **values):
 		stage = {"stage_name": "Delivery", "key_date_rule": "Set by Hand"}
-		workflow = {"doctype": "Milestone Workflow", "workflow_name": name, "document_type": order, "enabled": 1}
+		workflow = {
+			"doctype": "Milestone Workflow",
+			"workflow_name": name,
+			"document_type": order,
+			"enabled": 1,
+		}
 		return frappe.get_doc(workflow | {"stages": [stage]} | values).insert()
 
 	return make
@@ -97,7 +102,9 @@ def test_a_workflow_that_does_not_fit_gives_way_to_the_next(make_workflow, make_
 
 
 def test_filters_and_condition_both_count(make_workflow, make_order):
-	make_workflow("Big open", document_filters=filtered(("status", "=", "Open")), condition="doc.amount > 100")
+	make_workflow(
+		"Big open", document_filters=filtered(("status", "=", "Open")), condition="doc.amount > 100"
+	)
 	assert find(make_order(status="Open", amount=500)) == "Big open"
 	assert find(make_order(status="Open", amount=5)) is None
 	assert find(make_order(status="Shipped", amount=500)) is None
@@ -142,7 +149,9 @@ def test_a_condition_that_fails_is_logged_and_is_no_match(make_workflow, make_or
 	make_workflow("Orders")
 	assert find(make_order(**values)) == "Orders"
 	log = frappe.get_last_doc("Error Log")
-	assert "Milestone Workflow Faulty: cannot tell whether it is for Matched Order ORDER-1" in str(log.as_dict())
+	assert "Milestone Workflow Faulty: cannot tell whether it is for Matched Order ORDER-1" in str(
+		log.as_dict()
+	)
 	assert "ZeroDivisionError" in log.error
 
 

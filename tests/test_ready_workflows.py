@@ -86,7 +86,9 @@ def test_an_owner_is_named_by_the_first_user_field_there_is(order, bare):
 	from milestone_automation import ready
 
 	workflow, _notes = ready.prepare("customer_onboarding", order)
-	assert {(row.owner_kind, row.owner_field) for row in workflow.stages} == {("User Field", "account_manager")}
+	assert {(row.owner_kind, row.owner_field) for row in workflow.stages} == {
+		("User Field", "account_manager")
+	}
 	workflow, _notes = ready.prepare("customer_onboarding", bare)
 	assert {row.owner_kind for row in workflow.stages} == {"Document Owner"}
 
@@ -97,7 +99,9 @@ def test_what_the_doctype_lacks_falls_back_and_is_told(bare):
 	workflow, notes = ready.prepare("purchase_order_production", bare)
 	assert {row.reach_rule for row in workflow.stages} == {"Confirmation"}
 	assert workflow.stages[5].key_date_rule == "Set by Hand"
-	assert "Milestone 1 (PO Acceptance): Ready Note has no status = Accepted, so its owner confirms it." in notes
+	assert (
+		"Milestone 1 (PO Acceptance): Ready Note has no status = Accepted, so its owner confirms it." in notes
+	)
 	assert (
 		"Milestone 6 (Delivery): Ready Note has no date field schedule_date or delivery_date or required_by or "
 		"expected_delivery_date, so its key date is set by hand."

@@ -30,7 +30,9 @@ def build(order):
 
 	def make(extra_fields=(), **values):
 		tracker = {"doctype": "Milestone Tracker", "document_type": order, "track_field": "status"}
-		return frappe.get_doc(tracker | {"extra_fields": [{"track_field": name} for name in extra_fields]} | values)
+		return frappe.get_doc(
+			tracker | {"extra_fields": [{"track_field": name} for name in extra_fields]} | values
+		)
 
 	return make
 
@@ -51,7 +53,9 @@ def refused(build):
 
 
 def test_a_sound_tracker_records_its_fields_each_once(build):
-	tracker = build(["amount", "status", "amount", "docstatus", "owner"], condition="doc.amount > 100").insert()
+	tracker = build(
+		["amount", "status", "amount", "docstatus", "owner"], condition="doc.amount > 100"
+	).insert()
 	assert tracker.tracked_fields() == ["status", "amount", "docstatus", "owner"]
 
 
@@ -59,17 +63,29 @@ def test_a_sound_tracker_records_its_fields_each_once(build):
 	("doctype", "message"),
 	[
 		("Nowhere", "There is no DocType Nowhere. Choose the DocType of the documents to track."),
-		("Has Role", "Has Role is a child table: its rows are saved with their parent. Track a field of the parent."),
+		(
+			"Has Role",
+			"Has Role is a child table: its rows are saved with their parent. Track a field of the parent.",
+		),
 		(
 			"System Settings",
 			"System Settings has one document only, its settings. Choose a DocType with documents of its own.",
 		),
 		("RQ Job", "RQ Job is virtual: it has no table that could be tracked. Choose a stored DocType."),
 		("Version", "Version is a log: its documents are written once. Choose the DocType the log is about."),
-		("Activity Log", "Activity Log is a log: its documents are written once. Choose the DocType the log is about."),
+		(
+			"Activity Log",
+			"Activity Log is a log: its documents are written once. Choose the DocType the log is about.",
+		),
 		("Milestone", "Milestone belongs to Milestone Automation itself and cannot be tracked by it."),
-		("Milestone Tracker", "Milestone Tracker belongs to Milestone Automation itself and cannot be tracked by it."),
-		("Milestone Task", "Milestone Task belongs to Milestone Automation itself and cannot be tracked by it."),
+		(
+			"Milestone Tracker",
+			"Milestone Tracker belongs to Milestone Automation itself and cannot be tracked by it.",
+		),
+		(
+			"Milestone Task",
+			"Milestone Task belongs to Milestone Automation itself and cannot be tracked by it.",
+		),
 	],
 )
 def test_a_doctype_that_cannot_be_tracked_is_refused(refused, doctype, message):
@@ -147,7 +163,9 @@ def test_a_broken_condition_is_refused(refused, condition, message):
 	assert refused(condition=condition) == message
 
 
-@pytest.mark.parametrize("condition", ["__import__('os').getcwd()", "doc.status.__class__", "'{0}'.format(doc)"])
+@pytest.mark.parametrize(
+	"condition", ["__import__('os').getcwd()", "doc.status.__class__", "'{0}'.format(doc)"]
+)
 def test_a_condition_safe_eval_never_runs_is_refused(refused, condition):
 	assert refused(condition=condition).startswith("The condition cannot be evaluated: ")
 

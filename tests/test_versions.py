@@ -31,7 +31,11 @@ def workflow(order):
 			"workflow_name": "Garments",
 			"document_type": order,
 			"enabled": 1,
-			"stages": [stage("Acceptance", -42, kind="Acceptance"), stage("Inspection", -21), stage("Delivery", 0)],
+			"stages": [
+				stage("Acceptance", -42, kind="Acceptance"),
+				stage("Inspection", -21),
+				stage("Delivery", 0),
+			],
 			"tasks": [
 				{"stage": "Inspection", "title": "Book inspector", "required": 1, "due_days_before": 7},
 				{"stage": "Inspection", "title": "Send samples"},
@@ -80,7 +84,10 @@ def stages_of(plan) -> list[tuple]:
 	import frappe
 
 	rows = frappe.get_all(
-		"Milestone Plan Stage", filters={"parent": plan}, fields=["stage_name", "status", "key_date"], order_by="idx"
+		"Milestone Plan Stage",
+		filters={"parent": plan},
+		fields=["stage_name", "status", "key_date"],
+		order_by="idx",
 	)
 	return [(row.stage_name, row.status, str(row.key_date or "")) for row in rows]
 
@@ -191,7 +198,10 @@ def test_a_changed_date_rule_moves_stage_and_tasks_and_is_on_record(plan, workfl
 	import frappe
 
 	workflow.stages[1].offset_days = -14
-	assert follow() == ["Inspection changes: Days.", f"Inspection moves from {shown('2026-04-10')} to {shown('2026-04-17')}."]
+	assert follow() == [
+		"Inspection changes: Days.",
+		f"Inspection moves from {shown('2026-04-10')} to {shown('2026-04-17')}.",
+	]
 	assert stages_of(plan)[1] == ("Inspection", "Open", "2026-04-17")
 	assert tasks_of(plan)["Book inspector"] == ("Inspection", "Open", "2026-04-10")
 	change = frappe.get_last_doc("Milestone Date Change", {"plan": plan})
@@ -253,7 +263,12 @@ def test_a_changed_task_follows_its_new_rule(plan, workflow, follow, make_user):
 	assert tasks_of(plan)["Book inspector"] == ("Inspection", "Open", "2026-03-31")
 	assert frappe.get_all("Milestone Task Assignee", {"parent": name}, pluck="user") == ["ina@example.com"]
 	assert frappe.db.get_value("ToDo", {"reference_name": name}, "allocated_to") == "ina@example.com"
-	assert frappe.db.get_value("Milestone Plan Stage", {"parent": plan, "stage_name": "Inspection"}, "open_required") == 0
+	assert (
+		frappe.db.get_value(
+			"Milestone Plan Stage", {"parent": plan, "stage_name": "Inspection"}, "open_required"
+		)
+		== 0
+	)
 
 
 def test_a_completed_task_stays_though_the_workflow_changed_it(plan, workflow, follow):
@@ -328,7 +343,9 @@ def test_rows_made_anew_in_the_workflow_are_known_by_their_names(plan, workflow,
 		rows = [row.as_dict() for row in workflow.get(table)]
 		workflow.set(table, [])
 		for row in rows:
-			workflow.append(table, {k: v for k, v in row.items() if k not in ("name", "idx", "parent", "creation")})
+			workflow.append(
+				table, {k: v for k, v in row.items() if k not in ("name", "idx", "parent", "creation")}
+			)
 	assert follow() == []
 	assert stages_of(plan) == [ACCEPTANCE, INSPECTION, DELIVERY]
 
@@ -344,7 +361,9 @@ def test_rules_of_the_plan_follow_the_workflow(plan, workflow, follow):
 def test_a_new_team_gets_the_teams_tasks(plan, workflow, follow, make_user):
 	import frappe
 
-	knitters, weavers = (frappe.get_doc({"doctype": "Role", "role_name": n}).insert().name for n in ("Knitter", "Weaver"))
+	knitters, weavers = (
+		frappe.get_doc({"doctype": "Role", "role_name": n}).insert().name for n in ("Knitter", "Weaver")
+	)
 	anna, ben = make_user("anna@example.com", [knitters]), make_user("ben@example.com", [weavers])
 	workflow.team_role = knitters
 	workflow.tasks[0].assignee_kind = "Whole Team"
@@ -376,7 +395,9 @@ def test_a_new_stage_the_document_fulfils_already_comes_as_reached(plan, workflo
 def test_a_moved_plan_acts_on_the_fields_of_its_new_version(plan, workflow, document, follow):
 	import frappe
 
-	workflow.stages[2].update({"reach_rule": "Field Value", "track_field": "status", "track_value": "Shipped"})
+	workflow.stages[2].update(
+		{"reach_rule": "Field Value", "track_field": "status", "track_value": "Shipped"}
+	)
 	follow()
 	document = frappe.get_doc(document.doctype, document.name)
 	document.status = "Shipped"

@@ -42,7 +42,11 @@ def build(order):
 
 	def make(stages=None, tasks=(), **values):
 		rows = [{"stage_name": "Inspection"}, {"stage_name": "Delivery"}] if stages is None else stages
-		workflow = {"doctype": "Milestone Workflow", "workflow_name": "Garment orders", "document_type": order}
+		workflow = {
+			"doctype": "Milestone Workflow",
+			"workflow_name": "Garment orders",
+			"document_type": order,
+		}
 		return frappe.get_doc(
 			workflow
 			| {"stages": [{"key_date_rule": "After Creation"} | row for row in rows]}
@@ -93,7 +97,10 @@ def test_a_sound_workflow_is_taken_as_version_1(build):
 @pytest.mark.parametrize(
 	("doctype", "message"),
 	[
-		("No Such DocType", "There is no DocType No Such DocType. Choose the DocType of the documents to track."),
+		(
+			"No Such DocType",
+			"There is no DocType No Such DocType. Choose the DocType of the documents to track.",
+		),
 		(
 			"Has Role",
 			"Has Role is a child table: its rows are saved with their parent. Track a field of the parent.",
@@ -111,7 +118,10 @@ def test_a_sound_workflow_is_taken_as_version_1(build):
 			"Error Log is a log: its documents are written once. Choose the DocType the log is about.",
 		),
 		("Milestone", "Milestone belongs to Milestone Automation itself and cannot be tracked by it."),
-		("Milestone Plan", "Milestone Plan belongs to Milestone Automation itself and cannot be tracked by it."),
+		(
+			"Milestone Plan",
+			"Milestone Plan belongs to Milestone Automation itself and cannot be tracked by it.",
+		),
 	],
 )
 def test_a_doctype_whose_documents_cannot_have_plans_is_refused(build, doctype, message):
@@ -276,7 +286,12 @@ def test_an_owner_field_links_to_users_or_holds_an_address(build, field):
 
 
 def test_what_another_owner_kind_left_behind_is_dropped(build):
-	stage = {"stage_name": "Inspection", "owner_kind": "Role", "owner_role": "System Manager", "owner_user": "Guest"}
+	stage = {
+		"stage_name": "Inspection",
+		"owner_kind": "Role",
+		"owner_role": "System Manager",
+		"owner_user": "Guest",
+	}
 	assert not build([stage]).insert().stages[0].owner_user
 
 
@@ -369,7 +384,11 @@ def test_stages_counted_from_different_dates_are_taken_in_any_order(build):
 @pytest.mark.parametrize(
 	("field", "value", "message"),
 	[
-		("", "", "Choose the field of Validated Order whose value reaches it, or have it confirmed by its owner."),
+		(
+			"",
+			"",
+			"Choose the field of Validated Order whose value reaches it, or have it confirmed by its owner.",
+		),
 		("state", "x", "Validated Order has no field state. Choose one of its fields by its name."),
 		(
 			"secret",
@@ -382,7 +401,11 @@ def test_stages_counted_from_different_dates_are_taken_in_any_order(build):
 		("rush", "yes", "rush can never be yes. Choose one of: 0, 1."),
 		("docstatus", "3", "docstatus can never be 3. Choose 0 (draft), 1 (submitted) or 2 (cancelled)."),
 		("pieces", "many", "pieces is of type Int and can never be many. Choose a value of that type."),
-		("delivery_date", "soon", "delivery_date is of type Date and can never be soon. Choose a value of that type."),
+		(
+			"delivery_date",
+			"soon",
+			"delivery_date is of type Date and can never be soon. Choose a value of that type.",
+		),
 		("currency", "Talers", "currency is a link, and there is no Currency Talers. Choose one there is."),
 	],
 )
@@ -408,7 +431,12 @@ def test_a_field_value_is_stored_as_documents_are_compared_with_it(build, field,
 
 
 def test_docstatus_is_refused_where_documents_cannot_be_submitted(refused, note):
-	stage = {"stage_name": "Done", "reach_rule": "Field Value", "track_field": "docstatus", "track_value": "1"}
+	stage = {
+		"stage_name": "Done",
+		"reach_rule": "Field Value",
+		"track_field": "docstatus",
+		"track_value": "1",
+	}
 	assert refused([stage], document_type=note) == (
 		"Milestone 1 (Done): Documents of Validated Note cannot be submitted, so docstatus never changes. "
 		"Choose another field."
@@ -417,7 +445,12 @@ def test_docstatus_is_refused_where_documents_cannot_be_submitted(refused, note)
 
 def test_a_workflow_state_must_be_one_of_the_doctypes_workflow(refused, order, make_approval):
 	make_approval(order, "title", ["Draft", "Approved"])
-	stage = {"stage_name": "Approval", "reach_rule": "Field Value", "track_field": "title", "track_value": "Okay"}
+	stage = {
+		"stage_name": "Approval",
+		"reach_rule": "Field Value",
+		"track_field": "title",
+		"track_value": "Okay",
+	}
 	assert refused([stage]) == (
 		"Milestone 1 (Approval): title can never be Okay. Choose one of: Draft, Approved."
 	)
@@ -448,8 +481,14 @@ def test_a_confirmed_stage_keeps_no_field_and_value(build):
 			{"remind_every_days": 2, "remind_at_most": 3},
 			"Reminders need a first one. Set Follow-up Reminder After Days, or Then Every Days and At Most Times to 0.",
 		),
-		({"remind_after_days": 1, "remind_every_days": 2}, "Reminders every 2 days need an end. Set At Most Times."),
-		({"remind_after_days": 1, "remind_at_most": 3}, "3 reminders need days between them. Set Then Every Days."),
+		(
+			{"remind_after_days": 1, "remind_every_days": 2},
+			"Reminders every 2 days need an end. Set At Most Times.",
+		),
+		(
+			{"remind_after_days": 1, "remind_at_most": 3},
+			"3 reminders need days between them. Set Then Every Days.",
+		),
 	],
 )
 def test_reminders_need_a_beginning_a_distance_and_an_end(refused, reminders, message):
@@ -457,7 +496,10 @@ def test_reminders_need_a_beginning_a_distance_and_an_end(refused, reminders, me
 
 
 def test_one_reminder_needs_its_day_only(build):
-	assert build([{"stage_name": "Inspection", "remind_after_days": 2}]).insert().stages[0].remind_after_days == 2
+	assert (
+		build([{"stage_name": "Inspection", "remind_after_days": 2}]).insert().stages[0].remind_after_days
+		== 2
+	)
 
 
 @pytest.mark.parametrize(
@@ -499,11 +541,17 @@ def test_a_message_for_the_user_says_nothing_twice(refused):
 			"Among its Next Steps is Explode, which is no known action. "
 			"Choose one of: Set Value, Apply Workflow Action, Submit, Assign, Notify.",
 		),
-		('[{"field": "status"}]', 'Each of its Next Steps needs an action, for example {"action": "Submit"}.'),
+		(
+			'[{"field": "status"}]',
+			'Each of its Next Steps needs an action, for example {"action": "Submit"}.',
+		),
 	],
 )
 def test_next_steps_are_a_json_list_of_actions(refused, actions, message):
-	assert refused([{"stage_name": "Inspection", "next_actions": actions}]) == f"Milestone 1 (Inspection): {message}"
+	assert (
+		refused([{"stage_name": "Inspection", "next_actions": actions}])
+		== f"Milestone 1 (Inspection): {message}"
+	)
 
 
 # Tasks
@@ -528,7 +576,10 @@ def test_next_steps_are_a_json_list_of_actions(refused, actions, message):
 			{"due_days_before": 99999},
 			"Task 1 (Book inspector): 99999 days are too many. Set Due Days Before Milestone to 3650 at most.",
 		),
-		({"assignee_kind": "One Team Member"}, "Task 1 (Book inspector): Choose the team member who gets it."),
+		(
+			{"assignee_kind": "One Team Member"},
+			"Task 1 (Book inspector): Choose the team member who gets it.",
+		),
 		({"assignee_kind": "Role"}, "Task 1 (Book inspector): Choose the role that gets it."),
 		(
 			{"assignee_kind": "User Field"},
@@ -549,7 +600,10 @@ def test_next_steps_are_a_json_list_of_actions(refused, actions, message):
 			"Write the collaborator's address, for example name@example.com.",
 		),
 		(
-			{"assignee_kind": "Third-Party Collaborator", "collaborator_email": "a@example.com, b@example.com"},
+			{
+				"assignee_kind": "Third-Party Collaborator",
+				"collaborator_email": "a@example.com, b@example.com",
+			},
 			"Task 1 (Book inspector): a@example.com, b@example.com is not one e-mail address. "
 			"Write the collaborator's address, for example name@example.com.",
 		),
@@ -569,6 +623,11 @@ def test_a_task_for_a_disabled_user_is_refused(refused, make_user):
 	assert refused(tasks=[{"assignee_kind": "One Team Member", "assignee_user": gone}]) == (
 		"Task 1 (Book inspector): The user gone@example.com is disabled. Choose an enabled user."
 	)
+
+
+def test_a_collaborators_address_may_have_capitals(build):
+	task = {"assignee_kind": "Third-Party Collaborator", "collaborator_email": "Lab@Example.org"}
+	assert build(tasks=[task]).insert().tasks[0].collaborator_email == "Lab@Example.org"
 
 
 def test_a_task_for_nobody_is_taken(build):
@@ -710,7 +769,9 @@ def make_reached_by(field, value="Shipped"):
 def test_enabling_makes_a_tracker_for_the_fields_stages_wait_for(build, order):
 	import frappe
 
-	build([make_reached_by("status"), make_reached_by("rush", "1"), {"stage_name": "Sign-off"}], enabled=1).insert()
+	build(
+		[make_reached_by("status"), make_reached_by("rush", "1"), {"stage_name": "Sign-off"}], enabled=1
+	).insert()
 	tracker = frappe.get_doc("Milestone Tracker", {"document_type": order})
 	assert tracker.tracked_fields() == ["status", "rush"]
 	assert told()[-1] == (
@@ -722,7 +783,9 @@ def test_enabling_makes_a_tracker_for_the_fields_stages_wait_for(build, order):
 def test_enabling_extends_the_tracker_there_is(build, order):
 	import frappe
 
-	tracker = frappe.get_doc({"doctype": "Milestone Tracker", "document_type": order, "track_field": "status"}).insert()
+	tracker = frappe.get_doc(
+		{"doctype": "Milestone Tracker", "document_type": order, "track_field": "status"}
+	).insert()
 	build([make_reached_by("status"), make_reached_by("rush", "1")], enabled=1).insert()
 	assert stored(tracker).tracked_fields() == ["status", "rush"]
 	assert told()[-1] == (
@@ -855,7 +918,6 @@ def test_a_disabled_workflow_lets_its_plans_go_on(build, start_plan, order):
 
 def test_managers_cancel_all_plans_of_a_workflow_with_a_reason(build, start_plan, make_user, as_user):
 	import frappe
-
 	from milestone_automation.milestone_automation.doctype.milestone_workflow import milestone_workflow
 
 	workflow = build(enabled=1).insert()
@@ -873,7 +935,6 @@ def test_managers_cancel_all_plans_of_a_workflow_with_a_reason(build, start_plan
 
 
 def test_many_plans_are_cancelled_in_the_background(build, start_plan, monkeypatch):
-	import frappe
 
 	from milestone_automation.engine import workflow_plans
 
@@ -892,9 +953,16 @@ def test_a_workflow_without_plans_is_deleted(build):
 
 
 def test_a_workflow_of_50_stages_and_500_tasks_is_checked_without_a_query_for_each(build, count_queries):
-	stages = [{"stage_name": f"Stage {n}", "owner_kind": "User", "owner_user": "Administrator"} for n in range(50)]
+	stages = [
+		{"stage_name": f"Stage {n}", "owner_kind": "User", "owner_user": "Administrator"} for n in range(50)
+	]
 	tasks = [
-		{"stage": f"Stage {n % 50}", "title": f"Task {n}", "assignee_kind": "Role", "assignee_role": "System Manager"}
+		{
+			"stage": f"Stage {n % 50}",
+			"title": f"Task {n}",
+			"assignee_kind": "Role",
+			"assignee_role": "System Manager",
+		}
 		for n in range(500)
 	]
 	from milestone_automation.engine import workflow_rules
@@ -923,7 +991,9 @@ def make_approval():
 				"document_type": doctype,
 				"is_active": 1,
 				"workflow_state_field": field,
-				"states": [{"state": state, "doc_status": "0", "allow_edit": "System Manager"} for state in states],
+				"states": [
+					{"state": state, "doc_status": "0", "allow_edit": "System Manager"} for state in states
+				],
 			}
 		).insert()
 

@@ -76,13 +76,13 @@ def _problems_of_one(own_doctype, filter_: Filter, doctype: str) -> Iterator[str
 			escape_html(cstr(own_doctype)), _(doctype)
 		)
 	elif not _is_filterable(doctype, filter_.fieldname):
-		yield _("The filters use {0}, but {1} has no such field. Use the field's name, not its label.").format(
-			escape_html(filter_.fieldname), _(doctype)
-		)
+		yield _(
+			"The filters use {0}, but {1} has no such field. Use the field's name, not its label."
+		).format(escape_html(filter_.fieldname), _(doctype))
 	elif filter_.operator not in OPERATORS:
-		yield _("The filter on {0} uses {1}, which cannot be judged on one document. Use one of: {2}.").format(
-			filter_.fieldname, escape_html(filter_.operator), ", ".join(OPERATORS)
-		)
+		yield _(
+			"The filter on {0} uses {1}, which cannot be judged on one document. Use one of: {2}."
+		).format(filter_.fieldname, escape_html(filter_.operator), ", ".join(OPERATORS))
 	elif not _is_evaluable(doctype, filter_):
 		yield _("The filter on {0} compares it with {1}, which does not fit the field.").format(
 			filter_.fieldname, escape_html(cstr(filter_.value))

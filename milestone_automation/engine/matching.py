@@ -42,7 +42,9 @@ def matches(workflow, doc) -> bool:
 	if getattr(workflow, "document_type", doc.doctype) != doc.doctype:
 		return False
 	try:
-		return document_filters.hold(workflow.document_filters, doc) and conditions.holds(workflow.condition, doc)
+		return document_filters.hold(workflow.document_filters, doc) and conditions.holds(
+			workflow.condition, doc
+		)
 	except Exception:
 		what = f"Milestone Workflow {workflow.name}: cannot tell whether it is for {doc.doctype} {doc.name}"
 		guard.log_fault(what, frappe.get_traceback())

@@ -45,10 +45,16 @@ def _extend(tracker, fieldnames: list[str]) -> None:
 	if missing:
 		_append(tracker, missing)
 		tracker.save(ignore_permissions=True)  # part of enabling a workflow, which the user may
-		_tell(_("Changes of {0} in {1} are now recorded too: the Milestone Tracker {2} was extended."), missing, tracker)
+		_tell(
+			_("Changes of {0} in {1} are now recorded too: the Milestone Tracker {2} was extended."),
+			missing,
+			tracker,
+		)
 	if tracker.disabled:
 		_tell(
-			_("{0} of {1} is not recorded: the Milestone Tracker {2} is disabled. Enable it, or milestones are missed."),
+			_(
+				"{0} of {1} is not recorded: the Milestone Tracker {2} is disabled. Enable it, or milestones are missed."
+			),
 			fieldnames,
 			tracker,
 			indicator="orange",

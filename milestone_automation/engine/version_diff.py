@@ -55,7 +55,11 @@ class StageMove:
 	@property
 	def name(self) -> str:
 		"""Name the stage will have."""
-		return self.row.stage_name if self.row and (self.is_reached or not self.template) else self.template.stage_name
+		return (
+			self.row.stage_name
+			if self.row and (self.is_reached or not self.template)
+			else self.template.stage_name
+		)
 
 	@property
 	def old_date(self) -> date | None:
@@ -97,13 +101,17 @@ def compute(plan: plans.Plan) -> VersionDiff:
 	lost = [row for row in plan.stages if row.name not in kept]
 	removed = [row for row in lost if row.status != StageStatus.REACHED]
 	diff = VersionDiff(plan, workflow, _stages_in_order(plan, workflow, pairs), removed)
-	diff.plan_changes = {name: workflow.get(name) for name in _differing(plan, workflow, plan_builder.PLAN_FIELDS)}
+	diff.plan_changes = {
+		name: workflow.get(name) for name in _differing(plan, workflow, plan_builder.PLAN_FIELDS)
+	}
 	_set_dates(diff)
 	_compare_tasks(diff)
 	return diff
 
 
-def _pair(old: Iterable, new: Iterable, link: str, key: Callable, by_key: Callable = lambda row: True) -> dict:
+def _pair(
+	old: Iterable, new: Iterable, link: str, key: Callable, by_key: Callable = lambda row: True
+) -> dict:
 	"""Return the old row for each new row (by its name): by the link to the row it was made from, else by key.
 
 	Args:

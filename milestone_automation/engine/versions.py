@@ -22,7 +22,14 @@ from milestone_automation.engine.version_diff import StageMove, TaskMove, Versio
 from milestone_automation.engine.vocabulary import DateChangeSource, PlanEvent, TaskStatus
 
 ASSIGNEE_FIELDS = frozenset(
-	{"assignee_kind", "assignee_user", "assignee_role", "assignee_field", "collaborator_name", "collaborator_email"}
+	{
+		"assignee_kind",
+		"assignee_user",
+		"assignee_role",
+		"assignee_field",
+		"collaborator_name",
+		"collaborator_email",
+	}
 )
 OWNER_FIELDS = frozenset({"owner_kind", "owner_user", "owner_role", "owner_field"})
 
@@ -130,9 +137,9 @@ def move(plan: str) -> list[dict]:
 	diff = version_diff.compute(found)
 	if not diff.stages:
 		frappe.throw(
-			_("The workflow {0} has no milestones, so nothing of the plan would be left. Add milestones, or cancel the plan.").format(
-				found.workflow
-			)
+			_(
+				"The workflow {0} has no milestones, so nothing of the plan would be left. Add milestones, or cancel the plan."
+			).format(found.workflow)
 		)
 	changes = describe(diff)
 	_move_stages(diff)
@@ -198,7 +205,9 @@ def _insert_stages(diff: VersionDiff) -> None:
 		if not stage_move.row:
 			row = {name: value for name, value in stage_move.new_row.items() if name != "tasks"}
 			row.update(planned_date=stage_move.key_date, key_date=stage_move.key_date, idx=idx)
-			rows.append({**row, "parent": diff.plan.name, "parenttype": "Milestone Plan", "parentfield": "stages"})
+			rows.append(
+				{**row, "parent": diff.plan.name, "parenttype": "Milestone Plan", "parentfield": "stages"}
+			)
 	bulk.insert_rows("Milestone Plan Stage", rows)
 
 
@@ -233,7 +242,9 @@ def _changed_values(task_move: TaskMove, calendar) -> dict:
 	task, template = task_move.task, task_move.template
 	values = {name: template.get(name) for name in task_move.changed if name != "stage"}
 	values.update(
-		workflow_task=template.name, plan_stage=task_move.stage.row.name, stage_name=task_move.stage.row.stage_name
+		workflow_task=template.name,
+		plan_stage=task_move.stage.row.name,
+		stage_name=task_move.stage.row.stage_name,
 	)
 	due_date = _due_date(task_move, calendar)
 	if due_date != (getdate(task.due_date) if task.due_date else None):
@@ -247,7 +258,9 @@ def _due_date(task_move: TaskMove, calendar):
 	if task and task.due_by_hand and task.due_date:
 		due_date = getdate(task.due_date)
 		return min(due_date, key_date) if key_date else due_date
-	return dates.task_due_date(key_date, cint(template.due_days_before), bool(template.working_days), calendar)
+	return dates.task_due_date(
+		key_date, cint(template.due_days_before), bool(template.working_days), calendar
+	)
 
 
 def _new_task(diff: VersionDiff, task_move: TaskMove, people, calendar) -> dict:
@@ -274,7 +287,13 @@ def _assign_anew(diff: VersionDiff, people) -> None:
 	for task_move in moves:
 		found = assignees.resolve(task_move.template, diff.plan.reference_doc(), diff.workflow, cache=people)
 		rows += [
-			{**p, "parent": task_move.task.name, "parenttype": "Milestone Task", "parentfield": "assignees", "idx": i}
+			{
+				**p,
+				"parent": task_move.task.name,
+				"parenttype": "Milestone Task",
+				"parentfield": "assignees",
+				"idx": i,
+			}
 			for i, p in enumerate(found, 1)
 		]
 	bulk.insert_rows("Milestone Task Assignee", rows)

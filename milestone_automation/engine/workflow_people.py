@@ -66,9 +66,9 @@ def user_problem(user: str, known: Known) -> str | None:
 
 def role_problem(role: str, known: Known) -> str | None:
 	if role in ROLES_OF_EVERYBODY:
-		return _("Every account has the role {0}, those of the website too. Choose a role that is given to users.").format(
-			role
-		)
+		return _(
+			"Every account has the role {0}, those of the website too. Choose a role that is given to users."
+		).format(role)
 	if role not in known.roles:
 		return _("There is no role {0}. Choose one that is given to users.").format(escape_html(role))
 	if not known.roles[role]:
@@ -89,7 +89,8 @@ def notified_problem(name: str, known: Known) -> str | None:
 def is_address(text: str | None) -> bool:
 	"""Tell whether a text is one e-mail address and nothing else."""
 	text = (text or "").strip()
-	return bool(text) and validate_email_address(text) == text and not SEPARATORS.search(text)
+	# Some versions of Frappe give the address back in small letters.
+	return bool(text) and validate_email_address(text).lower() == text.lower() and not SEPARATORS.search(text)
 
 
 def user_field_problem(fieldname: str, doctype: str) -> str | None:
@@ -103,9 +104,9 @@ def user_field_problem(fieldname: str, doctype: str) -> str | None:
 		)
 	if _names_users(field):
 		return None
-	return _("The field {0} of {1} names no user. Choose a Link to User, or a Data field with an e-mail address.").format(
-		fieldname, _(doctype)
-	)
+	return _(
+		"The field {0} of {1} names no user. Choose a Link to User, or a Data field with an e-mail address."
+	).format(fieldname, _(doctype))
 
 
 def _names_users(field) -> bool:
@@ -125,7 +126,7 @@ def supplier_field_problem(fieldname: str | None, doctype: str) -> str | None:
 			"Set the workflow's Supplier Field to the field that names the supplier."
 		).format(_(doctype), escape_html(fieldname))
 	if field.fieldtype not in ("Link", "Dynamic Link"):
-		return _("The field {0} of {1} is no link to a supplier. Set the workflow's Supplier Field to one.").format(
-			fieldname, _(doctype)
-		)
+		return _(
+			"The field {0} of {1} is no link to a supplier. Set the workflow's Supplier Field to one."
+		).format(fieldname, _(doctype))
 	return None

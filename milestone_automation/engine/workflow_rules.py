@@ -146,9 +146,9 @@ def _repeated_names(stages) -> Iterator[str]:
 	for stage in stages:
 		earlier = first.setdefault(stage.stage_name.casefold(), stage)
 		if stage.stage_name and earlier is not stage:
-			yield _("{0}: Milestone {1} has this name already. Give each milestone of a workflow its own.").format(
-				stage_label(stage), earlier.idx
-			)
+			yield _(
+				"{0}: Milestone {1} has this name already. Give each milestone of a workflow its own."
+			).format(stage_label(stage), earlier.idx)
 
 
 def _stages_before_earlier_ones(stages) -> Iterator[str]:
@@ -204,7 +204,10 @@ def warn_of_repeated_values(workflow) -> None:
 					"{0}: It is reached by the same value as {1}, {2} {3}. "
 					"The document has to take that value once more after the first time."
 				).format(
-					stage_label(stage), stage_label(earlier), stage.track_field, escape_html(stage.track_value)
+					stage_label(stage),
+					stage_label(earlier),
+					stage.track_field,
+					escape_html(stage.track_value),
 				),
 				title=_("Same Value Twice"),
 				indicator="orange",
@@ -282,8 +285,8 @@ def check_deletable(workflow) -> None:
 	finished = count_plans(workflow.name)
 	if finished:
 		frappe.throw(
-			_("{0} finished plans refer to the workflow {1}. Disable it instead, or delete those plans first.").format(
-				finished, workflow.name
-			),
+			_(
+				"{0} finished plans refer to the workflow {1}. Disable it instead, or delete those plans first."
+			).format(finished, workflow.name),
 			title=_("Plans Refer to It"),
 		)

@@ -119,7 +119,9 @@ def date_problems(stage, position: int, doctype: str) -> Iterator[str]:
 			"Count it from a date field or from the document's creation, or set it by hand."
 		)
 	elif rule in (KeyDateRule.AFTER_PREVIOUS_STAGE, KeyDateRule.AFTER_CREATION) and days < 0:
-		yield _("{0} days would put its key date before what it is counted from. Set Days to 0 or more.").format(days)
+		yield _(
+			"{0} days would put its key date before what it is counted from. Set Days to 0 or more."
+		).format(days)
 	if abs(days) > MOST_DAYS:
 		yield _("{0} days are too many. Set Days to {1} at most.").format(days, MOST_DAYS)
 
@@ -149,7 +151,9 @@ def reach_problems(stage, doctype: str) -> Iterator[str]:
 	if stage.reach_rule != ReachRule.FIELD_VALUE:
 		return
 	if not stage.track_field:
-		yield _("Choose the field of {0} whose value reaches it, or have it confirmed by its owner.").format(_(doctype))
+		yield _("Choose the field of {0} whose value reaches it, or have it confirmed by its owner.").format(
+			_(doctype)
+		)
 		return
 	problem = trackable.why_not_field(doctype, stage.track_field)
 	if problem:
@@ -187,9 +191,9 @@ def _value_problem(doctype: str, fieldname: str, value: str) -> str | None:
 
 def _docstatus_problem(doctype: str, value: str) -> str | None:
 	if not frappe.get_meta(doctype).is_submittable:
-		return _("Documents of {0} cannot be submitted, so docstatus never changes. Choose another field.").format(
-			_(doctype)
-		)
+		return _(
+			"Documents of {0} cannot be submitted, so docstatus never changes. Choose another field."
+		).format(_(doctype))
 	if value not in ("0", "1", "2"):
 		return _("docstatus can never be {0}. Choose 0 (draft), 1 (submitted) or 2 (cancelled).").format(
 			escape_html(value)
@@ -247,7 +251,9 @@ def _reminder_problems(stage) -> Iterator[str]:
 		cint(stage.get(name)) for name in ("remind_after_days", "remind_every_days", "remind_at_most")
 	)
 	if not first and (every or at_most):
-		yield _("Reminders need a first one. Set Follow-up Reminder After Days, or Then Every Days and At Most Times to 0.")
+		yield _(
+			"Reminders need a first one. Set Follow-up Reminder After Days, or Then Every Days and At Most Times to 0."
+		)
 	elif every and not at_most:
 		yield _("Reminders every {0} days need an end. Set At Most Times.").format(every)
 	elif at_most > 1 and not every:

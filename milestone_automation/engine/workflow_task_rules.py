@@ -49,7 +49,9 @@ def problems(task, workflow, known: Known) -> Iterator[str]:
 	if days < 0:
 		yield _("A task is never due after its milestone. Set Due Days Before Milestone to 0 or more.")
 	elif days > MOST_DAYS:
-		yield _("{0} days are too many. Set Due Days Before Milestone to {1} at most.").format(days, MOST_DAYS)
+		yield _("{0} days are too many. Set Due Days Before Milestone to {1} at most.").format(
+			days, MOST_DAYS
+		)
 	yield from filter(None, [assignee_problem(task, workflow, known)])
 
 
@@ -102,9 +104,9 @@ def _collaborator_problem(task, workflow, known: Known) -> str | None:
 	if not task.collaborator_email:
 		return _("Write the collaborator's e-mail address.")
 	if not workflow_people.is_address(task.collaborator_email):
-		return _("{0} is not one e-mail address. Write the collaborator's address, for example name@example.com.").format(
-			escape_html(task.collaborator_email)
-		)
+		return _(
+			"{0} is not one e-mail address. Write the collaborator's address, for example name@example.com."
+		).format(escape_html(task.collaborator_email))
 	return None
 
 

@@ -56,7 +56,7 @@ def _offer_of(name: str) -> dict:
 		"description": _(ready["description"]),
 		"stages": len(ready["stages"]),
 		"tasks": len(ready["tasks"]),
-		"document_types": [doctype for doctype in ready["document_types"] if frappe.db.exists("DocType", doctype)],
+		"document_types": _document_types_here(ready),
 	}
 
 
@@ -110,14 +110,18 @@ def prepare(name: str, document_type: str | None = None):
 
 
 def _first_document_type(ready: dict) -> str:
-	for doctype in ready["document_types"]:
-		if frappe.db.exists("DocType", doctype):
-			return doctype
-	frappe.throw(
-		_("This site has none of {0}. Choose the document type the workflow {1} is to be for.").format(
-			", ".join(ready["document_types"]), ready["title"]
+	there = _document_types_here(ready)
+	if not there:
+		frappe.throw(
+			_("This site has none of {0}. Choose the document type the workflow {1} is to be for.").format(
+				", ".join(ready["document_types"]), ready["title"]
+			)
 		)
-	)
+	return there[0]
+
+
+def _document_types_here(ready: dict) -> list[str]:
+	return [doctype for doctype in ready["document_types"] if frappe.db.exists("DocType", doctype)]
 
 
 def _free_name(title: str) -> str:
@@ -140,7 +144,9 @@ def _fit_roles(workflow) -> list[str]:
 		if problem:
 			workflow.set(fieldname, MANAGER_ROLE)
 			notes.append(
-				_("{0} {1} is {2} instead.").format(problem, _(workflow.meta.get_label(fieldname)), _(MANAGER_ROLE))
+				_("{0} {1} is {2} instead.").format(
+					problem, _(workflow.meta.get_label(fieldname)), _(MANAGER_ROLE)
+				)
 			)
 	if workflow.supplier_field and workflow_people.supplier_field_problem(
 		workflow.supplier_field, workflow.document_type
@@ -180,7 +186,9 @@ def _fit_date(row, fieldnames: list[str], doctype: str) -> str | None:
 def _fit_reach(row, choices: list[list[str]], doctype: str) -> str | None:
 	"""Have a stage reached by the first of some values a field can have; without any it is confirmed."""
 	for fieldname, value in choices:
-		row.update({"reach_rule": ReachRule.FIELD_VALUE.value, "track_field": fieldname, "track_value": value})
+		row.update(
+			{"reach_rule": ReachRule.FIELD_VALUE.value, "track_field": fieldname, "track_value": value}
+		)
 		if not list(workflow_stage_rules.reach_problems(row, doctype)):
 			return None
 	row.update({"reach_rule": ReachRule.CONFIRMATION.value, "track_field": None, "track_value": None})

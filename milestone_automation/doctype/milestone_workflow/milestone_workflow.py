@@ -47,7 +47,8 @@ def cancel_plans(workflow: str, reason: str) -> dict:
 	"""
 	if not permissions.can_manage():
 		frappe.throw(
-			_("Only a System Manager or Milestone Manager may do this. Ask one of them."), frappe.PermissionError
+			_("Only a System Manager or Milestone Manager may do this. Ask one of them."),
+			frappe.PermissionError,
 		)
 	frappe.get_doc("Milestone Workflow", workflow).check_permission("write")
 	return workflow_plans.cancel_all(workflow, check_reason(reason))
