@@ -1,5 +1,54 @@
+import frappe
+from frappe import _
 from frappe.model.document import Document
+
+from milestone_automation.engine import calendars, sweep
+from milestone_automation.engine.calendars import DAYS_OF_WEEK
+from milestone_automation.engine.recipients import DEFAULT_SWEEP_TIME
+
+# A change of these gives plans another day to be looked at.
+SWEEP_FIELDS = (
+	"messages_enabled",
+	"warn_owner",
+	"quiet_on_days_off",
+	"warning_lead_days",
+	"task_lead_days",
+	"escalate_after_days",
+)
 
 
 class MilestoneSettings(Document):
-	pass
+	def load_from_db(self):
+		super().load_from_db()
+		if not self.get("modified"):
+			# Never saved: Frappe gives every Time field of a new document the present time.
+			self.sweep_time = DEFAULT_SWEEP_TIME
+		return self
+
+	def validate(self):
+		self.check_days_off()
+		self.clean_reasons()
+
+	def on_update(self):
+		calendars.forget()
+		self.recheck_plans()
+
+	def check_days_off(self):
+		"""Refuse seven days off: no date could be counted."""
+		if all(self.get(f"off_{day}") for day in DAYS_OF_WEEK):
+			frappe.throw(_("All seven days of the week are off. Leave at least one working day."))
+
+	def clean_reasons(self):
+		"""Keep each reason once, without blanks around it."""
+		seen = set()
+		for row in list(self.date_reasons):
+			row.reason = (row.reason or "").strip()
+			if not row.reason or row.reason in seen:
+				self.remove(row)
+			seen.add(row.reason)
+
+	def recheck_plans(self):
+		"""Have the next sweep look at all active plans when their messages may be due on other days now."""
+		before = self.get_doc_before_save()
+		if before and any(before.get(name) != self.get(name) for name in SWEEP_FIELDS):
+			sweep.recheck_all()
