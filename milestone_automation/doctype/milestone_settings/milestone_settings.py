@@ -2,7 +2,7 @@ import frappe
 from frappe import _
 from frappe.model.document import Document
 
-from milestone_automation.engine import calendars, sweep
+from milestone_automation.engine import sweep
 from milestone_automation.engine.calendars import DAYS_OF_WEEK
 from milestone_automation.engine.recipients import DEFAULT_SWEEP_TIME
 
@@ -30,7 +30,6 @@ class MilestoneSettings(Document):
 		self.clean_reasons()
 
 	def on_update(self):
-		calendars.forget()
 		self.recheck_plans()
 
 	def check_days_off(self):
