@@ -1,13 +1,17 @@
 """`bench --site SITE milestones ...`: history in, and changes made behind Frappe's back."""
 
 import dataclasses
+from contextlib import contextmanager
 
 import click
 import frappe
 from frappe.commands import get_site, pass_context
 from frappe.utils import strip_html
+from frappe.utils.file_lock import LockTimeoutError
+from frappe.utils.synchronization import filelock
 
 SHOWN_EXAMPLES = 10
+LOCK = "milestone-history"
 
 
 @click.group("milestones", help="Milestone Automation: history in, and changes made behind Frappe's back.")
@@ -84,9 +88,9 @@ def import_log(
 		every_event=every_event,
 		batch_size=batch_size,
 	)
-	with _connected(context) as site, _ProgressBar() as bar:
+	with _connected(context) as commit, _ProgressBar() as bar:
 		try:
-			summary = history_import.run(file, options, bar.show, site.commit)
+			summary = history_import.run(file, options, bar.show, commit)
 		except history_import.ImportStopped as stopped:
 			bar.close()
 			_print_import(stopped.summary, dry_run=True)
@@ -103,9 +107,9 @@ def backfill(context, tracker, dry_run):
 	"""Rebuild the milestones from before TRACKER was made out of Frappe's Version log."""
 	from milestone_automation.engine import backfill as engine
 
-	with _connected(context) as site, _ProgressBar() as bar:
+	with _connected(context) as commit, _ProgressBar() as bar:
 		summary = engine.run(
-			tracker, dry_run, lambda done, total: bar.show("Reading versions", done, total), site.commit
+			tracker, dry_run, lambda done, total: bar.show("Reading versions", done, total), commit
 		)
 		bar.close()
 		_print_backfill(summary, dry_run)
@@ -118,8 +122,8 @@ def reconcile(context, doctype):
 	"""Find and record changes made behind Frappe's back (SQL, frappe.db.set_value). Runs every night by itself."""
 	from milestone_automation.engine import reconcile as engine
 
-	with _connected(context) as site:
-		recorded = engine.run(doctype, site.commit)
+	with _connected(context) as commit:
+		recorded = engine.run(doctype, commit)
 		if not recorded:
 			raise click.ClickException(
 				"No enabled Milestone Tracker" + (f" for {doctype}." if doctype else ".")
@@ -128,30 +132,31 @@ def reconcile(context, doctype):
 			click.echo(f"{tracker}: {count} milestones found later")
 
 
-class _connected:
-	"""Connect to the site of the command line; faults that the user can mend become one line and exit code 1."""
+@contextmanager
+def _connected(context):
+	"""Connect to the site of the command line, alone; yields the function that commits.
 
-	def __init__(self, context):
-		self.site = get_site(context)
+	Faults that the user can mend become one line and exit code 1.
+	"""
+	frappe.init(site=get_site(context))
+	frappe.connect()
+	try:
+		with filelock(LOCK, timeout=1):
+			yield _commit
+			_commit()
+	except LockTimeoutError as error:
+		raise click.ClickException(
+			"Another import, backfill or reconcile is running on this site. Wait for it, then run this again."
+		) from error
+	except frappe.ValidationError as error:
+		frappe.db.rollback()
+		raise click.ClickException(strip_html(str(error))) from error
+	finally:
+		frappe.destroy()
 
-	def __enter__(self):
-		frappe.init(site=self.site)
-		frappe.connect()
-		return self
 
-	def __exit__(self, kind, error, traceback):
-		try:
-			if isinstance(error, frappe.ValidationError):
-				frappe.db.rollback()
-				raise click.ClickException(strip_html(str(error))) from error
-			if error is None:
-				self.commit()
-		finally:
-			frappe.destroy()
-
-	@staticmethod
-	def commit():
-		frappe.db.commit()  # a command is no request: nobody else ends its transactions
+def _commit() -> None:
+	frappe.db.commit()  # a command is no request: nobody else ends its transactions
 
 
 class _ProgressBar:

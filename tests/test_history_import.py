@@ -10,6 +10,7 @@ from itertools import groupby
 import frappe
 import pytest
 from frappe.utils import add_to_date, get_datetime, now_datetime
+from frappe.utils.synchronization import filelock
 
 from milestone_automation.engine import clock
 from milestone_automation.engine.event_log import EventLogError, LogFormat
