@@ -11,6 +11,7 @@ from frappe.utils.safe_exec import get_safe_globals
 
 # What an expression may ask of `doc` besides its fields.
 DOCUMENT_METHODS = frozenset({"get", "as_dict", "keys", "items", "values"})
+FORMAT_METHODS = frozenset({"format", "format_map"})
 
 
 def holds(condition: str | None, doc) -> bool:
@@ -44,6 +45,7 @@ def check(condition: str | None, doctype: str) -> None:
 	tree = _parse(condition.strip())
 	_check_fields(tree, doctype)
 	_check_utils(tree)
+	_check_formats(tree)
 	_check_is_allowed(condition.strip())
 	_check_names(tree)
 
@@ -86,6 +88,13 @@ def _check_utils(tree: ast.Expression) -> None:
 		of_utils = path.startswith("frappe.utils.") and path.count(".") == 2
 		if of_frappe or (of_utils and node.attr not in utils):
 			_refuse(_("there is no {0}").format(path))
+
+
+def _check_formats(tree: ast.Expression) -> None:
+	"""Refuse `format` of a text, as safe eval does: on some versions of Frappe only once it is evaluated."""
+	for node in ast.walk(tree):
+		if isinstance(node, ast.Attribute) and node.attr in FORMAT_METHODS and ast.unparse(node.value) != "doc":
+			_refuse(_("{0} cannot be used").format(node.attr))
 
 
 def _check_is_allowed(condition: str) -> None:
