@@ -20,8 +20,8 @@ SWEEP_FIELDS = (
 class MilestoneSettings(Document):
 	def load_from_db(self):
 		super().load_from_db()
-		if not self.get("modified"):
-			# Never saved: Frappe gives every Time field of a new document the present time.
+		if "." in str(self.sweep_time or ""):
+			# Frappe gives every Time field of a new document the present time, to the microsecond.
 			self.sweep_time = DEFAULT_SWEEP_TIME
 		return self
 
