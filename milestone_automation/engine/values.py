@@ -1,10 +1,11 @@
 """How a field's value is written down in a Milestone, and when two values are the same one. Pure."""
 
 import datetime
+import html
 import re
 from decimal import Decimal
 
-from frappe.utils import cint, cstr, flt, get_datetime, get_time, getdate
+from frappe.utils import cint, cstr, flt, get_datetime, get_time, getdate, strip_html_tags
 from frappe.utils.html_utils import sanitize_html
 
 # Width of a Data column: `value` and `from_value` of Milestone.
@@ -13,6 +14,10 @@ CUT_MARK = "…"
 
 # PostgreSQL refuses NUL in text; the other control characters have no place in a list view either.
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+# What a browser takes for the start of a tag.
+TAG_START = re.compile(r"<[a-zA-Z/!?]")
+A_TAG = "<b></b>"
 
 NUMBER_TYPES = frozenset({"Int", "Check", "Long Int", "Float", "Currency", "Percent", "Rating", "Duration"})
 
@@ -46,14 +51,21 @@ def is_same(old, new, fieldtype: str = "Data") -> bool:
 
 
 def cut(text: str) -> str:
-	"""Cut text to what a Data column holds, marking the cut."""
+	"""Cut text to what a Data column holds, marking the cut. HTML is reduced to its text: half a tag is none."""
+	if len(text) > MAX_LENGTH and "<" in text:
+		text = strip_html_tags(text).strip() or html.escape(text)
 	return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - len(CUT_MARK)] + CUT_MARK
 
 
 def clean(text: str) -> str:
 	"""Drop control characters and what HTML could do harm where milestones are shown."""
 	text = CONTROL_CHARACTERS.sub("", text)
-	return sanitize_html(text) if "<" in text else text
+	if not TAG_START.search(text):
+		return text
+	# Frappe leaves JSON and a tag that never ends alone; browsers do not. With a tag before it, it does its work.
+	cleaned = sanitize_html(A_TAG + text).removeprefix(A_TAG)
+	# Nothing left would read like a cleared value.
+	return cleaned or html.escape(text)
 
 
 def _plain(value, fieldtype: str) -> str:
