@@ -193,6 +193,29 @@ def check_task_edit(doc) -> None:
 		)
 
 
+def check_may_set_status(task, status: str) -> None:
+	"""Refuse a transition of a task to somebody who may not make it; the reason is the engine's to check.
+
+	Args:
+		task: as in `can_act_on_task`.
+		status: the TaskStatus wanted.
+
+	Raises:
+		frappe.PermissionError
+	"""
+	if status in (TaskStatus.WAIVED, TaskStatus.CANCELLED) and not can_manage():
+		frappe.throw(
+			_("Only a System Manager or Milestone Manager may do this. Ask one of them."), frappe.PermissionError
+		)
+	if not can_act_on_task(task):
+		frappe.throw(
+			_(
+				"Only an assignee of the task, the owner of its milestone or a Milestone Manager may do this."
+			),
+			frappe.PermissionError,
+		)
+
+
 def check_new_task(doc) -> None:
 	"""Refuse a task that is inserted as done already.
 

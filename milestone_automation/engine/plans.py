@@ -151,6 +151,12 @@ def load_by_name(plan: str, lock: bool = False) -> Plan:
 	return found
 
 
+def lock(plan: str) -> None:
+	"""Hold a plan's row until the transaction ends; nothing happens where there is no such plan."""
+	if frappe.db.db_type != "sqlite":
+		frappe.db.get_value("Milestone Plan", plan, "name", for_update=True)
+
+
 def _load(column: str, value: str, lock: bool) -> Plan | None:
 	plan, stage = frappe.qb.DocType("Milestone Plan"), frappe.qb.DocType("Milestone Plan Stage")
 	query = (

@@ -4,6 +4,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint, getdate, now_datetime
 
+from milestone_automation import permissions
 from milestone_automation.engine import (
 	assignees,
 	assignments,
@@ -12,6 +13,7 @@ from milestone_automation.engine import (
 	plan_log,
 	plans,
 	sweep,
+	values,
 )
 from milestone_automation.engine.stages import check_reason
 from milestone_automation.engine.vocabulary import (
@@ -22,6 +24,9 @@ from milestone_automation.engine.vocabulary import (
 	StageStatus,
 	TaskStatus,
 )
+
+# What a transition changes of a task.
+FIELDS_OF_STATUS = ["status", "closed_on", "closed_by", "reason", "modified", "modified_by"]
 
 
 def complete(task: str, by: str | None = None) -> str:
@@ -171,6 +176,42 @@ def add(plan: str, stage: str, **fields) -> str:
 # What the controller of Milestone Task asks
 
 
+def put_status_aside(doc) -> None:
+	"""Take a status that somebody sets by saving back off the document; `follow_status` does what it means.
+
+	Args:
+		doc: the task, with its state before the save. A `reason` set together with the status goes with it.
+
+	Raises:
+		frappe.PermissionError: the session user may not.
+	"""
+	before = doc.get_doc_before_save()
+	if not before or doc.status == before.status:
+		return
+	permissions.check_may_set_status(doc, doc.status)
+	reason = doc.reason if doc.reason != before.reason else ""
+	doc.flags.wanted_status = (doc.status, reason)
+	doc.status, doc.reason = before.status, before.reason
+
+
+def follow_status(doc) -> None:
+	"""Complete, reopen, waive or cancel a task whose status was set by saving, with all checks and on record.
+
+	Raises:
+		frappe.ValidationError: as the transition itself; for all but completing, no reason was set.
+	"""
+	status, reason = doc.flags.pop("wanted_status", None) or (None, None)
+	if not status:
+		return
+	if status == TaskStatus.COMPLETED:
+		complete(doc.name)
+	else:
+		{TaskStatus.OPEN: reopen, TaskStatus.WAIVED: waive, TaskStatus.CANCELLED: cancel}[TaskStatus(status)](
+			doc.name, reason
+		)
+	doc.update(frappe.db.get_value("Milestone Task", doc.name, FIELDS_OF_STATUS, as_dict=True))
+
+
 def complete_new(doc) -> None:
 	"""Fill what a task made by hand, by import or by API leaves open, from its plan. Called before it is inserted.
 
@@ -221,6 +262,13 @@ def check_takes_tasks(plan: plans.Plan, stage) -> None:
 		)
 
 
+def note_date_by_hand(doc) -> None:
+	"""Remember that somebody gave a task another due date than its rule; it keeps its distance from then on."""
+	before = doc.get_doc_before_save()
+	if before and not values.is_same(before.due_date, doc.due_date, "Date"):
+		doc.due_by_hand = 1
+
+
 def check_due_date(doc) -> None:
 	"""Refuse a task that is due after its stage.
 
@@ -230,6 +278,8 @@ def check_due_date(doc) -> None:
 	stage = frappe.db.get_value(
 		"Milestone Plan Stage", doc.plan_stage, ["stage_name", "key_date"], as_dict=True
 	)
+	if stage and cint(doc.due_days_before) < 0:
+		refuse_after_stage(doc, stage, None)
 	if not stage or not stage.key_date or not doc.due_date:
 		return
 	try:

@@ -9,23 +9,33 @@ from milestone_automation.engine import assignments, plans, tasks
 class MilestoneTask(Document):
 	"""A thing to do before a stage is reached; a required one holds it."""
 
+	def load_doc_before_save(self, **kwargs):
+		"""Everybody who changes a task locks its plan first; Frappe is about to lock the task."""
+		if self.plan and not self.flags.by_engine and not self.is_new():
+			plans.lock(self.plan)
+		super().load_doc_before_save(**kwargs)
+
 	def before_insert(self):
 		if not self.flags.by_engine:
+			permissions.check_new_task(self)
 			tasks.complete_new(self)
 
 	def validate(self):
 		if not self.is_new() and not self.flags.by_engine:
+			tasks.put_status_aside(self)
 			permissions.check_task_edit(self)
 		if not (self.title or "").strip():
 			frappe.throw(_("Give the task a title that says what is to be done."), frappe.MandatoryError)
-		if self.has_value_changed("due_date") and not self.is_new():
-			self.due_by_hand = 1
+		tasks.note_date_by_hand(self)
 		tasks.check_due_date(self)
 
 	def after_insert(self):
 		assignments.assign([self.name])
 		if not self.flags.by_engine:
 			tasks.log_added(self)
+
+	def on_update(self):
+		tasks.follow_status(self)
 
 	def on_change(self):
 		# The engine refreshes once, when it is done.
