@@ -247,6 +247,17 @@ def test_assignee_without_right_to_the_document_sees_the_task_and_nothing_else(w
 		assert seen(OUTSIDER, doctype) == ()
 
 
+def test_values_of_the_document_do_not_come_through_the_task_s_link(world):
+	"""Frappe 15 lets a list reach plain fields of what a row links to; the plan's copy of values is not one."""
+	import frappe
+
+	assign("south", OUTSIDER)
+	frappe.db.set_value("Milestone Plan", "south", "snapshot", '{"grand_total": "1000"}')
+	frappe.set_user(OUTSIDER)
+	found = frappe.get_list("Milestone Task", fields=["name", "plan.snapshot"])
+	assert not any(row.get("snapshot") for row in found)
+
+
 def test_assignee_sees_own_task_beside_those_of_readable_documents(world):
 	assign("south", LIMITED)
 	assert seen(LIMITED, "Milestone Task") == ("north", "number", "south")
