@@ -1,0 +1,85 @@
+"""The builder on the form of a Milestone Workflow."""
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def builder(workflow, visit):
+	page = visit(f"/app/milestone-workflow/{workflow}")
+	page.locator(".milestone-card").first.wait_for()
+	return page
+
+
+def rows(page, table: str, *fields: str) -> list:
+	return page.evaluate(
+		"([table, fields]) => cur_frm.doc[table].map((row) => fields.map((field) => row[field]))", [table, list(fields)]
+	)
+
+
+def test_tasks_follow_a_renamed_milestone(builder):
+	name = builder.locator(".milestone-card").nth(1).locator("[data-field=stage_name]")
+	name.fill("Goods released")
+	name.press("Tab")
+
+	assert rows(builder, "tasks", "stage") == [["Goods released"], ["Goods released"]]
+
+
+def test_two_milestones_never_have_one_name(builder):
+	name = builder.locator(".milestone-card").nth(1).locator("[data-field=stage_name]")
+	name.fill("order ACCEPTED")
+	name.press("Tab")
+
+	assert name.input_value() == "Released"
+
+
+def test_milestones_move_by_keyboard_and_keep_their_tasks(builder):
+	builder.locator(".milestone-card").nth(1).get_by_role("button", name="Move Up").first.click()
+
+	assert rows(builder, "stages", "idx", "stage_name") == [[1, "Released"], [2, "Order accepted"]]
+	assert [stage for (stage,) in rows(builder, "tasks", "stage")] == ["Released", "Released"]
+
+
+def test_a_task_is_dragged_into_its_place(builder):
+	grips = builder.locator(".milestone-task-row .milestone-grip")
+	grips.nth(1).drag_to(grips.nth(0))
+	builder.wait_for_timeout(500)
+
+	assert rows(builder, "tasks", "idx", "title")[0] == [1, "Photos of the goods"]
+
+
+def test_a_mistake_is_shown_at_its_row_before_anybody_saves(builder):
+	task = builder.locator(".milestone-task-row").nth(1)
+	task.locator("select[data-field=assignee_kind]").select_option("Role")
+
+	task.locator(".milestone-problems").get_by_text("Choose the role that gets it.").wait_for()
+	assert builder.locator(".milestone-card").nth(0).locator(".milestone-problems").count() == 0
+
+
+def test_the_preview_shows_dates_on_a_real_document_before_saving(builder, make_order):
+	make_order("PREVIEW-1")
+	builder.get_by_role("button", name="Add Milestone").click()
+	builder.keyboard.type("Shipped")
+	builder.keyboard.press("Tab")
+	builder.get_by_role("button", name="Preview on a Document").click()
+	dialog = builder.locator(".modal.show")
+	dialog.locator(".milestone-preview-stages").wait_for()
+
+	assert dialog.get_by_text("This document gets this workflow.").is_visible()
+	assert dialog.locator(".milestone-preview-stages", has_text="Shipped").is_visible()
+
+
+def test_a_milestone_with_tasks_is_removed_after_a_question(builder):
+	builder.locator(".milestone-card").nth(1).get_by_role("button", name="Remove Milestone").click()
+	builder.locator(".modal.show .btn-primary").click()
+	builder.wait_for_timeout(300)
+
+	assert rows(builder, "stages", "stage_name") == [["Order accepted"]]
+	assert rows(builder, "tasks", "title") == []
+
+
+def test_axe_finds_nothing_serious_in_the_builder(builder, findings):
+	builder.get_by_role("button", name="Expand All").click()
+
+	assert findings(builder, ".milestone-builder") == []

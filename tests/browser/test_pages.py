@@ -1,0 +1,90 @@
+"""Workspace, lists, pages and the form of a tracker."""
+
+import pytest
+
+from tests.browser.conftest import BUYER, CLERK, ORDER
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_workspace_shows_cards_charts_and_shortcuts(workflow, visit):
+	page = visit("/app/milestone-automation")
+	for label in ("Milestones Due This Week", "Blocked Plans", "Late Plans", "On Time This Month"):
+		page.locator(".number-widget-box", has_text=label).wait_for()
+	for label in ("Running Plans by Health", "Open Tasks by Milestone", "Date Changes per Week"):
+		page.locator(".dashboard-widget-box", has_text=label).wait_for()
+
+	assert page.locator(".shortcut-widget-box", has_text="My Milestones and Tasks").is_visible()
+
+
+def test_every_user_finds_what_waits_for_him(workflow, visit, make_order, findings):
+	make_order("MINE-1")
+	page = visit("/app/my-milestones", user=CLERK)
+	row = page.locator(".milestone-work .milestone-task", has_text="MINE-1")
+	row.get_by_role("checkbox").check()
+	row.wait_for(state="detached")
+
+	assert findings(page, ".milestone-work") == []
+
+
+def test_the_board_has_a_column_for_each_milestone(workflow, visit, make_order, findings):
+	make_order("BOARD-1")
+	page = visit("/app/milestone-board", user=BUYER)
+	page.locator(".milestone-column", has_text="Order accepted").get_by_text("BOARD-1").wait_for()
+
+	assert page.locator(".milestone-column").count() >= 2
+	assert findings(page, ".milestone-board") == []
+
+
+def test_several_tasks_are_completed_at_once(workflow, visit, make_order):
+	make_order("MANY-1")
+	page = visit("/app/milestone-task?reference_name=MANY-1&status=Open", user=BUYER)
+	page.locator(".list-row", has_text="Packing list").wait_for()
+	page.locator(".list-check-all:visible").check()
+	page.locator(".actions-btn-group button:visible").first.click()
+	page.locator(".actions-btn-group .dropdown-item:visible", has_text="Complete").first.click()
+
+	page.locator(".desk-alert", has_text="2 tasks completed").wait_for()
+
+
+@pytest.mark.parametrize("view", ["calendar/default", "gantt"])
+@pytest.mark.parametrize("doctype", ["milestone-task", "milestone-plan"])
+def test_calendar_and_gantt_show_what_is_planned(workflow, visit, make_order, doctype, view):
+	name = f"CAL-{doctype}-{view[:3]}"
+	make_order(name)
+	page = visit(f"/app/{doctype}/view/{view}")
+	page.locator(".fc-event:visible, .gantt .bar-wrapper:visible").first.wait_for()
+
+
+def test_a_tracker_offers_fields_by_label_and_shows_what_it_recorded(workflow, visit, make_order, orders):
+	make_order("TRACK-1")
+	orders.site.python(
+		f"""
+import frappe
+if not frappe.db.exists("Milestone Tracker", {{"document_type": "{ORDER}"}}):
+	frappe.get_doc({{"doctype": "Milestone Tracker", "document_type": "{ORDER}", "track_field": "status"}}).insert()
+frappe.db.commit()
+frappe.get_doc("{ORDER}", "TRACK-1").update({{"status": "Confirmed"}}).save()
+frappe.db.commit()
+"""
+	)
+	page = visit("/app/milestone-tracker")
+	page.locator(".list-row", has_text=ORDER).locator("a").first.click()
+	field = page.locator("select[data-fieldname=track_field]:visible")
+	field.wait_for()
+
+	assert field.locator("option", has_text="Order Status").count() == 1
+	page.get_by_text("TRACK-1").first.wait_for()
+
+
+def test_a_ready_workflow_is_imported_switched_off(workflow, visit, orders):
+	page = visit("/app/milestone-workflow")
+	page.get_by_role("button", name="Ready Workflows").click()
+	dialog = page.locator(".modal.show")
+	document_type = dialog.locator("input[data-fieldname=document_type]")
+	document_type.wait_for()
+	page.wait_for_timeout(800)
+	document_type.fill(ORDER)
+	document_type.press("Tab")
+	dialog.get_by_role("button", name="Import").click()
+	page.get_by_text("switched off").first.wait_for()

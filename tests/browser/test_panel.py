@@ -1,0 +1,112 @@
+"""The panel on a document: what it costs, how it looks on a phone, how it is worked without a mouse."""
+
+import pytest
+
+from tests.browser.conftest import BUYER
+
+pytestmark = pytest.mark.browser
+
+
+def asked_of_us(page) -> list[str]:
+	return [url for url in page.asked if "/api/method/milestone_automation" in url]
+
+
+def test_a_form_asks_once_and_loads_the_panel_once(workflow, visit, make_order):
+	make_order("COST-1")
+	page = visit("/app/sample-order/COST-1")
+	page.locator(".milestone-steps").wait_for()
+	page.wait_for_timeout(1500)
+
+	assert len(asked_of_us(page)) == 1, asked_of_us(page)
+
+
+def test_a_doctype_without_workflow_costs_nothing(workflow, visit):
+	page = visit("/app/user/Administrator")
+	page.locator(".form-layout:visible").first.wait_for()
+	page.wait_for_timeout(1500)
+
+	assert asked_of_us(page) == []
+	assert not [url for url in page.asked if "milestone_panel" in url or "milestone_desk" in url]
+
+
+def test_titles_of_users_are_text_and_never_html(workflow, visit, make_order):
+	make_order("TEXT-1")
+	page = visit("/app/sample-order/TEXT-1")
+	page.locator(".milestone-step button", has_text="Released").click()
+
+	assert page.locator(".milestone-task label", has_text="Packing list <b>signed</b>").is_visible()
+	assert page.locator(".milestone-task label b").count() == 0
+
+
+def test_a_phone_shows_all_of_it_without_scrolling_sideways(workflow, visit, make_order):
+	make_order("PHONE-1")
+	page = visit("/app/sample-order/PHONE-1", width=390)
+	page.locator(".milestone-steps").wait_for()
+
+	panel = page.locator(".milestone-panel:visible").first
+	assert panel.evaluate("(element) => element.scrollWidth <= element.clientWidth")
+	assert panel.bounding_box()["width"] <= 390
+
+
+def test_the_panel_is_worked_with_the_keyboard_alone(workflow, visit, make_order):
+	make_order("KEYS-1")
+	page = visit("/app/sample-order/KEYS-1", user=BUYER)
+	step = page.locator(".milestone-step button", has_text="Released")
+	step.focus()
+	page.keyboard.press("Enter")
+	assert step.get_attribute("aria-pressed") == "true"
+	box = page.get_by_role("checkbox", name="Photos of the goods")
+	box.focus()
+	page.keyboard.press("Space")
+	page.locator(".milestone-task.is-closed", has_text="Photos of the goods").wait_for()
+
+	assert page.evaluate("document.activeElement.dataset.focus").startswith("tick-")
+
+
+def test_a_date_moves_with_a_reason_and_the_planned_one_stays_in_sight(workflow, visit, make_order):
+	make_order("MOVE-1")
+	page = visit("/app/sample-order/MOVE-1", user=BUYER)
+	page.locator(".milestone-step button", has_text="Released").click()
+	page.locator(".milestone-panel:visible [data-action=reschedule]").first.click()
+	dialog = page.locator(".modal.show")
+	later = page.evaluate("frappe.datetime.str_to_user(frappe.datetime.add_days(frappe.datetime.get_today(), 30))")
+	dialog.locator("input[data-fieldname=new_date]").fill(later)
+	dialog.locator("input[data-fieldname=new_date]").press("Tab")
+	dialog.locator("textarea[data-fieldname=reason]").fill("The mill is late")
+	dialog.locator(".btn-primary").click()
+
+	moved = page.locator(".milestone-step", has_text="Released")
+	moved.locator("s").wait_for()
+	assert later in moved.inner_text()
+
+
+def test_the_history_comes_when_it_is_asked_for(workflow, visit, make_order):
+	make_order("PAST-1")
+	page = visit("/app/sample-order/PAST-1")
+	page.locator(".milestone-panel:visible [data-focus=plan-menu]").click()
+	page.locator("[data-action=history]:visible").click()
+
+	page.locator(".new-timeline", has_text="started the plan").wait_for()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_the_panel(workflow, visit, make_order, findings, theme):
+	make_order(f"AXE-{theme}")
+	page = visit(f"/app/sample-order/AXE-{theme}")
+	page.locator(".milestone-step button", has_text="Released").click()
+	page.evaluate("(theme) => document.documentElement.setAttribute('data-theme', theme)", theme)
+	page.wait_for_timeout(300)
+
+	assert findings(page, ".milestone-panel") == []
+
+
+def test_right_to_left_keeps_everything_inside(workflow, visit, make_order):
+	make_order("RTL-1")
+	page = visit("/app/sample-order/RTL-1")
+	page.locator(".milestone-steps").wait_for()
+	page.evaluate("document.documentElement.setAttribute('dir', 'rtl')")
+
+	panel = page.locator(".milestone-panel:visible").first
+	assert panel.evaluate("(element) => element.scrollWidth <= element.clientWidth")
+	first, last = page.locator(".milestone-step").first, page.locator(".milestone-step").last
+	assert first.bounding_box()["x"] > last.bounding_box()["x"]
