@@ -441,6 +441,10 @@ def test_the_command_reports_and_stops_with_a_message(scratch_site, write_log):
 	assert "Nothing was loaded: 1 rows are bad, the first at line 8, case A: no activity." in strict.stderr
 	wrong = site.bench(*command, "--doctype", "Nothing", check=False)
 	assert (wrong.returncode, "There is no DocType Nothing." in wrong.stderr) == (1, True)
+	with site.connect(), filelock("milestone-history"):
+		second = site.bench(*command, check=False)
+	assert second.returncode == 1
+	assert "Another import, backfill or reconcile is running on this site." in second.stderr
 	assert (
 		site.python("import frappe; print(frappe.db.count('Milestone', {'source': 'Import'}))").strip() == "0"
 	)
