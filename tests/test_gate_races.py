@@ -1,0 +1,279 @@
+"""Two people at once, on two real connections: whoever comes second sees what the first one did, and the gate wins.
+
+Both sides are processes of their own. The first does its part, says so, and keeps its transaction open; the second
+starts meanwhile and has to wait; then the first commits.
+"""
+
+import subprocess
+import time
+
+import pytest
+
+from tests.support.factories import (
+	ORDER,
+	ensure_production_order,
+	make_document,
+	make_workflow,
+	plan_of,
+	stage,
+	stage_of,
+	task,
+	task_of,
+)
+
+TASK = "Sign the packing list"
+SECONDS = 60
+
+FIRST = """
+import sys, time, pathlib, frappe
+folder = pathlib.Path(sys.argv[1])
+{work}
+(folder / "first did it").touch()
+while not (folder / "second waits").exists():
+	time.sleep(0.02)
+time.sleep(0.7)
+frappe.db.commit()
+print("committed")
+"""
+SECOND = """
+import sys, time, pathlib, frappe
+folder = pathlib.Path(sys.argv[1])
+{prepare}
+while not (folder / "first did it").exists():
+	time.sleep(0.02)
+(folder / "second waits").touch()
+begun = time.monotonic()
+try:
+	{work}
+	frappe.db.commit()
+	print("went through")
+except Exception as error:
+	frappe.db.rollback()
+	print(type(error).__name__)
+print("waited" if time.monotonic() - begun > 0.3 else "did not wait")
+"""
+
+
+@pytest.fixture
+def race(scratch_site, tmp_path):
+	"""Function `race(first, second, prepare="")`: two pieces of code on one site; what each printed."""
+	scratch = scratch_site()
+
+	def start(code: str):
+		command = scratch.workplace.python_command(scratch.name, "-", str(tmp_path))
+		options = {"cwd": scratch.workplace.sites, "env": scratch.workplace.environment(), "text": True}
+		process = subprocess.Popen(
+			command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
+		)
+		process.stdin.write(code)
+		process.stdin.close()
+		process.stdin = None
+		return process
+
+	def finish(process) -> list[str]:
+		printed, faults = process.communicate(timeout=SECONDS)
+		assert process.returncode == 0, faults[-3000:]
+		return printed.split("\n")[:-1]
+
+	def run(first: str, second: str, prepare: str = "") -> tuple[list[str], list[str]]:
+		for mark in tmp_path.iterdir():
+			mark.unlink()
+		one = start(FIRST.format(work=first))
+		two = start(SECOND.format(work=second, prepare=prepare))
+		return finish(one), finish(two)
+
+	run.site = scratch
+	return run
+
+
+@pytest.fixture
+def held(race):
+	"""A committed order with one open required task; everything of it by name."""
+	import frappe
+
+	with race.site.connect():
+		ensure_production_order()
+		make_workflow(stages=[stage("Shipped", "Shipped"), stage("Signed off")], tasks=[task("Shipped", TASK)])
+		order = make_document()
+		frappe.db.commit()  # nosemgrep: the other processes shall see it
+		found = frappe._dict(
+			order=order.name, plan=plan_of(order).name, task=task_of(order, TASK).name, doc=order
+		)
+	return found
+
+
+def complete(race, held) -> None:
+	import frappe
+
+	from milestone_automation.engine import tasks
+
+	with race.site.connect():
+		tasks.complete(held.task)
+		frappe.db.commit()  # nosemgrep: as above
+
+
+def outcome(race, held) -> tuple[str, str, str, int]:
+	"""Status of the document, of its stage, of the task, and the stage's sum."""
+	import frappe
+
+	with race.site.connect():
+		row = stage_of(held.doc, "Shipped")
+		return (
+			frappe.db.get_value(ORDER, held.order, "status"),
+			row.status,
+			task_of(held.doc, TASK).status,
+			row.open_required,
+		)
+
+
+def ships(held) -> str:
+	return f"frappe.get_doc('{ORDER}', '{held.order}').update({{'status': 'Shipped'}}).save()"
+
+
+def ships_by_db_set(held) -> str:
+	return f"frappe.get_doc('{ORDER}', '{held.order}').db_set('status', 'Shipped')"
+
+
+def ships_by_loaded_document(held) -> str:
+	return "order.update({'status': 'Shipped'}).save()"
+
+
+def reopens(held) -> str:
+	return (
+		"from milestone_automation.engine import tasks;"
+		f" tasks.reopen('{held.task}', 'A page is missing')"
+	)
+
+
+def completes(held) -> str:
+	return f"from milestone_automation.engine import tasks; tasks.complete('{held.task}')"
+
+
+@pytest.mark.parametrize("ships", [ships, ships_by_db_set])
+def test_a_task_is_reopened_while_somebody_ships_the_gate_wins(race, held, ships):
+	complete(race, held)
+	first, second = race(reopens(held), ships(held))
+	assert first == ["committed"]
+	assert second == ["GateError", "waited"]
+	assert outcome(race, held) == ("Open", "Open", "Open", 1)
+
+
+def test_an_order_read_before_the_task_was_reopened_is_refused_too(race, held):
+	complete(race, held)
+	prepare = f"order = frappe.get_doc('{ORDER}', '{held.order}')"
+	_first, second = race(reopens(held), ships_by_loaded_document(held), prepare)
+	assert second == ["GateError", "waited"]
+	assert outcome(race, held) == ("Open", "Open", "Open", 1)
+
+
+def test_a_task_is_reopened_after_somebody_has_shipped_the_reopening_is_refused(race, held):
+	complete(race, held)
+	first, second = race(ships(held), reopens(held))
+	assert first == ["committed"]
+	assert second == ["ValidationError", "waited"]
+	assert outcome(race, held) == ("Shipped", "Reached", "Completed", 0)
+
+
+def test_a_task_completed_a_moment_before_lets_the_order_go(race, held):
+	first, second = race(completes(held), ships(held))
+	assert first == ["committed"]
+	assert second == ["went through", "waited"]
+	assert outcome(race, held) == ("Shipped", "Reached", "Completed", 0)
+
+
+def test_two_people_complete_one_task_at_once_it_is_completed_once(race, held):
+	import frappe
+
+	first, second = race(completes(held), completes(held))
+	assert first == ["committed"]
+	assert second == ["went through", "waited"]
+	assert outcome(race, held)[2:] == ("Completed", 0)
+	with race.site.connect():
+		assert frappe.db.count("Milestone Plan Log", {"event": "Task Completed"}) == 1
+
+
+def test_two_tasks_completed_at_once_leave_the_right_sum(race, held):
+	import frappe
+
+	from milestone_automation.engine import tasks
+
+	with race.site.connect():
+		other = tasks.add(held.plan, "Shipped", title="Weigh the boxes", required=1)
+		frappe.db.commit()  # nosemgrep: as above
+	second = f"from milestone_automation.engine import tasks; tasks.complete('{other}')"
+	race(completes(held), second)
+	assert outcome(race, held) == ("Open", "Open", "Completed", 0)
+
+
+def test_a_task_added_while_somebody_ships_holds(race, held):
+	complete(race, held)
+	adds = (
+		"from milestone_automation.engine import tasks;"
+		f" tasks.add('{held.plan}', 'Shipped', title='Weigh', required=1)"
+	)
+	_first, second = race(adds, ships(held))
+	assert second == ["GateError", "waited"]
+	_first, second = race(ships_other(held), adds)
+	assert second[0] in ("went through", "ValidationError")
+
+
+def ships_other(held) -> str:
+	return f"frappe.get_doc('{ORDER}', '{held.order}').db_set('note', 'seen')"
+
+
+def test_a_task_saved_as_completed_while_its_plan_is_busy_waits_without_deadlock(race, held):
+	saves = f"frappe.get_doc('Milestone Task', '{held.task}').update({{'status': 'Completed'}}).save()"
+	_first, second = race(ships_other(held), saves)
+	assert second[0] == "went through"
+	assert outcome(race, held)[2:] == ("Completed", 0)
+
+
+def test_two_people_confirm_one_stage_at_once_it_is_reached_once(race, held):
+	import frappe
+
+	confirms = f"from milestone_automation.engine import stages; stages.confirm('{held.plan}', 'Signed off')"
+	first, second = race(confirms, confirms)
+	assert first == ["committed"]
+	assert second == ["ValidationError", "waited"]
+	with race.site.connect():
+		assert frappe.db.count("Milestone", {"source": "Confirmation"}) == 1
+
+
+def test_two_people_start_a_plan_at_once_there_is_one(race, held):
+	import frappe
+
+	with race.site.connect():
+		frappe.db.set_value("Milestone Workflow", "Production", "enabled", 0)
+		frappe.clear_cache()
+		order = make_document()
+		assert plan_of(order) is None
+		frappe.db.set_value("Milestone Workflow", "Production", "enabled", 1)
+		frappe.db.commit()  # nosemgrep: as above
+		frappe.clear_cache()
+	starts = (
+		"from milestone_automation.engine import plans;"
+		f" print(plans.start(frappe.get_doc('{ORDER}', '{order.name}'), 'Production', by_hand=True))"
+	)
+	first, second = race(starts, starts)
+	assert first[0] == second[0] and second[1] == "went through"
+	with race.site.connect():
+		assert frappe.db.count("Milestone Plan", {"reference_name": order.name}) == 1
+		assert frappe.db.count("Milestone Task", {"reference_name": order.name}) == 1
+
+
+def test_a_second_save_of_one_order_makes_no_second_plan(race, held):
+	import frappe
+
+	with race.site.connect():
+		frappe.db.set_value("Milestone Workflow", "Production", "condition", "doc.note == 'plan'")
+		frappe.db.commit()  # nosemgrep: as above
+		frappe.clear_cache()
+		order = make_document()
+		frappe.db.commit()  # nosemgrep: as above
+	saves = f"frappe.get_doc('{ORDER}', '{order.name}').update({{'note': 'plan'}}).save()"
+	first, second = race(saves, saves)
+	assert first == ["committed"]
+	assert second == ["went through", "waited"]
+	with race.site.connect():
+		assert frappe.db.count("Milestone Plan", {"reference_name": order.name}) == 1
+		assert frappe.db.count("Milestone Task", {"reference_name": order.name}) == 1
