@@ -191,7 +191,7 @@ def test_a_manager_installs_from_the_desk_and_others_may_not(bare, make_user, as
 		answer = ready_workflows.install_ready_workflow("project_delivery", bare)
 	assert answer["workflow"] == "Project Delivery"
 	assert any("set by hand" in note for note in answer["notes"])
-	with as_user(make_user("dora@example.com", ["Blogger"])):
+	with as_user(make_user("dora@example.com", ["Report Manager"])):
 		with pytest.raises(frappe.PermissionError):
 			ready_workflows.get_ready_workflows()
 		with pytest.raises(frappe.PermissionError):

@@ -922,7 +922,7 @@ def test_managers_cancel_all_plans_of_a_workflow_with_a_reason(build, start_plan
 
 	workflow = build(enabled=1).insert()
 	plans = [start_plan(workflow), start_plan(workflow)]
-	with as_user(make_user("dora@example.com", ["Blogger"])), pytest.raises(frappe.PermissionError):
+	with as_user(make_user("dora@example.com", ["Report Manager"])), pytest.raises(frappe.PermissionError):
 		milestone_workflow.cancel_plans(workflow.name, "Season is over")
 	with as_user(make_user("mila@example.com", ["Milestone Manager"])):
 		with pytest.raises(frappe.MandatoryError):
