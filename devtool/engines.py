@@ -18,7 +18,7 @@ from .processes import require_space, run
 from .report import DevError, report
 from .stamps import Stamps, digest
 
-OFFICIAL = "https://github.com/frappe/frappe"
+OFFICIAL = os.environ.get("MILESTONE_OFFICIAL") or "https://github.com/frappe/frappe"
 BRANCH = "version-15"
 REACH_SECONDS = 6
 WITH_PKG_RESOURCES = (

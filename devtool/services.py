@@ -6,7 +6,9 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from . import debian, python_env
@@ -125,9 +127,16 @@ def wheels() -> Path:
 		python_env.uv()
 		with report.step("PostgreSQL and Redis (wheels)"):
 			folder.parent.mkdir(parents=True, exist_ok=True)
-			python_env.install_aside(folder, "services")
+			python_env.install_aside(folder, "services", _python_with_wheels())
 			stamps.write("services", key)
 	return folder
+
+
+def _python_with_wheels() -> str:
+	"""Redis has wheels for some versions of Python only; the program in them does not care."""
+	with suppress(DevError):
+		return python_env.find_python(["3.11", "3.12", "3.10"])
+	return sys.executable
 
 
 class Redis(Service):

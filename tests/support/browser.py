@@ -1,5 +1,7 @@
 """A real Chromium on a real server."""
 
+import os
+
 import pytest
 
 from devtool.benches import ADMIN_PASSWORD
@@ -29,6 +31,8 @@ def browser(desk_assets):
 		debian.install(["chromium"], needed_for="browser tests")
 	if not desk.chromium():
 		pytest.skip("browser tests left out: there is no chromium (on Debian: apt-get install chromium)")
+	# Playwright's own Node.js needs a library that a minimal Debian lacks.
+	os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", desk.node()[0])
 	from playwright.sync_api import sync_playwright
 
 	with sync_playwright() as playwright:
