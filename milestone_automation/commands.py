@@ -203,7 +203,12 @@ def _print_import(summary, dry_run: bool) -> None:
 			"since the site records the document itself; left out",
 			[],
 		),
-		("No document", summary.missing_cases, "cases", summary.missing_examples),
+		(
+			"No document",
+			summary.missing_cases,
+			"cases; recorded only with --allow-missing",
+			summary.missing_examples,
+		),
 		(
 			"Ambiguous",
 			summary.ambiguous_cases,
