@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.support import factories
+
 ORDER, CLAIM, NUMBERED, COMPANY = "Guarded Order", "Guarded Claim", "Guarded Number", "Guarded Company"
 READER_ROLE = "Test Order Reader"
 USERS = {
@@ -497,7 +499,6 @@ def test_assignee_changes_no_field_of_a_task(world, as_user):
 @pytest.mark.parametrize(
 	"field, value",
 	[
-		("status", "Completed"),
 		("closed_by", "me"),
 		("reason", "because"),
 		("stage_name", "Sewing"),
@@ -621,3 +622,68 @@ def test_which_tasks_of_some_are_visible(world, count_queries):
 	with count_queries() as queries:
 		assert len(permissions.visible_tasks(rows * 100, PORTAL)) == 100
 	assert queries.count == 1
+
+
+# Over the wire
+
+
+PASSWORD = "Milestones-4-all"
+
+
+@pytest.fixture
+def served_task(server):
+	"""A committed order with one task of a portal user, on the served site; removed with all that hangs on it."""
+	import frappe
+	from frappe.utils.password import update_password
+
+	with server.site.connect():
+		factories.ensure_production_order()
+		for email in (OUTSIDER, PORTAL):
+			_make_user(email, [])
+			update_password(email, PASSWORD)
+		row = factories.task("Shipped", "Pack it", **factories.member(PORTAL))
+		factories.make_workflow(stages=[factories.stage("Shipped", "Shipped")], tasks=[row])
+		order = factories.make_document()
+		frappe.db.commit()  # nosemgrep: the server shall see it
+		yield factories.task_of(order, "Pack it")
+		frappe.db.rollback()
+		frappe.delete_doc(factories.ORDER, order.name, force=True)
+		frappe.delete_doc("Milestone Workflow", "Production", force=True)
+		for email in (OUTSIDER, PORTAL):
+			frappe.delete_doc("User", email, force=True)
+		frappe.db.commit()  # nosemgrep: as above
+
+
+def test_rest_shows_and_changes_no_more_than_a_user_may(server, served_task):
+	import frappe
+
+	task, plan = (
+		f"/api/resource/Milestone Task/{served_task.name}",
+		f"/api/resource/Milestone Plan/{served_task.plan}",
+	)
+	guest, outsider, portal = server.guest(), server.login(OUTSIDER, PASSWORD), server.login(PORTAL, PASSWORD)
+	assert [client.get(task).status_code for client in (guest, outsider, portal)] == [403, 403, 200]
+	assert [client.get(plan).status_code for client in (guest, outsider, portal)] == [403, 403, 403]
+	lists = [client.get("/api/resource/Milestone Task") for client in (guest, outsider, portal)]
+	assert [answer.status_code for answer in lists] == [403, 200, 200]
+	assert [answer.json().get("data") for answer in lists] == [None, [], [{"name": served_task.name}]]
+	assert portal.get("/api/resource/Milestone Plan").json()["data"] == []
+
+	claim = {"assignees": [{"user": OUTSIDER}], "title": "Mine"}
+	assert outsider.put(task, json=claim).status_code == 403
+	assert portal.put(task, json={"title": "Easy"}).status_code == 403
+	assert portal.put(task, json={"status": "Waived", "reason": "Too much work"}).status_code == 403
+	refused = portal.put(task, json={"closed_by": OUTSIDER})
+	assert refused.status_code == 417
+	assert "cannot be set by saving it" in refused.text
+	assert portal.delete(task).status_code == 403
+	todo = {"description": "x", "allocated_to": OUTSIDER, "reference_type": "Milestone Task"}
+	todo["reference_name"] = served_task.name
+	assert outsider.post("/api/resource/ToDo", json=todo).status_code == 403
+	assert outsider.put(task, json={"status": "Completed"}).status_code == 403
+	call = "/api/method/milestone_automation.api.complete_task"
+	assert outsider.post(call, json={"task": served_task.name}).status_code == 403
+	assert portal.post(call, json={"task": served_task.name}).json()["message"]["status"] == "Completed"
+	frappe.db.rollback()
+	stored = frappe.db.get_value("Milestone Task", served_task.name, ["title", "status", "closed_by"])
+	assert stored == ("Pack it", "Completed", PORTAL)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import frappe
 from frappe import _
-from frappe.utils import escape_html, get_fullname
+from frappe.utils import escape_html, get_fullname, today
 
 from milestone_automation import permissions
 from milestone_automation.engine import assignees, bulk
@@ -117,7 +117,7 @@ def _todo(task: dict, user: str) -> dict:
 	return {
 		"status": OPEN,
 		"priority": "Medium",
-		"date": task.due_date,
+		"date": task.due_date or today(),  # as core's own assignments without a date
 		"allocated_to": user,
 		"description": _describe(task),
 		"reference_type": TASK,
