@@ -157,12 +157,18 @@ def next_check(plan, stages: Sequence, open_tasks: Iterable, settings, today: da
 	if plan.get("status") != PlanStatus.ACTIVE:
 		return None
 	rules, tasks = rules_from(settings), _open(open_tasks)
-	if rules.send and any(stage.get("recipients_waiting") for stage in stages if _is_open(stage)):
+	if rules.send and _has_unfinished(plan, stages, tasks):
 		return today
 	waiting = [found for found in scheduled(plan, stages, tasks, rules) if not found.is_stamped]
 	days = [_rolled(max(found.first_day, today), rules) for found in waiting if not _is_over(found, today)]
 	days += [day for day in _turns_of_health(stages, tasks, rules) if day > today]
 	return min(days, default=None)
+
+
+def _has_unfinished(plan, stages, tasks) -> bool:
+	"""Return whether something is left that no stamp tells of: recipients to come, a stage held again."""
+	waiting = any(stage.get("recipients_waiting") for stage in stages if _is_open(stage))
+	return waiting or bool(held_again(stages, tasks, bool(plan.get("strict_order"))))
 
 
 def scheduled(plan, stages: Sequence, tasks: Iterable, rules: Rules) -> list[MessagePlan]:

@@ -1,0 +1,40 @@
+"""A moving clock, and a sweep that runs at a moment of it."""
+
+from contextlib import contextmanager
+from datetime import datetime
+
+
+@contextmanager
+def at(moment: str):
+	"""Everything inside happens at this moment of the site's clock, e.g. "2030-06-08 07:00:00"."""
+	import time_machine
+
+	from milestone_automation.engine import clock
+
+	there = datetime.fromisoformat(moment).replace(tzinfo=clock.site_zone())
+	with time_machine.travel(there, tick=False):
+		yield
+
+
+def sweep_at(moment: str) -> list[tuple]:
+	"""What the scheduler does at this moment, without commits; returns the messages it made."""
+	from frappe.utils import now_datetime
+
+	from milestone_automation.engine import digest, recipients, sweep
+
+	before = {row[-1] for row in _rows()}
+	with at(moment):
+		now = now_datetime()
+		sweep.handle(sweep.due_plans(recipients.latest_message_day(now)), now)
+		digest.run(now)
+	return sorted(row[:-1] for row in _rows() if row[-1] not in before)
+
+
+def _rows() -> list[tuple]:
+	import frappe
+
+	rows = frappe.get_all(
+		"Milestone Message", fields=["name", "kind", "recipient", "stage_name", "task", "status"], order_by="creation"
+	)
+	titles = dict(frappe.get_all("Milestone Task", fields=["name", "title"], as_list=True))
+	return [(row.kind, row.recipient, titles.get(row.task) or row.stage_name, row.name) for row in rows]

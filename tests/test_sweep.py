@@ -1,0 +1,297 @@
+"""The sweep over a moving clock: what goes to whom on which day, once."""
+
+import pytest
+
+from tests.support.clock import at, sweep_at
+from tests.support.factories import (
+	CLERK_ROLE,
+	collaborator,
+	make_document,
+	make_workflow,
+	member,
+	plan_of,
+	stage,
+	stage_of,
+	task,
+	task_of,
+)
+
+pytestmark = pytest.mark.usefixtures("production_order")
+
+OLGA, OTTO, WANDA, ESTHER = (f"{name}@example.com" for name in ("olga", "otto", "wanda", "esther"))
+MILL = "mill@example.org"
+ESCALATION_ROLE = "Milestone Manager"
+
+
+@pytest.fixture
+def people(make_user):
+	"""Olga and Otto own stages, Wanda has tasks, Esther is escalated to; the mill has no account."""
+	for person in (OLGA, OTTO, WANDA):
+		make_user(person, roles=[CLERK_ROLE])
+	make_user(ESTHER, roles=[ESCALATION_ROLE, CLERK_ROLE])
+
+
+def owned_by(user: str) -> dict:
+	return {"owner_kind": "User", "owner_user": user}
+
+
+def plan_for(stages, tasks=(), made_at="2030-06-01 09:00:00", **workflow):
+	"""An order delivered on 2030-06-28 with a plan of these stages."""
+	with at(made_at):
+		make_workflow(stages=stages, tasks=tasks, **workflow)
+		return make_document()
+
+
+def days(first: int, last: int, hour: str = "07:00:00") -> dict[int, list]:
+	"""Sweep once a day in June 2030; return the messages of the days that had any."""
+	found = {day: sweep_at(f"2030-06-{day:02d} {hour}") for day in range(first, last + 1)}
+	return {day: messages for day, messages in found.items() if messages}
+
+
+def test_thirty_days_of_one_order(people, smtp):
+	from milestone_automation.engine import stages, tasks
+
+	order = plan_for(
+		[
+			stage("Fabric", None, -20, **owned_by(OLGA), remind_after_days=2, remind_every_days=1, remind_at_most=2),
+			stage("Sewing", None, -10, **owned_by(OTTO), notify_users="boss@example.org"),
+			stage("Shipping", None, 0, **owned_by(OLGA)),
+		],
+		[
+			task("Fabric", "Order fabric", days=2, **member(WANDA)),
+			task("Sewing", "Send patterns", days=1, **collaborator(MILL, "The Mill")),
+			task("Sewing", "Take photographs", days=4, required=0, **member(WANDA)),
+		],
+		escalation_role=ESCALATION_ROLE,
+		escalate_after_days=4,
+	)
+	story = days(1, 6)
+	with at("2030-06-07 10:00:00"):
+		tasks.complete(task_of(order, "Order fabric").name, by=WANDA)
+	story |= days(7, 11)
+	with at("2030-06-11 12:00:00"):
+		stages.confirm(plan_of(order).name, "Fabric")
+	story |= days(12, 19)
+	with at("2030-06-19 15:00:00"):
+		tasks.complete(task_of(order, "Send patterns").name, by=MILL)
+	story["19, the task done"] = sweep_at("2030-06-19 15:00:00")
+	with at("2030-06-20 09:00:00"):
+		stages.reschedule(plan_of(order).name, "Sewing", "2030-06-24", "Fabric is late", source="Prompt", answer="Keep Order")
+	story |= days(20, 24)
+	with at("2030-06-24 16:00:00"):
+		stages.confirm(plan_of(order).name, "Sewing")
+	story |= days(25, 30)
+	assert story == {
+		5: [("Task Due", WANDA, "Order fabric"), ("Warning", OLGA, "Fabric")],
+		8: [("Prompt", OLGA, "Fabric")],
+		10: [("Reminder", OLGA, "Fabric")],
+		11: [("Reminder", OLGA, "Fabric")],
+		13: [("Task Due", WANDA, "Take photographs")],
+		15: [("Task Overdue", WANDA, "Take photographs"), ("Warning", "boss@example.org", "Sewing"), ("Warning", OTTO, "Sewing")],
+		16: [("Task Due", MILL, "Send patterns")],
+		18: [("Held", MILL, "Send patterns"), ("Held Owner", "boss@example.org", "Sewing"), ("Held Owner", OTTO, "Sewing")],
+		"19, the task done": [("Prompt", "boss@example.org", "Sewing"), ("Prompt", OTTO, "Sewing")],
+		20: [("Task Due", WANDA, "Take photographs")],
+		21: [("Task Overdue", WANDA, "Take photographs")],
+		24: [("Prompt", "boss@example.org", "Sewing"), ("Prompt", OTTO, "Sewing")],
+		28: [("Prompt", OLGA, "Shipping")],
+	}
+	smtp.deliver()
+	told = sorted(recipient for messages in story.values() for _kind, recipient, _about in messages)
+	assert sorted(message.recipients[0] for message in smtp.messages) == told
+
+
+def test_nothing_goes_out_twice_and_nothing_before_its_time_of_day(people):
+	plan_for([stage("Cut", None, -20, **owned_by(OLGA))])
+	assert sweep_at("2030-06-08 06:59:59") == []
+	assert sweep_at("2030-06-08 07:00:00") == [("Prompt", OLGA, "Cut")]
+	assert sweep_at("2030-06-08 08:00:00") == []
+	assert days(9, 30) == {}
+
+
+def test_after_three_days_off_each_message_goes_out_once_and_reminders_do_not_pile_up(people):
+	plan_for(
+		[stage("Cut", None, -20, **owned_by(OLGA), remind_after_days=1, remind_every_days=1, remind_at_most=9)],
+		[task("Cut", "Order fabric", days=0, required=0, **member(WANDA))],
+	)
+	assert sweep_at("2030-06-08 07:00:00") == [("Prompt", OLGA, "Cut"), ("Task Due", WANDA, "Order fabric")]
+	assert sweep_at("2030-06-12 11:00:00") == [("Reminder", OLGA, "Cut"), ("Task Overdue", WANDA, "Order fabric")]
+	assert days(13, 14) == {13: [("Reminder", OLGA, "Cut")], 14: [("Reminder", OLGA, "Cut")]}
+
+
+def test_what_was_answered_while_the_scheduler_was_off_is_not_asked(people):
+	from milestone_automation.engine import stages, tasks
+
+	order = plan_for(
+		[stage("Cut", None, -20, **owned_by(OLGA)), stage("Sewn", None, -19, **owned_by(OTTO))],
+		[task("Sewn", "Send patterns", **member(WANDA))],
+	)
+	with at("2030-06-09 12:00:00"):
+		stages.confirm(plan_of(order).name, "Cut")
+		tasks.complete(task_of(order, "Send patterns").name, by=WANDA)
+	assert sweep_at("2030-06-11 07:00:00") == [("Prompt", OTTO, "Sewn")]
+
+
+def test_a_prompt_waits_for_required_tasks_and_goes_at_once_when_the_last_is_done(people):
+	from milestone_automation.engine import sweep, tasks
+
+	order = plan_for(
+		[stage("Cut", None, -20, **owned_by(OLGA))],
+		[task("Cut", "Order fabric", **member(WANDA)), task("Cut", "Mark it", **member(OTTO))],
+	)
+	with at("2030-06-08 07:00:00"):
+		sweep.sweep_plan(plan_of(order).name)
+		assert plan_of(order).health == "Blocked"
+	with at("2030-06-08 15:10:00"):
+		tasks.complete(task_of(order, "Order fabric").name, by=WANDA)
+		sweep.sweep_plan(plan_of(order).name)
+		assert stage_of(order, "Cut").prompted_on is None
+		tasks.complete(task_of(order, "Mark it").name, by=OTTO)
+		sweep.sweep_plan(plan_of(order).name)
+	assert str(stage_of(order, "Cut").prompted_on) == "2030-06-08 15:10:00"
+
+
+def test_a_stage_held_again_after_its_prompt_is_asked_for_again(people):
+	from milestone_automation.engine import tasks
+
+	order = plan_for([stage("Cut", None, -20, **owned_by(OLGA))], [task("Cut", "Order fabric", **member(WANDA))])
+	fabric = task_of(order, "Order fabric").name
+	held = [("Held", WANDA, "Order fabric"), ("Held Owner", OLGA, "Cut")]
+	assert sweep_at("2030-06-08 07:00:00") == held
+	with at("2030-06-08 08:00:00"):
+		tasks.complete(fabric, by=WANDA)
+	assert sweep_at("2030-06-08 08:00:00") == [("Prompt", OLGA, "Cut")]
+	with at("2030-06-08 09:00:00"):
+		tasks.reopen(fabric, "The wrong fabric")
+	assert sweep_at("2030-06-08 09:00:00") == held
+	with at("2030-06-08 10:00:00"):
+		tasks.complete(fabric, by=WANDA)
+	assert sweep_at("2030-06-08 10:00:00") == [("Prompt", OLGA, "Cut")]
+
+
+def test_a_new_owner_is_asked_and_the_old_one_no_more(people):
+	order = plan_for(
+		[stage("Cut", None, -20, owner_kind="User Field", owner_field="responsible", remind_after_days=2)],
+	)
+	with at("2030-06-02 09:00:00"):
+		order.reload()
+		order.responsible = OLGA
+		order.save()
+	assert sweep_at("2030-06-08 07:00:00") == [("Prompt", OLGA, "Cut")]
+	with at("2030-06-09 09:00:00"):
+		order.reload()
+		order.responsible = OTTO
+		order.save()
+	assert sweep_at("2030-06-09 09:00:00") == [("Prompt", OTTO, "Cut")]
+	assert sweep_at("2030-06-10 07:00:00") == [("Reminder", OTTO, "Cut")]
+
+
+def test_a_disabled_owner_gets_nothing_and_a_manager_stands_in(people):
+	import frappe
+
+	plan_for([stage("Cut", None, -20, **owned_by(OLGA))], [task("Cut", "Look", required=0, **member(WANDA))])
+	frappe.db.set_value("User", OLGA, "enabled", 0)
+	frappe.db.set_value("User", WANDA, "enabled", 0)
+	assert sweep_at("2030-06-08 07:00:00") == [("Prompt", ESTHER, "Cut")]
+	assert days(9, 12) == {}
+
+
+def test_everybody_gets_a_message_at_their_own_time_of_day(people):
+	import frappe
+
+	frappe.db.set_value("User", OLGA, "time_zone", "Pacific/Auckland")
+	frappe.db.set_value("User", OTTO, "time_zone", "America/Los_Angeles")
+	plan_for([stage("Cut", None, -20, **owned_by(OLGA), notify_users=f"{OTTO}\n{WANDA}", remind_after_days=2)])
+	hours = [f"2030-06-{day:02d} {hour:02d}:00:00" for day in range(7, 11) for hour in (6, 7, 15, 16, 20, 21)]
+	found = {hour[8:13]: messages for hour in hours if (messages := sweep_at(hour))}
+	assert found == {
+		"07 21": [("Prompt", OLGA, "Cut")],
+		"08 07": [("Prompt", WANDA, "Cut")],
+		"08 16": [("Prompt", OTTO, "Cut")],
+		"09 21": [("Reminder", OLGA, "Cut")],
+		"10 07": [("Reminder", WANDA, "Cut")],
+		"10 16": [("Reminder", OTTO, "Cut")],
+	}
+
+
+def test_quiet_days_push_messages_on_and_pull_announcements_forward(people):
+	import frappe
+
+	frappe.db.set_single_value("Milestone Settings", "quiet_on_days_off", 1)
+	# 2030-06-08 is a Saturday.
+	plan_for(
+		[stage("Cut", None, -20, **owned_by(OLGA)), stage("Sewn", None, -19, **owned_by(OTTO))],
+		[task("Sewn", "Send patterns", required=0, **member(WANDA))],
+	)
+	assert days(1, 30) == {
+		7: [("Task Due", WANDA, "Send patterns")],
+		10: [("Prompt", OLGA, "Cut"), ("Prompt", OTTO, "Sewn"), ("Task Overdue", WANDA, "Send patterns")],
+	}
+
+
+def test_a_stage_without_date_is_asked_for_when_the_one_before_is_reached(people):
+	from milestone_automation.engine import stages, sweep
+
+	order = plan_for(
+		[stage("Cut", None, -20, **owned_by(OLGA)), stage("Sewn", key_date_rule="Set by Hand", **owned_by(OTTO))]
+	)
+	with at("2030-06-03 23:00:00"):
+		stages.confirm(plan_of(order).name, "Cut")
+		sweep.sweep_plan(plan_of(order).name)
+	assert str(stage_of(order, "Sewn").date_asked_on) == "2030-06-03"
+	assert sweep_at("2030-06-04 07:00:00") == []
+
+
+def test_in_strict_order_only_the_first_open_stage_is_asked_for(people):
+	from milestone_automation.engine import stages
+
+	order = plan_for(
+		[stage("Cut", None, -20, **owned_by(OLGA)), stage("Sewn", None, -19, **owned_by(OTTO))], strict_order=1
+	)
+	assert days(8, 11) == {8: [("Prompt", OLGA, "Cut")]}
+	with at("2030-06-11 12:00:00"):
+		stages.confirm(plan_of(order).name, "Cut")
+	assert sweep_at("2030-06-11 12:00:00") == [("Prompt", OTTO, "Sewn")]
+
+
+def test_a_stage_left_open_is_escalated_once(people):
+	plan_for([stage("Cut", None, -20, **owned_by(OLGA))], escalation_role=ESCALATION_ROLE, escalate_after_days=2)
+	assert days(8, 30) == {8: [("Prompt", OLGA, "Cut")], 10: [("Escalation", ESTHER, "Cut")]}
+
+
+def test_messages_switched_off_leave_health_kept(people):
+	import frappe
+
+	frappe.db.set_single_value("Milestone Settings", "messages_enabled", 0)
+	order = plan_for([stage("Cut", None, -20, **owned_by(OLGA))])
+	assert days(1, 12) == {}
+	assert plan_of(order).health == "Late"
+
+
+def test_a_plan_at_fault_is_logged_and_the_others_go_on(people):
+	import frappe
+
+	bad, good = plan_for([stage("Cut", None, -20, **owned_by(OLGA))]), make_document()
+	frappe.db.set_value("Milestone Plan Stage", stage_of(bad, "Cut").name, "warning_lead_days", 10**9)
+	assert sweep_at("2030-06-08 07:00:00") == [("Prompt", OLGA, "Cut")]
+	assert stage_of(good, "Cut").prompted_on
+	assert frappe.db.exists("Error Log", {"method": ("like", f"%{bad.name}%")})
+
+
+def test_a_batch_of_plans_costs_the_same_number_of_queries_whatever_its_size(people, count_queries):
+	from frappe.utils import now_datetime
+
+	from milestone_automation.engine import sweep
+
+	plan_for([stage("Cut", None, -20, **owned_by(OLGA))], [task("Cut", "Order fabric", **member(WANDA))])
+	with at("2030-06-01 09:00:00"):
+		orders = [make_document() for _number in range(30)]
+	names = [plan_of(order).name for order in orders]
+	with at("2030-06-04 07:00:00"):
+		sweep.handle(names, now_datetime())
+		with count_queries() as few:
+			sweep.handle(names[:3], now_datetime())
+		with count_queries() as many:
+			sweep.handle(names, now_datetime())
+	assert few.count == many.count
+	assert many.count <= 12
