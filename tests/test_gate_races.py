@@ -162,7 +162,8 @@ def test_an_order_read_before_the_task_was_reopened_is_refused_too(race, held):
 	complete(race, held)
 	prepare = f"order = frappe.get_doc('{ORDER}', '{held.order}')"
 	_first, second = race(reopens(held), ships_by_loaded_document(held), prepare)
-	assert second == ["GateError", "waited"]
+	# PostgreSQL refuses to lock what changed since the transaction began; MariaDB reads it as it is now.
+	assert second[-2:] in (["GateError", "waited"], ["ConflictError", "waited"])
 	assert outcome(race, held) == ("Open", "Open", "Open", 1)
 
 

@@ -1,9 +1,12 @@
 """A fault of ours never breaks the user's save: it is undone, logged, and the save goes on."""
 
+import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 import frappe
+from frappe import _
 
 
 class GateError(frappe.ValidationError):
@@ -12,8 +15,16 @@ class GateError(frappe.ValidationError):
 	http_status_code = 417
 
 
+class ConflictError(frappe.QueryDeadlockError):
+	"""Somebody else changed the same rows at the same moment. Never swallowed: the gate could not look."""
+
+	http_status_code = 409
+
+
 # After a deadlock the database has already undone the user's own work too; going on would save half of it.
 PASSED_ON = (GateError, frappe.QueryDeadlockError)
+# PostgreSQL: serialization failure, deadlock, lock not available.
+CONFLICT_CODES = ("40001", "40P01", "55P03")
 # How many guards run inside each other; each has a savepoint of its own name.
 DEPTH = "milestone_guard_depth"
 
@@ -26,7 +37,7 @@ def run_guarded(what: str, function: Callable, *args):
 		function: the work.
 
 	Raises:
-		GateError, frappe.QueryDeadlockError: passed on.
+		GateError, frappe.QueryDeadlockError (ConflictError is one): passed on.
 	"""
 	depth = getattr(frappe.local, DEPTH, 0)
 	save_point = f"milestone_guard_{depth}"
@@ -40,7 +51,9 @@ def run_guarded(what: str, function: Callable, *args):
 		_release(save_point)
 	except PASSED_ON:
 		raise
-	except Exception:
+	except Exception as error:
+		if is_conflict(error):
+			raise_conflict(error)
 		fault = frappe.get_traceback()
 		if is_open:
 			with suppress(Exception):
@@ -52,6 +65,44 @@ def run_guarded(what: str, function: Callable, *args):
 	finally:
 		setattr(frappe.local, DEPTH, depth)
 	return result
+
+
+def is_conflict(error: Exception) -> bool:
+	"""Tell whether the database refused because somebody else is at work on the same rows."""
+	if isinstance(error, (frappe.QueryDeadlockError, frappe.QueryTimeoutError)):
+		return True
+	if isinstance(error, sqlite3.OperationalError):
+		return "locked" in str(error)
+	return getattr(error, "pgcode", None) in CONFLICT_CODES
+
+
+def raise_conflict(error: Exception) -> NoReturn:
+	"""Raise what the user reads when somebody else was at the same rows.
+
+	Raises:
+		ConflictError
+	"""
+	if isinstance(error, ConflictError):
+		raise error
+	try:
+		frappe.throw(
+			_("Somebody else changed the milestone plan at the same moment, so nothing was saved. Please try again."),
+			exc=ConflictError,
+			title=_("Please Try Again"),
+		)
+	except ConflictError as conflict:
+		raise conflict from error
+
+
+@contextmanager
+def conflicts_told():
+	"""Inside, what the database refuses because of somebody else becomes a ConflictError."""
+	try:
+		yield
+	except Exception as error:
+		if is_conflict(error):
+			raise_conflict(error)
+		raise
 
 
 def _release(save_point: str) -> None:

@@ -154,7 +154,8 @@ def load_by_name(plan: str, lock: bool = False) -> Plan:
 def lock(plan: str) -> None:
 	"""Hold a plan's row until the transaction ends; nothing happens where there is no such plan."""
 	if frappe.db.db_type != "sqlite":
-		frappe.db.get_value("Milestone Plan", plan, "name", for_update=True)
+		with guard.conflicts_told():
+			frappe.db.get_value("Milestone Plan", plan, "name", for_update=True)
 
 
 def _load(column: str, value: str, lock: bool) -> Plan | None:
@@ -170,7 +171,8 @@ def _load(column: str, value: str, lock: bool) -> Plan | None:
 	if lock and frappe.db.db_type != "sqlite":
 		# SQLite has one writer at a time anyway.
 		query = query.for_update()
-	rows = query.run(as_dict=True)
+	with guard.conflicts_told():
+		rows = query.run(as_dict=True)
 	if not rows:
 		return None
 	found = Plan({name: rows[0][f"plan__{name}"] for name in PLAN_COLUMNS})
