@@ -813,12 +813,67 @@ def test_a_draft_makes_no_tracker(build, order):
 	assert not frappe.db.exists("Milestone Tracker", {"document_type": order})
 
 
-def test_a_milestone_manager_enables_a_workflow_though_trackers_are_not_his(build, order, make_user, as_user):
+MANAGED = (
+	{"role": "System Manager", "read": 1, "write": 1, "create": 1},
+	{"role": "Milestone Manager", "read": 1, "write": 0, "create": 0, "delete": 0},
+)
+
+
+@pytest.fixture
+def readable(make_doctype):
+	"""A DocType whose documents Milestone Managers may read and nothing more."""
+	fields = [{"fieldname": "status", "fieldtype": "Select", "options": "\nOpen\nShipped"}]
+	return make_doctype("Readable Order", fields, permissions=MANAGED)
+
+
+def test_a_milestone_manager_enables_a_workflow_though_trackers_are_not_his(
+	build, readable, make_user, as_user
+):
 	import frappe
 
 	with as_user(make_user("mila@example.com", ["Milestone Manager"])):
-		build([make_reached_by("status")], enabled=1).insert()
-	assert frappe.db.exists("Milestone Tracker", {"document_type": order})
+		build([make_reached_by("status")], enabled=1, document_type=readable).insert()
+	assert frappe.db.exists("Milestone Tracker", {"document_type": readable})
+
+
+# Rights
+
+
+def test_a_milestone_manager_makes_no_workflow_for_documents_he_may_not_read(build, make_user, as_user):
+	import frappe
+
+	mila = make_user("mila@example.com", ["Milestone Manager"])
+	with as_user(mila), pytest.raises(frappe.PermissionError) as refusal:
+		build().insert()
+	assert str(refusal.value) == (
+		"You may not read documents of Validated Order, so you cannot make a workflow for them. Ask a System Manager."
+	)
+
+
+def test_next_steps_are_given_by_those_who_may_write_the_documents(build, readable, make_user, as_user):
+	import frappe
+
+	steps = '[{"action": "Set Value", "field": "status", "value": "Shipped"}]'
+	workflow = build(document_type=readable).insert()
+	mila = make_user("mila@example.com", ["Milestone Manager"])
+	with as_user(mila):
+		workflow.stages[0].next_actions = steps
+		with pytest.raises(frappe.PermissionError) as refusal:
+			workflow.save()
+	assert str(refusal.value) == (
+		"You may not write documents of Readable Order, so you cannot give them next steps. Ask a System Manager."
+	)
+	workflow.save()
+	with as_user(mila):
+		workflow.stages[0].custom_message = "Ready?"
+		assert workflow.save().stages[0].next_actions == steps
+
+
+def test_others_make_no_workflows(build, readable, make_user, as_user):
+	import frappe
+
+	with as_user(make_user("dora@example.com", ["Report Manager"])), pytest.raises(frappe.PermissionError):
+		build(document_type=readable).insert()
 
 
 # Switch off, delete

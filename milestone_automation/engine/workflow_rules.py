@@ -10,6 +10,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint, cstr, escape_html
 
+from milestone_automation import permissions
 from milestone_automation.engine import (
 	conditions,
 	document_filters,
@@ -42,6 +43,38 @@ def task_label(task) -> str:
 
 
 # Steps of validation
+
+
+def check_rights(workflow) -> None:
+	"""Refuse workflows over documents the user may not read: their messages tell of them; and next steps by those who
+	may not write them: these act without the rights of whoever reaches the stage. System Managers may do both.
+
+	Raises:
+		frappe.PermissionError: says whom to ask.
+	"""
+	if permissions.sees_everything() or not frappe.db.exists("DocType", workflow.document_type):
+		return
+	doctype = workflow.document_type
+	if not frappe.has_permission(doctype, "read"):
+		frappe.throw(
+			_(
+				"You may not read documents of {0}, so you cannot make a workflow for them. Ask a System Manager."
+			).format(_(doctype)),
+			frappe.PermissionError,
+		)
+	if _next_actions(workflow) - _next_actions(workflow.get_doc_before_save()) and not frappe.has_permission(
+		doctype, "write"
+	):
+		frappe.throw(
+			_(
+				"You may not write documents of {0}, so you cannot give them next steps. Ask a System Manager."
+			).format(_(doctype)),
+			frappe.PermissionError,
+		)
+
+
+def _next_actions(workflow) -> set[str]:
+	return {cstr(stage.next_actions).strip() for stage in workflow.stages} - {""} if workflow else set()
 
 
 def check_document_type(workflow) -> None:

@@ -12,6 +12,7 @@ class MilestoneWorkflow(Document):
 
 	def validate(self):
 		if not workflow_rules.is_only_switched_off(self):
+			workflow_rules.check_rights(self)
 			workflow_rules.check_document_type(self)
 			workflow_rules.tidy(self)
 			workflow_rules.check(self)
