@@ -3,6 +3,7 @@
 import frappe
 
 from milestone_automation.engine import compat, gate, guard, history, plans, recording, rules
+from milestone_automation.uninstall import UNINSTALLING
 
 
 def before_change(doc, method=None):
@@ -55,7 +56,7 @@ def on_trash(doc, method=None):
 
 
 def after_rename(doc, method=None, old=None, new=None, merge=False):
-	own = None if frappe.flags.in_install else rules.for_doctype(doc.doctype)
+	own = None if _are_tables_missing() else rules.for_doctype(doc.doctype)
 	if not own:
 		return
 	guard.run_guarded(
@@ -68,19 +69,24 @@ def after_rename(doc, method=None, old=None, new=None, merge=False):
 
 
 def after_delete(doc, method=None):
-	if not frappe.flags.in_install and rules.for_doctype(doc.doctype):
+	if not _are_tables_missing() and rules.for_doctype(doc.doctype):
 		what = f"Milestones of {doc.doctype} {doc.name}: delete"
 		guard.run_guarded(what, history.mark_deleted, doc.doctype, doc.name)
 
 
 def clear_rules(doc, method=None, *args, **kwargs):
-	if not frappe.flags.in_install:
+	if not _are_tables_missing():
 		rules.clear()
 
 
 def _rules_for(doc) -> rules.Rules | None:
 	"""Return what concerns this document, or None; None too while the site is being made (as core does)."""
 	flags = frappe.flags
-	if flags.in_install or flags.in_migrate or flags.in_setup_wizard:
+	if flags.in_migrate or flags.in_setup_wizard or _are_tables_missing():
 		return None
 	return rules.for_doctype(doc.doctype)
+
+
+def _are_tables_missing() -> bool:
+	"""Tell whether an app is being installed, or this one uninstalled: its tables may not be there."""
+	return bool(frappe.flags.in_install or frappe.flags.get(UNINSTALLING))

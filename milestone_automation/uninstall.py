@@ -10,11 +10,14 @@ import frappe
 from milestone_automation.engine import compat, rules
 from milestone_automation.install import MANAGER_ROLE
 
+UNINSTALLING = "milestone_uninstalling"
 CORE_MODULE = "Automation"
 CORE_DOCTYPES = ("Milestone", "Milestone Tracker")
 
 
 def before_uninstall():
+	# From now on tables go while documents are still deleted: our events have nothing to ask.
+	frappe.flags[UNINSTALLING] = True
 	for doctype in CORE_DOCTYPES:
 		if core_ships(doctype):
 			frappe.db.set_value("DocType", doctype, "module", CORE_MODULE, update_modified=False)
@@ -22,6 +25,7 @@ def before_uninstall():
 
 def after_uninstall():
 	if "milestone_automation" in frappe.get_installed_apps():
+		frappe.flags[UNINSTALLING] = False
 		return
 	for doctype in CORE_DOCTYPES:
 		if core_ships(doctype):
