@@ -1,0 +1,334 @@
+"""Plans driven through random legal and illegal moves; after each one, what must always be true is checked anew.
+
+The machine knows nothing of the engine's insides: it does what people do, notes what was refused, and then looks at
+the rows of the database.
+"""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+
+from tests.support.factories import ORDER, make_document, make_workflow, plan_of, stage, task
+
+STATUSES = ("Open", "Cut", "Inspected", "Shipped", "Closed")
+DAYS = st.integers(min_value=-40, max_value=40)
+MODES = ("Block", "Warn", "Off")
+
+
+class PlanMachine(RuleBasedStateMachine):
+	"""One order with its plan."""
+
+	@initialize(
+		strict=st.booleans(),
+		mode=st.sampled_from(("Block", "Block", "Warn", "Off")),
+		later=st.sampled_from(("Shift Too", "Keep Order")),
+		working=st.booleans(),
+	)
+	def begin(self, strict, mode, later, working):
+		import frappe
+
+		frappe.db.rollback()
+		name = f"Machine {frappe.generate_hash(length=8)}"
+		days = {"working_days": int(working)}
+		make_workflow(
+			name,
+			strict_order=int(strict),
+			later_stages=later,
+			stages=[
+				stage("Cut", "Cut", -30, **days),
+				stage("Inspected", "Inspected", -10, gate_mode=mode, **days),
+				stage("Approved", key_date_rule="After Previous Stage", date_field=None, days=5, **days),
+				stage("Shipped", "Shipped", 0, gate_mode=mode),
+			],
+			tasks=[
+				task("Cut", "Order the cloth", days=4, **days),
+				task("Inspected", "Book the inspector", days=2, **days),
+				task("Inspected", "Take photographs", required=0),
+				task("Approved", "Ask the buyer", days=1),
+				task("Shipped", "Sign the packing list", days=3, **days),
+			],
+		)
+		self.order = make_document().name
+		self.plan = plan_of(frappe.get_doc(ORDER, self.order)).name
+		self.reached_before = set()
+		self.closed_before = {}
+		self.cancelled = False
+
+	def attempt(self, action) -> bool:
+		"""Do it as a request would: all or nothing. Tells whether it went through."""
+		import frappe
+
+		open_before = self.open_required_by_stage()
+		stages_before = self.stage_rows()
+		tasks_before = self.task_rows()
+		frappe.db.savepoint("request")
+		try:
+			action()
+		except (frappe.ValidationError, frappe.PermissionError, frappe.DoesNotExistError):
+			frappe.db.rollback(save_point="request")
+			frappe.clear_messages()
+			assert self.stage_rows() == stages_before
+			assert self.task_rows() == tasks_before
+			return False
+		self.check_gate(stages_before, open_before)
+		self.check_closed_tasks(tasks_before)
+		return True
+
+	def stage_rows(self):
+		import frappe
+
+		return frappe.get_all("Milestone Plan Stage", {"parent": self.plan}, ["*"], order_by="idx")
+
+	def task_rows(self):
+		import frappe
+
+		return frappe.get_all("Milestone Task", {"plan": self.plan}, ["*"], order_by="name")
+
+	def open_required_by_stage(self) -> dict[str, int]:
+		counted = {}
+		for row in self.task_rows():
+			counted.setdefault(row.plan_stage, 0)
+			counted[row.plan_stage] += int(row.status == "Open" and row.required == 1)
+		return counted
+
+	def check_gate(self, stages_before, open_before):
+		"""What was reached by this move had no open required task at that moment, where the gate blocks."""
+		strict = self.plan_row().strict_order
+		was_open = {row.name: row for row in stages_before if row.status == "Open"}
+		for row in self.stage_rows():
+			if row.name not in was_open or row.status != "Reached" or row.gate_mode != "Block":
+				continue
+			holding = [row.name]
+			if strict:
+				holding += [other.name for other in was_open.values() if other.idx < row.idx]
+			assert sum(open_before.get(name, 0) for name in holding) == 0, f"{row.stage_name} slipped through"
+
+	def check_closed_tasks(self, tasks_before):
+		"""A task that was closed and still is has not been touched."""
+		now = {row.name: row for row in self.task_rows()}
+		for row in tasks_before:
+			if row.status != "Open" and now[row.name].status == row.status:
+				kept = ("due_date", "closed_on", "closed_by", "reason", "stage_name")
+				assert [now[row.name][field] for field in kept] == [row[field] for field in kept]
+
+	def plan_row(self):
+		import frappe
+
+		return frappe.db.get_value("Milestone Plan", self.plan, "*", as_dict=True)
+
+	# Moves of the document
+
+	@rule(status=st.sampled_from(STATUSES), by_db_set=st.booleans())
+	def change_status(self, status, by_db_set):
+		import frappe
+
+		order = frappe.get_doc(ORDER, self.order)
+
+		def save():
+			if by_db_set:
+				order.db_set("status", status)
+			else:
+				order.status = status
+				order.save()
+
+		self.attempt(save)
+
+	@rule(days=DAYS)
+	def change_delivery_date(self, days):
+		import frappe
+
+		order = frappe.get_doc(ORDER, self.order)
+		order.delivery_date = order.delivery_date + timedelta(days=days)
+		self.attempt(order.save)
+
+	@rule()
+	def clear_delivery_date(self):
+		import frappe
+
+		order = frappe.get_doc(ORDER, self.order)
+		if order.delivery_date:
+			kept = order.delivery_date
+			order.delivery_date = None
+			self.attempt(order.save)
+			again = frappe.get_doc(ORDER, self.order)
+			again.delivery_date = kept
+			self.attempt(again.save)
+
+	# Moves of stages
+
+	@rule(index=st.integers(0, 3), days_ago=st.integers(-2, 5))
+	def confirm(self, index, days_ago):
+		from frappe.utils import add_days, nowdate
+
+		from milestone_automation.engine import stages
+
+		row = self.stage_rows()[index]
+		went = self.attempt(lambda: stages.confirm(self.plan, row.name, add_days(nowdate(), -days_ago)))
+		assert not (went and days_ago < 0), "A stage was reached on a day to come"
+
+	@rule(index=st.integers(0, 3), reason=st.sampled_from(("", "A mistake")))
+	def undo(self, index, reason):
+		from milestone_automation.engine import stages
+
+		row = self.stage_rows()[index]
+		went = self.attempt(lambda: stages.undo(self.plan, row.name, reason))
+		assert not (went and not reason)
+
+	@rule(index=st.integers(0, 3), days=DAYS, reason=st.sampled_from(("", "The cloth is late")))
+	def reschedule(self, index, days, reason):
+		from milestone_automation.engine import stages
+
+		row = self.stage_rows()[index]
+		if row.key_date:
+			new = row.key_date + timedelta(days=days)
+			went = self.attempt(lambda: stages.reschedule(self.plan, row.name, new, reason))
+			assert not (went and (row.status == "Reached" or not reason))
+
+	@rule(index=st.integers(0, 3), days=DAYS)
+	def change_a_date_in_the_form(self, index, days):
+		import frappe
+
+		plan = frappe.get_doc("Milestone Plan", self.plan)
+		row = plan.stages[index]
+		if row.key_date:
+			row.key_date = row.key_date + timedelta(days=days)
+			self.attempt(plan.save)
+
+	# Moves of tasks
+
+	@rule(number=st.integers(0, 9))
+	def complete(self, number):
+		from milestone_automation.engine import tasks
+
+		self.attempt(lambda: tasks.complete(self.pick(number).name))
+
+	@rule(number=st.integers(0, 9))
+	def complete_by_saving(self, number):
+		import frappe
+
+		doc = frappe.get_doc("Milestone Task", self.pick(number).name)
+		doc.status = "Completed"
+		self.attempt(doc.save)
+
+	@rule(number=st.integers(0, 9), reason=st.sampled_from(("", "Not good enough")))
+	def reopen(self, number, reason):
+		from milestone_automation.engine import tasks
+
+		self.attempt(lambda: tasks.reopen(self.pick(number).name, reason))
+
+	@rule(number=st.integers(0, 9), how=st.sampled_from(("waive", "cancel")))
+	def let_go(self, number, how):
+		from milestone_automation.engine import tasks
+
+		self.attempt(lambda: getattr(tasks, how)(self.pick(number).name, "Agreed"))
+
+	@rule(number=st.integers(0, 9), days=DAYS)
+	def move_a_task(self, number, days):
+		import frappe
+
+		doc = frappe.get_doc("Milestone Task", self.pick(number).name)
+		if doc.due_date and doc.status == "Open":
+			doc.due_date = doc.due_date + timedelta(days=days)
+			self.attempt(doc.save)
+
+	@precondition(lambda self: len(self.task_rows()) < 10)
+	@rule(index=st.integers(0, 3), required=st.booleans(), before=st.integers(-1, 5))
+	def add_task(self, index, required, before):
+		from milestone_automation.engine import tasks
+
+		row = self.stage_rows()[index]
+		values = {"title": f"Added {before}", "required": int(required), "due_days_before": before}
+		went = self.attempt(lambda: tasks.add(self.plan, row.name, **values))
+		assert not (went and before < 0)
+
+	@rule()
+	def start_again(self):
+		import frappe
+
+		from milestone_automation.engine import plans
+
+		assert plans.start(frappe.get_doc(ORDER, self.order), by_hand=True) == self.plan
+
+	def pick(self, number):
+		rows = self.task_rows()
+		return rows[number % len(rows)]
+
+	# What must always be true
+
+	@invariant()
+	def one_plan(self):
+		import frappe
+
+		assert frappe.db.count("Milestone Plan", {"reference_type": ORDER, "reference_name": self.order}) == 1
+
+	@invariant()
+	def tasks_never_after_their_stage(self):
+		key_dates = {row.name: row.key_date for row in self.stage_rows()}
+		for row in self.task_rows():
+			if row.status == "Open" and row.due_date and key_dates[row.plan_stage]:
+				assert row.due_date <= key_dates[row.plan_stage], f"{row.title} is due after its stage"
+
+	@invariant()
+	def open_stages_in_order(self):
+		from milestone_automation.engine import dates
+
+		rows = self.stage_rows()
+		assert dates.in_order([row.key_date for row in rows], [row.status == "Reached" for row in rows])
+
+	@invariant()
+	def sums_equal_a_recount(self):
+		counted = self.open_required_by_stage()
+		for row in self.stage_rows():
+			assert row.open_required == counted.get(row.name, 0), row.stage_name
+
+	@invariant()
+	def reached_today_or_earlier(self):
+		from frappe.utils import getdate, nowdate
+
+		for row in self.stage_rows():
+			assert (row.status == "Reached") == bool(row.reached_on)
+			assert not row.reached_on or row.reached_on <= getdate(nowdate())
+
+	@invariant()
+	def the_plan_says_what_its_stages_say(self):
+		plan, rows = self.plan_row(), self.stage_rows()
+		open_rows = [row for row in rows if row.status == "Open"]
+		assert plan.status == ("Active" if open_rows else "Completed")
+		assert (plan.current_stage or "") == (open_rows[0].stage_name if open_rows else "")
+		dated = [row.key_date for row in open_rows if row.key_date]
+		assert plan.next_date == (min(dated) if dated else None)
+
+	@invariant()
+	def every_move_of_a_date_is_on_record(self):
+		import frappe
+
+		for row in self.stage_rows():
+			changes = frappe.get_all(
+				"Milestone Date Change", {"plan_stage": row.name}, ["old_date", "new_date"], order_by="creation, name"
+			)
+			moved = {row.planned_date} | {change.new_date for change in changes}
+			assert row.key_date in moved
+
+	@invariant()
+	def no_fault_was_swallowed(self):
+		import frappe
+
+		faults = frappe.get_all("Error Log", {"method": ("like", "Milestone%")}, ["method", "error"])
+		assert faults == []
+
+
+@pytest.mark.usefixtures("production_order")
+def test_no_sequence_of_moves_breaks_a_plan(site):
+	# A site under load is slow; that says nothing about plans.
+	options = settings(
+		max_examples=25,
+		stateful_step_count=25,
+		deadline=None,
+		suppress_health_check=list(HealthCheck),
+		print_blob=True,
+		derandomize=True,
+	)
+	run_state_machine_as_test(PlanMachine, settings=options)
