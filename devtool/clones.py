@@ -72,7 +72,7 @@ def new_clone(bench: Bench) -> CloneBench:
 	first = 1 + SLOTS_PER_KIND * KINDS.index(bench.database.kind)
 	for slot in range(first, first + SLOTS_PER_KIND):
 		lock = FileLock(clones_folder(bench) / str(slot) / "lock")
-		if lock.take(wait=False) and lock.path.exists():
+		if lock.take(wait=False) and lock.current():
 			clone = CloneBench(bench, slot, lock)
 			clone.prepare()
 			return clone
@@ -85,7 +85,7 @@ def drop_leftovers(bench: Bench) -> int:
 	dropped = 0
 	for folder in clones_folder(bench).glob("*"):
 		lock = FileLock(folder / "lock")
-		if lock.take(wait=False):
+		if lock.take(wait=False) and lock.current():
 			CloneBench(bench, int(folder.name), lock).drop()
 			dropped += 1
 		lock.release()

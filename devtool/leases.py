@@ -2,21 +2,19 @@
 
 from contextlib import contextmanager
 
-from .locks import FileLock, build_lock, quiet_lock
+from .locks import FileLock, build_lock, is_free, keep_shared, quiet_lock
 from .paths import LOCKS, STATE
 from .services import Service, all_services, service
 
 KEEP = STATE / "keep-services"
-_lease: FileLock | None = None
+LEASE = LOCKS / "services-lease"
 
 
 @contextmanager
 def services_in_use(names: list[str]):
 	"""Start the named servers, hold them while the block runs, stop them after it if nobody else needs them."""
-	global _lease
-	lease = _lease = FileLock(LOCKS / "services-lease")
 	with build_lock("services"):
-		lease.take(shared=True)
+		lease = keep_shared(LEASE)
 		for name in names:
 			service(name).start()
 	from . import keeper
@@ -26,13 +24,7 @@ def services_in_use(names: list[str]):
 		yield
 	finally:
 		lease.release()
-		_lease = None
 		stop_if_unused()
-
-
-def inherited() -> tuple[int, ...]:
-	"""Descriptors a long-running child keeps open, so that the servers outlive a killed `./dev` as long as the child."""
-	return (_lease.descriptor,) if _lease else ()
 
 
 def stop_if_unused() -> None:
@@ -40,7 +32,7 @@ def stop_if_unused() -> None:
 	with quiet_lock("services") as held:
 		if not held or KEEP.exists():
 			return
-		lease = FileLock(LOCKS / "services-lease")
+		lease = FileLock(LEASE)
 		try:
 			if lease.take(wait=False):
 				stop_all()
@@ -62,8 +54,4 @@ def stop_all() -> list[Service]:
 
 
 def in_use() -> bool:
-	lease = FileLock(LOCKS / "services-lease")
-	try:
-		return not lease.take(wait=False)
-	finally:
-		lease.release()
+	return not is_free(LEASE)

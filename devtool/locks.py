@@ -27,6 +27,10 @@ class FileLock:
 			return False
 		return True
 
+	def current(self) -> bool:
+		"""Is the locked file still the one of that name? Its folder may have been deleted and made anew."""
+		return self.path.exists() and os.fstat(self.descriptor).st_ino == self.path.stat().st_ino
+
 	def release(self) -> None:
 		if self.descriptor >= 0:
 			os.close(self.descriptor)
@@ -34,6 +38,29 @@ class FileLock:
 
 
 _held: set[str] = set()
+_kept: list[FileLock] = []
+
+
+def keep_shared(path: Path) -> FileLock:
+	"""Hold something for as long as this process, or a child that `inherited` it, lives."""
+	lock = FileLock(path)
+	lock.take(shared=True)
+	_kept.append(lock)
+	return lock
+
+
+def inherited() -> tuple[int, ...]:
+	"""Descriptors for a long-running child, so that what this process holds outlives its being killed."""
+	return tuple(lock.descriptor for lock in _kept if lock.descriptor >= 0)
+
+
+def is_free(path: Path) -> bool:
+	"""Does nobody hold it?"""
+	lock = FileLock(path)
+	try:
+		return lock.take(wait=False)
+	finally:
+		lock.release()
 
 
 @contextmanager

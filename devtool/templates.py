@@ -7,8 +7,8 @@ from pathlib import Path
 from .benches import ADMIN_PASSWORD, Bench, read_json, write_json
 from .databases import copy_folder
 from .engines import Engine
-from .locks import build_lock
-from .paths import APP, CHECKOUT, ROOT
+from .locks import build_lock, is_free, keep_shared
+from .paths import APP, CHECKOUT, LOCKS, ROOT
 from .report import report
 from .stamps import Stamps, digest, digest_tree
 
@@ -71,6 +71,7 @@ class Templates:
 					self.bench.run_code(template.site, WIZARD, what="The setup wizard")
 				self.stamps.write(template.site, key)
 				self._prune("bare", template)
+			keep_shared(self._use(template.site))
 		return template
 
 	def app(self) -> Template:
@@ -85,12 +86,17 @@ class Templates:
 					self.bench.run("install-app", APP, site=template.site, what="Installing the app")
 				self.stamps.write(template.site, key)
 				self._prune("app", template)
+			keep_shared(self._use(template.site))
 		return template
 
 	@staticmethod
 	def app_key() -> str:
 		"""Changes with everything that installing the app puts into a site."""
 		return digest_tree(ROOT / APP, INSTALL_INPUTS)
+
+	def _use(self, site: str) -> Path:
+		"""Whoever may still copy a template holds this file, shared."""
+		return LOCKS / f"template-{self.bench.engine.key}-{site}"
 
 	def _ready(self, template: Template) -> bool:
 		site = self.bench.sites / template.site
@@ -128,8 +134,11 @@ class Templates:
 		shutil.rmtree(self.bench.sites / template.site, ignore_errors=True)
 
 	def _prune(self, kind: str, latest: Template) -> None:
-		"""Runs of a moment ago may still copy the template before this one; older ones go."""
-		sites = [site for site in self.bench.sites.glob(f"{kind}-*-{self.kind}") if site.name != latest.site]
+		"""A run goes on copying the template it began with; others but the latest few go."""
+		sites = [
+			site for site in self.bench.sites.glob(f"{kind}-*-{self.kind}") if is_free(self._use(site.name))
+		]
+		sites = [site for site in sites if site.name != latest.site]
 		for site in sorted(sites, key=lambda path: path.stat().st_mtime)[: -KEPT_TEMPLATES + 1]:
 			config = read_json(site / "site_config.json") if (site / "site_config.json").exists() else {}
 			self._discard(Template(site.name, config.get("db_name") or self.name("none"), ""))

@@ -4,9 +4,10 @@ import os
 import subprocess
 from argparse import Namespace
 
-from . import clones, debian, desk, leases
+from . import clones, debian, desk
 from .background import Background
 from .benches import Bench
+from .locks import inherited
 from .paths import ROOT
 from .prepare import Run, ready_bench
 from .report import DevError, report
@@ -54,7 +55,7 @@ def run_pytest(run: Run, arguments: list[str]) -> int:
 
 def interruptible(command: list[str], environment: dict, folder=ROOT) -> int:
 	"""Ctrl-C reaches the child by the terminal; this process waits for it to tidy up."""
-	process = subprocess.Popen(command, cwd=folder, env=environment, pass_fds=leases.inherited())
+	process = subprocess.Popen(command, cwd=folder, env=environment, pass_fds=inherited())
 	while True:
 		try:
 			return process.wait()
