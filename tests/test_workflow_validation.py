@@ -863,6 +863,8 @@ def test_next_steps_are_given_by_those_who_may_write_the_documents(build, readab
 	assert str(refusal.value) == (
 		"You may not write documents of Readable Order, so you cannot give them next steps. Ask a System Manager."
 	)
+	workflow = stored(workflow)
+	workflow.stages[0].next_actions = steps
 	workflow.save()
 	with as_user(mila):
 		workflow.stages[0].custom_message = "Ready?"
