@@ -32,7 +32,7 @@ HEALTH_COLORS = {
 @frappe.whitelist(methods=["GET", "POST"])
 def date_reasons() -> list[str]:
 	"""Return the reasons for a new date that the site offers, in its order."""
-	frappe.only_for(("Desk User", "System Manager"))
+	_check_desk_user()
 	# The settings are not for everybody to read; their list of reasons is.
 	return frappe.get_all(
 		"Milestone Date Reason",
@@ -388,7 +388,7 @@ def my_work() -> dict:
 	Returns:
 		dict: `today`; `tasks` and `stages`, each a list of dicts, by date.
 	"""
-	frappe.only_for(("Desk User", "System Manager"))
+	_check_desk_user()
 	return {"today": nowdate(), "tasks": _my_tasks(), "stages": _my_stages()}
 
 
@@ -454,7 +454,7 @@ def board(workflow: str) -> dict:
 	Returns:
 		dict: `stages`, the milestones in order; `plans`, each with current_stage, health, next_date and its document.
 	"""
-	frappe.only_for(("Desk User", "System Manager"))
+	_check_desk_user()
 	plans = frappe.get_list(
 		"Milestone Plan",
 		filters={"workflow": workflow, "status": PlanStatus.ACTIVE.value},
@@ -476,7 +476,7 @@ def board(workflow: str) -> dict:
 @frappe.whitelist(methods=["GET", "POST"])
 def workflows_with_plans() -> list[str]:
 	"""Return the names of the workflows with a running plan that the user may see."""
-	frappe.only_for(("Desk User", "System Manager"))
+	_check_desk_user()
 	return sorted(
 		frappe.get_list(
 			"Milestone Plan",
@@ -512,3 +512,8 @@ def on_time_this_month(filters: str | dict | None = None) -> dict:
 		"fieldtype": "Percent",
 		"route": ["List", "Milestone Plan"],
 	}
+
+
+def _check_desk_user() -> None:
+	if not permissions.is_desk_user(frappe.session.user):
+		frappe.throw(_("Only users of the Desk may see this."), frappe.PermissionError)

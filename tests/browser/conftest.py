@@ -1,6 +1,7 @@
 """What the browser tests share: a DocType of orders, people, and a page that tells on its errors."""
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -110,7 +111,7 @@ def make_order(orders):
 
 
 @pytest.fixture
-def visit(desk):
+def visit(desk, request):
 	"""Function `visit(path, user="Administrator", width=1280)`: a page that fails the test on errors of our own."""
 	pages = []
 
@@ -126,6 +127,9 @@ def visit(desk):
 		return page
 
 	yield open_page
+	if folder := os.environ.get("MILESTONE_SCREENSHOTS"):
+		for number, page in enumerate(pages):
+			page.screenshot(path=f"{folder}/{request.node.name}-{number}.png")
 	for page in pages:
 		assert not page.faults, f"Errors in the console of {page.url}: {page.faults}"
 

@@ -72,7 +72,7 @@ def test_the_preview_shows_dates_on_a_real_document_before_saving(builder, make_
 
 def test_a_milestone_with_tasks_is_removed_after_a_question(builder):
 	builder.locator(".milestone-card").nth(1).get_by_role("button", name="Remove Milestone").click()
-	builder.locator(".modal.show .btn-primary").click()
+	builder.locator(".modal.show .btn-modal-primary:visible").click()
 	builder.wait_for_timeout(300)
 
 	assert rows(builder, "stages", "stage_name") == [["Order accepted"]]

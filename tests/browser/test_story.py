@@ -73,10 +73,11 @@ def test_from_an_empty_site_to_a_held_and_released_order(orders, visit, make_ord
 	page.goto("/app/story-order/STORY-1")
 	page.locator(".milestone-steps").wait_for()
 	in_panel(page, "confirm").click()
-	page.locator(".modal.show .btn-primary").click()
+	page.locator(".modal.show .btn-modal-primary:visible").click()
 	page.locator(".milestone-step.is-reached", has_text="Order accepted").wait_for()
 	assert page.locator(".milestone-held").get_by_text("Packing list signed").is_visible()
 
+	page.wait_for_load_state("networkidle")  # the form reads its document again
 	page.locator("select[data-fieldname=status]:visible").select_option("Released")
 	save(page)
 	refusal = page.locator(".modal.show .msgprint")
@@ -115,7 +116,7 @@ def test_a_manager_waives_with_a_reason_and_the_order_is_free(workflow, visit, m
 	page.locator(".milestone-task", has_text="Packing list").locator("[data-toggle=dropdown]").click()
 	page.locator("[data-action=waive]:visible").click()
 	page.locator(".modal.show textarea").fill("The supplier is certified")
-	page.locator(".modal.show .btn-primary").click()
+	page.locator(".modal.show .btn-modal-primary:visible").click()
 	page.locator(".milestone-task.is-closed", has_text="The supplier is certified").wait_for()
 
 	assert page.locator(".milestone-held").count() == 0
@@ -130,7 +131,7 @@ def test_bulk_edit_in_the_list_is_held_too(workflow, visit, make_order, orders):
 	dialog = page.locator(".modal.show")
 	dialog.locator("select[data-fieldname=field]").select_option("Order Status")
 	dialog.locator("select[data-fieldname=value]").select_option("Released")
-	dialog.locator(".btn-primary").click()
+	dialog.locator(".btn-modal-primary:visible").click()
 	page.get_by_text("cannot be reached yet").first.wait_for()
 
 	status = orders.site.python(f'import frappe; print(frappe.db.get_value("{ORDER}", "BULK-1", "status"))')

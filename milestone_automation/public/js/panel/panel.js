@@ -117,7 +117,6 @@ export class Panel {
 		const box = event.currentTarget;
 		const task = this.task(box.dataset.task);
 		if (task.status === "Open") {
-			box.disabled = true;
 			this.ask("complete_task", { task: task.name }).catch(() => this.render());
 		} else {
 			// Stays ticked until the reason is given.
@@ -136,6 +135,7 @@ export class Panel {
 
 	// A call that changes the plan answers with the fresh payload.
 	ask(method, args) {
+		if (this.busy) return Promise.resolve(this.render());
 		this.busy = true;
 		return call(method, args)
 			.then((payload) => {
