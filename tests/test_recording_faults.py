@@ -84,6 +84,20 @@ def rename_order(tracking):
 	return frappe.get_doc(tracking.doctype, "FAULTY-2")
 
 
+@pytest.fixture(autouse=True)
+def no_logs_yet(site):
+	forget_logs()
+
+
+def forget_logs() -> None:
+	"""MariaDB's table of Error Logs knows no rollback."""
+	frappe.db.delete("Error Log")
+
+
+def logs_of(tracker: str) -> list:
+	return frappe.get_all("Error Log", {"method": ("like", f"%{tracker}%")}, ["method", "error"])
+
+
 @pytest.fixture
 def tracker(tracking):
 	name = tracking.track("status", "pieces")
@@ -94,18 +108,25 @@ def tracker(tracking):
 @pytest.mark.parametrize("how", [simulated, real_error])
 @pytest.mark.parametrize("act", [insert_order, save_order, submit_order, db_set_order])
 def test_each_statement_failing_in_turn_leaves_the_save_whole_and_a_log(tracking, tracker, act, how):
-	frappe.db.savepoint("start")
-	with faulty_database(0, how) as statements:
-		order = act(tracking)
-	assert statements, "the recorder asked for nothing: the test finds none of its statements"
-	assert len(new_changes(tracking, order)) == 2
-	frappe.db.rollback(save_point="start")
-	for nth in range(1, len(statements) + 1):
+	for nth in range(1, number_of_statements(tracking, act) + 1):
+		forget_logs()
 		frappe.db.savepoint("turn")
 		with faulty_database(nth, how) as asked:
 			order = act(tracking)
 		assert_whole(tracking, tracker, order, failed=has_failed(how, asked[nth - 1]), at=asked[nth - 1])
 		frappe.db.rollback(save_point="turn")
+
+
+def number_of_statements(tracking, act) -> int:
+	"""How many statements recording takes when nothing fails and all that can be cached is."""
+	for _round in range(2):
+		frappe.db.savepoint("sound")
+		with faulty_database(0, simulated) as statements:
+			order = act(tracking)
+		assert len(new_changes(tracking, order)) == 2
+		frappe.db.rollback(save_point="sound")
+	assert len(statements) >= 2, "the test finds none of the recorder's statements"
+	return len(statements)
 
 
 def has_failed(how, statement: str) -> bool:
@@ -117,7 +138,7 @@ def assert_whole(tracking, tracker, order, failed: bool, at: str) -> None:
 	assert tuple(stored) == ("Ordered", 5), at
 	# Both fields or none; with the value before unread, what was seen last stands in for it.
 	assert len(new_changes(tracking, order)) in ((0, 2) if failed else (2,)), at
-	logs = frappe.get_all("Error Log", {"method": ("like", f"%{tracker}%")}, ["method", "error"])
+	logs = logs_of(tracker)
 	assert bool(logs) == failed, at
 	assert all("could not be recorded" in log.method and "Traceback" in log.error for log in logs), at
 	assert not frappe.local.message_log, at
@@ -190,16 +211,12 @@ def test_a_deadlock_is_passed_on_as_the_database_has_undone_the_users_work_too(t
 	def deadlock(original, query):
 		raise frappe.QueryDeadlockError
 
-	with faulty_database(0, deadlock) as statements:
-		frappe.db.savepoint("start")
-		act(tracking)
-	frappe.db.rollback(save_point="start")
-	for nth in range(1, len(statements) + 1):
+	for nth in range(1, number_of_statements(tracking, act) + 1):
 		frappe.db.savepoint("turn")
 		with faulty_database(nth, deadlock), pytest.raises(frappe.QueryDeadlockError):
 			act(tracking)
 		frappe.db.rollback(save_point="turn")
-	assert not frappe.get_all("Error Log", {"method": ("like", f"%{tracker}%")})
+	assert not logs_of(tracker)
 
 
 @pytest.mark.parametrize("event", ["Before Insert", "Before Validate", "Before Save", "After Insert", "After Save"])
@@ -216,7 +233,7 @@ def test_a_server_script_on_milestone_that_throws_does_not_refuse_the_users_save
 	order = save_order(tracking)
 	assert frappe.db.get_value(order.doctype, order.name, "status") == "Ordered"
 	assert new_changes(tracking, order) == []
-	(log,) = frappe.get_all("Error Log", {"method": ("like", f"%{tracker}%")}, ["error"])
+	(log,) = logs_of(tracker)
 	assert "No milestones today." in log.error
 	assert not frappe.local.message_log
 
@@ -268,7 +285,7 @@ def test_a_condition_that_breaks_at_run_time_is_logged_and_the_save_goes_through
 	order = insert_order(tracking)
 	assert frappe.db.exists(order.doctype, order.name)
 	assert tracking.changes(order.name) == []
-	(log,) = frappe.get_all("Error Log", {"method": ("like", f"%{name}%")}, ["error"])
+	(log,) = logs_of(name)
 	assert fault in log.error
 	assert not frappe.local.message_log
 
@@ -297,4 +314,4 @@ def test_a_broken_field_list_in_the_database_does_not_break_the_save(tracking, t
 	rules.clear()
 	order = save_order(tracking)
 	assert frappe.db.get_value(order.doctype, order.name, "status") == "Ordered"
-	assert frappe.get_all("Error Log", {"method": ("like", f"%{tracker}%")})
+	assert logs_of(tracker)

@@ -146,9 +146,9 @@ def test_a_null_byte_is_left_out(tracking):
 	try:
 		order.db_set("note", "nu\x00ll")
 	except Exception:
-		# PostgreSQL itself refuses it: the user's save fails with or without a tracker.
+		# These databases refuse it themselves: the user's save fails with or without a tracker.
 		frappe.db.rollback(save_point="before_null")
-		assert frappe.db.db_type == "postgres"
+		assert frappe.db.db_type in ("postgres", "sqlite")
 		return
 	assert tracking.changes(order.name)[-1] == ("note", "start", "null")
 
@@ -168,6 +168,8 @@ def test_a_translated_select_is_stored_as_it_is_in_the_document(tracking, make_u
 
 
 def test_an_autoincremented_document_is_recorded_under_its_number(make_doctype, tracking):
+	if frappe.db.db_type == "sqlite":
+		pytest.skip("Frappe's own autoincrement does not work on SQLite: no such column ..._id_seq")
 	doctype = make_doctype(
 		"Recorded Number", [{"fieldname": "stage", "fieldtype": "Data"}], autoname="autoincrement"
 	)
@@ -247,6 +249,7 @@ def test_a_property_setter_that_changes_the_type_changes_how_values_compare(comm
 def test_the_history_and_the_tracker_follow_a_renamed_doctype(committed_tracking):
 	tracker = committed_tracking.track()
 	order = committed_tracking.order(status="Ordered").insert()
+	frappe.db.commit()  # nosemgrep: the DDL of the rename would
 	frappe.rename_doc("DocType", committed_tracking.doctype, "Renamed Order", force=True)
 	assert frappe.db.get_value("Milestone Tracker", tracker, "document_type") == "Renamed Order"
 	renamed = frappe.get_doc("Renamed Order", order.name)

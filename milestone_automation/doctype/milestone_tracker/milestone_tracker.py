@@ -77,6 +77,10 @@ class MilestoneTracker(Document):
 	def on_trash(self):
 		self.clear_rules()
 
+	def after_delete(self):
+		# Hooks on the deletion itself have read the rules again while the row was still there.
+		self.clear_rules()
+
 	def after_rename(self, old, new, merge=False):
 		self.clear_rules()
 
