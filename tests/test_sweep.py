@@ -49,7 +49,9 @@ def days(first: int, last: int, hour: str = "07:00:00") -> dict[int, list]:
 
 
 def test_thirty_days_of_one_order(people, smtp):
-	from milestone_automation.engine import stages, tasks
+	import frappe
+
+	from milestone_automation.engine import messages, stages, tasks
 
 	order = plan_for(
 		[
@@ -99,6 +101,12 @@ def test_thirty_days_of_one_order(people, smtp):
 	smtp.deliver()
 	told = sorted(recipient for messages in story.values() for _kind, recipient, _about in messages)
 	assert sorted(message.recipients[0] for message in smtp.messages) == told
+	messages.note_sent()
+	channels = frappe.get_all("Milestone Message", fields=["recipient", "channel", "status"], as_list=True)
+	no_account = {MILL, "boss@example.org"}
+	assert set(channels) == {
+		(person, "Mail" if person in no_account else "Mail and Notification", "Sent") for person in told
+	}
 
 
 def test_nothing_goes_out_twice_and_nothing_before_its_time_of_day(people):

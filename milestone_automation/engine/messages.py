@@ -25,6 +25,7 @@ ANSWER_PAGE = "milestone-answer"
 TASK_PAGE = "milestone-task"
 TASK_MESSAGES = (MessageKind.TASK_DUE, MessageKind.TASK_OVERDUE, MessageKind.HELD)
 KEY_LENGTH = 140
+NOTED_AT_ONCE = 5000  # messages looked at by one `note_sent`
 
 check_template = custom_messages.check_template
 
@@ -382,9 +383,10 @@ def send_mail(recipient: Recipient, content, template: str, plan=None) -> tuple[
 
 	Returns: (name in the Email Queue, "") or (None, whole sentence that says what kept it back).
 	"""
+	message_id = f"{frappe.generate_hash(length=32)}@{frappe.local.site}"
 	with in_language(recipient.language):
 		try:
-			queued = frappe.sendmail(
+			frappe.sendmail(
 				recipients=[recipient.email],
 				subject=content.subject,
 				template=template,
@@ -392,13 +394,17 @@ def send_mail(recipient: Recipient, content, template: str, plan=None) -> tuple[
 				reference_doctype=plan and plan["reference_type"],
 				reference_name=plan and plan["reference_name"],
 				add_unsubscribe_link=0,
+				message_id=message_id,
+				is_notification=True,
 			)
 		except frappe.OutgoingEmailError:
 			frappe.clear_last_message()
 			return None, _("No mail: this site has no outgoing e-mail account.")
+		# Early versions of Frappe 15 do not return what they queued.
+		queued = frappe.db.get_value("Email Queue", {"message_id": message_id})
 		if not queued:
 			return None, _("No mail: {0} has unsubscribed or is no valid address.").format(recipient.email)
-		return queued.name, ""
+		return str(queued), ""
 
 
 def notify(letter: Letter, content: Content) -> None:
@@ -467,11 +473,20 @@ def stored_key(key: str) -> str:
 
 
 def note_sent() -> None:
-	"""Mark as sent the messages whose mail Frappe has sent. One statement."""
-	message, queue = frappe.qb.DocType("Milestone Message"), frappe.qb.DocType("Email Queue")
-	sent = frappe.qb.from_(queue).select(queue.name).where(queue.status == "Sent")
-	query = frappe.qb.update(message).set(message.status, MessageStatus.SENT.value)
-	query.where(message.status == MessageStatus.QUEUED.value).where(message.email_queue.isin(sent)).run()
+	"""Mark as sent the messages whose mail Frappe has sent, the oldest first. Three statements."""
+	filters = {"status": MessageStatus.QUEUED.value, "email_queue": ("is", "set")}
+	waiting = frappe.get_all(
+		"Milestone Message",
+		filters=filters,
+		fields=["name", "email_queue"],
+		order_by="creation",
+		limit=NOTED_AT_ONCE,
+	)
+	names = [row.email_queue for row in waiting]
+	# Names in the Email Queue are numbers, ours are kept as text.
+	sent = {str(name) for name in frappe.get_all("Email Queue", {"name": ("in", names), "status": "Sent"}, pluck="name")}
+	changes = {row.name: {"status": MessageStatus.SENT.value} for row in waiting if row.email_queue in sent}
+	bulk.update_rows("Milestone Message", changes)
 
 
 # One mail a day
