@@ -72,28 +72,40 @@ def holding_stages(plan: plans.Plan, stage) -> list:
 
 
 def holding_tasks(plan: plans.Plan, stages) -> list:
-	"""Return the open required tasks of some stages, with their assignees. Two queries."""
-	tasks = frappe.get_all(
-		"Milestone Task",
-		filters={
-			"plan": plan.name,
-			"plan_stage": ("in", [stage.name for stage in stages]),
-			"status": TaskStatus.OPEN.value,
-			"required": 1,
-		},
-		fields=["name", "title", "stage_name", "due_date"],
-		order_by="task_order",
+	"""Return the open required tasks of some stages of a locked plan, with their assignees. Two queries.
+
+	They are read as they are now: what this transaction saw before it got the lock may be old.
+	"""
+	task = frappe.qb.DocType("Milestone Task")
+	query = (
+		frappe.qb.from_(task)
+		.select(task.name, task.title, task.stage_name, task.due_date, task.plan_stage)
+		.where(task.plan == plan.name)
+		.where(task.plan_stage.isin([stage.name for stage in stages]))
+		.where(task.status == TaskStatus.OPEN.value)
+		.where(task.required == 1)
+		.orderby(task.task_order)
 	)
-	names = [task.name for task in tasks]
-	people = frappe.get_all(
-		"Milestone Task Assignee",
-		filters={"parent": ("in", names), "parenttype": "Milestone Task"},
-		fields=["parent", "user", "full_name", "email", "done"],
-		order_by="idx",
-	)
+	tasks = plans.run_locked(query)
+	people = _assignees([task.name for task in tasks])
 	for task in tasks:
+		task.reference_type, task.reference_name = plan.reference_type, plan.reference_name
 		task.assignees = [p for p in people if p.parent == task.name]
 	return tasks
+
+
+def _assignees(tasks: list[str]) -> list:
+	if not tasks:
+		return []
+	person = frappe.qb.DocType("Milestone Task Assignee")
+	query = (
+		frappe.qb.from_(person)
+		.select(person.parent, person.user, person.full_name, person.email, person.done)
+		.where(person.parent.isin(tasks))
+		.where(person.parenttype == "Milestone Task")
+		.orderby(person.idx)
+	)
+	return plans.run_locked(query)
 
 
 def refuse(plan: plans.Plan, stage, open_tasks: list) -> None:
@@ -166,9 +178,9 @@ def people(task) -> list[str]:
 
 def visible_to_reader(tasks: list) -> list:
 	"""Return the tasks whose text the session user may see."""
-	return [
-		task for task in tasks if frappe.has_permission("Milestone Task", "read", doc=task.name, throw=False)
-	]
+	from milestone_automation import permissions
+
+	return permissions.visible_tasks(tasks)
 
 
 def _warn_once(plan: plans.Plan, stage, open_tasks: list, doc) -> None:

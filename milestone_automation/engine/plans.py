@@ -158,6 +158,19 @@ def lock(plan: str) -> None:
 			frappe.db.get_value("Milestone Plan", plan, "name", for_update=True)
 
 
+def run_locked(query) -> list[frappe._dict]:
+	"""Run a query that holds what it reads, as it is committed now, until the transaction ends.
+
+	Raises:
+		ConflictError: somebody else is at the same rows.
+	"""
+	if frappe.db.db_type != "sqlite":
+		# SQLite has one writer at a time anyway.
+		query = query.for_update()
+	with guard.conflicts_told():
+		return query.run(as_dict=True)
+
+
 def _load(column: str, value: str, lock: bool) -> Plan | None:
 	plan, stage = frappe.qb.DocType("Milestone Plan"), frappe.qb.DocType("Milestone Plan Stage")
 	query = (
@@ -168,11 +181,7 @@ def _load(column: str, value: str, lock: bool) -> Plan | None:
 		.where(plan[column] == value)
 		.orderby(stage.idx)
 	)
-	if lock and frappe.db.db_type != "sqlite":
-		# SQLite has one writer at a time anyway.
-		query = query.for_update()
-	with guard.conflicts_told():
-		rows = query.run(as_dict=True)
+	rows = run_locked(query) if lock else query.run(as_dict=True)
 	if not rows:
 		return None
 	found = Plan({name: rows[0][f"plan__{name}"] for name in PLAN_COLUMNS})
@@ -598,9 +607,7 @@ def task_rows(plan: str, lock: bool = False) -> list[frappe._dict]:
 	"""
 	task = frappe.qb.DocType("Milestone Task")
 	query = frappe.qb.from_(task).select(task.star).where(task.plan == plan).orderby(task.task_order)
-	if lock and frappe.db.db_type != "sqlite":
-		query = query.for_update()
-	return query.run(as_dict=True)
+	return run_locked(query) if lock else query.run(as_dict=True)
 
 
 def summarize(plan: Plan) -> None:

@@ -312,15 +312,7 @@ def _date_change(plan, stage, old, new, reason, source) -> dict:
 def _move_tasks(plan, moved: list[tuple]) -> None:
 	if not moved:
 		return
-	tasks = frappe.get_all(
-		"Milestone Task",
-		filters={
-			"plan": plan.name,
-			"plan_stage": ("in", [stage.name for stage, _old, _new in moved]),
-			"status": TaskStatus.OPEN.value,
-		},
-		fields=["name", "plan_stage", "due_date", "status", "due_days_before", "working_days", "due_by_hand"],
-	)
+	tasks = [task for task in plans.task_rows(plan.name, lock=True) if task.status == TaskStatus.OPEN]
 	calendar = plans.calendar_of(plan)
 	changes = {}
 	for stage, old, new in moved:

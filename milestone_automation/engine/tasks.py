@@ -136,10 +136,11 @@ def cancel(task: str, reason: str) -> None:
 
 def cancel_all(plan: str, reason: str, plan_stage: str | None = None) -> None:
 	"""Cancel the open tasks of a plan, or of one of its stages, with a constant number of statements."""
-	filters = {"plan": plan, "status": TaskStatus.OPEN.value}
-	if plan_stage:
-		filters["plan_stage"] = plan_stage
-	names = frappe.get_all("Milestone Task", filters=filters, pluck="name")
+	names = [
+		task.name
+		for task in plans.task_rows(plan, lock=True)
+		if task.status == TaskStatus.OPEN and plan_stage in (None, task.plan_stage)
+	]
 	values = {
 		"status": TaskStatus.CANCELLED.value,
 		"closed_on": now_datetime(),
@@ -147,8 +148,7 @@ def cancel_all(plan: str, reason: str, plan_stage: str | None = None) -> None:
 		"reason": reason,
 	}
 	bulk.update_rows("Milestone Task", {name: values for name in names})
-	for name in names:
-		assignments.cancel(name)
+	assignments.cancel(names)
 
 
 def add(plan: str, stage: str, **fields) -> str:
@@ -275,8 +275,13 @@ def check_due_date(doc) -> None:
 	Raises:
 		frappe.ValidationError: names both dates.
 	"""
+	# As it is now: somebody may have moved the stage since this transaction began.
 	stage = frappe.db.get_value(
-		"Milestone Plan Stage", doc.plan_stage, ["stage_name", "key_date"], as_dict=True
+		"Milestone Plan Stage",
+		doc.plan_stage,
+		["stage_name", "key_date"],
+		as_dict=True,
+		for_update=frappe.db.db_type != "sqlite",
 	)
 	if stage and cint(doc.due_days_before) < 0:
 		refuse_after_stage(doc, stage, None)
@@ -314,7 +319,7 @@ def _next_order(plan) -> int:
 
 def assign_anew(plan: plans.Plan, doc, changed_fields: set[str], supplier_field: str) -> None:
 	"""Find the assignees of open tasks anew whose supplier or user field changed. Who is done stays."""
-	tasks = [task for task in plans.task_rows(plan.name) if task.status == TaskStatus.OPEN]
+	tasks = [task for task in plans.task_rows(plan.name, lock=True) if task.status == TaskStatus.OPEN]
 	affected = [
 		task
 		for task in tasks
@@ -325,8 +330,8 @@ def assign_anew(plan: plans.Plan, doc, changed_fields: set[str], supplier_field:
 		return
 	people = assignees.prefetch(affected, doc, plan)
 	rows = []
+	assignments.cancel([task.name for task in affected])
 	for task in affected:
-		assignments.cancel(task.name)
 		found = assignees.resolve(task, doc, plan, cache=people)
 		rows += [
 			{**p, "parent": task.name, "parenttype": "Milestone Task", "parentfield": "assignees", "idx": i}
