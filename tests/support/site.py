@@ -68,9 +68,11 @@ def clean_site(request):
 	request.getfixturevalue("site")
 	import frappe
 
+	sites = os.getcwd()
 	frappe.db.rollback()
 	with watched_metadata() as metadata:
 		yield
+	os.chdir(sites)  # pytest leaves the folder before it tidies up after Ctrl-C
 	frappe.db.rollback()
 	restore_session()
 	forget_caches(everything=metadata["changed"])
