@@ -209,7 +209,7 @@ def test_when_even_the_error_log_cannot_be_written_the_save_goes_through(trackin
 @pytest.mark.parametrize("act", [insert_order, save_order, db_set_order])
 def test_a_deadlock_is_passed_on_as_the_database_has_undone_the_users_work_too(tracking, tracker, act):
 	def deadlock(original, query):
-		raise frappe.QueryDeadlockError
+		raise frappe.QueryDeadlockError("the database gave up")
 
 	for nth in range(1, number_of_statements(tracking, act) + 1):
 		frappe.db.savepoint("turn")
