@@ -11,7 +11,7 @@ from .background import Background
 from .benches import ADMIN_PASSWORD, Bench, read_json, write_json
 from .paths import APP, ROOT, STATE
 from .prepare import ensure_dev_site, ready_bench
-from .processes import alive, end, spawn
+from .processes import alive, end, free_port, spawn
 from .report import DevError, report
 from .stamps import digest
 
@@ -60,8 +60,9 @@ def processes(bench: Bench, site: str, wanted_port: int):
 	previous = signal.signal(signal.SIGTERM, _as_interrupt)
 	try:
 		with report.step("web server, worker and scheduler"):
-			server, port = web.serve(bench, site, wanted_port)
-			running.append(server)
+			realtime = _start_realtime(bench, site, running)
+			server, port = web.serve(bench, site, wanted_port, **realtime)
+			running.insert(0, server)
 			_remember(running, port)
 			address = f"http://localhost:{port}"
 			_set_address(bench, site, address)
@@ -77,6 +78,20 @@ def processes(bench: Bench, site: str, wanted_port: int):
 		for process in running:
 			web.stop(process)
 		STATE_FILE.unlink(missing_ok=True)
+
+
+def _start_realtime(bench: Bench, site: str, running: list[subprocess.Popen]) -> dict[str, str]:
+	"""Live updates, where this Frappe brings their server; returns what the web server must know."""
+	found = desk.realtime(bench)
+	if not found:
+		return {}
+	command, variables = found
+	port = str(free_port(9000))
+	config = bench.sites / "common_site_config.json"
+	write_json(config, read_json(config) | {"socketio_port": int(port)})
+	environment = bench.environment() | variables | {"FRAPPE_SITE": site, "FRAPPE_SOCKETIO_PORT": port}
+	running.append(spawn(command, "realtime", die_with_parent=True, cwd=bench.sites, env=environment))
+	return {"DEV_SERVER": "1"}
 
 
 def _as_interrupt(*_):

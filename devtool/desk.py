@@ -79,6 +79,20 @@ def build(bench: Bench, fresh: bool = False) -> None:
 			flush_redis(0)
 
 
+def realtime(bench: Bench) -> tuple[list[str], dict[str, str]] | None:
+	"""Command and environment of Frappe's socket.io server, where its sources are there; pages work without it."""
+	source = (bench.engine.home / "apps" / "frappe").resolve()
+	if not (source / "realtime").exists():
+		return None
+	modules = _modules(bench)
+	if not (modules / "socket.io").exists():
+		return None
+	return [node()[0], str(source / "socketio.js")], {
+		"NODE_PATH": str(modules),
+		"FRAPPE_BENCH_ROOT": str(bench.folder),
+	}
+
+
 def link_assets(bench: Bench) -> None:
 	"""`sites/assets/<app>` shows the app's public folder and holds its bundles, so that no source tree is written to."""
 	for app, public in public_folders(bench).items():

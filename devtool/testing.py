@@ -67,5 +67,6 @@ def pytest_arguments(given: list[str]) -> list[str]:
 	"""The whole suite runs on several workers; a picked part on one, so that its first test starts at once."""
 	if given:
 		return given
+	whole = ["tests", "--durations=10", "--durations-min=2"]
 	workers = min(os.cpu_count() or 1, 4)
-	return ["tests", "-n", str(workers), "--dist", "worksteal"] if workers > 1 else ["tests"]
+	return [*whole, "-n", str(workers), "--dist", "worksteal"] if workers > 1 else whole

@@ -13,10 +13,12 @@ from .report import DevError
 START_SECONDS = 60
 
 
-def serve(bench: Bench, site: str, wanted_port: int, workers: int = 1) -> tuple[subprocess.Popen, int]:
+def serve(
+	bench: Bench, site: str, wanted_port: int, workers: int = 1, **variables: str
+) -> tuple[subprocess.Popen, int]:
 	"""Start a web server for one site; returns when it answers. All its processes are one group."""
 	port = free_port(wanted_port)
-	environment = bench.environment() | {"MILESTONE_WEB_SITE": site}
+	environment = bench.environment() | {"MILESTONE_WEB_SITE": site} | variables
 	shape = [
 		"--workers",
 		workers,

@@ -24,6 +24,12 @@ FOREIGN_WARNINGS = (
 )
 
 
+def pytest_collection_modifyitems(items):
+	for item in items:
+		if "desk" in item.fixturenames or "browser" in item.fixturenames:
+			item.add_marker("browser")
+
+
 def pytest_configure(config):
 	for text in FOREIGN_WARNINGS:
 		config.addinivalue_line("filterwarnings", text)
