@@ -91,9 +91,9 @@ def build(workflow, doc, today=None) -> PlanDraft:
 	draft = PlanDraft(workflow.name, workflow.version or 1, {f: workflow.get(f) for f in PLAN_FIELDS}, [])
 	draft.plan["created_from"] = getdate(doc.creation) if doc.get("creation") else today
 	key_dates = _key_dates(workflow, doc, draft, calendar)
-	people = assignees.prefetch(workflow.tasks, doc, workflow)
+	people = assignees.prefetch(workflow.tasks, doc, workflow, stages=workflow.stages)
 	for row, key_date in zip(workflow.stages, key_dates, strict=True):
-		stage = _stage(row, doc, key_date, today)
+		stage = _stage(row, doc, key_date, today, people)
 		if stage["status"] == StageStatus.OPEN:
 			stage["tasks"] = _tasks(workflow, row, key_date, doc, calendar, people, draft)
 		draft.stages.append(stage)
@@ -131,13 +131,13 @@ def _key_dates(workflow, doc, draft: PlanDraft, calendar) -> list:
 	return key_dates
 
 
-def _stage(row, doc, key_date, today) -> dict:
+def _stage(row, doc, key_date, today, people) -> dict:
 	stage = {name: row.get(name) for name in STAGE_FIELDS}
 	stage.update(
 		workflow_stage=row.name,
 		planned_date=key_date,
 		key_date=key_date,
-		stage_owner=assignees.resolve_stage_owner(row, doc),
+		stage_owner=assignees.resolve_stage_owner(row, doc, cache=people),
 		status=StageStatus.OPEN.value,
 		tasks=[],
 	)

@@ -210,6 +210,7 @@ def start(doc, workflow: str | None = None, by_hand: bool = False) -> str:
 	Raises:
 		frappe.ValidationError: no workflow matches, it is for another DocType or disabled, the document is cancelled.
 	"""
+	forget_loaded(doc, is_same_save=True)
 	there = load(doc.doctype, doc.name, lock=True)
 	if there and not (by_hand and there.status == PlanStatus.CANCELLED):
 		return there.name
@@ -252,6 +253,7 @@ def _insert(doc, workflow: str) -> str:
 		}
 	)
 	plan.flags.reference_doc = doc
+	plan.flags.ignore_links = True  # what it links to was read a moment ago, each row of it from its workflow
 	try:
 		plan.insert(ignore_permissions=True)  # who may save the document lets the workflow plan it
 	except (frappe.UniqueValidationError, frappe.DuplicateEntryError):
@@ -329,6 +331,25 @@ def _summarize_new(plan_doc) -> None:
 	plan_doc.next_check = today
 
 
+def put_rows_aside(plan_doc) -> None:
+	"""Keep the rows of a new plan from Frappe, which inserts them one by one; `insert_rows` writes them."""
+	plan_doc.flags.new_rows = plan_doc.stages
+	plan_doc.stages = []
+
+
+def insert_rows(plan_doc) -> None:
+	"""Insert the stages of a new plan in one statement. Called after the plan itself was inserted."""
+	rows = plan_doc.flags.pop("new_rows", [])
+	for idx, row in enumerate(rows, 1):
+		row.update({"name": frappe.generate_hash(length=10), "parent": plan_doc.name, "idx": idx})
+		row.set("__islocal", None)
+	fieldnames = [*frappe.get_meta("Milestone Plan Stage").get_valid_columns(), "parent", "parenttype", "parentfield"]
+	kept = [name for name in dict.fromkeys(fieldnames) if name not in ("creation", "modified", "owner", "modified_by")]
+	values = [{name: row.get(name) for name in kept if row.get(name) is not None} for row in rows]
+	bulk.insert_rows("Milestone Plan Stage", values)
+	plan_doc.stages = rows
+
+
 def make_tasks(plan_doc) -> None:
 	"""Insert the tasks of a new plan, in bulk. Called after the plan was inserted."""
 	draft = plan_doc.flags.draft
@@ -400,7 +421,7 @@ def loaded(doc) -> Plan | None:
 	"""Return the document's plan, locked; read once for all events of one save, unless somebody wrote to it since."""
 	kept = doc.flags.get("milestone_plan")
 	before = doc.get_doc_before_save()
-	if not kept or kept[0] is not before or not kept[1] or kept[1].writes != _writes().get(kept[1].name, 0):
+	if not kept or kept[0] is not before or (kept[1] and kept[1].writes != _writes().get(kept[1].name, 0)):
 		kept = (before, load(doc.doctype, doc.name, lock=True))
 		doc.flags.milestone_plan = kept
 	return kept[1]

@@ -14,6 +14,7 @@ class MilestonePlan(Document):
 		if not self.flags.is_carried_over:
 			self.check_document()
 			plans.fill(self)
+		plans.put_rows_aside(self)
 
 	def check_document(self):
 		if not frappe.db.exists(self.reference_type, self.reference_name):
@@ -22,6 +23,7 @@ class MilestonePlan(Document):
 			)
 
 	def after_insert(self):
+		plans.insert_rows(self)
 		if not self.flags.is_carried_over:
 			plans.make_tasks(self)
 
