@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.clock import at, sweep_at
+from tests.support.clock import at, forget_mail_account, sweep_at
 from tests.support.factories import (
 	CLERK_ROLE,
 	collaborator,
@@ -53,6 +53,7 @@ def test_thirty_days_of_one_order(people, smtp):
 
 	from milestone_automation.engine import messages, stages, tasks
 
+	forget_mail_account()
 	order = plan_for(
 		[
 			stage("Fabric", None, -20, **owned_by(OLGA), remind_after_days=2, remind_every_days=1, remind_at_most=2),

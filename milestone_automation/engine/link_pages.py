@@ -48,7 +48,6 @@ def _invalid() -> dict:
 
 
 def _refused(title: str, text: str) -> dict:
-	frappe.local.response["http_status_code"] = 403
 	return {"state": "refused", "title": title, "text": text}
 
 
@@ -177,7 +176,8 @@ def task_page(form: dict, is_post: bool) -> dict:
 		return _closed(_("This task is not there any more."))
 	task = frappe.get_doc("Milestone Task", link.name)
 	page = _task_obstacle(link, task) or {"state": "ask"}
-	if is_post and page["state"] != "refused":
+	only_comments = form.get("action") == "comment"
+	if is_post and (page["state"] == "ask" or (page["state"] == "closed" and only_comments)):
 		page = _act(page, link, lambda: _act_on_task(form, link, task))
 	return page if page["state"] == "refused" else page | _about_task(link)
 
@@ -215,8 +215,7 @@ def _act_on_task(form: dict, link: Link, task) -> str:
 		if not comment:
 			frappe.throw(_("Please write a comment first."))
 		return _("Your comment was passed on.")
-	if task.status == TaskStatus.OPEN:
-		tasks.complete(task.name, by=link.recipient)
+	tasks.complete(task.name, by=link.recipient)
 	return _("The task {0} is marked as done.").format(task.title)
 
 

@@ -1,0 +1,309 @@
+"""Answers to prompts: by API, by the links in mails, and by nobody else."""
+
+import re
+
+import pytest
+
+from tests.support.clock import at, forget_mail_account, sweep_at
+from tests.support.factories import (
+	CLERK_ROLE,
+	READER_ROLE,
+	collaborator,
+	make_document,
+	make_workflow,
+	member,
+	plan_of,
+	stage,
+	stage_of,
+	task,
+	task_of,
+)
+
+pytestmark = pytest.mark.usefixtures("production_order")
+
+OLGA, WANDA, MILL = "olga@example.com", "wanda@example.com", "mill@example.org"
+ASKED = "2030-06-08 07:00:00"
+LATER = "2030-06-08 10:00:00"
+
+
+@pytest.fixture
+def order(make_user, smtp):
+	"""An order whose stage Cut was asked for by mail; its tasks belong to the mill and to Wanda."""
+	forget_mail_account()
+	make_user(OLGA, roles=[CLERK_ROLE])
+	make_user(WANDA, roles=[READER_ROLE])
+	olga = {"owner_kind": "User", "owner_user": OLGA}
+	with at("2030-06-01 09:00:00"):
+		make_workflow(
+			stages=[stage("Cut", None, -20, **olga), stage("Sewn", "Sewn", -20, **olga), stage("Shipped", None, 0, **olga)],
+			tasks=[
+				task("Shipped", "Send patterns", days=20, description="Size 38\nto 44", **collaborator(MILL, "The Mill")),
+				task("Shipped", "Pack", days=20, completion_rule="All Of", **member(WANDA)),
+			],
+		)
+		made = make_document(note="A secret")
+	sweep_at(ASKED)
+	smtp.deliver()
+	return made
+
+
+def form_of(smtp, recipient: str, page: str, about: str = "", **values) -> dict:
+	"""The form a reader of the mail sends: the token of its first link to a page, and what they fill in."""
+	texts = [mail.get_body(("plain",)).get_content() for mail in smtp.to(recipient) if about in str(mail["Subject"])]
+	tokens = [found for text in texts for found in re.findall(rf"/{page}\?token=([\w.-]+)", text)]
+	return {"token": tokens[0], **values}
+
+
+def open_page(page: str, form: dict, moment: str = LATER, is_post: bool = False) -> dict:
+	from milestone_automation.engine import link_pages
+
+	with at(moment):
+		return getattr(link_pages, page)(form, is_post)
+
+
+def send_form(page: str, form: dict, moment: str = LATER) -> dict:
+	return open_page(page, form, moment, is_post=True)
+
+
+def test_opening_the_link_changes_nothing(order, smtp):
+	form = form_of(smtp, OLGA, "milestone-answer", "Cut", answer="yes", reached_on="2030-06-08")
+	assert [open_page("answer_page", form)["state"] for _time in range(3)] == ["ask"] * 3
+	assert stage_of(order, "Cut").status == "Open"
+
+
+def test_yes_marks_the_stage_reached_in_the_owners_name(order, smtp):
+	import frappe
+
+	form = form_of(smtp, OLGA, "milestone-answer", "Cut", answer="yes", reached_on="2030-06-07")
+	page = send_form("answer_page", form)
+	assert (page["state"], page["text"]) == ("done", "Cut is marked as reached on June 7, 2030.")
+	row = stage_of(order, "Cut")
+	assert (row.status, str(row.reached_on), row.reached_by_user) == ("Reached", "2030-06-07", OLGA)
+	assert frappe.session.user == "Administrator"
+
+
+def test_a_second_answer_is_met_kindly(order, smtp):
+	form = form_of(smtp, OLGA, "milestone-answer", "Cut", answer="yes")
+	send_form("answer_page", form)
+	page = send_form("answer_page", form)
+	assert page["state"] == "closed"
+	assert page["text"] == "Cut was reached on June 8, 2030. Thank you, you need not do anything."
+
+
+def test_no_moves_the_date_with_its_reason_and_asks_again_then(order, smtp):
+	import frappe
+
+	form = form_of(smtp, OLGA, "milestone-answer", "Cut")
+	values = {"answer": "no", "new_date": "2030-06-08", "reason": "Supplier is late", "note": "No fabric yet"}
+	refused = send_form("answer_page", form | values)
+	assert (refused["state"], refused["values"]["note"]) == ("ask", "No fabric yet")
+	assert refused["error"] == "Give a new date after today: until then you will not be asked again."
+	page = send_form("answer_page", form | values | {"new_date": "2030-06-20"})
+	assert page["text"] == "Cut is expected on June 20, 2030 now. You will be asked again then."
+	change = frappe.get_last_doc("Milestone Date Change", {"stage_name": "Cut"})
+	assert (change.reason, change.source, change.changed_by) == ("Supplier is late: No fabric yet", "Prompt", OLGA)
+	again = open_page("answer_page", form)
+	assert (again["state"], "June 20, 2030" in again["text"]) == ("closed", True)
+	assert ("Prompt", OLGA, "Cut") in sweep_at("2030-06-20 07:00:00")
+
+
+def test_no_without_a_reason_is_refused(order, smtp):
+	form = form_of(smtp, OLGA, "milestone-answer", "Cut", answer="no", new_date="2030-06-20")
+	page = send_form("answer_page", form)
+	assert (page["state"], page["error"]) == ("ask", "Give a reason: it is kept on record.")
+	assert str(stage_of(order, "Cut").key_date) == "2030-06-08"
+
+
+def test_yes_to_a_stage_reached_by_a_value_gives_the_document_that_value(order, smtp):
+	form = form_of(smtp, OLGA, "milestone-answer", "Sewn", answer="yes", reached_on="2030-06-06")
+	assert send_form("answer_page", form)["state"] == "done"
+	order.reload()
+	row = stage_of(order, "Sewn")
+	assert (order.status, order.modified_by) == ("Sewn", OLGA)
+	assert (row.status, str(row.reached_on)) == ("Reached", "2030-06-06")
+
+
+def test_a_day_to_come_is_refused(order, smtp):
+	for name in ("Cut", "Sewn"):
+		form = form_of(smtp, OLGA, "milestone-answer", name, answer="yes", reached_on="2030-06-09")
+		page = send_form("answer_page", form)
+		assert page["state"] == "ask"
+		assert "that day is to come" in page["error"]
+		assert stage_of(order, name).status == "Open"
+
+
+def test_an_expired_link_says_whom_to_ask(order, smtp):
+	form = form_of(smtp, OLGA, "milestone-answer", "Cut", answer="yes")
+	assert open_page("answer_page", form, "2030-06-22 10:00:00")["state"] == "ask"
+	page = send_form("answer_page", form, "2030-06-23 10:00:00")
+	assert (page["state"], page["title"]) == ("refused", "This link has expired")
+	assert page["text"].startswith("This link was valid until June 22, 2030. Please answer in Production Order")
+	assert stage_of(order, "Cut").status == "Open"
+
+
+@pytest.mark.parametrize("spoil", [lambda t: t[:-1], lambda t: "x" + t, lambda t: t.split(".")[0], lambda t: "", lambda t: "ä.ö"])
+def test_a_link_that_was_touched_opens_nothing(order, smtp, spoil):
+	form = form_of(smtp, OLGA, "milestone-answer", "Cut", answer="yes")
+	page = send_form("answer_page", form | {"token": spoil(form["token"])})
+	assert (page["state"], page["title"]) == ("refused", "This link does not work")
+	assert "document" not in page
+
+
+def test_a_link_for_a_task_answers_for_no_stage(order, smtp):
+	form = form_of(smtp, MILL, "milestone-task", answer="yes")
+	assert send_form("answer_page", form)["state"] == "refused"
+
+
+def test_the_link_of_an_owner_who_was_replaced_or_disabled_answers_no_more(order, smtp):
+	import frappe
+
+	form = form_of(smtp, OLGA, "milestone-answer", "Cut", answer="yes")
+	frappe.db.set_value("User", OLGA, "enabled", 0)
+	assert send_form("answer_page", form)["state"] == "refused"
+	frappe.db.set_value("User", OLGA, "enabled", 1)
+	frappe.db.set_value("Milestone Plan Stage", stage_of(order, "Cut").name, {"stage_owner": WANDA, "owner_user": WANDA})
+	page = send_form("answer_page", form)
+	assert (page["state"], page["text"]) == ("refused", "Cut belongs to Wanda now.")
+	assert stage_of(order, "Cut").status == "Open"
+
+
+def test_only_owner_and_managers_answer_by_api(order, as_user, make_user):
+	import frappe
+
+	from milestone_automation.engine import answers
+
+	plan, manager = plan_of(order).name, make_user("manager@example.com", roles=["Milestone Manager", CLERK_ROLE])
+	for user in ("Guest", WANDA):
+		with as_user(user), pytest.raises(frappe.PermissionError):
+			answers.answer_reached(plan, "Cut")
+		with as_user(user), pytest.raises(frappe.PermissionError):
+			answers.answer_not_yet(plan, "Cut", "2040-01-01", "Because")
+	with as_user(manager), at(LATER):
+		answers.answer_not_yet(plan, "Cut", "2030-06-11", "Because")
+	with as_user(OLGA), at("2030-06-11 09:00:00"):
+		answers.answer_reached(plan, "Cut")
+	assert stage_of(order, "Cut").status == "Reached"
+
+
+# The task of somebody without an account
+
+
+def test_a_collaborator_sees_the_task_and_nothing_else(order, smtp):
+	page = open_page("task_page", form_of(smtp, MILL, "milestone-task"))
+	assert page == {
+		"state": "ask",
+		"task_title": "Send patterns",
+		"description": "Size 38\nto 44",
+		"due": "June 8, 2030",
+		"is_overdue": False,
+		"is_open": True,
+		"document": f"Production Order {order.name}",
+		"asker": "Olga",
+	}
+
+
+def test_a_collaborator_marks_the_task_done_and_comments(order, smtp):
+	import frappe
+
+	form = form_of(smtp, MILL, "milestone-task", action="complete", comment="Sent <b>today</b>")
+	page = send_form("task_page", form)
+	assert (page["state"], page["text"]) == ("done", "The task Send patterns is marked as done.")
+	done = task_of(order, "Send patterns")
+	assert (done.status, done.closed_by) == ("Completed", MILL)
+	comment = frappe.get_last_doc("Comment", {"reference_doctype": "Milestone Task", "reference_name": done.name})
+	assert (comment.content, comment.comment_email) == ("Sent &lt;b&gt;today&lt;/b&gt;", MILL)
+	assert send_form("task_page", form)["text"] == "This task is done. Thank you."
+	assert frappe.db.count("Comment", {"reference_name": done.name, "comment_type": "Comment"}) == 1
+
+
+def test_a_task_that_is_no_longer_theirs_opens_no_more(order, smtp):
+	import frappe
+
+	form = form_of(smtp, MILL, "milestone-task", action="complete")
+	frappe.db.delete("Milestone Task Assignee", {"email": MILL})
+	page = send_form("task_page", form)
+	assert (page["state"], page["text"]) == ("refused", "If you have questions, please ask Olga.")
+	assert "task_title" not in page
+	assert task_of(order, "Send patterns").status == "Open"
+
+
+def test_a_users_link_completes_their_part(order, smtp):
+	form = form_of(smtp, WANDA, "milestone-task", action="complete")
+	assert send_form("task_page", form)["state"] == "done"
+	assert task_of(order, "Pack").closed_by == WANDA
+
+
+# In a real browser's way: GET and POST over HTTP
+
+
+@pytest.fixture
+def served(server, make_user):
+	"""Links to a stage and a task of an order on the served site: (answer token, task token, names)."""
+	import frappe
+
+	from milestone_automation.engine.signed_links import Purpose, make_token
+	from tests.support.factories import ensure_production_order
+
+	with server.site.connect():
+		ensure_production_order()
+		make_user(OLGA, roles=[CLERK_ROLE])
+		if not frappe.db.exists("Milestone Workflow", "Served"):
+			make_workflow(
+				"Served",
+				stages=[stage("Cut", None, -20, owner_kind="User", owner_user=OLGA)],
+				tasks=[task("Cut", "Send patterns", required=0, **collaborator(MILL, "The Mill"))],
+			)
+		order = make_document()
+		row, job = stage_of(order, "Cut"), task_of(order, "Send patterns")
+		frappe.db.commit()  # nosemgrep: the web server is another process
+		return {
+			"answer": make_token(Purpose.ANSWER, row.name, OLGA, str(row.key_date)),
+			"task": make_token(Purpose.TASK, job.name, MILL),
+			"stage": row.name,
+			"job": job.name,
+		}
+
+
+def value_of(server, doctype: str, name: str, field: str):
+	import frappe
+
+	with server.site.connect():
+		return frappe.db.get_value(doctype, name, field)
+
+
+def test_over_http_get_asks_and_post_acts_for_guests(server, served):
+	guest = server.guest()
+	for method in (guest.get, guest.head):
+		assert method(f"/milestone-answer?token={served['answer']}&answer=yes").status_code == 200
+	assert value_of(server, "Milestone Plan Stage", served["stage"], "status") == "Open"
+	page = guest.get(f"/milestone-answer?token={served['answer']}")
+	assert "Has Cut been reached?" in page.text
+	assert "noindex" in page.text
+	done = guest.post("/milestone-answer", data={"token": served["answer"], "answer": "yes", "reached_on": ""})
+	assert "Cut is marked as reached on" in done.text, done.text[-3000:]
+	assert value_of(server, "Milestone Plan Stage", served["stage"], "reached_by_user") == OLGA
+	assert "You need not do anything" in guest.get(f"/milestone-answer?token={served['answer']}").text.replace("you", "You")
+	assert "This link does not work" in guest.get("/milestone-answer?token=nonsense").text
+
+
+def test_over_http_a_collaborator_completes_a_task(server, served):
+	guest = server.guest()
+	assert "Send patterns" in guest.get(f"/milestone-task?token={served['task']}").text
+	form = {"token": served["task"], "action": "complete", "comment": "Done <script>alert(1)</script>"}
+	answer = guest.post("/milestone-task", data=form)
+	assert "is marked as done" in answer.text, answer.text[-3000:]
+	assert value_of(server, "Milestone Task", served["job"], "closed_by") == MILL
+
+
+def test_over_http_a_logged_in_user_needs_the_forms_own_token(server, served):
+	client = server.login()
+	client.headers.pop("X-Frappe-CSRF-Token", None)
+	client.headers["Accept"] = "text/html"
+	form = {"token": served["answer"], "answer": "yes"}
+	forged = client.post("/milestone-answer", data=form)
+	assert "is marked as reached" not in forged.text, forged.text
+	page = client.get(f"/milestone-answer?token={served['answer']}").text
+	form["csrf_token"] = re.search(r'name="csrf_token" value="(\w+)"', page)[1]
+	assert "is marked as reached" in client.post("/milestone-answer", data=form).text
+	assert value_of(server, "Milestone Plan Stage", served["stage"], "reached_by_user") == OLGA
+	assert client.get("/api/method/frappe.auth.get_logged_user").json()["message"] == "Administrator"
