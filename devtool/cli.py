@@ -1,15 +1,18 @@
 """The commands of `./dev`."""
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
 import sys
 
-from . import leases
+from . import engines, leases
+from .databases import BenchDatabase
 from .paths import STATE, outside_home
 from .processes import describe_os_error
 from .report import DevError, report
+from .templates import engine_database_prefix
 
 DESCRIPTION = "A real Frappe site in one command, for trying this app and for working on it."
 
@@ -100,11 +103,27 @@ def clean(options: argparse.Namespace) -> int:
 	leases.KEEP.unlink(missing_ok=True)
 	if leases.in_use():
 		raise DevError("Another ./dev is at work here. End it (./dev status names it) and run it again.")
+	drop_from_benches()
 	leases.stop_all()
 	for folder in (outside_home(), STATE):
 		shutil.rmtree(folder, ignore_errors=True)
 	report.say("Cleaned: .bench/ and the servers' data are gone.")
 	return 0
+
+
+def drop_from_benches() -> None:
+	"""Databases that lie on the server of an official bench would outlive `.bench/`."""
+	for file in STATE.glob("bench-*/bench.json"):
+		engine = engines.restore(json.loads(file.read_text()))
+		prefix = engine_database_prefix(engine)
+		if engine.default_database() != "mariadb" or not any(engine.home.glob("sites/*-own*")):
+			continue
+		try:
+			database = BenchDatabase(engine.config, engine.bench)
+			for name in database.names(prefix):
+				database.drop(name)
+		except DevError as error:
+			report.say(f"  - databases {prefix}* on the server of {engine.bench} stay: {error}")
 
 
 def status(options: argparse.Namespace) -> int:

@@ -240,6 +240,7 @@ class BenchEngine(Engine):
 				f"{self.bench} is no bench: env/bin/python or apps/frappe is missing. Name a bench made by `bench init`."
 			)
 		self.link_apps(self._apps())
+		(self.home / "bench.json").write_text(json.dumps(self.recipe()))
 		key = digest(PINS / "tests.txt", os.readlink(self.python) if self.python.is_symlink() else "")
 		if not self.stamps.done("environment", key) or not self.tools.exists():
 			with report.step(f"test tools, beside the bench in {self.tools}"):
