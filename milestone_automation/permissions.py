@@ -5,6 +5,7 @@ is to those who may not read the document. Frappe asks the functions under "Hook
 A hook only narrows what roles give, so each DocType's roles give the most that anybody may have (docs/roles.md).
 """
 
+import re
 from collections.abc import Iterable
 
 import frappe
@@ -205,13 +206,12 @@ def check_may_set_status(task, status: str) -> None:
 	"""
 	if status in (TaskStatus.WAIVED, TaskStatus.CANCELLED) and not can_manage():
 		frappe.throw(
-			_("Only a System Manager or Milestone Manager may do this. Ask one of them."), frappe.PermissionError
+			_("Only a System Manager or Milestone Manager may do this. Ask one of them."),
+			frappe.PermissionError,
 		)
 	if not can_act_on_task(task):
 		frappe.throw(
-			_(
-				"Only an assignee of the task, the owner of its milestone or a Milestone Manager may do this."
-			),
+			_("Only an assignee of the task, the owner of its milestone or a Milestone Manager may do this."),
 			frappe.PermissionError,
 		)
 
@@ -376,7 +376,7 @@ def _document_query(doctype: str, user: str | None, *also: str) -> str:
 		return NOTHING
 	readable = [_of_type(doctype, one, user) for one in _reference_types()] if is_desk_user(user) else []
 	conditions = [*also, _shared(doctype, user), *filter(None, readable)]
-	return f"({' or '.join(conditions)})"
+	return _without_percent_signs(f"({' or '.join(conditions)})")
 
 
 def _reference_types() -> list[str]:
@@ -436,3 +436,25 @@ def _name_as_text(doctype: str) -> str:
 
 def _quoted(text: str) -> str:
 	return frappe.db.escape(text, percent=False)
+
+
+def _without_percent_signs(condition: str) -> str:
+	"""Write each percent sign in a text of a condition as its code.
+
+	Frappe 16 formats lists' SQL with values and so reads a sign in "50% wool" as a place for one; Frappe 15 does not,
+	and there a doubled sign would stay double.
+	"""
+	if "%" not in condition:
+		return condition
+	inside = r"[^'\\]|''|\\." if frappe.db.db_type == "mariadb" else r"[^']|''"
+	return re.sub(f"'(?:{inside})*'", lambda text: _percent_by_code(text[0]), condition)
+
+
+def _percent_by_code(text: str) -> str:
+	parts = [f"'{part}'" for part in text[1:-1].split("%")]
+	if len(parts) == 1:
+		return text
+	if frappe.db.db_type == "mariadb":
+		return f"concat({', char(37 using ascii), '.join(parts)})"
+	sign = "chr(37)" if frappe.db.db_type == "postgres" else "char(37)"
+	return f"({f' || {sign} || '.join(parts)})"

@@ -206,7 +206,7 @@ def test_user_permissions_of_the_document_hold(world, doctype):
 	assert seen(LIMITED, doctype) == ("north", "number")
 
 
-@pytest.mark.parametrize("title", ("O'Neil", "50% wool"))
+@pytest.mark.parametrize("title", ("O'Neil", "50% wool", "%"))
 def test_names_with_signs_of_sql_are_only_names(world, title):
 	import frappe
 
@@ -219,7 +219,12 @@ def test_names_with_signs_of_sql_are_only_names(world, title):
 		{"doctype": "User Permission", "user": READER, "allow": COMPANY, "for_value": odd}
 	).insert()
 	frappe.set_user(READER)
-	assert by_list("Milestone Plan") == by_list("Milestone Task") == by_report("Milestone Task") == ["claim", "odd"]
+	assert (
+		by_list("Milestone Plan")
+		== by_list("Milestone Task")
+		== by_report("Milestone Task")
+		== ["claim", "odd"]
+	)
 
 
 @pytest.mark.parametrize("doctype", GUARDED)
