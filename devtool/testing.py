@@ -43,7 +43,10 @@ def prepare_browser_tests(bench: Bench) -> None:
 
 def run_pytest(run: Run, arguments: list[str]) -> int:
 	path = run.save()
-	environment = run.bench.environment() | {"MILESTONE_RUN": str(path)}
+	environment = run.bench.environment() | {
+		"MILESTONE_RUN": str(path),
+		"PYTHONHASHSEED": "0",
+	}  # xdist: one order
 	report.say(f"  … pytest starts {report.total():.1f} s after ./dev")
 	command = [str(run.bench.engine.python), "-m", "pytest", *arguments]
 	try:

@@ -24,6 +24,11 @@ FOREIGN_WARNINGS = (
 )
 
 
+def pytest_make_parametrize_id(val, argname):
+	"""Bytes make unreadable names, which may differ from worker to worker: a gzip header holds the time."""
+	return argname if isinstance(val, bytes) else None
+
+
 def pytest_collection_modifyitems(items):
 	for item in items:
 		if "desk" in item.fixturenames or "browser" in item.fixturenames:
