@@ -1,8 +1,9 @@
 """Who sees and does what with plans, tasks, date changes, the log and messages.
 
-A plan and all that hangs on it is as visible as its document. A task is also visible to its assignees, and nothing else
-is to those who may not read the document. Frappe asks the functions under "Hooks"; the engine and the API ask the rest.
-A hook only narrows what roles give, so each DocType's roles give the most that anybody may have (docs/roles.md).
+A plan and all that hangs on it is as visible as its document. A task is also visible to its assignees, and
+nothing else is to those who may not read the document. Frappe asks the functions under "Hooks"; the engine and
+the API ask the rest. A hook only narrows what roles give, so each DocType's roles give the most that anybody
+may have (docs/roles.md).
 """
 
 import re

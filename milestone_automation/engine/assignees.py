@@ -1,7 +1,8 @@
 """Who a task's assignees and a stage's owners are, as people with names and addresses.
 
-A person is a dict with `user` (id of an enabled user, or None), `contact` (name of a Contact, or None), `full_name` and
-`email`. What rows need is read ahead by `prefetch`, with the same few queries for one task as for five hundred.
+A person is a dict with `user` (id of an enabled user, or None), `contact` (name of a Contact, or None),
+`full_name` and `email`. What rows need is read ahead by `prefetch`, with the same few queries for one task as
+for five hundred.
 """
 
 from collections.abc import Iterable
