@@ -86,6 +86,7 @@ def check_template(text: str | None, doctype: str) -> None:
 
 def _parse(text: str) -> nodes.Template:
 	try:
+		_environment().from_string(text)  # knows filters and tests too, which the tree does not
 		return _environment().parse(text)
 	except jinja2.TemplateSyntaxError as error:
 		_refuse(

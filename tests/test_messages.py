@@ -1,0 +1,195 @@
+"""Where messages go and what is kept of them: mail, notifications, digest, and people who want less."""
+
+import pytest
+
+from tests.support.clock import at, forget_mail_account, sweep_at
+from tests.support.factories import (
+	CLERK_ROLE,
+	ORDER,
+	collaborator,
+	make_document,
+	make_workflow,
+	member,
+	plan_of,
+	stage,
+	task,
+)
+
+pytestmark = pytest.mark.usefixtures("production_order")
+
+OLGA, MILL = "olga@example.com", "mill@example.org"
+OWNED = {"owner_kind": "User", "owner_user": OLGA}
+DAY = "2030-06-08 07:00:00"
+
+
+@pytest.fixture
+def order(make_user, smtp):
+	"""An order with a stage of Olga's and a task of the mill's on the same day."""
+	forget_mail_account()
+	make_user(OLGA, roles=[CLERK_ROLE])
+	with at("2030-06-01 09:00:00"):
+		make_workflow(
+			stages=[stage("Cut", None, -20, **OWNED)],
+			tasks=[task("Cut", "Send patterns", required=0, **collaborator(MILL, "The Mill"))],
+		)
+		return make_document()
+
+
+def row(recipient: str, kind: str = "Prompt"):
+	import frappe
+
+	return frappe.get_last_doc("Milestone Message", {"recipient": recipient, "kind": kind})
+
+
+def test_a_prompt_is_a_mail_a_notification_and_a_row_that_says_why(order, smtp):
+	import frappe
+
+	sweep_at(DAY)
+	smtp.deliver()
+	kept = row(OLGA)
+	assert (kept.channel, kept.status, str(kept.for_date)) == ("Mail and Notification", "Queued", "2030-06-08")
+	assert kept.why == "You get this message because you own this milestone."
+	assert "token=" not in kept.message
+	log = frappe.get_last_doc("Notification Log", {"for_user": OLGA})
+	assert (log.type, log.document_type, log.document_name) == ("Alert", ORDER, order.name)
+	assert log.subject == f"Has Cut been reached? Production Order {order.name}"
+	(mail,) = smtp.to(OLGA)
+	assert mail["Subject"] == log.subject
+
+
+def test_a_collaborators_mail_names_the_task_and_nothing_else_of_the_document(order, smtp):
+	import frappe
+
+	frappe.db.set_value(ORDER, order.name, {"note": "A secret", "title": "Another"})
+	sweep_at("2030-06-07 07:00:00")
+	smtp.deliver()
+	(mail,) = smtp.to(MILL)
+	body = mail.get_body(("plain",)).get_content() + mail.get_body(("html",)).get_content()
+	assert mail["Subject"] == "Task due on June 8, 2030: Send patterns"
+	assert "milestone-task?token=" in body
+	assert "/app/" not in body
+	assert "secret" not in body
+	assert "Another" not in body
+	assert row(MILL, "Task Due").channel == "Mail"
+
+
+def test_several_tasks_of_one_person_make_one_mail_and_a_row_each(order, smtp):
+	import frappe
+
+	from milestone_automation.engine import tasks
+
+	with at("2030-06-02 09:00:00"):
+		tasks.add(plan_of(order).name, "Cut", title="Send trims", **collaborator(MILL))
+	sweep_at("2030-06-07 07:00:00")
+	smtp.deliver()
+	(mail,) = smtp.to(MILL)
+	assert mail["Subject"] == f"2 tasks of Production Order {order.name} are due soon"
+	assert frappe.db.count("Milestone Message", {"recipient": MILL}) == 2
+
+
+def test_who_wants_no_notification_mails_gets_none(order, smtp):
+	import frappe
+
+	frappe.db.set_value("Notification Settings", OLGA, "enable_email_notifications", 0)
+	sweep_at(DAY)
+	smtp.deliver()
+	assert smtp.to(OLGA) == []
+	assert (row(OLGA).channel, row(OLGA).status) == ("Notification", "Sent")
+
+
+def test_who_muted_notifications_gets_mail_only(order, smtp):
+	import frappe
+
+	frappe.db.set_value("Notification Settings", OLGA, "enabled", 0)
+	sweep_at(DAY)
+	assert frappe.db.count("Notification Log", {"for_user": OLGA}) == 0
+	assert row(OLGA).channel == "Mail"
+
+
+@pytest.mark.parametrize("is_global", [1, 0])
+def test_an_unsubscribed_address_gets_nothing_and_the_log_says_so(order, smtp, is_global):
+	import frappe
+
+	about = {} if is_global else {"reference_doctype": ORDER, "reference_name": order.name}
+	frappe.get_doc({"doctype": "Email Unsubscribe", "email": MILL, "global_unsubscribe": is_global, **about}).insert()
+	sweep_at("2030-06-07 07:00:00")
+	smtp.deliver()
+	assert smtp.to(MILL) == []
+	assert row(MILL, "Task Due").status == "Left Out"
+	assert "unsubscribed" in row(MILL, "Task Due").why or "wants no mail" in row(MILL, "Task Due").why
+	assert sweep_at("2030-06-07 08:00:00") == []
+
+
+# One mail a day
+
+
+@pytest.fixture
+def digest_reader(order, as_user):
+	from milestone_automation.engine import messages
+
+	with as_user(OLGA):
+		assert messages.set_digest(True)
+	return OLGA
+
+
+def test_a_digest_holds_all_messages_of_the_day(digest_reader, smtp):
+	with at("2030-06-01 10:00:00"):
+		second = make_document()
+	sweep_at("2030-06-07 07:00:00")
+	assert sorted(kind for kind, *_rest in sweep_at(DAY)) == ["Digest", "Prompt", "Prompt"]
+	smtp.deliver()
+	(mail,) = smtp.to(OLGA)
+	assert mail["Subject"] == "Your milestones of June 8, 2030"
+	body = mail.get_body(("plain",)).get_content()
+	assert f"Has Cut been reached? Production Order {second.name}" in body
+	assert body.count("milestone-answer?token=") == 2
+	assert row(OLGA).status == "Queued"
+	assert sweep_at("2030-06-08 08:00:00") == []
+
+
+def test_what_was_answered_before_the_digest_goes_out_is_left_out(order, digest_reader, smtp):
+	from frappe.utils import now_datetime
+
+	from milestone_automation.engine import digest, stages, sweep
+
+	with at(DAY):
+		sweep.sweep_plan(plan_of(order).name)
+		assert row(OLGA).status == "Waiting for Digest"
+		stages.confirm(plan_of(order).name, "Cut")
+		digest.run(now_datetime())
+	smtp.deliver()
+	assert smtp.to(OLGA) == []
+	assert row(OLGA).status == "Left Out"
+
+
+def test_two_digests_a_day_there_are_not(order, digest_reader, smtp):
+	with at("2030-06-01 10:00:00"):
+		make_document(delivery_date="2030-06-29")
+	sweep_at(DAY)
+	with at("2030-06-08 12:00:00"):
+		make_document(delivery_date="2030-06-20")
+	sweep_at("2030-06-08 12:00:00")
+	sweep_at("2030-06-09 07:00:00")
+	smtp.deliver()
+	assert sorted(mail["Subject"][-12:] for mail in smtp.to(OLGA)) == ["June 8, 2030", "June 9, 2030"]
+
+
+def test_guests_choose_no_digest(as_user):
+	import frappe
+
+	from milestone_automation.engine import messages
+
+	with as_user("Guest"), pytest.raises(frappe.PermissionError):
+		messages.set_digest(True)
+
+
+def test_members_of_a_task_are_told_by_the_task_form(make_user, order, smtp):
+	import frappe
+
+	from milestone_automation.engine import tasks
+
+	with at("2030-06-02 09:00:00"):
+		name = tasks.add(plan_of(order).name, "Cut", title="Look", **member(OLGA))
+	sweep_at("2030-06-07 07:00:00")
+	log = frappe.get_last_doc("Notification Log", {"for_user": OLGA, "type": "Alert"})
+	assert (log.document_type, log.document_name) == ("Milestone Task", name)
