@@ -157,7 +157,18 @@ def complete_tasks(tasks_to_complete: list[str] | str) -> dict:
 
 @frappe.whitelist(methods=["POST"])
 def reopen_task(task: str, reason: str) -> dict:
-	"""Open a closed task again; the reason is required and kept."""
+	"""Open a closed task again; the reason is required and kept.
+
+	Who completed a task may reopen it; a waived or cancelled one only a manager or the owner of its stage.
+	"""
+	row = _check_can_act_on_task(task)
+	if row.status in ("Waived", "Cancelled") and not permissions.can_direct_task(row):
+		frappe.throw(
+			_("Only the owner of the milestone or a Milestone Manager may reopen a task that is {0}.").format(
+				_(row.status)
+			),
+			frappe.PermissionError,
+		)
 	return _act_on_task(task, tasks.reopen, reason)
 
 

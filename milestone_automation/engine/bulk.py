@@ -7,6 +7,10 @@ import frappe
 from frappe.utils import now
 
 
+# Their defaults are words ("Today"), which only the document layer understands.
+DATE_TYPES = ("Date", "Datetime", "Time")
+
+
 def insert_rows(doctype: str, rows: list[dict]) -> list[str]:
 	"""Insert rows past the document layer, in one statement a thousand rows.
 
@@ -45,7 +49,7 @@ def _defaults(doctype: str) -> dict:
 	for field in frappe.get_meta(doctype).fields:
 		if field.fieldtype in ("Check", "Int", "Float", "Currency", "Percent"):
 			found[field.fieldname] = frappe.utils.cint(field.default)
-		elif field.default:
+		elif field.default and field.fieldtype not in DATE_TYPES:
 			found[field.fieldname] = field.default
 	return found
 
