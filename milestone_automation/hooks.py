@@ -8,6 +8,7 @@ app_license = "MIT"
 # Install
 # -------
 after_install = "milestone_automation.install.after_install"
+before_migrate = "milestone_automation.install.before_migrate"
 after_migrate = "milestone_automation.install.after_migrate"
 before_uninstall = "milestone_automation.uninstall.before_uninstall"
 after_uninstall = "milestone_automation.uninstall.after_uninstall"

@@ -1,11 +1,16 @@
 """What install and migrate leave behind: adopted milestones, the role, defaults. Each step may run any number of times."""
 
+import json
+import os
+
 import frappe
 from frappe import _
 
 from milestone_automation.engine import history, rules
 
 MANAGER_ROLE = "Milestone Manager"
+CORE_MODULE = "Automation"
+CORE_DOCTYPES = ("Milestone", "Milestone Tracker")
 
 
 def after_install():
@@ -15,10 +20,41 @@ def after_install():
 	rules.clear()
 
 
+def before_migrate():
+	"""Keep core's own definitions from being synced over ours first: Frappe leaves out a file whose hash it knows."""
+	from frappe.modules.import_file import calculate_hash
+
+	for doctype in CORE_DOCTYPES:
+		path = definition_in_core(doctype)
+		if os.path.exists(path):
+			values = {"migration_hash": calculate_hash(path)}
+			frappe.db.set_value("DocType", doctype, values, update_modified=False)
+
+
 def after_migrate():
+	restore_time_stamps()
 	make_settings()
 	history.adopt()
 	rules.clear()
+
+
+def restore_time_stamps():
+	"""Undo what `before_migrate` costs: our definitions are synced every time, and stamped as if they had changed."""
+	for doctype in CORE_DOCTYPES:
+		with open(frappe.get_module_path("Milestone Automation", *definition_path(doctype))) as file:
+			modified = json.load(file)["modified"]
+		frappe.db.set_value("DocType", doctype, "modified", modified, update_modified=False)
+		frappe.clear_cache(doctype=doctype)
+
+
+def definition_in_core(doctype: str) -> str:
+	"""Return where core keeps its definition of a DocType, whether there is one or not."""
+	return frappe.get_app_path("frappe", frappe.scrub(CORE_MODULE), *definition_path(doctype))
+
+
+def definition_path(doctype: str) -> tuple[str, ...]:
+	folder = frappe.scrub(doctype)
+	return ("doctype", folder, f"{folder}.json")
 
 
 def make_role():

@@ -5,14 +5,14 @@ core's own definition back once the app is gone. A dry run runs these hooks too:
 is really removed.
 """
 
+import os
+
 import frappe
 
 from milestone_automation.engine import compat, rules
-from milestone_automation.install import MANAGER_ROLE
+from milestone_automation.install import CORE_DOCTYPES, CORE_MODULE, MANAGER_ROLE, definition_in_core
 
 UNINSTALLING = "milestone_uninstalling"
-CORE_MODULE = "Automation"
-CORE_DOCTYPES = ("Milestone", "Milestone Tracker")
 
 
 def before_uninstall():
@@ -29,8 +29,10 @@ def after_uninstall():
 		return
 	for doctype in CORE_DOCTYPES:
 		if core_ships(doctype):
-			frappe.reload_doc("automation", "doctype", frappe.scrub(doctype), force=True)
+			frappe.reload_doc(frappe.scrub(CORE_MODULE), "doctype", frappe.scrub(doctype), force=True)
 	remove_unused_role()
+	# Frappe forgets them only at the next migrate; until then its scheduler would look for our code.
+	frappe.db.delete("Scheduled Job Type", {"method": ("like", "milestone_automation.%")})
 	compat.forget(rules.CACHE_KEY)
 	frappe.clear_cache()
 	frappe.db.commit()  # bench commits before this hook, and not again
@@ -38,10 +40,7 @@ def after_uninstall():
 
 def core_ships(doctype: str) -> bool:
 	"""Tell whether the Frappe at hand has this DocType of its own to go back to."""
-	import os
-
-	folder = frappe.scrub(doctype)
-	return os.path.exists(frappe.get_app_path("frappe", "automation", "doctype", folder, f"{folder}.json"))
+	return os.path.exists(definition_in_core(doctype))
 
 
 def remove_unused_role():

@@ -76,10 +76,15 @@ DOCTYPES = sorted({"Milestone", "Milestone Tracker", *frappe.get_all(
 state = {}
 for doctype in DOCTYPES:
 	fields = frappe.get_all("DocField", {"parent": doctype}, ["*"], order_by="idx")
+	permissions = frappe.get_all("DocPerm", {"parent": doctype}, ["*"], order_by="idx")
+	for row in [*fields, *permissions]:
+		# Frappe writes the rows of a definition anew whenever it syncs it.
+		for bookkeeping in ("name", "creation", "modified"):
+			row.pop(bookkeeping)
 	state[doctype] = {
 		"doctype": frappe.get_all("DocType", {"name": doctype}, ["*"])[0],
 		"fields": fields,
-		"permissions": frappe.get_all("DocPerm", {"parent": doctype}, ["*"], order_by="idx"),
+		"permissions": permissions,
 		"columns": [] if frappe.get_meta(doctype).issingle else sorted(frappe.db.get_table_columns(doctype)),
 		"rows": [] if frappe.get_meta(doctype).issingle else frappe.get_all(doctype, ["*"], order_by="name")
 	}

@@ -65,6 +65,8 @@ def test_a_new_tracker_counts_at_once_here_and_elsewhere_once_committed(committe
 
 
 def test_a_process_that_reads_the_rules_before_the_commit_reads_them_anew_after_it(committed_tracking, elsewhere):
+	if frappe.db.db_type == "sqlite":
+		pytest.skip("SQLite lets nobody else write while this transaction is open")
 	order = committed_tracking.order(stage="start").insert()
 	frappe.db.commit()  # nosemgrep: for the other process
 	committed_tracking.track("stage")
