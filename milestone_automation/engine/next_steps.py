@@ -70,7 +70,9 @@ def _run_one(plan, stage, action: dict) -> bool:
 	function = actions().get(action.pop("action", ""))
 	if not function:
 		frappe.throw(_("There is no such action. Known actions: {0}.").format(", ".join(sorted(actions()))))
-	frappe.get_attr(function)(plan.reference_doc(), plan, stage, **action)
+	# Read anew: what an action before this one failed to save must not be saved now.
+	doc = frappe.get_doc(plan.reference_type, plan.reference_name)
+	frappe.get_attr(function)(doc, plan, stage, **action)
 	return True
 
 
