@@ -177,9 +177,9 @@ def cost_of_starting(count_queries, stages: int, tasks_of_each: int) -> int:
 def test_starting_a_plan_of_50_stages_and_500_tasks_asks_no_more_for_tasks_than_a_small_one(count_queries):
 	import frappe
 
-	frappe.db.savepoint("before")
+	frappe.db.savepoint("small_plan")
 	small = cost_of_starting(count_queries, 2, 1)
-	frappe.db.rollback(save_point="before")
+	frappe.db.rollback(save_point="small_plan")
 	frappe.clear_cache()
 	big = cost_of_starting(count_queries, 50, 10)
 	assert big - small <= 6
@@ -246,9 +246,9 @@ def test_completing_one_task_of_a_big_plan_costs_what_it_costs_in_a_small_one(co
 			tasks.complete(second)
 		return queries.count
 
-	frappe.db.savepoint("before")
+	frappe.db.savepoint("small_plan")
 	small = cost(2, 2)
-	frappe.db.rollback(save_point="before")
+	frappe.db.rollback(save_point="small_plan")
 	frappe.clear_cache()
 	assert cost(50, 10) <= small + 2
 

@@ -20,9 +20,14 @@ READER_ROLE = "Production Reader"
 # Works on the website, may write orders all the same.
 PARTNER_ROLE = "Production Partner"
 
-ALL_RIGHTS = dict.fromkeys(
-	("read", "write", "create", "delete", "submit", "cancel", "amend", "import", "export", "report", "share"), 1
-)
+RIGHTS = ("read", "write", "create", "delete", "submit", "cancel", "amend", "import", "export", "report", "share")
+
+
+def rights(*given: str) -> dict[str, int]:
+	"""All rights of a role spelled out: what is not mentioned Frappe gives by default."""
+	return {right: int(right in given) for right in RIGHTS}
+
+
 STATUSES = ("", "Open", "Cut", "Sewn", "Inspected", "Shipped", "Closed")
 ORDER_FIELDS = [
 	{"fieldname": "title", "fieldtype": "Data", "allow_on_submit": 1},
@@ -62,10 +67,10 @@ def ensure_production_order() -> str:
 		ORDER_FIELDS,
 		is_submittable=True,
 		permissions=[
-			{"role": "System Manager", **ALL_RIGHTS},
-			{"role": CLERK_ROLE, **ALL_RIGHTS},
-			{"role": READER_ROLE, "read": 1, "report": 1},
-			{"role": PARTNER_ROLE, "read": 1, "write": 1, "create": 1},
+			{"role": "System Manager", **rights(*RIGHTS)},
+			{"role": CLERK_ROLE, **rights(*RIGHTS)},
+			{"role": READER_ROLE, **rights("read", "report")},
+			{"role": PARTNER_ROLE, **rights("read", "write", "create")},
 		],
 		allow_import=1,
 		allow_rename=1,

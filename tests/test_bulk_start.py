@@ -1,0 +1,121 @@
+"""Plans for documents that were there before their workflow: a job, resumable, with reasons for what it skips."""
+
+import pytest
+
+from tests.support.factories import (
+	ORDER,
+	ensure_production_order,
+	make_document,
+	make_workflow,
+	plan_of,
+	stage,
+	task,
+)
+
+STAGES = [stage("Cut", "Cut", -20), stage("Shipped", "Shipped")]
+TASKS = [task("Shipped", "Sign the packing list")]
+
+
+def plans_of(doctype: str = ORDER) -> set[str]:
+	import frappe
+
+	return set(frappe.get_all("Milestone Plan", {"reference_type": doctype}, pluck="reference_name"))
+
+
+@pytest.fixture
+def committed(scratch_site):
+	"""A site of its own, whose worker really runs what is queued."""
+	scratch = scratch_site()
+	with scratch.connect():
+		ensure_production_order()
+	return scratch
+
+
+def test_the_job_of_a_real_worker_plans_what_fits_and_says_why_it_skips_the_rest(committed):
+	import frappe
+
+	from milestone_automation import api
+
+	with committed.connect():
+		fits = [make_document(pieces=500).name for _number in range(3)]
+		small = make_document(pieces=5).name
+		special = make_document(pieces=900, note="special").name
+		cancelled = make_document(pieces=500)
+		cancelled.submit()
+		cancelled.cancel()
+		make_workflow(stages=STAGES, tasks=TASKS, condition="doc.pieces > 100")
+		make_workflow("Special", stages=STAGES, tasks=TASKS, priority=9, condition="doc.note == 'special'")
+		planned = make_document(pieces=500)
+		frappe.db.commit()  # nosemgrep: the worker shall see it
+		before = plan_of(planned).name
+		queued = api.start_plans("Production")
+		assert queued["documents"] == 5
+		frappe.db.commit()  # nosemgrep: queues the job
+	committed.worker()
+	with committed.connect():
+		assert plans_of() == {*fits, planned.name}
+		assert plan_of(planned).name == before
+		summary = api.start_plans_summary("Production")
+		assert (summary["total"], summary["looked_at"], summary["started"], summary["done"]) == (5, 5, 3, True)
+		assert summary["skipped"] == {"Does not match the workflow": 1, "The workflow Special comes first": 1}
+		assert summary["examples"] == {
+			"Does not match the workflow": [small],
+			"The workflow Special comes first": [special],
+		}
+
+
+def test_a_job_that_was_killed_goes_on_where_it_stopped(committed, monkeypatch):
+	import frappe
+
+	from milestone_automation.engine import bulk_start
+
+	with committed.connect():
+		names = [make_document().name for _number in range(5)]
+		make_workflow(stages=STAGES, tasks=TASKS)
+		frappe.db.commit()  # nosemgrep: the job commits too
+		monkeypatch.setattr(bulk_start, "BATCH", 2)
+		report = bulk_start._report
+
+		def killed(workflow, result, user):
+			report(workflow, result, user)
+			if result["looked_at"] == 4:
+				raise KeyboardInterrupt
+
+		monkeypatch.setattr(bulk_start, "_report", killed)
+		with pytest.raises(KeyboardInterrupt):
+			bulk_start.run("Production")
+		frappe.db.rollback()
+		assert len(plans_of()) == 4
+		assert bulk_start.summary("Production")["done"] is False
+		monkeypatch.setattr(bulk_start, "_report", report)
+		result = bulk_start.run("Production")
+		assert (result["total"], result["started"], result["done"]) == (1, 1, True)
+		assert plans_of() == set(names)
+
+
+def test_a_document_whose_plan_fails_is_named_with_the_reason_and_keeps_no_other_from_its_plan(production_order):
+	import frappe
+
+	from milestone_automation.engine import bulk_start
+
+	good, bad = make_document(), make_document()
+	make_workflow(stages=STAGES, tasks=TASKS)
+	frappe.db.set_value(ORDER, bad.name, "delivery_date", "9999-12-31")
+	frappe.db.set_value("Milestone Workflow Stage", {"stage_name": "Shipped"}, "offset_days", 30)
+	frappe.clear_document_cache("Milestone Workflow", "Production")
+	result = {"started": 0, "looked_at": 0, "skipped": {}, "examples": {}}
+	for name in (bad.name, good.name):
+		bulk_start._start_one(ORDER, name, "Production", result)
+	assert result["started"] == 1
+	assert [names for names in result["examples"].values()] == [[bad.name]]
+	assert plan_of(good) and not plan_of(bad)
+
+
+def test_a_disabled_workflow_is_refused(production_order):
+	import frappe
+
+	from milestone_automation import api
+
+	make_workflow(stages=STAGES, tasks=TASKS, enabled=0)
+	with pytest.raises(frappe.ValidationError, match="The workflow Production is not enabled. Enable it first."):
+		api.start_plans("Production")
