@@ -25,7 +25,13 @@ OWNER = "olga@example.com"
 STEP = 5000
 FACTOR = 10
 GOAL = 1.2
-MAIL = {"mail_server": "127.0.0.1", "mail_port": 9, "auto_email_id": "site@example.com", "use_tls": 0, "use_ssl": 0}
+MAIL = {
+	"mail_server": "127.0.0.1",
+	"mail_port": 9,
+	"auto_email_id": "site@example.com",
+	"use_tls": 0,
+	"use_ssl": 0,
+}
 
 
 def main() -> None:
@@ -76,7 +82,12 @@ def reset(_due: int = 0) -> None:
 		frappe.db.delete(doctype)
 	plan, stage = frappe.qb.DocType("Milestone Plan"), frappe.qb.DocType("Milestone Plan Stage")
 	touched = frappe.qb.from_(plan).select(plan.name).where(plan.title == "due")
-	stamps = {"prompted_on": None, "asked_round": 0, "health": "On Track", "key_date": datetime.date(2031, 1, 1)}
+	stamps = {
+		"prompted_on": None,
+		"asked_round": 0,
+		"health": "On Track",
+		"key_date": datetime.date(2031, 1, 1),
+	}
 	update(frappe.qb.update(stage).where(stage.parent.isin(touched)), stage, stamps)
 	calm = {"title": "", "next_check": datetime.date(2031, 1, 1), "health": "On Track"}
 	update(frappe.qb.update(plan).where(plan.title == "due"), plan, calm)
@@ -93,7 +104,12 @@ def make_due_for_health(due: int) -> None:
 	message, plan = frappe.qb.DocType("Milestone Message"), due_names()
 	del message
 	rows = [
-		{"plan": name, "kind": "Prompt", "recipient": OWNER, "message_key": f"Prompt|{stage}|{stage}/1|0|{OWNER}"}
+		{
+			"plan": name,
+			"kind": "Prompt",
+			"recipient": OWNER,
+			"message_key": f"Prompt|{stage}|{stage}/1|0|{OWNER}",
+		}
 		for name, stage in plan
 	]
 	bulk.insert_rows("Milestone Message", rows)
@@ -127,21 +143,38 @@ def insert_plans(start: int, count: int) -> None:
 	common = {"reference_type": "ToDo", "workflow": "Benchmark", "status": "Active", "health": "On Track"}
 	names = bulk.insert_rows(
 		"Milestone Plan",
-		[common | {"reference_name": f"doc-{start + n}", "next_check": later, "plan_key": f"{start + n}"} for n in range(count)],
+		[
+			common | {"reference_name": f"doc-{start + n}", "next_check": later, "plan_key": f"{start + n}"}
+			for n in range(count)
+		],
 	)
 	child = {"parenttype": "Milestone Plan", "parentfield": "stages", "status": "Open", "key_date": later}
 	owner = {"owner_kind": "User", "owner_user": OWNER, "stage_owner": OWNER, "health": "On Track"}
 	stages = [
-		{**child, **owner, "parent": name, "idx": idx, "stage_name": f"Stage {idx}"} for name in names for idx in (1, 2, 3)
+		{**child, **owner, "parent": name, "idx": idx, "stage_name": f"Stage {idx}"}
+		for name in names
+		for idx in (1, 2, 3)
 	]
 	rows = bulk.insert_rows("Milestone Plan Stage", stages)
 	tasks = []
 	for row, stage in zip(rows, stages, strict=True):
 		if stage["idx"] > 1:
-			task = {"plan": stage["parent"], "plan_stage": row, "status": "Open", "required": 1, "due_date": later}
+			task = {
+				"plan": stage["parent"],
+				"plan_stage": row,
+				"status": "Open",
+				"required": 1,
+				"due_date": later,
+			}
 			tasks += [{**task, "title": f"Task {number}"} for number in (1, 2)]
 	jobs = bulk.insert_rows("Milestone Task", tasks)
-	person = {"parenttype": "Milestone Task", "parentfield": "assignees", "idx": 1, "user": OWNER, "email": OWNER}
+	person = {
+		"parenttype": "Milestone Task",
+		"parentfield": "assignees",
+		"idx": 1,
+		"user": OWNER,
+		"email": OWNER,
+	}
 	bulk.insert_rows("Milestone Task Assignee", [{**person, "parent": job} for job in jobs])
 	frappe.db.commit()  # nosemgrep: many rows
 
@@ -149,7 +182,9 @@ def insert_plans(start: int, count: int) -> None:
 def analyze() -> None:
 	"""Let the database know its new size, as its own housekeeping would."""
 	for doctype in ("Milestone Plan", "Milestone Plan Stage", "Milestone Task", "Milestone Task Assignee"):
-		frappe.db.sql_ddl(f'ANALYZE "tab{doctype}"' if frappe.db.db_type == "postgres" else f"ANALYZE TABLE `tab{doctype}`")
+		frappe.db.sql_ddl(
+			f'ANALYZE "tab{doctype}"' if frappe.db.db_type == "postgres" else f"ANALYZE TABLE `tab{doctype}`"
+		)
 
 
 if __name__ == "__main__":

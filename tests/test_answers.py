@@ -35,9 +35,19 @@ def order(make_user, smtp):
 	olga = {"owner_kind": "User", "owner_user": OLGA}
 	with at("2030-06-01 09:00:00"):
 		make_workflow(
-			stages=[stage("Cut", None, -20, **olga), stage("Sewn", "Sewn", -20, **olga), stage("Shipped", None, 0, **olga)],
+			stages=[
+				stage("Cut", None, -20, **olga),
+				stage("Sewn", "Sewn", -20, **olga),
+				stage("Shipped", None, 0, **olga),
+			],
 			tasks=[
-				task("Shipped", "Send patterns", days=20, description="Size 38\nto 44", **collaborator(MILL, "The Mill")),
+				task(
+					"Shipped",
+					"Send patterns",
+					days=20,
+					description="Size 38\nto 44",
+					**collaborator(MILL, "The Mill"),
+				),
 				task("Shipped", "Pack", days=20, completion_rule="All Of", **member(WANDA)),
 			],
 		)
@@ -49,7 +59,11 @@ def order(make_user, smtp):
 
 def form_of(smtp, recipient: str, page: str, about: str = "", **values) -> dict:
 	"""The form a reader of the mail sends: the token of its first link to a page, and what they fill in."""
-	texts = [mail.get_body(("plain",)).get_content() for mail in smtp.to(recipient) if about in str(mail["Subject"])]
+	texts = [
+		mail.get_body(("plain",)).get_content()
+		for mail in smtp.to(recipient)
+		if about in str(mail["Subject"])
+	]
 	tokens = [found for text in texts for found in re.findall(rf"/{page}\?token=([\w.-]+)", text)]
 	return {"token": tokens[0], **values}
 
@@ -101,7 +115,11 @@ def test_no_moves_the_date_with_its_reason_and_asks_again_then(order, smtp):
 	page = send_form("answer_page", form | values | {"new_date": "2030-06-20"})
 	assert page["text"] == "Cut is expected on June 20, 2030 now. You will be asked again then."
 	change = frappe.get_last_doc("Milestone Date Change", {"stage_name": "Cut"})
-	assert (change.reason, change.source, change.changed_by) == ("Supplier is late: No fabric yet", "Prompt", OLGA)
+	assert (change.reason, change.source, change.changed_by) == (
+		"Supplier is late: No fabric yet",
+		"Prompt",
+		OLGA,
+	)
 	again = open_page("answer_page", form)
 	assert (again["state"], "June 20, 2030" in again["text"]) == ("closed", True)
 	assert ("Prompt", OLGA, "Cut") in sweep_at("2030-06-20 07:00:00")
@@ -137,11 +155,15 @@ def test_an_expired_link_says_whom_to_ask(order, smtp):
 	assert open_page("answer_page", form, "2030-06-22 10:00:00")["state"] == "ask"
 	page = send_form("answer_page", form, "2030-06-23 10:00:00")
 	assert (page["state"], page["title"]) == ("refused", "This link has expired")
-	assert page["text"].startswith("This link was valid until June 22, 2030. Please answer in Production Order")
+	assert page["text"].startswith(
+		"This link was valid until June 22, 2030. Please answer in Production Order"
+	)
 	assert stage_of(order, "Cut").status == "Open"
 
 
-@pytest.mark.parametrize("spoil", [lambda t: t[:-1], lambda t: "x" + t, lambda t: t.split(".")[0], lambda t: "", lambda t: "ä.ö"])
+@pytest.mark.parametrize(
+	"spoil", [lambda t: t[:-1], lambda t: "x" + t, lambda t: t.split(".")[0], lambda t: "", lambda t: "ä.ö"]
+)
 def test_a_link_that_was_touched_opens_nothing(order, smtp, spoil):
 	form = form_of(smtp, OLGA, "milestone-answer", "Cut", answer="yes")
 	page = send_form("answer_page", form | {"token": spoil(form["token"])})
@@ -161,7 +183,9 @@ def test_the_link_of_an_owner_who_was_replaced_or_disabled_answers_no_more(order
 	frappe.db.set_value("User", OLGA, "enabled", 0)
 	assert send_form("answer_page", form)["state"] == "refused"
 	frappe.db.set_value("User", OLGA, "enabled", 1)
-	frappe.db.set_value("Milestone Plan Stage", stage_of(order, "Cut").name, {"stage_owner": WANDA, "owner_user": WANDA})
+	frappe.db.set_value(
+		"Milestone Plan Stage", stage_of(order, "Cut").name, {"stage_owner": WANDA, "owner_user": WANDA}
+	)
 	page = send_form("answer_page", form)
 	assert (page["state"], page["text"]) == ("refused", "Cut belongs to Wanda now.")
 	assert stage_of(order, "Cut").status == "Open"
@@ -172,7 +196,10 @@ def test_only_owner_and_managers_answer_by_api(order, as_user, make_user):
 
 	from milestone_automation.engine import answers
 
-	plan, manager = plan_of(order).name, make_user("manager@example.com", roles=["Milestone Manager", CLERK_ROLE])
+	plan, manager = (
+		plan_of(order).name,
+		make_user("manager@example.com", roles=["Milestone Manager", CLERK_ROLE]),
+	)
 	for user in ("Guest", WANDA):
 		with as_user(user), pytest.raises(frappe.PermissionError):
 			answers.answer_reached(plan, "Cut")
@@ -210,7 +237,9 @@ def test_a_collaborator_marks_the_task_done_and_comments(order, smtp):
 	assert (page["state"], page["text"]) == ("done", "The task Send patterns is marked as done.")
 	done = task_of(order, "Send patterns")
 	assert (done.status, done.closed_by) == ("Completed", MILL)
-	comment = frappe.get_last_doc("Comment", {"reference_doctype": "Milestone Task", "reference_name": done.name})
+	comment = frappe.get_last_doc(
+		"Comment", {"reference_doctype": "Milestone Task", "reference_name": done.name}
+	)
 	assert (comment.content, comment.comment_email) == ("Sent &lt;b&gt;today&lt;/b&gt;", MILL)
 	assert send_form("task_page", form)["text"] == "This task is done. Thank you."
 	assert frappe.db.count("Comment", {"reference_name": done.name, "comment_type": "Comment"}) == 1
@@ -279,10 +308,14 @@ def test_over_http_get_asks_and_post_acts_for_guests(server, served):
 	page = guest.get(f"/milestone-answer?token={served['answer']}")
 	assert "Has Cut been reached?" in page.text
 	assert "noindex" in page.text
-	done = guest.post("/milestone-answer", data={"token": served["answer"], "answer": "yes", "reached_on": ""})
+	done = guest.post(
+		"/milestone-answer", data={"token": served["answer"], "answer": "yes", "reached_on": ""}
+	)
 	assert "Cut is marked as reached on" in done.text, done.text[-3000:]
 	assert value_of(server, "Milestone Plan Stage", served["stage"], "reached_by_user") == OLGA
-	assert "You need not do anything" in guest.get(f"/milestone-answer?token={served['answer']}").text.replace("you", "You")
+	assert "You need not do anything" in guest.get(
+		f"/milestone-answer?token={served['answer']}"
+	).text.replace("you", "You")
 	assert "This link does not work" in guest.get("/milestone-answer?token=nonsense").text
 
 

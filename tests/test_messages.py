@@ -47,7 +47,11 @@ def test_a_prompt_is_a_mail_a_notification_and_a_row_that_says_why(order, smtp):
 	sweep_at(DAY)
 	smtp.deliver()
 	kept = row(OLGA)
-	assert (kept.channel, kept.status, str(kept.for_date)) == ("Mail and Notification", "Queued", "2030-06-08")
+	assert (kept.channel, kept.status, str(kept.for_date)) == (
+		"Mail and Notification",
+		"Queued",
+		"2030-06-08",
+	)
 	assert kept.why == "You get this message because you own this milestone."
 	assert "token=" not in kept.message
 	log = frappe.get_last_doc("Notification Log", {"for_user": OLGA})
@@ -111,7 +115,9 @@ def test_an_unsubscribed_address_gets_nothing_and_the_log_says_so(order, smtp, i
 	import frappe
 
 	about = {} if is_global else {"reference_doctype": ORDER, "reference_name": order.name}
-	frappe.get_doc({"doctype": "Email Unsubscribe", "email": MILL, "global_unsubscribe": is_global, **about}).insert()
+	frappe.get_doc(
+		{"doctype": "Email Unsubscribe", "email": MILL, "global_unsubscribe": is_global, **about}
+	).insert()
 	sweep_at("2030-06-07 07:00:00")
 	smtp.deliver()
 	assert smtp.to(MILL) == []

@@ -22,7 +22,9 @@ def prompt(make_user, smtp):
 		with at("2030-06-01 09:00:00"):
 			make_workflow(stages=[stage("Cut", None, -20, owner_kind="User", owner_user=OLGA)], tasks=[])
 			order = make_document(**document)
-		filters = {"parent": ("in", frappe.get_all("Milestone Plan", {"reference_name": order.name}, pluck="name"))}
+		filters = {
+			"parent": ("in", frappe.get_all("Milestone Plan", {"reference_name": order.name}, pluck="name"))
+		}
 		frappe.db.set_value("Milestone Plan Stage", filters, "custom_message", custom_message)
 		for field, value in (values or {}).items():
 			frappe.db.set_value("User", OLGA, field, value)
@@ -43,7 +45,11 @@ def text(mail) -> str:
 
 
 def test_the_custom_message_uses_the_documents_fields(prompt):
-	mail = prompt("Is the fabric of {{ doc.title }} cut?\n{{ doc.pieces }} pieces by {{ stage.key_date }}.", title="T-shirts", pieces=40)
+	mail = prompt(
+		"Is the fabric of {{ doc.title }} cut?\n{{ doc.pieces }} pieces by {{ stage.key_date }}.",
+		title="T-shirts",
+		pieces=40,
+	)
 	assert mail["Subject"].startswith("Has Cut been reached? Production Order")
 	assert "Is the fabric of T-shirts cut?<br>40 pieces by 2030-06-08." in html(mail).replace("<br/>", "<br>")
 	assert "Is the fabric of T-shirts cut?\n40 pieces by 2030-06-08." in text(mail).replace("\r\n", "\n")

@@ -79,7 +79,12 @@ def test_held_takes_the_place_of_the_tasks_own_messages_from_the_key_date_on():
 def test_an_optional_task_is_reminded_of_and_overdue_on_its_own():
 	optional = [task(required=0)]
 	done = stage(prompted_on="2030-06-12 07:00:00", status="Reached")
-	assert [due(days, [done], optional) for days in (-2, -1, 0, 1)] == [[], ["Task Due"], ["Task Due"], ["Task Overdue"]]
+	assert [due(days, [done], optional) for days in (-2, -1, 0, 1)] == [
+		[],
+		["Task Due"],
+		["Task Due"],
+		["Task Overdue"],
+	]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +99,9 @@ def test_an_optional_task_is_reminded_of_and_overdue_on_its_own():
 	],
 )
 def test_reminders_come_after_n_days_every_n_days_at_most_n_times(after, every, at_most, expected):
-	row = stage(remind_after_days=after, remind_every_days=every, remind_at_most=at_most, prompted_on=KEY_DATE)
+	row = stage(
+		remind_after_days=after, remind_every_days=every, remind_at_most=at_most, prompted_on=KEY_DATE
+	)
 	found = []
 	for days in range(20):
 		if "Reminder" in due(days, [row]):
@@ -134,7 +141,11 @@ def test_quiet_days_pull_what_announces_a_date_forward():
 def test_a_key_tells_dates_rounds_and_reminders_apart_and_nothing_else():
 	def key(**values):
 		found = schedule.due_messages(PLAN, [stage(**values)], [], RULES, KEY_DATE + timedelta(days=9))
-		return [message.key("Olga@Example.com") for message in found if message.kind.value in ("Prompt", "Reminder")]
+		return [
+			message.key("Olga@Example.com")
+			for message in found
+			if message.kind.value in ("Prompt", "Reminder")
+		]
 
 	assert key() == ["Prompt|s1|s1/1|0|olga@example.com"]
 	assert key(asked_round=1, prompted_on=KEY_DATE) == key()
@@ -176,5 +187,9 @@ def test_whatever_is_due_and_not_stamped_makes_the_plan_due():
 	tasks = [task(), task("t2", "s2", due_date=KEY_DATE + timedelta(days=2))]
 	for days in range(-10, 20):
 		today = KEY_DATE + timedelta(days=days)
-		if [found for found in schedule.due_messages(PLAN, stages, tasks, RULES, today) if not found.is_stamped]:
+		if [
+			found
+			for found in schedule.due_messages(PLAN, stages, tasks, RULES, today)
+			if not found.is_stamped
+		]:
 			assert check(stages, tasks, today=today) == today

@@ -56,7 +56,15 @@ def test_thirty_days_of_one_order(people, smtp):
 	forget_mail_account()
 	order = plan_for(
 		[
-			stage("Fabric", None, -20, **owned_by(OLGA), remind_after_days=2, remind_every_days=1, remind_at_most=2),
+			stage(
+				"Fabric",
+				None,
+				-20,
+				**owned_by(OLGA),
+				remind_after_days=2,
+				remind_every_days=1,
+				remind_at_most=2,
+			),
 			stage("Sewing", None, -10, **owned_by(OTTO), notify_users="boss@example.org"),
 			stage("Shipping", None, 0, **owned_by(OLGA)),
 		],
@@ -79,7 +87,14 @@ def test_thirty_days_of_one_order(people, smtp):
 		tasks.complete(task_of(order, "Send patterns").name, by=MILL)
 	story["19, the task done"] = sweep_at("2030-06-19 15:00:00")
 	with at("2030-06-20 09:00:00"):
-		stages.reschedule(plan_of(order).name, "Sewing", "2030-06-24", "Fabric is late", source="Prompt", answer="Keep Order")
+		stages.reschedule(
+			plan_of(order).name,
+			"Sewing",
+			"2030-06-24",
+			"Fabric is late",
+			source="Prompt",
+			answer="Keep Order",
+		)
 	story |= days(20, 24)
 	with at("2030-06-24 16:00:00"):
 		stages.confirm(plan_of(order).name, "Sewing")
@@ -90,9 +105,17 @@ def test_thirty_days_of_one_order(people, smtp):
 		10: [("Reminder", OLGA, "Fabric")],
 		11: [("Reminder", OLGA, "Fabric")],
 		13: [("Task Due", WANDA, "Take photographs")],
-		15: [("Task Overdue", WANDA, "Take photographs"), ("Warning", "boss@example.org", "Sewing"), ("Warning", OTTO, "Sewing")],
+		15: [
+			("Task Overdue", WANDA, "Take photographs"),
+			("Warning", "boss@example.org", "Sewing"),
+			("Warning", OTTO, "Sewing"),
+		],
 		16: [("Task Due", MILL, "Send patterns")],
-		18: [("Held", MILL, "Send patterns"), ("Held Owner", "boss@example.org", "Sewing"), ("Held Owner", OTTO, "Sewing")],
+		18: [
+			("Held", MILL, "Send patterns"),
+			("Held Owner", "boss@example.org", "Sewing"),
+			("Held Owner", OTTO, "Sewing"),
+		],
 		"19, the task done": [("Prompt", "boss@example.org", "Sewing"), ("Prompt", OTTO, "Sewing")],
 		20: [("Task Due", WANDA, "Take photographs")],
 		21: [("Task Overdue", WANDA, "Take photographs")],
@@ -120,11 +143,18 @@ def test_nothing_goes_out_twice_and_nothing_before_its_time_of_day(people):
 
 def test_after_three_days_off_each_message_goes_out_once_and_reminders_do_not_pile_up(people):
 	plan_for(
-		[stage("Cut", None, -20, **owned_by(OLGA), remind_after_days=1, remind_every_days=1, remind_at_most=9)],
+		[
+			stage(
+				"Cut", None, -20, **owned_by(OLGA), remind_after_days=1, remind_every_days=1, remind_at_most=9
+			)
+		],
 		[task("Cut", "Order fabric", days=0, required=0, **member(WANDA))],
 	)
 	assert sweep_at("2030-06-08 07:00:00") == [("Prompt", OLGA, "Cut"), ("Task Due", WANDA, "Order fabric")]
-	assert sweep_at("2030-06-12 11:00:00") == [("Reminder", OLGA, "Cut"), ("Task Overdue", WANDA, "Order fabric")]
+	assert sweep_at("2030-06-12 11:00:00") == [
+		("Reminder", OLGA, "Cut"),
+		("Task Overdue", WANDA, "Order fabric"),
+	]
 	assert days(13, 14) == {13: [("Reminder", OLGA, "Cut")], 14: [("Reminder", OLGA, "Cut")]}
 
 
@@ -163,7 +193,9 @@ def test_a_prompt_waits_for_required_tasks_and_goes_at_once_when_the_last_is_don
 def test_a_stage_held_again_after_its_prompt_is_asked_for_again(people):
 	from milestone_automation.engine import tasks
 
-	order = plan_for([stage("Cut", None, -20, **owned_by(OLGA))], [task("Cut", "Order fabric", **member(WANDA))])
+	order = plan_for(
+		[stage("Cut", None, -20, **owned_by(OLGA))], [task("Cut", "Order fabric", **member(WANDA))]
+	)
 	fabric = task_of(order, "Order fabric").name
 	held = [("Held", WANDA, "Order fabric"), ("Held Owner", OLGA, "Cut")]
 	assert sweep_at("2030-06-08 07:00:00") == held
@@ -210,7 +242,9 @@ def test_everybody_gets_a_message_at_their_own_time_of_day(people):
 
 	frappe.db.set_value("User", OLGA, "time_zone", "Pacific/Auckland")
 	frappe.db.set_value("User", OTTO, "time_zone", "America/Los_Angeles")
-	plan_for([stage("Cut", None, -20, **owned_by(OLGA), notify_users=f"{OTTO}\n{WANDA}", remind_after_days=2)])
+	plan_for(
+		[stage("Cut", None, -20, **owned_by(OLGA), notify_users=f"{OTTO}\n{WANDA}", remind_after_days=2)]
+	)
 	hours = [f"2030-06-{day:02d} {hour:02d}:00:00" for day in range(7, 11) for hour in (6, 7, 15, 16, 20, 21)]
 	found = {hour[8:13]: messages for hour in hours if (messages := sweep_at(hour))}
 	assert found == {
@@ -242,7 +276,10 @@ def test_a_stage_without_date_is_asked_for_when_the_one_before_is_reached(people
 	from milestone_automation.engine import stages, sweep
 
 	order = plan_for(
-		[stage("Cut", None, -20, **owned_by(OLGA)), stage("Sewn", key_date_rule="Set by Hand", **owned_by(OTTO))]
+		[
+			stage("Cut", None, -20, **owned_by(OLGA)),
+			stage("Sewn", key_date_rule="Set by Hand", **owned_by(OTTO)),
+		]
 	)
 	with at("2030-06-03 23:00:00"):
 		stages.confirm(plan_of(order).name, "Cut")
@@ -255,7 +292,8 @@ def test_in_strict_order_only_the_first_open_stage_is_asked_for(people):
 	from milestone_automation.engine import stages
 
 	order = plan_for(
-		[stage("Cut", None, -20, **owned_by(OLGA)), stage("Sewn", None, -19, **owned_by(OTTO))], strict_order=1
+		[stage("Cut", None, -20, **owned_by(OLGA)), stage("Sewn", None, -19, **owned_by(OTTO))],
+		strict_order=1,
 	)
 	assert days(8, 11) == {8: [("Prompt", OLGA, "Cut")]}
 	with at("2030-06-11 12:00:00"):
@@ -264,7 +302,9 @@ def test_in_strict_order_only_the_first_open_stage_is_asked_for(people):
 
 
 def test_a_stage_left_open_is_escalated_once(people):
-	plan_for([stage("Cut", None, -20, **owned_by(OLGA))], escalation_role=ESCALATION_ROLE, escalate_after_days=2)
+	plan_for(
+		[stage("Cut", None, -20, **owned_by(OLGA))], escalation_role=ESCALATION_ROLE, escalate_after_days=2
+	)
 	assert days(8, 30) == {8: [("Prompt", OLGA, "Cut")], 10: [("Escalation", ESTHER, "Cut")]}
 
 

@@ -6,7 +6,15 @@ import time
 
 import pytest
 
-from tests.support.factories import CLERK_ROLE, ensure_production_order, make_document, make_workflow, member, stage, task
+from tests.support.factories import (
+	CLERK_ROLE,
+	ensure_production_order,
+	make_document,
+	make_workflow,
+	member,
+	stage,
+	task,
+)
 
 PLANS = 60
 SWEEP = """
@@ -41,7 +49,9 @@ def busy_site(scratch_site, make_user):
 def begin_sweep(scratch) -> subprocess.Popen:
 	options = {"cwd": scratch.workplace.sites, "env": scratch.workplace.environment(), "text": True}
 	command = scratch.workplace.python_command(scratch.name, "-")
-	process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+	process = subprocess.Popen(
+		command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
+	)
 	process.stdin.write(SWEEP)
 	process.stdin.close()
 	return process

@@ -62,7 +62,9 @@ def answer_not_yet(
 	words = ": ".join(part.strip() for part in (reason, note) if part and part.strip())
 	if not words and not row.key_date:
 		words = _("First date.")
-	stages.reschedule(found.name, row.name, day, words, source=DateChangeSource.PROMPT, answer=later_stages or None)
+	stages.reschedule(
+		found.name, row.name, day, words, source=DateChangeSource.PROMPT, answer=later_stages or None
+	)
 
 
 @frappe.whitelist()

@@ -78,7 +78,9 @@ def check_template(text: str | None, doctype: str) -> None:
 	tree = _parse(text)
 	for name in sorted(jinja2.meta.find_undeclared_variables(tree) - KNOWN_NAMES):
 		_refuse(
-			_("The custom message uses {0}, which it does not know. Write doc.fieldname for a field.").format(name)
+			_("The custom message uses {0}, which it does not know. Write doc.fieldname for a field.").format(
+				name
+			)
 		)
 	_check_attributes(tree, doctype)
 	_try(text, doctype)

@@ -126,7 +126,9 @@ def _mark(rows: list, status: MessageStatus, queued: str | None) -> None:
 def _content(person, rows: list, day) -> DigestContent:
 	subject = _("Your milestones of {0}").format(messages.day_text(day))
 	content = DigestContent(subject, [_item(person, row) for row in _one_of_each(rows)])
-	content.reason = _("You get one mail a day because you chose so. Switch it off in your milestone settings.")
+	content.reason = _(
+		"You get one mail a day because you chose so. Switch it off in your milestone settings."
+	)
 	return content
 
 
@@ -136,7 +138,9 @@ def _one_of_each(rows: list) -> list:
 
 
 def _item(person, row) -> dict:
-	text = "\n".join(part for part in strip_html((row.message or "").replace("</p>", "\n")).splitlines() if part)
+	text = "\n".join(
+		part for part in strip_html((row.message or "").replace("</p>", "\n")).splitlines() if part
+	)
 	return {"subject": row.subject, "html": row.message, "text": text, "buttons": _buttons(person, row)}
 
 

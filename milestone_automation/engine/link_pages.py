@@ -8,7 +8,16 @@ from datetime import timedelta
 
 import frappe
 from frappe import _
-from frappe.utils import cint, cstr, escape_html, get_fullname, get_url_to_form, getdate, nowdate, sanitize_html
+from frappe.utils import (
+	cint,
+	cstr,
+	escape_html,
+	get_fullname,
+	get_url_to_form,
+	getdate,
+	nowdate,
+	sanitize_html,
+)
 
 from milestone_automation.engine import answers, messages, plans, signed_links, tasks
 from milestone_automation.engine.signed_links import Link, LinkInvalid, Purpose
@@ -77,7 +86,9 @@ def _obstacle(link: Link, plan, row) -> dict | None:
 			_("{0} belongs to {1} now.").format(_(row.stage_name), _owner_name(row)),
 		)
 	if link.is_expired:
-		return _expired(link, _("Please answer in {0} itself, or ask {1}.").format(_document(plan), _owner_name(row)))
+		return _expired(
+			link, _("Please answer in {0} itself, or ask {1}.").format(_document(plan), _owner_name(row))
+		)
 	return None
 
 
@@ -104,7 +115,9 @@ def _answer(form: dict, plan, row) -> str:
 	"""Act on the form. Return the sentence that says what was done."""
 	if form.get("answer") == "no":
 		later = form.get("later_stages")
-		answers.answer_not_yet(plan.name, row.name, form.get("new_date"), form.get("reason"), form.get("note"), later)
+		answers.answer_not_yet(
+			plan.name, row.name, form.get("new_date"), form.get("reason"), form.get("note"), later
+		)
 		return _("{0} is expected on {1} now. You will be asked again then.").format(
 			_(row.stage_name), messages.day_text(getdate(form.get("new_date")))
 		)
@@ -186,7 +199,9 @@ def _task_obstacle(link: Link, task) -> dict | None:
 	person = _assignee(link, task)
 	asker = _asker(task)
 	if not person:
-		return _refused(_("This task is not yours any more"), _("If you have questions, please ask {0}.").format(asker))
+		return _refused(
+			_("This task is not yours any more"), _("If you have questions, please ask {0}.").format(asker)
+		)
 	if link.is_expired:
 		return _expired(link, _("Please ask {0} for a new one.").format(asker))
 	if task.status == TaskStatus.COMPLETED:
@@ -247,7 +262,9 @@ def _about_task(link: Link) -> dict:
 
 
 def _asker(task) -> str:
-	row = frappe.db.get_value("Milestone Plan Stage", task.plan_stage, ["stage_owner", "owner_role"], as_dict=True)
+	row = frappe.db.get_value(
+		"Milestone Plan Stage", task.plan_stage, ["stage_owner", "owner_role"], as_dict=True
+	)
 	return _owner_name(row) if row else _("a Milestone Manager")
 
 

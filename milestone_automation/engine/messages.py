@@ -147,7 +147,9 @@ def _prompt(letter: Letter) -> Content:
 def _reminder(letter: Letter) -> Content:
 	content = _prompt(letter)
 	content.subject = _("Reminder: has {0} been reached? {1}").format(_stage(letter), letter.document)
-	content.paragraphs.insert(0, _("This is reminder {0}; nobody has answered yet.").format(letter.occurrence))
+	content.paragraphs.insert(
+		0, _("This is reminder {0}; nobody has answered yet.").format(letter.occurrence)
+	)
 	return content
 
 
@@ -159,7 +161,11 @@ def _when(letter: Letter) -> str:
 
 def _how_to_answer(letter: Letter) -> list[str]:
 	if letter.may_answer:
-		return [_("Please answer with one of the buttons. A page opens and asks once more before anything changes.")]
+		return [
+			_(
+				"Please answer with one of the buttons. A page opens and asks once more before anything changes."
+			)
+		]
 	if letter.owners:
 		return [_("{0} has been asked. You need not do anything.").format(", ".join(letter.owners))]
 	return []
@@ -216,7 +222,9 @@ def _task_due(letter: Letter) -> Content:
 def _task_overdue(letter: Letter) -> Content:
 	if len(letter.tasks) == 1:
 		task = letter.tasks[0]
-		subject = _("Task overdue since {0}: {1}").format(day_text(schedule.as_day(task.due_date)), task.title)
+		subject = _("Task overdue since {0}: {1}").format(
+			day_text(schedule.as_day(task.due_date)), task.title
+		)
 		paragraph = _("This task of {0} is overdue:").format(letter.document)
 	else:
 		subject = _("{0} tasks of {1} are overdue").format(len(letter.tasks), letter.document)
@@ -227,7 +235,9 @@ def _task_overdue(letter: Letter) -> Content:
 def _escalation(letter: Letter) -> Content:
 	days = (letter.day - letter.key_date).days
 	content = Content(_("{0} of {1} is {2} days overdue").format(_stage(letter), letter.document, days))
-	content.paragraphs = [_("{0} should have been reached by {1}.").format(_stage(letter), day_text(letter.key_date))]
+	content.paragraphs = [
+		_("{0} should have been reached by {1}.").format(_stage(letter), day_text(letter.key_date))
+	]
 	if letter.tasks:
 		content.paragraphs.append(_("These required tasks are open:"))
 	elif letter.stage.get("prompted_on"):
@@ -484,7 +494,10 @@ def note_sent() -> None:
 	)
 	names = [row.email_queue for row in waiting]
 	# Names in the Email Queue are numbers, ours are kept as text.
-	sent = {str(name) for name in frappe.get_all("Email Queue", {"name": ("in", names), "status": "Sent"}, pluck="name")}
+	sent = {
+		str(name)
+		for name in frappe.get_all("Email Queue", {"name": ("in", names), "status": "Sent"}, pluck="name")
+	}
 	changes = {row.name: {"status": MessageStatus.SENT.value} for row in waiting if row.email_queue in sent}
 	bulk.update_rows("Milestone Message", changes)
 

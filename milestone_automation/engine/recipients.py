@@ -135,7 +135,9 @@ class _Wishes:
 		if not row.enabled or row.name == "Guest":
 			return None
 		email = (row.email or "").lower() or None
-		has_mail = bool(email) and email not in NO_MAILBOX | self.unsubscribed and row.name not in self.no_mail
+		has_mail = (
+			bool(email) and email not in NO_MAILBOX | self.unsubscribed and row.name not in self.no_mail
+		)
 		return Recipient(
 			user=row.name,
 			full_name=row.full_name or row.name,

@@ -278,7 +278,9 @@ def _reminder(kind: MessageKind, audience: Audience, stage, told_on, task=None) 
 		day = as_day(stage.get("last_reminder_on")) + timedelta(days=every)
 	else:
 		day = max(as_day(told_on), as_day(stage.get("key_date"))) + timedelta(days=after)
-	reminder = _stage_message(kind, stage, "", audience=audience, task=task, first_day=day, occurrence=sent + 1)
+	reminder = _stage_message(
+		kind, stage, "", audience=audience, task=task, first_day=day, occurrence=sent + 1
+	)
 	return [reminder]
 
 

@@ -113,7 +113,11 @@ class Changes:
 	tasks: dict = field(default_factory=lambda: defaultdict(dict))
 
 	def add(self, other: "Changes") -> None:
-		for mine, theirs in ((self.plans, other.plans), (self.stages, other.stages), (self.tasks, other.tasks)):
+		for mine, theirs in (
+			(self.plans, other.plans),
+			(self.stages, other.stages),
+			(self.tasks, other.tasks),
+		):
 			for name, values in theirs.items():
 				mine[name].update(values)
 
@@ -395,7 +399,9 @@ def _audience(batch: Batch, plan, message: MessagePlan) -> list[tuple[Recipient,
 		found = [(person, reason) for person in batch.directory.members(plan.escalation_role)]
 	else:
 		found = _stage_audience(batch.directory, stage)
-	return list({person.identity: (person, reason) for person, reason in reversed(found) if person}.values())[::-1]
+	return list({person.identity: (person, reason) for person, reason in reversed(found) if person}.values())[
+		::-1
+	]
 
 
 def _assignee(directory: Directory, row) -> Recipient | None:

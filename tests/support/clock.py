@@ -34,7 +34,9 @@ def _rows() -> list[tuple]:
 	import frappe
 
 	rows = frappe.get_all(
-		"Milestone Message", fields=["name", "kind", "recipient", "stage_name", "task", "status"], order_by="creation"
+		"Milestone Message",
+		fields=["name", "kind", "recipient", "stage_name", "task", "status"],
+		order_by="creation",
 	)
 	titles = dict(frappe.get_all("Milestone Task", fields=["name", "title"], as_list=True))
 	return [(row.kind, row.recipient, titles.get(row.task) or row.stage_name, row.name) for row in rows]
