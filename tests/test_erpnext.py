@@ -154,7 +154,9 @@ def test_a_change_after_submit_moves_dates_and_meets_the_gate(make_order):
 	import frappe
 
 	named = stage("Named", reach_rule="Field Value", track_field="letter_head", track_value="Gate", date_field="schedule_date")
-	frappe.get_doc({"doctype": "Letter Head", "letter_head_name": "Gate", "source": "HTML", "content": "x"}).insert()
+	for name in ("Ordinary", "Gate"):
+		head = {"doctype": "Letter Head", "letter_head_name": name, "source": "HTML", "content": "x"}
+		frappe.get_doc(head | {"is_default": int(name == "Ordinary")}).insert()
 	make_workflow("Purchase Order", [named], [task("Named", TASK)])
 	order = make_order().insert()
 	order.submit()

@@ -561,10 +561,11 @@ def delete_parts(plan: str) -> None:
 
 
 def follow_rename(doctype: str, old, new) -> None:
-	"""Move a document's plan to its new name. Frappe renames the links; the key and title are ours.
+	"""Move a document's plan to its new name, with all that hangs on it.
 
 	Where two documents are merged, the plan of the one that stays goes on; the other one is cancelled.
 	"""
+	_move_references(doctype, old, new)
 	key = plan_key(doctype, new)
 	found = frappe.get_all(
 		"Milestone Plan",
@@ -579,6 +580,18 @@ def follow_rename(doctype: str, old, new) -> None:
 			cancel(load_by_name(plan.name, lock=True), _("{0} was merged into {1}.").format(old, new))
 		values = {"plan_key": None if has_plan else key, "title": f"{new}: {plan.workflow}"[:140]}
 		bulk.update_rows("Milestone Plan", {plan.name: values})
+
+
+def _move_references(doctype: str, old, new) -> None:
+	"""Let rows about a document name it anew.
+
+	Frappe does so too, by a map of links it keeps for a whole request; where that is older than the plan, the plan is
+	not in it.
+	"""
+	for own in ("Milestone Plan", "Milestone Task", "Milestone Date Change", "Milestone Plan Log", "Milestone Message"):
+		table = frappe.qb.DocType(own)
+		is_about = (table.reference_type == doctype) & (table.reference_name == str(old))
+		frappe.qb.update(table).set(table.reference_name, str(new)).where(is_about).run()
 
 
 # Keeping the sums

@@ -22,6 +22,9 @@ class MilestonePlan(Document):
 				_("There is no {0} {1} to plan for.").format(_(self.reference_type), self.reference_name)
 			)
 
+	def validate_amended_from(self):
+		"""Frappe's rule for documents that are submitted; here it names the plan of the amended document."""
+
 	def after_insert(self):
 		plans.insert_rows(self)
 		if not self.flags.is_carried_over:
