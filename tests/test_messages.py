@@ -199,3 +199,37 @@ def test_members_of_a_task_are_told_by_the_task_form(make_user, order, smtp):
 	sweep_at("2030-06-07 07:00:00")
 	log = frappe.get_last_doc("Notification Log", {"for_user": OLGA, "type": "Alert"})
 	assert (log.document_type, log.document_name) == ("Milestone Task", name)
+
+
+def test_a_site_without_mail_account_notifies_on_the_desk(make_user):
+	import frappe
+
+	forget_mail_account()
+	make_user(OLGA, roles=[CLERK_ROLE])
+	with at("2030-06-01 09:00:00"):
+		make_workflow(
+			stages=[stage("Cut", None, -20, notify_users=MILL, **OWNED)],
+			tasks=[],
+		)
+		make_document()
+	assert len(sweep_at(DAY)) == 2
+	assert (row(OLGA).channel, row(OLGA).status) == ("Notification", "Sent")
+	assert row(OLGA).why.endswith("No mail: this site has no outgoing e-mail account.")
+	assert row(MILL).status == "Left Out"
+	assert sweep_at("2030-06-08 08:00:00") == []
+	assert frappe.db.count("Error Log", {"method": ("like", "Milestone%")}) == 0
+
+
+def test_owners_and_those_to_notify_are_told_apart(make_user, smtp):
+	forget_mail_account()
+	make_user(OLGA, roles=[CLERK_ROLE])
+	with at("2030-06-01 09:00:00"):
+		make_workflow(stages=[stage("Cut", None, -20, notify_users=MILL, **OWNED)], tasks=[])
+		make_document()
+	sweep_at(DAY)
+	smtp.deliver()
+	(mail,) = smtp.to(MILL)
+	body = mail.get_body(("plain",)).get_content()
+	assert "Olga has been asked. You need not do anything." in body
+	assert "token=" not in body
+	assert row(MILL).why == "You get this message because this milestone's workflow wants you to be told."
