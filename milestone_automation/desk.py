@@ -169,7 +169,16 @@ def recorded(tracker: str, limit: int = 10) -> dict:
 	last = frappe.get_all(
 		"Milestone",
 		filters=filters,
-		fields=["name", "reference_name", "track_field", "from_value", "value", "reached_on", "reached_by", "creation"],
+		fields=[
+			"name",
+			"reference_name",
+			"track_field",
+			"from_value",
+			"value",
+			"reached_on",
+			"reached_by",
+			"creation",
+		],
 		order_by="reached_on desc",
 		limit=min(cint(limit), 50),
 	)
@@ -219,7 +228,6 @@ def run_backfill(tracker: str, user: str) -> None:
 		tell(failed=True)
 		raise
 	tell(summary={"documents": summary.documents, "added": summary.added})
-
 
 
 @frappe.whitelist(methods=["POST"])
@@ -288,7 +296,9 @@ def _draft(workflow: dict | str):
 	for table in ("stages", "tasks"):
 		draft.set(table, [])
 		for row in values.get(table) or []:
-			draft.append(table, {key: value for key, value in row.items() if not key.startswith("__")} | {"idx": None})
+			draft.append(
+				table, {key: value for key, value in row.items() if not key.startswith("__")} | {"idx": None}
+			)
 	for table in ("stages", "tasks"):
 		for idx, row in enumerate(draft.get(table), 1):
 			row.idx = idx
@@ -298,7 +308,8 @@ def _draft(workflow: dict | str):
 def _check_manager() -> None:
 	if not permissions.can_manage():
 		frappe.throw(
-			_("Only a System Manager or Milestone Manager may do this. Ask one of them."), frappe.PermissionError
+			_("Only a System Manager or Milestone Manager may do this. Ask one of them."),
+			frappe.PermissionError,
 		)
 
 

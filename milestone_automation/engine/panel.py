@@ -80,10 +80,27 @@ def build(doc) -> dict:
 		plan._reference_doc = doc
 		answer["plan"] = _plan(plan)
 		answer["stages"] = _stages(plan, doc)
+		answer["user_names"] = _user_names(answer["stages"])
 	if not plan or plan.status == PlanStatus.CANCELLED:
 		answer["workflows"] = _startable(doc)
 		answer["may"]["start"] = bool(answer["workflows"])
 	return answer
+
+
+def _user_names(stages: list[dict]) -> dict[str, str]:
+	"""Return the full names of the users the stages and tasks speak of: a form knows its own users only."""
+	users = {stage[field] for stage in stages for field in ("stage_owner", "reached_by_user")}
+	users |= {task["closed_by"] for stage in stages for task in stage["tasks"]}
+	users.discard(None)
+	return dict(
+		frappe.get_all(
+			"User",
+			filters={"name": ("in", list(users))},
+			fields=["name", "full_name"],
+			as_list=True,
+			order_by=None,
+		)
+	)
 
 
 def _startable(doc) -> list[dict]:

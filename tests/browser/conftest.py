@@ -56,7 +56,12 @@ WORKFLOW = {
 	"document_type": ORDER,
 	"enabled": 1,
 	"stages": [
-		{"stage_name": "Order accepted", "kind": "Acceptance", "key_date_rule": "After Creation", "offset_days": 1},
+		{
+			"stage_name": "Order accepted",
+			"kind": "Acceptance",
+			"key_date_rule": "After Creation",
+			"offset_days": 1,
+		},
 		{
 			"stage_name": "Released",
 			"key_date_rule": "After Previous Stage",
@@ -75,7 +80,12 @@ WORKFLOW = {
 			"assignee_user": CLERK,
 			"due_days_before": 2,
 		},
-		{"stage": "Released", "title": "Photos of the goods", "assignee_kind": "One Team Member", "assignee_user": BUYER},
+		{
+			"stage": "Released",
+			"title": "Photos of the goods",
+			"assignee_kind": "One Team Member",
+			"assignee_user": BUYER,
+		},
 	],
 }
 
@@ -143,7 +153,15 @@ def axe_script() -> Path:
 		if not shutil.which("npm"):
 			pytest.skip("accessibility is not checked: there is no npm to fetch axe-core with")
 		folder.mkdir(parents=True, exist_ok=True)
-		command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), f"axe-core@{AXE_VERSION}"]
+		command = [
+			"npm",
+			"install",
+			"--no-audit",
+			"--no-fund",
+			"--prefix",
+			str(folder),
+			f"axe-core@{AXE_VERSION}",
+		]
 		done = subprocess.run(command, capture_output=True, text=True)
 		if done.returncode:
 			pytest.skip(f"accessibility is not checked: axe-core cannot be fetched: {done.stderr[-300:]}")

@@ -14,7 +14,8 @@ def builder(workflow, visit):
 
 def rows(page, table: str, *fields: str) -> list:
 	return page.evaluate(
-		"([table, fields]) => cur_frm.doc[table].map((row) => fields.map((field) => row[field]))", [table, list(fields)]
+		"([table, fields]) => cur_frm.doc[table].map((row) => fields.map((field) => row[field]))",
+		[table, list(fields)],
 	)
 
 

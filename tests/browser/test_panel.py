@@ -69,7 +69,9 @@ def test_a_date_moves_with_a_reason_and_the_planned_one_stays_in_sight(workflow,
 	page.locator(".milestone-step button", has_text="Released").click()
 	page.locator(".milestone-panel:visible [data-action=reschedule]").first.click()
 	dialog = page.locator(".modal.show")
-	later = page.evaluate("frappe.datetime.str_to_user(frappe.datetime.add_days(frappe.datetime.get_today(), 30))")
+	later = page.evaluate(
+		"frappe.datetime.str_to_user(frappe.datetime.add_days(frappe.datetime.get_today(), 30))"
+	)
 	dialog.locator("input[data-fieldname=new_date]").fill(later)
 	dialog.locator("input[data-fieldname=new_date]").press("Tab")
 	dialog.locator("textarea[data-fieldname=reason]").fill("The mill is late")

@@ -66,7 +66,9 @@ def test_from_an_empty_site_to_a_held_and_released_order(orders, visit, make_ord
 
 	assert page.get_by_text("An acceptance milestone takes no tasks").is_visible()
 	assert page.locator(".milestone-card").nth(0).get_by_role("button", name="Add Task").count() == 0
-	saved = page.evaluate("cur_frm.doc.tasks.map((task) => [task.stage, task.title, task.required, task.due_days_before])")
+	saved = page.evaluate(
+		"cur_frm.doc.tasks.map((task) => [task.stage, task.title, task.required, task.due_days_before])"
+	)
 	assert saved == [["Released", "Packing list signed", 1, 2]]
 
 	make_order("STORY-1", doctype=STORY)
@@ -77,7 +79,6 @@ def test_from_an_empty_site_to_a_held_and_released_order(orders, visit, make_ord
 	page.locator(".milestone-step.is-reached", has_text="Order accepted").wait_for()
 	assert page.locator(".milestone-held").get_by_text("Packing list signed").is_visible()
 
-	page.wait_for_load_state("networkidle")  # the form reads its document again
 	page.locator("select[data-fieldname=status]:visible").select_option("Released")
 	save(page)
 	refusal = page.locator(".modal.show .msgprint")

@@ -3,9 +3,15 @@ frappe.ui.form.on("Milestone Task", {
 		if (frm.is_new()) return;
 		frm.trigger("show_state");
 		if (frm.doc.status === "Open") {
-			frm.add_custom_button(__("Complete"), () => frm.events.act(frm, "complete_task")).addClass("btn-primary");
+			frm
+				.add_custom_button(__("Complete Task"), () => frm.events.act(frm, "complete_task"))
+				.addClass("btn-primary");
 			if (frappe.user.has_role(["System Manager", "Milestone Manager"])) {
-				frm.add_custom_button(__("Waive"), () => frm.events.ask(frm, "waive_task", __("Waive")), __("Actions"));
+				frm.add_custom_button(
+					__("Waive"),
+					() => frm.events.ask(frm, "waive_task", __("Waive")),
+					__("Actions")
+				);
 				frm.add_custom_button(
 					__("Cancel Task"),
 					() => frm.events.ask(frm, "cancel_task", __("Cancel Task")),
@@ -30,7 +36,10 @@ frappe.ui.form.on("Milestone Task", {
 			const text = days === 1 ? __("This task is 1 day late.") : __("This task is {0} days late.", [days]);
 			frm.dashboard.set_headline(text, "red");
 		} else if (frm.doc.required) {
-			frm.dashboard.set_headline(__("The milestone {0} cannot be reached before this task is done.", [stage]), "blue");
+			frm.dashboard.set_headline(
+				__("The milestone {0} cannot be reached before this task is done.", [stage]),
+				"blue"
+			);
 		}
 	},
 

@@ -18,13 +18,17 @@ frappe.listview_settings["Milestone Task"] = {
 
 	button: {
 		show: (task) => task.status === "Open",
-		get_label: () => __("Complete"),
+		get_label: () => __("Complete Task"),
 		get_description: (task) => __("Complete {0}", [task.title]),
 		action: (task) => complete([task.name]),
 	},
 
 	onload(list) {
-		list.page.add_actions_menu_item(__("Complete"), () => complete(list.get_checked_items(true)), false);
+		list.page.add_actions_menu_item(
+			__("Complete Tasks"),
+			() => complete(list.get_checked_items(true)),
+			false
+		);
 		list.page.add_inner_button(__("Assigned to Me"), () => {
 			list.filter_area.add("Milestone Task", "_assign", "like", `%${frappe.session.user}%`);
 		});

@@ -21,9 +21,12 @@ frappe.ui.form.on("Milestone Tracker", {
 	offer_fields(frm) {
 		const doctype = frm.doc.document_type;
 		if (!doctype) return frm.events.set_options(frm, []);
-		return frappe
-			.xcall("milestone_automation.api.fields_for", { doctype })
-			.then((fields) => frm.events.set_options(frm, fields.map(({ value, label }) => ({ value, label }))));
+		return frappe.xcall("milestone_automation.api.fields_for", { doctype }).then((fields) =>
+			frm.events.set_options(
+				frm,
+				fields.map(({ value, label }) => ({ value, label }))
+			)
+		);
 	},
 
 	set_options(frm, options) {
@@ -33,15 +36,16 @@ frappe.ui.form.on("Milestone Tracker", {
 	},
 
 	show_recorded(frm) {
-		frappe
-			.xcall("milestone_automation.desk.recorded", { tracker: frm.doc.name })
-			.then((answer) => {
-				const { $wrapper } = frm.fields_dict.recorded_milestones;
-				$wrapper.html(recorded(answer)).find(".show-all").on("click", (event) => {
+		frappe.xcall("milestone_automation.desk.recorded", { tracker: frm.doc.name }).then((answer) => {
+			const { $wrapper } = frm.fields_dict.recorded_milestones;
+			$wrapper
+				.html(recorded(answer))
+				.find(".show-all")
+				.on("click", (event) => {
 					event.preventDefault();
 					frappe.set_route("List", "Milestone", { milestone_tracker: frm.doc.name });
 				});
-			});
+		});
 	},
 
 	backfill(frm) {
@@ -51,9 +55,11 @@ frappe.ui.form.on("Milestone Tracker", {
 		);
 		frappe.confirm(question, () => {
 			listen_to_backfill(frm);
-			frappe.xcall("milestone_automation.desk.start_backfill", { tracker: frm.doc.name }).then(() =>
-				frappe.show_alert(__("Started. You may leave this page; the milestones come in the background."))
-			);
+			frappe
+				.xcall("milestone_automation.desk.start_backfill", { tracker: frm.doc.name })
+				.then(() =>
+					frappe.show_alert(__("Started. You may leave this page; the milestones come in the background."))
+				);
 		});
 	},
 });
@@ -95,7 +101,8 @@ function recorded({ count, document_type, last }) {
 			<td>${esc(row.reached_by)}</td>
 		</tr>`
 	);
-	const total = count === 1 ? __("1 milestone recorded.") : __("{0} milestones recorded. The last ones:", [count]);
+	const total =
+		count === 1 ? __("1 milestone recorded.") : __("{0} milestones recorded. The last ones:", [count]);
 	return `
 		<p>${total} <a href="#" class="show-all">${__("Show All")}</a></p>
 		<div class="table-responsive"><table class="table table-sm">

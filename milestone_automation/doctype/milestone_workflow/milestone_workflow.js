@@ -22,14 +22,23 @@ frappe.ui.form.on("Milestone Workflow", {
 
 	show_state(frm) {
 		if (frm.is_new() || frm.doc.enabled || !(frm.doc.stages || []).length) return;
-		frm.dashboard.set_headline(__("This workflow is switched off: no document gets a plan from it."), "orange");
+		frm.dashboard.set_headline(
+			__("This workflow is switched off: no document gets a plan from it."),
+			"orange"
+		);
 	},
 
 	add_buttons(frm) {
 		if (!frm.doc.enabled) {
-			frm.add_custom_button(__("Enable"), () => frm.set_value("enabled", 1).then(() => frm.save())).addClass("btn-primary");
+			frm
+				.add_custom_button(__("Enable"), () => frm.set_value("enabled", 1).then(() => frm.save()))
+				.addClass("btn-primary");
 		} else {
-			frm.add_custom_button(__("Start Plans for Existing Documents"), () => frm.trigger("start_plans"), __("Actions"));
+			frm.add_custom_button(
+				__("Start Plans for Existing Documents"),
+				() => frm.trigger("start_plans"),
+				__("Actions")
+			);
 		}
 		frm.add_custom_button(
 			__("Plans"),
@@ -63,14 +72,16 @@ frappe.ui.form.on("Milestone Workflow", {
 				}
 			};
 			frappe.realtime.on("milestone_plans_progress", on_progress);
-			frappe.xcall("milestone_automation.api.start_plans", { workflow: frm.doc.name }).then(({ documents }) => {
-				if (!documents) {
-					frappe.realtime.off("milestone_plans_progress", on_progress);
-					frappe.msgprint(__("Every document has a plan already."));
-				} else {
-					frappe.show_alert(__("Looking at {0} documents in the background.", [documents]));
-				}
-			});
+			frappe
+				.xcall("milestone_automation.api.start_plans", { workflow: frm.doc.name })
+				.then(({ documents }) => {
+					if (!documents) {
+						frappe.realtime.off("milestone_plans_progress", on_progress);
+						frappe.msgprint(__("Every document has a plan already."));
+					} else {
+						frappe.show_alert(__("Looking at {0} documents in the background.", [documents]));
+					}
+				});
 		});
 	},
 

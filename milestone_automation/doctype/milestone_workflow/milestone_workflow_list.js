@@ -23,7 +23,9 @@ function choose_ready_workflow() {
 			const chosen = by_name(dialog.get_value("name"));
 			if (!chosen) return;
 			const size = __("{0} milestones, {1} tasks", [chosen.stages, chosen.tasks]);
-			dialog.fields_dict.about.$wrapper.html(`<p>${esc(chosen.description)}</p><p class="text-muted">${size}</p>`);
+			dialog.fields_dict.about.$wrapper.html(
+				`<p>${esc(chosen.description)}</p><p class="text-muted">${size}</p>`
+			);
 			dialog.set_value("document_type", chosen.document_types[0] || "");
 		};
 		const dialog = new frappe.ui.Dialog({

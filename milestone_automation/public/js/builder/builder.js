@@ -6,14 +6,7 @@ import * as view from "./view";
 const STAGE = "Milestone Workflow Stage";
 const TASK = "Milestone Workflow Task";
 // Choices that decide which other inputs there are.
-const REDRAW = [
-	"kind",
-	"owner_kind",
-	"key_date_rule",
-	"reach_rule",
-	"track_field",
-	"assignee_kind",
-];
+const REDRAW = ["kind", "owner_kind", "key_date_rule", "reach_rule", "track_field", "assignee_kind"];
 const NUMBERS = [
 	"offset_days",
 	"warning_lead_days",
@@ -29,7 +22,9 @@ export class Builder {
 		this.open = new Set();
 		this.problems = { general: [], stages: [], tasks: [] };
 		this.check_soon = frappe.utils.debounce(() => this.check(), 600);
-		this.$wrapper = $('<div class="milestone-builder"></div>').appendTo(frm.fields_dict.builder.$wrapper.empty());
+		this.$wrapper = $('<div class="milestone-builder"></div>').appendTo(
+			frm.fields_dict.builder.$wrapper.empty()
+		);
 		this.$wrapper.on("change", "[data-field]", (event) => this.on_change(event));
 		this.$wrapper.on("click", "[data-do]", (event) => this.on_click(event));
 	}
@@ -68,7 +63,8 @@ export class Builder {
 	}
 
 	draw(focus = null) {
-		const focused = focus || (this.$wrapper.find(document.activeElement).length && document.activeElement.dataset.focus);
+		const focused =
+			focus || (this.$wrapper.find(document.activeElement).length && document.activeElement.dataset.focus);
 		const { fields, open, problems, stages } = this;
 		this.$wrapper.html(
 			view.builder({ stages, open, problems }, (stage, index) =>
@@ -151,7 +147,7 @@ export class Builder {
 	// Rows that are not on the screen (tasks of no milestone) keep their place at the end.
 	reorder(table, names) {
 		const rows = this.frm.doc[table] || [];
-		const place = (row) => (names.indexOf(row.name) + 1 || names.length + 1);
+		const place = (row) => names.indexOf(row.name) + 1 || names.length + 1;
 		rows.sort((one, other) => place(one) - place(other) || one.idx - other.idx);
 		rows.forEach((row, index) => (row.idx = index + 1));
 	}

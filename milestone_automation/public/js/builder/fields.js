@@ -13,10 +13,12 @@ export class DocumentFields {
 			TRACKABLE[doctype] || frappe.xcall("milestone_automation.api.fields_for", { doctype });
 		return new Promise((resolve, reject) => {
 			frappe.model.with_doctype(doctype, () =>
-				TRACKABLE[doctype].then((fields) => resolve(new DocumentFields(doctype, fields))).catch((error) => {
-					delete TRACKABLE[doctype];
-					reject(error);
-				})
+				TRACKABLE[doctype]
+					.then((fields) => resolve(new DocumentFields(doctype, fields)))
+					.catch((error) => {
+						delete TRACKABLE[doctype];
+						reject(error);
+					})
 			);
 		});
 	}

@@ -58,7 +58,8 @@ function stage_html(stage) {
 }
 
 function task_html(task) {
-	const who = (task.assignees || []).map(assignee_name).filter(Boolean).join(", ") || __("nobody is assigned");
+	const who =
+		(task.assignees || []).map(assignee_name).filter(Boolean).join(", ") || __("nobody is assigned");
 	const due = task.due_date ? __("due {0}", [date(task.due_date)]) : "";
 	return `<li>${esc(task.title)} ${task.required ? gray_pill(__("Required")) : ""}
 		<span class="milestone-muted">${[esc(who), due].filter(Boolean).join(" · ")}</span></li>`;

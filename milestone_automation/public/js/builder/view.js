@@ -5,15 +5,29 @@ import * as choices from "./choices";
 // An input bound to a field of a row. `focus` finds it again after a card was drawn anew.
 function bound(tag, row, field, label, attributes = "", inner = "") {
 	const type = tag === "input" ? "" : `</${tag}>`;
-	return `<${tag} class="form-control input-xs" data-field="${field}" data-row="${row.name}" aria-label="${esc(label)}"
+	return `<${tag} class="form-control input-xs" data-field="${field}" data-row="${
+		row.name
+	}" aria-label="${esc(label)}"
 		data-focus="${row.name}-${field}" ${attributes}>${inner}${type}`;
 }
 
 export const text = (row, field, label, placeholder = "") =>
-	bound("input", row, field, label, `type="text" value="${esc(row[field])}" placeholder="${esc(placeholder)}" maxlength="140"`);
+	bound(
+		"input",
+		row,
+		field,
+		label,
+		`type="text" value="${esc(row[field])}" placeholder="${esc(placeholder)}" maxlength="140"`
+	);
 
 const number = (row, field, label, least = 0) =>
-	bound("input", row, field, label, `type="number" ${least === null ? "" : `min="${least}"`} step="1" value="${cint(row[field])}"`);
+	bound(
+		"input",
+		row,
+		field,
+		label,
+		`type="number" ${least === null ? "" : `min="${least}"`} step="1" value="${cint(row[field])}"`
+	);
 
 const area = (row, field, label, placeholder = "") =>
 	bound("textarea", row, field, label, `rows="2" placeholder="${esc(placeholder)}"`, esc(row[field]));
@@ -28,7 +42,9 @@ export function select(row, field, label, options, empty = null) {
 	const inner = all
 		.map(
 			(one) =>
-				`<option value="${esc(one.value)}" ${cstr(one.value) === cstr(row[field]) ? "selected" : ""}>${esc(one.label)}</option>`
+				`<option value="${esc(one.value)}" ${cstr(one.value) === cstr(row[field]) ? "selected" : ""}>${esc(
+					one.label
+				)}</option>`
 		)
 		.join("");
 	return bound("select", row, field, label, "", inner);
@@ -40,11 +56,15 @@ const check = (row, field, label, text = label) =>
 
 // A place where the framework's own Link control is put.
 const link = (row, field, doctype, label) =>
-	`<div class="milestone-link" data-link="${doctype}" data-field="${field}" data-row="${row.name}" data-label="${esc(label)}"></div>`;
+	`<div class="milestone-link" data-link="${doctype}" data-field="${field}" data-row="${
+		row.name
+	}" data-label="${esc(label)}"></div>`;
 
 function button(action, row, label, symbol, attributes = "") {
 	return `<button type="button" class="btn btn-xs milestone-quiet" data-do="${action}" data-row="${row.name}"
-		data-focus="${row.name}-${action}" aria-label="${esc(label)}" title="${esc(label)}" ${attributes}>${icon(symbol)}</button>`;
+		data-focus="${row.name}-${action}" aria-label="${esc(label)}" title="${esc(label)}" ${attributes}>${icon(
+		symbol
+	)}</button>`;
 }
 
 const labelled = (label, content, style = "") =>
@@ -57,12 +77,16 @@ export function builder({ stages, open, problems }, html_of_card) {
 		${stages.length ? "" : empty()}
 		<ol class="milestone-cards">${cards}</ol>
 		<div class="milestone-buttons">
-			<button type="button" class="btn btn-sm ${stages.length ? "btn-default" : "btn-primary"}" data-do="add_stage" data-focus="add_stage">
+			<button type="button" class="btn btn-sm ${
+				stages.length ? "btn-default" : "btn-primary"
+			}" data-do="add_stage" data-focus="add_stage">
 				${icon("plus")} ${__("Add Milestone")}
 			</button>
 			${
 				stages.length
-					? `<button type="button" class="btn btn-sm btn-default" data-do="preview">${__("Preview on a Document")}</button>
+					? `<button type="button" class="btn btn-sm btn-default" data-do="preview">${__(
+							"Preview on a Document"
+					  )}</button>
 					<button type="button" class="btn btn-sm milestone-quiet" data-do="toggle_all">${
 						open.size ? __("Collapse All") : __("Expand All")
 					}</button>`
@@ -81,7 +105,9 @@ export const choose_doctype = () => `<p class="milestone-empty">${__("Choose a d
 
 export function problem_list(problems) {
 	if (!problems || !problems.length) return "";
-	return `<div class="milestone-problems" role="alert"><ul>${problems.map((one) => `<li>${one}</li>`).join("")}</ul></div>`;
+	return `<div class="milestone-problems" role="alert"><ul>${problems
+		.map((one) => `<li>${one}</li>`)
+		.join("")}</ul></div>`;
 }
 
 export function card(stage, index, context) {
@@ -111,10 +137,13 @@ export function card(stage, index, context) {
 		</li>`;
 }
 
-const acceptance = () => `<p class="milestone-muted milestone-none">${__("An acceptance milestone takes no tasks")}</p>`;
+const acceptance = () =>
+	`<p class="milestone-muted milestone-none">${__("An acceptance milestone takes no tasks")}</p>`;
 
 function summary(stage, fields) {
-	return [owner_words(stage, fields), date_words(stage, fields), reach_words(stage, fields)].filter(Boolean).join(" · ");
+	return [owner_words(stage, fields), date_words(stage, fields), reach_words(stage, fields)]
+		.filter(Boolean)
+		.join(" · ");
 }
 
 function owner_words(stage, fields) {
@@ -162,11 +191,19 @@ function details(stage, index, fields) {
 				__("While required tasks are open"),
 				select(stage, "gate_mode", __("While required tasks are open"), choices.GATE_MODES())
 			)}
-			${labelled(__("Also Notify"), area(stage, "notify_users", __("Also Notify"), __("Users or e-mail addresses, one a line")))}
+			${labelled(
+				__("Also Notify"),
+				area(stage, "notify_users", __("Also Notify"), __("Users or e-mail addresses, one a line"))
+			)}
 			${labelled(__("Also Notify Role"), link(stage, "notify_role", "Role", __("Also Notify Role")))}
 			${labelled(
 				__("Custom Message"),
-				area(stage, "custom_message", __("Custom Message"), __("Goes to the owner when the key date comes. {{ doc.name }} is filled in.")),
+				area(
+					stage,
+					"custom_message",
+					__("Custom Message"),
+					__("Goes to the owner when the key date comes. {{ doc.name }} is filled in.")
+				),
 				"is-wide"
 			)}
 			${labelled(__("Follow-up Reminder"), reminders(stage), "is-wide")}
@@ -202,15 +239,31 @@ function reach(stage, fields) {
 	const value = options
 		? select(stage, "track_value", __("Value"), options, __("Choose a value"))
 		: text(stage, "track_value", __("Value"), __("Value"));
-	return `${rule}${select(stage, "track_field", __("Field"), fields.tracked(), __("Choose a field"))}<span>=</span>${value}`;
+	return `${rule}${select(
+		stage,
+		"track_field",
+		__("Field"),
+		fields.tracked(),
+		__("Choose a field")
+	)}<span>=</span>${value}`;
 }
 
 function reminders(stage) {
 	return `
-		<span>${__("Warn")}</span>${number(stage, "warning_lead_days", __("Warn Days Before"))}<span>${__("days before (0: as in the settings).")}</span>
-		<span>${__("Remind after")}</span>${number(stage, "remind_after_days", __("Follow-up Reminder After Days"))}<span>${__("days (0: never),")}</span>
-		<span>${__("then every")}</span>${number(stage, "remind_every_days", __("Then Every Days"))}<span>${__("days,")}</span>
-		<span>${__("at most")}</span>${number(stage, "remind_at_most", __("At Most Times"))}<span>${__("times.")}</span>`;
+		<span>${__("Warn")}</span>${number(stage, "warning_lead_days", __("Warn Days Before"))}<span>${__(
+		"days before (0: as in the settings)."
+	)}</span>
+		<span>${__("Remind after")}</span>${number(
+		stage,
+		"remind_after_days",
+		__("Follow-up Reminder After Days")
+	)}<span>${__("days (0: never),")}</span>
+		<span>${__("then every")}</span>${number(stage, "remind_every_days", __("Then Every Days"))}<span>${__(
+		"days,"
+	)}</span>
+		<span>${__("at most")}</span>${number(stage, "remind_at_most", __("At Most Times"))}<span>${__(
+		"times."
+	)}</span>`;
 }
 
 function task_part(stage, tasks, context) {
@@ -218,7 +271,9 @@ function task_part(stage, tasks, context) {
 		<ul class="milestone-task-rows" data-stage="${stage.name}" aria-label="${__("Tasks")}">
 			${tasks.map((task) => task_row(task, context)).join("")}
 		</ul>
-		<button type="button" class="btn btn-xs milestone-quiet milestone-add" data-do="add_task" data-row="${stage.name}"
+		<button type="button" class="btn btn-xs milestone-quiet milestone-add" data-do="add_task" data-row="${
+			stage.name
+		}"
 			data-focus="${stage.name}-add_task">${icon("plus")} ${__("Add Task")}</button>`;
 }
 
@@ -253,7 +308,8 @@ function assignee(task, fields) {
 	const rest = {
 		"One Team Member": () => link(task, "assignee_user", "User", __("Team Member")),
 		Role: () => link(task, "assignee_role", "Role", __("Assignee Role")),
-		"User Field": () => select(task, "assignee_field", __("User Field"), fields.users(), __("Choose a field")),
+		"User Field": () =>
+			select(task, "assignee_field", __("User Field"), fields.users(), __("Choose a field")),
 		"Third-Party Collaborator": () =>
 			text(task, "collaborator_name", __("Collaborator Name"), __("Name")) +
 			text(task, "collaborator_email", __("Collaborator E-Mail"), __("E-Mail")),
@@ -265,7 +321,10 @@ function task_details(task) {
 	return `
 		<div class="milestone-sets">
 			${labelled(__("Description"), area(task, "description", __("Description")), "is-wide")}
-			${labelled(__("Done when completed by"), select(task, "completion_rule", __("Completed By"), choices.COMPLETION_RULES()))}
+			${labelled(
+				__("Done when completed by"),
+				select(task, "completion_rule", __("Completed By"), choices.COMPLETION_RULES())
+			)}
 			${labelled(__("Due"), check(task, "working_days", __("Working days only")))}
 		</div>`;
 }

@@ -44,12 +44,16 @@ function html({ stages, plans, today }) {
 				${own.map((plan) => card(plan, today)).join("")}
 			</section>`;
 	});
-	return `<div class="milestone-columns" tabindex="0" role="group" aria-label="${__("Plans by Milestone")}">${columns.join("")}</div>`;
+	return `<div class="milestone-columns" tabindex="0" role="group" aria-label="${__(
+		"Plans by Milestone"
+	)}">${columns.join("")}</div>`;
 }
 
 function card(plan, today) {
 	const link = frappe.utils.get_form_link(plan.reference_type, plan.reference_name);
-	const when = plan.next_date ? `${date(plan.next_date)} (${distance(plan.next_date, today)})` : __("no date yet");
+	const when = plan.next_date
+		? `${date(plan.next_date)} (${distance(plan.next_date, today)})`
+		: __("no date yet");
 	return `
 		<a class="milestone-board-card" href="${link}" data-color="${HEALTH_COLOR[plan.health]}">
 			<b>${esc(plan.reference_name)}</b>

@@ -1,7 +1,6 @@
 // The questions the panel asks. Each takes what to do with the answer and closes when that worked.
 import { esc } from "./words";
 
-
 function ask(title, label, fields, then, intro = "") {
 	const dialog = new frappe.ui.Dialog({
 		title,
@@ -117,7 +116,13 @@ export function assignee_fields(user_fields) {
 			label: __("Team Member"),
 			...when("One Team Member"),
 		},
-		{ fieldname: "assignee_role", fieldtype: "Link", options: "Role", label: __("Assignee Role"), ...when("Role") },
+		{
+			fieldname: "assignee_role",
+			fieldtype: "Link",
+			options: "Role",
+			label: __("Assignee Role"),
+			...when("Role"),
+		},
 		{
 			fieldname: "assignee_field",
 			fieldtype: "Select",
@@ -176,10 +181,12 @@ export function new_version(changes, then) {
 	const intro = rows.length
 		? `<p>${__("This is what changes:")}</p><ul>${rows.join("")}</ul>`
 		: `<p>${__("Milestones, tasks and dates stay as they are.")}</p>`;
-	return ask(__("Move to New Version"), __("Move"), [], then, intro);
+	return ask(__("Move to New Version"), __("Move Plan"), [], then, intro);
 }
 
 function change_text(change) {
 	if (typeof change === "string") return change;
-	return change.text || change.description || change.message || Object.values(change).filter(Boolean).join(" · ");
+	return (
+		change.text || change.description || change.message || Object.values(change).filter(Boolean).join(" · ")
+	);
 }

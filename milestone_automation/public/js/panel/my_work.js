@@ -27,13 +27,23 @@ function html({ today, tasks, stages }) {
 		return `<p class="milestone-empty">${__("Nothing waits for you.")}</p>`;
 	}
 	return (
-		group(__("Tasks"), tasks.length, by_time(tasks, "due_date", today, (row) => task(row, today))) +
-		group(__("Milestones"), stages.length, by_time(stages, "key_date", today, (row) => stage(row, today)))
+		group(
+			__("Tasks"),
+			tasks.length,
+			by_time(tasks, "due_date", today, (row) => task(row, today))
+		) +
+		group(
+			__("Milestones"),
+			stages.length,
+			by_time(stages, "key_date", today, (row) => stage(row, today))
+		)
 	);
 }
 
 const group = (title, count, body) =>
-	count ? `<section aria-label="${title}"><h2 class="milestone-work-title">${title} (${count})</h2>${body}</section>` : "";
+	count
+		? `<section aria-label="${title}"><h2 class="milestone-work-title">${title} (${count})</h2>${body}</section>`
+		: "";
 
 function by_time(rows, field, today, row_html) {
 	const week = frappe.datetime.add_days(today, 7);
@@ -47,7 +57,9 @@ function by_time(rows, field, today, row_html) {
 		.map(([title, fits]) => {
 			const own = rows.filter((row) => fits(row[field]));
 			return own.length
-				? `<h3 class="milestone-work-when">${title}</h3><ul class="milestone-tasks">${own.map(row_html).join("")}</ul>`
+				? `<h3 class="milestone-work-when">${title}</h3><ul class="milestone-tasks">${own
+						.map(row_html)
+						.join("")}</ul>`
 				: "";
 		})
 		.join("");
@@ -89,7 +101,9 @@ function stage(row, today) {
 		<li class="milestone-task">
 			<div class="milestone-task-text">
 				<b>${esc(row.stage_name)}</b> ${pill(row.health)}
-				<div class="milestone-muted">${[reference(row), when(row.key_date, today), open].filter(Boolean).join(" · ")}</div>
+				<div class="milestone-muted">${[reference(row), when(row.key_date, today), open]
+					.filter(Boolean)
+					.join(" · ")}</div>
 			</div>
 		</li>`;
 }

@@ -1,6 +1,6 @@
 // The panel on a document: loads the plan, shows it, carries out what the user asks.
 import * as dialogs from "./dialogs";
-import { esc } from "./words";
+import { esc, learn_names } from "./words";
 import { current_stage, panel as panel_html, start_banner } from "./view";
 
 const FRESH_FOR = 3000;
@@ -65,7 +65,8 @@ export class Panel {
 	}
 
 	take(data) {
-		this.data = data;
+		learn_names(data.user_names);
+		this.data = { ...data, doctype: this.doctype };
 		this.loaded_at = Date.now();
 		this.render();
 	}
@@ -147,12 +148,15 @@ export class Panel {
 			});
 	}
 
-	// Reaching a milestone may have changed the document itself.
+	// Reaching a milestone may have changed the document itself; mostly it has not, and the form stays as it is.
 	ask_and_reload(method, args) {
+		const { doctype, name, frm } = this;
 		return this.ask(method, args).then(() => {
-			if (this.frm && this.frm.docname === this.name && !this.frm.is_dirty()) {
-				this.frm.reload_doc();
-			}
+			if (!frm || frm.doctype !== doctype) return;
+			frappe.db.get_value(doctype, name, "modified").then(({ message }) => {
+				const changed = message && message.modified !== frm.doc.modified;
+				if (changed && frm.docname === name && !frm.is_dirty()) frm.reload_doc();
+			});
 		});
 	}
 

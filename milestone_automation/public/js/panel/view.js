@@ -1,5 +1,16 @@
 // The panel's HTML. Plain functions from the payload of api.get_plan to text; every name in it is a user's.
-import { HEALTH_COLOR, assignee_name, date, distance, esc, gray_pill, icon, owner_text, pill } from "./words";
+import {
+	HEALTH_COLOR,
+	assignee_name,
+	date,
+	distance,
+	esc,
+	gray_pill,
+	icon,
+	owner_text,
+	pill,
+	user_name,
+} from "./words";
 
 export function panel(data, chosen, collapsed, uid) {
 	const { plan } = data;
@@ -96,8 +107,8 @@ function step(data, stage, index, chosen) {
 					<span class="milestone-step-name">${esc(stage.stage_name)}</span>
 					<span class="milestone-step-date">${step_date(stage)}</span>
 					<span class="milestone-step-health">${__(stage.health)}${
-						stage.open_required && !reached ? ` · ${open_tasks(stage.open_required)}` : ""
-					}</span>
+		stage.open_required && !reached ? ` · ${open_tasks(stage.open_required)}` : ""
+	}</span>
 				</span>
 			</button>
 		</li>`;
@@ -107,7 +118,9 @@ function step_date(stage) {
 	if (stage.status === "Reached") return __("Reached {0}", [date(stage.reached_on)]);
 	if (!stage.key_date) return __("no date yet");
 	const moved = stage.planned_date && stage.planned_date !== stage.key_date;
-	return (moved ? `<s title="${__("Planned Date")}">${date(stage.planned_date)}</s> ` : "") + date(stage.key_date);
+	return (
+		(moved ? `<s title="${__("Planned Date")}">${date(stage.planned_date)}</s> ` : "") + date(stage.key_date)
+	);
 }
 
 const open_tasks = (count) => (count === 1 ? __("1 open task") : __("{0} open tasks", [count]));
@@ -129,22 +142,28 @@ function detail(data, stage) {
 				${pill(stage.health)}
 				${acceptance ? gray_pill(__("Acceptance")) : ""}
 			</div>
-			<dl class="milestone-facts">${facts(stage, data.today)}</dl>
+			<dl class="milestone-facts">${facts(stage, data)}</dl>
 			${holders(stage)}
-			${acceptance ? `<p class="milestone-muted">${__("An acceptance milestone takes no tasks.")}</p>` : tasks(data, stage)}
+			${
+				acceptance
+					? `<p class="milestone-muted">${__("An acceptance milestone takes no tasks.")}</p>`
+					: tasks(data, stage)
+			}
 			${buttons(stage)}
 		</section>`;
 }
 
-function facts(stage, today) {
+function facts(stage, { today, doctype }) {
 	const rows = [];
 	const reached = stage.status === "Reached";
 	if (reached) {
-		const by = stage.reached_by_user ? ` · ${esc(frappe.user.full_name(stage.reached_by_user))}` : "";
+		const by = stage.reached_by_user ? ` · ${esc(user_name(stage.reached_by_user))}` : "";
 		rows.push([__("Reached On"), date(stage.reached_on) + by]);
 	}
 	if (stage.key_date) {
-		const how_far = reached ? "" : ` <span class="milestone-muted">(${distance(stage.key_date, today)})</span>`;
+		const how_far = reached
+			? ""
+			: ` <span class="milestone-muted">(${distance(stage.key_date, today)})</span>`;
 		rows.push([__("Key Date"), date(stage.key_date) + how_far]);
 	} else if (!reached) {
 		rows.push([__("Key Date"), __("no date yet")]);
@@ -152,15 +171,20 @@ function facts(stage, today) {
 	if (stage.planned_date && stage.planned_date !== stage.key_date) {
 		rows.push([__("Planned Date"), date(stage.planned_date)]);
 	}
-	if (owner_text(stage)) rows.push([__("Owner"), esc(owner_text(stage))]);
+	if (owner_text(stage)) rows.push([__("Milestone Owner"), esc(owner_text(stage))]);
 	if (stage.reach_rule === "Field Value") {
 		const value = `<b>${esc(stage.track_value)}</b>`;
-		rows.push([__("Reached When"), __("{0} is {1}", [esc(stage.track_label || stage.track_field), value])]);
+		rows.push([__("Reached When"), __("{0} is {1}", [esc(field_label(doctype, stage.track_field)), value])]);
 	} else {
 		rows.push([__("Reached When"), __("its owner confirms it")]);
 	}
 	if (stage.forecast_date && !reached) rows.push([__("Forecast"), date(stage.forecast_date)]);
 	return rows.map(([label, value]) => `<div><dt>${label}</dt><dd>${value}</dd></div>`).join("");
+}
+
+function field_label(doctype, fieldname) {
+	const field = frappe.meta.get_docfield(doctype, fieldname);
+	return field && field.label ? __(field.label, null, doctype) : fieldname;
 }
 
 function holders(stage) {
@@ -180,7 +204,10 @@ function holders(stage) {
 }
 
 function holder(task) {
-	const who = [].concat(task.assignees || []).map(assignee_name).filter(Boolean);
+	const who = []
+		.concat(task.assignees || [])
+		.map(assignee_name)
+		.filter(Boolean);
 	const title = task.task
 		? `<a href="${frappe.utils.get_form_link("Milestone Task", task.task)}">${esc(task.title)}</a>`
 		: esc(task.title);
@@ -194,7 +221,7 @@ function tasks(data, stage) {
 				stage.hidden_tasks === 1
 					? __("1 more task is not yours to see.")
 					: __("{0} more tasks are not yours to see.", [stage.hidden_tasks])
-			}</p>`
+		  }</p>`
 		: "";
 	const add = (stage.actions || []).includes("add_task")
 		? `<button type="button" class="btn btn-xs milestone-quiet milestone-add" data-action="add_task"
@@ -221,7 +248,11 @@ function task_row(task, today) {
 				${may_tick && ["Open", "Completed"].includes(task.status) ? "" : "disabled"}>
 			<div class="milestone-task-text">
 				<label for="${id}">${esc(task.title)}</label>
-				${task.required ? `<span class="milestone-pill" data-color="${open ? "purple" : "gray"}">${__("Required")}</span>` : ""}
+				${
+					task.required
+						? `<span class="milestone-pill" data-color="${open ? "purple" : "gray"}">${__("Required")}</span>`
+						: ""
+				}
 				<div class="milestone-muted">${task_facts(task, today)}</div>
 				${task.description ? `<div class="milestone-task-description">${esc(task.description)}</div>` : ""}
 			</div>
@@ -245,15 +276,20 @@ function assignees(task) {
 	const names = all.map(assignee_name).filter(Boolean);
 	if (!names.length) return task.status === "Open" ? __("nobody is assigned") : "";
 	const shown =
-		names.length > 4 ? __("{0} and {1} more", [names.slice(0, 3).join(", "), names.length - 3]) : names.join(", ");
+		names.length > 4
+			? __("{0} and {1} more", [names.slice(0, 3).join(", "), names.length - 3])
+			: names.join(", ");
 	const done = all.filter((assignee) => assignee.done).length;
-	const progress = task.completion_rule === "All Of" && all.length > 1 ? ` (${__("{0} of {1} done", [done, all.length])})` : "";
+	const progress =
+		task.completion_rule === "All Of" && all.length > 1
+			? ` (${__("{0} of {1} done", [done, all.length])})`
+			: "";
 	return `<span title="${esc(names.join(", "))}">${esc(shown)}</span>${progress}`;
 }
 
 function closed(task) {
 	const on = task.closed_on ? date(task.closed_on) : "";
-	const by = task.closed_by ? frappe.user.full_name(task.closed_by) : "";
+	const by = user_name(task.closed_by);
 	const words = { Completed: __("Completed"), Waived: __("Waived"), Cancelled: __("Cancelled") };
 	const when = [words[task.status] || __(task.status), on].filter(Boolean).join(" ");
 	return [when, esc(by), task.reason ? `“${esc(task.reason)}”` : ""].filter(Boolean).join(" · ");

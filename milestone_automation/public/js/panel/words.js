@@ -46,8 +46,14 @@ export function distance(value, today) {
 	return days > 0 ? __("in {0} days", [days]) : __("{0} days late", [-days]);
 }
 
+// A form knows the names of those who wrote on it; the payload tells the others.
+const NAMES = {};
+
+export const learn_names = (names) => Object.assign(NAMES, names);
+
 export function user_name(user) {
-	return user ? frappe.user.full_name(user) : "";
+	if (!user) return "";
+	return user === frappe.session.user ? __("You") : NAMES[user] || frappe.user.full_name(user);
 }
 
 export function assignee_name(assignee) {
