@@ -33,7 +33,7 @@ demo.load()
 frappe.db.commit()
 from frappe.utils.password import update_password
 for user, *_names in demo.USERS:
-	update_password(user, "%s")
+	update_password(user, "PASSWORD")
 frappe.db.commit()
 frappe.clear_cache()
 for wanted in ({"health": "Blocked"}, {"current_stage": "Shipped"}, {"current_stage": "Final Inspection"}, {}):

@@ -1,8 +1,10 @@
 """`./dev test`: the suite on copies of a ready site."""
 
 import os
+import signal
 import subprocess
 from argparse import Namespace
+from contextlib import suppress
 
 from . import clones, debian, desk
 from .background import Background
@@ -43,10 +45,8 @@ def prepare_browser_tests(bench: Bench) -> None:
 
 def run_pytest(run: Run, arguments: list[str]) -> int:
 	path = run.save()
-	environment = run.bench.environment() | {
-		"MILESTONE_RUN": str(path),
-		"PYTHONHASHSEED": "0",
-	}  # xdist: one order
+	same_order_on_all_workers = {"PYTHONHASHSEED": "0"}
+	environment = run.bench.environment() | same_order_on_all_workers | {"MILESTONE_RUN": str(path)}
 	report.say(f"  … pytest starts {report.total():.1f} s after ./dev")
 	command = [str(run.bench.engine.python), "-m", "pytest", *arguments]
 	try:
@@ -57,13 +57,15 @@ def run_pytest(run: Run, arguments: list[str]) -> int:
 
 
 def interruptible(command: list[str], environment: dict, folder=ROOT) -> int:
-	"""Ctrl-C reaches the child by the terminal; this process waits for it to tidy up."""
+	"""Ctrl-C reaches the child by the terminal, SIGTERM is handed on; this process waits for it to tidy up."""
 	process = subprocess.Popen(command, cwd=folder, env=environment, pass_fds=inherited())
-	while True:
-		try:
-			return process.wait()
-		except KeyboardInterrupt:
-			continue
+	previous = signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
+	try:
+		while True:
+			with suppress(KeyboardInterrupt):
+				return process.wait()
+	finally:
+		signal.signal(signal.SIGTERM, previous)
 
 
 def pytest_arguments(given: list[str]) -> list[str]:
