@@ -58,7 +58,8 @@ def run_pytest(run: Run, arguments: list[str]) -> int:
 
 def interruptible(command: list[str], environment: dict, folder=ROOT) -> int:
 	"""Ctrl-C reaches the child by the terminal, SIGTERM is handed on; this process waits for it to tidy up."""
-	process = subprocess.Popen(command, cwd=folder, env=environment, pass_fds=inherited())
+	options = {"pass_fds": inherited(), "preexec_fn": _listen_to_interrupts}
+	process = subprocess.Popen(command, cwd=folder, env=environment, **options)
 	previous = signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
 	try:
 		while True:
@@ -66,6 +67,11 @@ def interruptible(command: list[str], environment: dict, folder=ROOT) -> int:
 				return process.wait()
 	finally:
 		signal.signal(signal.SIGTERM, previous)
+
+
+def _listen_to_interrupts() -> None:
+	"""A shell starts background jobs deaf to Ctrl-C, and children inherit that."""
+	signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def pytest_arguments(given: list[str]) -> list[str]:

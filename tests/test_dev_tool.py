@@ -249,7 +249,7 @@ def test_a_failing_program_shows_the_end_of_its_log_and_what_to_do(checkout):
 
 
 def test_a_missing_program_is_named(checkout):
-	with pytest.raises(DevError, match="the program no-such-program is missing. Install it."):
+	with pytest.raises(DevError, match=r"the program no-such-program is missing\. Install it\."):
 		processes.run(["no-such-program"], "x", what="Cooking", hint="Install it.")
 
 
