@@ -22,8 +22,7 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scr
 DESKTOP, TALL, PHONE = (1280, 860), (1280, 1240), (390, 844)
 WORKFLOW = "Garment Order to Delivery"
 
-FILL = (
-	"""
+FILL = """
 import frappe
 frappe.db.set_single_value("System Settings", "setup_complete", 1)
 frappe.db.set_value("User", "Administrator", {"first_name": "Ada", "full_name": "Ada Admin"})
@@ -45,9 +44,7 @@ for wanted in ({"health": "Blocked"}, {"current_stage": "Shipped"}, {"current_st
 	if plans:
 		break
 print("ORDER", plans[0])
-"""
-	% ADMIN_PASSWORD
-)
+""".replace("PASSWORD", ADMIN_PASSWORD)
 
 
 class Studio:

@@ -18,6 +18,14 @@ after_uninstall = "milestone_automation.uninstall.after_uninstall"
 # Only the loader; panel and builder come when a page needs them.
 app_include_js = "milestone_automation.bundle.js"
 extend_bootinfo = "milestone_automation.engine.boot.extend_bootinfo"
+add_to_apps_screen = [
+	{
+		"name": app_name,
+		"logo": "/assets/milestone_automation/images/milestone_automation.svg",
+		"title": app_title,
+		"route": "/app/milestone-automation",
+	}
+]
 
 # Events
 # ------

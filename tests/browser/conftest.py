@@ -174,7 +174,7 @@ def findings(axe_script):
 
 	def find(page, selector: str) -> list[str]:
 		page.add_script_tag(path=str(axe_script))
-		violations = page.evaluate(
+		return page.evaluate(
 			"""async (selector) => {
 				const result = await axe.run(selector, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] });
 				return result.violations
@@ -183,6 +183,5 @@ def findings(axe_script):
 			}""",
 			selector,
 		)
-		return violations
 
 	return find
