@@ -30,7 +30,6 @@ class Recipient:
 		zone: name of the time zone, the site's where the person has none.
 		is_desk_user: may open the desk.
 		wants_mail, wants_notification, wants_digest: what may be sent.
-		left_out_why: why there is no mail, where there could be one.
 	"""
 
 	user: str | None
