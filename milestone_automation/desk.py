@@ -56,7 +56,7 @@ def timeline(doctype: str, name: str) -> list[dict]:
 	Raises:
 		frappe.PermissionError: the user may not read the document.
 	"""
-	frappe.has_permission(doctype, "read", doc=name, throw=True)
+	frappe.get_doc(doctype, name).check_permission("read")
 	entries = [*_log_entries(doctype, name), *_slip_entries(doctype, name), *_message_entries(doctype, name)]
 	return sorted(entries, key=lambda entry: str(entry["creation"]), reverse=True)[:MAX_TIMELINE_ENTRIES]
 
@@ -163,8 +163,9 @@ def recorded(tracker: str, limit: int = 10) -> dict:
 	Raises:
 		frappe.PermissionError: the user may not read the tracker.
 	"""
-	frappe.has_permission("Milestone Tracker", "read", doc=tracker, throw=True)
-	doctype = frappe.db.get_value("Milestone Tracker", tracker, "document_type")
+	found = frappe.get_doc("Milestone Tracker", tracker)
+	found.check_permission("read")
+	doctype = found.document_type
 	filters = {"milestone_tracker": tracker}
 	last = frappe.get_all(
 		"Milestone",
@@ -200,7 +201,7 @@ def start_backfill(tracker: str) -> None:
 		frappe.PermissionError: for anybody but a System Manager.
 	"""
 	frappe.only_for("System Manager")
-	frappe.has_permission("Milestone Tracker", "write", doc=tracker, throw=True)
+	frappe.get_doc("Milestone Tracker", tracker).check_permission("write")
 	frappe.enqueue(
 		run_backfill,
 		queue="long",

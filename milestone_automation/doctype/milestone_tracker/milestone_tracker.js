@@ -31,7 +31,12 @@ frappe.ui.form.on("Milestone Tracker", {
 
 	set_options(frm, options) {
 		frm.set_df_property("track_field", "options", options);
-		frm.fields_dict.extra_fields.grid.update_docfield_property("track_field", "options", options);
+		const { grid } = frm.fields_dict.extra_fields;
+		const label = (value) => (options.find((one) => one.value === value) || {}).label || value || "";
+		grid.update_docfield_property("track_field", "options", options);
+		grid.update_docfield_property("track_field", "formatter", (value) =>
+			frappe.utils.escape_html(label(value))
+		);
 		frm.refresh_field("extra_fields");
 	},
 
