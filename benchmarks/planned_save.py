@@ -36,7 +36,9 @@ def prepare(stages: int, tasks: int) -> None:
 	for doctype in (PLAIN, TRACKED, PLANNED):
 		if not frappe.db.exists("DocType", doctype):
 			make_doctype(doctype)
-	frappe.get_doc({"doctype": "Milestone Tracker", "document_type": TRACKED, "track_field": "status"}).insert()
+	frappe.get_doc(
+		{"doctype": "Milestone Tracker", "document_type": TRACKED, "track_field": "status"}
+	).insert()
 	rows = [
 		{"stage_name": f"Stage {number}", "key_date_rule": "After Creation", "offset_days": number}
 		| {"reach_rule": "Field Value", "track_field": "status", "track_value": f"Value {number}"}
@@ -46,7 +48,12 @@ def prepare(stages: int, tasks: int) -> None:
 		{"stage": f"Stage {1 + number % (stages - 1)}", "title": f"Task {number}", "required": 1}
 		for number in range(tasks)
 	]
-	workflow = {"doctype": "Milestone Workflow", "workflow_name": PLANNED, "document_type": PLANNED, "enabled": 1}
+	workflow = {
+		"doctype": "Milestone Workflow",
+		"workflow_name": PLANNED,
+		"document_type": PLANNED,
+		"enabled": 1,
+	}
 	frappe.get_doc(workflow | {"stages": rows, "tasks": work}).insert()
 	frappe.db.commit()  # nosemgrep: from now on it is read from the cache
 

@@ -37,11 +37,15 @@ def documented_workflow():
 
 
 def calls() -> dict:
-	from milestone_automation import api
-
 	import frappe
 
-	return {name: call for name, call in vars(api).items() if inspect.isfunction(call) and call in frappe.whitelisted}
+	from milestone_automation import api
+
+	return {
+		name: call
+		for name, call in vars(api).items()
+		if inspect.isfunction(call) and call in frappe.whitelisted
+	}
 
 
 def test_the_examples_of_the_documentation_run_as_they_stand_there():
@@ -135,8 +139,15 @@ def test_what_is_for_managers_is_refused_to_a_clerk(make_user, as_user, call, ar
 	make_user("clerk@example.com", [CLERK_ROLE])
 	documented_workflow()
 	order = make_document()
-	names = {"order": order.name, "plan": plan_of(order).name, "task": task_of(order, "Book the inspector").name}
-	with as_user("clerk@example.com"), pytest.raises(frappe.PermissionError, match="Only a System Manager or"):
+	names = {
+		"order": order.name,
+		"plan": plan_of(order).name,
+		"task": task_of(order, "Book the inspector").name,
+	}
+	with (
+		as_user("clerk@example.com"),
+		pytest.raises(frappe.PermissionError, match=r"Only a System Manager or"),
+	):
 		getattr(api, call)(*(text.format(**names) for text in arguments))
 	assert plan_of(order).status == "Active"
 	assert task_of(order, "Book the inspector").status == "Open"
@@ -160,7 +171,10 @@ def test_what_is_for_the_owner_of_a_stage_is_refused_to_a_clerk(make_user, as_us
 	documented_workflow()
 	order = make_document()
 	before = task_of(order, "Book the inspector").modified
-	with as_user("clerk@example.com"), pytest.raises(frappe.PermissionError, match="Only the owner of Inspected"):
+	with (
+		as_user("clerk@example.com"),
+		pytest.raises(frappe.PermissionError, match=r"Only the owner of Inspected"),
+	):
 		getattr(api, call)(plan_of(order).name, "Inspected", *arguments)
 	assert status_of(order)["Inspected"] == "Open"
 	assert task_of(order, "Book the inspector").modified == before
@@ -175,7 +189,9 @@ def test_a_preview_writes_nothing_and_says_what_comes():
 	workflow.enabled = 0
 	workflow.save()
 	order = make_document()
-	counts = [frappe.db.count(doctype) for doctype in ("Milestone Plan", "Milestone Task", "Milestone Plan Log")]
+	counts = [
+		frappe.db.count(doctype) for doctype in ("Milestone Plan", "Milestone Task", "Milestone Plan Log")
+	]
 	preview = api.preview_workflow("Production", ORDER, order.name)
 	assert [str(row["key_date"]) for row in preview["stages"]] == ["2030-06-08", "2030-06-21", "2030-06-28"]
 	assert str(preview["stages"][1]["tasks"][0]["due_date"]) == "2030-06-18"
@@ -195,7 +211,11 @@ def test_several_tasks_at_once_as_json_each_by_itself(make_user, as_user):
 	documented_workflow()
 	order = make_document()
 	own = tasks.add(
-		plan_of(order).name, "Inspected", title="Weigh", assignee_kind="One Team Member", assignee_user="clerk@example.com"
+		plan_of(order).name,
+		"Inspected",
+		title="Weigh",
+		assignee_kind="One Team Member",
+		assignee_user="clerk@example.com",
 	)
 	other = task_of(order, "Book the inspector").name
 	with as_user("clerk@example.com"):

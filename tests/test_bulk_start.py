@@ -56,7 +56,12 @@ def test_the_job_of_a_real_worker_plans_what_fits_and_says_why_it_skips_the_rest
 		assert plans_of() == {*fits, planned.name}
 		assert plan_of(planned).name == before
 		summary = api.start_plans_summary("Production")
-		assert (summary["total"], summary["looked_at"], summary["started"], summary["done"]) == (5, 5, 3, True)
+		assert (summary["total"], summary["looked_at"], summary["started"], summary["done"]) == (
+			5,
+			5,
+			3,
+			True,
+		)
 		assert summary["skipped"] == {"Does not match the workflow": 1, "The workflow Special comes first": 1}
 		assert summary["examples"] == {
 			"Does not match the workflow": [small],
@@ -93,7 +98,9 @@ def test_a_job_that_was_killed_goes_on_where_it_stopped(committed, monkeypatch):
 		assert plans_of() == set(names)
 
 
-def test_a_document_whose_plan_fails_is_named_with_the_reason_and_keeps_no_other_from_its_plan(production_order):
+def test_a_document_whose_plan_fails_is_named_with_the_reason_and_keeps_no_other_from_its_plan(
+	production_order,
+):
 	import frappe
 
 	from milestone_automation.engine import bulk_start
@@ -117,5 +124,7 @@ def test_a_disabled_workflow_is_refused(production_order):
 	from milestone_automation import api
 
 	make_workflow(stages=STAGES, tasks=TASKS, enabled=0)
-	with pytest.raises(frappe.ValidationError, match="The workflow Production is not enabled. Enable it first."):
+	with pytest.raises(
+		frappe.ValidationError, match=r"The workflow Production is not enabled. Enable it first."
+	):
 		api.start_plans("Production")

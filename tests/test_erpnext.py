@@ -57,9 +57,22 @@ def make_order(erpnext):
 
 	def make(doctype: str = "Purchase Order", **values):
 		date_field = "schedule_date" if doctype == "Purchase Order" else "delivery_date"
-		party = {"supplier": "Test Supplier"} if doctype == "Purchase Order" else {"customer": "Test Customer"}
-		item = {"item_code": "TEST-ITEM", "qty": 10, "rate": 5, "warehouse": warehouse, date_field: "2030-06-28"}
-		order = {"doctype": doctype, "company": company, "transaction_date": "2026-01-02", date_field: "2030-06-28"}
+		party = (
+			{"supplier": "Test Supplier"} if doctype == "Purchase Order" else {"customer": "Test Customer"}
+		)
+		item = {
+			"item_code": "TEST-ITEM",
+			"qty": 10,
+			"rate": 5,
+			"warehouse": warehouse,
+			date_field: "2030-06-28",
+		}
+		order = {
+			"doctype": doctype,
+			"company": company,
+			"transaction_date": "2026-01-02",
+			date_field: "2030-06-28",
+		}
 		return frappe.get_doc(order | party | {"items": [item]} | values)
 
 	return make
@@ -69,7 +82,12 @@ def make_workflow(doctype: str, stages, tasks, **values):
 	import frappe
 
 	rows = {"stages": [dict(row) for row in stages], "tasks": [dict(row) for row in tasks]}
-	base = {"doctype": "Milestone Workflow", "workflow_name": f"{doctype} test", "document_type": doctype, "enabled": 1}
+	base = {
+		"doctype": "Milestone Workflow",
+		"workflow_name": f"{doctype} test",
+		"document_type": doctype,
+		"enabled": 1,
+	}
 	return frappe.get_doc(base | rows | values).insert()
 
 
@@ -98,7 +116,12 @@ def test_an_order_is_not_submitted_while_a_task_is_open(make_order, doctype, dat
 	import frappe
 
 	released = stage(
-		"Released", reach_rule="Field Value", track_field="docstatus", track_value="1", date_field=date_field, days=-30
+		"Released",
+		reach_rule="Field Value",
+		track_field="docstatus",
+		track_value="1",
+		date_field=date_field,
+		days=-30,
 	)
 	make_workflow(doctype, [released], [task("Released", TASK, days=2)])
 	order = make_order(doctype).insert()
@@ -153,7 +176,13 @@ def test_a_closed_order_opened_again_opens_its_stage(make_order):
 def test_a_change_after_submit_moves_dates_and_meets_the_gate(make_order):
 	import frappe
 
-	named = stage("Named", reach_rule="Field Value", track_field="letter_head", track_value="Gate", date_field="schedule_date")
+	named = stage(
+		"Named",
+		reach_rule="Field Value",
+		track_field="letter_head",
+		track_value="Gate",
+		date_field="schedule_date",
+	)
 	for name in ("Ordinary", "Gate"):
 		head = {"doctype": "Letter Head", "letter_head_name": name, "source": "HTML", "content": "x"}
 		frappe.get_doc(head | {"is_default": int(name == "Ordinary")}).insert()
@@ -182,14 +211,19 @@ def receive(order):
 def test_a_receipt_that_changes_the_order_by_db_set_meets_its_gate_and_is_stopped(make_order):
 	import frappe
 
-	make_workflow("Purchase Order", [by_status("Received", "To Bill", "schedule_date")], [task("Received", TASK)])
+	make_workflow(
+		"Purchase Order", [by_status("Received", "To Bill", "schedule_date")], [task("Received", TASK)]
+	)
 	order = make_order().insert()
 	order.submit()
 	assert frappe.db.get_value("Purchase Order", order.name, "status") == "To Receive and Bill"
 	frappe.db.savepoint("request")
 	assert TASK in refusal(receive, order)
 	frappe.db.rollback(save_point="request")
-	assert frappe.db.get_value("Purchase Order", order.name, ["status", "per_received"]) == ("To Receive and Bill", 0)
+	assert frappe.db.get_value("Purchase Order", order.name, ["status", "per_received"]) == (
+		"To Receive and Bill",
+		0,
+	)
 	assert not frappe.db.exists("Purchase Receipt", {"docstatus": 1, "supplier": order.supplier})
 	complete(order)
 	receipt = receive(order)
@@ -253,7 +287,12 @@ def test_a_company_holiday_list_counts(make_order):
 	import frappe
 
 	days = [{"holiday_date": f"2030-06-{day}", "description": "Off"} for day in (24, 25, 26)]
-	holidays = {"doctype": "Holiday List", "holiday_list_name": "Gate", "from_date": "2030-01-01", "to_date": "2030-12-31"}
+	holidays = {
+		"doctype": "Holiday List",
+		"holiday_list_name": "Gate",
+		"from_date": "2030-01-01",
+		"to_date": "2030-12-31",
+	}
 	frappe.get_doc(holidays | {"holidays": days}).insert()
 	frappe.db.set_value("Company", {}, "default_holiday_list", "Gate")
 	frappe.clear_cache()

@@ -212,7 +212,12 @@ def approval():
 			frappe.get_doc({"doctype": "Workflow State", "workflow_state_name": state}).insert()
 	if not frappe.db.exists("Workflow Action Master", "Send off"):
 		frappe.get_doc({"doctype": "Workflow Action Master", "workflow_action_name": "Send off"}).insert()
-	transition = {"state": "Packing", "action": "Send off", "next_state": "On its way", "allowed": "System Manager"}
+	transition = {
+		"state": "Packing",
+		"action": "Send off",
+		"next_state": "On its way",
+		"allowed": "System Manager",
+	}
 	states = [
 		{"state": "Packing", "doc_status": "0", "allow_edit": "System Manager"},
 		{"state": "On its way", "doc_status": "1", "allow_edit": "System Manager"},
@@ -377,7 +382,9 @@ def test_completed_cancelled_and_waived_tasks_do_not_hold(outcome):
 
 
 def test_tasks_that_are_not_required_do_not_hold():
-	make_workflow(stages=[stage("Shipped", "Shipped")], tasks=[task("Shipped", "Take photographs", required=0)])
+	make_workflow(
+		stages=[stage("Shipped", "Shipped")], tasks=[task("Shipped", "Take photographs", required=0)]
+	)
 	order = make_document()
 	save(order)
 	assert status_of(order) == {"Shipped": "Reached"}
@@ -530,7 +537,9 @@ def test_a_cancelled_plan_holds_nothing():
 
 def test_the_refusal_names_stage_task_assignee_and_what_a_manager_can_do(make_user, as_user):
 	make_user("erika@example.com", [CLERK_ROLE], first_name="Erika", last_name="Muster")
-	make_workflow(stages=[stage("Shipped", "Shipped")], tasks=[task("Shipped", TASK, **member("erika@example.com"))])
+	make_workflow(
+		stages=[stage("Shipped", "Shipped")], tasks=[task("Shipped", TASK, **member("erika@example.com"))]
+	)
 	order = make_document()
 	text = refusal(save, order)
 	assert f">{TASK}</a>: Erika Muster</li>" in text
@@ -558,7 +567,9 @@ def test_a_website_user_reads_only_how_many_tasks_are_open(make_user, as_user):
 	make_user("partner@example.com", [PARTNER_ROLE], user_type="Website User")
 	assert frappe.db.get_value("User", "partner@example.com", "user_type") == "Website User"
 	make_user("erika@example.com", [CLERK_ROLE], first_name="Erika", last_name="Muster")
-	make_workflow(stages=[stage("Shipped", "Shipped")], tasks=[task("Shipped", TASK, **member("erika@example.com"))])
+	make_workflow(
+		stages=[stage("Shipped", "Shipped")], tasks=[task("Shipped", TASK, **member("erika@example.com"))]
+	)
 	order = make_document()
 	with as_user("partner@example.com"):
 		text = refusal(save, frappe.get_doc(ORDER, order.name))
@@ -570,7 +581,8 @@ def test_a_website_user_reads_only_how_many_tasks_are_open(make_user, as_user):
 
 def test_titles_and_names_are_escaped_in_the_refusal():
 	make_workflow(
-		stages=[stage("<i>Shipped</i>", "Shipped")], tasks=[task("<i>Shipped</i>", "<script>alert(1)</script>")]
+		stages=[stage("<i>Shipped</i>", "Shipped")],
+		tasks=[task("<i>Shipped</i>", "<script>alert(1)</script>")],
 	)
 	order = make_document()
 	text = refusal(save, order)
@@ -579,7 +591,8 @@ def test_titles_and_names_are_escaped_in_the_refusal():
 
 def test_more_than_ten_tasks_are_counted_not_listed():
 	make_workflow(
-		stages=[stage("Shipped", "Shipped")], tasks=[task("Shipped", f"Task {number}") for number in range(12)]
+		stages=[stage("Shipped", "Shipped")],
+		tasks=[task("Shipped", f"Task {number}") for number in range(12)],
 	)
 	order = make_document()
 	text = refusal(save, order)
@@ -645,7 +658,9 @@ def test_form_save_over_the_wire_answers_417_and_writes_nothing(server, held_on_
 	order = held_on_server()
 	before = written(order)
 	doc = json.dumps(order.as_dict() | {"status": "Shipped"}, default=str)
-	answer = server.login().post("/api/method/frappe.desk.form.save.savedocs", json={"doc": doc, "action": "Save"})
+	answer = server.login().post(
+		"/api/method/frappe.desk.form.save.savedocs", json={"doc": doc, "action": "Save"}
+	)
 	assert answer.status_code == 417
 	fresh()
 	assert written(order) == before
@@ -692,7 +707,9 @@ def test_a_data_import_reports_the_row_that_is_held_and_imports_the_other(held_o
 	before = written(held)
 	rows = [["ID", "Status"], [held.name, "Shipped"], [free.name, "Shipped"]]
 	csv = "\n".join(",".join(row) for row in rows)
-	file = frappe.get_doc({"doctype": "File", "file_name": "orders.csv", "content": csv, "is_private": 1}).insert()
+	file = frappe.get_doc(
+		{"doctype": "File", "file_name": "orders.csv", "content": csv, "is_private": 1}
+	).insert()
 	job = {"doctype": "Data Import", "reference_doctype": ORDER, "import_type": "Update Existing Records"}
 	job = frappe.get_doc(job | {"import_file": file.file_url}).insert()
 	frappe.db.commit()  # nosemgrep: a refused row rolls back

@@ -5,7 +5,6 @@ starts meanwhile and has to wait; then the first commits.
 """
 
 import subprocess
-import time
 
 import pytest
 
@@ -93,13 +92,14 @@ def held(race):
 
 	with race.site.connect():
 		ensure_production_order()
-		make_workflow(stages=[stage("Shipped", "Shipped"), stage("Signed off")], tasks=[task("Shipped", TASK)])
+		make_workflow(
+			stages=[stage("Shipped", "Shipped"), stage("Signed off")], tasks=[task("Shipped", TASK)]
+		)
 		order = make_document()
 		frappe.db.commit()  # nosemgrep: the other processes shall see it
-		found = frappe._dict(
+		return frappe._dict(
 			order=order.name, plan=plan_of(order).name, task=task_of(order, TASK).name, doc=order
 		)
-	return found
 
 
 def complete(race, held) -> None:
@@ -139,10 +139,7 @@ def ships_by_loaded_document(held) -> str:
 
 
 def reopens(held) -> str:
-	return (
-		"from milestone_automation.engine import tasks;"
-		f" tasks.reopen('{held.task}', 'A page is missing')"
-	)
+	return f"from milestone_automation.engine import tasks; tasks.reopen('{held.task}', 'A page is missing')"
 
 
 def completes(held) -> str:
@@ -237,7 +234,12 @@ def test_two_of_two_assignees_complete_their_parts_at_once_the_task_is_completed
 	with race.site.connect():
 		people = [{"email": f"{name}@example.com", "full_name": name} for name in ("ann", "bob")]
 		plan = plans.load_by_name(held.plan)
-		values = {"title": "Both sign", "plan_stage": plan.stages[0].name, "stage_name": "Shipped", "required": 1}
+		values = {
+			"title": "Both sign",
+			"plan_stage": plan.stages[0].name,
+			"stage_name": "Shipped",
+			"required": 1,
+		}
 		both = plans.insert_tasks(plan, [values | {"completion_rule": "All Of", "assignees": people}])[0]
 		plans.refresh(held.plan)
 		frappe.db.commit()  # nosemgrep: as above

@@ -30,7 +30,9 @@ def run(order, stage_name: str, depth: int = 1) -> list[str]:
 
 
 def with_actions(*actions, **values):
-	make_workflow(stages=[stage("Cut", "Cut", -20, next_actions=make_next_actions(*actions), **values)], tasks=[])
+	make_workflow(
+		stages=[stage("Cut", "Cut", -20, next_actions=make_next_actions(*actions), **values)], tasks=[]
+	)
 	return make_document()
 
 

@@ -147,7 +147,10 @@ def test_the_panel_of_a_doctype_without_workflow_asks_only_for_the_document(coun
 
 def big_workflow(stages: int, tasks_of_each: int) -> None:
 	make_workflow(
-		stages=[stage(f"Stage {n}", key_date_rule="After Creation", date_field=None, days=n) for n in range(stages)],
+		stages=[
+			stage(f"Stage {n}", key_date_rule="After Creation", date_field=None, days=n)
+			for n in range(stages)
+		],
 		tasks=[
 			task(f"Stage {n}", f"Task {n}.{m}", **member("Administrator"))
 			for n in range(stages)
@@ -261,7 +264,7 @@ def test_cancelling_an_order_with_a_big_plan_asks_for_no_task_by_itself(big_orde
 	with count_queries() as queries:
 		big_order.cancel()
 	assert frappe.db.count("Milestone Task", {"reference_name": big_order.name, "status": "Cancelled"}) == 500
-	tasks = [text for text in queries.statements if 'tabMilestone Task' in text or 'tabToDo' in text]
+	tasks = [text for text in queries.statements if "tabMilestone Task" in text or "tabToDo" in text]
 	assert len(tasks) <= 25, str(queries)
 
 

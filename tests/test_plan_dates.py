@@ -77,7 +77,9 @@ def test_a_document_date_before_an_earlier_stage_is_held_at_that_stage_and_said(
 	assert key_dates(order)["Inspected"] == "2030-06-08"
 	assert due_dates(order)["Book the inspector"] == "2030-06-05"
 	messages = [json.loads(one) if isinstance(one, str) else one for one in frappe.local.message_log]
-	assert any("its new date" in one["message"] and "Move that one first" in one["message"] for one in messages)
+	assert any(
+		"its new date" in one["message"] and "Move that one first" in one["message"] for one in messages
+	)
 
 
 def test_completed_tasks_stay_where_they_were():
@@ -146,7 +148,9 @@ def test_a_plan_that_asks_wants_an_answer_and_takes_it():
 
 	order = order_with_dates(later_stages="Ask")
 	before = key_dates(order)
-	with pytest.raises(frappe.ValidationError, match="Say what later milestones shall do: Shift Too, or Keep Order."):
+	with pytest.raises(
+		frappe.ValidationError, match=r"Say what later milestones shall do: Shift Too, or Keep Order."
+	):
 		move(order, "Cut", "2030-06-10")
 	assert key_dates(order) == before
 	move(order, "Cut", "2030-06-10", answer="Keep Order")
@@ -171,7 +175,7 @@ def test_a_reached_stage_is_not_moved_by_hand():
 	order = order_with_dates()
 	order.status = "Cut"
 	order.save()
-	with pytest.raises(frappe.ValidationError, match="Cut is reached; its key date stays. Undo it first."):
+	with pytest.raises(frappe.ValidationError, match=r"Cut is reached; its key date stays. Undo it first."):
 		move(order, "Cut", "2030-06-10")
 
 
@@ -179,7 +183,7 @@ def test_moving_by_hand_needs_a_reason_and_keeps_who_when_and_why():
 	import frappe
 
 	order = order_with_dates(later_stages="Keep Order")
-	with pytest.raises(frappe.ValidationError, match="Give a reason: it is kept on record."):
+	with pytest.raises(frappe.ValidationError, match=r"Give a reason: it is kept on record."):
 		move(order, "Shipped", "2030-07-01", reason=" ")
 	move(order, "Shipped", "2030-07-01")
 	assert changes_of(order) == [
@@ -210,7 +214,7 @@ def test_the_form_changes_nothing_but_dates():
 	assert stage_of(order, "Cut").status == "Open"
 	plan = plan_of(order)
 	plan.stages = plan.stages[1:]
-	with pytest.raises(frappe.ValidationError, match="come from its workflow"):
+	with pytest.raises(frappe.ValidationError, match=r"come from its workflow"):
 		plan.save()
 
 

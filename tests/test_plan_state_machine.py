@@ -9,7 +9,14 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+	RuleBasedStateMachine,
+	initialize,
+	invariant,
+	precondition,
+	rule,
+	run_state_machine_as_test,
+)
 
 from tests.support.factories import ORDER, make_document, make_workflow, plan_of, stage, task
 
@@ -307,7 +314,10 @@ class PlanMachine(RuleBasedStateMachine):
 
 		for row in self.stage_rows():
 			changes = frappe.get_all(
-				"Milestone Date Change", {"plan_stage": row.name}, ["old_date", "new_date"], order_by="creation, name"
+				"Milestone Date Change",
+				{"plan_stage": row.name},
+				["old_date", "new_date"],
+				order_by="creation, name",
 			)
 			moved = {row.planned_date} | {change.new_date for change in changes}
 			assert row.key_date in moved

@@ -76,7 +76,7 @@ def test_a_disabled_workflow_starts_no_plan_and_its_running_plans_go_on():
 	order.save()
 	assert status_of(order)["Cut"] == "Reached"
 	order.status = "Inspected"
-	with pytest.raises(frappe.ValidationError, match="Book the inspector"):
+	with pytest.raises(frappe.ValidationError, match=r"Book the inspector"):
 		order.save()
 
 
@@ -86,10 +86,10 @@ def test_starting_by_hand_says_what_is_missing():
 	from milestone_automation import api
 
 	order = make_document()
-	with pytest.raises(frappe.ValidationError, match="No enabled Milestone Workflow matches"):
+	with pytest.raises(frappe.ValidationError, match=r"No enabled Milestone Workflow matches"):
 		api.start_plan(ORDER, order.name)
 	make_workflow("Off", enabled=0)
-	with pytest.raises(frappe.ValidationError, match="The workflow Off is not enabled. Enable it first."):
+	with pytest.raises(frappe.ValidationError, match=r"The workflow Off is not enabled. Enable it first."):
 		api.start_plan(ORDER, order.name, "Off")
 	assert plan_of(order) is None
 
@@ -103,7 +103,7 @@ def test_a_cancelled_document_gets_no_plan():
 	order.submit()
 	order.cancel()
 	make_workflow()
-	with pytest.raises(frappe.ValidationError, match="is cancelled, so it gets no plan."):
+	with pytest.raises(frappe.ValidationError, match=r"is cancelled, so it gets no plan."):
 		plans.start(order, "Production", by_hand=True)
 
 
@@ -114,7 +114,9 @@ def test_a_workflow_of_another_doctype_cannot_be_started_on_it():
 
 	make_workflow()
 	note = frappe.get_doc({"doctype": "Note", "title": "No order"}).insert()
-	with pytest.raises(frappe.ValidationError, match="The workflow Production is for Production Order, not for Note."):
+	with pytest.raises(
+		frappe.ValidationError, match=r"The workflow Production is for Production Order, not for Note."
+	):
 		plans.start(note, "Production", by_hand=True)
 
 
@@ -189,7 +191,7 @@ def test_nothing_can_be_done_on_a_cancelled_plan():
 		lambda: tasks.add(plan, "Paid", title="Write an invoice"),
 		lambda: tasks.reopen(name, "Still needed"),
 	):
-		with pytest.raises(frappe.ValidationError, match="is cancelled. Start it again to go on."):
+		with pytest.raises(frappe.ValidationError, match=r"is cancelled. Start it again to go on."):
 			attempt()
 
 
@@ -212,13 +214,18 @@ def test_an_amended_document_takes_its_plan_along():
 	plan = plan_of(amended)
 	assert plan.amended_from == plan_of(order).name
 	assert plan.status == "Active"
-	assert status_of(amended) == {"Signed off": "Reached", "Cut": "Open", "Inspected": "Open", "Shipped": "Open"}
+	assert status_of(amended) == {
+		"Signed off": "Reached",
+		"Cut": "Open",
+		"Inspected": "Open",
+		"Shipped": "Open",
+	}
 	assert key_dates(amended)["Shipped"] == "2030-07-10"
 	assert task_of(amended, "Book the inspector").status == "Completed"
 	assert task_of(amended, "Sign the packing list").status == "Open"
 	assert [row.open_required for row in plan.stages] == [0, 0, 0, 1]
 	amended.status = "Shipped"
-	with pytest.raises(frappe.ValidationError, match="Sign the packing list"):
+	with pytest.raises(frappe.ValidationError, match=r"Sign the packing list"):
 		amended.save()
 
 
@@ -236,7 +243,7 @@ def test_a_renamed_document_keeps_its_plan():
 	assert plan_of(renamed).title == "ORDER-RENAMED: Production"
 	assert task_of(renamed, "Book the inspector").reference_name == "ORDER-RENAMED"
 	renamed.status = "Inspected"
-	with pytest.raises(frappe.ValidationError, match="Book the inspector"):
+	with pytest.raises(frappe.ValidationError, match=r"Book the inspector"):
 		renamed.save()
 	assert plans.start(renamed) == plan
 
@@ -254,7 +261,9 @@ def test_a_deleted_document_takes_plan_and_tasks_along_and_leaves_its_milestones
 		assert frappe.db.count(doctype, {"plan": plan}) == 0
 	assert not frappe.db.exists("Milestone Plan", plan)
 	assert frappe.db.count("Milestone Plan Stage", {"parent": plan}) == 0
-	left = frappe.get_all("Milestone", {"reference_name": order.name}, ["value", "reference_deleted"], order_by="creation")
+	left = frappe.get_all(
+		"Milestone", {"reference_name": order.name}, ["value", "reference_deleted"], order_by="creation"
+	)
 	assert [(row.value, row.reference_deleted) for row in left] == [("Open", 1), ("Cut", 1)]
 
 
@@ -287,14 +296,14 @@ def test_a_plan_cancelled_by_hand_needs_a_reason_and_may_be_started_again():
 	make_workflow()
 	order = make_document()
 	first = plan_of(order).name
-	with pytest.raises(frappe.ValidationError, match="Give a reason"):
+	with pytest.raises(frappe.ValidationError, match=r"Give a reason"):
 		api.cancel_plan(first, "")
 	api.cancel_plan(first, "The buyer wants it otherwise")
 	assert frappe.db.get_value("Milestone Plan", first, "status") == "Cancelled"
 	answer = api.start_plan(ORDER, order.name)
 	assert answer["plan"]["status"] == "Active" and answer["plan"]["name"] != first
 	order.status = "Inspected"
-	with pytest.raises(frappe.ValidationError, match="Book the inspector"):
+	with pytest.raises(frappe.ValidationError, match=r"Book the inspector"):
 		order.save()
 
 

@@ -37,7 +37,7 @@ def test_you_cannot_create_tasks_for_the_acceptance_milestone():
 	import frappe
 
 	acceptance = stage("PO Acceptance", kind="Acceptance")
-	with pytest.raises(frappe.ValidationError, match="(?i)acceptance"):
+	with pytest.raises(frappe.ValidationError, match=r"(?i)acceptance"):
 		make_workflow(stages=[acceptance], tasks=[task("PO Acceptance", "Read the order")])
 	make_workflow(stages=[acceptance], tasks=[])
 	assert status_of(make_document()) == {"PO Acceptance": "Open"}
@@ -108,7 +108,9 @@ def test_a_task_is_due_in_relation_to_its_milestone_and_never_after_it():
 	make_workflow(stages=[stage("Inspected", "Inspected", -7)], tasks=rows)
 	assert due_dates(make_document()) == {"Four days before": "2030-06-17", "On the day": "2030-06-21"}
 	with pytest.raises(frappe.ValidationError):
-		make_workflow("Late", stages=[stage("Inspected", "Inspected")], tasks=[task("Inspected", "Late", days=-1)])
+		make_workflow(
+			"Late", stages=[stage("Inspected", "Inspected")], tasks=[task("Inspected", "Late", days=-1)]
+		)
 
 
 def test_the_required_task_must_be_completed_first_for_the_milestone_to_be_marked_as_complete():
@@ -123,9 +125,9 @@ def test_the_required_task_must_be_completed_first_for_the_milestone_to_be_marke
 	order = make_document()
 	plan = plan_of(order).name
 	order.status = "Inspected"
-	with pytest.raises(frappe.ValidationError, match="Book the inspector"):
+	with pytest.raises(frappe.ValidationError, match=r"Book the inspector"):
 		order.save()
-	with pytest.raises(frappe.ValidationError, match="Read the report"):
+	with pytest.raises(frappe.ValidationError, match=r"Read the report"):
 		api.confirm_stage(plan, "Signed off")
 	assert status_of(order) == {"Inspected": "Open", "Signed off": "Open"}
 	for title in ("Book the inspector", "Read the report"):
@@ -144,13 +146,16 @@ def test_tasks_are_a_checklist_for_documents_that_need_to_be_signed_off_on():
 	from milestone_automation import api
 
 	papers = ["Invoice", "Packing list", "Certificate of origin"]
-	make_workflow(stages=[stage("Shipped", "Shipped")], tasks=[task("Shipped", f"{paper} is signed") for paper in papers])
+	make_workflow(
+		stages=[stage("Shipped", "Shipped")],
+		tasks=[task("Shipped", f"{paper} is signed") for paper in papers],
+	)
 	order = make_document()
 	for number, paper in enumerate(papers):
 		assert stage_of(order, "Shipped").open_required == 3 - number
 		order.reload()
 		order.status = "Shipped"
-		with pytest.raises(frappe.ValidationError, match=f"{paper} is signed"):
+		with pytest.raises(frappe.ValidationError, match=rf"{paper} is signed"):
 			order.save()
 		api.complete_task(task_of(order, f"{paper} is signed").name)
 	order.reload()
@@ -169,7 +174,9 @@ def test_planning_execution_achievement_next_step_and_review():
 
 	# Planning: key stages are identified and documented.
 	released = make_next_actions({"action": "Set Value", "field": "note", "value": "Release the payment"})
-	make_workflow(stages=[stage("Cut", "Cut", -20), stage("Shipped", "Shipped", next_actions=released)], tasks=[])
+	make_workflow(
+		stages=[stage("Cut", "Cut", -20), stage("Shipped", "Shipped", next_actions=released)], tasks=[]
+	)
 	order = make_document()
 	plan = plan_of(order)
 	assert (plan.current_stage, str(plan.next_date)) == ("Cut", "2030-06-08")
@@ -191,7 +198,11 @@ def test_planning_execution_achievement_next_step_and_review():
 		["reference_type", "track_field", "from_value", "value", "milestone_tracker", "reached_by"],
 		order_by="reached_on, creation",
 	)
-	assert [(row.from_value or "", row.value) for row in rows] == [("", "Open"), ("Open", "Cut"), ("Cut", "Shipped")]
+	assert [(row.from_value or "", row.value) for row in rows] == [
+		("", "Open"),
+		("Open", "Cut"),
+		("Cut", "Shipped"),
+	]
 	assert {row.reference_type for row in rows} == {ORDER}
 	assert {row.track_field for row in rows} == {"status"}
 	assert {row.reached_by for row in rows} == {"Administrator"}

@@ -38,7 +38,9 @@ def milestones_of(order):
 	import frappe
 
 	filters = {"reference_type": order.doctype, "reference_name": order.name}
-	return frappe.get_all("Milestone", filters, ["name", "track_field", "value", "undone", "source"], order_by="creation")
+	return frappe.get_all(
+		"Milestone", filters, ["name", "track_field", "value", "undone", "source"], order_by="creation"
+	)
 
 
 def test_a_value_reaches_its_stage_today_with_its_milestone_and_who_did_it(make_user, as_user):
@@ -111,7 +113,7 @@ def test_a_stage_left_and_reached_again_has_a_new_milestone_and_meets_the_gate_a
 	first = stage_of(order, "Inspected").milestone
 	move_to(order, "Open")
 	tasks.reopen(task_of(order, "Book the inspector").name, "Has to come again")
-	with pytest.raises(GateError, match="Book the inspector"):
+	with pytest.raises(GateError, match=r"Book the inspector"):
 		move_to(order, "Inspected")
 	tasks.complete(task_of(order, "Book the inspector").name)
 	move_to(order, "Inspected")
@@ -127,7 +129,7 @@ def test_undo_needs_a_reason_and_keeps_it():
 	order = move_to(make_document(), "Cut")
 	plan = plan_of(order).name
 	for empty in ("", "   ", None):
-		with pytest.raises(frappe.ValidationError, match="Give a reason: it is kept on record."):
+		with pytest.raises(frappe.ValidationError, match=r"Give a reason: it is kept on record."):
 			stages.undo(plan, "Cut", empty)
 	assert status_of(order)["Cut"] == "Reached"
 	stages.undo(plan, "Cut", "The wrong bale")
@@ -144,7 +146,7 @@ def test_undo_of_an_open_stage_is_refused():
 
 	make_workflow(stages=THREE, tasks=[])
 	order = make_document()
-	with pytest.raises(frappe.ValidationError, match="Cut is not reached, so there is nothing to undo."):
+	with pytest.raises(frappe.ValidationError, match=r"Cut is not reached, so there is nothing to undo."):
 		stages.undo(plan_of(order).name, "Cut", "Why not")
 
 
@@ -174,7 +176,11 @@ def test_a_confirmation_is_reached_on_the_day_given_and_records_a_milestone():
 	row = stage_of(order, "Signed off")
 	assert (row.reached_on, row.reached_by_user) == (add_days(today(), -3), "Administrator")
 	milestone = milestones_of(order)[-1]
-	assert (milestone.name, milestone.value, milestone.source) == (row.milestone, "Signed off", "Confirmation")
+	assert (milestone.name, milestone.value, milestone.source) == (
+		row.milestone,
+		"Signed off",
+		"Confirmation",
+	)
 	assert events_of(order) == ["Plan Started", "Stage Reached"]
 
 
@@ -186,7 +192,7 @@ def test_a_day_to_come_is_refused():
 
 	make_workflow(stages=[stage("Signed off")], tasks=[])
 	order = make_document()
-	with pytest.raises(frappe.ValidationError, match="that day is to come. Give today or a day before."):
+	with pytest.raises(frappe.ValidationError, match=r"that day is to come. Give today or a day before."):
 		stages.confirm(plan_of(order).name, "Signed off", str(add_days(today(), 1)))
 	assert status_of(order) == {"Signed off": "Open"}
 
@@ -199,7 +205,7 @@ def test_a_reached_stage_cannot_be_confirmed_twice():
 	make_workflow(stages=[stage("Signed off")], tasks=[])
 	order = make_document()
 	stages.confirm(plan_of(order).name, "Signed off")
-	with pytest.raises(frappe.ValidationError, match="Undo it first to give it another date."):
+	with pytest.raises(frappe.ValidationError, match=r"Undo it first to give it another date."):
 		stages.confirm(plan_of(order).name, "Signed off")
 	assert len(milestones_of(order)) == 1 + int(bool(tracked("status")))
 
@@ -254,7 +260,11 @@ def test_a_stage_that_counts_from_the_one_before_gets_its_date_when_that_one_is_
 	assert stage_of(order, "Sewn").key_date == add_days(today(), 10)
 	assert task_of(order, "Order the yarn").due_date == add_days(today(), 8)
 	change = frappe.get_last_doc("Milestone Date Change")
-	assert (change.source, change.old_date, change.new_date) == ("Previous Stage", None, add_days(today(), 10))
+	assert (change.source, change.old_date, change.new_date) == (
+		"Previous Stage",
+		None,
+		add_days(today(), 10),
+	)
 
 
 def test_of_two_stages_with_one_value_the_first_is_reached_first_and_the_second_next_time():

@@ -61,7 +61,11 @@ def test_completing_a_task_says_who_and_when_and_frees_its_stage(people, as_user
 	assert (done.status, done.closed_by, done.assignees[0].done) == ("Completed", ERIKA, 1)
 	assert done.closed_on and done.assignees[0].done_on
 	assert stage_of(order, "Shipped").open_required == 0
-	assert (log_of(order).event, log_of(order).done_by, log_of(order).details) == ("Task Completed", ERIKA, TITLE)
+	assert (log_of(order).event, log_of(order).done_by, log_of(order).details) == (
+		"Task Completed",
+		ERIKA,
+		TITLE,
+	)
 
 
 def test_completing_twice_changes_nothing():
@@ -87,7 +91,7 @@ def test_waiving_and_cancelling_need_a_reason_and_keep_it(transition, status, ev
 
 	order = order_with_task()
 	name = task_of(order, TITLE).name
-	with pytest.raises(frappe.ValidationError, match="Give a reason: it is kept on record."):
+	with pytest.raises(frappe.ValidationError, match=r"Give a reason: it is kept on record."):
 		getattr(tasks, transition)(name, " ")
 	assert task_of(order, TITLE).status == "Open"
 	getattr(tasks, transition)(name, "The buyer does not ask for it")
@@ -99,7 +103,7 @@ def test_waiving_and_cancelling_need_a_reason_and_keep_it(transition, status, ev
 	)
 	assert (log_of(order).event, log_of(order).reason) == (event, "The buyer does not ask for it")
 	assert stage_of(order, "Shipped").open_required == 0
-	with pytest.raises(frappe.ValidationError, match=f"The task {TITLE} is {status}. Reopen it first."):
+	with pytest.raises(frappe.ValidationError, match=rf"The task {TITLE} is {status}. Reopen it first."):
 		tasks.complete(name)
 
 
@@ -110,10 +114,10 @@ def test_reopening_needs_a_reason_and_holds_the_stage_again():
 
 	order = order_with_task()
 	name = task_of(order, TITLE).name
-	with pytest.raises(frappe.ValidationError, match=f"The task {TITLE} is open already."):
+	with pytest.raises(frappe.ValidationError, match=rf"The task {TITLE} is open already."):
 		tasks.reopen(name, "Why not")
 	tasks.complete(name)
-	with pytest.raises(frappe.ValidationError, match="Give a reason"):
+	with pytest.raises(frappe.ValidationError, match=r"Give a reason"):
 		tasks.reopen(name, "")
 	tasks.reopen(name, "A page is missing")
 	opened = task_of(order, TITLE)
@@ -135,7 +139,7 @@ def test_a_task_of_a_reached_stage_cannot_be_reopened():
 	tasks.complete(task_of(order, TITLE).name)
 	order.status = "Shipped"
 	order.save()
-	with pytest.raises(frappe.ValidationError, match=f"Undo it first, then reopen the task {TITLE}."):
+	with pytest.raises(frappe.ValidationError, match=rf"Undo it first, then reopen the task {TITLE}."):
 		tasks.reopen(task_of(order, TITLE).name, "Too late")
 	assert task_of(order, TITLE).status == "Completed"
 
@@ -198,11 +202,11 @@ def test_who_is_no_assignee_may_neither_complete_nor_reopen(people, as_user):
 
 	order = order_with_task(**member(ERIKA))
 	name = task_of(order, TITLE).name
-	with as_user(MAX), pytest.raises(frappe.PermissionError, match="Only an assignee of the task"):
+	with as_user(MAX), pytest.raises(frappe.PermissionError, match=r"Only an assignee of the task"):
 		api.complete_task(name)
 	with as_user(ERIKA):
 		api.complete_task(name)
-	with as_user(MAX), pytest.raises(frappe.PermissionError, match="Only an assignee of the task"):
+	with as_user(MAX), pytest.raises(frappe.PermissionError, match=r"Only an assignee of the task"):
 		api.reopen_task(name, "I doubt it")
 	assert task_of(order, TITLE).status == "Completed"
 
@@ -215,7 +219,7 @@ def test_only_managers_waive_and_cancel(people, as_user, call):
 
 	order = order_with_task(**member(ERIKA))
 	name = task_of(order, TITLE).name
-	with as_user(ERIKA), pytest.raises(frappe.PermissionError, match="System Manager or Milestone Manager"):
+	with as_user(ERIKA), pytest.raises(frappe.PermissionError, match=r"System Manager or Milestone Manager"):
 		getattr(api, call)(name, "I do not want to")
 	assert task_of(order, TITLE).status == "Open"
 	with as_user("manager@example.com"):
@@ -264,7 +268,11 @@ def test_a_manager_who_saves_a_task_as_completed_completes_it(people, as_user):
 		doc.description = "Two copies"
 		doc.save()
 	done = task_of(order, TITLE)
-	assert (done.status, done.closed_by, done.description) == ("Completed", "manager@example.com", "Two copies")
+	assert (done.status, done.closed_by, done.description) == (
+		"Completed",
+		"manager@example.com",
+		"Two copies",
+	)
 	assert stage_of(order, "Shipped").open_required == 0
 	assert events_of(order).count("Task Completed") == 1
 
@@ -293,7 +301,7 @@ def test_waiving_and_cancelling_by_saving_need_a_manager_and_a_reason(people, as
 		frappe.get_doc("Milestone Task", name).update(given).save()
 	with as_user("manager@example.com"):
 		frappe.db.savepoint("request")
-		with pytest.raises(frappe.ValidationError, match="Give a reason"):
+		with pytest.raises(frappe.ValidationError, match=r"Give a reason"):
 			frappe.get_doc("Milestone Task", name).update({"status": status}).save()
 		frappe.db.rollback(save_point="request")
 		assert task_of(order, TITLE).status == "Open"
@@ -309,7 +317,7 @@ def test_reopening_by_saving_needs_a_reason():
 	order = order_with_task()
 	name = task_of(order, TITLE).name
 	tasks.complete(name)
-	with pytest.raises(frappe.ValidationError, match="Give a reason"):
+	with pytest.raises(frappe.ValidationError, match=r"Give a reason"):
 		frappe.get_doc("Milestone Task", name).update({"status": "Open"}).save()
 	frappe.get_doc("Milestone Task", name).update({"status": "Open", "reason": "A page is missing"}).save()
 	assert task_of(order, TITLE).status == "Open"
@@ -322,7 +330,7 @@ def test_who_closed_a_task_and_when_cannot_be_set_by_saving():
 	order = order_with_task()
 	doc = frappe.get_doc("Milestone Task", task_of(order, TITLE).name)
 	doc.update({"status": "Completed", "closed_by": "somebody@example.com"})
-	with pytest.raises(frappe.ValidationError, match="cannot be set by saving it"):
+	with pytest.raises(frappe.ValidationError, match=r"cannot be set by saving it"):
 		doc.save()
 
 
@@ -330,8 +338,13 @@ def test_a_task_cannot_be_inserted_as_done():
 	import frappe
 
 	order = order_with_task()
-	values = {"doctype": "Milestone Task", "title": "Weigh", "plan": plan_of(order).name, "stage_name": "Shipped"}
-	with pytest.raises(frappe.ValidationError, match="cannot be set by saving it"):
+	values = {
+		"doctype": "Milestone Task",
+		"title": "Weigh",
+		"plan": plan_of(order).name,
+		"stage_name": "Shipped",
+	}
+	with pytest.raises(frappe.ValidationError, match=r"cannot be set by saving it"):
 		frappe.get_doc(values | {"status": "Completed"}).insert()
 
 
@@ -450,7 +463,7 @@ def test_a_task_cannot_be_moved_under_an_acceptance_by_saving_it():
 	doc = frappe.get_doc("Milestone Task", task_of(order, TITLE).name)
 	acceptance = stage_of(order, "Signed off")
 	doc.update({"plan_stage": acceptance.name, "stage_name": acceptance.stage_name})
-	with pytest.raises(frappe.ValidationError, match="cannot be set by saving it"):
+	with pytest.raises(frappe.ValidationError, match=r"cannot be set by saving it"):
 		doc.save()
 	assert task_of(order, TITLE).stage_name == "Shipped"
 
@@ -458,7 +471,7 @@ def test_a_task_cannot_be_moved_under_an_acceptance_by_saving_it():
 def test_a_workflow_refuses_tasks_under_an_acceptance():
 	import frappe
 
-	with pytest.raises(frappe.ValidationError, match="(?i)acceptance"):
+	with pytest.raises(frappe.ValidationError, match=r"(?i)acceptance"):
 		make_workflow(stages=[stage("Signed off", kind="Acceptance")], tasks=[task("Signed off", TITLE)])
 
 
@@ -468,7 +481,9 @@ def test_a_reached_stage_takes_no_task():
 	order = order_with_task(required=0)
 	order.status = "Shipped"
 	order.save()
-	with pytest.raises(frappe.ValidationError, match="Shipped is reached already. Add the task to a later milestone"):
+	with pytest.raises(
+		frappe.ValidationError, match=r"Shipped is reached already. Add the task to a later milestone"
+	):
 		add_by_call(order, "Shipped")
 
 
@@ -476,7 +491,7 @@ def test_a_task_without_a_title_is_refused():
 	import frappe
 
 	order = order_with_task()
-	with pytest.raises(frappe.ValidationError, match="Give the task a title that says what is to be done."):
+	with pytest.raises(frappe.ValidationError, match=r"Give the task a title that says what is to be done."):
 		frappe.get_doc(
 			{"doctype": "Milestone Task", "title": "  ", "plan": plan_of(order).name, "stage_name": "Shipped"}
 		).insert()
@@ -500,7 +515,12 @@ def late_by_rule(order):
 def late_by_insert(order):
 	import frappe
 
-	values = {"title": "Weigh", "plan": plan_of(order).name, "stage_name": "Shipped", "due_date": "2030-06-29"}
+	values = {
+		"title": "Weigh",
+		"plan": plan_of(order).name,
+		"stage_name": "Shipped",
+		"due_date": "2030-06-29",
+	}
 	frappe.get_doc({"doctype": "Milestone Task", **values}).insert()
 
 
@@ -529,7 +549,15 @@ def late_by_client(order):
 	frappe.client.set_value("Milestone Task", task_of(order, TITLE).name, "due_date", "2030-06-29")
 
 
-LATE = [late_by_call, late_by_rule, late_by_insert, late_by_import, late_by_form, late_by_form_rule, late_by_client]
+LATE = [
+	late_by_call,
+	late_by_rule,
+	late_by_insert,
+	late_by_import,
+	late_by_form,
+	late_by_form_rule,
+	late_by_client,
+]
 
 
 @pytest.mark.parametrize("path", LATE)
@@ -540,7 +568,9 @@ def test_a_task_after_its_stage_is_refused_on_every_path(path):
 	expected = "its milestone Shipped is due on .*. Choose that day or an earlier one."
 	with pytest.raises(frappe.ValidationError, match=expected):
 		path(order)
-	assert frappe.db.count("Milestone Task", {"plan": plan_of(order).name, "due_date": (">", "2030-06-28")}) == 0
+	assert (
+		frappe.db.count("Milestone Task", {"plan": plan_of(order).name, "due_date": (">", "2030-06-28")}) == 0
+	)
 
 
 def test_a_task_on_the_day_of_its_stage_is_fine():

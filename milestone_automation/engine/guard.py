@@ -86,7 +86,9 @@ def raise_conflict(error: Exception) -> NoReturn:
 		raise error
 	try:
 		frappe.throw(
-			_("Somebody else changed the milestone plan at the same moment, so nothing was saved. Please try again."),
+			_(
+				"Somebody else changed the milestone plan at the same moment, so nothing was saved. Please try again."
+			),
 			exc=ConflictError,
 			title=_("Please Try Again"),
 		)

@@ -343,8 +343,17 @@ def insert_rows(plan_doc) -> None:
 	for idx, row in enumerate(rows, 1):
 		row.update({"name": frappe.generate_hash(length=10), "parent": plan_doc.name, "idx": idx})
 		row.set("__islocal", None)
-	fieldnames = [*frappe.get_meta("Milestone Plan Stage").get_valid_columns(), "parent", "parenttype", "parentfield"]
-	kept = [name for name in dict.fromkeys(fieldnames) if name not in ("creation", "modified", "owner", "modified_by")]
+	fieldnames = [
+		*frappe.get_meta("Milestone Plan Stage").get_valid_columns(),
+		"parent",
+		"parenttype",
+		"parentfield",
+	]
+	kept = [
+		name
+		for name in dict.fromkeys(fieldnames)
+		if name not in ("creation", "modified", "owner", "modified_by")
+	]
 	values = [{name: row.get(name) for name in kept if row.get(name) is not None} for row in rows]
 	bulk.insert_rows("Milestone Plan Stage", values)
 	plan_doc.stages = rows
@@ -588,7 +597,13 @@ def _move_references(doctype: str, old, new) -> None:
 	Frappe does so too, by a map of links it keeps for a whole request; where that is older than the plan, the plan is
 	not in it.
 	"""
-	for own in ("Milestone Plan", "Milestone Task", "Milestone Date Change", "Milestone Plan Log", "Milestone Message"):
+	for own in (
+		"Milestone Plan",
+		"Milestone Task",
+		"Milestone Date Change",
+		"Milestone Plan Log",
+		"Milestone Message",
+	):
 		table = frappe.qb.DocType(own)
 		is_about = (table.reference_type == doctype) & (table.reference_name == str(old))
 		frappe.qb.update(table).set(table.reference_name, str(new)).where(is_about).run()

@@ -20,7 +20,19 @@ READER_ROLE = "Production Reader"
 # Works on the website, may write orders all the same.
 PARTNER_ROLE = "Production Partner"
 
-RIGHTS = ("read", "write", "create", "delete", "submit", "cancel", "amend", "import", "export", "report", "share")
+RIGHTS = (
+	"read",
+	"write",
+	"create",
+	"delete",
+	"submit",
+	"cancel",
+	"amend",
+	"import",
+	"export",
+	"report",
+	"share",
+)
 
 
 def rights(*given: str) -> dict[str, int]:
@@ -83,7 +95,12 @@ def ensure_production_order() -> str:
 
 def stage(name: str, status: str | None = None, days: int = 0, **values) -> dict:
 	"""A stage on the delivery date plus `days`; reached by that status, else by confirmation."""
-	row = {"stage_name": name, "key_date_rule": "Document Date Field", "date_field": "delivery_date", "offset_days": days}
+	row = {
+		"stage_name": name,
+		"key_date_rule": "Document Date Field",
+		"date_field": "delivery_date",
+		"offset_days": days,
+	}
 	if status is not None:
 		row |= {"reach_rule": "Field Value", "track_field": "status", "track_value": status}
 	return row | values
@@ -102,7 +119,11 @@ def member(user: str) -> dict:
 def collaborator(email: str, name: str = "") -> dict:
 	"""What of a task's row gives it to somebody without an account."""
 	kind = "Third-Party Collaborator"
-	return {"assignee_kind": kind, "collaborator_email": email, "collaborator_name": name or email.partition("@")[0]}
+	return {
+		"assignee_kind": kind,
+		"collaborator_email": email,
+		"collaborator_name": name or email.partition("@")[0],
+	}
 
 
 STAGES = (
@@ -213,7 +234,13 @@ def written(doc) -> dict:
 
 	about = {"reference_type": doc.doctype, "reference_name": doc.name}
 	found = {"document": frappe.db.get_value(doc.doctype, doc.name, "*", as_dict=True)}
-	for doctype in ("Milestone", "Milestone Plan", "Milestone Task", "Milestone Plan Log", "Milestone Date Change"):
+	for doctype in (
+		"Milestone",
+		"Milestone Plan",
+		"Milestone Task",
+		"Milestone Plan Log",
+		"Milestone Date Change",
+	):
 		found[doctype] = frappe.get_all(doctype, filters=about, fields=["*"], order_by="name")
 	plans = [plan.name for plan in found["Milestone Plan"]]
 	stages = frappe.get_all("Milestone Plan Stage", {"parent": ("in", plans)}, ["*"], order_by="name")
@@ -227,5 +254,7 @@ def open_required(plan: str) -> dict[str, int]:
 	rows = frappe.get_all("Milestone Task", {"plan": plan}, ["stage_name", "status", "required"])
 	counted: dict[str, int] = {}
 	for row in rows:
-		counted[row.stage_name] = counted.get(row.stage_name, 0) + int(row.status == "Open" and row.required == 1)
+		counted[row.stage_name] = counted.get(row.stage_name, 0) + int(
+			row.status == "Open" and row.required == 1
+		)
 	return counted
