@@ -256,7 +256,9 @@ def _insert(doc, workflow: str) -> str:
 	plan.flags.ignore_links = True  # what it links to was read a moment ago, each row of it from its workflow
 	try:
 		plan.insert(ignore_permissions=True)  # who may save the document lets the workflow plan it
-	except (frappe.UniqueValidationError, frappe.DuplicateEntryError):
+	except Exception as error:
+		if not _is_taken(error):
+			raise
 		# Somebody else was faster: theirs is the plan.
 		frappe.db.rollback(save_point=save_point)
 		there = load(doc.doctype, doc.name, lock=True)
@@ -265,6 +267,13 @@ def _insert(doc, workflow: str) -> str:
 		return there.name
 	frappe.db.release_savepoint(save_point)
 	return plan.name
+
+
+def _is_taken(error: Exception) -> bool:
+	"""Tell whether a plan was refused because the document has one. Frappe passes on what SQLite says as it is."""
+	if isinstance(error, (frappe.UniqueValidationError, frappe.DuplicateEntryError)):
+		return True
+	return type(error).__name__ == "IntegrityError" and "plan_key" in str(error)
 
 
 def fill(plan_doc) -> None:

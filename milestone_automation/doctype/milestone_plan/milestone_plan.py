@@ -13,6 +13,7 @@ class MilestonePlan(Document):
 	def before_insert(self):
 		if not self.flags.is_carried_over:
 			self.check_document()
+			self.check_is_only_one()
 			plans.fill(self)
 		plans.put_rows_aside(self)
 
@@ -20,6 +21,16 @@ class MilestonePlan(Document):
 		if not frappe.db.exists(self.reference_type, self.reference_name):
 			frappe.throw(
 				_("There is no {0} {1} to plan for.").format(_(self.reference_type), self.reference_name)
+			)
+
+	def check_is_only_one(self):
+		key = plans.plan_key(self.reference_type, self.reference_name)
+		if frappe.db.exists("Milestone Plan", {"plan_key": key}):
+			frappe.throw(
+				_("{0} {1} has a milestone plan already. Cancel that one first.").format(
+					_(self.reference_type), self.reference_name
+				),
+				frappe.UniqueValidationError,
 			)
 
 	def validate_amended_from(self):
