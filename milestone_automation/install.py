@@ -70,6 +70,8 @@ def make_settings():
 	if frappe.db.get_singles_dict("Milestone Settings"):
 		return
 	settings = frappe.get_doc("Milestone Settings")
+	# Frappe fills a new document's Time fields with the present time.
+	settings.sweep_time = "07:00:00"
 	for reason in (
 		_("Supplier is late"),
 		_("Material is late"),

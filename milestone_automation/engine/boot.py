@@ -5,4 +5,6 @@ from milestone_automation.engine import rules
 
 def extend_bootinfo(bootinfo):
 	"""Name the DocTypes that have a workflow: on all others a form never asks for a plan. Costs no SQL when warm."""
-	bootinfo.milestone_doctypes = sorted(doctype for doctype, own in rules.all_rules().items() if own.has_workflow)
+	bootinfo.milestone_doctypes = sorted(
+		doctype for doctype, own in rules.all_rules().items() if own.has_workflow
+	)

@@ -33,6 +33,7 @@ STAGE_FIELDS = (
 	"gate_mode",
 	"custom_message",
 	"warning_lead_days",
+	"task_lead_days",
 	"remind_after_days",
 	"remind_every_days",
 	"remind_at_most",

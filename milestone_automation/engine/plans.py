@@ -335,8 +335,8 @@ def _summarize_new(plan_doc) -> None:
 	lead = cint(frappe.db.get_single_value("Milestone Settings", "warning_lead_days", cache=True))
 	today = getdate(nowdate())
 	for stage in plan_doc.stages:
-		stage.health = _stage_health(stage, plan_doc.stages, plan_doc.strict_order, today, lead, 0).value
-	plan_doc.update(_summary(plan_doc.stages))
+		stage.health = stage_health(stage, plan_doc.stages, plan_doc.strict_order, today, lead, 0).value
+	plan_doc.update(summary_of(plan_doc.stages))
 	plan_doc.next_check = today
 
 
@@ -644,10 +644,10 @@ def refresh(plan: str | Plan) -> Plan:
 		overdue = sum(
 			1 for t in open_tasks if t.plan_stage == stage.name and t.due_date and getdate(t.due_date) < today
 		)
-		found = _stage_health(stage, plan.stages, plan.strict_order, today, lead, overdue)
+		found = stage_health(stage, plan.stages, plan.strict_order, today, lead, overdue)
 		plan.set_stage(stage, health=found.value)
 	if plan.status != PlanStatus.CANCELLED:
-		plan.set_plan(**_summary(plan.stages))
+		plan.set_plan(**summary_of(plan.stages))
 		settings = frappe.get_cached_doc("Milestone Settings")
 		plan.set_plan(next_check=schedule.next_check(plan, plan.stages, open_tasks, settings, today))
 	has_changed = any(plan.stage_changes.values()) or plan.plan_changes
@@ -670,10 +670,10 @@ def task_rows(plan: str, lock: bool = False) -> list[frappe._dict]:
 
 def summarize(plan: Plan) -> None:
 	"""Work out health, current stage and next date of a plan whose stages changed; writes nothing."""
-	plan.set_plan(**_summary(plan.stages), next_check=getdate(nowdate()))
+	plan.set_plan(**summary_of(plan.stages), next_check=getdate(nowdate()))
 
 
-def _summary(stages) -> dict:
+def summary_of(stages) -> dict:
 	open_stages = [stage for stage in stages if stage.status != StageStatus.REACHED]
 	dated = [getdate(stage.key_date) for stage in open_stages if stage.key_date]
 	return {
@@ -684,7 +684,7 @@ def _summary(stages) -> dict:
 	}
 
 
-def _stage_health(stage, stages, strict_order, today, default_lead: int, overdue: int) -> health.Health:
+def stage_health(stage, stages, strict_order, today, default_lead: int, overdue: int) -> health.Health:
 	held_by = cint(stage.open_required)
 	if strict_order:
 		held_by += sum(

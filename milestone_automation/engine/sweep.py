@@ -532,10 +532,10 @@ def _sum_up(batch: Batch, plan, changes: Changes) -> None:
 	for stage in stages:
 		own = [task for task in tasks if task.plan_stage == stage.name]
 		overdue = sum(1 for task in own if task.due_date and getdate(task.due_date) < today)
-		found = plans._stage_health(stage, stages, plan.strict_order, today, rules.warning_lead_days, overdue)
+		found = plans.stage_health(stage, stages, plan.strict_order, today, rules.warning_lead_days, overdue)
 		_set(changes.stages, stage, {"health": found.value})
 	before = plan.health
 	check = schedule.next_check(plan, stages, tasks, rules, today)
-	_set(changes.plans, plan, plans._summary(stages) | {"next_check": check})
+	_set(changes.plans, plan, plans.summary_of(stages) | {"next_check": check})
 	if plan.health != before:
 		plans.tell_desk(plan)
