@@ -674,6 +674,7 @@ def summarize(plan: Plan) -> None:
 
 
 def summary_of(stages) -> dict:
+	"""Return health, current_stage, next_date and status of a plan from its stages."""
 	open_stages = [stage for stage in stages if stage.status != StageStatus.REACHED]
 	dated = [getdate(stage.key_date) for stage in open_stages if stage.key_date]
 	return {
@@ -685,6 +686,16 @@ def summary_of(stages) -> dict:
 
 
 def stage_health(stage, stages, strict_order, today, default_lead: int, overdue: int) -> health.Health:
+	"""Return the health of one stage of a plan, by the rules of `engine/health.py`.
+
+	Args:
+		stage: its row, with open_required up to date.
+		stages: all rows; in strict order open tasks of earlier open stages hold this one too.
+		strict_order: whether the plan keeps strict order.
+		today: the day to judge by.
+		default_lead: warning lead in days, where the stage has none of its own.
+		overdue: number of the stage's open tasks that are past their due date.
+	"""
 	held_by = cint(stage.open_required)
 	if strict_order:
 		held_by += sum(
