@@ -252,7 +252,8 @@ export class Panel {
 			.then((entries) => {
 				frm.get_docinfo().additional_timeline_content = entries;
 				frm.timeline.refresh();
-				frappe.utils.scroll_to(frm.timeline.timeline_wrapper || frm.footer.wrapper, true, 80);
+				const place = (frm.timeline.timeline_wrapper || frm.footer.wrapper).get(0);
+				place.scrollIntoView({ behavior: "smooth", block: "center" });
 			});
 	}
 }
