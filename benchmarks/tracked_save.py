@@ -96,7 +96,9 @@ def by_core():
 	tracker = make_tracker()
 	controllers = frappe.controllers[frappe.local.site]
 	before = {doctype: get_controller(doctype) for doctype in OWN}
-	controllers.update({"Milestone": core_milestone.Milestone, "Milestone Tracker": core_tracker.MilestoneTracker})
+	controllers.update(
+		{"Milestone": core_milestone.Milestone, "Milestone Tracker": core_tracker.MilestoneTracker}
+	)
 	try:
 		with without_our_hooks():
 			yield document_to_save()
@@ -119,7 +121,9 @@ def no_tracker():
 
 
 def make_tracker():
-	tracker = frappe.get_doc({"doctype": "Milestone Tracker", "document_type": DOCTYPE, "track_field": "status"})
+	tracker = frappe.get_doc(
+		{"doctype": "Milestone Tracker", "document_type": DOCTYPE, "track_field": "status"}
+	)
 	tracker.insert()
 	frappe.db.commit()  # nosemgrep: from now on it is read from the cache
 	return tracker

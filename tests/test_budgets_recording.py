@@ -94,8 +94,12 @@ def test_a_tracked_save_without_a_change_adds_no_sql(tracked, count_queries):
 	assert of_ours(queries) == []
 
 
-@pytest.mark.parametrize(("values", "inserts"), [({"status": "Shipped"}, 1), ({"status": "Shipped", "pieces": 2}, 2)])
-def test_a_tracked_save_asks_once_for_the_time_before_and_inserts_each_milestone(tracked, count_queries, values, inserts):
+@pytest.mark.parametrize(
+	("values", "inserts"), [({"status": "Shipped"}, 1), ({"status": "Shipped", "pieces": 2}, 2)]
+)
+def test_a_tracked_save_asks_once_for_the_time_before_and_inserts_each_milestone(
+	tracked, count_queries, values, inserts
+):
 	tracked.update(values)
 	with count_queries() as queries:
 		tracked.save()

@@ -231,9 +231,14 @@ def difference_of_parts(key: str, old: dict, new: dict) -> dict:
 	for part in sorted({*old, *new}):
 		one, other = old.get(part), new.get(part)
 		if one != other and isinstance(one, list) and isinstance(other, list):
-			found[f"{key}.{part}"] = [row for row in one if row not in other], [row for row in other if row not in one]
+			found[f"{key}.{part}"] = (
+				[row for row in one if row not in other],
+				[row for row in other if row not in one],
+			)
 		elif one != other and isinstance(one, dict) and isinstance(other, dict):
-			found[f"{key}.{part}"] = {name: (one[name], other.get(name)) for name in one if one[name] != other.get(name)}
+			found[f"{key}.{part}"] = {
+				name: (one[name], other.get(name)) for name in one if one[name] != other.get(name)
+			}
 		elif one != other:
 			found[f"{key}.{part}"] = one, other
 	return found
@@ -268,10 +273,14 @@ print("ran", result.testsRun, "failed", len(result.failures) + len(result.errors
 
 @pytest.mark.parametrize("doctype", CORE_FIELDS)
 def test_cores_fields_are_as_core_has_them_and_first(site, doctype):
-	path = frappe.get_app_path("frappe", "automation", "doctype", frappe.scrub(doctype), f"{frappe.scrub(doctype)}.json")
+	path = frappe.get_app_path(
+		"frappe", "automation", "doctype", frappe.scrub(doctype), f"{frappe.scrub(doctype)}.json"
+	)
 	with open(path) as file:
 		of_core = {field["fieldname"]: field for field in json.load(file)["fields"]}
-	path = frappe.get_module_path("Milestone Automation", "doctype", frappe.scrub(doctype), f"{frappe.scrub(doctype)}.json")
+	path = frappe.get_module_path(
+		"Milestone Automation", "doctype", frappe.scrub(doctype), f"{frappe.scrub(doctype)}.json"
+	)
 	with open(path) as file:
 		ours = {field["fieldname"]: field for field in json.load(file)["fields"]}
 	assert set(of_core) == set(CORE_FIELDS[doctype])

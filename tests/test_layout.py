@@ -36,7 +36,11 @@ def test_each_doctype_has_one_class_and_frappe_finds_it(site, folder):
 	assert found.__module__ == module
 	assert found is getattr(importlib.import_module(module), name.replace(" ", ""))
 	assert frappe.get_meta(name).module == "Milestone Automation"
-	files = [key for key, loaded in sys.modules.items() if _file_of(loaded) == PACKAGE / "doctype" / folder / f"{folder}.py"]
+	files = [
+		key
+		for key, loaded in sys.modules.items()
+		if _file_of(loaded) == PACKAGE / "doctype" / folder / f"{folder}.py"
+	]
 	assert files == [module]
 
 
@@ -115,7 +119,9 @@ def test_every_patch_file_is_listed():
 
 @pytest.mark.no_site
 def test_setup_names_the_package_on_a_line_of_its_own():
-	assert 'name="milestone_automation",' in [line.strip() for line in (ROOT / "setup.py").read_text().splitlines()]
+	assert 'name="milestone_automation",' in [
+		line.strip() for line in (ROOT / "setup.py").read_text().splitlines()
+	]
 
 
 @pytest.mark.no_site
@@ -153,11 +159,28 @@ def archives(tmp_path_factory):
 
 def tracked_files() -> list[str]:
 	"""Files git knows and that still exist; all of them where there is no git."""
-	command = ["git", "ls-files", "--", "milestone_automation", "setup.py", "pyproject.toml", "MANIFEST.in", "*.md", "*.txt"]
+	command = [
+		"git",
+		"ls-files",
+		"--",
+		"milestone_automation",
+		"setup.py",
+		"pyproject.toml",
+		"MANIFEST.in",
+		"*.md",
+		"*.txt",
+	]
 	done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 	if done.returncode:
-		wanted = [*PACKAGE.rglob("*"), *(ROOT / name for name in ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md"))]
-		names = [str(path.relative_to(ROOT)) for path in wanted if path.is_file() and "__pycache__" not in path.parts]
+		wanted = [
+			*PACKAGE.rglob("*"),
+			*(ROOT / name for name in ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md")),
+		]
+		names = [
+			str(path.relative_to(ROOT))
+			for path in wanted
+			if path.is_file() and "__pycache__" not in path.parts
+		]
 	else:
 		names = done.stdout.splitlines()
 	return [name for name in names if (ROOT / name).is_file()]
@@ -168,7 +191,9 @@ def tracked_files() -> list[str]:
 def test_packages_carry_every_file_the_app_needs(archives, kind):
 	inside = archives[0] if kind == "wheel" else archives[1]
 	needed = {name for name in tracked_files() if name.startswith("milestone_automation/")}
-	needed = {name for name in needed if Path(name).match("*.*") and any(Path(name).match(kind) for kind in CARRIED)}
+	needed = {
+		name for name in needed if Path(name).match("*.*") and any(Path(name).match(kind) for kind in CARRIED)
+	}
 	assert len(needed) > 80
 	assert sorted(needed - inside) == []
 
@@ -176,5 +201,7 @@ def test_packages_carry_every_file_the_app_needs(archives, kind):
 @pytest.mark.no_site
 def test_packages_carry_nothing_else(archives):
 	in_wheel, _in_sdist = archives
-	assert not [name for name in in_wheel if not name.startswith(("milestone_automation/", "milestone_automation-"))]
+	assert not [
+		name for name in in_wheel if not name.startswith(("milestone_automation/", "milestone_automation-"))
+	]
 	assert not [name for name in in_wheel if name.endswith(".pyc")]

@@ -81,7 +81,10 @@ def test_there_and_back_makes_two(tracking, order):
 	for status in ("Shipped", "Ordered"):
 		order.status = status
 		order.save()
-	assert tracking.changes(order.name)[1:] == [("status", "Ordered", "Shipped"), ("status", "Shipped", "Ordered")]
+	assert tracking.changes(order.name)[1:] == [
+		("status", "Ordered", "Shipped"),
+		("status", "Shipped", "Ordered"),
+	]
 
 
 def test_two_fields_in_one_save_make_one_each(tracking):
@@ -133,7 +136,10 @@ def test_submit_update_after_submit_and_cancel_make_one_each(tracking):
 		("docstatus", "0", "1"),
 		("docstatus", "1", "2"),
 	]
-	assert [change for change in changes if change[0] == "status"] == [FIRST, ("status", "Ordered", "Shipped")]
+	assert [change for change in changes if change[0] == "status"] == [
+		FIRST,
+		("status", "Ordered", "Shipped"),
+	]
 
 
 def test_submit_that_changes_the_field_makes_one(tracking, order):
@@ -241,7 +247,10 @@ def test_db_set_of_several_fields_makes_one_each(tracking):
 	tracking.track("status", "pieces")
 	order = tracking.order(status="Ordered", pieces=1).insert()
 	order.db_set({"status": "Shipped", "pieces": 2, "note": "sent"})
-	assert sorted(tracking.changes(order.name)[2:]) == [("pieces", "1", "2"), ("status", "Ordered", "Shipped")]
+	assert sorted(tracking.changes(order.name)[2:]) == [
+		("pieces", "1", "2"),
+		("status", "Ordered", "Shipped"),
+	]
 
 
 def test_db_set_of_another_field_makes_none(tracking, order):
@@ -552,7 +561,10 @@ def test_data_import_of_a_csv_makes_one_a_row_for_new_and_for_updated_documents(
 	run_import("Update Existing Records", f"name,status\n{existing},Shipped\n")
 	first = frappe.db.get_value(committed_tracking.doctype, {"stage": "new-1"})
 	second = frappe.db.get_value(committed_tracking.doctype, {"stage": "new-2"})
-	assert sorted(committed_tracking.changes(first)) == [("ship_date", "", "2026-12-01"), ("status", "", "Draft")]
+	assert sorted(committed_tracking.changes(first)) == [
+		("ship_date", "", "2026-12-01"),
+		("status", "", "Draft"),
+	]
 	assert committed_tracking.changes(second) == []
 	assert committed_tracking.changes(existing) == [FIRST, ("status", "Ordered", "Shipped")]
 
@@ -591,7 +603,11 @@ def test_rest_post_and_put_make_one_each_by_the_caller(server, make_user):
 	made = client.post(path, json={"status": "Ordered"})
 	assert made.status_code == 200, made.text
 	name = made.json()["data"]["name"]
-	for values in ({"status": "Shipped"}, {"status": "Shipped", "note": "no change"}, {"status": "No Such Status"}):
+	for values in (
+		{"status": "Shipped"},
+		{"status": "Shipped", "note": "no change"},
+		{"status": "No Such Status"},
+	):
 		answer = client.put(f"{path}/{name}", json=values)
 		assert answer.ok == (values["status"] == "Shipped"), answer.text
 	with server.site.connect():

@@ -219,7 +219,9 @@ def test_a_deadlock_is_passed_on_as_the_database_has_undone_the_users_work_too(t
 	assert not logs_of(tracker)
 
 
-@pytest.mark.parametrize("event", ["Before Insert", "Before Validate", "Before Save", "After Insert", "After Save"])
+@pytest.mark.parametrize(
+	"event", ["Before Insert", "Before Validate", "Before Save", "After Insert", "After Save"]
+)
 def test_a_server_script_on_milestone_that_throws_does_not_refuse_the_users_save(tracking, tracker, event):
 	script = {
 		"doctype": "Server Script",
@@ -278,7 +280,10 @@ def test_a_server_script_that_saves_the_document_again_on_its_milestone_ends(tra
 
 @pytest.mark.parametrize(
 	("condition", "fault"),
-	[("doc.pieces / (doc.pieces - 5) > 0", "ZeroDivisionError"), ("doc.status.no_such_thing", "AttributeError")],
+	[
+		("doc.pieces / (doc.pieces - 5) > 0", "ZeroDivisionError"),
+		("doc.status.no_such_thing", "AttributeError"),
+	],
 )
 def test_a_condition_that_breaks_at_run_time_is_logged_and_the_save_goes_through(tracking, condition, fault):
 	name = tracking.track("status", condition=condition)

@@ -64,7 +64,9 @@ def test_a_new_tracker_counts_at_once_here_and_elsewhere_once_committed(committe
 	assert elsewhere(order.name, "c") == ["stage"]
 
 
-def test_a_process_that_reads_the_rules_before_the_commit_reads_them_anew_after_it(committed_tracking, elsewhere):
+def test_a_process_that_reads_the_rules_before_the_commit_reads_them_anew_after_it(
+	committed_tracking, elsewhere
+):
 	if frappe.db.db_type == "sqlite":
 		pytest.skip("SQLite lets nobody else write while this transaction is open")
 	order = committed_tracking.order(stage="start").insert()
@@ -90,7 +92,9 @@ def test_a_tracker_that_is_rolled_back_leaves_no_trace_here_or_elsewhere(committ
 	assert elsewhere(order.name, "c") == []
 
 
-def test_a_changed_field_counts_here_at_once_and_is_forgotten_with_the_rollback(committed_tracking, elsewhere):
+def test_a_changed_field_counts_here_at_once_and_is_forgotten_with_the_rollback(
+	committed_tracking, elsewhere
+):
 	committed_tracking.track("stage")
 	order = committed_tracking.order(stage="start").insert()
 	frappe.db.commit()  # nosemgrep: for the other process

@@ -87,7 +87,9 @@ def _values_before(doc, fields) -> dict:
 	if before:
 		return _values_of(before, fields)
 	# Somebody announces a change without having loaded the state before: the record is all there is.
-	recorded = guard.run_guarded(f"Milestones of {doc.doctype} {doc.name}", last_recorded, doc.doctype, doc.name, fields)
+	recorded = guard.run_guarded(
+		f"Milestones of {doc.doctype} {doc.name}", last_recorded, doc.doctype, doc.name, fields
+	)
 	return _values_of(doc, fields) if recorded is None else recorded
 
 

@@ -57,7 +57,10 @@ class Tracking:
 
 	def changes(self, name, doctype: str = ORDER, **filters) -> list[tuple]:
 		"""All that was recorded of a document, oldest first, as (field, from value, value)."""
-		return [(row.track_field, row.from_value or "", row.value or "") for row in self.rows(name, doctype, **filters)]
+		return [
+			(row.track_field, row.from_value or "", row.value or "")
+			for row in self.rows(name, doctype, **filters)
+		]
 
 	def rows(self, name, doctype: str = ORDER, **filters) -> list:
 		import frappe
