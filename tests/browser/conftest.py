@@ -10,6 +10,8 @@ import pytest
 
 from devtool.paths import STATE
 
+# What Frappe's own workspace editor throws now and then while its charts load.
+FOREIGN_FAULT = "Failed to execute 'removeChild' on 'Node'"
 AXE_VERSION = "4.10.3"
 PASSWORD = "Browser-pw-2026"
 BUYER = "buyer@example.com"
@@ -141,7 +143,8 @@ def visit(desk, request):
 		for number, page in enumerate(pages):
 			page.screenshot(path=f"{folder}/{request.node.name}-{number}.png")
 	for page in pages:
-		assert not page.faults, f"Errors in the console of {page.url}: {page.faults}"
+		faults = [fault for fault in page.faults if FOREIGN_FAULT not in fault]
+		assert not faults, f"Errors in the console of {page.url}: {faults}"
 
 
 @pytest.fixture(scope="session")
