@@ -12,7 +12,7 @@ TRANSACTION_WORDS = ("savepoint", "release savepoint", "rollback")
 
 
 class SimulatedFault(Exception):
-	pass
+	"""A statement that the database refuses."""
 
 
 def is_of_recording() -> bool:

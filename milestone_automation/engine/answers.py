@@ -67,7 +67,7 @@ def answer_not_yet(
 	)
 
 
-@frappe.whitelist()
+@frappe.whitelist(methods=["GET", "POST"])
 def date_reasons() -> list[str]:
 	"""Return the reasons for a new date that people choose from, in the user's language."""
 	if frappe.session.user == "Guest":

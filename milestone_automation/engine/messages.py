@@ -505,7 +505,7 @@ def note_sent() -> None:
 # One mail a day
 
 
-@frappe.whitelist()
+@frappe.whitelist(methods=["GET", "POST"])
 def wants_digest() -> bool:
 	"""Tell whether the session user has chosen one mail a day."""
 	return bool(cint(frappe.defaults.get_user_default(DIGEST_DEFAULT)))

@@ -563,9 +563,8 @@ def delete_for(doctype: str, name) -> None:
 	"""Delete the plans of a deleted document, with all that hangs on them. Its milestones stay, marked."""
 	filters = {"reference_type": doctype, "reference_name": str(name)}
 	for plan in frappe.get_all("Milestone Plan", filters=filters, pluck="name"):
-		frappe.delete_doc(
-			"Milestone Plan", plan, force=True, ignore_permissions=True
-		)  # goes with its document
+		flags = {"force": True, "ignore_permissions": True}  # it goes with its document
+		frappe.delete_doc("Milestone Plan", plan, **flags)
 
 
 def delete_parts(plan: str) -> None:
