@@ -140,7 +140,9 @@ def test_a_second_plan_document_for_one_order_is_refused():
 	make_workflow()
 	order = make_document()
 	second = {"doctype": "Milestone Plan", "reference_type": ORDER, "reference_name": order.name}
-	with pytest.raises(frappe.UniqueValidationError, match=r"has a milestone plan already. Cancel that one first."):
+	with pytest.raises(
+		frappe.UniqueValidationError, match=r"has a milestone plan already. Cancel that one first."
+	):
 		frappe.get_doc(second | {"workflow": "Production"}).insert()
 	assert frappe.db.count("Milestone Plan", {"reference_name": order.name}) == 1
 

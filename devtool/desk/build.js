@@ -69,9 +69,16 @@ const vue_components = {
 async function component_code(file) {
 	const { descriptor, errors } = vue.parse(fs.readFileSync(file, "utf-8"), { filename: file });
 	if (errors.length) throw errors[0];
-	const id = createHash("sha256").update(path.basename(file)).update(descriptor.source).digest("hex").slice(0, 8);
+	const id = createHash("sha256")
+		.update(path.basename(file))
+		.update(descriptor.source)
+		.digest("hex")
+		.slice(0, 8);
 	const scoped = descriptor.styles.some((style) => style.scoped);
-	const parts = [component_script(descriptor, id, file, scoped), component_template(descriptor, id, file, scoped)];
+	const parts = [
+		component_script(descriptor, id, file, scoped),
+		component_template(descriptor, id, file, scoped),
+	];
 	for (const style of descriptor.styles) {
 		parts.push(`frappe.dom.set_style(${JSON.stringify(await component_style(style, id, file))});`);
 	}
@@ -82,7 +89,11 @@ async function component_code(file) {
 function component_script(descriptor, id, file, scoped) {
 	if (!descriptor.script && !descriptor.scriptSetup) return "const component = {};";
 	const compilerOptions = { scopeId: scoped ? `data-v-${id}` : undefined };
-	const options = { id, inlineTemplate: true, templateOptions: { id, filename: file, scoped, compilerOptions } };
+	const options = {
+		id,
+		inlineTemplate: true,
+		templateOptions: { id, filename: file, scoped, compilerOptions },
+	};
 	return vue.rewriteDefault(vue.compileScript(descriptor, options).content, "component", ["typescript"]);
 }
 
@@ -166,7 +177,10 @@ function addresses({ metafile }, prefix = "") {
 	const found = {};
 	for (const [file, { entryPoint }] of Object.entries(metafile.outputs)) {
 		if (!entryPoint || file.endsWith(".map")) continue;
-		const name = path.basename(entryPoint).replace(/\.(scss|sass)$/, ".css").replace(/\.(ts|jsx)$/, ".js");
+		const name = path
+			.basename(entryPoint)
+			.replace(/\.(scss|sass)$/, ".css")
+			.replace(/\.(ts|jsx)$/, ".js");
 		found[prefix + name] = "/assets/" + path.relative(plan.output, file).split(path.sep).join("/");
 	}
 	return found;

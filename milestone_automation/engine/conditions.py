@@ -93,7 +93,11 @@ def _check_utils(tree: ast.Expression) -> None:
 def _check_formats(tree: ast.Expression) -> None:
 	"""Refuse `format` of a text, as safe eval does: on some versions of Frappe only once it is evaluated."""
 	for node in ast.walk(tree):
-		if isinstance(node, ast.Attribute) and node.attr in FORMAT_METHODS and ast.unparse(node.value) != "doc":
+		if (
+			isinstance(node, ast.Attribute)
+			and node.attr in FORMAT_METHODS
+			and ast.unparse(node.value) != "doc"
+		):
 			_refuse(_("{0} cannot be used").format(node.attr))
 
 
