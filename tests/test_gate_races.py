@@ -126,6 +126,15 @@ def outcome(race, held) -> tuple[str, str, str, int]:
 		)
 
 
+def is_refused(second: list[str]) -> bool:
+	"""Tell whether the second one had to wait and was refused.
+
+	MariaDB reads what the first one wrote, and the gate refuses. PostgreSQL refuses to lock what has changed since the
+	transaction began, so the second one is asked to try again. (Frappe prints such a query, hence the last lines.)
+	"""
+	return second[-2:] in (["GateError", "waited"], ["ConflictError", "waited"])
+
+
 def ships(held) -> str:
 	return f"frappe.get_doc('{ORDER}', '{held.order}').update({{'status': 'Shipped'}}).save()"
 
@@ -151,7 +160,7 @@ def test_a_task_is_reopened_while_somebody_ships_the_gate_wins(race, held, ships
 	complete(race, held)
 	first, second = race(reopens(held), ships(held))
 	assert first == ["committed"]
-	assert second == ["GateError", "waited"]
+	assert is_refused(second), second
 	assert outcome(race, held) == ("Open", "Open", "Open", 1)
 
 
@@ -159,8 +168,7 @@ def test_an_order_read_before_the_task_was_reopened_is_refused_too(race, held):
 	complete(race, held)
 	prepare = f"order = frappe.get_doc('{ORDER}', '{held.order}')"
 	_first, second = race(reopens(held), ships_by_loaded_document(held), prepare)
-	# PostgreSQL refuses to lock what changed since the transaction began; MariaDB reads it as it is now.
-	assert second[-2:] in (["GateError", "waited"], ["ConflictError", "waited"])
+	assert is_refused(second), second
 	assert outcome(race, held) == ("Open", "Open", "Open", 1)
 
 
@@ -173,9 +181,17 @@ def test_a_task_is_reopened_after_somebody_has_shipped_the_reopening_is_refused(
 
 
 def test_a_task_completed_a_moment_before_lets_the_order_go(race, held):
+	import frappe
+
 	first, second = race(completes(held), ships(held))
 	assert first == ["committed"]
-	assert second == ["went through", "waited"]
+	if second[-2:] == ["ConflictError", "waited"]:
+		# PostgreSQL: asked to try again, which goes through.
+		with race.site.connect():
+			frappe.get_doc(ORDER, held.order).update({"status": "Shipped"}).save()
+			frappe.db.commit()  # nosemgrep: as above
+	else:
+		assert second == ["went through", "waited"]
 	assert outcome(race, held) == ("Shipped", "Reached", "Completed", 0)
 
 
@@ -210,7 +226,7 @@ def test_a_task_added_while_somebody_ships_holds(race, held):
 		f" tasks.add('{held.plan}', 'Shipped', title='Weigh', required=1)"
 	)
 	_first, second = race(adds, ships(held))
-	assert second == ["GateError", "waited"]
+	assert is_refused(second), second
 	_first, second = race(ships_other(held), adds)
 	assert second[0] in ("went through", "ValidationError")
 
@@ -310,7 +326,12 @@ def test_a_second_save_of_one_order_makes_no_second_plan(race, held):
 	first, second = race(saves, saves)
 	assert first == ["committed"]
 	# MariaDB gives the second one what the first wrote, and Frappe notices that the order is another one now.
-	assert second in (["went through", "waited"], ["TimestampMismatchError", "waited"])
+	# PostgreSQL refuses the second save by itself.
+	assert second[-2:] in (
+		["went through", "waited"],
+		["TimestampMismatchError", "waited"],
+		["SerializationFailure", "waited"],
+	)
 	with race.site.connect():
 		assert frappe.db.count("Milestone Plan", {"reference_name": order.name}) == 1
 		assert frappe.db.count("Milestone Task", {"reference_name": order.name}) == 1

@@ -39,7 +39,10 @@ WORDS_OF_FIELD = {
 	("Milestone Workflow Task", "completion_rule"): vocabulary.CompletionRule,
 }
 
-ALL_VOCABULARIES = vocabulary.Vocabulary.__subclasses__()
+# Modules have words of their own too, which no field stores.
+ALL_VOCABULARIES = [
+	words for words in vocabulary.Vocabulary.__subclasses__() if words.__module__ == vocabulary.__name__
+]
 
 
 def doctype_fields(doctype: str) -> dict[str, dict]:
