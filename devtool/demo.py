@@ -40,14 +40,12 @@ def prepare_site(bench: Bench) -> str:
 
 def load_data(bench: Bench, site: str) -> None:
 	"""Demo data, once for each version of the generator."""
-	places = [ROOT / APP / "demo.py", *sorted((ROOT / APP / "demo").glob("**/*.py"))]
-	sources = [path for path in places if path.exists()]
-	if not sources:
-		report.say(f"  - no demo data: {DEMO_MODULE} does not exist")
-		return
+	sources = sorted((ROOT / APP).glob("demo*.py"))
 	key = digest(*sources, bench.engine.stamps.read(f"{site}-made"))
 	if bench.engine.stamps.done(f"{site}-demo", key):
 		return
+	config = bench.sites / site / "site_config.json"
+	write_json(config, read_json(config) | {"milestone_demo_password": ADMIN_PASSWORD})
 	with report.step("demo data"):
 		bench.run("execute", f"{DEMO_MODULE}.load", site=site, log="demo", what="Loading the demo data")
 	bench.engine.stamps.write(f"{site}-demo", key)
@@ -150,9 +148,14 @@ def _welcome(bench: Bench, site: str, address: str) -> str:
     Password  {ADMIN_PASSWORD}
 
   What to click first
-    1. Log in, then open {address}/app/milestone-tracker : which fields of which documents are recorded.
-    2. {address}/app/milestone : every change that was recorded, newest first.
-    3. Open a document from the list's Document link, change the tracked field, save: one more milestone.
+    1. {address}/app/milestone-plan?health=Blocked : open the plan, then its order. It ships today, but a required
+       task is open: set Status to Shipped and save. It is refused.
+    2. Tick the task off at the top of the order, set Shipped, save again: it goes.
+    3. {address}/app/milestone-automation : the workspace; Milestone Workflow is where such plans are built.
+    4. {address}/app/milestone : every change that was recorded, newest first.
+
+  Others who can log in (same password): buyer@garments.example, merchandiser@garments.example,
+  manager@garments.example
 
   Site {site}; any bench command on it: ./dev bench --help
   Ctrl-C or ./dev stop ends it, ./dev clean deletes everything.
