@@ -11,6 +11,7 @@ from milestone_automation import demo_data
 from milestone_automation.engine import bulk_start, plans, sweep, tasks
 
 WORKFLOW = "Garment Order to Delivery"
+HOLDING_TASK = "Send the packing list"
 INSPECTOR = {"collaborator_name": "Ines Inspector", "collaborator_email": "ines@inspection.example"}
 
 
@@ -101,7 +102,7 @@ def make_workflow(order_doctype: str, team_role: str) -> None:
 					required=1,
 					**INSPECTOR,
 				),
-				_task("Shipped", "Send the packing list", 2, "All Supplier Contacts", required=1),
+				_task("Shipped", HOLDING_TASK, 2, "All Supplier Contacts", required=1),
 				_task(
 					"Shipped",
 					"Sign the commercial invoice",
@@ -176,11 +177,14 @@ def hold_an_order(order_doctype: str) -> str | None:
 		order.save()
 	for task in frappe.get_all(
 		"Milestone Task",
-		filters={"reference_type": order_doctype, "reference_name": order.name, "status": "Open"},
-		fields=["name", "title"],
+		filters={"reference_type": order_doctype, "reference_name": order.name},
+		fields=["name", "title", "status"],
 	):
-		if task.title != "Send the packing list":
+		is_holding = task.title == HOLDING_TASK
+		if task.status == "Open" and not is_holding:
 			tasks.complete(task.name)
+		elif task.status == "Completed" and is_holding:
+			tasks.reopen(task.name, "Two cartons are missing on it.")
 	plan = plans.load(order_doctype, order.name)
 	if plan:
 		plans.refresh(plan.name)

@@ -7,7 +7,9 @@ import frappe
 import pytest
 from frappe.utils import get_datetime, getdate
 
-from milestone_automation import demo, demo_data
+from milestone_automation import demo, demo_data, demo_plans
+from milestone_automation.engine import plans, tasks
+from milestone_automation.engine.guard import GateError
 
 TODAY = datetime.date(2026, 3, 2)
 
@@ -56,6 +58,21 @@ def milestones_of(name, field):
 	)
 
 
+def ships_once_its_packing_list_is_there():
+	name = demo_plans.hold_an_order(demo.ORDER)
+	frappe.db.commit()  # nosemgrep: the refusal rolls back
+	assert plans.load(demo.ORDER, name).health == "Blocked"
+	with pytest.raises(GateError, match=demo_plans.HOLDING_TASK):
+		frappe.get_doc(demo.ORDER, name).update({"status": "Shipped"}).save()
+	frappe.db.rollback()
+	tasks.complete(
+		frappe.db.get_value("Milestone Task", {"reference_name": name, "title": demo_plans.HOLDING_TASK})
+	)
+	frappe.get_doc(demo.ORDER, name).update({"status": "Shipped"}).save()
+	assert frappe.db.get_value(demo.ORDER, name, "status") == "Shipped"
+	frappe.db.commit()  # nosemgrep: the demo is cleared from another process
+
+
 def test_loading_replays_the_story_and_clearing_leaves_nothing(scratch_site):
 	site = scratch_site()
 	loaded = site.bench("execute", "milestone_automation.demo.load").stdout
@@ -77,6 +94,8 @@ def test_loading_replays_the_story_and_clearing_leaves_nothing(scratch_site):
 		assert frappe.db.count("Milestone", {"reference_type": demo.ORDER, "track_field": "ship_date"}) > 60
 		reconciled = site.bench("milestones", "reconcile").stdout
 		assert reconciled.strip() == f"{demo.ORDER}-status: 0 milestones found later"
+	with site.connect():
+		ships_once_its_packing_list_is_there()
 	site.bench("execute", "milestone_automation.demo.clear")
 	with site.connect():
 		assert not frappe.db.exists("DocType", demo.ORDER)
@@ -99,3 +118,4 @@ def test_uninstalling_the_app_leaves_the_demos_documents_to_the_site(scratch_sit
 		"import frappe; print(frappe.db.count('Garment Order'), frappe.db.count('Milestone') > 300)"
 	)
 	assert counted.split() == ["60", "True"]
+
