@@ -22,7 +22,7 @@ from milestone_automation.engine import (
 	schedule,
 	sweep,
 )
-from milestone_automation.engine.vocabulary import PlanStatus, ReachRule, StageStatus, TaskStatus
+from milestone_automation.engine.vocabulary import GateMode, PlanStatus, ReachRule, StageStatus, TaskStatus
 
 # Columns read of every plan; a stage is read whole.
 PLAN_COLUMNS = (
@@ -695,8 +695,10 @@ def stage_health(stage, stages, strict_order, today, default_lead: int, overdue:
 		default_lead: warning lead in days, where the stage has none of its own.
 		overdue: number of the stage's open tasks that are past their due date.
 	"""
-	held_by = cint(stage.open_required)
-	if strict_order:
+	# Where open tasks hold nothing (Warn, Off), the stage is late or not, but never blocked.
+	is_gate = (stage.gate_mode or GateMode.BLOCK) == GateMode.BLOCK
+	held_by = cint(stage.open_required) if is_gate else 0
+	if strict_order and is_gate:
 		held_by += sum(
 			cint(earlier.open_required)
 			for earlier in stages
