@@ -20,7 +20,7 @@ FOLDER = ROOT / "docs" / "images"
 SITE = "pictures.localhost"
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars")
 DESKTOP, TALL, PHONE = (1280, 860), (1280, 1240), (390, 844)
-WORKFLOW = "Garment Order to Delivery"
+WORKFLOW = "Purchase Order Production"
 
 FILL = """
 import frappe
@@ -35,7 +35,7 @@ for user, *_names in demo.USERS:
 	update_password(user, "PASSWORD")
 frappe.db.commit()
 frappe.clear_cache()
-for wanted in ({"health": "Blocked"}, {"current_stage": "Shipped"}, {"current_stage": "Final Inspection"}, {}):
+for wanted in ({"health": "Blocked"}, {"current_stage": "Shipment"}, {"current_stage": "Final Inspection"}, {}):
 	plans = frappe.get_all(
 		"Milestone Plan",
 		{"status": "Active", "reference_type": "Garment Order", **wanted},

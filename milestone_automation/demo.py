@@ -68,7 +68,7 @@ def _load_orders(today: str | None) -> None:
 
 def clear() -> None:
 	"""Remove all that `load` made: plans, orders with their history, tracker, DocTypes, users and role."""
-	demo_plans.clear()
+	demo_plans.clear(ORDER)
 	for doctype in (ORDER, SUPPLIER):
 		if frappe.db.exists("DocType", doctype):
 			clear_documents(doctype)

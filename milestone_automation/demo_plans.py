@@ -1,4 +1,4 @@
-"""The demo's workflow, and plans for its orders: one order is held by a required task.
+"""The demo's plans: a ready workflow installed for its orders, one of which is held by a required task.
 
 Called by `demo.load` once the orders are there. Stages the history already has are reached; what is ahead has tasks.
 """
@@ -7,12 +7,15 @@ import click
 import frappe
 from frappe.utils import add_days, getdate, nowdate
 
-from milestone_automation import demo_data
-from milestone_automation.engine import bulk_start, plans, sweep, tasks
+from milestone_automation import demo_data, ready
+from milestone_automation.engine import bulk_start, plans, stages, tasks
+from milestone_automation.install import MANAGER_ROLE
 
-WORKFLOW = "Garment Order to Delivery"
-HOLDING_TASK = "Send the packing list"
-INSPECTOR = {"collaborator_name": "Ines Inspector", "collaborator_email": "ines@inspection.example"}
+READY = "purchase_order_production"
+HOLDING_TASK = "Send packing list and commercial invoice"
+INSPECTION = "Final Inspection"
+# What the ready workflow leaves to confirm and the demo's orders say by their status.
+REACHED_BY_STATUS = {"Materials Ready": "Production"}
 
 
 def load(order_doctype: str, supplier_doctype: str, team_role: str) -> str | None:
@@ -25,21 +28,28 @@ def load(order_doctype: str, supplier_doctype: str, team_role: str) -> str | Non
 	Returns:
 		str | None: name of the order that is held by a required task.
 	"""
-	if not frappe.db.exists("Milestone Workflow", WORKFLOW):
+	if not workflow_of(order_doctype):
 		make_contacts(supplier_doctype)
 		make_workflow(order_doctype, team_role)
-		result = bulk_start.run(WORKFLOW)
+		result = bulk_start.run(workflow_of(order_doctype))
 		click.echo(f"{result['started']} plans started.")
 		work_on_tasks(order_doctype)
+		confirm_inspections(order_doctype)
 	return hold_an_order(order_doctype)
 
 
-def clear() -> None:
+def workflow_of(order_doctype: str) -> str | None:
+	"""Return the name of the demo's workflow, once it is made."""
+	return frappe.db.get_value("Milestone Workflow", {"document_type": order_doctype})
+
+
+def clear(order_doctype: str) -> None:
 	"""Remove the demo's plans, workflow and contacts."""
-	for plan in frappe.get_all("Milestone Plan", {"workflow": WORKFLOW}, pluck="name"):
+	workflow = workflow_of(order_doctype)
+	for plan in frappe.get_all("Milestone Plan", {"reference_type": order_doctype}, pluck="name"):
 		frappe.delete_doc("Milestone Plan", plan, force=True)
-	if frappe.db.exists("Milestone Workflow", WORKFLOW):
-		frappe.delete_doc("Milestone Workflow", WORKFLOW, force=True)
+	if workflow:
+		frappe.delete_doc("Milestone Workflow", workflow, force=True)
 	for _supplier, email, *_habits in demo_data.SUPPLIERS:
 		for contact in frappe.get_all("Contact", {"email_id": email}, pluck="name"):
 			frappe.delete_doc("Contact", contact, force=True)
@@ -63,91 +73,15 @@ def make_contacts(supplier_doctype: str) -> None:
 
 
 def make_workflow(order_doctype: str, team_role: str) -> None:
-	"""Make the workflow from order to delivery, and switch it on."""
-	frappe.get_doc(
-		{
-			"doctype": "Milestone Workflow",
-			"workflow_name": WORKFLOW,
-			"document_type": order_doctype,
-			"enabled": 1,
-			"team_role": team_role,
-			"supplier_field": "supplier",
-			"escalation_role": "Milestone Manager",
-			"stages": [
-				_stage("PO Acceptance", "Accepted", "order_date", 3, kind="Acceptance", owner_field="buyer"),
-				_stage("Production Started", "Production", "order_date", 10),
-				_stage("Final Inspection", "Inspection", "ship_date", -5),
-				_stage("Shipped", "Shipped", "ship_date", 0),
-				_stage("Delivered", "Delivered", "delivery_date", 0, owner_field="buyer"),
-			],
-			"tasks": [
-				_task(
-					"Production Started",
-					"Approve the lab dips",
-					4,
-					"User Field",
-					assignee_field="merchandiser",
-				),
-				_task(
-					"Production Started", "Confirm fabric is booked", 2, "All Supplier Contacts", required=1
-				),
-				_task(
-					"Final Inspection", "Approve the size set", 7, "User Field", assignee_field="merchandiser"
-				),
-				_task(
-					"Final Inspection",
-					"Send the inspection report",
-					0,
-					"Third-Party Collaborator",
-					required=1,
-					**INSPECTOR,
-				),
-				_task("Shipped", HOLDING_TASK, 2, "All Supplier Contacts", required=1),
-				_task(
-					"Shipped",
-					"Sign the commercial invoice",
-					1,
-					"One Team Member",
-					required=1,
-					assignee_user=demo_data.BUYER,
-				),
-				_task("Shipped", "Book the vessel", 10, "Whole Team"),
-				_task("Delivered", "Count the goods", 0, "User Field", assignee_field="buyer", required=1),
-			],
-		}
-	).insert()
-
-
-def _stage(
-	name: str, status: str, date_field: str, offset_days: int, owner_field="merchandiser", **values
-) -> dict:
-	return {
-		"stage_name": name,
-		"key_date_rule": "Document Date Field",
-		"date_field": date_field,
-		"offset_days": offset_days,
-		"owner_kind": "User Field",
-		"owner_field": owner_field,
-		"reach_rule": "Field Value",
-		"track_field": "status",
-		"track_value": status,
-		"custom_message": f"Is {{{{ doc.style }}}} ({{{{ doc.name }}}}) at '{name}' yet?",
-		"remind_after_days": 2,
-		"remind_every_days": 2,
-		"remind_at_most": 3,
-		**values,
-	}
-
-
-def _task(stage: str, title: str, days_before: int, kind: str, required: int = 0, **assignee) -> dict:
-	return {
-		"stage": stage,
-		"title": title,
-		"due_days_before": days_before,
-		"assignee_kind": kind,
-		"required": required,
-		**assignee,
-	}
+	"""Install the ready workflow of purchase orders, fit it to the demo's people, and switch it on."""
+	workflow = frappe.get_doc("Milestone Workflow", ready.install(READY, order_doctype))
+	workflow.update({"enabled": 1, "team_role": team_role, "escalation_role": MANAGER_ROLE})
+	for stage in workflow.stages:
+		stage.update({"owner_kind": "User Field", "owner_field": "merchandiser"})
+		if stage.stage_name in REACHED_BY_STATUS:
+			by_status = {"track_field": "status", "track_value": REACHED_BY_STATUS[stage.stage_name]}
+			stage.update({"reach_rule": "Field Value", **by_status})
+	workflow.save()
 
 
 def work_on_tasks(order_doctype: str) -> None:
@@ -163,30 +97,50 @@ def work_on_tasks(order_doctype: str) -> None:
 			tasks.complete(task)
 
 
+def confirm_inspections(order_doctype: str) -> None:
+	"""Goods that are shipped were inspected: the one stage no status says."""
+	shipped = {"status": ("in", ["Shipped", "Delivered"])}
+	for name in frappe.get_all(order_doctype, filters=shipped, pluck="name"):
+		plan = plans.load(order_doctype, name)
+		if plan and plan.stage(INSPECTION).status != "Reached":
+			complete_tasks_of(plan, INSPECTION)
+			day = plan.stage("Shipment").reached_on or nowdate()
+			stages.confirm(plan.name, INSPECTION, add_days(day, -1))
+
+
+def complete_tasks_of(plan: plans.Plan, *stage_names: str, but: str = "") -> None:
+	"""Complete the open tasks of some stages of a plan, but one."""
+	for task in plans.task_rows(plan.name):
+		if task.stage_name in stage_names and task.status == "Open" and task.title != but:
+			tasks.complete(task.name)
+
+
 def hold_an_order(order_doctype: str) -> str | None:
 	"""Return an inspected order that ships today and cannot: its packing list is missing. Makes it so if need be."""
-	held = frappe.get_all(
+	inspected = frappe.get_all(
 		order_doctype, filters={"status": "Inspection"}, order_by="name desc", limit=1, pluck="name"
 	)
-	if not held:
+	plan = plans.load(order_doctype, inspected[0]) if inspected else None
+	if not plan:
 		return None
-	order = frappe.get_doc(order_doctype, held[0])
-	today = getdate(nowdate())
-	if getdate(order.ship_date) != today:
-		order.update({"ship_date": today, "delivery_date": add_days(today, 16)})
-		order.save()
-	for task in frappe.get_all(
-		"Milestone Task",
-		filters={"reference_type": order_doctype, "reference_name": order.name},
-		fields=["name", "title", "status"],
-	):
-		is_holding = task.title == HOLDING_TASK
-		if task.status == "Open" and not is_holding:
-			tasks.complete(task.name)
-		elif task.status == "Completed" and is_holding:
+	complete_tasks_of(
+		plan, "Materials Ready", "Production Finished", INSPECTION, "Shipment", but=HOLDING_TASK
+	)
+	if plan.stage(INSPECTION).status != "Reached":
+		stages.confirm(plan.name, INSPECTION)
+	ship_today(order_doctype, plan)
+	for task in plans.task_rows(plan.name):
+		if task.title == HOLDING_TASK and task.status == "Completed":
 			tasks.reopen(task.name, "Two cartons are missing on it.")
-	plan = plans.load(order_doctype, order.name)
-	if plan:
-		plans.refresh(plan.name)
-		sweep.request(plan.name)
-	return order.name
+	plans.refresh(plan.name)
+	return plan.reference_name
+
+
+def ship_today(order_doctype: str, plan: plans.Plan) -> None:
+	"""Move an order's dates so that its shipment is due today."""
+	today = getdate(nowdate())
+	late = (today - getdate(plan.stage("Shipment").key_date)).days
+	if late:
+		order = frappe.get_doc(order_doctype, plan.reference_name)
+		order.update({"ship_date": today, "delivery_date": add_days(order.delivery_date, late)})
+		order.save()
