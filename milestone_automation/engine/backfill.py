@@ -23,6 +23,7 @@ from frappe.utils import get_datetime
 
 from milestone_automation.engine import clock, conditions, rules
 from milestone_automation.engine.milestone_rows import MilestoneRow, Writer
+from milestone_automation.engine.recording import is_first_value
 from milestone_automation.engine.values import as_text, is_same
 from milestone_automation.engine.version_values import VersionReader
 from milestone_automation.engine.vocabulary import MilestoneSource
@@ -113,13 +114,6 @@ def run(
 		if progress:
 			progress(summary.documents, total)
 	return summary
-
-
-def is_first_value(value, tracked: rules.TrackedField) -> bool:
-	"""Tell whether a new document with this value has reached something; the same rule as the recorder's."""
-	if tracked.fieldname == "docstatus" or tracked.fieldtype == "Check":
-		return value is not None
-	return not is_same(None, value, tracked.fieldtype)
 
 
 def _batches(doctype: str, tracker: rules.Tracker) -> Iterator[list]:

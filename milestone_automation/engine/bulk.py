@@ -6,7 +6,6 @@ from collections import defaultdict
 import frappe
 from frappe.utils import now
 
-
 # Their defaults are words ("Today"), which only the document layer understands.
 DATE_TYPES = ("Date", "Datetime", "Time")
 

@@ -19,7 +19,7 @@ from pypika.analytics import RowNumber
 from pypika.functions import Cast
 
 from milestone_automation.engine import clock, conditions, guard, recording, rules, values
-from milestone_automation.engine.backfill import is_first_value
+from milestone_automation.engine.recording import is_first_value
 from milestone_automation.engine.vocabulary import MilestoneSource
 
 

@@ -69,10 +69,15 @@ def _compare(before: dict, now: dict, fields) -> list:
 def _is_change(old, new, field: rules.TrackedField) -> bool:
 	if old is not NOT_THERE:
 		return not values.is_same(old, new, field.fieldtype)
+	return is_first_value(new, field)
+
+
+def is_first_value(value, field: rules.TrackedField) -> bool:
+	"""Tell whether a new document with this value has reached something: history and nightly check ask it too."""
 	if field.fieldname == "docstatus" or field.fieldtype == "Check":
 		# They are set from the first moment; an Int of 0 or an empty Select is not.
-		return new is not None
-	return not values.is_same(None, new, field.fieldtype)
+		return value is not None
+	return not values.is_same(None, value, field.fieldtype)
 
 
 def _values_before(doc, fields) -> dict:
