@@ -25,6 +25,7 @@ from milestone_automation.engine.dates import (
 	move_tasks,
 	plan_dates,
 	plan_task_dates,
+	reopened_due_date,
 	task_due_date,
 )
 from milestone_automation.engine.health import plan_health, stage_health
@@ -270,6 +271,16 @@ def test_after_a_move_every_open_task_lies_on_or_before_its_stage(tasks, old, ne
 	moved = {key: now for key, _, now in move_tasks(tasks, old, new, calendar)}
 	due_dates = [moved.get(task.key, task.due_date) for task in tasks if task.status is TaskStatus.OPEN]
 	assert all(due_date is None or due_date <= new for due_date in due_dates)
+
+
+@holds_for(planned_tasks, st.none() | days, calendars)
+def test_a_reopened_task_is_never_after_its_stage_and_reopening_it_again_changes_nothing(
+	task, stage_date, calendar
+):
+	due_date = reopened_due_date(task, stage_date, calendar)
+	assert due_date is None or stage_date is None or due_date <= stage_date
+	again = PlannedTask(**{**vars(task), "due_date": due_date})
+	assert reopened_due_date(again, stage_date, calendar) == due_date
 
 
 @holds_for(st.lists(planned_tasks, max_size=6), days, days, calendars)

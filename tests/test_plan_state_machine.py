@@ -260,7 +260,8 @@ class PlanMachine(RuleBasedStateMachine):
 		assert plans.start(frappe.get_doc(ORDER, self.order), by_hand=True) == self.plan
 
 	def pick(self, number):
-		rows = self.task_rows()
+		# Not by name: names are random, and a case played again must pick the same tasks.
+		rows = sorted(self.task_rows(), key=lambda row: (row.title, row.creation))
 		return rows[number % len(rows)]
 
 	# What must always be true
@@ -334,11 +335,11 @@ class PlanMachine(RuleBasedStateMachine):
 def test_no_sequence_of_moves_breaks_a_plan(site):
 	# A site under load is slow; that says nothing about plans.
 	options = settings(
-		max_examples=25,
+		max_examples=int(__import__("os").environ.get("EX", "25")),
 		stateful_step_count=25,
 		deadline=None,
 		suppress_health_check=list(HealthCheck),
 		print_blob=True,
-		derandomize=True,
+		derandomize=not __import__("os").environ.get("EX"),
 	)
 	run_state_machine_as_test(PlanMachine, settings=options)

@@ -43,6 +43,18 @@ def milestones_of(order):
 	)
 
 
+def moves_of(order, stage_name: str) -> list[tuple]:
+	import frappe
+
+	rows = frappe.get_all(
+		"Milestone Date Change",
+		{"plan_stage": stage_of(order, stage_name).name},
+		["old_date", "new_date", "reason", "source"],
+		order_by="creation",
+	)
+	return [(row.old_date, row.new_date, row.reason, row.source) for row in rows]
+
+
 def test_a_value_reaches_its_stage_today_with_its_milestone_and_who_did_it(make_user, as_user):
 	make_user("clerk@example.com", [CLERK_ROLE])
 	make_workflow(stages=THREE, tasks=[])
@@ -137,6 +149,42 @@ def test_undo_needs_a_reason_and_keeps_it():
 	assert (log.event, log.stage_name, log.reason) == ("Stage Undone", "Cut", "The wrong bale")
 	assert "It had been reached on" in log.details
 	assert [(m.value, m.undone) for m in milestones_of(order)] == [("Open", 0), ("Cut", 1)]
+
+
+def test_an_undone_stage_follows_the_date_its_document_got_meanwhile():
+	from frappe.utils import add_days
+
+	from milestone_automation.engine import stages
+
+	make_workflow(stages=THREE, tasks=[task("Cut", "Order the cloth", days=2, required=0)])
+	order = move_to(make_document(), "Cut")
+	planned = stage_of(order, "Cut").key_date
+	order.delivery_date = add_days(order.delivery_date, 9)
+	order.save()
+	assert stage_of(order, "Cut").key_date == planned
+	stages.undo(plan_of(order).name, "Cut", "The wrong bale")
+	assert stage_of(order, "Cut").key_date == add_days(planned, 9)
+	assert task_of(order, "Order the cloth").due_date == add_days(planned, 7)
+	assert moves_of(order, "Cut") == [(planned, add_days(planned, 9), "The wrong bale", "Document Field")]
+	stages.confirm(plan_of(order).name, "Cut")
+	stages.undo(plan_of(order).name, "Cut", "The wrong bale again")
+	assert len(moves_of(order, "Cut")) == 1
+
+
+def test_a_stage_undone_after_earlier_ones_moved_past_it_lies_on_the_last_of_them():
+	from frappe.utils import add_days
+
+	from milestone_automation.engine import stages
+
+	make_workflow(stages=THREE, tasks=[])
+	order = move_to(make_document(), "Shipped")
+	plan, planned = plan_of(order).name, stage_of(order, "Shipped").key_date
+	stages.reschedule(plan, "Inspected", add_days(planned, 4), "The inspector is ill")
+	assert stage_of(order, "Shipped").key_date == planned
+	move_to(order, "Open")
+	assert stage_of(order, "Shipped").key_date == add_days(planned, 4)
+	(moved,) = moves_of(order, "Shipped")
+	assert (moved[:2], moved[3]) == ((planned, add_days(planned, 4)), "Previous Stage")
 
 
 def test_undo_of_an_open_stage_is_refused():

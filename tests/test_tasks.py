@@ -130,6 +130,46 @@ def test_reopening_needs_a_reason_and_holds_the_stage_again():
 	assert stage_of(order, "Shipped").open_required == 1
 
 
+@pytest.mark.parametrize("days", [-12, 12])
+def test_a_reopened_task_catches_up_with_the_moves_of_its_stage(days):
+	from frappe.utils import add_days
+
+	from milestone_automation.engine import tasks
+
+	order = order_with_task()
+	name = task_of(order, TITLE).name
+	tasks.complete(name)
+	closed = task_of(order, TITLE)
+	order.delivery_date = add_days(order.delivery_date, days)
+	order.save()
+	assert task_of(order, TITLE).due_date == closed.due_date
+	tasks.reopen(name, "A page is missing")
+	assert task_of(order, TITLE).due_date == add_days(stage_of(order, "Shipped").key_date, -1)
+
+
+def test_a_task_dated_by_hand_is_reopened_on_its_day_but_not_after_its_stage():
+	import frappe
+	from frappe.utils import add_days
+
+	from milestone_automation.engine import stages, tasks
+
+	order = order_with_task()
+	doc = frappe.get_doc("Milestone Task", task_of(order, TITLE).name)
+	doc.due_date = by_hand = add_days(doc.due_date, -5)
+	doc.save()
+	tasks.complete(doc.name)
+	tasks.reopen(doc.name, "A page is missing")
+	assert task_of(order, TITLE).due_date == by_hand
+	tasks.complete(doc.name)
+	sooner = add_days(by_hand, -3)
+	stages.reschedule(plan_of(order).name, "Shipped", sooner, "The buyer wants it sooner")
+	doc.reload()
+	doc.status, doc.reason = "Open", "A page is missing again"
+	doc.save()
+	assert (doc.status, doc.due_date) == ("Open", sooner)
+	assert task_of(order, TITLE).due_date == sooner
+
+
 def test_a_task_of_a_reached_stage_cannot_be_reopened():
 	import frappe
 

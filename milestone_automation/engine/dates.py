@@ -421,6 +421,21 @@ def _moved_due_date(
 	return min(calendar.add_days(task.due_date, distance), new_stage_date)
 
 
+def reopened_due_date(task: PlannedTask, stage_date: date | None, calendar: WorkCalendar) -> date | None:
+	"""Return the due date of a task that is opened again: closed tasks did not follow the moves of their stage.
+
+	One by rule gets the date its rule gives now. One set by hand keeps its date, but is never after the stage.
+
+	Args:
+		task: as it was closed.
+		stage_date: the stage's key date now.
+		calendar: working days of the document.
+
+	Raises: ``OutOfCalendar``.
+	"""
+	return _moved_due_date(task, stage_date, stage_date, calendar)
+
+
 # Small helpers
 
 

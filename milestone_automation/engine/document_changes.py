@@ -6,7 +6,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint, getdate, nowdate
 
-from milestone_automation.engine import assignees, dates, gate, plan_builder, plans, stages, sweep
+from milestone_automation.engine import assignees, gate, plan_builder, plans, stages, sweep
 from milestone_automation.engine.vocabulary import (
 	DateChangeSource,
 	KeyDateRule,
@@ -39,6 +39,7 @@ def follow(plan: plans.Plan, doc, changed: dict[str, tuple[str, str]]) -> None:
 	for stage in gone_back:
 		_undo(plan, stage, doc)
 	_follow_people(plan, doc, changed)
+	_note_dates_not_followed(plan, changed)
 	snapshot = {**json.loads(plan.snapshot or "{}"), **{name: new for name, (_old, new) in changed.items()}}
 	plan.set_plan(snapshot=json.dumps(snapshot))
 	plans.summarize(plan)
@@ -114,16 +115,22 @@ def _assignee_fields(plan) -> set[str]:
 def _follow_dates(plan, doc, changed) -> None:
 	"""Move the key dates that follow a date field of the document, in order of stages."""
 	for index, stage in enumerate(plan.stages):
-		follows = stage.key_date_rule == KeyDateRule.DOCUMENT_DATE_FIELD and stage.date_field in changed
-		if follows and stage.status != StageStatus.REACHED:
+		if _follows(stage, changed) and stage.status != StageStatus.REACHED:
 			_move_to_document_date(plan, index, stage, doc)
 
 
+def _note_dates_not_followed(plan, changed) -> None:
+	for stage in plan.stages:
+		if _follows(stage, changed) and stage.status == StageStatus.REACHED:
+			plan.set_stage(stage, document_date_moved=1)
+
+
+def _follows(stage, changed) -> bool:
+	return stage.key_date_rule == KeyDateRule.DOCUMENT_DATE_FIELD and stage.date_field in changed
+
+
 def _move_to_document_date(plan, index, stage, doc) -> None:
-	calendar = plans.calendar_of(plan)
-	new_date = dates.plan_dates([plan_builder.stage_rule(stage, doc)], getdate(plan.created_from), calendar)[
-		0
-	]
+	new_date = stages.document_date(plan, stage)
 	earlier = [getdate(row.key_date) for row in plan.stages[:index] if row.key_date]
 	if new_date and earlier and new_date < max(earlier):
 		frappe.msgprint(

@@ -34,6 +34,8 @@ FRESH_STAMPS = {
 	"escalated_on": None,
 	"warned_on": None,
 }
+# A task with another due date is reminded anew.
+FRESH_TASK_STAMPS = {"due_reminder_on": None, "overdue_reminder_on": None}
 
 
 # Reaching
@@ -160,7 +162,10 @@ def undo(plan: str, stage: str, reason: str) -> None:
 
 
 def mark_open(plan: plans.Plan, stage, reason: str) -> None:
-	"""Open a reached stage on a loaded plan, mark its milestone undone and log it; the caller writes the plan."""
+	"""Open a reached stage on a loaded plan, mark its milestone undone and log it; the caller writes the plan.
+
+	Reached stages do not move, so its key date catches up with what the document and earlier stages did meanwhile.
+	"""
 	was_reached_on = stage.reached_on
 	if stage.milestone:
 		frappe.db.set_value("Milestone", stage.milestone, "undone", 1, update_modified=False)
@@ -182,6 +187,26 @@ def mark_open(plan: plans.Plan, stage, reason: str) -> None:
 		reason=reason,
 		details=_("It had been reached on {0}.").format(frappe.format(was_reached_on, "Date")),
 	)
+	_catch_up_date(plan, stage, reason)
+
+
+def _catch_up_date(plan, stage, reason) -> None:
+	key_date = stage.key_date and getdate(stage.key_date)
+	new_date, source = key_date, DateChangeSource.PREVIOUS_STAGE
+	if stage.document_date_moved:
+		new_date, source = document_date(plan, stage), DateChangeSource.DOCUMENT_FIELD
+		plan.set_stage(stage, document_date_moved=0)
+	earlier = [getdate(row.key_date) for row in plan.stages if row.idx < stage.idx and row.key_date]
+	if new_date and earlier:
+		new_date = max(new_date, *earlier)
+	if new_date != key_date:
+		move(plan, stage, new_date, reason, source, answer=ShiftMode.KEEP_ORDER)
+
+
+def document_date(plan, stage):
+	"""Return the key date a stage's rule gives with the document as it is; None without a date."""
+	rule = plan_builder.stage_rule(stage, plan.reference_doc())
+	return dates.plan_dates([rule], getdate(plan.created_from), plans.calendar_of(plan))[0]
 
 
 def check_reason(reason: str | None) -> str:
@@ -316,18 +341,19 @@ def _move_tasks(plan, moved: list[tuple]) -> None:
 	calendar = plans.calendar_of(plan)
 	changes = {}
 	for stage, old, new in moved:
-		planned = [
-			dates.PlannedTask(
-				key=task.name,
-				due_date=task.due_date and getdate(task.due_date),
-				status=TaskStatus(task.status),
-				due_days_before=cint(task.due_days_before),
-				working_days=bool(task.working_days),
-				set_by_hand=bool(task.due_by_hand),
-			)
-			for task in tasks
-			if task.plan_stage == stage.name
-		]
+		planned = [planned_task(task) for task in tasks if task.plan_stage == stage.name]
 		for move_ in dates.move_tasks(planned, old, new, calendar):
-			changes[move_.key] = {"due_date": move_.new, "due_reminder_on": None, "overdue_reminder_on": None}
+			changes[move_.key] = {"due_date": move_.new, **FRESH_TASK_STAMPS}
 	bulk.update_rows("Milestone Task", changes)
+
+
+def planned_task(task) -> dates.PlannedTask:
+	"""Return a task, given as document or row, as the rules about dates know it."""
+	return dates.PlannedTask(
+		key=task.name,
+		due_date=task.due_date and getdate(task.due_date),
+		status=TaskStatus(task.status),
+		due_days_before=cint(task.due_days_before),
+		working_days=bool(task.working_days),
+		set_by_hand=bool(task.due_by_hand),
+	)

@@ -15,7 +15,7 @@ from milestone_automation.engine import (
 	sweep,
 	values,
 )
-from milestone_automation.engine.stages import check_reason
+from milestone_automation.engine.stages import FRESH_TASK_STAMPS, check_reason, planned_task
 from milestone_automation.engine.vocabulary import (
 	AssigneeKind,
 	CompletionRule,
@@ -26,7 +26,7 @@ from milestone_automation.engine.vocabulary import (
 )
 
 # What a transition changes of a task.
-FIELDS_OF_STATUS = ["status", "closed_on", "closed_by", "reason", "modified", "modified_by"]
+FIELDS_OF_STATUS = ["status", "closed_on", "closed_by", "reason", "due_date", "modified", "modified_by"]
 
 
 def complete(task: str, by: str | None = None) -> str:
@@ -79,7 +79,7 @@ def _mark_done(doc, by: str) -> None:
 
 
 def reopen(task: str, reason: str) -> None:
-	"""Open a completed, cancelled or waived task again.
+	"""Open a completed, cancelled or waived task again; its due date catches up with its stage's moves.
 
 	Args:
 		task: name of the task.
@@ -104,9 +104,24 @@ def reopen(task: str, reason: str) -> None:
 		"Milestone Task Assignee",
 		{row.name: {"done": 0, "done_on": None} for row in doc.assignees if row.done},
 	)
-	_set(doc, status=TaskStatus.OPEN.value, closed_on=None, closed_by=None, reason=reason)
+	_set(
+		doc,
+		status=TaskStatus.OPEN.value,
+		closed_on=None,
+		closed_by=None,
+		reason=reason,
+		**_caught_up_date(doc, plan, stage),
+	)
 	assignments.reopen(doc.name)
 	_after_change(doc, plan, "Task Reopened", reason)
+
+
+def _caught_up_date(doc, plan, stage) -> dict:
+	"""Return what changes of a closed task's due date because its stage moved meanwhile; reminders start anew."""
+	task = planned_task(doc)
+	key_date = stage.key_date and getdate(stage.key_date)
+	due_date = dates.reopened_due_date(task, key_date, plans.calendar_of(plan))
+	return {} if due_date == task.due_date else {"due_date": due_date, **FRESH_TASK_STAMPS}
 
 
 def waive(task: str, reason: str) -> None:
@@ -270,11 +285,14 @@ def note_date_by_hand(doc) -> None:
 
 
 def check_due_date(doc) -> None:
-	"""Refuse a task that is due after its stage.
+	"""Refuse a task that is due after its stage. A closed one keeps the date it was closed with.
 
 	Raises:
 		frappe.ValidationError: names both dates.
 	"""
+	before = doc.get_doc_before_save()
+	if before and doc.status != TaskStatus.OPEN and values.is_same(before.due_date, doc.due_date, "Date"):
+		return
 	# As it is now: somebody may have moved the stage since this transaction began.
 	stage = frappe.db.get_value(
 		"Milestone Plan Stage",

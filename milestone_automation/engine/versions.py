@@ -248,7 +248,7 @@ def _changed_values(task_move: TaskMove, calendar) -> dict:
 	)
 	due_date = _due_date(task_move, calendar)
 	if due_date != (getdate(task.due_date) if task.due_date else None):
-		values.update(due_date=due_date, due_reminder_on=None, overdue_reminder_on=None)
+		values.update(due_date=due_date, **stages.FRESH_TASK_STAMPS)
 	return values
 
 
