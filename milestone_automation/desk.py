@@ -14,7 +14,7 @@ from frappe.utils import (
 )
 
 from milestone_automation import permissions
-from milestone_automation.engine import backfill, panel, trackable, workflow_rules
+from milestone_automation.engine import answers, backfill, panel, trackable, workflow_rules
 from milestone_automation.engine.vocabulary import Health, PlanEvent, PlanStatus, StageStatus, TaskStatus
 
 MAX_TIMELINE_ENTRIES = 200
@@ -33,13 +33,7 @@ HEALTH_COLORS = {
 def date_reasons() -> list[str]:
 	"""Return the reasons for a new date that the site offers, in its order."""
 	_check_desk_user()
-	# The settings are not for everybody to read; their list of reasons is.
-	return frappe.get_all(
-		"Milestone Date Reason",
-		filters={"parent": "Milestone Settings", "parenttype": "Milestone Settings"},
-		order_by="idx",
-		pluck="reason",
-	)
+	return answers.reasons()
 
 
 @frappe.whitelist(methods=["GET", "POST"])

@@ -49,7 +49,7 @@ def answer_not_yet(
 	Args:
 		plan, stage: as above.
 		new_date: a day to come.
-		reason: one of `date_reasons`, or one's own words. With the note, one of both is needed.
+		reason: one of `reasons`, or one's own words. With the note, one of both is needed.
 		note: more words.
 		later_stages: "Shift Too" or "Keep Order", for a plan that asks.
 
@@ -67,27 +67,10 @@ def answer_not_yet(
 	)
 
 
-@frappe.whitelist(methods=["GET", "POST"])
-def date_reasons() -> list[str]:
-	"""Return the reasons for a new date that people choose from, in the user's language."""
-	if frappe.session.user == "Guest":
-		raise frappe.PermissionError
-	return reasons()
-
-
 def reasons() -> list[str]:
-	"""Return the reasons of Milestone Settings; where there are none, some that suit most."""
-	own = [row.reason for row in frappe.get_cached_doc("Milestone Settings").get("date_reasons") or []]
-	if own:
-		return [_(reason) for reason in own]
-	return [
-		_("The supplier is late"),
-		_("An approval is missing"),
-		_("Material is missing"),
-		_("Not enough capacity"),
-		_("The order has changed"),
-		_("The date was wrong"),
-	]
+	"""Return the reasons for a new date that the site offers, as they are kept; who shows them translates them."""
+	rows = frappe.get_cached_doc("Milestone Settings").get("date_reasons") or []
+	return [row.reason for row in rows]
 
 
 def _checked(plan: str, stage: str) -> tuple:

@@ -1,6 +1,8 @@
 import frappe
 from frappe.model.document import Document
 
+from milestone_automation.engine import indexes
+
 
 class Milestone(Document):
 	"""A recorded fact: this document's field reached this value, when, by whom. Written by the engine only."""
@@ -36,7 +38,4 @@ class Milestone(Document):
 
 
 def on_doctype_update():
-	# The desk timeline, and the milestone before, of one document (core's own index).
-	frappe.db.add_index("Milestone", ["reference_type", "reference_name"])
-	# Reports and the nightly check: one field of a DocType over time.
-	frappe.db.add_index("Milestone", ["reference_type", "track_field", "reached_on"])
+	indexes.ensure("Milestone")

@@ -1,5 +1,6 @@
-import frappe
 from frappe.model.document import Document
+
+from milestone_automation.engine import indexes
 
 
 class MilestoneDateChange(Document):
@@ -7,5 +8,4 @@ class MilestoneDateChange(Document):
 
 
 def on_doctype_update():
-	# What follows its document when that is renamed or deleted; lists by document.
-	frappe.db.add_index("Milestone Date Change", ["reference_type", "reference_name"])
+	indexes.ensure("Milestone Date Change")

@@ -3,7 +3,7 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import getdate
 
-from milestone_automation.engine import plans, stages
+from milestone_automation.engine import indexes, plans, stages
 from milestone_automation.engine.vocabulary import DateChangeSource, StageStatus
 
 
@@ -89,7 +89,4 @@ class MilestonePlan(Document):
 
 
 def on_doctype_update():
-	# The sweep: active plans with something to do today.
-	frappe.db.add_index("Milestone Plan", ["status", "next_check"])
-	# Plans of one document: rename, delete.
-	frappe.db.add_index("Milestone Plan", ["reference_type", "reference_name"])
+	indexes.ensure("Milestone Plan")

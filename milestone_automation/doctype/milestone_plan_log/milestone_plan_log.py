@@ -1,5 +1,6 @@
-import frappe
 from frappe.model.document import Document
+
+from milestone_automation.engine import indexes
 
 
 class MilestonePlanLog(Document):
@@ -7,5 +8,4 @@ class MilestonePlanLog(Document):
 
 
 def on_doctype_update():
-	# What follows its document when that is renamed or deleted; lists by document.
-	frappe.db.add_index("Milestone Plan Log", ["reference_type", "reference_name"])
+	indexes.ensure("Milestone Plan Log")

@@ -3,7 +3,7 @@ from frappe import _
 from frappe.model.document import Document
 
 from milestone_automation import permissions
-from milestone_automation.engine import assignments, plans, tasks
+from milestone_automation.engine import assignments, indexes, plans, tasks
 
 
 class MilestoneTask(Document):
@@ -51,8 +51,4 @@ class MilestoneTask(Document):
 
 
 def on_doctype_update():
-	# The gate and the panel: the tasks of a plan, of a stage.
-	frappe.db.add_index("Milestone Task", ["plan_stage", "status"])
-	frappe.db.add_index("Milestone Task", ["reference_type", "reference_name"])
-	# The sweep: open tasks by due date.
-	frappe.db.add_index("Milestone Task", ["status", "due_date"])
+	indexes.ensure("Milestone Task")

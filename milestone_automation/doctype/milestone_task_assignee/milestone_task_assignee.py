@@ -1,5 +1,6 @@
-import frappe
 from frappe.model.document import Document
+
+from milestone_automation.engine import indexes
 
 
 class MilestoneTaskAssignee(Document):
@@ -7,5 +8,4 @@ class MilestoneTaskAssignee(Document):
 
 
 def on_doctype_update():
-	# Lists of tasks: those assigned to the reader.
-	frappe.db.add_index("Milestone Task Assignee", ["user"])
+	indexes.ensure("Milestone Task Assignee")
