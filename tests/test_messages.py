@@ -233,3 +233,41 @@ def test_owners_and_those_to_notify_are_told_apart(make_user, smtp):
 	assert "Olga has been asked. You need not do anything." in body
 	assert "token=" not in body
 	assert row(MILL).why == "You get this message because this milestone's workflow wants you to be told."
+
+
+@pytest.fixture
+def toasts(site):
+	"""What the server has shown on open desks: a function that returns it since it was last asked."""
+	import json
+
+	from frappe.utils.background_jobs import get_redis_connection_without_auth
+
+	listener = get_redis_connection_without_auth().pubsub(ignore_subscribe_messages=True)
+	listener.subscribe("events")
+
+	def shown() -> list[dict]:
+		found = []
+		# The first answer of a new listener is that it listens; it comes as None.
+		for _try in range(2):
+			while event := listener.get_message(timeout=0.3):
+				found.append(json.loads(event["data"]))
+		return [event for event in found if event["event"] == "msgprint" and event["namespace"] == site]
+
+	assert shown() == []
+	yield shown
+	listener.close()
+
+
+def test_who_is_at_the_desk_sees_the_prompt_at_once_but_not_before_it_is_certain(order, smtp, toasts):
+	from frappe.realtime import flush_realtime_log, get_user_room
+
+	sweep_at(DAY)
+	assert toasts() == []
+	flush_realtime_log()  # what Frappe does once the transaction is committed
+	(toast,) = toasts()
+	assert toast["room"] == get_user_room(OLGA)
+	assert toast["message"] == {
+		"message": f"Has Cut been reached? Production Order {order.name}",
+		"alert": 1,
+		"indicator": "blue",
+	}
