@@ -20,6 +20,7 @@ INSTALL_INPUTS = (
 	"hooks.py",
 	"install.py",
 	"uninstall.py",
+	"engine/indexes.py",
 	"patches/**/*.py",
 	"setup/**/*.py",
 )

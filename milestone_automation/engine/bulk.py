@@ -6,6 +6,8 @@ from collections import defaultdict
 import frappe
 from frappe.utils import now
 
+# Frappe's ten hex digits collide for once in 400,000 rows of one table with a chance of 7 %; sixteen do not.
+NAME_LENGTH = 16
 # Their defaults are words ("Today"), which only the document layer understands.
 DATE_TYPES = ("Date", "Datetime", "Time")
 
@@ -36,10 +38,15 @@ def insert_rows(doctype: str, rows: list[dict]) -> list[str]:
 	defaults = {**standard, **_defaults(doctype)}
 	columns = list(dict.fromkeys([*standard, *(column for row in rows for column in row)]))
 	columns = ["name", *(column for column in columns if column != "name")]
-	complete = [{"name": frappe.generate_hash(length=10), **row} for row in rows]
+	complete = [{"name": new_name(), **row} for row in rows]
 	values = [[row[c] if row.get(c) is not None else defaults.get(c) for c in columns] for row in complete]
 	frappe.db.bulk_insert(doctype, columns, values, chunk_size=1000)
 	return [row["name"] for row in complete]
+
+
+def new_name() -> str:
+	"""Return a name for a row that the engine inserts itself."""
+	return frappe.generate_hash(length=NAME_LENGTH)
 
 
 def _defaults(doctype: str) -> dict:

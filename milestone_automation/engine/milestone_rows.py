@@ -12,6 +12,7 @@ from itertools import islice
 import frappe
 from pypika.terms import Parameter
 
+from milestone_automation.engine import bulk
 from milestone_automation.engine.values import cut
 from milestone_automation.engine.vocabulary import MilestoneSource
 
@@ -41,8 +42,6 @@ FIELDS = (
 )
 # SQLite takes at most 32,766 values in a statement; past some hundred rows nothing gets faster.
 ROWS_PER_STATEMENT = 500
-# Frappe's usual 10 characters meet their double among some hundred thousand rows.
-NAME_LENGTH = 20
 STATEMENTS: dict[tuple[str, int], str] = {}
 
 
@@ -95,7 +94,7 @@ class Writer:
 	def _values(self, row: MilestoneRow) -> tuple:
 		user = self._user(row.reached_by)
 		return (
-			frappe.generate_hash(length=NAME_LENGTH),
+			bulk.new_name(),
 			row.reached_on,
 			row.reached_on,
 			user,

@@ -350,7 +350,7 @@ def insert_rows(plan_doc) -> None:
 	"""Insert the stages of a new plan in one statement. Called after the plan itself was inserted."""
 	rows = plan_doc.flags.pop("new_rows", [])
 	for idx, row in enumerate(rows, 1):
-		row.update({"name": frappe.generate_hash(length=10), "parent": plan_doc.name, "idx": idx})
+		row.update({"name": bulk.new_name(), "parent": plan_doc.name, "idx": idx})
 		row.set("__islocal", None)
 	fieldnames = [
 		*frappe.get_meta("Milestone Plan Stage").get_valid_columns(),

@@ -14,7 +14,7 @@ from frappe.query_builder.functions import Max
 from frappe.utils import get_datetime, now_datetime
 from pypika.terms import Parameter
 
-from milestone_automation.engine import clock, conditions, guard, rules, values
+from milestone_automation.engine import bulk, clock, conditions, guard, rules, values
 from milestone_automation.engine.compat import is_saving
 
 # On a document: the state before the save it belongs to, and the values recorded last.
@@ -266,7 +266,7 @@ def insert_quickly(doc) -> None:
 	doc.flags.ignore_permissions = True  # that a change is recorded is the site's rule, not the user's right
 	doc.flags.notifications_executed = []
 	doc.set("__islocal", True)
-	doc.name = frappe.generate_hash(length=10)
+	doc.name = bulk.new_name()
 	doc.set_user_and_timestamp()
 	for event in ("before_insert", "before_validate", "validate", "before_save"):
 		doc.run_method(event)
