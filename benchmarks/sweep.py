@@ -60,6 +60,7 @@ def measure(plans: int, arguments) -> dict[str, float]:
 	"""Return the median seconds of each way, with this many plans on the site."""
 	while (count := frappe.db.count("Milestone Plan")) < plans:
 		insert_plans(count, min(STEP, plans - count))
+		print(f"… {min(count + STEP, plans):,} of {plans:,} plans are there", flush=True)
 	analyze()
 	ways = {"messages": make_due_for_messages, "health": make_due_for_health, "nothing": reset}
 	seconds: dict[str, list[float]] = {way: [] for way in ways}
@@ -67,6 +68,7 @@ def measure(plans: int, arguments) -> dict[str, float]:
 		for way, prepare in ways.items():
 			prepare(arguments.due)
 			seconds[way].append(timed())
+			print(f"… {plans:,} plans, {way}: {seconds[way][-1]:.3f} s", flush=True)
 	return {way: statistics.median(times) for way, times in seconds.items()}
 
 
@@ -101,8 +103,6 @@ def make_due_for_messages(due: int) -> None:
 def make_due_for_health(due: int) -> None:
 	yesterday = TODAY - datetime.timedelta(days=1)
 	make_due(due, {"key_date": yesterday, "prompted_on": f"{yesterday} 07:00:00", "asked_round": 1})
-	message, plan = frappe.qb.DocType("Milestone Message"), due_names()
-	del message
 	rows = [
 		{
 			"plan": name,
@@ -110,7 +110,7 @@ def make_due_for_health(due: int) -> None:
 			"recipient": OWNER,
 			"message_key": f"Prompt|{stage}|{stage}/1|0|{OWNER}",
 		}
-		for name, stage in plan
+		for name, stage in due_names()
 	]
 	bulk.insert_rows("Milestone Message", rows)
 	frappe.db.commit()  # nosemgrep: as above
