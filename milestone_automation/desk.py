@@ -71,7 +71,7 @@ def _log_entries(doctype: str, name: str):
 		text = sentence.format(_person(row.done_by), _what(row, tasks))
 		# The reason may tell what a task was about: it goes with the task.
 		note = "" if row.task and row.task not in tasks else row.reason or row.details
-		if note in (tasks.get(row.task), row.stage_name):
+		if note in (tasks.get(row.task), row.stage_name) or row.event == PlanEvent.TASK_DELETED:
 			note = ""
 		yield _entry(row.done_on or row.creation, text, note)
 
@@ -121,6 +121,8 @@ def _bold(text: str | None) -> str:
 
 def _what(row, tasks: dict) -> str:
 	"""Return the task by its title with a link, else the stage by its name. A task that is hidden stays unnamed."""
+	if row.event == PlanEvent.TASK_DELETED:
+		return _bold(row.details)
 	if not row.task:
 		return _bold(row.stage_name)
 	if row.task not in tasks:
@@ -142,6 +144,9 @@ EVENT_SENTENCES = {
 	PlanEvent.TASK_WAIVED: lambda: _("{0} waived the task {1}"),
 	PlanEvent.TASK_CANCELLED: lambda: _("{0} cancelled the task {1}"),
 	PlanEvent.TASK_ADDED: lambda: _("{0} added the task {1}"),
+	PlanEvent.TASK_MADE_REQUIRED: lambda: _("{0} made the task {1} required"),
+	PlanEvent.TASK_MADE_OPTIONAL: lambda: _("{0} made the task {1} optional: it holds its milestone no longer"),
+	PlanEvent.TASK_DELETED: lambda: _("{0} deleted the task {1}"),
 	PlanEvent.NEXT_STEP: lambda: _("Next step of {1}, for {0}"),
 }
 

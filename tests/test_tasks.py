@@ -663,6 +663,48 @@ def test_a_task_that_is_on_record_cannot_be_deleted_but_cancelled():
 	assert task_of(order, "Weigh the boxes").status == "Cancelled"
 
 
+def test_that_a_task_holds_its_stage_no_longer_is_on_record_with_who_said_so(people, as_user):
+	import frappe
+
+	from milestone_automation.desk import timeline
+
+	order = order_with_task()
+	doc = frappe.get_doc("Milestone Task", task_of(order, TITLE).name)
+	with as_user("manager@example.com"):
+		doc.required = 0
+		doc.save()
+	assert stage_of(order, "Shipped").open_required == 0
+	assert (log_of(order).event, log_of(order).task, log_of(order).done_by) == (
+		"Task Made Optional",
+		doc.name,
+		"manager@example.com",
+	)
+	doc.reload()
+	doc.required = 1
+	doc.save()
+	assert log_of(order).event == "Task Made Required"
+	assert any(
+		"optional: it holds its milestone no longer" in entry["content"]
+		for entry in timeline(ORDER, order.name)
+	)
+	doc.description = "In black ink"
+	doc.save()
+	assert events_of(order).count("Task Made Required") == 1
+
+
+def test_a_deleted_task_stays_in_the_log_by_its_title(people):
+	import frappe
+
+	from milestone_automation.desk import timeline
+
+	order = order_with_task()
+	frappe.delete_doc("Milestone Task", task_of(order, TITLE).name)
+	assert (log_of(order).event, log_of(order).details) == ("Task Deleted", TITLE)
+	assert stage_of(order, "Shipped").open_required == 0
+	(entry,) = [entry for entry in timeline(ORDER, order.name) if "deleted the task" in entry["content"]]
+	assert entry["content"].endswith(f"deleted the task <b>{TITLE}</b>")
+
+
 def test_deleting_an_order_takes_its_tasks_and_to_dos_along(people):
 	import frappe
 

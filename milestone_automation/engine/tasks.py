@@ -19,6 +19,7 @@ from milestone_automation.engine.stages import FRESH_TASK_STAMPS, check_reason, 
 from milestone_automation.engine.vocabulary import (
 	AssigneeKind,
 	CompletionRule,
+	PlanEvent,
 	PlanStatus,
 	StageKind,
 	StageStatus,
@@ -403,6 +404,22 @@ def _after_change(doc, plan, event: str, reason: str) -> None:
 	plans.refresh(plan.name)
 	plans.tell_desk(plan)
 	sweep.request(plan.name)
+
+
+def log_required(doc) -> None:
+	"""Log that somebody made a task required, or that it holds its stage no longer. Called after it was saved."""
+	before = doc.get_doc_before_save()
+	if before and cint(before.required) != cint(doc.required):
+		event = PlanEvent.TASK_MADE_REQUIRED if doc.required else PlanEvent.TASK_MADE_OPTIONAL
+		plan = plans.load_by_name(doc.plan, lock=True)
+		plan_log.write(plan, event.value, stage=plan.stage(doc.plan_stage), task=doc.name, details=doc.title)
+
+
+def log_deleted(doc) -> None:
+	"""Log that somebody deleted a task. Called before it is gone."""
+	plan = plans.load_by_name(doc.plan, lock=True)
+	stage = plan.stage(doc.plan_stage)
+	plan_log.write(plan, PlanEvent.TASK_DELETED.value, stage=stage, details=doc.title)
 
 
 def log_added(doc) -> None:

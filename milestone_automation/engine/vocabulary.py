@@ -185,6 +185,9 @@ class PlanEvent(Vocabulary):
 	TASK_WAIVED = "Task Waived"
 	TASK_CANCELLED = "Task Cancelled"
 	TASK_ADDED = "Task Added"
+	TASK_MADE_REQUIRED = "Task Made Required"
+	TASK_MADE_OPTIONAL = "Task Made Optional"
+	TASK_DELETED = "Task Deleted"
 	NEXT_STEP = "Next Step"
 
 

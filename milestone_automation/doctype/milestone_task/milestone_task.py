@@ -35,6 +35,8 @@ class MilestoneTask(Document):
 			tasks.log_added(self)
 
 	def on_update(self):
+		if not self.flags.by_engine:
+			tasks.log_required(self)
 		tasks.follow_status(self)
 
 	def on_change(self):
@@ -43,6 +45,8 @@ class MilestoneTask(Document):
 			plans.refresh(self.plan)
 
 	def on_trash(self):
+		if frappe.db.exists("Milestone Plan", self.plan):
+			tasks.log_deleted(self)
 		frappe.db.delete("ToDo", {"reference_type": "Milestone Task", "reference_name": self.name})
 
 	def after_delete(self):
