@@ -133,6 +133,37 @@ def test_thirty_days_of_one_order(people, smtp):
 	}
 
 
+def test_due_keys_are_those_of_what_was_told_and_still_holds(people):
+	import frappe
+
+	from milestone_automation.engine import stages, sweep
+
+	order = plan_for(
+		[
+			stage(
+				"Cut", None, -20, **owned_by(OLGA), remind_after_days=2, remind_every_days=1, remind_at_most=9
+			)
+		],
+		escalation_role=ESCALATION_ROLE,
+		escalate_after_days=3,
+	)
+	plan = plan_of(order).name
+
+	def due(moment: str) -> list[str]:
+		with at(moment):
+			found = sweep.due_keys([plan], frappe.utils.now_datetime())
+		filters = {"message_key": ("in", sorted(found))}
+		return sorted(frappe.get_all("Milestone Message", filters, pluck="kind"))
+
+	days(8, 12)
+	assert due("2030-06-12 08:00:00") == ["Escalation", "Prompt", "Reminder"]
+	frappe.db.set_single_value("Milestone Settings", "quiet_on_days_off", 1)
+	assert due("2030-06-15 08:00:00") == []
+	with at("2030-06-17 07:00:00"):
+		stages.confirm(plan, "Cut")
+	assert due("2030-06-17 08:00:00") == []
+
+
 def test_nothing_goes_out_twice_and_nothing_before_its_time_of_day(people):
 	plan_for([stage("Cut", None, -20, **owned_by(OLGA))])
 	assert sweep_at("2030-06-08 06:59:59") == []

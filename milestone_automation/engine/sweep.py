@@ -247,15 +247,49 @@ def handle(names: list[str], now: datetime) -> None:
 	changes.write()
 
 
-def read(names: list[str], now: datetime) -> Batch:
-	"""Lock plans and read all that is needed to decide about them, with a constant number of queries."""
+def due_keys(plans: list[str], now: datetime) -> set[str]:
+	"""Return the keys of all messages that hold for some plans now, those that people have been told already too.
+
+	Read as the sweep reads, with a constant number of queries, but nothing is locked: a plan that somebody is at
+	counts as it was. On a quiet day of a plan's calendar its keys are not in it, nor are those of a plan at fault.
+
+	Args:
+		plans: names; those that are not active have no keys.
+		now: naive, in the site's time zone.
+
+	Returns:
+		set[str]: as `Delivery.key` and as kept in Milestone Message.
+	"""
+	batch = read(plans, now, lock=False)
+	found = list(_deliveries(batch).values())
+	for stages in batch.stages.values():
+		for stage in stages:
+			_wind_back(stage)
+	found += _deliveries(batch).values()
+	return {delivery.key for due, _waiting in found for delivery in due}
+
+
+def _wind_back(stage) -> None:
+	"""Let a stage be as before its last reminder, whose place the next one has taken."""
+	sent = max(int(stage.reminders_sent or 0) - 1, 0)
+	stage.update(reminders_sent=sent, last_reminder_on=None, recipients_waiting=1)
+
+
+def read(names: list[str], now: datetime, lock: bool = True) -> Batch:
+	"""Read all that is needed to decide about some plans, with a constant number of queries.
+
+	Args:
+		names: of plans; those that are not active are passed over.
+		now: naive, in the site's time zone.
+		lock: hold the plans until the transaction ends; those that somebody else holds are passed over.
+	"""
 	batch = Batch(now, recipients.sweep_time())
-	batch.plans = _lock(names)
-	locked = [plan.name for plan in batch.plans]
-	if not locked:
+	batch.plans = _plans(names, lock)
+	found = [plan.name for plan in batch.plans]
+	if not found:
 		return batch
-	stages = _rows("Milestone Plan Stage", "parent", locked, "idx")
-	tasks = _rows("Milestone Task", "plan", locked, "task_order", status=TaskStatus.OPEN.value)
+	stages = _rows("Milestone Plan Stage", "parent", found, "idx", lock)
+	tasks = _rows("Milestone Task", "plan", found, "task_order", lock, status=TaskStatus.OPEN.value)
 	_add_assignees(tasks)
 	batch.stages, batch.tasks = _by(stages, "parent"), _by(tasks, "plan")
 	_find_owners(batch)
@@ -264,26 +298,26 @@ def read(names: list[str], now: datetime) -> Batch:
 	return batch
 
 
-def _lock(names: list[str]) -> list:
+def _plans(names: list[str], lock: bool) -> list:
 	if not names:
 		return []
 	plan = frappe.qb.DocType("Milestone Plan")
 	query = frappe.qb.from_(plan).select(*(plan[column] for column in PLAN_COLUMNS))
 	query = query.where(plan.name.isin(names)).where(plan.status == PlanStatus.ACTIVE.value)
 	query = query.orderby(plan.name)
-	if frappe.db.db_type != "sqlite":
+	if lock and frappe.db.db_type != "sqlite":
 		# SQLite has one writer at a time anyway.
 		query = query.for_update(skip_locked=True)
 	return query.run(as_dict=True)
 
 
-def _rows(doctype: str, column: str, names: list[str], order: str, **where) -> list:
-	"""Return rows as they are committed now, whenever the transaction began."""
+def _rows(doctype: str, column: str, names: list[str], order: str, lock: bool, **where) -> list:
+	"""Return rows; with `lock` as they are committed now, whenever the transaction began."""
 	table = frappe.qb.DocType(doctype)
 	query = frappe.qb.from_(table).select(table.star).where(table[column].isin(names))
 	for name, value in where.items():
 		query = query.where(table[name] == value)
-	if frappe.db.db_type != "sqlite":
+	if lock and frappe.db.db_type != "sqlite":
 		query = query.for_update()
 	return query.orderby(table[order]).run(as_dict=True)
 
