@@ -273,3 +273,73 @@ def test_a_document_without_its_date_gives_stages_without_dates_and_tasks_withou
 	assert key_dates(order) == {"Cut": None, "Inspected": None, "Shipped": None}
 	assert due_dates(order) == {"Book the inspector": None, "Sign the packing list": None}
 	assert plan_of(order).next_date is None
+
+
+AFTER = {"key_date_rule": "After Previous Stage", "date_field": None}
+BY_HAND = {"key_date_rule": "Set by Hand", "date_field": None}
+
+
+def test_what_counts_from_a_stage_comes_and_goes_with_that_stages_date():
+	make_workflow(
+		stages=[stage("Cut"), stage("Sewn", days=5, **AFTER), stage("Packed", days=2, **AFTER)], tasks=[]
+	)
+	order = make_document(delivery_date=None)
+	assert key_dates(order) == {"Cut": None, "Sewn": None, "Packed": None}
+	for day in ("2030-06-28", None, "2030-06-28"):
+		order.delivery_date = day
+		order.save()
+	assert key_dates(order) == {"Cut": "2030-06-28", "Sewn": "2030-07-03", "Packed": "2030-07-05"}
+	order.delivery_date = None
+	order.save()
+	assert key_dates(order) == {"Cut": None, "Sewn": None, "Packed": None}
+
+
+def test_a_date_given_by_hand_dates_what_counts_from_it():
+	make_workflow(stages=[stage("Cut", **BY_HAND), stage("Sewn", days=5, **AFTER)], tasks=[])
+	order = make_document()
+	move(order, "Cut", "2030-06-28")
+	assert key_dates(order) == {"Cut": "2030-06-28", "Sewn": "2030-07-03"}
+
+
+def test_a_stage_dated_by_the_one_before_stays_in_order():
+	from frappe.utils import add_days, nowdate
+
+	from milestone_automation.engine import stages
+
+	steps = [stage("Approved", **BY_HAND), stage("Cut", days=30, **AFTER), stage("Shipped")]
+	make_workflow(stages=steps, tasks=[])
+	order = make_document(delivery_date=add_days(nowdate(), 10))
+	stages.confirm(plan_of(order).name, "Approved")
+	in_a_month = add_days(nowdate(), 30)
+	assert key_dates(order) == {"Approved": None, "Cut": in_a_month, "Shipped": in_a_month}
+
+
+def test_a_stage_dated_by_the_one_before_does_not_lie_before_an_earlier_one():
+	from milestone_automation.engine import stages
+
+	steps = [stage("Sampled"), stage("Approved", **BY_HAND), stage("Cut", days=30, **AFTER)]
+	make_workflow(stages=steps, tasks=[])
+	order = make_document()
+	stages.confirm(plan_of(order).name, "Approved")
+	assert key_dates(order) == {"Sampled": "2030-06-28", "Approved": None, "Cut": "2030-06-28"}
+
+
+def test_a_date_that_means_no_end_is_no_date_and_stops_nothing():
+	make_workflow(stages=[stage("Cut", "Cut"), stage("Shipped", days=5)], tasks=[])
+	order = make_document(delivery_date="9999-12-31")
+	assert key_dates(order) == {"Cut": None, "Shipped": None}
+	order.delivery_date = "2030-06-28"
+	order.save()
+	order.delivery_date, order.status = "9999-12-31", "Cut"
+	order.save()
+	assert stage_of(order, "Cut").status == "Reached"
+	assert key_dates(order)["Shipped"] is None
+
+
+def test_a_date_out_of_all_reason_is_refused_with_a_sentence():
+	import frappe
+
+	make_workflow(stages=[stage("Cut"), stage("Shipped", days=5)], tasks=[])
+	order = make_document()
+	with pytest.raises(frappe.ValidationError, match=r"Cut cannot be moved that far. Choose an earlier day."):
+		move(order, "Cut", "9999-12-31")

@@ -114,6 +114,44 @@ def test_a_value_changed_back_to_an_earlier_stage_opens_the_stages_between():
 	assert status_of(order) == {"Cut": "Reached", "Inspected": "Open", "Shipped": "Open"}
 
 
+@pytest.mark.parametrize(
+	("back_to", "reached"),
+	[("Open", []), ("Cut", ["Cut"]), ("Sewn", ["Cut"]), ("Closed", ["Cut", "Inspected", "Shipped"])],
+)
+def test_going_back_opens_every_stage_after_the_value_gone_back_to(back_to, reached):
+	make_workflow(stages=THREE, tasks=[])
+	order = make_document()
+	for status in ("Cut", "Sewn", "Inspected", "Shipped", back_to):
+		move_to(order, status)
+	assert [name for name, status in status_of(order).items() if status == "Reached"] == reached
+
+
+def test_what_was_gone_back_behind_can_be_done_again():
+	from milestone_automation.engine import tasks
+	from milestone_automation.engine.guard import GateError
+
+	make_workflow(stages=THREE, tasks=[task("Shipped", "Sign the packing list")])
+	order = make_document()
+	packing = task_of(order, "Sign the packing list").name
+	tasks.complete(packing)
+	for status in ("Cut", "Sewn", "Inspected", "Shipped", "Sewn"):
+		move_to(order, status)
+	tasks.reopen(packing, "Packed anew")
+	with pytest.raises(GateError, match=r"Sign the packing list"):
+		move_to(order, "Shipped")
+
+
+def test_a_number_that_is_nothing_yet_counts_as_zero_from_the_start():
+	freed = stage("Freed", reach_rule="Field Value", track_field="pieces", track_value="0")
+	make_workflow(stages=[freed, stage("Shipped", "Shipped")], tasks=[])
+	order = make_document()
+	assert status_of(order) == {"Freed": "Reached", "Shipped": "Open"}
+	order.reload()
+	order.note = "nothing to do with it"
+	order.save()
+	assert status_of(order) == {"Freed": "Reached", "Shipped": "Open"}
+
+
 def test_a_stage_left_and_reached_again_has_a_new_milestone_and_meets_the_gate_again():
 	from milestone_automation.engine import tasks
 	from milestone_automation.engine.guard import GateError

@@ -83,7 +83,16 @@ def _went_back(plan, stage, new: str, reaching) -> bool:
 		and row.track_field == stage.track_field
 		and row.reach_rule == ReachRule.FIELD_VALUE
 	}
-	return new in earlier or (stage.value_before is not None and new == stage.value_before)
+	return new in earlier | _values_before(plan, stage)
+
+
+def _values_before(plan, stage) -> set[str]:
+	"""Return what the document had before this stage, or a reached one before it, was reached."""
+	return {
+		row.value_before
+		for row in plan.stages
+		if row.idx <= stage.idx and row.track_field == stage.track_field and row.value_before is not None
+	}
 
 
 def _undo(plan, stage, doc) -> None:

@@ -64,6 +64,10 @@ PLAN_FIELDS = (
 )
 
 
+# 9999-12-31 is how many systems say "no end"; nobody plans for it, and no day lies after it.
+OPEN_END = 9999
+
+
 @dataclass
 class PlanDraft:
 	"""A plan before it is written: rows of Milestone Plan Stage, each with its rows of Milestone Task."""
@@ -104,12 +108,13 @@ def build(workflow, doc, today=None) -> PlanDraft:
 def stage_rule(row, doc) -> dates.StageRule:
 	"""Return a stage's date rule with the document's date in it."""
 	value = doc.get(row.date_field) if row.date_field else None
+	day = getdate(value) if value else None
 	return dates.StageRule(
 		name=row.stage_name,
 		rule=KeyDateRule(row.key_date_rule),
 		offset_days=row.offset_days or 0,
 		working_days=bool(row.working_days),
-		date_value=getdate(value) if value else None,
+		date_value=day if day and day.year < OPEN_END else None,
 	)
 
 
@@ -156,7 +161,10 @@ def holds_value(stage, doc) -> bool:
 
 def field_text(doc, fieldname: str) -> str:
 	"""Return a document's field as plans compare and keep it."""
-	return values.as_text(doc.get(fieldname), field_type(doc.doctype, fieldname)).strip()
+	value, fieldtype = doc.get(fieldname), field_type(doc.doctype, fieldname)
+	if value is None and fieldtype in values.NUMBER_TYPES:
+		value = 0  # as the database will have it
+	return values.as_text(value, fieldtype).strip()
 
 
 def _tasks(workflow, stage_row, key_date, doc, calendar, people, draft) -> list[dict]:

@@ -6,6 +6,7 @@ from frappe.utils import cint, getdate, now_datetime, nowdate
 
 from milestone_automation.engine import (
 	bulk,
+	calendars,
 	dates,
 	gate,
 	plan_builder,
@@ -126,7 +127,15 @@ def _date_next(plan, stage, reached_on) -> None:
 		return
 	calendar = plans.calendar_of(plan)
 	day = calendar.add_days(reached_on, cint(following.offset_days), bool(following.working_days))
-	change_dates(plan, {following.name: day}, "", DateChangeSource.PREVIOUS_STAGE)
+	earlier = [getdate(row.key_date) for row in plan.stages if row.idx < following.idx and row.key_date]
+	move(
+		plan,
+		following,
+		max([day, *earlier]),
+		"",
+		DateChangeSource.PREVIOUS_STAGE,
+		answer=ShiftMode.KEEP_ORDER,
+	)
 
 
 def run_next_actions(plan, stage) -> None:
@@ -287,9 +296,30 @@ def move(plan, stage, new_date, reason, source: DateChangeSource, answer=None, b
 		frappe.throw(
 			_("Say what later milestones shall do: Shift Too, or Keep Order."), title=_("Later Milestones")
 		)
+	except calendars.OutOfCalendar:
+		frappe.throw(_("{0} cannot be moved that far. Choose an earlier day.").format(stage.stage_name))
 	if by_hand:
 		plan.set_stage(stage, date_by_hand=1)
-	change_dates(plan, {plan.stages[i].name: new for i, _old, new in result.changed}, reason, source)
+	moved = result.dates
+	if bool(days[index]) != bool(new_date):
+		moved = _let_next_follow(plan, index, moved)
+	pairs = zip(plan.stages, days, moved, strict=True)
+	change_dates(plan, {row.name: new for row, old, new in pairs if old != new}, reason, source)
+
+
+def _let_next_follow(plan, index: int, moved: list) -> list:
+	"""Give a date to those that count from the stage that got one, or take theirs with its own."""
+	calendar = plans.calendar_of(plan)
+	for i in range(index + 1, len(plan.stages)):
+		row, before = plan.stages[i], moved[i - 1]
+		counts = row.key_date_rule == KeyDateRule.AFTER_PREVIOUS_STAGE and not row.date_by_hand
+		if not counts or row.status == StageStatus.REACHED or bool(moved[i]) == bool(before):
+			break
+		day = before and calendar.add_days(before, cint(row.offset_days), bool(row.working_days))
+		if day:
+			day = max([day, *filter(None, moved[:i])])
+		moved = dates.move_stage(moved, plan.is_reached(), i, day, ShiftMode.KEEP_ORDER, calendar).dates
+	return moved
 
 
 def change_dates(plan: plans.Plan, new_dates: dict, reason: str, source: DateChangeSource) -> None:
