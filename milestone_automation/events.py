@@ -2,7 +2,7 @@
 
 import frappe
 
-from milestone_automation.engine import compat, gate, guard, history, plans, recording, rules
+from milestone_automation.engine import compat, gate, guard, history, plans, recording, renames, rules
 from milestone_automation.uninstall import UNINSTALLING
 
 
@@ -56,7 +56,12 @@ def on_trash(doc, method=None):
 
 
 def after_rename(doc, method=None, old=None, new=None, merge=False):
-	own = None if _are_tables_missing() else rules.for_doctype(doc.doctype)
+	if _are_tables_missing():
+		return
+	if renames.is_tracked_value(doc.doctype):
+		what = f"Milestone stages that wait for {doc.doctype} {old}: rename"
+		guard.run_guarded(what, renames.follow_value, doc.doctype, old, new)
+	own = rules.for_doctype(doc.doctype)
 	if not own:
 		return
 	guard.run_guarded(
@@ -64,8 +69,19 @@ def after_rename(doc, method=None, old=None, new=None, merge=False):
 	)
 	if own.has_workflow:
 		guard.run_guarded(
-			f"Milestone plan of {doc.doctype} {old}: rename", plans.follow_rename, doc.doctype, old, new
+			f"Milestone plan of {doc.doctype} {old}: rename",
+			plans.follow_rename,
+			doc.doctype,
+			old,
+			new,
+			bool(merge),
 		)
+
+
+def after_doctype_rename(doc, method=None, old=None, new=None, merge=False):
+	clear_rules(doc)
+	if not _are_tables_missing():
+		guard.run_guarded(f"Milestone plans of {old}: rename", renames.follow_doctype, new)
 
 
 def after_delete(doc, method=None):

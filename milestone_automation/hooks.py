@@ -51,7 +51,7 @@ doc_events = {
 	# What is tracked is cached with the type of each field.
 	"DocType": {
 		"on_update": "milestone_automation.events.clear_rules",
-		"after_rename": "milestone_automation.events.clear_rules",
+		"after_rename": "milestone_automation.events.after_doctype_rename",
 		"after_delete": "milestone_automation.events.clear_rules",
 	},
 	"Custom Field": {
@@ -62,6 +62,7 @@ doc_events = {
 		"on_update": "milestone_automation.events.clear_rules",
 		"on_trash": "milestone_automation.events.clear_rules",
 	},
+	"User": {"on_update": "milestone_automation.engine.sweep.on_user_change"},
 	"ToDo": {
 		"on_update": "milestone_automation.engine.assignments.on_todo_change",
 		"on_trash": "milestone_automation.engine.assignments.on_todo_change",

@@ -577,7 +577,7 @@ def delete_parts(plan: str) -> None:
 		frappe.db.delete(doctype, {"plan": plan})
 
 
-def follow_rename(doctype: str, old, new) -> None:
+def follow_rename(doctype: str, old, new, merge: bool = False) -> None:
 	"""Move a document's plan to its new name, with all that hangs on it.
 
 	Where two documents are merged, the plan of the one that stays goes on; the other one is cancelled.
@@ -587,7 +587,7 @@ def follow_rename(doctype: str, old, new) -> None:
 	found = frappe.get_all(
 		"Milestone Plan",
 		filters={"reference_type": doctype, "reference_name": str(new)},
-		fields=["name", "workflow", "plan_key"],
+		fields=["name", "workflow", "plan_key", "snapshot"],
 	)
 	has_plan = any(plan.plan_key == key for plan in found)
 	for plan in found:
@@ -596,7 +596,14 @@ def follow_rename(doctype: str, old, new) -> None:
 		if has_plan:
 			cancel(load_by_name(plan.name, lock=True), _("{0} was merged into {1}.").format(old, new))
 		values = {"plan_key": None if has_plan else key, "title": f"{new}: {plan.workflow}"[:140]}
+		if merge and not has_plan:
+			values["snapshot"] = _snapshot_as_it_stands(plan, frappe.get_doc(doctype, new))
 		bulk.update_rows("Milestone Plan", {plan.name: values})
+
+
+def _snapshot_as_it_stands(plan, doc) -> str:
+	"""Return what a plan is to know of a document it comes to by a merge: what it has already is not a change."""
+	return json.dumps(plan_builder.snapshot(doc, json.loads(plan.snapshot or "{}")))
 
 
 def _move_references(doctype: str, old, new) -> None:
