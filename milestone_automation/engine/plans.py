@@ -9,6 +9,7 @@ import json
 
 import frappe
 from frappe import _
+from frappe.model import data_fieldtypes
 from frappe.utils import cint, getdate, now_datetime, nowdate
 
 from milestone_automation.engine import (
@@ -21,6 +22,7 @@ from milestone_automation.engine import (
 	plan_log,
 	schedule,
 	sweep,
+	version_values,
 )
 from milestone_automation.engine.vocabulary import GateMode, PlanStatus, ReachRule, StageStatus, TaskStatus
 
@@ -476,60 +478,127 @@ def _start_if_matching(doc) -> None:
 
 
 def carry_over(doc) -> None:
-	"""Give an amendment the plan of the document it amends: reached stages, tasks and dates as they stood.
+	"""Give an amendment the plan of the document it amends as it stood, then follow what was changed in it.
 
-	A stage reached by a value the amendment does not have (an approval, say) is open again.
+	A stage reached by a value the amendment no longer has (an approval, say) is open again. A plan that somebody
+	cancelled by hand stays cancelled.
+
+	Raises:
+		GateError: a changed value would reach a stage that open required tasks hold.
 	"""
+	forget_loaded(doc, is_same_save=True)
 	old = load(doc.doctype, doc.amended_from)
 	if not old:
 		_start_if_matching(doc)
 		return
+	reason = _reason_of_cancelling(old)
 	new = frappe.copy_doc(frappe.get_doc("Milestone Plan", old.name))
 	new.update(
 		{
 			"reference_name": doc.name,
 			"plan_key": plan_key(doc.doctype, doc.name),
 			"amended_from": old.name,
-			"status": PlanStatus.ACTIVE.value,
+			"status": PlanStatus.CANCELLED.value if reason else PlanStatus.ACTIVE.value,
 			"title": f"{doc.name}: {old.workflow}"[:140],
-			"snapshot": json.dumps(plan_builder.snapshot(doc, json.loads(old.snapshot or "{}"))),
+			"snapshot": old.snapshot,
 		}
 	)
-	for stage in new.stages:
-		by_value = stage.status == StageStatus.REACHED and stage.reach_rule == ReachRule.FIELD_VALUE
-		if by_value and not plan_builder.holds_value(stage, doc):
-			stage.update({"status": StageStatus.OPEN.value, "reached_on": None, "milestone": None})
+	for stage, old_stage in zip(new.stages, old.stages, strict=True):
+		stage.document_date_moved = old_stage.document_date_moved
 	new.flags.is_carried_over = True
 	new.insert(ignore_permissions=True)  # who may amend the document takes its plan along
 	_copy_tasks(old, new)
-	plan_log.write(new, "Plan Started", details=_("Carried over from {0}.").format(doc.amended_from))
-	refresh(new.name)
+	event = "Plan Cancelled" if reason else "Plan Started"
+	details = _("Carried over from {0}.").format(doc.amended_from)
+	plan_log.write(new, event, reason=reason, details=details)
+	plan = refresh(new.name)
+	if plan.status != PlanStatus.CANCELLED:
+		_follow_amendment(plan, doc)
+
+
+def _reason_of_cancelling(plan: Plan) -> str:
+	"""Return why somebody cancelled a plan; empty when it runs, or ended with its document."""
+	if plan.status != PlanStatus.CANCELLED:
+		return ""
+	filters = {"plan": plan.name, "event": "Plan Cancelled"}
+	reasons = frappe.get_all(
+		"Milestone Plan Log", filters=filters, pluck="reason", order_by="done_on desc", limit=1
+	)
+	# It was written in the language of who cancelled the document.
+	languages = ("en", frappe.local.lang, *version_values.languages_of_users())
+	of_document = {_("The document was cancelled.", lang=language) for language in languages}
+	return "" if not reasons or reasons[0] in of_document else reasons[0]
 
 
 def _copy_tasks(old: Plan, new) -> None:
-	"""Copy the tasks of a plan. Those that only its document's cancellation closed are open again."""
+	"""Copy the tasks of a plan with a constant number of statements.
+
+	Those that only its document's cancellation closed are open again.
+	"""
+	from milestone_automation.engine import assignments
+
 	stage_of = {old_row.name: new_row.name for old_row, new_row in zip(old.stages, new.stages, strict=True)}
-	for name in frappe.get_all(
-		"Milestone Task", filters={"plan": old.name}, order_by="task_order", pluck="name"
-	):
-		source = frappe.get_doc("Milestone Task", name)
-		task = frappe.copy_doc(source)
-		task.update(
-			{
-				"plan": new.name,
-				"plan_stage": stage_of.get(source.plan_stage),
-				"reference_name": new.reference_name,
-			}
-		)
-		task.status = source.status
-		if source.status == TaskStatus.CANCELLED and source.reason == _cancelled_reason():
-			task.status = TaskStatus.OPEN.value
-		if task.status != TaskStatus.OPEN:
-			task.update(
-				{"closed_on": source.closed_on, "closed_by": source.closed_by, "reason": source.reason}
-			)
-		task.flags.by_engine = True
-		task.insert(ignore_permissions=True)  # see carry_over
+	sources = task_rows(old.name)
+	if not sources:
+		return
+	rows = [_copied_task(source, new, stage_of.get(source.plan_stage)) for source in sources]
+	names = bulk.insert_rows("Milestone Task", rows)
+	copies = dict(zip([source.name for source in sources], names, strict=True))
+	people = _copied_columns("Milestone Task Assignee")
+	found = frappe.get_all(
+		"Milestone Task Assignee",
+		filters={"parenttype": "Milestone Task", "parent": ("in", list(copies))},
+		fields=[*people, "parent", "parenttype", "parentfield", "idx"],
+	)
+	bulk.insert_rows("Milestone Task Assignee", [{**row, "parent": copies[row.parent]} for row in found])
+	assignments.assign(names)
+
+
+def _copied_task(source, new, plan_stage: str | None) -> dict:
+	row = {name: source.get(name) for name in _copied_columns("Milestone Task")}
+	row.update(
+		plan=new.name,
+		plan_stage=plan_stage,
+		reference_name=new.reference_name,
+		workflow_task=source.workflow_task,
+		status=source.status,
+	)
+	ended_with_document = source.status == TaskStatus.CANCELLED and source.reason == _cancelled_reason()
+	if ended_with_document and plan_stage and new.status != PlanStatus.CANCELLED:
+		row["status"] = TaskStatus.OPEN.value
+	if row["status"] != TaskStatus.OPEN:
+		row.update(closed_on=source.closed_on, closed_by=source.closed_by, reason=source.reason)
+	return row
+
+
+def _copied_columns(doctype: str) -> list[str]:
+	"""Return the columns of a DocType that its copies take over."""
+	fields = frappe.get_meta(doctype).fields
+	return [field.fieldname for field in fields if field.fieldtype in data_fieldtypes and not field.no_copy]
+
+
+def _follow_amendment(plan: Plan, doc) -> None:
+	from milestone_automation.engine import document_changes, stages
+
+	plan._reference_doc = doc
+	changed = changed_values(plan, doc)
+	for stage in plan.stages:
+		if _has_lost_value(plan, stage, doc, changed):
+			plan.set_stage(stage, milestone=None)  # it is the amended document's, which did reach it
+			reason = _("{0} does not have the value that reached the milestone.").format(doc.name)
+			stages.mark_open(plan, stage, reason)
+	if changed:
+		document_changes.follow(plan, doc, changed)
+		refresh(plan.name)
+
+
+def _has_lost_value(plan: Plan, stage, doc, changed: dict) -> bool:
+	"""Tell whether a stage was reached by a value that an amendment neither has nor has passed."""
+	by_value = stage.status == StageStatus.REACHED and stage.reach_rule == ReachRule.FIELD_VALUE
+	if not by_value or stage.track_field not in changed:
+		return False
+	ways = [row for row in plan.stages if row.idx >= stage.idx and row.track_field == stage.track_field]
+	return not any(plan_builder.holds_value(row, doc) for row in ways)
 
 
 def _cancelled_reason() -> str:
