@@ -12,6 +12,7 @@ def order(make_doctype):
 			{"fieldname": "status", "fieldtype": "Select", "options": "\nAccepted\nInspected\nShipped"},
 			{"fieldname": "delivery_date", "fieldtype": "Date"},
 			{"fieldname": "merchandiser", "fieldtype": "Link", "options": "User"},
+			{"fieldname": "note", "fieldtype": "Data"},
 		],
 	)
 
@@ -448,6 +449,125 @@ def test_the_move_is_in_the_plans_log(plan, workflow, follow):
 	log = frappe.get_last_doc("Milestone Plan Log", {"plan": plan, "event": "Plan Moved to New Version"})
 	assert log.details == "Inspection is now called Final inspection."
 	assert log.done_by == "Administrator"
+
+
+# Tasks that can be done, and by whom
+
+
+def test_an_open_task_meant_for_a_reached_stage_goes_with_the_stage_it_had(plan, workflow, follow):
+	confirm(plan, "Delivery")
+	for row in workflow.tasks[:2]:
+		row.stage = "Delivery"
+	workflow.stages = [workflow.stages[0], workflow.stages[2]]
+	assert follow() == [
+		"Inspection goes.",
+		"Inspection: the open task Book inspector is cancelled.",
+		"Inspection: the open task Send samples is cancelled.",
+	]
+	assert tasks_of(plan)["Book inspector"][1] == "Cancelled"
+
+
+def test_an_open_task_meant_for_a_reached_stage_goes_when_its_own_becomes_an_acceptance(
+	plan, workflow, follow
+):
+	confirm(plan, "Delivery")
+	for row in workflow.tasks[:2]:
+		row.stage = "Delivery"
+	workflow.stages[1].kind = "Acceptance"
+	follow()
+	assert {title: status for title, (_s, status, _d) in tasks_of(plan).items()} == {
+		"Book inspector": "Cancelled",
+		"Send samples": "Cancelled",
+		"Call carrier": "Open",
+	}
+
+
+def test_an_open_task_under_its_reached_stage_stays(plan, workflow, follow):
+	confirm(plan, "Delivery")
+	workflow.tasks[2].due_days_before = 5
+	assert follow() == []
+	assert tasks_of(plan)["Call carrier"] == ("Delivery", "Open", "2026-04-29")
+
+
+def test_a_task_of_a_stage_that_is_gone_cannot_be_reopened(plan, workflow, follow):
+	import frappe
+
+	from milestone_automation.engine import tasks
+
+	tasks.complete(task_named(plan, "Send samples"))
+	workflow.stages = [workflow.stages[0], workflow.stages[2]]
+	workflow.tasks = [workflow.tasks[2]]
+	follow()
+	with pytest.raises(frappe.ValidationError, match="its milestone Inspection is no longer part of the plan"):
+		tasks.reopen(task_named(plan, "Send samples"), "Still needed")
+
+
+def test_a_task_of_a_stage_that_became_an_acceptance_cannot_be_reopened(plan, workflow, follow):
+	import frappe
+
+	from milestone_automation.engine import tasks
+
+	workflow.stages[1].kind = "Acceptance"
+	workflow.tasks = [workflow.tasks[2]]
+	follow()
+	with pytest.raises(frappe.ValidationError, match="Inspection is an acceptance milestone and takes no tasks"):
+		tasks.reopen(task_named(plan, "Send samples"), "Still needed")
+
+
+def due_by_hand(plan, title, day) -> None:
+	import frappe
+
+	task = frappe.get_doc("Milestone Task", task_named(plan, title))
+	task.due_date = day
+	task.save()
+
+
+def test_a_date_set_by_hand_goes_along_to_another_stage_though_the_old_one_moves(plan, workflow, follow):
+	due_by_hand(plan, "Call carrier", "2026-04-09")
+	workflow.tasks[2].stage = "Inspection"
+	workflow.stages[2].offset_days = 10
+	follow()
+	assert tasks_of(plan)["Call carrier"] == ("Inspection", "Open", "2026-04-09")
+
+
+def test_a_date_set_by_hand_is_never_after_the_new_stage(plan, workflow, follow):
+	due_by_hand(plan, "Call carrier", "2026-04-20")
+	workflow.tasks[2].stage = "Inspection"
+	workflow.stages[2].offset_days = 10
+	follow()
+	assert tasks_of(plan)["Call carrier"] == ("Inspection", "Open", "2026-04-10")
+
+
+def test_a_date_set_by_hand_keeps_its_distance_when_its_stage_moves(plan, workflow, follow):
+	due_by_hand(plan, "Call carrier", "2026-04-20")
+	workflow.tasks[2].required = 1
+	workflow.stages[2].offset_days = 10
+	follow()
+	assert tasks_of(plan)["Call carrier"] == ("Delivery", "Open", "2026-04-30")
+
+
+def test_who_has_done_their_part_is_not_asked_again(order, workflow, make_user):
+	import frappe
+
+	from milestone_automation.engine import plans, tasks, versions
+
+	anna, ben, cleo = (
+		make_user(f"{name}@example.com", ["Milestone Manager"]) for name in ("anna", "ben", "cleo")
+	)
+	workflow.tasks[0].update(
+		{"assignee_kind": "User Field", "assignee_field": "title", "completion_rule": "All Of"}
+	)
+	workflow.save()
+	people = {"title": f"{anna}, {ben}", "note": f"{cleo}, {anna}"}
+	plan = plans.start(frappe.get_doc({"doctype": order, **people}).insert(), workflow.name)
+	name = task_named(plan, "Book inspector")
+	tasks.complete(name, by=anna)
+	workflow.tasks[0].assignee_field = "note"
+	workflow.save()
+	versions.move(plan)
+	rows = frappe.get_doc("Milestone Task", name).assignees
+	assert [(row.user, row.done) for row in rows] == [(anna, 1), (cleo, 0)]
+	assert frappe.get_all("ToDo", {"reference_name": name, "status": "Open"}, pluck="allocated_to") == [cleo]
 
 
 def test_a_plan_of_500_tasks_moves_without_a_query_for_each(order, count_queries):

@@ -87,20 +87,27 @@ def reopen(task: str, reason: str) -> None:
 		reason: why; required.
 
 	Raises:
-		frappe.ValidationError: it is open, or its stage is reached (undo that first).
+		frappe.ValidationError: it is open, its stage is reached (undo that first), gone, or takes no tasks now.
 	"""
 	reason = check_reason(reason)
 	doc, plan = _locked(task)
 	plan.check_is_active()
 	if doc.status == TaskStatus.OPEN:
 		frappe.throw(_("The task {0} is open already.").format(doc.title))
-	stage = plan.stage(doc.plan_stage)
+	stage = next((row for row in plan.stages if row.name == doc.plan_stage), None)
+	if not stage:
+		frappe.throw(
+			_(
+				"The task {0} cannot be reopened: its milestone {1} is no longer part of the plan. Add a new task to another milestone."
+			).format(doc.title, doc.stage_name)
+		)
 	if stage.status == StageStatus.REACHED:
 		frappe.throw(
 			_("{0} is reached already. Undo it first, then reopen the task {1}.").format(
 				stage.stage_name, doc.title
 			)
 		)
+	check_takes_tasks(plan, stage)
 	bulk.update_rows(
 		"Milestone Task Assignee",
 		{row.name: {"done": 0, "done_on": None} for row in doc.assignees if row.done},

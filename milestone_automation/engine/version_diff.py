@@ -205,14 +205,16 @@ def _compare_tasks(diff: VersionDiff) -> None:
 	)
 	stages = {move.template.stage_name: move for move in diff.stages if move.template}
 	for template in diff.workflow.tasks:
-		_compare_task(diff, pairs.get(template.name), template, stages[template.stage])
+		if stages[template.stage].is_reached:
+			# Nothing moves to a reached stage; whether the task goes is for its own stage to say.
+			pairs.pop(template.name, None)
+		else:
+			_compare_task(diff, pairs.get(template.name), template, stages[template.stage])
 	paired = {task.name for task in pairs.values()}
 	diff.removed_tasks = [task for task in there if _goes(diff, task, task.name in paired)]
 
 
 def _compare_task(diff: VersionDiff, task, template, stage: StageMove) -> None:
-	if stage.is_reached:
-		return
 	if not task:
 		diff.tasks.append(TaskMove(None, template, stage, []))
 		return

@@ -232,32 +232,50 @@ def _move_dates(diff: VersionDiff) -> None:
 def _move_tasks(diff: VersionDiff) -> None:
 	people = assignees.prefetch(diff.workflow.tasks, diff.plan.reference_doc(), diff.workflow)
 	calendar = plans.calendar_of(diff.plan)
-	changes = {m.task.name: _changed_values(m, calendar) for m in diff.tasks if m.task}
+	due_dates = {task.name: task.due_date for task in plans.task_rows(diff.plan.name)}
+	changes = {}
+	for task_move in diff.tasks:
+		if task_move.task:
+			name = task_move.task.name
+			changes[name] = _changed_values(task_move, due_dates[name], calendar)
 	bulk.update_rows("Milestone Task", changes)
 	_assign_anew(diff, people)
 	plans.insert_tasks(diff.plan, [_new_task(diff, m, people, calendar) for m in diff.tasks if not m.task])
 
 
-def _changed_values(task_move: TaskMove, calendar) -> dict:
-	task, template = task_move.task, task_move.template
+def _changed_values(task_move: TaskMove, due_date, calendar) -> dict:
+	"""Return what changes of a task.
+
+	Args:
+		task_move: with the task as it was before the stages moved.
+		due_date: of the task now; it may have moved with the stage it had.
+		calendar: the working days that count.
+	"""
+	template = task_move.template
 	values = {name: template.get(name) for name in task_move.changed if name != "stage"}
 	values.update(
 		workflow_task=template.name,
 		plan_stage=task_move.stage.row.name,
 		stage_name=task_move.stage.row.stage_name,
 	)
-	due_date = _due_date(task_move, calendar)
-	if due_date != (getdate(task.due_date) if task.due_date else None):
-		values.update(due_date=due_date, **stages.FRESH_TASK_STAMPS)
+	new_date = _due_date(task_move, due_date, calendar)
+	if new_date != (getdate(due_date) if due_date else None):
+		values.update(due_date=new_date, **stages.FRESH_TASK_STAMPS)
 	return values
 
 
-def _due_date(task_move: TaskMove, calendar):
-	"""Return the due date by the new rule; a date set by hand stays, but never after the stage."""
+def _due_date(task_move: TaskMove, due_date, calendar):
+	"""Return the due date by the new rule; a date set by hand stays, but never after the stage.
+
+	Args:
+		task_move: a task, or a new one.
+		due_date: of the task now. What the stage it leaves did to it does not count.
+		calendar: the working days that count.
+	"""
 	task, template, key_date = task_move.task, task_move.template, task_move.stage.key_date
-	if task and task.due_by_hand and task.due_date:
-		due_date = getdate(task.due_date)
-		return min(due_date, key_date) if key_date else due_date
+	by_hand = task and task.due_by_hand and (task.due_date if "stage" in task_move.changed else due_date)
+	if by_hand:
+		return min(getdate(by_hand), key_date) if key_date else getdate(by_hand)
 	return dates.task_due_date(
 		key_date, cint(template.due_days_before), bool(template.working_days), calendar
 	)
@@ -271,21 +289,25 @@ def _new_task(diff: VersionDiff, task_move: TaskMove, people, calendar) -> dict:
 		"plan_stage": task_move.stage.row.name,
 		"stage_name": task_move.stage.row.stage_name,
 		"task_order": template.idx,
-		"due_date": _due_date(task_move, calendar),
+		"due_date": _due_date(task_move, None, calendar),
 		"assignees": assignees.resolve(template, diff.plan.reference_doc(), diff.workflow, cache=people),
 	}
 
 
 def _assign_anew(diff: VersionDiff, people) -> None:
-	"""Give changed tasks the assignees the workflow names now. Who has done their part stays."""
+	"""Give changed tasks the assignees the workflow names now. Who has done their part stays and is not asked again."""
 	moves = [m for m in diff.tasks if m.task and ASSIGNEE_FIELDS.intersection(m.changed)]
 	names = [m.task.name for m in moves]
 	if not names:
 		return
 	frappe.db.delete("Milestone Task Assignee", {"parent": ("in", names), "done": 0})
+	done = _done_rows(names)
 	rows = []
 	for task_move in moves:
+		before = done.get(task_move.task.name, [])
+		known = {value for row in before for value in (row.user, row.email) if value}
 		found = assignees.resolve(task_move.template, diff.plan.reference_doc(), diff.workflow, cache=people)
+		asked = [person for person in found if not known & {person["user"], person["email"]}]
 		rows += [
 			{
 				**p,
@@ -294,10 +316,20 @@ def _assign_anew(diff: VersionDiff, people) -> None:
 				"parentfield": "assignees",
 				"idx": i,
 			}
-			for i, p in enumerate(found, 1)
+			for i, p in enumerate(asked, len(before) + 1)
 		]
 	bulk.insert_rows("Milestone Task Assignee", rows)
 	assignments.assign(names)
+
+
+def _done_rows(tasks: list[str]) -> dict[str, list]:
+	"""Return who has done their part, by task."""
+	rows = frappe.get_all(
+		"Milestone Task Assignee",
+		filters={"parenttype": "Milestone Task", "parent": ("in", tasks), "done": 1},
+		fields=["parent", "user", "email"],
+	)
+	return {task: [row for row in rows if row.parent == task] for task in tasks}
 
 
 def _keep_version(diff: VersionDiff) -> None:
