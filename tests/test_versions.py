@@ -498,7 +498,9 @@ def test_a_task_of_a_stage_that_is_gone_cannot_be_reopened(plan, workflow, follo
 	workflow.stages = [workflow.stages[0], workflow.stages[2]]
 	workflow.tasks = [workflow.tasks[2]]
 	follow()
-	with pytest.raises(frappe.ValidationError, match="its milestone Inspection is no longer part of the plan"):
+	with pytest.raises(
+		frappe.ValidationError, match="its milestone Inspection is no longer part of the plan"
+	):
 		tasks.reopen(task_named(plan, "Send samples"), "Still needed")
 
 
@@ -510,7 +512,9 @@ def test_a_task_of_a_stage_that_became_an_acceptance_cannot_be_reopened(plan, wo
 	workflow.stages[1].kind = "Acceptance"
 	workflow.tasks = [workflow.tasks[2]]
 	follow()
-	with pytest.raises(frappe.ValidationError, match="Inspection is an acceptance milestone and takes no tasks"):
+	with pytest.raises(
+		frappe.ValidationError, match="Inspection is an acceptance milestone and takes no tasks"
+	):
 		tasks.reopen(task_named(plan, "Send samples"), "Still needed")
 
 
@@ -568,6 +572,133 @@ def test_who_has_done_their_part_is_not_asked_again(order, workflow, make_user):
 	rows = frappe.get_doc("Milestone Task", name).assignees
 	assert [(row.user, row.done) for row in rows] == [(anna, 1), (cleo, 0)]
 	assert frappe.get_all("ToDo", {"reference_name": name, "status": "Open"}, pluck="allocated_to") == [cleo]
+
+
+# Stages whose value the document has now, and names
+
+
+def by_status(value: str) -> dict:
+	return {"reach_rule": "Field Value", "track_field": "status", "track_value": value}
+
+
+@pytest.fixture
+def inspected(document, plan):
+	"""The document has the value, which no stage asks for yet."""
+	document.status = "Inspected"
+	document.save()
+
+
+def test_a_stage_whose_new_rule_fits_the_document_is_reached(plan, workflow, follow, inspected):
+	import frappe
+	from frappe.utils import getdate, nowdate
+
+	from milestone_automation.engine import tasks
+
+	tasks.complete(task_named(plan, "Book inspector"))
+	workflow.stages[1].update(by_status("Inspected"))
+	assert follow() == [
+		"Inspection changes: Reached When, Field, Value.",
+		"Inspection is reached: the document has the value for it.",
+	]
+	row = frappe.get_doc("Milestone Plan Stage", {"parent": plan, "stage_name": "Inspection"})
+	assert (row.status, row.health, row.reached_on) == ("Reached", "Done", getdate(nowdate()))
+	log = frappe.get_last_doc("Milestone Plan Log", {"plan": plan, "event": "Stage Reached"})
+	assert log.stage_name == "Inspection"
+
+
+def test_a_stage_whose_new_rule_fits_the_document_stays_open_while_required_tasks_hold_it(
+	plan, workflow, follow, inspected
+):
+	from milestone_automation.engine import tasks
+
+	workflow.stages[1].update(by_status("Inspected"))
+	workflow.append("tasks", {"stage": "Inspection", "title": "Print labels", "required": 1})
+	assert follow() == [
+		"Inspection changes: Reached When, Field, Value.",
+		"Inspection stays open although the document has the value for it: 2 required tasks are open. "
+		"Confirm it once they are done.",
+		"Inspection: the task Print labels is new.",
+	]
+	assert stages_of(plan)[1] == INSPECTION
+	for title in ("Book inspector", "Print labels"):
+		tasks.complete(task_named(plan, title))
+	confirm(plan, "Inspection")
+	assert stages_of(plan)[1][1] == "Reached"
+
+
+def test_tasks_that_go_or_are_no_longer_required_hold_nothing(plan, workflow, follow, inspected):
+	workflow.stages[1].update(by_status("Inspected"))
+	workflow.tasks[0].required = 0
+	follow()
+	assert stages_of(plan)[1][1] == "Reached"
+
+
+def test_in_strict_order_earlier_tasks_hold_a_stage_whose_new_rule_fits(plan, workflow, follow, inspected):
+	workflow.strict_order = 1
+	workflow.stages[2].update(by_status("Inspected"))
+	assert follow()[1].startswith("Delivery stays open although the document has the value for it: 1 ")
+	assert stages_of(plan) == [ACCEPTANCE, INSPECTION, DELIVERY]
+
+
+def test_a_stage_that_only_warns_is_reached_with_a_warning_on_record(plan, workflow, follow, inspected):
+	import frappe
+
+	workflow.stages[1].update(by_status("Inspected") | {"gate_mode": "Warn"})
+	follow()
+	assert stages_of(plan)[1][1] == "Reached"
+	log = frappe.get_last_doc("Milestone Plan Log", {"plan": plan, "event": "Gate Warned"})
+	assert log.details == "Book inspector"
+
+
+def test_an_undone_stage_stays_open_while_its_rule_stands(plan, workflow, document, follow):
+	import frappe
+
+	from milestone_automation.engine import stages
+
+	workflow.stages[2].update(by_status("Shipped"))
+	follow()
+	document = frappe.get_doc(document.doctype, document.name)
+	document.status = "Shipped"
+	document.save()
+	stages.undo(plan, "Delivery", "Not yet")
+	workflow.stages[2].custom_message = "Ready?"
+	follow()
+	assert stages_of(plan)[2] == DELIVERY
+
+
+def test_a_reached_stage_gives_its_old_name_to_a_new_one(plan, workflow, follow):
+	from milestone_automation.engine import tasks
+
+	tasks.complete(task_named(plan, "Book inspector"))
+	confirm(plan, "Inspection")
+	workflow.stages[1].stage_name = "First inspection"
+	for row in workflow.tasks[:2]:
+		row.stage = "First inspection"
+	workflow.append("stages", {"stage_name": "Inspection", "key_date_rule": "Set by Hand"})
+	assert follow() == [
+		"Inspection is now called First inspection.",
+		"Inspection is new, key date: no date.",
+	]
+	assert [name for name, _status, _day in stages_of(plan)] == [
+		"Acceptance",
+		"First inspection",
+		"Delivery",
+		"Inspection",
+	]
+	assert tasks_of(plan)["Book inspector"][0] == "First inspection"
+
+
+def test_a_reached_stage_that_is_gone_gives_its_name_to_a_renamed_one(plan, workflow, follow):
+	confirm(plan, "Acceptance")
+	workflow.stages = workflow.stages[1:]
+	workflow.stages[0].stage_name = "Acceptance"
+	for row in workflow.tasks[:2]:
+		row.stage = "Acceptance"
+	assert follow() == [
+		"Acceptance is now called Acceptance (2).",
+		"Inspection is now called Acceptance.",
+	]
+	assert [name for name, _status, _day in stages_of(plan)] == ["Acceptance (2)", "Acceptance", "Delivery"]
 
 
 def test_a_plan_of_500_tasks_moves_without_a_query_for_each(order, count_queries):

@@ -4,9 +4,11 @@ Rows are paired by the workflow row a plan's row was made from, then by name. Wh
 stays as it is; the rest follows the workflow.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import count
 
 import frappe
 from frappe.utils import cstr, getdate
@@ -14,6 +16,7 @@ from frappe.utils import cstr, getdate
 from milestone_automation.engine import dates, plan_builder, plans
 from milestone_automation.engine.vocabulary import (
 	AssigneeKind,
+	GateMode,
 	KeyDateRule,
 	ShiftMode,
 	StageKind,
@@ -22,6 +25,8 @@ from milestone_automation.engine.vocabulary import (
 )
 
 DATE_RULE_FIELDS = frozenset({"key_date_rule", "date_field", "offset_days", "working_days"})
+# What a document must have for a stage to be reached.
+REACH_FIELDS = frozenset({"reach_rule", "track_field", "track_value"})
 
 # Fields of the plan that say who the people of an assignee kind are.
 STAFFING_FIELDS = {
@@ -39,7 +44,10 @@ class StageMove:
 		template: the workflow's row; None for a reached stage the workflow no longer has.
 		new_row: values of a new stage, as `plan_builder` makes them.
 		key_date: the key date it will have.
-		changed: fields the workflow has changed; empty for what is reached.
+		changed: fields the workflow has changed; of what is reached its name at most.
+		new_name: of a reached stage whose name another stage has now.
+		is_fulfilled: it is open, and the document has the value that reaches it now.
+		held_by: number of open required tasks that keep a fulfilled stage from being reached.
 	"""
 
 	row: frappe._dict | None
@@ -47,19 +55,27 @@ class StageMove:
 	new_row: dict | None = None
 	key_date: date | None = None
 	changed: list[str] = field(default_factory=list)
+	new_name: str | None = None
+	is_fulfilled: bool = False
+	held_by: int = 0
 
 	@property
 	def is_reached(self) -> bool:
 		return (self.row or self.new_row)["status"] == StageStatus.REACHED
 
 	@property
+	def comes_to_be_reached(self) -> bool:
+		return self.is_fulfilled and not self.held_by
+
+	@property
+	def keeps_name(self) -> bool:
+		"""Whether the stage is called what it was called, whatever the workflow says."""
+		return bool(self.row) and (self.is_reached or not self.template) and not self.new_name
+
+	@property
 	def name(self) -> str:
 		"""Name the stage will have."""
-		return (
-			self.row.stage_name
-			if self.row and (self.is_reached or not self.template)
-			else self.template.stage_name
-		)
+		return self.row.stage_name if self.keeps_name else self.new_name or self.template.stage_name
 
 	@property
 	def old_date(self) -> date | None:
@@ -87,6 +103,7 @@ class VersionDiff:
 	tasks: list[TaskMove] = field(default_factory=list)
 	removed_tasks: list[frappe._dict] = field(default_factory=list)
 	plan_changes: dict = field(default_factory=dict)
+	open_tasks: list[frappe._dict] = field(default_factory=list)
 
 
 def compute(plan: plans.Plan) -> VersionDiff:
@@ -104,8 +121,10 @@ def compute(plan: plans.Plan) -> VersionDiff:
 	diff.plan_changes = {
 		name: workflow.get(name) for name in _differing(plan, workflow, plan_builder.PLAN_FIELDS)
 	}
+	_keep_names_apart(diff)
 	_set_dates(diff)
 	_compare_tasks(diff)
+	_find_fulfilled(diff)
 	return diff
 
 
@@ -161,6 +180,20 @@ def _differing(old, new, fieldnames: Iterable[str]) -> list[str]:
 	return [name for name in fieldnames if cstr(old.get(name) or "") != cstr(new.get(name) or "")]
 
 
+def _keep_names_apart(diff: VersionDiff) -> None:
+	"""A reached stage keeps its name unless another one has it now: then it takes the workflow's, or a number."""
+	while True:
+		names = Counter(move.name.casefold() for move in diff.stages)
+		namesakes = [move for move in diff.stages if move.keeps_name and names[move.name.casefold()] > 1]
+		if not namesakes:
+			return
+		move = namesakes[0]
+		numbered = (f"{move.name} ({number})" for number in count(2))
+		free = next(name for name in numbered if name.casefold() not in names)
+		move.new_name = move.template.stage_name if move.template else free
+		move.changed = ["stage_name"]
+
+
 # Dates
 
 
@@ -211,6 +244,7 @@ def _compare_tasks(diff: VersionDiff) -> None:
 		else:
 			_compare_task(diff, pairs.get(template.name), template, stages[template.stage])
 	paired = {task.name for task in pairs.values()}
+	diff.open_tasks = [task for task in there if task.status == TaskStatus.OPEN]
 	diff.removed_tasks = [task for task in there if _goes(diff, task, task.name in paired)]
 
 
@@ -237,3 +271,45 @@ def _goes(diff: VersionDiff, task, is_paired: bool) -> bool:
 	if stage.is_reached:
 		return False
 	return bool(task.workflow_task) or stage.template.kind == StageKind.ACCEPTANCE
+
+
+# Stages whose value the document has now
+
+
+def _find_fulfilled(diff: VersionDiff) -> None:
+	"""Find the stages whose changed rule fits the document as it is, and what the gate will say to each."""
+	fulfilled = {}
+	for move in diff.stages:
+		if not move.row or move.is_reached or not REACH_FIELDS.intersection(move.changed):
+			continue
+		if plan_builder.holds_value(move.template, diff.plan.reference_doc()):
+			# As when a document changes: of several with one value the first.
+			fulfilled.setdefault(move.template.track_field, move)
+	if not fulfilled:
+		return
+	required = _required_tasks(diff)
+	for move in fulfilled.values():
+		move.is_fulfilled = True
+		if (move.template.gate_mode or GateMode.BLOCK) == GateMode.BLOCK:
+			move.held_by = sum(required[holding.name] for holding in _holding(diff, move))
+
+
+def _holding(diff: VersionDiff, move: StageMove) -> list[StageMove]:
+	"""Return the stages whose open required tasks will hold a stage, as `gate.holding_stages` does."""
+	if not diff.workflow.strict_order:
+		return [move]
+	earlier = diff.stages[: diff.stages.index(move)]
+	return [*(row for row in earlier if not row.is_reached and not row.comes_to_be_reached), move]
+
+
+def _required_tasks(diff: VersionDiff) -> Counter:
+	"""Return the number of open required tasks each stage will have, by its name."""
+	gone = {task.name for task in diff.removed_tasks}
+	moves = {move.task.name: move for move in diff.tasks if move.task}
+	stages = {move.row.name: move for move in diff.stages if move.row}
+	required = Counter(move.stage.name for move in diff.tasks if not move.task and move.template.required)
+	for task in diff.open_tasks:
+		move = moves.get(task.name)
+		if task.name not in gone and (move.template if move else task).required:
+			required[(move.stage if move else stages[task.plan_stage]).name] += 1
+	return required

@@ -4,13 +4,14 @@ import json
 
 import frappe
 from frappe import _
-from frappe.utils import cint, getdate, now_datetime
+from frappe.utils import cint, getdate, now_datetime, nowdate
 
 from milestone_automation.engine import (
 	assignees,
 	assignments,
 	bulk,
 	dates,
+	gate,
 	plan_builder,
 	plan_log,
 	plans,
@@ -19,7 +20,7 @@ from milestone_automation.engine import (
 	version_diff,
 )
 from milestone_automation.engine.version_diff import StageMove, TaskMove, VersionDiff
-from milestone_automation.engine.vocabulary import DateChangeSource, PlanEvent, TaskStatus
+from milestone_automation.engine.vocabulary import DateChangeSource, PlanEvent, StageStatus, TaskStatus
 
 ASSIGNEE_FIELDS = frozenset(
 	{
@@ -44,9 +45,9 @@ def preview_move(plan: str) -> list[dict]:
 		plan: name of the plan.
 
 	Returns:
-		list[dict]: `change` (stage_added, stage_removed, stage_renamed, stage_changed, date_moved, task_added,
-		task_removed, task_changed, plan_changed), `stage`, `task` (None where it is about none) and `text`, a
-		sentence for people. Empty when nothing changes.
+		list[dict]: `change` (stage_added, stage_removed, stage_renamed, stage_changed, stage_reached, stage_held,
+		date_moved, task_added, task_removed, task_changed, plan_changed), `stage`, `task` (None where it is about
+		none) and `text`, a sentence for people. Empty when nothing changes.
 	"""
 	return describe(version_diff.compute(plans.load_by_name(plan)))
 
@@ -86,7 +87,19 @@ def _describe_stage(move: StageMove) -> list[dict]:
 	if move.key_date != move.old_date:
 		text = _("{0} moves from {1} to {2}.").format(move.name, _day(move.old_date), _day(move.key_date))
 		found.append(_change("date_moved", move.name, text))
+	if move.is_fulfilled:
+		found.append(_describe_fulfilled(move))
 	return found
+
+
+def _describe_fulfilled(move: StageMove) -> dict:
+	if not move.held_by:
+		text = _("{0} is reached: the document has the value for it.").format(move.name)
+		return _change("stage_reached", move.name, text)
+	text = _(
+		"{0} stays open although the document has the value for it: {1} required tasks are open. Confirm it once they are done."
+	).format(move.name, move.held_by)
+	return _change("stage_held", move.name, text)
 
 
 def _describe_new_stage(move: StageMove) -> str:
@@ -121,7 +134,7 @@ def move(plan: str) -> list[dict]:
 
 	Stages the workflow no longer has go, their open tasks are cancelled; new stages come with dates and tasks; what
 	stays takes over what the workflow has changed. A key date moves only where its rule has changed (and nobody set
-	it by hand), or where order asks for it.
+	it by hand), or where order asks for it. A stage whose changed rule fits the document is reached, if the gate lets it.
 
 	Args:
 		plan: name of the plan.
@@ -149,7 +162,7 @@ def move(plan: str) -> list[dict]:
 	_keep_version(diff)
 	details = "\n".join(change["text"] for change in changes)
 	plan_log.write(diff.plan, str(PlanEvent.PLAN_MOVED_TO_NEW_VERSION), details=details)
-	plans.refresh(plan)
+	_reach_fulfilled(diff, plans.refresh(plan))
 	plans.tell_desk(diff.plan)
 	sweep.request(plan)
 	return changes
@@ -188,7 +201,9 @@ def _cancel_tasks(diff: VersionDiff) -> None:
 
 def _update_stage(diff: VersionDiff, stage_move: StageMove, idx: int) -> None:
 	row, template = stage_move.row, stage_move.template
-	values = {name: template.get(name) for name in stage_move.changed}
+	values = {name: template.get(name) for name in stage_move.changed if name != "stage_name"}
+	if "stage_name" in stage_move.changed:
+		values["stage_name"] = stage_move.name
 	if template:
 		values["workflow_stage"] = template.name
 	if OWNER_FIELDS.intersection(stage_move.changed):
@@ -330,6 +345,22 @@ def _done_rows(tasks: list[str]) -> dict[str, list]:
 		fields=["parent", "user", "email"],
 	)
 	return {task: [row for row in rows if row.parent == task] for task in tasks}
+
+
+def _reach_fulfilled(diff: VersionDiff, plan: plans.Plan) -> None:
+	"""Mark the stages reached whose value the document has now, as new ones come reached: nothing follows from it.
+
+	Args:
+		diff: what was moved.
+		plan: as it is now, with its sums.
+	"""
+	found = [plan.stage(move.row.name) for move in diff.stages if move.comes_to_be_reached]
+	for row in found:
+		gate.check_stage(plan, row)
+		plan.set_stage(row, status=StageStatus.REACHED.value, health="Done", reached_on=getdate(nowdate()))
+		plan_log.write(plan, str(PlanEvent.STAGE_REACHED), stage=row)
+	if found:
+		plans.refresh(plan)
 
 
 def _keep_version(diff: VersionDiff) -> None:
