@@ -35,17 +35,59 @@ def owned_by(user: str) -> dict:
 	return {"owner_kind": "User", "owner_user": user}
 
 
-def plan_for(stages, tasks=(), made_at="2030-06-01 09:00:00", **workflow):
+def plan_for(stages, tasks=(), made_at="2030-06-01 09:00:00", document=None, **workflow):
 	"""An order delivered on 2030-06-28 with a plan of these stages."""
 	with at(made_at):
 		make_workflow(stages=stages, tasks=tasks, **workflow)
-		return make_document()
+		return make_document(**(document or {}))
+
+
+def by_field(**values) -> dict:
+	"""What of a stage's row gives it to the user in the order's field `responsible`."""
+	return {"owner_kind": "User Field", "owner_field": "responsible"} | values
 
 
 def days(first: int, last: int, hour: str = "07:00:00") -> dict[int, list]:
 	"""Sweep once a day in June 2030; return the messages of the days that had any."""
 	found = {day: sweep_at(f"2030-06-{day:02d} {hour}") for day in range(first, last + 1)}
 	return {day: messages for day, messages in found.items() if messages}
+
+
+def hours(first: int, last: int) -> dict[str, list]:
+	"""Sweep every hour of some days in June 2030; return the messages of the hours ("08 16") that had any."""
+	moments = [f"2030-06-{day:02d} {hour:02d}:00:00" for day in range(first, last + 1) for hour in range(24)]
+	return {moment[8:13]: messages for moment in moments if (messages := sweep_at(moment))}
+
+
+def set_zone(user: str, zone: str = "America/Los_Angeles") -> None:
+	import frappe
+
+	frappe.db.set_value("User", user, "time_zone", zone)
+
+
+def assign(task_row, user: str) -> None:
+	"""Give a task to somebody as the desk's "Assign To" does."""
+	from frappe.desk.form.assign_to import add
+
+	add({"doctype": "Milestone Task", "name": task_row.name, "assign_to": [user], "description": "x"})
+
+
+def make_role(name: str) -> str:
+	import frappe
+
+	return frappe.get_doc({"doctype": "Role", "role_name": name, "desk_access": 1}).insert().name
+
+
+def amend(order):
+	import frappe
+
+	order.reload()
+	order.submit()
+	order.reload()
+	order.cancel()
+	new = frappe.copy_doc(order)
+	new.update({"amended_from": order.name, "docstatus": 0})
+	return new.insert()
 
 
 def test_thirty_days_of_one_order(people, smtp):
@@ -358,6 +400,19 @@ def test_a_plan_at_fault_is_logged_and_the_others_go_on(people):
 	assert frappe.db.exists("Error Log", {"method": ("like", f"%{bad.name}%")})
 
 
+@pytest.mark.parametrize("quiet", [0, 1])
+def test_plans_of_a_doctype_that_is_gone_are_logged_and_the_others_go_on(people, quiet):
+	import frappe
+
+	frappe.db.set_single_value("Milestone Settings", "quiet_on_days_off", quiet)
+	bad = plan_for([stage("Cut", None, -18, **by_field())])
+	good = make_document(responsible=OLGA)
+	frappe.db.set_value("Milestone Plan", plan_of(bad).name, "reference_type", "Gone Thing")
+	assert sweep_at("2030-06-10 07:00:00") == [("Prompt", OLGA, "Cut")]
+	assert stage_of(good, "Cut").prompted_on
+	assert frappe.db.count("Error Log", {"method": ("like", "Milestone sweep%Gone Thing%")}) == 1
+
+
 def test_a_batch_of_plans_costs_the_same_number_of_queries_whatever_its_size(people, count_queries):
 	from frappe.utils import now_datetime
 
@@ -375,3 +430,357 @@ def test_a_batch_of_plans_costs_the_same_number_of_queries_whatever_its_size(peo
 			sweep.handle(names, now_datetime())
 	assert few.count == many.count
 	assert many.count <= 12
+
+
+# Who may read what
+
+
+@pytest.fixture
+def nora(make_user) -> str:
+	"""A user who may not read orders, the only one with the role Outsider."""
+	return make_user("nora@example.com", roles=[make_role("Outsider")])
+
+
+def texts(smtp, address: str) -> str:
+	smtp.deliver()
+	return "\n".join(mail.get_body(("plain",)).get_content() for mail in smtp.to(address))
+
+
+def logged() -> str:
+	import frappe
+
+	return "\n".join(frappe.get_all("Notification Log", pluck="email_content"))
+
+
+def test_who_may_not_read_the_document_gets_nothing_of_its_content(people, nora, make_user, smtp):
+	forget_mail_account()
+	role = make_role("Mill Visitor")
+	make_user("role@example.com", roles=[role])
+	words = {"custom_message": "Note: {{ doc.note }}", "notify_role": role}
+	notified = {"notify_users": "boss@example.org"}
+	plan_for(
+		[stage("Cut", None, -20, **words, **notified, **by_field())],
+		document={"responsible": nora, "note": "A secret"},
+	)
+	assert [who for kind, who, _about in sweep_at("2030-06-08 07:00:00") if kind == "Prompt"] == [
+		"boss@example.org",
+		nora,
+		"role@example.com",
+	]
+	for person in (nora, "role@example.com", "boss@example.org"):
+		told = texts(smtp, person)
+		assert "The key date of Cut is today" in told
+		assert "secret" not in told
+		assert "answer=yes" not in told
+	assert "secret" not in logged()
+
+
+def test_who_may_read_the_document_gets_its_words_and_buttons(people, smtp):
+	forget_mail_account()
+	plan_for(
+		[stage("Cut", None, -20, custom_message="Note: {{ doc.note }}", **owned_by(OLGA))],
+		document={"note": "A secret"},
+	)
+	sweep_at("2030-06-08 07:00:00")
+	told = texts(smtp, OLGA)
+	assert "Note: A secret" in told
+	assert "answer=yes" in told
+
+
+def test_a_stand_in_who_may_not_read_the_document_gets_nothing_of_its_content(people, make_user, smtp):
+	import frappe
+
+	forget_mail_account()
+	make_user(ESTHER, roles=["Milestone Manager"])
+	plan_for(
+		[stage("Cut", None, -20, custom_message="Note: {{ doc.note }}", **owned_by(OLGA))],
+		document={"note": "A secret"},
+	)
+	frappe.db.set_value("User", OLGA, "enabled", 0)
+	assert sweep_at("2030-06-08 07:00:00") == [("Prompt", ESTHER, "Cut")]
+	assert "secret" not in texts(smtp, ESTHER) + logged()
+
+
+def test_tasks_are_named_to_their_assignees_and_to_who_may_read_the_document(people, nora, smtp):
+	forget_mail_account()
+	plan_for(
+		[stage("Cut", None, -20, **owned_by(OLGA))],
+		[task("Cut", "Order fabric", **collaborator(MILL, "The Mill"))],
+		escalation_role="Outsider",
+		escalate_after_days=2,
+	)
+	assert days(8, 10)[10] == [("Escalation", nora, "Cut")]
+	told = texts(smtp, nora)
+	assert "Cut should have been reached by June 8, 2030." in told
+	assert "Order fabric" not in told
+	assert "The Mill" not in told
+	assert "Order fabric" in texts(smtp, MILL)
+	assert "Order fabric" in texts(smtp, OLGA)
+
+
+# Several time zones
+
+
+def test_an_owner_in_another_zone_is_told_of_held_on_the_day_itself(people):
+	set_zone(OLGA)
+	plan_for([stage("Cut", None, -20, **owned_by(OLGA))], [task("Cut", "Fabric", **member(WANDA))])
+	hours(7, 7)
+	assert hours(8, 9) == {"08 07": [("Held", WANDA, "Fabric")], "08 16": [("Held Owner", OLGA, "Cut")]}
+
+
+def test_reminders_of_held_reach_the_assignees_of_all_zones(people):
+	set_zone(OTTO)
+	every_two_days = {"remind_after_days": 2, "remind_every_days": 2, "remind_at_most": 3}
+	plan_for(
+		[stage("Cut", None, -20, **owned_by(OLGA), **every_two_days)],
+		[task("Cut", "Fabric", **member(WANDA)), task("Cut", "Trims", **member(OTTO))],
+	)
+	held = {hour: [row for row in messages if row[0] == "Held"] for hour, messages in hours(8, 16).items()}
+	for person, hour, title in ((WANDA, "07", "Fabric"), (OTTO, "16", "Trims")):
+		got = [moment for moment, messages in held.items() if ("Held", person, title) in messages]
+		assert got == [f"{day} {hour}" for day in ("08", "10", "12", "14")]
+
+
+def test_a_task_of_a_reached_stage_is_announced_to_everybody_on_the_day_itself(people, make_user):
+	from milestone_automation.engine import stages
+
+	role = make_role("Fabric Team")
+	for person in (OTTO, WANDA):
+		make_user(person, roles=[CLERK_ROLE, role])
+	set_zone(OTTO)
+	order = plan_for(
+		[
+			stage("Cut", None, -20, task_lead_days=3, **owned_by(OLGA)),
+			stage("Later", None, 0, **owned_by(OLGA)),
+		],
+		[task("Cut", "Look", required=0, assignee_kind="Role", assignee_role=role)],
+	)
+	with at("2030-06-02 09:00:00"):
+		stages.confirm(plan_of(order).name, "Cut")
+	assert hours(4, 8) == {"05 07": [("Task Due", WANDA, "Look")], "05 16": [("Task Due", OTTO, "Look")]}
+
+
+# Who comes late
+
+
+def test_a_stand_in_is_asked_when_the_owner_is_disabled_after_the_prompt(people):
+	import frappe
+
+	plan_for([stage("Cut", None, -20, **owned_by(OLGA))])
+	assert days(8, 10) == {8: [("Prompt", OLGA, "Cut")]}
+	with at("2030-06-10 12:00:00"):
+		user = frappe.get_doc("User", OLGA)
+		user.enabled = 0
+		user.save()
+	assert days(11, 30) == {11: [("Prompt", ESTHER, "Cut")]}
+
+
+def test_an_owner_enabled_later_owns_the_stage_and_may_answer(people, as_user):
+	import frappe
+
+	from milestone_automation.engine import answers
+
+	frappe.db.set_value("User", OTTO, "enabled", 0)
+	order = plan_for([stage("Cut", None, -20, **by_field())], document={"responsible": OTTO})
+	assert days(8, 9) == {8: [("Prompt", ESTHER, "Cut")]}
+	with at("2030-06-09 12:00:00"):
+		user = frappe.get_doc("User", OTTO)
+		user.enabled = 1
+		user.save()
+	assert days(10, 12) == {10: [("Prompt", OTTO, "Cut")]}
+	assert stage_of(order, "Cut").stage_owner == OTTO
+	with at("2030-06-12 10:00:00"), as_user(OTTO):
+		answers.answer_reached(plan_of(order).name, "Cut")
+	assert stage_of(order, "Cut").status == "Reached"
+
+
+@pytest.mark.parametrize("place", ["owner", "notify"])
+def test_a_new_member_of_a_role_is_told_what_holds(people, make_user, place):
+	role = make_role("Cutting Room")
+	make_user(ESTHER, roles=[CLERK_ROLE, role])
+	values = owned_by(OLGA) | {"notify_role": role}
+	if place == "owner":
+		values = {"owner_kind": "Role", "owner_role": role}
+	plan_for([stage("Cut", None, -20, **values)])
+	assert ("Prompt", ESTHER, "Cut") in days(8, 10)[8]
+	with at("2030-06-10 12:00:00"):
+		make_user(OTTO, roles=[CLERK_ROLE, role])
+	assert days(11, 30) == {11: [("Prompt", OTTO, "Cut")]}
+
+
+def test_a_new_member_of_the_escalation_role_is_escalated_to(people, make_user):
+	plan_for(
+		[stage("Cut", None, -20, **owned_by(OLGA))], escalation_role=ESCALATION_ROLE, escalate_after_days=2
+	)
+	assert days(8, 12) == {8: [("Prompt", OLGA, "Cut")], 10: [("Escalation", ESTHER, "Cut")]}
+	with at("2030-06-12 12:00:00"):
+		make_user(OTTO, roles=[ESCALATION_ROLE, CLERK_ROLE])
+	assert days(13, 20) == {13: [("Escalation", OTTO, "Cut")]}
+
+
+def test_a_user_saved_without_such_a_change_costs_nothing(people, count_queries):
+	import frappe
+
+	from milestone_automation.engine import sweep
+
+	user = frappe.get_doc("User", OLGA)
+	user.bio = "Cuts"
+	user.save()
+	with count_queries() as queries:
+		sweep.on_user_change(user)
+	assert queries.count == 0, str(queries)
+
+
+def test_a_fault_does_not_break_the_save_of_a_user(people, monkeypatch):
+	import frappe
+
+	from milestone_automation.engine import sweep
+
+	monkeypatch.setattr(sweep, "_plans_of_person", lambda names: 1 / 0)
+	user = frappe.get_doc("User", OLGA)
+	user.enabled = 0
+	user.save()
+	assert frappe.db.get_value("User", OLGA, "enabled") == 0
+	assert frappe.db.exists("Error Log", {"method": ("like", f"Milestone sweep%{OLGA}%")})
+
+
+def test_a_task_assigned_in_the_desk_while_held_is_told_once(people):
+	order = plan_for(
+		[stage("Cut", None, -20, remind_after_days=3, **owned_by(OLGA))],
+		[task("Cut", "Fabric", **member(WANDA))],
+	)
+	days(8, 10)
+	with at("2030-06-10 10:00:00"):
+		assign(task_of(order, "Fabric"), OTTO)
+	# On the 11th Wanda is reminded. Otto has just been told.
+	assert days(11, 30) == {11: [("Held", OTTO, "Fabric"), ("Held", WANDA, "Fabric")]}
+
+
+def test_a_task_added_while_held_is_told_though_the_queued_job_was_lost(people):
+	from milestone_automation.engine import tasks
+
+	order = plan_for([stage("Cut", None, -20, **owned_by(OLGA))], [task("Cut", "Fabric", **member(WANDA))])
+	days(8, 10)
+	with at("2030-06-10 10:00:00"):
+		tasks.add(plan_of(order).name, "Cut", title="Trims", required=1, **member(OTTO))
+	assert days(11, 20) == {11: [("Held", OTTO, "Trims")]}
+
+
+@pytest.mark.parametrize("other", ["site", "America/Los_Angeles"])
+def test_a_new_owner_gets_one_message_on_a_reminders_day(people, other):
+	"""With a recipient in another zone the reminder is not over yet: the new owner gets none of it all the same."""
+	import frappe
+
+	if other != "site":
+		set_zone(WANDA, other)
+	order = plan_for(
+		[stage("Cut", None, -20, remind_after_days=2, notify_users=WANDA, **by_field())],
+		document={"responsible": OLGA},
+	)
+	hours(8, 9)
+	with at("2030-06-10 06:00:00"):
+		order.reload()
+		order.responsible = OTTO
+		order.save()
+	hours(10, 12)
+	filters = {"recipient": OTTO, "status": ("!=", "Left Out")}
+	assert frappe.get_all("Milestone Message", filters, pluck="kind") == ["Prompt"]
+	assert frappe.db.count("Milestone Message", {"recipient": WANDA, "kind": "Reminder"}) == 1
+
+
+def test_a_stage_held_again_is_not_escalated_again(people):
+	from milestone_automation.engine import tasks
+
+	order = plan_for(
+		[stage("Cut", None, -20, **owned_by(OLGA))],
+		[task("Cut", "Fabric", **member(WANDA))],
+		escalation_role=ESCALATION_ROLE,
+		escalate_after_days=2,
+	)
+	fabric = task_of(order, "Fabric").name
+	with at("2030-06-07 12:00:00"):
+		tasks.complete(fabric, by=WANDA)
+	assert days(8, 11) == {8: [("Prompt", OLGA, "Cut")], 10: [("Escalation", ESTHER, "Cut")]}
+	with at("2030-06-12 05:00:00"):
+		tasks.reopen(fabric, "x")
+	assert days(12, 14) == {12: [("Held", WANDA, "Fabric"), ("Held Owner", OLGA, "Cut")]}
+	with at("2030-06-15 05:00:00"):
+		tasks.complete(fabric, by=WANDA)
+	assert days(15, 20) == {15: [("Prompt", OLGA, "Cut")]}
+
+
+# Made anew
+
+
+def test_of_an_amendment_everybody_is_told_anew(people):
+	order = plan_for(
+		[stage("Cut", None, -20, remind_after_days=2, **owned_by(OLGA))],
+		[task("Cut", "Look", required=0, due_days_before=0, **member(WANDA))],
+	)
+	assert days(7, 9) == {
+		7: [("Task Due", WANDA, "Look")],
+		8: [("Prompt", OLGA, "Cut")],
+		9: [("Task Overdue", WANDA, "Look")],
+	}
+	with at("2030-06-09 10:00:00"):
+		amend(order)
+	assert days(10, 14) == {
+		10: [("Prompt", OLGA, "Cut"), ("Task Overdue", WANDA, "Look")],
+		12: [("Reminder", OLGA, "Cut")],
+	}
+
+
+def test_what_announces_a_date_to_an_amendment_keeps_clear_of_quiet_days(people):
+	import frappe
+
+	frappe.db.set_single_value("Milestone Settings", "quiet_on_days_off", 1)
+	order = plan_for(
+		[stage("Cut", None, 0, **owned_by(OLGA))],
+		[task("Cut", "Look", days=18, required=0, **member(WANDA))],
+	)
+	with at("2030-06-03 09:00:00"):
+		amend(order)
+	# Due on Monday the 10th.
+	assert days(4, 10) == {7: [("Task Due", WANDA, "Look")]}
+
+
+def test_other_days_off_give_plans_another_day(people):
+	import frappe
+
+	frappe.db.set_single_value("Milestone Settings", "quiet_on_days_off", 1)
+	plan_for(
+		[stage("Cut", None, 0, **owned_by(OLGA))],
+		[task("Cut", "Look", days=19, required=0, **member(WANDA))],
+	)
+	assert days(1, 3) == {}
+	with at("2030-06-03 12:00:00"):
+		settings = frappe.get_doc("Milestone Settings")
+		settings.update({"off_friday": 1, "off_sunday": 0})
+		settings.save()
+	# Due on Sunday the 9th: with Friday and Saturday off it is announced on Thursday.
+	assert days(4, 8) == {6: [("Task Due", WANDA, "Look")]}
+
+
+def test_a_date_taken_away_again_is_asked_for_again(people):
+	from milestone_automation.engine import stages
+
+	order = plan_for(
+		[
+			stage("Cut", None, -20, **owned_by(OLGA)),
+			stage("Sewn", key_date_rule="Set by Hand", **owned_by(OTTO)),
+		]
+	)
+	plan = plan_of(order).name
+	asked = [("No Next Date", OTTO, "Sewn")]
+	with at("2030-06-03 12:00:00"):
+		stages.confirm(plan, "Cut")
+	assert sweep_at("2030-06-03 13:00:00") == asked
+	with at("2030-06-03 14:00:00"):
+		stages.reschedule(plan, "Sewn", "2030-06-20", "x")
+		stages.undo(plan, "Cut", "x")
+	assert sweep_at("2030-06-03 14:00:00") == []
+	with at("2030-06-04 12:00:00"):
+		stages.reschedule(plan, "Sewn", None, "x")
+		stages.confirm(plan, "Cut")
+	assert sweep_at("2030-06-04 13:00:00") == asked
+	assert days(5, 8) == {}

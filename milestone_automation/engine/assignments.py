@@ -14,7 +14,7 @@ from frappe import _
 from frappe.utils import escape_html, get_fullname, today
 
 from milestone_automation import permissions
-from milestone_automation.engine import assignees, bulk
+from milestone_automation.engine import assignees, bulk, sweep
 from milestone_automation.engine.vocabulary import TaskStatus
 
 TASK = "Milestone Task"
@@ -221,6 +221,7 @@ def _open_again(todo: Assignment) -> None:
 	_check_may_act(task, todo.user)
 	if task.status == TaskStatus.OPEN:
 		_mark_not_done(todo)
+		sweep.recheck(task.plan)
 	elif task.status == TaskStatus.COMPLETED or permissions.can_direct_task(task):
 		tasks.reopen(task.name, _("Reopened in the list of to-dos."))
 	else:
@@ -250,6 +251,7 @@ def _give(todo: Assignment) -> None:
 	place = {"parent": task.name, "parenttype": TASK, "parentfield": "assignees", "idx": _next_idx(task.name)}
 	bulk.insert_rows("Milestone Task Assignee", [{**person, **place}])
 	frappe.clear_document_cache(TASK, task.name)
+	sweep.recheck(task.plan)
 
 
 def _take_away(todo: Assignment) -> None:
@@ -264,6 +266,7 @@ def _take_away(todo: Assignment) -> None:
 		)
 	frappe.db.delete("Milestone Task Assignee", {**_row_of(todo), "done": 0})
 	frappe.clear_document_cache(TASK, task.name)
+	sweep.recheck(task.plan)
 
 
 def _mark_not_done(todo: Assignment) -> None:
@@ -285,7 +288,7 @@ def _next_idx(task: str) -> int:
 
 
 def _task(todo: Assignment):
-	fields = ["name", "title", "status", "plan_stage", "reference_type", "reference_name"]
+	fields = ["name", "title", "status", "plan", "plan_stage", "reference_type", "reference_name"]
 	return frappe.db.get_value(TASK, todo.task, fields, as_dict=True)
 
 

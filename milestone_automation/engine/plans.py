@@ -20,7 +20,6 @@ from milestone_automation.engine import (
 	matching,
 	plan_builder,
 	plan_log,
-	schedule,
 	sweep,
 	version_values,
 )
@@ -486,6 +485,8 @@ def carry_over(doc) -> None:
 	Raises:
 		GateError: a changed value would reach a stage that open required tasks hold.
 	"""
+	from milestone_automation.engine import stages
+
 	forget_loaded(doc, is_same_save=True)
 	old = load(doc.doctype, doc.amended_from)
 	if not old:
@@ -505,9 +506,13 @@ def carry_over(doc) -> None:
 	)
 	for stage, old_stage in zip(new.stages, old.stages, strict=True):
 		stage.document_date_moved = old_stage.document_date_moved
+	for stage in new.stages:
+		# Of the amendment nobody has been told anything yet.
+		stage.update({**stages.FRESH_STAMPS, "asked_round": 0, "recipients_waiting": 0})
 	new.flags.is_carried_over = True
 	new.insert(ignore_permissions=True)  # who may amend the document takes its plan along
 	_copy_tasks(old, new)
+	sweep.request(new.name)
 	event = "Plan Cancelled" if reason else "Plan Started"
 	details = _("Carried over from {0}.").format(doc.amended_from)
 	plan_log.write(new, event, reason=reason, details=details)
@@ -723,8 +728,8 @@ def refresh(plan: str | Plan) -> Plan:
 		plan.set_stage(stage, health=found.value)
 	if plan.status != PlanStatus.CANCELLED:
 		plan.set_plan(**summary_of(plan.stages))
-		settings = frappe.get_cached_doc("Milestone Settings")
-		plan.set_plan(next_check=schedule.next_check(plan, plan.stages, open_tasks, settings, today))
+		# The sweep finds the day after that: only it knows who is left to be told, and the working days.
+		plan.set_plan(next_check=today if plan.status == PlanStatus.ACTIVE else None)
 	has_changed = any(plan.stage_changes.values()) or plan.plan_changes
 	plan.write()
 	if has_changed:

@@ -12,7 +12,8 @@ The rules:
 - *Reminders*: so many days after the prompt (to its recipients) or, while the stage is held, after the assignees were
   told (to them), then every so many days, at most so many times. They count from the day the last one really went
   out: after three days without scheduler one goes out, not three.
-- *Escalation*: so many days after the key date, once, whatever keeps the stage open.
+- *Escalation*: so many days after the key date, once, whatever keeps the stage open; a stage held again later is not
+  escalated a second time.
 - *Warning*: the warning lead before the key date, while required tasks are open, once.
 - *Task Due*: the task lead before a task's due date, until that date. *Task Overdue*: from the day after, once. Where
   a task holds a stage whose key date has come, the Held message says it all and these two are left out.
@@ -37,7 +38,7 @@ from milestone_automation.engine.vocabulary import (
 	Vocabulary,
 )
 
-ROUND_STAMPS = ("prompted_on", "held_told_on", "escalated_on", "warned_on")
+ROUND_STAMPS = ("prompted_on", "held_told_on", "escalated_on", "warned_on", "date_asked_on")
 # What a stage forgets that was prompted for and is held again.
 NEW_ROUND = {"prompted_on": None, "held_told_on": None, "reminders_sent": 0, "last_reminder_on": None}
 AT_ONCE = date.min
@@ -167,7 +168,7 @@ def next_check(plan, stages: Sequence, open_tasks: Iterable, settings, today: da
 
 def _has_unfinished(plan, stages, tasks) -> bool:
 	"""Return whether something is left that no stamp tells of: recipients to come, a stage held again."""
-	waiting = any(stage.get("recipients_waiting") for stage in stages if _is_open(stage))
+	waiting = any(stage.get("recipients_waiting") for stage in stages)
 	return waiting or bool(held_again(stages, tasks, bool(plan.get("strict_order"))))
 
 
@@ -248,7 +249,7 @@ def round_of(stage) -> int:
 	A new date and an undone stage clear the stamps; the next message then starts a new round.
 	"""
 	is_running = any(stage.get(stamp) for stamp in ROUND_STAMPS)
-	return int(stage.get("asked_round") or 0) + (0 if is_running else 1)
+	return max(int(stage.get("asked_round") or 0) + (0 if is_running else 1), 1)
 
 
 def _held(stage, held_by) -> list[MessagePlan]:
@@ -286,7 +287,7 @@ def _reminder(kind: MessageKind, audience: Audience, stage, told_on, task=None) 
 
 def _escalation(plan, stage, rules: Rules) -> list[MessagePlan]:
 	days = int(plan.get("escalate_after_days") or 0) or rules.escalate_after_days
-	if not days or not plan.get("escalation_role"):
+	if not days or not plan.get("escalation_role") or _was_escalated_before(stage):
 		return []
 	day = as_day(stage.get("key_date")) + timedelta(days=days)
 	return [
@@ -294,6 +295,17 @@ def _escalation(plan, stage, rules: Rules) -> list[MessagePlan]:
 			MessageKind.ESCALATION, stage, "escalated_on", audience=Audience.ESCALATION, first_day=day
 		)
 	]
+
+
+def _was_escalated_before(stage) -> bool:
+	"""Return whether a stage was escalated in an earlier round, before it was held again."""
+	escalated = as_day(stage.get("escalated_on"))
+	if not escalated:
+		return False
+	told = [as_day(stage.get(stamp)) for stamp in ("prompted_on", "held_told_on") if stage.get(stamp)]
+	begun = min(told, default=date.max)
+	# On one and the same day it may be the running round's own, which some recipients have yet to get.
+	return escalated < begun or (escalated == begun and not stage.get("recipients_waiting"))
 
 
 def _warning(stages, stage, tasks, strict: bool, rules: Rules) -> list[MessagePlan]:

@@ -34,6 +34,7 @@ FRESH_STAMPS = {
 	"held_told_on": None,
 	"escalated_on": None,
 	"warned_on": None,
+	"date_asked_on": None,
 }
 # A task with another due date is reminded anew.
 FRESH_TASK_STAMPS = {"due_reminder_on": None, "overdue_reminder_on": None}

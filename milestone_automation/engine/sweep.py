@@ -18,6 +18,7 @@ from datetime import date, datetime, timedelta
 import frappe
 from frappe.utils import getdate, now_datetime
 
+from milestone_automation import permissions
 from milestone_automation.engine import (
 	assignees,
 	bulk,
@@ -31,7 +32,14 @@ from milestone_automation.engine import (
 )
 from milestone_automation.engine.recipients import Directory, Recipient
 from milestone_automation.engine.schedule import Audience, MessagePlan
-from milestone_automation.engine.vocabulary import MessageKind, PlanStatus, TaskStatus
+from milestone_automation.engine.vocabulary import (
+	MessageKind,
+	MessageStatus,
+	OwnerKind,
+	PlanStatus,
+	StageStatus,
+	TaskStatus,
+)
 
 BATCH = 50  # plans of one transaction: they stay locked while their messages are written
 INLINE = 200  # plans the scheduler's own job takes; more are handed to background jobs
@@ -102,6 +110,13 @@ class Delivery:
 	@property
 	def key(self) -> str:
 		return messages.stored_key(self.message.key(self.recipient.identity if self.recipient else ""))
+
+	@property
+	def step(self) -> tuple:
+		"""What is noted as done by one stamp: it goes on once all recipients of all its messages have theirs."""
+		message = self.message
+		stamp = message.occurrence or STAGE_STAMP.get(message.kind) or (message.kind, message.task)
+		return message.stage, stamp
 
 
 @dataclass
@@ -214,9 +229,77 @@ def _handle_or_log(names: list[str], now: datetime) -> None:
 
 def recheck_all() -> None:
 	"""Have every active plan looked at by the next sweep; for changed settings. One statement."""
+	_recheck().run()
+
+
+def recheck(plan: str) -> None:
+	"""Have a plan looked at at once, and by the next sweep should the job be lost."""
+	_recheck().where(frappe.qb.DocType("Milestone Plan").name == plan).run()
+	request(plan)
+
+
+def _recheck():
 	plan = frappe.qb.DocType("Milestone Plan")
 	query = frappe.qb.update(plan).set(plan.next_check, getdate(now_datetime()))
-	query.where(plan.status == PlanStatus.ACTIVE.value).run()
+	return query.where(plan.status == PlanStatus.ACTIVE.value)
+
+
+def on_user_change(doc, method=None) -> None:
+	"""Hook: whom messages go to changes with a user's account and roles; the next sweep looks at the plans concerned.
+
+	Args:
+		doc: the User.
+		method: on_update.
+	"""
+	before = doc.get_doc_before_save()
+	was, now = _roles_of(before), _roles_of(doc)
+	roles, is_turned = was ^ now, not before or bool(before.enabled) != bool(doc.enabled)
+	if is_turned:
+		roles = was | now
+	if is_turned or roles:
+		guard.run_guarded(
+			f"Milestone sweep after a change of {doc.name}", _recheck_plans_of, doc, roles, is_turned
+		)
+
+
+def _roles_of(user) -> set[str]:
+	return {row.role for row in user.roles} if user else set()
+
+
+def _recheck_plans_of(user, roles: set[str], is_turned: bool) -> None:
+	names = _plans_of_roles(sorted(roles)) if roles else set()
+	if is_turned:
+		names |= _plans_of_person(sorted({user.name, user.email or user.name}))
+	plan = frappe.qb.DocType("Milestone Plan")
+	names = sorted(names)
+	for start in range(0, len(names), JOB):
+		_recheck().where(plan.name.isin(names[start : start + JOB])).run()
+
+
+def _plans_of_roles(roles: list[str]) -> set[str]:
+	"""Return the active plans whose messages go to one of these roles."""
+	plan, stage = frappe.qb.DocType("Milestone Plan"), frappe.qb.DocType("Milestone Plan Stage")
+	named = stage.owner_role.isin(roles) | stage.notify_role.isin(roles) | plan.escalation_role.isin(roles)
+	return set(_open_stages(plan, stage).where(named).run(pluck=True))
+
+
+def _plans_of_person(names: list[str]) -> set[str]:
+	"""Return the active plans that name somebody, and those with a stage whose owner could not be found."""
+	plan, stage = frappe.qb.DocType("Milestone Plan"), frappe.qb.DocType("Milestone Plan Stage")
+	by_field = stage.owner_kind.isin([OwnerKind.USER_FIELD.value, OwnerKind.DOCUMENT_OWNER.value])
+	nobody = by_field & (stage.stage_owner.isnull() | (stage.stage_owner == ""))
+	named = stage.stage_owner.isin(names) | stage.owner_user.isin(names) | nobody
+	found = set(_open_stages(plan, stage).where(named).run(pluck=True))
+	task, person = frappe.qb.DocType("Milestone Task"), frappe.qb.DocType("Milestone Task Assignee")
+	query = frappe.qb.from_(person).join(task).on(task.name == person.parent).select(task.plan).distinct()
+	query = query.where(person.parenttype == "Milestone Task").where(task.status == TaskStatus.OPEN.value)
+	return found | set(query.where(person.user.isin(names) | person.email.isin(names)).run(pluck=True))
+
+
+def _open_stages(plan, stage):
+	query = frappe.qb.from_(stage).join(plan).on(plan.name == stage.parent).select(plan.name).distinct()
+	query = query.where(plan.status == PlanStatus.ACTIVE.value)
+	return query.where(stage.status != StageStatus.REACHED.value)
 
 
 # A batch
@@ -295,6 +378,7 @@ def read(names: list[str], now: datetime, lock: bool = True) -> Batch:
 	_find_owners(batch)
 	batch.directory = Directory.read(*_named(batch, stages, tasks))
 	batch.rules = _rules(batch.plans)
+	batch.plans = [plan for plan in batch.plans if plan.name in batch.rules]
 	return batch
 
 
@@ -343,14 +427,31 @@ def _by(rows: list, column: str) -> dict[str, list]:
 
 
 def _find_owners(batch: Batch) -> None:
-	"""Look again for the owner of open stages that have none: the field that names one may be filled by now."""
-	for plan in batch.plans:
-		for stage in batch.stages[plan.name]:
-			if stage.stage_owner or stage.owner_role or stage.status != "Open":
-				continue
-			values = frappe.db.get_value(plan.reference_type, plan.reference_name, "*", as_dict=True)
-			values = frappe._dict(values or {}, doctype=plan.reference_type)
-			stage.stage_owner = assignees.resolve_stage_owner(stage, values)
+	"""Look again for the owner of open stages that have none: the field that names one may be filled by now.
+
+	Plans whose DocType is at fault (deleted, say) leave the batch.
+	"""
+	ownerless = [plan for plan in batch.plans if any(map(_has_no_owner, batch.stages[plan.name]))]
+	for doctype, rows in _by(ownerless, "reference_type").items():
+		what = f"Milestone sweep: owners of {doctype}"
+		if not guard.run_guarded(what, _find_owners_in, batch, doctype, rows):
+			batch.plans = [plan for plan in batch.plans if plan not in rows]
+
+
+def _has_no_owner(stage) -> bool:
+	return not stage.stage_owner and not stage.owner_role and stage.status != StageStatus.REACHED
+
+
+def _find_owners_in(batch: Batch, doctype: str, rows: list) -> bool:
+	filters = {"name": ("in", [plan.reference_name for plan in rows])}
+	documents = {str(row.name): row for row in frappe.get_all(doctype, filters=filters, fields=["*"])}
+	for plan in rows:
+		document = frappe._dict(documents.get(plan.reference_name, {}), doctype=doctype)
+		for stage in filter(_has_no_owner, batch.stages[plan.name]):
+			stage.stage_owner = assignees.resolve_stage_owner(stage, document)
+			if stage.stage_owner:
+				stage.found_owner = {"stage_owner": stage.stage_owner}
+	return True
 
 
 def _named(batch: Batch, stages: list, tasks: list) -> tuple[list, list]:
@@ -368,16 +469,26 @@ def _also_notified(stage) -> list[str]:
 
 
 def _rules(plan_rows: list) -> dict[str, schedule.Rules]:
-	"""Return the rules for each plan: they differ by the calendar of its document, if at all."""
+	"""Return the rules for each plan: they differ by the calendar of its document, if at all.
+
+	Plans whose DocType is at fault (deleted, say) are not in it.
+	"""
 	settings = frappe.get_cached_doc("Milestone Settings")
 	if not settings.get("quiet_on_days_off"):
 		rules = schedule.rules_from(settings)
 		return {plan.name: rules for plan in plan_rows}
 	found = {}
 	for doctype, rows in _by(plan_rows, "reference_type").items():
-		for row, values in zip(rows, _calendar_values(doctype, rows), strict=True):
-			found[row.name] = schedule.rules_from(settings, calendars.for_document(values))
+		what = f"Milestone sweep: calendars of {doctype}"
+		found |= guard.run_guarded(what, _rules_in, settings, doctype, rows) or {}
 	return found
+
+
+def _rules_in(settings, doctype: str, rows: list) -> dict[str, schedule.Rules]:
+	return {
+		row.name: schedule.rules_from(settings, calendars.for_document(values))
+		for row, values in zip(rows, _calendar_values(doctype, rows), strict=True)
+	}
 
 
 def _calendar_values(doctype: str, rows: list) -> list[dict]:
@@ -474,12 +585,38 @@ def _told(keys: set[str]) -> set[str]:
 def _handle_plan(batch: Batch, plan, due: list[Delivery], waiting: list[Delivery]) -> Changes:
 	"""Send what is due in one plan and return what is to be written to its rows."""
 	fresh = [delivery for delivery in due if delivery.recipient and delivery.key not in batch.told]
-	for letter in _letters(batch, plan, fresh):
+	partly = {delivery.step for delivery in due} & {delivery.step for delivery in waiting}
+	early = _early_reminders(fresh)
+	for letter in _letters(batch, plan, [delivery for delivery in fresh if delivery not in early]):
 		messages.deliver(letter)
+	# Once everybody has a reminder its stamp says so; until then a row keeps those from getting it who need it not.
+	for letter in _letters(batch, plan, [delivery for delivery in early if delivery.step in partly]):
+		_leave_out(letter)
 	changes = Changes()
-	_stamp(batch, plan, due, waiting, changes)
+	_stamp(batch, plan, due, partly, changes)
 	_sum_up(batch, plan, changes)
 	return changes
+
+
+def _early_reminders(fresh: list[Delivery]) -> list[Delivery]:
+	"""Return the reminders of those who are told for the first time just now: a new owner, a new assignee."""
+	first = {
+		(delivery.message.stage, delivery.message.task, delivery.recipient.identity)
+		for delivery in fresh
+		if delivery.message.kind in (MessageKind.PROMPT, MessageKind.HELD) and not delivery.message.occurrence
+	}
+	return [
+		delivery
+		for delivery in fresh
+		if delivery.message.occurrence
+		and (delivery.message.stage, delivery.message.task, delivery.recipient.identity) in first
+	]
+
+
+def _leave_out(letter: messages.Letter) -> None:
+	content = messages.compose(letter)
+	values = {"subject": content.subject[:255], "why": content.reason, "channel": None}
+	messages.keep(letter, values | {"status": MessageStatus.LEFT_OUT})
 
 
 def _letters(batch: Batch, plan, fresh: list[Delivery]) -> list[messages.Letter]:
@@ -498,8 +635,12 @@ def _letter(batch: Batch, plan, group: list[Delivery]) -> messages.Letter:
 	owners, _word = _owners(batch.directory, stage)
 	if first.message.task:
 		about = [_named_row(tasks, delivery.message.task) for delivery in group]
-	else:
+	elif _may_read(plan, first.recipient):
 		about = schedule.required_open(stages, stage, tasks, bool(plan.strict_order))
+	else:
+		# What the document says is not for them: neither its fields nor its tasks, and answering would be refused.
+		about, stage = [], frappe._dict(stage, custom_message="")
+		owners = [person for person in owners if person.identity != first.recipient.identity]
 	earlier = [row for row in stages if row.idx < stage.idx]
 	return messages.Letter(
 		kind=first.message.kind,
@@ -517,15 +658,25 @@ def _letter(batch: Batch, plan, group: list[Delivery]) -> messages.Letter:
 	)
 
 
-def _stamp(batch: Batch, plan, due: list[Delivery], waiting: list[Delivery], changes: Changes) -> None:
-	"""Note on stages and tasks what has gone out; a reminder counts once all its recipients have it."""
-	partly = {delivery.message for delivery in due} & {delivery.message for delivery in waiting}
+def _may_read(plan, recipient: Recipient) -> bool:
+	"""Return whether a recipient may read a plan's document; nobody without an account may."""
+	if not recipient.user:
+		return False
+	return permissions.can_read_document(plan.reference_type, plan.reference_name, recipient.user)
+
+
+def _stamp(batch: Batch, plan, due: list[Delivery], partly: set[tuple], changes: Changes) -> None:
+	"""Note on stages and tasks what has gone out; a reminder counts once all its recipients have it.
+
+	Args:
+		partly: steps of which some messages must wait for their recipient's time of day.
+	"""
 	for stage in batch.stages[plan.name]:
-		changes.stages[stage.name].update(stage.pop("new_round", {}))
+		changes.stages[stage.name].update(stage.pop("new_round", {}) | stage.pop("found_owner", {}))
 		ours = [delivery for delivery in due if delivery.message.stage == stage.name]
-		values = {"recipients_waiting": int(any(message.stage == stage.name for message in partly))}
+		values = {"recipients_waiting": int(any(name == stage.name for name, _stamp in partly))}
 		for delivery in ours:
-			if not (delivery.message.occurrence and delivery.message in partly):
+			if not (delivery.message.occurrence and delivery.step in partly):
 				values.update(_stage_stamp(batch, delivery))
 		if any(stamp in values for stamp in schedule.ROUND_STAMPS):
 			values["asked_round"] = schedule.round_of(stage)
