@@ -14,6 +14,8 @@ SWEEP_FIELDS = (
 	"warning_lead_days",
 	"task_lead_days",
 	"escalate_after_days",
+	"holiday_list",
+	*(f"off_{day}" for day in DAYS_OF_WEEK),
 )
 
 
