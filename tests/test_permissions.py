@@ -710,3 +710,170 @@ def test_rest_shows_and_changes_no_more_than_a_user_may(server, served_task):
 	frappe.db.rollback()
 	stored = frappe.db.get_value("Milestone Task", served_task.name, ["title", "status", "closed_by"])
 	assert stored == ("Pack it", "Completed", PORTAL)
+
+
+# Rows and plans past their document's checks
+
+
+@pytest.fixture
+def clerks(site, make_user):
+	"""A clerk, a manager who reads orders, and somebody without any role; an order's plan is about to be made."""
+	factories.ensure_production_order()
+	make_user("clerk@example.com", [factories.CLERK_ROLE])
+	make_user("head@example.com", [factories.CLERK_ROLE, "Milestone Manager"])
+	make_user("stranger@example.com", [])
+	return "clerk@example.com", "head@example.com", "stranger@example.com"
+
+
+def by_client(row, **changes):
+	import frappe
+	from frappe import client
+
+	client.save(frappe.as_json(row.as_dict() | changes))
+
+
+def by_rest(row, **changes):
+	"""What Frappe does for a PUT on a row of a table."""
+	import frappe
+
+	doc = frappe.get_doc(row.doctype, row.name, for_update=frappe.db.db_type != "sqlite")
+	doc.update(changes)
+	doc.save()
+	frappe.get_doc(doc.parenttype, doc.parent).save()
+
+
+ALONE = r"This row belongs to .* and is not saved or deleted by itself. Change it there."
+
+
+@pytest.mark.parametrize("path", (by_client, by_rest))
+def test_an_assignee_gives_the_own_task_to_nobody_by_its_row(clerks, as_user, path):
+	import frappe
+
+	clerk, _head, stranger = clerks
+	factories.make_workflow(tasks=[factories.task("Inspected", "Book", **factories.member(clerk))])
+	task = factories.task_of(factories.make_document(), "Book")
+	with as_user(clerk), pytest.raises(frappe.ValidationError, match=ALONE):
+		path(task.assignees[0], user=stranger)
+	with as_user(stranger):
+		assert not frappe.has_permission("Milestone Task", "read", doc=task.name)
+
+
+@pytest.mark.parametrize("path", (by_client, by_rest))
+def test_an_assignee_does_not_do_the_part_of_a_colleague_by_their_row(clerks, as_user, path):
+	import frappe
+
+	clerk, head, _stranger = clerks
+	both = {"assignee_kind": "User Field", "assignee_field": "note", "completion_rule": "All Of"}
+	factories.make_workflow(tasks=[factories.task("Inspected", "Book", **both)])
+	task = factories.task_of(factories.make_document(note=f"{clerk}, {head}"), "Book")
+	with as_user(clerk), pytest.raises(frappe.ValidationError, match=ALONE):
+		path(task.assignees[1], done=1)
+	assert not frappe.db.exists("Milestone Task Assignee", {"parent": task.name, "done": 1})
+
+
+def test_nobody_makes_or_deletes_a_row_of_assignees_by_itself(clerks, as_user):
+	import frappe
+
+	clerk, head, stranger = clerks
+	factories.make_workflow(tasks=[factories.task("Inspected", "Book", **factories.member(clerk))])
+	task = factories.task_of(factories.make_document(), "Book")
+	place = {"parent": task.name, "parenttype": "Milestone Task", "parentfield": "assignees"}
+	for user in (clerk, head):
+		with as_user(user):
+			row = frappe.get_doc({"doctype": "Milestone Task Assignee", **place, "user": stranger})
+			with pytest.raises((frappe.ValidationError, frappe.PermissionError)):
+				row.insert()
+			with pytest.raises((frappe.ValidationError, frappe.PermissionError)):
+				frappe.delete_doc("Milestone Task Assignee", task.assignees[0].name)
+	assert frappe.get_all("Milestone Task Assignee", {"parent": task.name}, pluck="user") == [clerk]
+
+
+@pytest.mark.parametrize("path", (by_client, by_rest))
+@pytest.mark.parametrize("changes", ({"status": "Reached"}, {"gate_mode": "Off"}, {"key_date": "2030-06-01"}))
+def test_a_manager_opens_no_gate_by_the_row_of_a_stage(clerks, as_user, path, changes):
+	import frappe
+
+	factories.make_workflow()
+	order = factories.make_document()
+	with as_user(clerks[1]), pytest.raises(frappe.ValidationError, match=ALONE):
+		path(factories.stage_of(order, "Inspected"), **changes)
+	order.status = "Inspected"
+	with pytest.raises(frappe.ValidationError, match=r"Book the inspector"):
+		order.save()
+
+
+def test_a_manager_deletes_no_stage_of_a_plan(clerks, as_user):
+	import frappe
+
+	factories.make_workflow()
+	order = factories.make_document()
+	row = factories.stage_of(order, "Inspected").name
+	with as_user(clerks[1]), pytest.raises(frappe.ValidationError, match=ALONE):
+		frappe.delete_doc("Milestone Plan Stage", row)
+	assert list(factories.status_of(order)) == ["Cut", "Inspected", "Shipped"]
+
+
+@pytest.mark.parametrize("table", ("stages", "tasks"))
+def test_a_row_of_a_workflow_changes_with_the_workflow_only_so_that_its_version_counts(
+	clerks, as_user, table
+):
+	import frappe
+
+	workflow = factories.make_workflow()
+	with as_user(clerks[1]):
+		for path in (by_client, by_rest):
+			with pytest.raises(frappe.ValidationError, match=ALONE):
+				path(workflow.get(table)[0], description="Quickly")
+		with pytest.raises(frappe.ValidationError, match=ALONE):
+			frappe.delete_doc(workflow.get(table)[0].doctype, workflow.get(table)[0].name)
+		workflow = frappe.get_doc("Milestone Workflow", workflow.name)
+		workflow.tasks[0].required = 0
+		workflow.stages[0].offset_days = -19
+		workflow.save()
+	assert workflow.version == 2
+
+
+@pytest.mark.parametrize(
+	"changes",
+	(
+		{"status": "Cancelled"},
+		{"plan_key": "x"},
+		{"strict_order": 0},
+		{"workflow_version": 9},
+		{"later_stages": "Ask"},
+		{"workflow": "Other"},
+		{"reference_name": "another"},
+		{"title": "x"},
+	),
+)
+def test_a_manager_sets_no_field_of_a_plan_by_saving_it(clerks, as_user, changes):
+	import frappe
+	from frappe import client
+
+	factories.make_workflow(strict_order=1)
+	order = factories.make_document()
+	factories.make_workflow("Other", enabled=0)
+	if "reference_name" in changes:
+		changes = {"reference_name": factories.make_document().name}
+	plan = factories.plan_of(order).name
+	before = factories.written(order)
+	with (
+		as_user(clerks[1]),
+		pytest.raises(frappe.ValidationError, match=r"of a milestone plan cannot be set by saving it"),
+	):
+		client.set_value("Milestone Plan", plan, changes)
+	assert factories.written(order) == before
+
+
+def test_sums_of_an_old_form_do_not_come_back_with_its_save(clerks, as_user):
+	"""The sweep writes them at night and leaves the plan's timestamp alone."""
+	import frappe
+
+	factories.make_workflow()
+	order = factories.make_document()
+	plan = factories.plan_of(order)
+	frappe.db.set_value("Milestone Plan", plan.name, "health", "At Risk", update_modified=False)
+	with as_user(clerks[1]):
+		form = frappe.get_doc(plan.as_dict())
+		form.save()
+	assert factories.plan_of(order).health == "At Risk"

@@ -51,6 +51,10 @@ PLAN_COLUMNS = (
 )
 
 
+# Columns of a plan that `refresh` and the sweep work out from its stages and the day.
+SUMS = ("health", "current_stage", "next_date", "next_check")
+
+
 class Plan(frappe._dict):
 	"""A plan's row with `stages`, its rows in order. `changes` collects what is to be written."""
 

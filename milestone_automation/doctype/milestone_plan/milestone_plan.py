@@ -3,7 +3,7 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import getdate
 
-from milestone_automation.engine import indexes, plans, stages
+from milestone_automation.engine import indexes, plans, stages, values
 from milestone_automation.engine.vocabulary import DateChangeSource, StageStatus
 
 
@@ -46,8 +46,29 @@ class MilestonePlan(Document):
 			self.keep_rows()
 
 	def keep_rows(self):
+			self.keep_fields()
 		"""A form may change key dates and nothing else; those go through the engine, which keeps them on record."""
 		before = self.get_doc_before_save()
+	def keep_fields(self):
+		"""The engine alone changes a plan's own fields: it also cancels the tasks, holds the gate and keeps the log."""
+		before = self.get_doc_before_save()
+		# A form may be older than the last sweep, which leaves its timestamp alone.
+		self.update({fieldname: before.get(fieldname) for fieldname in plans.SUMS})
+		changed = [
+			_(field.label)
+			for field in self.meta.fields
+			if field.fieldname != "stages"
+			and not values.is_same(before.get(field.fieldname), self.get(field.fieldname), field.fieldtype)
+		]
+		if changed:
+			frappe.throw(
+				_(
+					"{0} of a milestone plan cannot be set by saving it. Cancel the plan and start another one, or "
+					"change its workflow and move the plan to the new version."
+				).format(", ".join(changed)),
+				title=_("Not Changed by Saving"),
+			)
+
 		old_rows = {row.name: row for row in before.stages}
 		if [row.name for row in self.stages] != [row.name for row in before.stages]:
 			frappe.throw(

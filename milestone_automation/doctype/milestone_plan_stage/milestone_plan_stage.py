@@ -1,10 +1,9 @@
-from frappe.model.document import Document
-
 from milestone_automation.engine import indexes
+from milestone_automation.engine.child_rows import RowOfDocument
 
 
-class MilestonePlanStage(Document):
-	pass
+class MilestonePlanStage(RowOfDocument):
+	"""A stage of one plan. It changes through the engine, its key date also in the plan's form."""
 
 
 def on_doctype_update():

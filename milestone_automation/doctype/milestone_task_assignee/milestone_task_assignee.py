@@ -1,9 +1,8 @@
-from frappe.model.document import Document
-
 from milestone_automation.engine import indexes
+from milestone_automation.engine.child_rows import RowOfDocument
 
 
-class MilestoneTaskAssignee(Document):
+class MilestoneTaskAssignee(RowOfDocument):
 	"""One of the people a task is for. Rows come and go through the engine and the task's to-dos only."""
 
 

@@ -1,5 +1,5 @@
-from frappe.model.document import Document
+from milestone_automation.engine.child_rows import RowOfDocument
 
 
-class MilestoneWorkflowStage(Document):
-	pass
+class MilestoneWorkflowStage(RowOfDocument):
+	"""A stage of a workflow; saved with it, so that its checks run and its version counts."""

@@ -1,5 +1,5 @@
-from frappe.model.document import Document
+from milestone_automation.engine.child_rows import RowOfDocument
 
 
-class MilestoneWorkflowTask(Document):
-	pass
+class MilestoneWorkflowTask(RowOfDocument):
+	"""A task of a workflow; saved with it, so that its checks run and its version counts."""
