@@ -49,6 +49,7 @@ def preview_workflow(workflow: str, doctype: str, name: str | int) -> dict:
 
 @frappe.whitelist(methods=["POST"])
 def start_plan(doctype: str, name: str | int, workflow: str | None = None) -> dict:
+	plans.check_is_for(workflow_doc, doc)
 	"""Give a document its plan; of the one it has already, nothing changes.
 
 	Args:
@@ -241,7 +242,7 @@ def cancel_plan(plan: str, reason: str) -> dict:
 	reason = stages.check_reason(reason)
 	found = plans.load_by_name(plan, lock=True)
 	_check_can_read(found)
-	plans.cancel(found, reason)
+	plans.cancel_by_hand(found, reason)
 	return get_plan(found.reference_type, found.reference_name)
 
 

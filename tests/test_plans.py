@@ -120,6 +120,69 @@ def test_a_workflow_of_another_doctype_cannot_be_started_on_it():
 		plans.start(note, "Production", by_hand=True)
 
 
+def by_new_plan(doctype, name, workflow):
+	import frappe
+
+	about = {"doctype": "Milestone Plan", "reference_type": doctype, "reference_name": name}
+	return frappe.get_doc(about | {"workflow": workflow}).insert()
+
+
+def test_a_plan_made_in_the_form_is_held_to_the_same_rules(make_user, as_user):
+	import frappe
+
+	make_user("head@example.com", [CLERK_ROLE, "Milestone Manager"])
+	make_workflow("Off", enabled=0)
+	note = frappe.get_doc({"doctype": "Note", "title": "No order"}).insert()
+	order, cancelled = make_document(), make_document()
+	cancelled.submit()
+	cancelled.cancel()
+	make_workflow()
+	with as_user("head@example.com"):
+		with pytest.raises(frappe.ValidationError, match=r"The workflow Off is not enabled"):
+			by_new_plan(ORDER, order.name, "Off")
+		with pytest.raises(frappe.ValidationError, match=r"is cancelled, so it gets no plan"):
+			by_new_plan(ORDER, cancelled.name, "Production")
+	with pytest.raises(frappe.ValidationError, match=r"is for Production Order, not for Note"):
+		by_new_plan("Note", note.name, "Production")
+	assert frappe.db.count("Milestone Plan", {"reference_name": ("in", [order.name, cancelled.name])}) == 0
+	with as_user("head@example.com"):
+		by_new_plan(ORDER, order.name, "Production")
+	assert (plan_of(order).status, events_of(order)) == ("Active", ["Plan Started"])
+
+
+@pytest.mark.parametrize("start", (by_new_plan, "by_call"))
+def test_a_workflow_without_milestones_makes_no_plan(start):
+	import frappe
+
+	from milestone_automation import api
+
+	order = make_document()
+	workflow = make_workflow("Empty", enabled=0, stages=[], tasks=[])
+	frappe.db.set_value("Milestone Workflow", workflow.name, "enabled", 1)
+	frappe.clear_document_cache("Milestone Workflow", workflow.name)
+	start = api.start_plan if start == "by_call" else start
+	with pytest.raises(frappe.ValidationError, match=r"The workflow Empty has no milestones."):
+		start(ORDER, order.name, "Empty")
+	assert not frappe.db.exists("Milestone Plan", {"reference_name": order.name})
+
+
+def test_a_plan_made_in_the_form_takes_the_place_of_a_cancelled_one():
+	import frappe
+
+	from milestone_automation import api
+
+	make_workflow()
+	order = make_document()
+	first = plan_of(order).name
+	api.cancel_plan(first, "Otherwise")
+	second = by_new_plan(ORDER, order.name, "Production").name
+	assert plan_of(order).name == second
+	assert frappe.db.get_value("Milestone Plan", first, "status") == "Cancelled"
+	order.status = "Inspected"
+	with pytest.raises(frappe.ValidationError, match=r"Book the inspector"):
+		order.save()
+
+
 def test_a_second_start_returns_the_same_plan():
 	import frappe
 
@@ -280,6 +343,31 @@ def test_a_workflow_with_running_plans_cannot_be_deleted():
 	assert frappe.db.exists("Milestone Workflow", "Production")
 
 
+def test_a_workflow_with_running_plans_is_not_merged_into_another(make_doctype):
+	import frappe
+
+	other = make_doctype("Other Order", [{"fieldname": "day", "fieldtype": "Date"}])
+	make_workflow()
+	make_workflow("Others", document_type=other, stages=[stage("Done", date_field="day")], tasks=[])
+	order = make_document()
+	with pytest.raises(frappe.ValidationError, match=r"1 plans of the workflow Production are running"):
+		frappe.rename_doc("Milestone Workflow", "Production", "Others", merge=True)
+	order.status = "Inspected"
+	with pytest.raises(frappe.ValidationError, match=r"Book the inspector"):
+		order.save()
+
+
+def test_a_workflow_without_plans_is_merged_and_one_with_plans_renamed():
+	import frappe
+
+	make_workflow("First", enabled=0)
+	make_workflow()
+	order = make_document()
+	frappe.rename_doc("Milestone Workflow", "First", "Production", merge=True)
+	frappe.rename_doc("Milestone Workflow", "Production", "New name")
+	assert plan_of(order).workflow == "New name"
+
+
 def test_editing_a_workflow_changes_only_plans_made_later():
 	workflow = make_workflow()
 	before = make_document()
@@ -303,11 +391,27 @@ def test_a_plan_cancelled_by_hand_needs_a_reason_and_may_be_started_again():
 		api.cancel_plan(first, "")
 	api.cancel_plan(first, "The buyer wants it otherwise")
 	assert frappe.db.get_value("Milestone Plan", first, "status") == "Cancelled"
+	booking = task_of(order, "Book the inspector")
+	assert (booking.status, booking.reason) == ("Cancelled", "The buyer wants it otherwise")
 	answer = api.start_plan(ORDER, order.name)
 	assert answer["plan"]["status"] == "Active" and answer["plan"]["name"] != first
 	order.status = "Inspected"
 	with pytest.raises(frappe.ValidationError, match=r"Book the inspector"):
 		order.save()
+
+
+def test_a_plan_started_again_takes_no_milestone_as_reached_that_was_gone_back_from():
+	from milestone_automation import api
+
+	make_workflow(tasks=[])
+	order = make_document()
+	for status in ("Cut", "Open", "Inspected"):
+		order.status = status
+		order.save()
+	before = status_of(order)
+	api.cancel_plan(plan_of(order).name, "By mistake")
+	api.start_plan(ORDER, order.name)
+	assert status_of(order) == before == {"Cut": "Open", "Inspected": "Reached", "Shipped": "Open"}
 
 
 def test_a_fault_while_a_plan_is_made_is_logged_and_the_document_is_saved():

@@ -220,30 +220,64 @@ def start(doc, workflow: str | None = None, by_hand: bool = False) -> str:
 	if there and not (by_hand and there.status == PlanStatus.CANCELLED):
 		return there.name
 	workflow = workflow or matching.find(doc)
-	_check_can_start(doc, workflow)
-	if there:
-		bulk.update_rows("Milestone Plan", {there.name: {"plan_key": None}})
+	check_can_start(doc, workflow)
 	return _insert(doc, workflow)
 
 
-def _check_can_start(doc, workflow: str | None) -> None:
+def make_room(doctype: str, name) -> bool:
+	"""Let a document have another plan: a cancelled one no longer is the document's.
+
+	Returns:
+		bool: False if the document has a plan that is not cancelled.
+	"""
+	filters = {"plan_key": plan_key(doctype, name)}
+	there = frappe.db.get_value("Milestone Plan", filters, ["name", "status"], as_dict=True)
+	if not there:
+		return True
+	if there.status != PlanStatus.CANCELLED:
+		return False
+	bulk.update_rows("Milestone Plan", {there.name: {"plan_key": None}})
+	return True
+
+
+def check_can_start(doc, workflow: str | None) -> None:
+	"""Refuse a plan that a document does not get.
+
+	Args:
+		doc: the document.
+		workflow: name of the workflow, None where none matches.
+
+	Raises:
+		frappe.ValidationError: says what to do.
+	"""
 	if not workflow:
 		frappe.throw(
 			_("No enabled Milestone Workflow matches {0} {1}. Enable one, or choose one by hand.").format(
 				_(doc.doctype), doc.name
 			)
 		)
-	document_type, enabled = frappe.get_cached_value(
-		"Milestone Workflow", workflow, ["document_type", "enabled"]
-	)
-	if document_type != doc.doctype:
-		frappe.throw(
-			_("The workflow {0} is for {1}, not for {2}.").format(workflow, _(document_type), _(doc.doctype))
-		)
-	if not enabled:
+	template = frappe.get_cached_doc("Milestone Workflow", workflow)
+	check_is_for(template, doc)
+	if not template.enabled:
 		frappe.throw(_("The workflow {0} is not enabled. Enable it first.").format(workflow))
+	if not template.stages:
+		frappe.throw(_("The workflow {0} has no milestones. Add the first one.").format(workflow))
 	if cint(doc.docstatus) == 2:
 		frappe.throw(_("{0} {1} is cancelled, so it gets no plan.").format(_(doc.doctype), doc.name))
+
+
+def check_is_for(workflow, doc) -> None:
+	"""Refuse a workflow document that is for another DocType than the document's.
+
+	Raises:
+		frappe.ValidationError
+	"""
+	if workflow.document_type != doc.doctype:
+		frappe.throw(
+			_("The workflow {0} is for {1}, not for {2}.").format(
+				workflow.name, _(workflow.document_type), _(doc.doctype)
+			)
+		)
 
 
 def _insert(doc, workflow: str) -> str:
@@ -318,7 +352,12 @@ def _take_from_history(stages: list[dict], doc) -> None:
 		return
 	rows = frappe.get_all(
 		"Milestone",
-		filters={"reference_type": doc.doctype, "reference_name": str(doc.name), "reference_deleted": 0},
+		filters={
+			"reference_type": doc.doctype,
+			"reference_name": str(doc.name),
+			"reference_deleted": 0,
+			"undone": 0,
+		},
 		fields=["name", "track_field", "value", "reached_on", "from_value"],
 		order_by="reached_on",
 	)
@@ -617,24 +656,31 @@ def _cancelled_reason() -> str:
 # Ending
 
 
-def cancel(plan: Plan, reason: str) -> None:
+def cancel(plan: Plan, reason: str, reason_of_tasks: str | None = None) -> None:
 	"""Cancel a plan and its open tasks; what was reached and done stays on record.
 
 	Args:
 		plan: loaded with its lock.
 		reason: kept in the plan's log.
+		reason_of_tasks: kept in its open tasks; by default that the document was cancelled, which opens them again
+			for an amendment.
 	"""
 	from milestone_automation.engine import tasks
 
 	if plan.status == PlanStatus.CANCELLED:
 		return
-	tasks.cancel_all(plan.name, _cancelled_reason())
+	tasks.cancel_all(plan.name, reason_of_tasks or _cancelled_reason())
 	plan.set_plan(status=PlanStatus.CANCELLED.value, next_check=None, next_date=None)
 	for stage in plan.stages:
 		plan.set_stage(stage, open_required=0)
 	plan.write()
 	plan_log.write(plan, "Plan Cancelled", reason=reason)
 	tell_desk(plan)
+
+
+def cancel_by_hand(plan: Plan, reason: str) -> None:
+	"""Cancel a plan as `cancel` does, because somebody wants it: its tasks carry that reason too."""
+	cancel(plan, reason, reason)
 
 
 def delete_for(doctype: str, name) -> None:

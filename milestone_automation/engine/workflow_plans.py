@@ -52,4 +52,4 @@ def run(workflow: str, reason: str) -> None:
 
 def _cancel(names: list[str], reason: str) -> None:
 	for name in names:
-		plans.cancel(plans.load_by_name(name, lock=True), reason)
+		plans.cancel_by_hand(plans.load_by_name(name, lock=True), reason)

@@ -22,10 +22,13 @@ class MilestonePlan(Document):
 			frappe.throw(
 				_("There is no {0} {1} to plan for.").format(_(self.reference_type), self.reference_name)
 			)
+		if not self.flags.reference_doc:
+			# Made by hand: the engine has checked, and brings the document along.
+			self.flags.reference_doc = frappe.get_doc(self.reference_type, self.reference_name)
+			plans.check_can_start(self.flags.reference_doc, self.workflow)
 
 	def check_is_only_one(self):
-		key = plans.plan_key(self.reference_type, self.reference_name)
-		if frappe.db.exists("Milestone Plan", {"plan_key": key}):
+		if not plans.make_room(self.reference_type, self.reference_name):
 			frappe.throw(
 				_("{0} {1} has a milestone plan already. Cancel that one first.").format(
 					_(self.reference_type), self.reference_name
@@ -43,12 +46,9 @@ class MilestonePlan(Document):
 
 	def validate(self):
 		if not self.is_new():
+			self.keep_fields()
 			self.keep_rows()
 
-	def keep_rows(self):
-			self.keep_fields()
-		"""A form may change key dates and nothing else; those go through the engine, which keeps them on record."""
-		before = self.get_doc_before_save()
 	def keep_fields(self):
 		"""The engine alone changes a plan's own fields: it also cancels the tasks, holds the gate and keeps the log."""
 		before = self.get_doc_before_save()
@@ -69,6 +69,9 @@ class MilestonePlan(Document):
 				title=_("Not Changed by Saving"),
 			)
 
+	def keep_rows(self):
+		"""A form may change key dates and nothing else; those go through the engine, which keeps them on record."""
+		before = self.get_doc_before_save()
 		old_rows = {row.name: row for row in before.stages}
 		if [row.name for row in self.stages] != [row.name for row in before.stages]:
 			frappe.throw(

@@ -31,6 +31,11 @@ class MilestoneWorkflow(Document):
 	def after_delete(self):
 		matching.clear()
 
+	def before_rename(self, old, new, merge=False):
+		if merge:
+			# The one that is merged goes, and its documents may be left without a workflow: nothing would hold them.
+			workflow_rules.check_deletable(self)
+
 	def after_rename(self, old, new, merge=False):
 		matching.clear()
 
