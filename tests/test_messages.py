@@ -35,6 +35,11 @@ def order(make_user, smtp):
 		return make_document()
 
 
+def plain(mail) -> str:
+	"""The plain text part of a mail."""
+	return mail.get_body(("plain",)).get_content().replace("\r\n", "\n")
+
+
 def row(recipient: str, kind: str = "Prompt"):
 	import frappe
 
@@ -271,3 +276,98 @@ def test_who_is_at_the_desk_sees_the_prompt_at_once_but_not_before_it_is_certain
 		"alert": 1,
 		"indicator": "blue",
 	}
+
+
+# Custom messages
+
+CUT = {"stage_name": "Cut", "key_date": None}
+
+
+@pytest.mark.parametrize(
+	("text", "title"),
+	[
+		("{{ doc.title | safe }}", '"<img src=x onerror=alert(1)>"'),
+		("{{ doc.title | safe }}", "<img src=x onerror=alert(1)"),
+		('"<img src=x onerror=alert(1)>"', "x"),
+		('{"a": "<script>alert(1)</script>"}', "x"),
+	],
+)
+def test_a_text_in_quotes_is_cleaned_as_any_other(text, title):
+	from milestone_automation.engine import custom_messages
+
+	shown = custom_messages.render(text, make_document(title=title), CUT)
+	assert "onerror" not in shown
+	assert "<script" not in shown
+
+
+def test_harmless_words_and_tags_stay_as_they_were_written():
+	from milestone_automation.engine import custom_messages
+
+	order = make_document(title="Shirts")
+	for text in ("<b>{{ doc.title }}</b>, please", "{{ doc.title }} & more", '"Shirts"', "12"):
+		expected = text.replace("{{ doc.title }}", "Shirts")
+		assert custom_messages.render(text, order, CUT).replace("&amp;", "&") == expected
+
+
+@pytest.mark.parametrize("fieldname", ["items", "keys", "values", "get", "copy", "update"])
+def test_a_field_goes_before_the_method_of_the_same_name(make_doctype, fieldname):
+	import frappe
+
+	from milestone_automation.engine import custom_messages
+
+	line = make_doctype("Wardrobe Line", [{"fieldname": "item", "fieldtype": "Data"}], istable=1)
+	table = {"fieldname": fieldname, "fieldtype": "Table", "options": line}
+	doctype = make_doctype(f"Wardrobe {fieldname.title()}", [table])
+	text = f"{{% for row in doc.{fieldname} %}}{{{{ row.item }}}};{{% endfor %}}"
+	custom_messages.check_template(text, doctype)
+	doc = frappe._dict(doctype=doctype, name="W1")
+	doc.as_dict = lambda **_how: {fieldname: [frappe._dict(item="Shirt"), frappe._dict(item="Coat")]}
+	assert custom_messages.render(text, doc, CUT) == "Shirt;Coat;"
+
+
+def test_the_sandbox_still_refuses_what_begins_with_an_underscore():
+	from milestone_automation.engine import custom_messages
+
+	order = make_document(title="Shirts")
+	for text in ("{{ doc.__class__.__mro__ }}", "{{ doc._meta }}", "{{ doc.title.__class__ }}"):
+		assert custom_messages.render(text, order, CUT) in ("", "…")
+	assert custom_messages.render("{{ doc.update({'title': 'x'}) }}", order, CUT) == "…"
+
+
+def test_an_empty_field_prints_nothing():
+	from milestone_automation.engine import custom_messages
+
+	assert custom_messages.render("Note: {{ doc.note }}.", make_document(), CUT) == "Note: ."
+
+
+@pytest.mark.parametrize(
+	("html", "text"),
+	[
+		("<p>Hello</p><p>Please</p>", "Hello\nPlease"),
+		("Hello<br>you<br><br>there", "Hello\nyou\n\nthere"),
+		('See <a href="https://x.example/y">the <b>plan</b></a>.', "See the plan (https://x.example/y)."),
+		('<a href="https://x.example/">https://x.example/</a>', "https://x.example/"),
+		('<a href="mailto:mill@example.org">mill@example.org</a>', "mill@example.org"),
+		("<ul><li>One</li><li><p>Two</p></li></ul>Three", "- One\n- Two\nThree"),
+		("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\nc"),
+		("<style>p { color: red }</style>1 &lt; 2 &amp; more", "1 < 2 & more"),
+	],
+)
+@pytest.mark.no_site
+def test_html_reads_as_text(html, text):
+	from milestone_automation.engine import custom_messages
+
+	assert custom_messages.as_text(html) == text
+
+
+def test_the_plain_text_of_a_mail_keeps_lines_and_links_of_the_custom_message(make_user, smtp):
+	forget_mail_account()
+	make_user(OLGA, roles=[CLERK_ROLE])
+	words = "<p>Hello</p><p>See <a href='https://x.example/y'>the plan</a></p>"
+	with at("2030-06-01 09:00:00"):
+		make_workflow(stages=[stage("Cut", None, -20, custom_message=words, **OWNED)], tasks=[])
+		make_document()
+	sweep_at(DAY)
+	smtp.deliver()
+	(mail,) = smtp.to(OLGA)
+	assert "Hello\nSee the plan (https://x.example/y)\n" in plain(mail)

@@ -5,6 +5,7 @@ workflow is saved; should it break on a real document all the same, the prompt g
 """
 
 import re
+from html.parser import HTMLParser
 
 import frappe
 import jinja2
@@ -17,11 +18,30 @@ from frappe.utils.safe_exec import get_safe_globals
 from jinja2 import nodes
 
 from milestone_automation.engine import guard
+from milestone_automation.engine.values import A_TAG
 
 KNOWN_NAMES = {"doc", "stage", "frappe", "_"}
 DOCUMENT_METHODS = {"get", "get_formatted", "keys", "items", "values"}
 STAGE_VALUES = {"stage_name", "key_date"}
 EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+
+# What begins on a line of its own when HTML is read as text.
+BLOCKS = re.compile(
+	r"address|article|aside|blockquote|d[dlt]|div|fig(ure|caption)|footer|form|h[1-6]|header|hr|li|main|nav|ol|p|pre"
+	r"|section|table|tr|ul"
+)
+UNREAD = frozenset({"script", "style", "title"})
+BULLET = "- "
+
+
+class _Environment(jinja2.sandbox.ImmutableSandboxedEnvironment):
+	"""Jinja's sandbox in which a document's field goes before the dict's method of the same name."""
+
+	def getattr(self, obj, attribute: str):
+		"""Return `obj.attribute`; names that begin with an underscore stay the sandbox's to refuse."""
+		if isinstance(obj, dict) and attribute in obj and not attribute.startswith("_"):
+			return obj[attribute]
+		return super().getattr(obj, attribute)
 
 
 class DocumentValues(frappe._dict):
@@ -50,7 +70,12 @@ def render(text: str, doc, stage) -> str:
 		title = f"Milestone message of {doc.doctype} {doc.name}, {stage.get('stage_name')}"
 		guard.log_fault(title, frappe.get_traceback())
 		rendered = escape_html(EXPRESSION.sub("…", text))
-	return sanitize_html(rendered.strip(), linkify=False).replace("\n", "<br>")
+	return _sanitized(rendered.strip()).replace("\n", "<br>")
+
+
+def _sanitized(text: str) -> str:
+	# Frappe leaves JSON alone, and a text in quotes is JSON. With a tag before it, it is not.
+	return sanitize_html(A_TAG + text, linkify=False).removeprefix(A_TAG)
 
 
 def _context(values: DocumentValues, stage) -> dict:
@@ -60,7 +85,69 @@ def _context(values: DocumentValues, stage) -> dict:
 
 
 def _environment() -> jinja2.Environment:
-	return jinja2.sandbox.ImmutableSandboxedEnvironment(autoescape=True, undefined=jinja2.ChainableUndefined)
+	return _Environment(
+		autoescape=True,
+		undefined=jinja2.ChainableUndefined,
+		finalize=lambda value: "" if value is None else value,
+	)
+
+
+def as_text(html: str) -> str:
+	"""Return what HTML says as plain text: lines where it has blocks, and behind a link where it leads."""
+	reader = _TextReader()
+	reader.feed(html)
+	reader.close()
+	return reader.text()
+
+
+class _TextReader(HTMLParser):
+	"""Collects the text of HTML line by line."""
+
+	def __init__(self):
+		super().__init__(convert_charrefs=True)
+		self.lines = [""]
+		self.links: list[list[str]] = []  # of each open link: where it leads, and its words so far
+		self.unread = 0
+
+	def handle_starttag(self, tag: str, attrs: list) -> None:
+		attributes = dict(attrs)
+		if tag in UNREAD:
+			self.unread += 1
+		elif tag == "br":
+			self.lines.append("")
+		elif BLOCKS.fullmatch(tag):
+			self._begin_line()
+			self.lines[-1] += BULLET if tag == "li" else ""
+		elif tag == "a":
+			self.links.append([(attributes.get("href") or "").removeprefix("mailto:").strip(), ""])
+		else:
+			self.handle_data(" " if tag in ("td", "th") else attributes.get("alt") or "")
+
+	def handle_endtag(self, tag: str) -> None:
+		if tag in UNREAD:
+			self.unread = max(0, self.unread - 1)
+		elif BLOCKS.fullmatch(tag):
+			self._begin_line()
+		elif tag == "a" and self.links:
+			target, words = self.links.pop()
+			if target != words.strip():
+				self.handle_data(f" ({target})" if words.strip() else target)
+
+	def handle_data(self, data: str) -> None:
+		if self.unread:
+			return
+		self.lines[-1] += data
+		for link in self.links:
+			link[1] += data
+
+	def text(self) -> str:
+		"""Return what was read, without the blanks HTML does not show."""
+		text = "\n".join(" ".join(line.split()) for line in self.lines)
+		return re.sub(r"\n{3,}", "\n\n", text).strip()
+
+	def _begin_line(self) -> None:
+		if self.lines[-1].strip() not in ("", BULLET.strip()):
+			self.lines.append("")
 
 
 def check_template(text: str | None, doctype: str) -> None:

@@ -4,7 +4,6 @@ A message's row in Milestone Message carries its key, which is unique, and is wr
 mail's row in Frappe's Email Queue and the Notification Log. So a message exists once or not at all.
 """
 
-import html
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import frappe
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from frappe import _
-from frappe.utils import cint, escape_html, get_url_to_form, now_datetime, strip_html
+from frappe.utils import cint, escape_html, get_url_to_form, now_datetime
 
 from milestone_automation.engine import bulk, custom_messages, schedule, signed_links
 from milestone_automation.engine.recipients import DIGEST_DEFAULT, Recipient
@@ -97,7 +96,7 @@ class Content:
 	@property
 	def custom_text(self) -> str:
 		"""The workflow's own words as plain text."""
-		return html.unescape(strip_html(self.custom_html.replace("<br>", "\n")))
+		return custom_messages.as_text(self.custom_html)
 
 
 @contextmanager
