@@ -22,12 +22,13 @@ def get_plan(doctype: str, name: str | int) -> dict:
 		dict: plan (or None), stages with tasks and what the caller may do, workflows that could be started, today.
 
 	Raises:
-		frappe.PermissionError: the caller may not read the document.
+		frappe.PermissionError: the caller may not read the document, or does not work in the desk.
 	"""
 	doc = panel.readable_document(doctype, name)
 	return panel.build(doc)
 
 
+	_check_desk_user(doctype, name)
 @frappe.whitelist(methods=["GET", "POST"])
 def preview_workflow(workflow: str, doctype: str, name: str | int) -> dict:
 	"""Say what a workflow would make of a document, without writing anything.
@@ -60,6 +61,7 @@ def start_plan(doctype: str, name: str | int, workflow: str | None = None) -> di
 	doc.check_permission("write")
 	plans.start(doc, workflow, by_hand=True)
 	return get_plan(doctype, name)
+	_check_desk_user(doctype, name)
 
 
 @frappe.whitelist(methods=["POST"])
@@ -298,7 +300,13 @@ def _check_can_read(plan) -> None:
 
 def _plan_to_act_on(plan: str, stage: str):
 	found = plans.load_by_name(plan)
+def _check_desk_user(doctype: str, name) -> None:
+	if not permissions.is_desk_user(frappe.session.user):
+		panel.raise_not_permitted(doctype, name)
+
+
 	_check_can_read(found)
+	_check_desk_user(plan.reference_type, plan.reference_name)
 	row = found.stage(stage)
 	if not permissions.can_act_on_stage(row, found.reference_doc()):
 		frappe.throw(
@@ -321,7 +329,8 @@ def _check_can_act_on_task(task: str):
 def _act_on_task(task: str, action, *args) -> dict:
 	row = _check_can_act_on_task(task)
 	action(task, *args)
-	if not permissions.can_read_document(row.reference_type, row.reference_name):
+	reads = permissions.can_read_document(row.reference_type, row.reference_name)
+	if not reads or not permissions.is_desk_user(frappe.session.user):
 		# An assignee from outside sees the task only.
 		return {"task": task, "status": frappe.db.get_value("Milestone Task", task, "status")}
 	return get_plan(row.reference_type, row.reference_name)

@@ -877,3 +877,84 @@ def test_sums_of_an_old_form_do_not_come_back_with_its_save(clerks, as_user):
 		form = frappe.get_doc(plan.as_dict())
 		form.save()
 	assert factories.plan_of(order).health == "At Risk"
+
+
+# Plans of documents one may not read
+
+
+def test_a_manager_cancels_no_plan_of_a_document_they_may_not_read(clerks, make_user, as_user):
+	import frappe
+	from milestone_automation.milestone_automation.doctype.milestone_workflow import milestone_workflow
+
+	make_user("blind@example.com", ["Milestone Manager"])
+	workflow = factories.make_workflow()
+	order = factories.make_document()
+	with (
+		as_user("blind@example.com"),
+		pytest.raises(
+			frappe.PermissionError,
+			match=r"1 plans of the workflow Production are for documents you may not read",
+		),
+	):
+		milestone_workflow.cancel_plans(workflow.name, "Not needed")
+	assert factories.plan_of(order).status == "Active"
+	with as_user(clerks[1]):
+		milestone_workflow.cancel_plans(workflow.name, "Not needed")
+	assert factories.plan_of(order).status == "Cancelled"
+
+
+def test_the_summary_of_started_plans_names_no_document_one_may_not_read(clerks, make_user, as_user):
+	from milestone_automation import api
+	from milestone_automation.engine import bulk_start
+
+	make_user("blind@example.com", ["Milestone Manager"])
+	factories.make_workflow()
+	names = [factories.make_document().name for _number in range(3)]
+	undated = f"{names[0]} has no date"
+	stored = {
+		"started": 0,
+		"skipped": {"Does not match the workflow": 2, undated: 1},
+		"examples": {"Does not match the workflow": names[1:], undated: names[:1]},
+	}
+	bulk_start._report("Production", stored, None)
+	with as_user("blind@example.com"):
+		shown = api.start_plans_summary("Production")
+	assert not any(name in json.dumps(shown) for name in names)
+	assert shown["examples"] == {}
+	assert shown["skipped"] == {
+		"Does not match the workflow": 2,
+		"A document you may not read could not be planned": 1,
+	}
+	with as_user(clerks[1]):
+		assert api.start_plans_summary("Production") == stored
+
+
+# Website users
+
+
+def test_a_website_user_who_reads_the_document_gets_nothing_of_its_plan(clerks, make_user, as_user):
+	import frappe
+
+	from milestone_automation import api
+
+	partner = "partner@example.com"
+	make_user(partner, [factories.PARTNER_ROLE], user_type="Website User")
+	bare = factories.make_document()
+	factories.make_workflow(
+		stages=[factories.stage("Inspected", owner_kind="User", owner_user=partner)],
+		tasks=[factories.task("Inspected", "Book", **factories.member(partner))],
+	)
+	order = factories.make_document()
+	plan, task = factories.plan_of(order).name, factories.task_of(order, "Book").name
+	with as_user(partner):
+		assert frappe.has_permission(factories.ORDER, "write", doc=order.name)
+		for call in (
+			lambda: api.get_plan(factories.ORDER, order.name),
+			lambda: api.start_plan(factories.ORDER, bare.name, "Production"),
+			lambda: api.confirm_stage(plan, "Inspected"),
+			lambda: api.add_task(plan, "Inspected", "Mine"),
+		):
+			with pytest.raises(frappe.PermissionError, match=r"You may not see"):
+				call()
+		assert api.complete_task(task) == {"task": task, "status": "Completed"}
+	assert factories.plan_of(bare) is None

@@ -4,7 +4,9 @@ import json
 
 import frappe
 from frappe import _
+from pypika.functions import Cast
 
+from milestone_automation import permissions
 from milestone_automation.engine import compat, matching, plans
 
 # Documents of one transaction.
@@ -40,11 +42,13 @@ def documents_without_plan(doctype: str) -> list[str]:
 	"""Return the names of a DocType's documents that have no plan, oldest first. One query."""
 	document, plan = frappe.qb.DocType(doctype), frappe.qb.DocType("Milestone Plan")
 	planned = frappe.qb.from_(plan).select(plan.reference_name).where(plan.reference_type == doctype)
+	# Names may be numbers, which PostgreSQL compares with no text.
+	name = Cast(document.name, "varchar") if frappe.db.db_type == "postgres" else document.name
 	rows = (
 		frappe.qb.from_(document)
 		.select(document.name)
 		.where(document.docstatus < 2)
-		.where(document.name.notin(planned))
+		.where(name.notin(planned))
 		.orderby(document.creation)
 		.run()
 	)
@@ -100,12 +104,41 @@ def _skip(result: dict, reason: str, name: str) -> None:
 
 def _report(workflow: str, result: dict, user: str | None) -> None:
 	compat.redis_cache().set_value(_key(workflow), json.dumps(result), expires_in_sec=SUMMARY_SECONDS)
-	frappe.publish_realtime("milestone_plans_progress", {"workflow": workflow, **result}, user=user)
+	shown = _visible(workflow, result)
+	frappe.publish_realtime("milestone_plans_progress", {"workflow": workflow, **shown}, user=user)
 
 
 def summary(workflow: str) -> dict:
-	"""Return what the last run of a workflow did, or an empty dict."""
-	return json.loads(compat.redis_cache().get_value(_key(workflow), expires=True) or "{}")
+	"""Return what the last run of a workflow did, or an empty dict. Documents the user may not read are counted only."""
+	return _visible(
+		workflow, json.loads(compat.redis_cache().get_value(_key(workflow), expires=True) or "{}")
+	)
+
+
+def _visible(workflow: str, result: dict) -> dict:
+	"""Return a summary without the names of documents the session user may not read. One query."""
+	examples = result.get("examples")
+	if not examples or permissions.sees_everything():
+		return result
+	names = {name for listed in examples.values() for name in listed}
+	readable = _readable(frappe.db.get_value("Milestone Workflow", workflow, "document_type"), names)
+	hidden = {str(name) for name in names - readable}
+	shown = {**result, "examples": {}, "skipped": {}}
+	for reason, count in result["skipped"].items():
+		listed = [name for name in examples[reason] if name in readable]
+		if any(name in reason for name in hidden):
+			reason = _("A document you may not read could not be planned")
+		shown["skipped"][reason] = shown["skipped"].get(reason, 0) + count
+		if listed:
+			shown["examples"][reason] = shown["examples"].get(reason, []) + listed
+	return shown
+
+
+def _readable(doctype: str, names: set) -> set:
+	if not frappe.has_permission(doctype, "read"):
+		return set()
+	filters = {"name": ("in", list(names))}
+	return set(frappe.get_list(doctype, filters=filters, pluck="name", limit_page_length=0))
 
 
 def _key(workflow: str) -> str:

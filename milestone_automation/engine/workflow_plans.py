@@ -1,6 +1,7 @@
 """Ending all running plans of a workflow, so that it can be deleted or done over."""
 
 import frappe
+from frappe import _
 
 from milestone_automation.engine import plans
 from milestone_automation.engine.vocabulary import PlanStatus
@@ -13,8 +14,33 @@ BATCH = 50
 
 def running(workflow: str) -> list[str]:
 	"""Return the names of a workflow's running plans, oldest first."""
-	filters = {"workflow": workflow, "status": PlanStatus.ACTIVE.value}
-	return frappe.get_all("Milestone Plan", filters=filters, pluck="name", order_by="creation asc")
+	return frappe.get_all(
+		"Milestone Plan", filters=_running_filters(workflow), pluck="name", order_by="creation asc"
+	)
+
+
+def check_reads_all(workflow: str) -> None:
+	"""Refuse who may not see all running plans of a workflow: nobody cancels a plan they may not see.
+
+	Raises:
+		frappe.PermissionError
+	"""
+	names = running(workflow)
+	seen = frappe.get_list(
+		"Milestone Plan", filters=_running_filters(workflow), pluck="name", limit_page_length=0
+	)
+	hidden = len(set(names) - set(seen))
+	if hidden:
+		frappe.throw(
+			_(
+				"{0} plans of the workflow {1} are for documents you may not read. Ask a System Manager."
+			).format(hidden, workflow),
+			frappe.PermissionError,
+		)
+
+
+def _running_filters(workflow: str) -> dict:
+	return {"workflow": workflow, "status": PlanStatus.ACTIVE.value}
 
 
 def cancel_all(workflow: str, reason: str) -> dict:

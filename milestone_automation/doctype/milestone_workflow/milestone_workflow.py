@@ -57,4 +57,5 @@ def cancel_plans(workflow: str, reason: str) -> dict:
 			frappe.PermissionError,
 		)
 	frappe.get_doc("Milestone Workflow", workflow).check_permission("write")
+	workflow_plans.check_reads_all(workflow)
 	return workflow_plans.cancel_all(workflow, check_reason(reason))
