@@ -9,6 +9,10 @@ from frappe import _
 
 from milestone_automation import permissions
 from milestone_automation.engine import bulk_start, panel, plans, stages, tasks, trackable
+from milestone_automation.engine.vocabulary import ShiftMode
+
+# What `reschedule_stage` takes for `later_stages`.
+LATER_STAGES = (ShiftMode.SHIFT_TOO.value, ShiftMode.KEEP_ORDER.value)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
@@ -24,11 +28,11 @@ def get_plan(doctype: str, name: str | int) -> dict:
 	Raises:
 		frappe.PermissionError: the caller may not read the document, or does not work in the desk.
 	"""
+	_check_desk_user(doctype, name)
 	doc = panel.readable_document(doctype, name)
 	return panel.build(doc)
 
 
-	_check_desk_user(doctype, name)
 @frappe.whitelist(methods=["GET", "POST"])
 def preview_workflow(workflow: str, doctype: str, name: str | int) -> dict:
 	"""Say what a workflow would make of a document, without writing anything.
@@ -45,23 +49,23 @@ def preview_workflow(workflow: str, doctype: str, name: str | int) -> dict:
 	doc.check_permission("read")
 	workflow_doc = frappe.get_doc("Milestone Workflow", workflow)
 	workflow_doc.check_permission("read")
+	plans.check_is_for(workflow_doc, doc)
 	return panel.preview(workflow_doc, doc)
 
 
 @frappe.whitelist(methods=["POST"])
 def start_plan(doctype: str, name: str | int, workflow: str | None = None) -> dict:
-	plans.check_is_for(workflow_doc, doc)
 	"""Give a document its plan; of the one it has already, nothing changes.
 
 	Args:
 		doctype, name: the document; the caller must be allowed to write it.
 		workflow: name of an enabled Milestone Workflow; the one that matches by default.
 	"""
+	_check_desk_user(doctype, name)
 	doc = frappe.get_doc(doctype, name)
 	doc.check_permission("write")
 	plans.start(doc, workflow, by_hand=True)
 	return get_plan(doctype, name)
-	_check_desk_user(doctype, name)
 
 
 @frappe.whitelist(methods=["POST"])
@@ -115,6 +119,12 @@ def reschedule_stage(
 		later_stages: "Shift Too" or "Keep Order"; needed where the plan says "Ask".
 	"""
 	found = _plan_to_act_on(plan, stage)
+	if later_stages and later_stages not in LATER_STAGES:
+		frappe.throw(
+			_("{0} is nothing that later milestones can do. Choose one of: {1}.").format(
+				later_stages, ", ".join(LATER_STAGES)
+			)
+		)
 	stages.reschedule(plan, stage, new_date, reason, answer=later_stages)
 	return get_plan(found.reference_type, found.reference_name)
 
@@ -290,7 +300,13 @@ def _check_manager() -> None:
 		)
 
 
+def _check_desk_user(doctype: str, name) -> None:
+	if not permissions.is_desk_user(frappe.session.user):
+		panel.raise_not_permitted(doctype, name)
+
+
 def _check_can_read(plan) -> None:
+	_check_desk_user(plan.reference_type, plan.reference_name)
 	if not permissions.can_read_document(plan.reference_type, plan.reference_name):
 		frappe.throw(
 			_("You may not see {0} {1}.").format(_(plan.reference_type), plan.reference_name),
@@ -300,13 +316,7 @@ def _check_can_read(plan) -> None:
 
 def _plan_to_act_on(plan: str, stage: str):
 	found = plans.load_by_name(plan)
-def _check_desk_user(doctype: str, name) -> None:
-	if not permissions.is_desk_user(frappe.session.user):
-		panel.raise_not_permitted(doctype, name)
-
-
 	_check_can_read(found)
-	_check_desk_user(plan.reference_type, plan.reference_name)
 	row = found.stage(stage)
 	if not permissions.can_act_on_stage(row, found.reference_doc()):
 		frappe.throw(

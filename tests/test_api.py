@@ -201,6 +201,88 @@ def test_a_preview_writes_nothing_and_says_what_comes():
 	]
 
 
+def test_a_preview_of_a_workflow_for_another_doctype_is_refused(make_doctype):
+	import frappe
+
+	from milestone_automation import api
+
+	other = make_doctype("Other Order", [{"fieldname": "day", "fieldtype": "Date"}])
+	make_workflow("Others", document_type=other, stages=[stage("Done", date_field="day")], tasks=[])
+	order = make_document()
+	with pytest.raises(
+		frappe.ValidationError, match=r"The workflow Others is for Other Order, not for Production Order."
+	):
+		api.preview_workflow("Others", ORDER, order.name)
+
+
+@pytest.mark.parametrize(
+	("fields", "message"),
+	[
+		({"assignee_kind": "User Field", "assignee_field": "nonsense"}, r"has no field nonsense"),
+		({"assignee_kind": "User Field"}, r"Choose the field of Production Order"),
+		({"assignee_kind": "Third-Party Collaborator"}, r"Write the collaborator's e-mail address"),
+		(
+			{"assignee_kind": "Third-Party Collaborator", "collaborator_email": "nonsense"},
+			r"nonsense is not one e-mail address",
+		),
+		({"assignee_kind": "Role", "assignee_role": "All"}, r"Every account has the role All"),
+		({"assignee_kind": "Nonsense"}, r"Nonsense is nobody a task can be for. Choose one of: Whole Team"),
+		({"completion_rule": "Nonsense"}, r"Nonsense"),
+		({"due_days_before": 9999999}, r"days are too many"),
+	],
+)
+def test_a_task_nobody_can_do_is_not_added(fields, message):
+	import frappe
+
+	from milestone_automation import api
+
+	documented_workflow()
+	plan = plan_of(make_document()).name
+	with pytest.raises(frappe.ValidationError, match=message):
+		api.add_task(plan, "Inspected", "Weigh the boxes", **fields)
+	assert not frappe.db.exists("Milestone Task", {"title": "Weigh the boxes"})
+
+
+def test_a_new_task_brings_no_outcome_along(make_user):
+	import frappe
+
+	make_user("clerk@example.com", [CLERK_ROLE])
+	documented_workflow()
+	plan = plan_of(make_document()).name
+	made = frappe.get_doc(
+		{
+			"doctype": "Milestone Task",
+			"title": "Weigh the boxes",
+			"plan": plan,
+			"stage_name": "Inspected",
+			"closed_by": "somebody",
+			"closed_on": "2030-01-01",
+			"reason": "done long ago",
+			"overdue_reminder_on": "2030-01-01",
+			"workflow_task": "another",
+			"assignees": [{"user": "clerk@example.com", "done": 1, "done_on": "2030-01-01"}],
+		}
+	).insert()
+	made.reload()
+	fields = ("closed_by", "closed_on", "reason", "overdue_reminder_on", "workflow_task")
+	assert [made.get(field) or None for field in fields] == [None] * 5
+	assert [(row.user, row.done, row.done_on) for row in made.assignees] == [("clerk@example.com", 0, None)]
+
+
+def test_an_unknown_answer_for_later_milestones_is_refused():
+	import frappe
+
+	from milestone_automation import api
+
+	documented_workflow()
+	order = make_document()
+	with pytest.raises(
+		frappe.ValidationError,
+		match=r"Nonsense is nothing that later .* Choose one of: Shift Too, Keep Order.",
+	):
+		api.reschedule_stage(plan_of(order).name, "Cut", "2030-06-10", "Late", later_stages="Nonsense")
+
+
 def test_several_tasks_at_once_as_json_each_by_itself(make_user, as_user):
 	import json
 

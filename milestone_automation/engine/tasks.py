@@ -14,6 +14,8 @@ from milestone_automation.engine import (
 	plans,
 	sweep,
 	values,
+	workflow_people,
+	workflow_task_rules,
 )
 from milestone_automation.engine.stages import FRESH_TASK_STAMPS, check_reason, planned_task
 from milestone_automation.engine.vocabulary import (
@@ -28,6 +30,15 @@ from milestone_automation.engine.vocabulary import (
 
 # What a transition changes of a task.
 FIELDS_OF_STATUS = ["status", "closed_on", "closed_by", "reason", "due_date", "modified", "modified_by"]
+# What only the engine writes into a task, once something happens to it.
+FIELDS_OF_OUTCOME = (
+	"closed_on",
+	"closed_by",
+	"reason",
+	"due_reminder_on",
+	"overdue_reminder_on",
+	"workflow_task",
+)
 
 
 def complete(task: str, by: str | None = None) -> str:
@@ -244,6 +255,10 @@ def complete_new(doc) -> None:
 	plan = plans.load_by_name(doc.plan, lock=True)
 	stage = plan.stage(doc.plan_stage or doc.stage_name)
 	check_takes_tasks(plan, stage)
+	_check_new(doc, plan)
+	doc.update(dict.fromkeys(FIELDS_OF_OUTCOME))
+	for person in doc.assignees:
+		person.update({"done": 0, "done_on": None})
 	doc.update(
 		{
 			"plan_stage": stage.name,
@@ -264,6 +279,30 @@ def complete_new(doc) -> None:
 	if not doc.assignees:
 		for person in assignees.resolve(doc, plan.reference_doc(), plan):
 			doc.append("assignees", person)
+
+
+def _check_new(doc, plan: plans.Plan) -> None:
+	"""Hold a task made by hand to the rules for the tasks of a workflow.
+
+	Raises:
+		frappe.ValidationError: says what is wrong, and what to do.
+	"""
+	if doc.assignee_kind and doc.assignee_kind not in list(AssigneeKind):
+		frappe.throw(
+			_("{0} is nobody a task can be for. Choose one of: {1}.").format(
+				doc.assignee_kind, ", ".join(AssigneeKind)
+			)
+		)
+	if cint(doc.due_days_before) > workflow_task_rules.MOST_DAYS:
+		frappe.throw(
+			_("{0} days are too many. Set Due Days Before Milestone to {1} at most.").format(
+				cint(doc.due_days_before), workflow_task_rules.MOST_DAYS
+			)
+		)
+	workflow = frappe._dict(plan, document_type=plan.reference_type, stages=[], tasks=[doc])
+	problem = workflow_task_rules.assignee_problem(doc, workflow, workflow_people.read_known(workflow))
+	if problem:
+		frappe.throw(problem)
 
 
 def check_takes_tasks(plan: plans.Plan, stage) -> None:
