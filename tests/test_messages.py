@@ -131,6 +131,38 @@ def test_an_unsubscribed_address_gets_nothing_and_the_log_says_so(order, smtp, i
 	assert sweep_at("2030-06-07 08:00:00") == []
 
 
+@pytest.mark.parametrize("address", ["Mill@Example.org", MILL])
+@pytest.mark.parametrize("is_second", [False, True])
+def test_a_contact_who_unsubscribed_gets_nothing_at_any_of_their_addresses(order, smtp, address, is_second):
+	import frappe
+
+	first = [{"email_id": "first@example.org", "is_primary": 1}] if is_second else []
+	emails = [*first, {"email_id": address, "is_primary": int(not is_second)}]
+	values = {"doctype": "Contact", "first_name": "Mill", "unsubscribed": 1, "email_ids": emails}
+	contact = frappe.get_doc(values).insert()
+	frappe.db.set_value("Contact Email", contact.email_ids[-1].name, "email_id", address)
+	if not is_second:
+		frappe.db.set_value("Contact", contact.name, "email_id", address)
+	sweep_at("2030-06-07 07:00:00")
+	smtp.deliver()
+	assert smtp.to(MILL) == []
+	assert row(MILL, "Task Due").status == "Left Out"
+
+
+@pytest.mark.parametrize("is_global", [1, 0])
+def test_unsubscribing_counts_however_the_address_is_written(order, smtp, is_global):
+	import frappe
+
+	about = {} if is_global else {"reference_doctype": ORDER, "reference_name": order.name}
+	values = {"doctype": "Email Unsubscribe", "email": MILL, "global_unsubscribe": is_global, **about}
+	made = frappe.get_doc(values).insert()
+	frappe.db.set_value("Email Unsubscribe", made.name, "email", "Mill@Example.org")
+	sweep_at("2030-06-07 07:00:00")
+	smtp.deliver()
+	assert smtp.to(MILL) == []
+	assert row(MILL, "Task Due").status == "Left Out"
+
+
 # One mail a day
 
 
@@ -353,7 +385,6 @@ def test_an_empty_field_prints_nothing():
 		("<style>p { color: red }</style>1 &lt; 2 &amp; more", "1 < 2 & more"),
 	],
 )
-@pytest.mark.no_site
 def test_html_reads_as_text(html, text):
 	from milestone_automation.engine import custom_messages
 

@@ -394,6 +394,8 @@ def send_mail(recipient: Recipient, content, template: str, plan=None) -> tuple[
 	"""
 	message_id = f"{frappe.generate_hash(length=32)}@{frappe.local.site}"
 	with in_language(recipient.language):
+		if plan and (plan["reference_type"], plan["reference_name"]) in recipient.unsubscribed_from:
+			return None, unsubscribed(recipient)
 		try:
 			frappe.sendmail(
 				recipients=[recipient.email],
@@ -412,8 +414,13 @@ def send_mail(recipient: Recipient, content, template: str, plan=None) -> tuple[
 		# Early versions of Frappe 15 do not return what they queued.
 		queued = frappe.db.get_value("Email Queue", {"message_id": message_id})
 		if not queued:
-			return None, _("No mail: {0} has unsubscribed or is no valid address.").format(recipient.email)
+			return None, unsubscribed(recipient)
 		return str(queued), ""
+
+
+def unsubscribed(recipient: Recipient) -> str:
+	"""Return the sentence for who wants no mail about a document."""
+	return _("No mail: {0} has unsubscribed or is no valid address.").format(recipient.email)
 
 
 def notify(letter: Letter, content: Content) -> None:

@@ -4,12 +4,14 @@
 """
 
 import datetime
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import frappe
 from frappe.utils import cint, to_timedelta
+from pypika.functions import Lower
 
 from milestone_automation.engine import clock
 
@@ -30,6 +32,7 @@ class Recipient:
 		zone: name of the time zone, the site's where the person has none.
 		is_desk_user: may open the desk.
 		wants_mail, wants_notification, wants_digest: what may be sent.
+		unsubscribed_from: pairs of DocType and name of documents about which no mail is wanted.
 	"""
 
 	user: str | None
@@ -41,6 +44,7 @@ class Recipient:
 	wants_mail: bool = True
 	wants_notification: bool = False
 	wants_digest: bool = False
+	unsubscribed_from: frozenset = frozenset()
 
 	@property
 	def identity(self) -> str:
@@ -111,6 +115,7 @@ class _Wishes:
 	no_notification: set
 	digest: set
 	unsubscribed: set
+	unsubscribed_from: dict
 	language: str
 	zone: str
 
@@ -121,11 +126,13 @@ class _Wishes:
 			filters={"name": ("in", users)},
 			fields=["name", "enabled", "enable_email_notifications"],
 		)
+		unsubscribed, unsubscribed_from = _unsubscribed(addresses)
 		return cls(
 			no_mail={row.name for row in settings if not row.enable_email_notifications},
 			no_notification={row.name for row in settings if not row.enabled},
 			digest=_users_with_digest(users),
-			unsubscribed=_unsubscribed(addresses),
+			unsubscribed=unsubscribed,
+			unsubscribed_from=unsubscribed_from,
 			language=frappe.get_system_settings("language") or "en",
 			zone=frappe.get_system_settings("time_zone") or "UTC",
 		)
@@ -147,11 +154,20 @@ class _Wishes:
 			wants_mail=has_mail,
 			wants_notification=row.user_type == "System User" and row.name not in self.no_notification,
 			wants_digest=has_mail and row.name in self.digest,
+			unsubscribed_from=frozenset(self.unsubscribed_from.get(email, ())),
 		)
 
 	def recipient_of_address(self, address: str) -> Recipient:
 		is_open = address not in self.unsubscribed
-		return Recipient(None, address, address, self.language, self.zone, wants_mail=is_open)
+		return Recipient(
+			None,
+			address,
+			address,
+			self.language,
+			self.zone,
+			wants_mail=is_open,
+			unsubscribed_from=frozenset(self.unsubscribed_from.get(address, ())),
+		)
 
 
 USER_COLUMNS = ("name", "full_name", "email", "enabled", "language", "time_zone", "user_type")
@@ -183,17 +199,33 @@ def _users_with_digest(users: list[str]) -> set[str]:
 	return {row.parent for row in rows if cint(row.defvalue)}
 
 
-def _unsubscribed(addresses: list[str]) -> set[str]:
-	"""Return the addresses that want no mail of this site, by Email Unsubscribe or by their Contact."""
+def _unsubscribed(addresses: list[str]) -> tuple[set[str], dict[str, set]]:
+	"""Return who wants no mail of this site, by Email Unsubscribe or Contact, and who wants none of which documents.
+
+	Args:
+		addresses: lower case. What is stored may be written otherwise.
+	"""
 	if not addresses:
-		return set()
-	asked = frappe.get_all(
-		"Email Unsubscribe", filters={"email": ("in", addresses), "global_unsubscribe": 1}, pluck="email"
-	)
-	contacts = frappe.get_all(
-		"Contact", filters={"email_id": ("in", addresses), "unsubscribed": 1}, pluck="email_id"
-	)
-	return {address.lower() for address in [*asked, *contacts]}
+		return set(), {}
+	found, documents = _unsubscribed_contacts(addresses), defaultdict(set)
+	table = frappe.qb.DocType("Email Unsubscribe")
+	query = frappe.qb.from_(table).where(Lower(table.email).isin(addresses))
+	query = query.select(table.email, table.global_unsubscribe, table.reference_doctype, table.reference_name)
+	for email, is_global, doctype, name in query.run():
+		if is_global:
+			found.add(email.lower())
+		elif name:
+			documents[email.lower()].add((doctype, name))
+	return found, documents
+
+
+def _unsubscribed_contacts(addresses: list[str]) -> set[str]:
+	contact, other = frappe.qb.DocType("Contact"), frappe.qb.DocType("Contact Email")
+	query = frappe.qb.from_(contact).left_join(other)
+	query = query.on((other.parent == contact.name) & (other.parenttype == "Contact"))
+	query = query.select(contact.email_id, other.email_id).where(contact.unsubscribed == 1)
+	query = query.where(Lower(contact.email_id).isin(addresses) | Lower(other.email_id).isin(addresses))
+	return {address.lower() for pair in query.run() for address in pair if address}
 
 
 # Their day
