@@ -163,6 +163,32 @@ def test_unsubscribing_counts_however_the_address_is_written(order, smtp, is_glo
 	assert row(MILL, "Task Due").status == "Left Out"
 
 
+@pytest.mark.parametrize(
+	("state", "status"),
+	[
+		("Sent", "Sent"),
+		("Error", "Failed"),
+		("Expired", "Failed"),
+		(None, "Failed"),
+		("Not Sent", "Queued"),
+		("Sending", "Queued"),
+	],
+)
+def test_what_became_of_a_mail_is_noted(order, smtp, state, status):
+	import frappe
+
+	from milestone_automation.engine import messages
+
+	sweep_at(DAY)
+	mail = row(OLGA).email_queue
+	if state:
+		frappe.db.set_value("Email Queue", mail, "status", state)
+	else:
+		frappe.db.delete("Email Queue", {"name": mail})
+	messages.note_sent()
+	assert row(OLGA).status == status
+
+
 # One mail a day
 
 

@@ -25,6 +25,14 @@ TASK_PAGE = "milestone-task"
 TASK_MESSAGES = (MessageKind.TASK_DUE, MessageKind.TASK_OVERDUE, MessageKind.HELD)
 KEY_LENGTH = 140
 NOTED_AT_ONCE = 5000  # messages looked at by one `note_sent`
+# What became of a message, by the last states a mail can have in Frappe's Email Queue.
+MAIL_ENDS = {
+	"Sent": MessageStatus.SENT,
+	"Error": MessageStatus.FAILED,
+	"Expired": MessageStatus.FAILED,
+	"Deleted": MessageStatus.FAILED,
+}
+HELD_BACK = "milestone_events_held_back"
 
 check_template = custom_messages.check_template
 
@@ -489,7 +497,7 @@ def stored_key(key: str) -> str:
 
 
 def note_sent() -> None:
-	"""Mark as sent the messages whose mail Frappe has sent, the oldest first. Three statements."""
+	"""Note of the messages whose mail waits how Frappe got on with it, the oldest first. A few statements."""
 	filters = {"status": MessageStatus.QUEUED.value, "email_queue": ("is", "set")}
 	waiting = frappe.get_all(
 		"Milestone Message",
@@ -499,13 +507,12 @@ def note_sent() -> None:
 		limit=NOTED_AT_ONCE,
 	)
 	names = [row.email_queue for row in waiting]
+	mails = frappe.get_all("Email Queue", {"name": ("in", names)}, ["name", "status"], as_list=True)
 	# Names in the Email Queue are numbers, ours are kept as text.
-	sent = {
-		str(name)
-		for name in frappe.get_all("Email Queue", {"name": ("in", names), "status": "Sent"}, pluck="name")
-	}
-	changes = {row.name: {"status": MessageStatus.SENT.value} for row in waiting if row.email_queue in sent}
-	bulk.update_rows("Milestone Message", changes)
+	state = {str(name): status for name, status in mails}
+	# Frappe keeps a mail for weeks after it was sent: one that is gone was deleted before.
+	ends = {row.name: MAIL_ENDS.get(state.get(row.email_queue, "Deleted")) for row in waiting}
+	bulk.update_rows("Milestone Message", {name: {"status": end.value} for name, end in ends.items() if end})
 
 
 # One mail a day

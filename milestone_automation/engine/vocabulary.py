@@ -168,6 +168,7 @@ class MessageStatus(Vocabulary):
 	WAITING_FOR_DIGEST = "Waiting for Digest"
 	SENT = "Sent"
 	LEFT_OUT = "Left Out"
+	FAILED = "Failed"
 
 
 class PlanEvent(Vocabulary):
