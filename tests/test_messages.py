@@ -321,12 +321,21 @@ def toasts(site):
 	listener.close()
 
 
+def commit_events() -> None:
+	"""What is published when Frappe commits a transaction."""
+	import frappe
+	from frappe.realtime import flush_realtime_log
+
+	frappe.db.before_commit.run()
+	flush_realtime_log()
+
+
 def test_who_is_at_the_desk_sees_the_prompt_at_once_but_not_before_it_is_certain(order, smtp, toasts):
-	from frappe.realtime import flush_realtime_log, get_user_room
+	from frappe.realtime import get_user_room
 
 	sweep_at(DAY)
 	assert toasts() == []
-	flush_realtime_log()  # what Frappe does once the transaction is committed
+	commit_events()
 	(toast,) = toasts()
 	assert toast["room"] == get_user_room(OLGA)
 	assert toast["message"] == {
@@ -334,6 +343,32 @@ def test_who_is_at_the_desk_sees_the_prompt_at_once_but_not_before_it_is_certain
 		"alert": 1,
 		"indicator": "blue",
 	}
+
+
+def test_nothing_pops_up_of_a_plan_whose_messages_were_undone(order, smtp, monkeypatch):
+	import frappe
+	from frappe.realtime import get_user_room
+
+	from milestone_automation.engine import messages
+
+	with at("2030-06-01 10:00:00"):
+		second = make_document()
+	broken, keep = order.name, messages.keep
+
+	def keep_or_break(letter, values):
+		if letter.plan["reference_name"] == broken:
+			raise ValueError("broken")
+		keep(letter, values)
+
+	monkeypatch.setattr(messages, "keep", keep_or_break)
+	published = []
+	monkeypatch.setattr("frappe.realtime.emit_via_redis", lambda *event: published.append(event))
+	assert ("Prompt", OLGA, "Cut") in sweep_at(DAY)
+	commit_events()
+	own = [event for event in published if event[2] == get_user_room(OLGA)]
+	assert [event for event, _message, _room in own] == ["notification", "msgprint"]
+	assert second.name in own[1][1]["message"]
+	assert frappe.db.count("Notification Log", {"for_user": OLGA, "type": "Alert"}) == 1
 
 
 # Custom messages
