@@ -463,3 +463,28 @@ def test_the_plain_text_of_a_mail_keeps_lines_and_links_of_the_custom_message(ma
 	smtp.deliver()
 	(mail,) = smtp.to(OLGA)
 	assert "Hello\nSee the plan (https://x.example/y)\n" in plain(mail)
+
+
+def test_an_escalation_names_the_tasks_right_after_the_sentence_that_announces_them(make_user, smtp):
+	import frappe
+
+	forget_mail_account()
+	make_user(OLGA, roles=[CLERK_ROLE])
+	make_user("esther@example.com", roles=["Milestone Manager", CLERK_ROLE])
+	with at("2030-06-01 09:00:00"):
+		make_workflow(
+			stages=[stage("Cut", None, -20, **OWNED)],
+			tasks=[task("Cut", "Fabric", **member(OLGA))],
+			escalation_role="Milestone Manager",
+			escalate_after_days=1,
+		)
+		order = make_document()
+	sweep_at("2030-06-09 07:00:00")
+	smtp.deliver()
+	(mail,) = smtp.to("esther@example.com")
+	assert mail["Subject"] == f"Cut of Production Order {order.name} is one day overdue"
+	assert "These required tasks are open:\n- Fabric" in plain(mail)
+	html = mail.get_body(("html",)).get_content()
+	assert html.index("Owner") < html.index("These required tasks are open:") < html.index("Fabric")
+	kept = frappe.get_last_doc("Milestone Message", {"kind": "Escalation"}).message
+	assert kept.index("Owner") < kept.index("These required tasks are open:") < kept.index("Fabric")

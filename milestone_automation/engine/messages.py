@@ -89,6 +89,7 @@ class Content:
 		custom_html: the workflow's own words, safe HTML.
 		facts: pairs of label and value.
 		tasks: dicts with title, description, due, people, url.
+		tasks_heading: the sentence they follow, where other things stand between it and the paragraphs.
 		buttons: dicts with label, url, is_main.
 		reason: why the reader gets it.
 	"""
@@ -98,6 +99,7 @@ class Content:
 	custom_html: str = ""
 	facts: list = field(default_factory=list)
 	tasks: list = field(default_factory=list)
+	tasks_heading: str = ""
 	buttons: list = field(default_factory=list)
 	reason: str = ""
 
@@ -241,12 +243,13 @@ def _task_overdue(letter: Letter) -> Content:
 
 def _escalation(letter: Letter) -> Content:
 	days = (letter.day - letter.key_date).days
-	content = Content(_("{0} of {1} is {2} days overdue").format(_stage(letter), letter.document, days))
+	subject = _("{0} of {1} is one day overdue") if days == 1 else _("{0} of {1} is {2} days overdue")
+	content = Content(subject.format(_stage(letter), letter.document, days))
 	content.paragraphs = [
 		_("{0} should have been reached by {1}.").format(_stage(letter), day_text(letter.key_date))
 	]
 	if letter.tasks:
-		content.paragraphs.append(_("These required tasks are open:"))
+		content.tasks_heading = _("These required tasks are open:")
 	elif letter.stage.get("prompted_on"):
 		content.paragraphs.append(_("Nothing holds it. Its owner was asked and has not answered."))
 	content.facts = [(_("Owner"), ", ".join(letter.owners) or _("Nobody"))]
@@ -523,6 +526,7 @@ def log_text(content: Content) -> str:
 	parts = [content.custom_html] if content.custom_html else []
 	parts += [escape_html(paragraph) for paragraph in content.paragraphs]
 	parts += [f"{escape_html(label)}: {escape_html(str(value))}" for label, value in content.facts]
+	parts += [escape_html(content.tasks_heading)] if content.tasks_heading else []
 	for task in content.tasks:
 		parts.append(escape_html(", ".join(filter(None, (task["title"], task["due"], task["people"])))))
 	return "".join(f"<p>{part}</p>" for part in parts)
