@@ -316,3 +316,56 @@ def test_a_plan_of_many_tasks_is_carried_over_without_a_query_for_each(count_que
 
 	carried(2)
 	assert carried(60) <= carried(5) + 3
+
+
+# Copies of a single task
+
+
+def duplicate(order, title: str):
+	"""What Duplicate in the form of a task makes, inserted under another title."""
+	import frappe
+
+	source = task_of(order, title)
+	copied = {
+		field.fieldname: source.get(field.fieldname) for field in source.meta.fields if not field.no_copy
+	}
+	name = frappe.get_doc(copied | {"doctype": source.doctype, "title": f"{title} again"}).insert().name
+	return frappe.get_doc(source.doctype, name)
+
+
+def test_a_duplicate_of_a_completed_task_is_open_and_nobodys_work():
+	from milestone_automation.engine import tasks
+
+	make_workflow()
+	order = make_document()
+	tasks.complete(task_of(order, "Book the inspector").name)
+	copy = duplicate(order, "Book the inspector")
+	assert (copy.status, copy.closed_on, copy.closed_by, copy.reason) == ("Open", None, None, None)
+	assert copy.workflow_task is None
+	assert stage_of(order, "Inspected").open_required == 1
+
+
+def test_a_duplicate_asks_all_its_assignees(make_user):
+	from milestone_automation.engine import tasks
+
+	anna, ben = (make_user(f"{name}@example.com", roles=[CLERK_ROLE]) for name in ("anna", "ben"))
+	both = {"assignee_kind": "User Field", "assignee_field": "note", "completion_rule": "All Of"}
+	make_workflow(tasks=[task("Shipped", "Pack", **both)])
+	order = make_document(note=f"{anna}, {ben}")
+	tasks.complete(task_of(order, "Pack").name, by=anna)
+	copy = duplicate(order, "Pack")
+	assert [(row.user, row.done) for row in copy.assignees] == [(anna, 0), (ben, 0)]
+	assert todos_of(copy.name) == {anna: "Open", ben: "Open"}
+
+
+def test_a_duplicate_and_its_source_stay_when_the_plan_moves_to_a_new_version():
+	from milestone_automation.engine import versions
+
+	workflow = make_workflow()
+	order = make_document()
+	duplicate(order, "Book the inspector")
+	workflow.stages[2].offset_days = 3
+	workflow.save()
+	versions.move(plan_of(order).name)
+	for title in ("Book the inspector", "Book the inspector again"):
+		assert task_of(order, title).status == "Open"
