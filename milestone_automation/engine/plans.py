@@ -547,8 +547,6 @@ def carry_over(doc) -> None:
 			"snapshot": old.snapshot,
 		}
 	)
-	for stage, old_stage in zip(new.stages, old.stages, strict=True):
-		stage.document_date_moved = old_stage.document_date_moved
 	for stage in new.stages:
 		# Of the amendment nobody has been told anything yet.
 		stage.update({**stages.FRESH_STAMPS, "asked_round": 0, "recipients_waiting": 0})
