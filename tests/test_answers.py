@@ -340,3 +340,30 @@ def test_over_http_a_logged_in_user_needs_the_forms_own_token(server, served):
 	assert "is marked as reached" in client.post("/milestone-answer", data=form).text
 	assert value_of(server, "Milestone Plan Stage", served["stage"], "reached_by_user") == OLGA
 	assert client.get("/api/method/frappe.auth.get_logged_user").json()["message"] == "Administrator"
+
+
+@pytest.mark.parametrize("title", ["&lt;/title&gt;&lt;script&gt;alert(2)", "</title><script>alert(2)"])
+def test_over_http_no_text_becomes_script(server, served, title):
+	import frappe
+
+	with server.site.connect():
+		frappe.db.set_value("Milestone Plan Stage", served["stage"], "stage_name", title)
+		frappe.db.set_value("Milestone Task", served["job"], "title", title)
+		frappe.db.commit()  # nosemgrep: the web server is another process
+	form = {
+		"token": served["answer"],
+		"reached_on": '"><script>alert(1)</script>',
+		"new_date": '"><script>alert(1)</script>',
+		"note": "</textarea><script>alert(1)</script>",
+	}
+	guest = server.guest()
+	for answer in ("yes", "no"):
+		text = guest.get("/milestone-answer", params=form | {"answer": answer}).text
+		assert "alert(1)" not in text
+		assert "<script>alert" not in text
+		text = guest.post("/milestone-answer", data=form | {"answer": answer}).text
+		assert "alert(1)" in text
+		assert "<script>alert" not in text
+	text = guest.get("/milestone-task", params={"token": served["task"]}).text
+	assert "alert(2)" in text
+	assert "<script>alert" not in text

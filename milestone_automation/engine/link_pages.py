@@ -43,7 +43,7 @@ def answer_page(form: dict, is_post: bool) -> dict:
 		return _closed(_("This milestone is not there any more."))
 	plan = plans.load_by_name(parent)
 	row = plan.stage(link.name)
-	page = _obstacle(link, plan, row) or _ask(form, plan, row)
+	page = _obstacle(link, plan, row) or _ask(form, plan, row, is_post)
 	if is_post and page["state"] == "ask":
 		page = _act(page, link, lambda: _answer(form, plan, row))
 	return page | _about(plan, row)
@@ -97,7 +97,9 @@ def _expired(link: Link, whom_to_ask: str) -> dict:
 	return _refused(_("This link has expired"), f"{until} {whom_to_ask}")
 
 
-def _ask(form: dict, plan, row) -> dict:
+def _ask(form: dict, plan, row, is_post: bool) -> dict:
+	"""Return the form, filled in as it was sent; of a link's address only the answer comes into it."""
+	sent = form if is_post else {}
 	today = getdate(nowdate())
 	return {
 		"state": "ask",
@@ -107,7 +109,7 @@ def _ask(form: dict, plan, row) -> dict:
 		"reasons": answers.reasons(),
 		"asks_for_later": plan.later_stages == ShiftMode.ASK and row.idx < len(plan.stages),
 		"has_date": bool(row.key_date),
-		"values": {name: cstr(form.get(name)) for name in ("reached_on", "new_date", "reason", "note")},
+		"values": {name: cstr(sent.get(name)) for name in ("reached_on", "new_date", "reason", "note")},
 	}
 
 
@@ -276,5 +278,7 @@ def complete_context(context) -> None:
 	context.is_guest = frappe.session.user == "Guest"
 	# Frappe asks for it where the visitor is logged in; a guest's session has none.
 	context.form_csrf_token = "" if context.is_guest else frappe.sessions.get_csrf_token()
-	context.title = context.page.get("task_title") or context.page.get("stage") or context.page.get("title")
+	title = context.page.get("task_title") or context.page.get("stage") or context.page.get("title")
+	# Frappe's templates print it as it is; ours do not strip tags from it, which would turn it back.
+	context.title = escape_html(title)
 	context.metatags = {"robots": "noindex"}
