@@ -7,14 +7,17 @@ import pytest
 from tests.support.clock import at, forget_mail_account, sweep_at
 from tests.support.factories import (
 	CLERK_ROLE,
+	ORDER,
 	READER_ROLE,
 	collaborator,
+	key_dates,
 	make_document,
 	make_workflow,
 	member,
 	plan_of,
 	stage,
 	stage_of,
+	status_of,
 	task,
 	task_of,
 )
@@ -24,6 +27,9 @@ pytestmark = pytest.mark.usefixtures("production_order")
 OLGA, WANDA, MILL = "olga@example.com", "wanda@example.com", "mill@example.org"
 ASKED = "2030-06-08 07:00:00"
 LATER = "2030-06-08 10:00:00"
+OLGAS = {"owner_kind": "User", "owner_user": OLGA}
+# Evening of June 7 on the site, June 8 in Auckland.
+EVENING = "2030-06-07 21:30:00"
 
 
 @pytest.fixture
@@ -32,13 +38,12 @@ def order(make_user, smtp):
 	forget_mail_account()
 	make_user(OLGA, roles=[CLERK_ROLE])
 	make_user(WANDA, roles=[READER_ROLE])
-	olga = {"owner_kind": "User", "owner_user": OLGA}
 	with at("2030-06-01 09:00:00"):
 		make_workflow(
 			stages=[
-				stage("Cut", None, -20, **olga),
-				stage("Sewn", "Sewn", -20, **olga),
-				stage("Shipped", None, 0, **olga),
+				stage("Cut", None, -20, **OLGAS),
+				stage("Sewn", "Sewn", -20, **OLGAS),
+				stage("Shipped", None, 0, **OLGAS),
 			],
 			tasks=[
 				task(
@@ -210,6 +215,277 @@ def test_only_owner_and_managers_answer_by_api(order, as_user, make_user):
 	with as_user(OLGA), at("2030-06-11 09:00:00"):
 		answers.answer_reached(plan, "Cut")
 	assert stage_of(order, "Cut").status == "Reached"
+
+
+@pytest.fixture
+def olga(make_user):
+	return make_user(OLGA, roles=[CLERK_ROLE])
+
+
+def plan_for(*stages, tasks=(), **values):
+	"""An order made on June 1, with a plan of these stages."""
+	with at("2030-06-01 09:00:00"):
+		make_workflow(stages=stages, tasks=tasks)
+		return make_document(**values)
+
+
+def link_to(doc, stage_name: str, user: str = OLGA, moment: str = LATER, **values) -> dict:
+	"""The form behind the link that a user was sent about a stage."""
+	from milestone_automation.engine.signed_links import Purpose, make_token
+
+	row = stage_of(doc, stage_name)
+	with at(moment):
+		token = make_token(Purpose.ANSWER, row.name, user, str(row.key_date or ""))
+	return {"token": token, **values}
+
+
+# What the document does
+
+
+def test_yes_to_a_stage_the_document_went_past_does_not_take_it_back(olga):
+	order = plan_for(stage("Cut", "Cut", -20, **OLGAS), stage("Sewn", "Sewn", -20, **OLGAS))
+	forms = [link_to(order, name, answer="yes", reached_on="2030-06-05") for name in ("Sewn", "Cut")]
+	assert [send_form("answer_page", form)["state"] for form in forms] == ["done", "done"]
+	order.reload()
+	assert (order.status, status_of(order)) == ("Sewn", {"Cut": "Reached", "Sewn": "Reached"})
+	assert str(stage_of(order, "Cut").reached_on) == "2030-06-05"
+
+
+def test_yes_to_a_stage_the_document_went_past_asks_the_gate(olga):
+	order = plan_for(
+		stage("Cut", "Cut", -20, **OLGAS),
+		stage("Sewn", "Sewn", -20, **OLGAS),
+		tasks=[task("Cut", "Fabric", **member(OLGA))],
+	)
+	order.reload()
+	order.status = "Sewn"
+	order.save()
+	page = send_form("answer_page", link_to(order, "Cut", answer="yes"))
+	assert (page["state"], "one required task is open" in page["error"]) == ("ask", True)
+	assert status_of(order) == {"Cut": "Open", "Sewn": "Reached"}
+
+
+def test_a_reached_stage_and_a_cancelled_plan_take_no_answer(order, as_user):
+	import frappe
+
+	from milestone_automation import api
+	from milestone_automation.engine import answers
+
+	plan = plan_of(order).name
+	with as_user(OLGA), at(LATER):
+		answers.answer_reached(plan, "Sewn")
+		order.reload()
+		order.status = "Inspected"
+		order.save()
+		with pytest.raises(frappe.ValidationError, match=r"Sewn was reached on .* already"):
+			answers.answer_reached(plan, "Sewn")
+	assert frappe.db.get_value(ORDER, order.name, "status") == "Inspected"
+	other = make_document()
+	plan = plan_of(other).name
+	api.cancel_plan(plan, "Not made")
+	with as_user(OLGA), at(LATER), pytest.raises(frappe.ValidationError, match="is cancelled"):
+		answers.answer_reached(plan, "Sewn")
+	assert frappe.db.get_value(ORDER, other.name, "status") == "Open"
+
+
+def make_dispatch(allowed: str) -> None:
+	"""Frappe's own workflow for orders: "Send off", for one role, submits what is in packing."""
+	import frappe
+
+	for state in ("Packing", "On its way"):
+		if not frappe.db.exists("Workflow State", state):
+			frappe.get_doc({"doctype": "Workflow State", "workflow_state_name": state}).insert()
+	if not frappe.db.exists("Workflow Action Master", "Send off"):
+		frappe.get_doc({"doctype": "Workflow Action Master", "workflow_action_name": "Send off"}).insert()
+	states = [("Packing", "0"), ("On its way", "1")]
+	values = {
+		"doctype": "Workflow",
+		"workflow_name": "Dispatch",
+		"document_type": ORDER,
+		"is_active": 1,
+		"workflow_state_field": "state",
+		"send_email_alert": 0,
+		"states": [{"state": name, "doc_status": code, "allow_edit": CLERK_ROLE} for name, code in states],
+		"transitions": [
+			{"state": "Packing", "action": "Send off", "next_state": "On its way", "allowed": allowed}
+		],
+	}
+	frappe.get_doc(values).insert()
+
+
+def sent_by_state() -> dict:
+	return stage("Sent", days=-20, reach_rule="Field Value", track_field="state", track_value="On its way")
+
+
+def test_yes_under_a_workflow_of_frappe_takes_its_action(olga):
+	make_dispatch(allowed=CLERK_ROLE)
+	order = plan_for(sent_by_state() | OLGAS)
+	page = send_form("answer_page", link_to(order, "Sent", answer="yes", reached_on="2030-06-06"))
+	assert page["state"] == "done", page
+	order.reload()
+	assert (order.state, order.docstatus, order.modified_by) == ("On its way", 1, OLGA)
+	row = stage_of(order, "Sent")
+	assert (row.status, str(row.reached_on)) == ("Reached", "2030-06-06")
+
+
+def test_yes_under_a_workflow_without_an_action_of_theirs_says_the_state(olga):
+	make_dispatch(allowed="System Manager")
+	order = plan_for(sent_by_state() | OLGAS)
+	page = send_form("answer_page", link_to(order, "Sent", answer="yes"))
+	assert (page["state"], page["error"]) == (
+		"ask",
+		f"Production Order {order.name} is in the state Packing, and no action of yours leads from there to"
+		f" On its way. Take the action in Production Order {order.name} itself, or ask somebody who may.",
+	)
+	order.reload()
+	assert (order.state, order.docstatus) == ("Packing", 0)
+
+
+def test_yes_that_reaches_nothing_is_not_thanked_for(make_doctype, make_user):
+	import frappe
+
+	rights = {"read": 1, "write": 1, "create": 1}
+	doctype = make_doctype(
+		"Guarded Order",
+		[
+			{"fieldname": "status", "fieldtype": "Data", "label": "Status", "permlevel": 1},
+			{"fieldname": "delivery_date", "fieldtype": "Date"},
+		],
+		permissions=[{"role": role, **rights} for role in (CLERK_ROLE, "System Manager")],
+	)
+	make_user(OLGA, roles=[CLERK_ROLE])
+	with at("2030-06-01 09:00:00"):
+		make_workflow("Guarded", [stage("Cut", "Cut", -20, **OLGAS)], [], document_type=doctype)
+		values = {"doctype": doctype, "status": "Open", "delivery_date": "2030-06-28"}
+		guarded = frappe.get_doc(values).insert()
+	page = send_form("answer_page", link_to(guarded, "Cut", answer="yes"))
+	assert (page["state"], page["error"]) == (
+		"ask",
+		"Nothing was saved: setting Status to Cut did not reach Cut. You may not be allowed to change this field."
+		f" Please change it in Guarded Order {guarded.name} itself, or ask somebody who may.",
+	)
+	assert frappe.db.get_value(doctype, guarded.name, "status") == "Open"
+	assert frappe.db.get_value(doctype, guarded.name, "modified_by") == "Administrator"
+
+
+@pytest.mark.parametrize("status", [None, "Sewn"], ids=["confirmed", "by value"])
+def test_the_next_stage_counts_from_the_day_that_was_answered(olga, as_user, status):
+	from milestone_automation.engine import answers
+
+	order = plan_for(
+		stage("Sewn", status, key_date_rule="Set by Hand", **OLGAS),
+		stage("Packed", key_date_rule="After Previous Stage", days=5, **OLGAS),
+	)
+	with at("2030-06-10 10:00:00"), as_user(OLGA):
+		answers.answer_reached(plan_of(order).name, "Sewn", "2030-06-06")
+	assert key_dates(order)["Packed"] == "2030-06-11"
+	assert str(stage_of(order, "Sewn").reached_on) == "2030-06-06"
+
+
+# Days
+
+
+@pytest.fixture
+def ahead(olga):
+	"""An order whose owner, in Auckland, was asked on the morning of June 8, when it was June 7 on the site."""
+	import frappe
+
+	frappe.db.set_value("User", OLGA, "time_zone", "Pacific/Auckland")
+	made = plan_for(stage("Cut", None, -20, **OLGAS), stage("Sewn", "Sewn", -20, **OLGAS))
+	assert ("Prompt", OLGA, "Cut") in sweep_at(EVENING)
+	return made
+
+
+@pytest.mark.parametrize("name", ["Cut", "Sewn"])
+def test_who_is_ahead_of_the_site_answers_on_their_own_day(ahead, name):
+	form = link_to(ahead, name, moment=EVENING, answer="yes")
+	assert open_page("answer_page", form, EVENING)["today"] == "2030-06-08"
+	refused = send_form("answer_page", form | {"reached_on": "2030-06-09"}, EVENING)
+	assert "that day is to come" in refused["error"]
+	page = send_form("answer_page", form, EVENING)
+	assert (page["state"], page["text"]) == ("done", f"{name} is marked as reached on June 8, 2030.")
+	assert str(stage_of(ahead, name).reached_on) == "2030-06-08"
+
+
+def test_not_yet_for_their_own_today_is_refused(ahead):
+	form = link_to(ahead, "Cut", moment=EVENING, answer="no", new_date="2030-06-08", reason="Late")
+	page = send_form("answer_page", form, EVENING)
+	assert (page["state"], page["tomorrow"]) == ("ask", "2030-06-09")
+	assert page["error"] == "Give a new date after today: until then you will not be asked again."
+
+
+def test_not_yet_with_the_date_it_has_is_refused(order, as_user):
+	import frappe
+
+	from milestone_automation.engine import answers
+
+	sentence = "Cut is expected on June 8, 2030 already. Give another date."
+	with as_user(OLGA), at("2030-06-05 10:00:00"), pytest.raises(frappe.ValidationError, match=sentence):
+		answers.answer_not_yet(plan_of(order).name, "Cut", "2030-06-08", "Because")
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+@pytest.mark.parametrize("name", ["Cut", "Sewn"])
+def test_odd_dates_are_refused_with_a_sentence(order, as_user, day, name):
+	import frappe
+
+	from milestone_automation import api
+	from milestone_automation.engine import answers
+
+	sentence = "This date cannot be used. Give one between the years 1900 and 2999."
+	for answer in ("yes", "no"):
+		form = link_to(order, name, answer=answer, reached_on=day, new_date=day, reason="Late")
+		page = send_form("answer_page", form)
+		assert (page["state"], page["error"]) == ("ask", sentence)
+	plan = plan_of(order).name
+	for call in (
+		lambda: answers.answer_reached(plan, name, day),
+		lambda: answers.answer_not_yet(plan, name, day, "Late"),
+		lambda: api.confirm_stage(plan, "Cut", day),
+	):
+		with as_user(OLGA), at(LATER), pytest.raises(frappe.ValidationError, match=sentence):
+			call()
+
+
+# What the page says
+
+
+def test_an_answer_at_the_same_moment_as_somebody_elses_is_asked_for_again(olga, monkeypatch):
+	from milestone_automation.engine import answers, guard
+
+	order = plan_for(stage("Cut", None, -20, **OLGAS))
+	form = link_to(order, "Cut", answer="yes", reached_on="2030-06-07")
+	monkeypatch.setattr(answers.stages, "confirm", lambda *_given: guard.raise_conflict(Exception()))
+	page = send_form("answer_page", form)
+	assert (page["state"], page["values"]["reached_on"]) == ("ask", "2030-06-07")
+	assert page["error"].endswith("so nothing was saved. Please try again.")
+
+
+def test_an_expired_link_of_what_is_done_says_so_and_no_more(order, smtp):
+	answer = form_of(smtp, OLGA, "milestone-answer", "Cut", answer="yes")
+	job = form_of(smtp, MILL, "milestone-task", action="complete")
+	for page, form in (("answer_page", answer), ("task_page", job)):
+		send_form(page, form)
+	later = "2030-07-23 10:00:00"
+	text = "Cut was reached on June 8, 2030. Thank you, you need not do anything."
+	assert open_page("answer_page", answer, later)["text"] == text
+	done = {"state": "refused", "title": "Nothing to do", "text": "This task is done. Thank you."}
+	assert open_page("task_page", job, later) == done
+	assert send_form("task_page", job | {"action": "comment", "comment": "Late"}, later) == done
+
+
+def test_an_owner_without_right_to_the_document_reads_why(make_user):
+	nora = make_user("nora@example.com", roles=["Website Manager"])
+	order = plan_for(
+		stage("Cut", None, -20, owner_kind="User Field", owner_field="responsible"), responsible=nora
+	)
+	page = send_form("answer_page", link_to(order, "Cut", nora, answer="yes"))
+	assert (page["state"], page["title"]) == ("refused", "You may not read this document")
+	assert page["text"] == (
+		f"You have no right to read Production Order {order.name}, so you cannot answer for Cut."
+		" Please ask a System Manager for that right, or a Milestone Manager to answer for you."
+	)
+	assert stage_of(order, "Cut").status == "Open"
 
 
 # The task of somebody without an account

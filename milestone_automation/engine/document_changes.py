@@ -51,10 +51,12 @@ def follow(plan: plans.Plan, doc, changed: dict[str, tuple[str, str]]) -> None:
 
 def _reach(plan, stage, doc, changed) -> None:
 	recorded = doc.flags.get("milestones_recorded") or {}
+	# By row name of the stage: who answers a prompt says which day it was.
+	answered = doc.flags.get("milestone_reached_on") or {}
 	stages.mark_reached(
 		plan,
 		stage,
-		reached_on=getdate(nowdate()),
+		reached_on=answered.get(stage.name) or getdate(nowdate()),
 		milestone=recorded.get(stage.track_field),
 		value_before=changed[stage.track_field][0],
 	)

@@ -19,9 +19,10 @@ from frappe.utils import (
 	sanitize_html,
 )
 
-from milestone_automation.engine import answers, messages, plans, signed_links, tasks
+from milestone_automation import permissions
+from milestone_automation.engine import answers, guard, messages, plans, signed_links, stages, tasks
 from milestone_automation.engine.signed_links import Link, LinkInvalid, Purpose
-from milestone_automation.engine.vocabulary import PlanStatus, ShiftMode, StageStatus, TaskStatus
+from milestone_automation.engine.vocabulary import OwnerKind, PlanStatus, ShiftMode, StageStatus, TaskStatus
 
 COMMENT_LENGTH = 4000
 
@@ -43,7 +44,7 @@ def answer_page(form: dict, is_post: bool) -> dict:
 		return _closed(_("This milestone is not there any more."))
 	plan = plans.load_by_name(parent)
 	row = plan.stage(link.name)
-	page = _obstacle(link, plan, row) or _ask(form, plan, row, is_post)
+	page = _obstacle(link, plan, row) or _ask(form, link, plan, row, is_post)
 	if is_post and page["state"] == "ask":
 		page = _act(page, link, lambda: _answer(form, plan, row))
 	return page | _about(plan, row)
@@ -81,10 +82,7 @@ def _obstacle(link: Link, plan, row) -> dict | None:
 			)
 		)
 	if not _is_enabled(link.recipient) or not answers.may_answer(plan, row, link.recipient):
-		return _refused(
-			_("This is not yours to answer any more"),
-			_("{0} belongs to {1} now.").format(_(row.stage_name), _owner_name(row)),
-		)
+		return _not_theirs(link, plan, row)
 	if link.is_expired:
 		return _expired(
 			link, _("Please answer in {0} itself, or ask {1}.").format(_document(plan), _owner_name(row))
@@ -92,15 +90,39 @@ def _obstacle(link: Link, plan, row) -> dict | None:
 	return None
 
 
+def _not_theirs(link: Link, plan, row) -> dict:
+	if _is_asked(row, link.recipient) and _is_enabled(link.recipient):
+		# Then it is the document they may not see.
+		return _refused(
+			_("You may not read this document"),
+			_(
+				"You have no right to read {0}, so you cannot answer for {1}."
+				" Please ask a System Manager for that right, or a Milestone Manager to answer for you."
+			).format(_document(plan), _(row.stage_name)),
+		)
+	return _refused(
+		_("This is not yours to answer any more"),
+		_("{0} belongs to {1} now.").format(_(row.stage_name), _owner_name(row)),
+	)
+
+
+def _is_asked(row, user: str) -> bool:
+	if row.owner_kind == OwnerKind.ROLE:
+		owns = row.owner_role in frappe.get_roles(user)
+	else:
+		owns = row.stage_owner == user
+	return owns or permissions.can_manage(user)
+
+
 def _expired(link: Link, whom_to_ask: str) -> dict:
 	until = _("This link was valid until {0}.").format(messages.day_text(link.valid_until))
 	return _refused(_("This link has expired"), f"{until} {whom_to_ask}")
 
 
-def _ask(form: dict, plan, row, is_post: bool) -> dict:
+def _ask(form: dict, link: Link, plan, row, is_post: bool) -> dict:
 	"""Return the form, filled in as it was sent; of a link's address only the answer comes into it."""
 	sent = form if is_post else {}
-	today = getdate(nowdate())
+	today = stages.own_today(link.recipient)
 	return {
 		"state": "ask",
 		"answer": "no" if form.get("answer") == "no" or not row.key_date else "yes",
@@ -125,7 +147,7 @@ def _answer(form: dict, plan, row) -> str:
 		)
 	answers.answer_reached(plan.name, row.name, form.get("reached_on") or None)
 	return _("{0} is marked as reached on {1}.").format(
-		_(row.stage_name), messages.day_text(getdate(form.get("reached_on") or nowdate()))
+		_(row.stage_name), messages.day_text(getdate(form.get("reached_on") or stages.own_today()))
 	)
 
 
@@ -135,13 +157,21 @@ def _act(page: dict, link: Link, action) -> dict:
 	frappe.db.savepoint(save_point)
 	user = link.recipient if _is_enabled(link.recipient) else "Guest"
 	try:
-		with answers.acting_as(user):
+		with answers.acting_as(user), guard.conflicts_told():
 			done = action()
+	except guard.ConflictError as error:
+		# After a conflict the database has undone the transaction, or can only fail in it again.
+		frappe.db.rollback()
+		return page | _refusal(error)
 	except (frappe.ValidationError, frappe.PermissionError) as error:
 		frappe.db.rollback(save_point=save_point)
-		frappe.local.message_log = []
-		return page | {"error": sanitize_html(cstr(error)) or _("You may not do this.")}
+		return page | _refusal(error)
 	return {"state": "done", "title": _("Thank you"), "text": done}
+
+
+def _refusal(error: Exception) -> dict:
+	frappe.local.message_log = []
+	return {"error": sanitize_html(cstr(error)) or _("You may not do this.")}
 
 
 def _about(plan, row) -> dict:
@@ -204,8 +234,16 @@ def _task_obstacle(link: Link, task) -> dict | None:
 		return _refused(
 			_("This task is not yours any more"), _("If you have questions, please ask {0}.").format(asker)
 		)
-	if link.is_expired:
-		return _expired(link, _("Please ask {0} for a new one.").format(asker))
+	nothing_to_do = _nothing_to_do(task, person)
+	if not link.is_expired:
+		return nothing_to_do
+	if nothing_to_do:
+		# Says so and no more: the days in which the link shows the task are over.
+		return nothing_to_do | {"state": "refused"}
+	return _expired(link, _("Please ask {0} for a new one.").format(asker))
+
+
+def _nothing_to_do(task, person) -> dict | None:
 	if task.status == TaskStatus.COMPLETED:
 		return _closed(_("This task is done. Thank you."))
 	if task.status != TaskStatus.OPEN:

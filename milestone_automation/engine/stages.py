@@ -1,5 +1,7 @@
 """Reaching a stage, undoing it, moving its key date."""
 
+from datetime import date, timedelta
+
 import frappe
 from frappe import _
 from frappe.utils import cint, getdate, now_datetime, nowdate
@@ -12,6 +14,7 @@ from milestone_automation.engine import (
 	plan_builder,
 	plan_log,
 	plans,
+	recipients,
 	recording,
 	sweep,
 )
@@ -36,6 +39,8 @@ FRESH_STAMPS = {
 	"warned_on": None,
 	"date_asked_on": None,
 }
+# Days people give; beyond them a plan's dates could not be counted.
+FIRST_YEAR, LAST_YEAR = 1900, 2999
 # A task with another due date is reminded anew.
 FRESH_TASK_STAMPS = {"due_reminder_on": None, "overdue_reminder_on": None}
 
@@ -49,7 +54,7 @@ def confirm(plan: str, stage: str, reached_on=None) -> None:
 	Args:
 		plan: name of the plan.
 		stage: row name or name of the stage.
-		reached_on: the day it was; today by default. Not a day to come.
+		reached_on: the day it was; today by default. Not a day to come, see `latest_today`.
 
 	Raises:
 		GateError: required tasks are open.
@@ -76,24 +81,28 @@ def confirm(plan: str, stage: str, reached_on=None) -> None:
 	sweep.request(plan.name)
 
 
-def _check_can_confirm(plan, row, reached_on):
+def check_is_open(row) -> None:
+	"""Raise a ValidationError if a stage is reached."""
 	if row.status == StageStatus.REACHED:
 		frappe.throw(
 			_("{0} was reached on {1} already. Undo it first to give it another date.").format(
 				row.stage_name, frappe.format(row.reached_on, "Date")
 			)
 		)
-	if row.reach_rule == ReachRule.FIELD_VALUE and not plan_builder.holds_value(row, plan.reference_doc()):
+
+
+def _check_can_confirm(plan, row, reached_on):
+	check_is_open(row)
+	if waits_for_value(plan, row):
 		label = plan.reference_doc().meta.get_label(row.track_field)
 		frappe.throw(
 			_("{0} is reached when {1} becomes {2}. Change the document instead of confirming.").format(
 				row.stage_name, _(label), row.track_value
 			)
 		)
-	today = getdate(nowdate())
+	day = given_day(reached_on) if reached_on else getdate(nowdate())
 	try:
-		day = getdate(reached_on) if reached_on else today
-		dates.validate_reached_on(day, today)
+		dates.validate_reached_on(day, latest_today())
 	except dates.ReachedInFuture:
 		frappe.throw(
 			_("{0} cannot be reached on {1}: that day is to come. Give today or a day before.").format(
@@ -101,6 +110,56 @@ def _check_can_confirm(plan, row, reached_on):
 			)
 		)
 	return day
+
+
+def waits_for_value(plan: plans.Plan, stage) -> bool:
+	"""Tell whether only a new value of the document reaches a stage, so that nobody can confirm it.
+
+	Not so where the document has the value already, or went past it: giving it an earlier value would take it back.
+	"""
+	if stage.reach_rule != ReachRule.FIELD_VALUE:
+		return False
+	doc = plan.reference_doc()
+	later = (row for row in plan.stages if row.idx > stage.idx and row.track_field == stage.track_field)
+	went_past = any(
+		row.reach_rule == ReachRule.FIELD_VALUE
+		and (row.status == StageStatus.REACHED or plan_builder.holds_value(row, doc))
+		for row in later
+	)
+	return not went_past and not plan_builder.holds_value(stage, doc)
+
+
+def own_today(user: str | None = None) -> date:
+	"""Return the day it is where a user is (the session user by default)."""
+	user = user or frappe.session.user
+	# Frappe's own two accounts have a time zone that nobody chose.
+	has_own = user not in ("Administrator", "Guest")
+	zone = frappe.db.get_value("User", user, "time_zone") if has_own else None
+	return recipients.message_day(now_datetime(), zone, timedelta())
+
+
+def latest_today() -> date:
+	"""Return the last day that is not to come: today on the site, or for a user who is ahead of it."""
+	return max(getdate(nowdate()), own_today())
+
+
+def given_day(day) -> date:
+	"""Return a day as somebody gave it.
+
+	Raises:
+		frappe.ValidationError: it is no date, or too far away to count from.
+	"""
+	try:
+		found = getdate(day)
+	except (ValueError, OverflowError):
+		found = None
+	if not found or not FIRST_YEAR <= found.year <= LAST_YEAR:
+		frappe.throw(
+			_("This date cannot be used. Give one between the years {0} and {1}.").format(
+				FIRST_YEAR, LAST_YEAR
+			)
+		)
+	return found
 
 
 def mark_reached(plan: plans.Plan, stage, reached_on, milestone=None, value_before=None) -> None:
