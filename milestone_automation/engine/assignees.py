@@ -129,7 +129,7 @@ def _choose_role(row, doc, people: People) -> list[dict]:
 
 
 def _choose_field(row, doc, people: People) -> list[dict]:
-	return [_person_named(name, people.users) for name in _names_in_field(doc, row.get("assignee_field"))]
+	return [_person_named(name, people.users) for name in names_in_field(doc, row.get("assignee_field"))]
 
 
 _CHOOSERS = {
@@ -150,7 +150,7 @@ def _named_in_task(row, doc) -> list[str]:
 	if kind == AssigneeKind.THIRD_PARTY_COLLABORATOR:
 		return [row.get("collaborator_email")]
 	if kind == AssigneeKind.USER_FIELD:
-		return _names_in_field(doc, row.get("assignee_field"))
+		return names_in_field(doc, row.get("assignee_field"))
 	return []
 
 
@@ -165,11 +165,11 @@ def _owner_names(stage_row, doc) -> list[str]:
 	if kind == OwnerKind.USER:
 		return _split(stage_row.get("owner_user"))
 	if kind == OwnerKind.USER_FIELD:
-		return _names_in_field(doc, stage_row.get("owner_field"))
+		return names_in_field(doc, stage_row.get("owner_field"))
 	return []
 
 
-def _names_in_field(doc, fieldname: str | None) -> list[str]:
+def names_in_field(doc, fieldname: str | None) -> list[str]:
 	"""Return the user ids or addresses in a field of the document; of a table of users, one of each row."""
 	value = doc.get(fieldname) if fieldname else None
 	if not isinstance(value, list | tuple):

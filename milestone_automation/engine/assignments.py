@@ -81,6 +81,23 @@ def reopen(task: str | Iterable[str], user: str | None = None) -> None:
 	assign(names)
 
 
+def follow(task: str | Iterable[str], text: bool = False) -> None:
+	"""Bring the open to-dos of some open tasks to the tasks' due dates. Two reads, one write for each date.
+
+	Args:
+		task: name of the task, or names.
+		text: whether what a to-do says may be out of date too: the title, the document's name.
+	"""
+	tasks = _open_tasks(_names(task))
+	changes = {}
+	for todo in _todos(tasks, (OPEN,)) if tasks else []:
+		about = tasks[todo.reference_name]
+		changes[todo.name] = {"date": about.due_date} if about.due_date else {}
+		if text:
+			changes[todo.name]["description"] = _describe(about)
+	bulk.update_rows("ToDo", changes)
+
+
 def _names(task: str | Iterable[str]) -> list[str]:
 	return [task] if isinstance(task, str) else list(task)
 
@@ -236,7 +253,7 @@ def _open_again(todo: Assignment) -> None:
 def _give(todo: Assignment) -> None:
 	"""Make the user of a new to-do an assignee."""
 	task = _task(todo)
-	if not task or permissions.is_assigned(task, todo.user):
+	if not task or (task.status == TaskStatus.OPEN and permissions.is_assigned(task, todo.user)):
 		return
 	if not permissions.can_assign(task):
 		frappe.throw(

@@ -3,11 +3,12 @@
 The preview in the desk and the making of a plan use the same function, so the preview is what comes.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 
 import frappe
 from frappe import _
-from frappe.utils import getdate, nowdate
+from frappe.utils import cstr, getdate, nowdate
 
 from milestone_automation.engine import assignees, calendars, dates, values
 from milestone_automation.engine.rules import field_type
@@ -167,6 +168,16 @@ def field_text(doc, fieldname: str) -> str:
 	return values.as_text(value, fieldtype).strip()
 
 
+def _watched_text(doc, fieldname: str) -> str:
+	"""Return what a plan remembers of a field: people in a table, and texts longer than a value, by their hash."""
+	value = doc.get(fieldname)
+	is_table = isinstance(value, list | tuple)
+	text = "\n".join(assignees.names_in_field(doc, fieldname)) if is_table else cstr(value)
+	if is_table or len(text) > values.MAX_LENGTH:
+		return hashlib.sha256(text.encode()).hexdigest()
+	return field_text(doc, fieldname)
+
+
 def _tasks(workflow, stage_row, key_date, doc, calendar, people, draft) -> list[dict]:
 	tasks = []
 	for row in workflow.tasks:
@@ -205,7 +216,7 @@ def watched_fields(stages, tasks, plan) -> list[str]:
 def snapshot(doc, fieldnames) -> dict[str, str]:
 	"""Return the values of a document's fields as a plan remembers them."""
 	return {
-		name: field_text(doc, name)
+		name: _watched_text(doc, name)
 		for name in fieldnames
 		if name in STANDARD_COLUMNS or doc.meta.has_field(name)
 	}

@@ -7,6 +7,7 @@ from frappe import _
 from frappe.utils import cint, getdate, now_datetime, nowdate
 
 from milestone_automation.engine import (
+	assignments,
 	bulk,
 	calendars,
 	dates,
@@ -435,6 +436,7 @@ def _move_tasks(plan, moved: list[tuple]) -> None:
 		for move_ in dates.move_tasks(planned, old, new, calendar):
 			changes[move_.key] = {"due_date": move_.new, **FRESH_TASK_STAMPS}
 	bulk.update_rows("Milestone Task", changes)
+	assignments.follow(changes)
 
 
 def planned_task(task) -> dates.PlannedTask:

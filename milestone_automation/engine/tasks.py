@@ -1,5 +1,8 @@
 """What people do to tasks: complete, reopen, waive, cancel, add. Each change locks the plan before it looks."""
 
+import json
+from collections import defaultdict
+
 import frappe
 from frappe import _
 from frappe.utils import cint, getdate, now_datetime
@@ -10,6 +13,7 @@ from milestone_automation.engine import (
 	assignments,
 	bulk,
 	dates,
+	plan_builder,
 	plan_log,
 	plans,
 	sweep,
@@ -28,6 +32,16 @@ from milestone_automation.engine.vocabulary import (
 	TaskStatus,
 )
 
+# By these a due date and the assignees are found.
+RULE_OF_DATE = ("due_days_before", "working_days")
+RULE_OF_ASSIGNEES = (
+	"assignee_kind",
+	"assignee_user",
+	"assignee_role",
+	"assignee_field",
+	"collaborator_name",
+	"collaborator_email",
+)
 # What a transition changes of a task.
 FIELDS_OF_STATUS = ["status", "closed_on", "closed_by", "reason", "due_date", "modified", "modified_by"]
 # What only the engine writes into a task, once something happens to it.
@@ -132,6 +146,7 @@ def reopen(task: str, reason: str) -> None:
 		**_caught_up_date(doc, plan, stage),
 	)
 	assignments.reopen(doc.name)
+	assignments.follow(doc.name)
 	_after_change(doc, plan, "Task Reopened", reason)
 
 
@@ -396,8 +411,10 @@ def assign_anew(plan: plans.Plan, doc, changed_fields: set[str], supplier_field:
 	people = assignees.prefetch(affected, doc, plan)
 	rows = []
 	assignments.cancel([task.name for task in affected])
+	done = _who_is_done([task.name for task in affected])
 	for task in affected:
 		found = assignees.resolve(task, doc, plan, cache=people)
+		found = [person for person in found if not done[task.name] & _names_of(person)]
 		rows += [
 			{**p, "parent": task.name, "parenttype": "Milestone Task", "parentfield": "assignees", "idx": i}
 			for i, p in enumerate(found, 1)
@@ -406,6 +423,63 @@ def assign_anew(plan: plans.Plan, doc, changed_fields: set[str], supplier_field:
 	frappe.db.delete("Milestone Task Assignee", {"parent": ("in", names), "done": 0})
 	bulk.insert_rows("Milestone Task Assignee", rows)
 	assignments.assign(names)
+
+
+def _who_is_done(tasks: list[str]) -> dict[str, set[str]]:
+	"""Return users and addresses of those who have done their part, by task."""
+	filters = {"parenttype": "Milestone Task", "parent": ("in", tasks), "done": 1}
+	found = defaultdict(set)
+	for row in frappe.get_all("Milestone Task Assignee", filters=filters, fields=["parent", "user", "email"]):
+		found[row.parent] |= _names_of(row)
+	return found
+
+
+def _names_of(person) -> set[str]:
+	return {name for name in (person.get("user"), person.get("email")) if name}
+
+
+def follow_edit(doc) -> None:
+	"""Do what changed rules of an open task mean: another due date, other assignees. Called before it is saved."""
+	before = doc.get_doc_before_save()
+	if not before or doc.status != TaskStatus.OPEN:
+		return
+	plan = None
+	if _differs(before, doc, RULE_OF_DATE) and values.is_same(before.due_date, doc.due_date, "Date"):
+		plan = plans.load_by_name(doc.plan, lock=True)
+		stage = plan.stage(doc.plan_stage)
+		key_date = stage.key_date and getdate(stage.key_date)
+		days = max(0, cint(doc.due_days_before))  # fewer than none is refused by `check_due_date`
+		doc.due_date = dates.task_due_date(key_date, days, bool(doc.working_days), plans.calendar_of(plan))
+		doc.due_by_hand = 0
+	if _differs(before, doc, RULE_OF_ASSIGNEES):
+		plan = plan or plans.load_by_name(doc.plan, lock=True)
+		done = [row for row in doc.assignees if row.done]
+		known = set().union(*map(_names_of, done))
+		doc.set("assignees", done)
+		for person in assignees.resolve(doc, plan.reference_doc(), plan):
+			if not known & _names_of(person):
+				doc.append("assignees", person)
+
+
+def after_edit(doc) -> None:
+	"""Bring to-dos in step with an edited task, and complete it if nobody is left to wait for. Called after its save."""
+	before = doc.get_doc_before_save()
+	if not before or doc.status != TaskStatus.OPEN:
+		return
+	if _differs(before, doc, RULE_OF_ASSIGNEES):
+		assignments.assign([doc.name])
+	if _differs(before, doc, ("title", "due_date")):
+		assignments.follow(doc.name, text=before.title != doc.title)
+	done = [row for row in doc.assignees if row.done]
+	may_be_done = _differs(before, doc, (*RULE_OF_ASSIGNEES, "completion_rule"))
+	if may_be_done and done and not is_waiting_for_others(doc):
+		complete(doc.name, by=done[-1].user or done[-1].email)
+		doc.update(frappe.db.get_value("Milestone Task", doc.name, FIELDS_OF_STATUS, as_dict=True))
+
+
+def _differs(before, doc, fields: tuple[str, ...]) -> bool:
+	types = {field.fieldname: field.fieldtype for field in doc.meta.fields}
+	return any(not values.is_same(before.get(name), doc.get(name), types[name]) for name in fields)
 
 
 # Shared steps
@@ -471,4 +545,14 @@ def log_deleted(doc) -> None:
 def log_added(doc) -> None:
 	"""Log a task that was added by hand and let its plan know. Called after it was inserted."""
 	plan = plans.load_by_name(doc.plan, lock=True)
+	_watch(plan, doc.assignee_field)
 	_after_change(doc, plan, "Task Added", "")
+
+
+def _watch(plan, fieldname: str | None) -> None:
+	"""Have a plan follow one more field of its document: the one that names a new task's assignee."""
+	known = json.loads(plan.snapshot or "{}")
+	if fieldname and fieldname not in known:
+		known.update(plan_builder.snapshot(plan.reference_doc(), [fieldname]))
+		plan.set_plan(snapshot=json.dumps(known))
+		plan.write()

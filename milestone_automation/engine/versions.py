@@ -255,6 +255,7 @@ def _move_tasks(diff: VersionDiff) -> None:
 			changes[name] = _changed_values(task_move, due_dates[name], calendar)
 	bulk.update_rows("Milestone Task", changes)
 	_assign_anew(diff, people)
+	assignments.follow(changes, text=True)
 	plans.insert_tasks(diff.plan, [_new_task(diff, m, people, calendar) for m in diff.tasks if not m.task])
 
 

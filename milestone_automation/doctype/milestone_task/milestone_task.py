@@ -27,6 +27,8 @@ class MilestoneTask(Document):
 		if not (self.title or "").strip():
 			frappe.throw(_("Give the task a title that says what is to be done."), frappe.MandatoryError)
 		tasks.note_date_by_hand(self)
+		if not self.is_new() and not self.flags.by_engine:
+			tasks.follow_edit(self)
 		tasks.check_due_date(self)
 
 	def after_insert(self):
@@ -37,6 +39,7 @@ class MilestoneTask(Document):
 	def on_update(self):
 		if not self.flags.by_engine:
 			tasks.log_required(self)
+			tasks.after_edit(self)
 		tasks.follow_status(self)
 
 	def on_change(self):
