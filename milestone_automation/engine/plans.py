@@ -633,9 +633,19 @@ def _follow_amendment(plan: Plan, doc) -> None:
 			plan.set_stage(stage, milestone=None)  # it is the amended document's, which did reach it
 			reason = _("{0} does not have the value that reached the milestone.").format(doc.name)
 			stages.mark_open(plan, stage, reason)
-	if changed:
+	if not changed:
+		return
+	try:
 		document_changes.follow(plan, doc, changed)
-		refresh(plan.name)
+	except guard.GateError:
+		# What the refusal names goes with the amendment, and the tasks of the cancelled document are closed.
+		frappe.msgprint(
+			_("Save the amendment with the values of {0} first. Its tasks are open then.").format(
+				doc.amended_from
+			)
+		)
+		raise
+	refresh(plan.name)
 
 
 def _has_lost_value(plan: Plan, stage, doc, changed: dict) -> bool:
