@@ -13,6 +13,7 @@ from tests.support.factories import (
 	plan_of,
 	stage,
 	task,
+	task_of,
 )
 
 pytestmark = pytest.mark.usefixtures("production_order")
@@ -38,6 +39,13 @@ def order(make_user, smtp):
 def plain(mail) -> str:
 	"""The plain text part of a mail."""
 	return mail.get_body(("plain",)).get_content().replace("\r\n", "\n")
+
+
+def in_order(mails: list) -> list[str]:
+	"""The plain text of a person's digests, by their day."""
+	return [
+		plain(mail) for mail in sorted(mails, key=lambda mail: int(mail["Subject"].split()[-2].rstrip(",")))
+	]
 
 
 def row(recipient: str, kind: str = "Prompt"):
@@ -229,6 +237,184 @@ def test_what_was_answered_before_the_digest_goes_out_is_left_out(order, digest_
 	smtp.deliver()
 	assert smtp.to(OLGA) == []
 	assert row(OLGA).status == "Left Out"
+
+
+OTTO, WANDA = "otto@example.com", "wanda@example.com"
+
+
+@pytest.fixture
+def readers(make_user, as_user, smtp):
+	"""Olga, Otto and Wanda get one mail a day."""
+	from milestone_automation.engine import messages
+
+	forget_mail_account()
+	for user in (OLGA, OTTO, WANDA):
+		make_user(user, roles=[CLERK_ROLE])
+		with as_user(user):
+			messages.set_digest(True)
+
+
+def plan_with(stages: list, tasks=(), **values):
+	with at("2030-06-01 09:00:00"):
+		make_workflow(stages=stages, tasks=list(tasks))
+		return make_document(**values)
+
+
+def sweep_plan_at(moment: str, order) -> None:
+	"""What the job after a change does: messages are made, no digest goes out."""
+	from milestone_automation.engine import sweep
+
+	with at(moment):
+		sweep.sweep_plan(plan_of(order).name)
+
+
+def test_a_digest_does_not_ask_for_what_was_answered_not_yet(readers, smtp, as_user):
+	from milestone_automation.engine import answers
+
+	order = plan_with([stage("Cut", None, -20, **OWNED)])
+	sweep_plan_at("2030-06-08 15:00:00", order)
+	with at("2030-06-08 16:00:00"), as_user(OLGA):
+		answers.answer_not_yet(plan_of(order).name, "Cut", "2030-06-20", "Late")
+	sweep_at("2030-06-09 07:00:00")
+	smtp.deliver()
+	assert smtp.to(OLGA) == []
+	assert row(OLGA).status == "Left Out"
+	assert row(OLGA).why.endswith("Not sent: it no longer holds.")
+
+
+def test_a_digest_asks_the_owner_of_today(readers, smtp):
+	by_field = {"owner_kind": "User Field", "owner_field": "responsible"}
+	order = plan_with([stage("Cut", None, -20, **by_field)], responsible=OLGA)
+	sweep_plan_at(DAY, order)
+	with at(DAY):
+		order.reload()
+		order.responsible = OTTO
+		order.save()
+	sweep_at("2030-06-08 07:10:00")
+	smtp.deliver()
+	assert smtp.to(OLGA) == []
+	assert "Has Cut been reached?" in plain(smtp.to(OTTO)[0])
+
+
+def test_a_digest_does_not_say_held_and_ask_for_the_same_milestone(readers, smtp):
+	from milestone_automation.engine import tasks
+
+	order = plan_with([stage("Cut", None, -20, **OWNED)], [task("Cut", "Fabric", **member(WANDA))])
+	sweep_plan_at(DAY, order)
+	with at(DAY):
+		tasks.complete(task_of(order, "Fabric").name, by=WANDA)
+	sweep_plan_at(DAY, order)
+	sweep_at("2030-06-08 07:10:00")
+	smtp.deliver()
+	(mail,) = smtp.to(OLGA)
+	assert "Has Cut been reached?" in plain(mail)
+	assert "held by open tasks" not in plain(mail)
+
+
+def test_a_digest_has_a_line_and_a_link_for_each_task_that_is_open(readers, smtp):
+	from milestone_automation.engine import tasks
+
+	jobs = [task("Cut", f"Job {number}", **member(WANDA)) for number in (1, 2, 3)]
+	order = plan_with([stage("Cut", None, -20, **OWNED)], jobs)
+	sweep_plan_at("2030-06-07 07:00:00", order)
+	with at("2030-06-07 07:00:00"):
+		tasks.complete(task_of(order, "Job 2").name, by=WANDA)
+	sweep_at("2030-06-07 07:10:00")
+	smtp.deliver()
+	(mail,) = smtp.to(WANDA)
+	assert f"2 tasks of Production Order {order.name} are due soon" in plain(mail)
+	html = mail.get_body(("html",)).get_content()
+	for body in (plain(mail), html):
+		assert "Job 1" in body
+		assert "Job 2" not in body
+		assert "Job 3" in body
+		assert body.count("milestone-task?token=") == 2
+
+
+def test_a_digest_still_reminds_who_has_not_answered(readers, smtp):
+	order = plan_with(
+		[stage("Cut", None, -20, remind_after_days=1, remind_every_days=1, remind_at_most=5, **OWNED)]
+	)
+	sweep_at(DAY)
+	sweep_at("2030-06-09 07:00:00")
+	sweep_plan_at("2030-06-10 07:00:00", order)
+	sweep_at("2030-06-10 07:10:00")
+	smtp.deliver()
+	bodies = in_order(smtp.to(OLGA))
+	assert ["This is reminder" in body for body in bodies] == [False, True, True]
+	assert all("milestone-answer?token=" in body for body in bodies)
+
+
+def test_a_digest_reminds_of_held_tasks_in_words_of_today(readers, smtp):
+	cut = stage("Cut", None, -20, remind_after_days=2, **OWNED)
+	order = plan_with([cut], [task("Cut", "Fabric", **member(WANDA))])
+	sweep_at(DAY)
+	sweep_at("2030-06-10 07:00:00")
+	smtp.deliver()
+	subject = f"Cut of Production Order {order.name} is waiting for your tasks"
+	bodies = in_order(smtp.to(WANDA))
+	assert [f"Reminder: {subject}" in body for body in bodies] == [False, True]
+	assert all(subject in body and "- Fabric, due on June 8, 2030" in body for body in bodies)
+
+
+def test_on_a_quiet_day_a_digest_waits_for_the_next_working_day(readers, smtp):
+	import frappe
+
+	from milestone_automation.engine import tasks
+
+	frappe.db.set_single_value("Milestone Settings", "quiet_on_days_off", 1)
+	order = plan_with([stage("Cut", None, -21, **OWNED)], [task("Cut", "Fabric", **member(WANDA))])
+	sweep_at("2030-06-07 07:00:00")
+	with at("2030-06-07 15:00:00"):
+		tasks.complete(task_of(order, "Fabric").name, by=WANDA)
+	sweep_plan_at("2030-06-07 15:00:00", order)
+	assert [sweep_at(f"2030-06-{day:02d} 07:00:00") for day in (8, 9, 10)] == [
+		[],
+		[],
+		[("Digest", OLGA, None)],
+	]
+	smtp.deliver()
+	assert ["Has Cut been reached?" in body for body in in_order(smtp.to(OLGA))] == [False, True]
+
+
+@pytest.mark.parametrize("address", [OLGA, "Olga@Example.com"])
+def test_a_digest_is_silent_about_documents_its_reader_has_unsubscribed_from(readers, smtp, address):
+	import frappe
+
+	order = plan_with([stage("Cut", None, -20, **OWNED)])
+	with at("2030-06-01 10:00:00"):
+		second = make_document()
+	about = {"reference_doctype": ORDER, "reference_name": order.name}
+	made = frappe.get_doc({"doctype": "Email Unsubscribe", "email": address, **about}).insert()
+	frappe.db.set_value("Email Unsubscribe", made.name, "email", address)
+	sweep_at(DAY)
+	smtp.deliver()
+	(mail,) = smtp.to(OLGA)
+	assert second.name in plain(mail)
+	assert order.name not in plain(mail)
+	kept = frappe.get_last_doc("Milestone Message", {"reference_name": order.name, "kind": "Prompt"})
+	assert (kept.status, "unsubscribed" in kept.why) == ("Left Out", True)
+
+
+def test_validity_of_many_digests_is_looked_up_at_once(readers, count_queries):
+	from frappe.utils import now_datetime
+
+	from milestone_automation.engine import digest
+
+	def queries(orders: int) -> int:
+		for _number in range(orders):
+			with at("2030-06-01 10:00:00"):
+				made.append(make_document())
+		for order in made:
+			sweep_plan_at("2030-06-08 06:59:00", order)
+		with at(DAY):
+			found = digest._readers(now_datetime(), digest.recipients.sweep_time())
+			with count_queries() as counted:
+				digest._what_holds(found, now_datetime())
+		return counted.count
+
+	made = [plan_with([stage("Cut", None, -21, **OWNED)])]
+	assert queries(1) == queries(6)
 
 
 def test_two_digests_a_day_there_are_not(order, digest_reader, smtp):

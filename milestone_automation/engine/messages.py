@@ -541,6 +541,11 @@ def stored_key(key: str) -> str:
 	return f"{key[: KEY_LENGTH - 41]}|{hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()}"
 
 
+def occurrence_of(key: str) -> int:
+	"""Return which reminder a stored key is of; 0 for none."""
+	return cint(key.split("|")[3])
+
+
 def note_sent() -> None:
 	"""Note of the messages whose mail waits how Frappe got on with it, the oldest first. A few statements."""
 	filters = {"status": MessageStatus.QUEUED.value, "email_queue": ("is", "set")}
