@@ -973,7 +973,7 @@ def test_a_disabled_workflow_lets_its_plans_go_on(build, start_plan, order):
 	assert not frappe.db.exists("Milestone Plan", {"reference_name": newcomer.name})
 
 
-def test_managers_cancel_all_plans_of_a_workflow_with_a_reason(build, start_plan, make_user, as_user):
+def test_managers_cancel_all_plans_of_a_workflow_with_a_reason(build, start_plan, order, make_user, as_user):
 	import frappe
 	from milestone_automation.milestone_automation.doctype.milestone_workflow import milestone_workflow
 
@@ -981,7 +981,10 @@ def test_managers_cancel_all_plans_of_a_workflow_with_a_reason(build, start_plan
 	plans = [start_plan(workflow), start_plan(workflow)]
 	with as_user(make_user("dora@example.com", ["Report Manager"])), pytest.raises(frappe.PermissionError):
 		milestone_workflow.cancel_plans(workflow.name, "Season is over")
-	with as_user(make_user("mila@example.com", ["Milestone Manager"])):
+	manager = make_user("mila@example.com", ["Milestone Manager"])
+	for document in frappe.get_all(order, pluck="name"):
+		frappe.share.add(order, document, manager)
+	with as_user(manager):
 		with pytest.raises(frappe.MandatoryError):
 			milestone_workflow.cancel_plans(workflow.name, " ")
 		answer = milestone_workflow.cancel_plans(workflow.name, "Season is over")
