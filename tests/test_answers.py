@@ -461,6 +461,21 @@ def test_an_answer_at_the_same_moment_as_somebody_elses_is_asked_for_again(olga,
 	assert page["error"].endswith("so nothing was saved. Please try again.")
 
 
+def test_a_refusal_in_a_documents_words_is_no_script(olga, monkeypatch):
+	import frappe
+
+	from milestone_automation.engine import answers
+
+	def refuse(*_given):
+		frappe.throw('"<img src=x onerror=alert(1)>"')
+
+	order = plan_for(stage("Cut", None, -20, **OLGAS))
+	form = link_to(order, "Cut", answer="yes")
+	monkeypatch.setattr(answers.stages, "confirm", refuse)
+	page = send_form("answer_page", form)
+	assert (page["state"], "onerror" in page["error"]) == ("ask", False)
+
+
 def test_an_expired_link_of_what_is_done_says_so_and_no_more(order, smtp):
 	answer = form_of(smtp, OLGA, "milestone-answer", "Cut", answer="yes")
 	job = form_of(smtp, MILL, "milestone-task", action="complete")

@@ -22,6 +22,7 @@ from frappe.utils import (
 from milestone_automation import permissions
 from milestone_automation.engine import answers, guard, messages, plans, signed_links, stages, tasks
 from milestone_automation.engine.signed_links import Link, LinkInvalid, Purpose
+from milestone_automation.engine.values import A_TAG
 from milestone_automation.engine.vocabulary import OwnerKind, PlanStatus, ShiftMode, StageStatus, TaskStatus
 
 COMMENT_LENGTH = 4000
@@ -171,7 +172,9 @@ def _act(page: dict, link: Link, action) -> dict:
 
 def _refusal(error: Exception) -> dict:
 	frappe.local.message_log = []
-	return {"error": sanitize_html(cstr(error)) or _("You may not do this.")}
+	# Frappe leaves JSON alone, and a text in quotes is JSON. With a tag before it, it is not.
+	text = sanitize_html(A_TAG + cstr(error)).removeprefix(A_TAG)
+	return {"error": text or _("You may not do this.")}
 
 
 def _about(plan, row) -> dict:
