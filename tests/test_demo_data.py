@@ -118,4 +118,3 @@ def test_uninstalling_the_app_leaves_the_demos_documents_to_the_site(scratch_sit
 		"import frappe; print(frappe.db.count('Garment Order'), frappe.db.count('Milestone') > 300)"
 	)
 	assert counted.split() == ["60", "True"]
-

@@ -189,5 +189,5 @@ def test_a_condition_that_may_work_on_some_document_is_taken(build, condition):
 def test_one_tracker_for_a_doctype(build):
 	build().insert()
 	# Who finds it first differs: Frappe by the name, or the database by its unique index.
-	with pytest.raises(Exception, match="(?i)unique|duplicate|already"):
+	with pytest.raises(Exception, match=r"(?i)unique|duplicate|already"):
 		build(track_field="amount").insert()

@@ -714,6 +714,8 @@ def follow_rename(doctype: str, old, new, merge: bool = False) -> None:
 
 	Where two documents are merged, the plan of the one that stays goes on; the other one is cancelled.
 	"""
+	from milestone_automation.engine import assignments
+
 	_move_references(doctype, old, new)
 	key = plan_key(doctype, new)
 	found = frappe.get_all(
@@ -731,6 +733,7 @@ def follow_rename(doctype: str, old, new, merge: bool = False) -> None:
 		if merge and not has_plan:
 			values["snapshot"] = _snapshot_as_it_stands(plan, frappe.get_doc(doctype, new))
 		bulk.update_rows("Milestone Plan", {plan.name: values})
+		assignments.follow([task.name for task in task_rows(plan.name)], text=True)
 
 
 def _snapshot_as_it_stands(plan, doc) -> str:

@@ -519,11 +519,15 @@ def _set(doc, **values) -> None:
 
 
 def _after_change(doc, plan, event: str, reason: str) -> None:
-	stage = plan.stage(doc.plan_stage)
-	plan_log.write(plan, event, stage=stage, task=doc.name, reason=reason, details=doc.title)
+	plan_log.write(plan, event, stage=_stage_of(plan, doc), task=doc.name, reason=reason, details=doc.title)
 	plans.refresh(plan.name)
 	plans.tell_desk(plan)
 	sweep.request(plan.name)
+
+
+def _stage_of(plan, doc):
+	"""Return the stage of a task; None for a closed one whose stage a new version of the workflow took away."""
+	return next((row for row in plan.stages if row.name == doc.plan_stage), None)
 
 
 def log_required(doc) -> None:
@@ -532,14 +536,13 @@ def log_required(doc) -> None:
 	if before and cint(before.required) != cint(doc.required):
 		event = PlanEvent.TASK_MADE_REQUIRED if doc.required else PlanEvent.TASK_MADE_OPTIONAL
 		plan = plans.load_by_name(doc.plan, lock=True)
-		plan_log.write(plan, event.value, stage=plan.stage(doc.plan_stage), task=doc.name, details=doc.title)
+		plan_log.write(plan, event.value, stage=_stage_of(plan, doc), task=doc.name, details=doc.title)
 
 
 def log_deleted(doc) -> None:
 	"""Log that somebody deleted a task. Called before it is gone."""
 	plan = plans.load_by_name(doc.plan, lock=True)
-	stage = plan.stage(doc.plan_stage)
-	plan_log.write(plan, PlanEvent.TASK_DELETED.value, stage=stage, details=doc.title)
+	plan_log.write(plan, PlanEvent.TASK_DELETED.value, stage=_stage_of(plan, doc), details=doc.title)
 
 
 def log_added(doc) -> None:
