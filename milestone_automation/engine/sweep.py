@@ -234,7 +234,8 @@ def recheck_all() -> None:
 
 def recheck(plan: str) -> None:
 	"""Have a plan looked at at once, and by the next sweep should the job be lost."""
-	_recheck().where(frappe.qb.DocType("Milestone Plan").name == plan).run()
+	with guard.conflicts_told():
+		_recheck().where(frappe.qb.DocType("Milestone Plan").name == plan).run()
 	request(plan)
 
 
@@ -498,7 +499,8 @@ def _calendar_values(doctype: str, rows: list) -> list[dict]:
 	if not columns:
 		return [{} for _row in rows]
 	filters = {"name": ("in", [row.reference_name for row in rows])}
-	values = {row.name: row for row in frappe.get_all(doctype, filters=filters, fields=["name", *columns])}
+	found = frappe.get_all(doctype, filters=filters, fields=["name", *columns])
+	values = {str(row.name): row for row in found}
 	return [values.get(row.reference_name, {}) for row in rows]
 
 
