@@ -5,7 +5,7 @@ from frappe import _
 from frappe.utils import cint, getdate, nowdate
 
 from milestone_automation import permissions
-from milestone_automation.engine import gate, matching, plan_builder, plans, rules
+from milestone_automation.engine import gate, matching, plan_builder, plans, rules, stages
 from milestone_automation.engine.vocabulary import PlanStatus, StageKind, StageStatus, TaskStatus
 
 STAGE_COLUMNS = (
@@ -79,7 +79,7 @@ def build(doc) -> dict:
 	if plan:
 		plan._reference_doc = doc
 		answer["plan"] = _plan(plan)
-		answer["stages"] = _stages(plan, doc)
+		answer["stages"] = _stages(plan)
 		answer["user_names"] = _user_names(answer["stages"])
 	if not plan or plan.status == PlanStatus.CANCELLED:
 		answer["workflows"] = _startable(doc)
@@ -132,7 +132,7 @@ def _plan(plan: plans.Plan) -> dict:
 	return shown
 
 
-def _stages(plan: plans.Plan, doc) -> list[dict]:
+def _stages(plan: plans.Plan) -> list[dict]:
 	tasks = plans.task_rows(plan.name)
 	people = _people([task.name for task in tasks])
 	may_see_tasks = permissions.is_desk_user(frappe.session.user)
@@ -146,7 +146,7 @@ def _stages(plan: plans.Plan, doc) -> list[dict]:
 		visible = [t for t in own if may_see_tasks or _is_assigned(people.get(t.name, []))]
 		stage = {name: row.get(name) for name in STAGE_COLUMNS}
 		stage.update(
-			actions=_stage_actions(plan, row, doc, may_act),
+			actions=_stage_actions(plan, row, may_act),
 			tasks=[_task(t, people.get(t.name, []), row, may_act, plan) for t in visible],
 			hidden_tasks=len(own) - len(visible),
 			held_by=_held_by(
@@ -175,7 +175,7 @@ def _is_assigned(people: list) -> bool:
 	return any(person.user == frappe.session.user for person in people)
 
 
-def _stage_actions(plan: plans.Plan, stage, doc, may_act: bool) -> list[str]:
+def _stage_actions(plan: plans.Plan, stage, may_act: bool) -> list[str]:
 	if not may_act:
 		return []
 	if stage.status == StageStatus.REACHED:
@@ -183,7 +183,7 @@ def _stage_actions(plan: plans.Plan, stage, doc, may_act: bool) -> list[str]:
 	actions = ["reschedule"]
 	if stage.kind != StageKind.ACCEPTANCE:
 		actions.append("add_task")
-	if stage.reach_rule == "Confirmation" or plan_builder.holds_value(stage, doc):
+	if not stages.waits_for_value(plan, stage):
 		actions.insert(0, "confirm")
 	return actions
 

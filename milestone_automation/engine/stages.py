@@ -312,7 +312,7 @@ def reschedule(
 	move(
 		plan,
 		row,
-		getdate(new_date) if new_date else None,
+		given_day(new_date) if new_date else None,
 		reason,
 		DateChangeSource(source),
 		answer,
