@@ -14,10 +14,22 @@ CORE_DOCTYPES = ("Milestone", "Milestone Tracker")
 
 
 def after_install():
+	make_link_secret()
 	make_role()
 	make_settings()
 	history.adopt()
 	rules.clear()
+
+
+def make_link_secret():
+	"""Have the site's key made before the first link in a mail is signed.
+
+	Frappe makes it when it is first asked for, and Frappe 16 keeps a site's configuration for a while: a server that
+	does not know the key yet would make another one, and links signed with the first would stop working.
+	"""
+	from frappe.utils.password import get_encryption_key
+
+	get_encryption_key()
 
 
 def before_migrate():

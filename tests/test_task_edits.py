@@ -160,18 +160,22 @@ def test_a_task_added_later_follows_the_field_that_names_its_assignee(people):
 	assert [row.user for row in task_of(order, "Look at it").assignees] == [BEN]
 
 
-def test_long_lists_of_addresses_and_tables_of_users_are_followed(people, make_doctype):
-	import frappe
-
-	row = make_doctype(
-		"Milestone Test Person", [{"fieldname": "user", "fieldtype": "Link", "options": "User"}], istable=1
-	)
+@pytest.fixture
+def crew_doctype(make_doctype) -> str:
+	user = {"fieldname": "user", "fieldtype": "Link", "options": "User"}
+	row = make_doctype("Milestone Test Person", [user], istable=1)
 	fields = [
 		{"fieldname": "people", "fieldtype": "Table", "options": row},
 		{"fieldname": "mails", "fieldtype": "Small Text"},
 		{"fieldname": "delivery_date", "fieldtype": "Date"},
 	]
-	doctype = make_doctype("Milestone Test Crew", fields)
+	return make_doctype("Milestone Test Crew", fields)
+
+
+def test_long_lists_of_addresses_and_tables_of_users_are_followed(crew_doctype, people):
+	import frappe
+
+	doctype = crew_doctype
 	by_field = [
 		task("Shipped", title, assignee_kind="User Field", assignee_field=field)
 		for title, field in (("Pack it", "people"), ("Tell them", "mails"))
