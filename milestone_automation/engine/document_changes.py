@@ -29,6 +29,8 @@ def follow(plan: plans.Plan, doc, changed: dict[str, tuple[str, str]]) -> None:
 	"""
 	plan._reference_doc = doc
 	if "docstatus" in changed and cint(doc.docstatus) == 2:
+		known = {**json.loads(plan.snapshot or "{}"), "docstatus": plans.CANCELLED_DOCUMENT}
+		plan.set_plan(snapshot=json.dumps(known))
 		plans.cancel(plan, _("The document was cancelled."))
 		return
 	to_reach = gate.stages_to_reach(plan, doc, changed)

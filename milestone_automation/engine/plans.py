@@ -21,7 +21,6 @@ from milestone_automation.engine import (
 	plan_builder,
 	plan_log,
 	sweep,
-	version_values,
 )
 from milestone_automation.engine.vocabulary import GateMode, PlanStatus, ReachRule, StageStatus, TaskStatus
 
@@ -51,6 +50,8 @@ PLAN_COLUMNS = (
 )
 
 
+# What the snapshot of a plan says that ended with its document.
+CANCELLED_DOCUMENT = "2"
 # Columns of a plan that `refresh` and the sweep work out from its stages and the day.
 SUMS = ("health", "current_stage", "next_date", "next_check")
 
@@ -564,16 +565,14 @@ def carry_over(doc) -> None:
 
 def _reason_of_cancelling(plan: Plan) -> str:
 	"""Return why somebody cancelled a plan; empty when it runs, or ended with its document."""
-	if plan.status != PlanStatus.CANCELLED:
+	with_document = json.loads(plan.snapshot or "{}").get("docstatus") == CANCELLED_DOCUMENT
+	if plan.status != PlanStatus.CANCELLED or with_document:
 		return ""
 	filters = {"plan": plan.name, "event": "Plan Cancelled"}
 	reasons = frappe.get_all(
 		"Milestone Plan Log", filters=filters, pluck="reason", order_by="done_on desc", limit=1
 	)
-	# It was written in the language of who cancelled the document.
-	languages = ("en", frappe.local.lang, *version_values.languages_of_users())
-	of_document = {_("The document was cancelled.", lang=language) for language in languages}
-	return "" if not reasons or reasons[0] in of_document else reasons[0]
+	return reasons[0] if reasons else ""
 
 
 def _copy_tasks(old: Plan, new) -> None:

@@ -51,14 +51,14 @@ class VersionReader:
 		options = [option.strip() for option in (docfield.options or "").split("\n")]
 		if value in options:
 			return value
-		for language in languages_of_users():
+		for language in _languages_of_users():
 			for option in options:
 				if option and frappe._(option, lang=language, context=docfield.parent) == value:
 					return option
 		return value
 
 
-def languages_of_users() -> list[str]:
+def _languages_of_users() -> list[str]:
 	"""Return the languages of the site and of its users, without English."""
 	users = frappe.get_all(
 		"User", filters={"language": ("is", "set")}, pluck="language", distinct=True, order_by=None
