@@ -409,28 +409,36 @@ def assign_anew(plan: plans.Plan, doc, changed_fields: set[str], supplier_field:
 	if not affected:
 		return
 	people = assignees.prefetch(affected, doc, plan)
-	rows = []
 	assignments.cancel([task.name for task in affected])
-	done = _who_is_done([task.name for task in affected])
-	for task in affected:
-		found = assignees.resolve(task, doc, plan, cache=people)
-		found = [person for person in found if not done[task.name] & _names_of(person)]
-		rows += [
-			{**p, "parent": task.name, "parenttype": "Milestone Task", "parentfield": "assignees", "idx": i}
-			for i, p in enumerate(found, 1)
-		]
-	names = [task.name for task in affected]
-	frappe.db.delete("Milestone Task Assignee", {"parent": ("in", names), "done": 0})
+	replace_assignees({task.name: assignees.resolve(task, doc, plan, cache=people) for task in affected})
+
+
+def replace_assignees(people: dict[str, list[dict]]) -> None:
+	"""Give tasks other assignees, and these their to-dos. Who has done their part stays and is not asked again.
+
+	Args:
+		people: by name of the task, as `assignees.resolve` finds them.
+	"""
+	done = _done_rows(list(people))
+	rows = []
+	for task, found in people.items():
+		known = set().union(*map(_names_of, done[task]))
+		asked = [person for person in found if not known & _names_of(person)]
+		first = max((row.idx for row in done[task]), default=0) + 1
+		place = {"parent": task, "parenttype": "Milestone Task", "parentfield": "assignees"}
+		rows += [{**person, **place, "idx": idx} for idx, person in enumerate(asked, first)]
+	frappe.db.delete("Milestone Task Assignee", {"parent": ("in", list(people)), "done": 0})
 	bulk.insert_rows("Milestone Task Assignee", rows)
-	assignments.assign(names)
+	assignments.assign(list(people))
 
 
-def _who_is_done(tasks: list[str]) -> dict[str, set[str]]:
-	"""Return users and addresses of those who have done their part, by task."""
+def _done_rows(tasks: list[str]) -> dict[str, list]:
+	"""Return the rows of those who have done their part, by task."""
 	filters = {"parenttype": "Milestone Task", "parent": ("in", tasks), "done": 1}
-	found = defaultdict(set)
-	for row in frappe.get_all("Milestone Task Assignee", filters=filters, fields=["parent", "user", "email"]):
-		found[row.parent] |= _names_of(row)
+	found = defaultdict(list)
+	fields = ["parent", "user", "email", "idx"]
+	for row in frappe.get_all("Milestone Task Assignee", filters=filters, fields=fields):
+		found[row.parent].append(row)
 	return found
 
 

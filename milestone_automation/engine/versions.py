@@ -17,6 +17,7 @@ from milestone_automation.engine import (
 	plans,
 	stages,
 	sweep,
+	tasks,
 	version_diff,
 )
 from milestone_automation.engine.version_diff import StageMove, TaskMove, VersionDiff
@@ -311,41 +312,13 @@ def _new_task(diff: VersionDiff, task_move: TaskMove, people, calendar) -> dict:
 
 
 def _assign_anew(diff: VersionDiff, people) -> None:
-	"""Give changed tasks the assignees the workflow names now. Who has done their part stays and is not asked again."""
+	"""Give changed tasks the assignees the workflow names now."""
 	moves = [m for m in diff.tasks if m.task and ASSIGNEE_FIELDS.intersection(m.changed)]
-	names = [m.task.name for m in moves]
-	if not names:
-		return
-	frappe.db.delete("Milestone Task Assignee", {"parent": ("in", names), "done": 0})
-	done = _done_rows(names)
-	rows = []
-	for task_move in moves:
-		before = done.get(task_move.task.name, [])
-		known = {value for row in before for value in (row.user, row.email) if value}
-		found = assignees.resolve(task_move.template, diff.plan.reference_doc(), diff.workflow, cache=people)
-		asked = [person for person in found if not known & {person["user"], person["email"]}]
-		rows += [
-			{
-				**p,
-				"parent": task_move.task.name,
-				"parenttype": "Milestone Task",
-				"parentfield": "assignees",
-				"idx": i,
-			}
-			for i, p in enumerate(asked, len(before) + 1)
-		]
-	bulk.insert_rows("Milestone Task Assignee", rows)
-	assignments.assign(names)
-
-
-def _done_rows(tasks: list[str]) -> dict[str, list]:
-	"""Return who has done their part, by task."""
-	rows = frappe.get_all(
-		"Milestone Task Assignee",
-		filters={"parenttype": "Milestone Task", "parent": ("in", tasks), "done": 1},
-		fields=["parent", "user", "email"],
-	)
-	return {task: [row for row in rows if row.parent == task] for task in tasks}
+	doc = diff.plan.reference_doc()
+	if moves:
+		tasks.replace_assignees(
+			{m.task.name: assignees.resolve(m.template, doc, diff.workflow, cache=people) for m in moves}
+		)
 
 
 def _reach_fulfilled(diff: VersionDiff, plan: plans.Plan) -> None:
