@@ -13,6 +13,15 @@ from frappe.utils import cstr
 
 from milestone_automation.engine.vocabulary import AssigneeKind, OwnerKind
 
+# What of a task says whom it is given to.
+RULE_FIELDS = (
+	"assignee_kind",
+	"assignee_user",
+	"assignee_role",
+	"assignee_field",
+	"collaborator_name",
+	"collaborator_email",
+)
 DEFAULT_SUPPLIER_FIELD = "supplier"
 GUEST = "Guest"
 ADMINISTRATOR = "Administrator"

@@ -32,16 +32,8 @@ from milestone_automation.engine.vocabulary import (
 	TaskStatus,
 )
 
-# By these a due date and the assignees are found.
+# By these a due date is found.
 RULE_OF_DATE = ("due_days_before", "working_days")
-RULE_OF_ASSIGNEES = (
-	"assignee_kind",
-	"assignee_user",
-	"assignee_role",
-	"assignee_field",
-	"collaborator_name",
-	"collaborator_email",
-)
 # What a transition changes of a task.
 FIELDS_OF_STATUS = ["status", "closed_on", "closed_by", "reason", "due_date", "modified", "modified_by"]
 # What only the engine writes into a task, once something happens to it.
@@ -459,7 +451,7 @@ def follow_edit(doc) -> None:
 		days = max(0, cint(doc.due_days_before))  # fewer than none is refused by `check_due_date`
 		doc.due_date = dates.task_due_date(key_date, days, bool(doc.working_days), plans.calendar_of(plan))
 		doc.due_by_hand = 0
-	if _differs(before, doc, RULE_OF_ASSIGNEES):
+	if _differs(before, doc, assignees.RULE_FIELDS):
 		plan = plan or plans.load_by_name(doc.plan, lock=True)
 		done = [row for row in doc.assignees if row.done]
 		known = set().union(*map(_names_of, done))
@@ -474,12 +466,12 @@ def after_edit(doc) -> None:
 	before = doc.get_doc_before_save()
 	if not before or doc.status != TaskStatus.OPEN:
 		return
-	if _differs(before, doc, RULE_OF_ASSIGNEES):
+	if _differs(before, doc, assignees.RULE_FIELDS):
 		assignments.assign([doc.name])
 	if _differs(before, doc, ("title", "due_date")):
 		assignments.follow(doc.name, text=before.title != doc.title)
 	done = [row for row in doc.assignees if row.done]
-	may_be_done = _differs(before, doc, (*RULE_OF_ASSIGNEES, "completion_rule"))
+	may_be_done = _differs(before, doc, (*assignees.RULE_FIELDS, "completion_rule"))
 	if may_be_done and done and not is_waiting_for_others(doc):
 		complete(doc.name, by=done[-1].user or done[-1].email)
 		doc.update(frappe.db.get_value("Milestone Task", doc.name, FIELDS_OF_STATUS, as_dict=True))

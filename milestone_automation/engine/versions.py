@@ -23,16 +23,6 @@ from milestone_automation.engine import (
 from milestone_automation.engine.version_diff import StageMove, TaskMove, VersionDiff
 from milestone_automation.engine.vocabulary import DateChangeSource, PlanEvent, StageStatus, TaskStatus
 
-ASSIGNEE_FIELDS = frozenset(
-	{
-		"assignee_kind",
-		"assignee_user",
-		"assignee_role",
-		"assignee_field",
-		"collaborator_name",
-		"collaborator_email",
-	}
-)
 OWNER_FIELDS = frozenset({"owner_kind", "owner_user", "owner_role", "owner_field"})
 
 
@@ -313,7 +303,7 @@ def _new_task(diff: VersionDiff, task_move: TaskMove, people, calendar) -> dict:
 
 def _assign_anew(diff: VersionDiff, people) -> None:
 	"""Give changed tasks the assignees the workflow names now."""
-	moves = [m for m in diff.tasks if m.task and ASSIGNEE_FIELDS.intersection(m.changed)]
+	moves = [m for m in diff.tasks if m.task and set(assignees.RULE_FIELDS).intersection(m.changed)]
 	doc = diff.plan.reference_doc()
 	if moves:
 		tasks.replace_assignees(
