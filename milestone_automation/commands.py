@@ -103,7 +103,7 @@ def import_log(
 @click.argument("tracker")
 @click.option("--dry-run", is_flag=True, help="Count only; write nothing.")
 @pass_context
-def backfill(context, tracker, dry_run):
+def run_backfill(context, tracker, dry_run):
 	"""Rebuild the milestones from before TRACKER was made out of Frappe's Version log."""
 	from milestone_automation.engine import backfill as engine
 
@@ -118,7 +118,7 @@ def backfill(context, tracker, dry_run):
 @milestones.command("reconcile")
 @click.option("--doctype", help="Only this DocType. [all that are tracked]")
 @pass_context
-def reconcile(context, doctype):
+def run_reconcile(context, doctype):
 	"""Find and record changes made behind Frappe's back (SQL, frappe.db.set_value). Runs every night by itself."""
 	from milestone_automation.engine import reconcile as engine
 

@@ -48,7 +48,7 @@ def for_team(team):
 	return make
 
 
-def todos(order, *fields):
+def todos_of(order, *fields):
 	"""To-dos of the order's task, by user."""
 	import frappe
 
@@ -58,7 +58,7 @@ def todos(order, *fields):
 
 
 def statuses(order):
-	return dict(todos(order))
+	return dict(todos_of(order))
 
 
 def todo_of(order, user):
@@ -90,7 +90,7 @@ def listed(order):
 
 
 def test_a_task_gives_its_assignee_a_to_do(for_anna):
-	found = todos(
+	found = todos_of(
 		for_anna, "allocated_to", "status", "priority", "date", "description", "assigned_by", "docstatus"
 	)
 	text = f"{TITLE} (task of the milestone Shipped, Production Order {for_anna.name})"
@@ -114,9 +114,9 @@ def test_assigning_twice_changes_nothing(for_team):
 	from milestone_automation.engine import assignments
 
 	order = for_team()
-	before = todos(order, "name", "allocated_to", "status")
+	before = todos_of(order, "name", "allocated_to", "status")
 	assignments.assign([task_of(order, TITLE).name])
-	assert todos(order, "name", "allocated_to", "status") == before
+	assert todos_of(order, "name", "allocated_to", "status") == before
 	assert len(before) == 2
 
 
@@ -142,7 +142,7 @@ def test_waived_and_cancelled_tasks_ask_nobody_and_reopened_ones_do_again(for_an
 	assert statuses(for_anna) == {"anna@example.com": status}
 	assert listed(for_anna) == []
 	tasks.reopen(name, "The lab is open again")
-	assert [row[1] for row in todos(for_anna)].count("Open") == 1
+	assert [row[1] for row in todos_of(for_anna)].count("Open") == 1
 	assert listed(for_anna) == ["anna@example.com"]
 
 

@@ -83,9 +83,9 @@ def test_loading_replays_the_story_and_clearing_leaves_nothing(scratch_site):
 		by_age = frappe.get_all(demo.ORDER, pluck="name", order_by="creation asc")
 		assert len(by_age) == 60
 		for name, order in zip(by_age, sorted(orders, key=lambda o: o.steps[0].moment), strict=True):
-			story = [(s.values["status"], s.moment, s.user) for s in order.steps if "status" in s.values]
+			expected = [(s.values["status"], s.moment, s.user) for s in order.steps if "status" in s.values]
 			recorded = milestones_of(name, "status")
-			assert [(row.value, row.reached_on, row.reached_by) for row in recorded] == story
+			assert [(row.value, row.reached_on, row.reached_by) for row in recorded] == expected
 			assert all(
 				row.owner == row.reached_by and get_datetime(row.creation) == row.reached_on
 				for row in recorded

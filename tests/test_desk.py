@@ -152,12 +152,12 @@ def test_the_board_has_no_column_for_those_who_see_no_plan(order, as_user):
 	from milestone_automation import desk
 
 	with as_user(READER):
-		board = desk.board("Desk Production")
+		columns = desk.board("Desk Production")
 	with as_user(STRANGER):
 		nothing = desk.board("Desk Production")
 
-	assert board["stages"] == ["Cut", "Inspected", "Shipped"]
-	assert [plan.reference_name for plan in board["plans"]] == [order.name]
+	assert columns["stages"] == ["Cut", "Inspected", "Shipped"]
+	assert [plan.reference_name for plan in columns["plans"]] == [order.name]
 	assert nothing["stages"] == nothing["plans"] == []
 
 

@@ -414,7 +414,7 @@ def test_lists_take_few_queries_however_many_plans(world, as_user, count_queries
 # Changing
 
 
-def rights(user, doctype, name):
+def rights_of(user, doctype, name):
 	import frappe
 
 	asked = ("read", "write", "create", "delete", "share")
@@ -427,11 +427,11 @@ def rights(user, doctype, name):
 
 def test_rights_to_a_plan(world):
 	all_rights = ["read", "write", "create", "delete", "share"]
-	assert rights(ADMIN, "Milestone Plan", "claim") == all_rights
-	assert rights(MANAGER, "Milestone Plan", "north") == all_rights
-	assert rights(MANAGER, "Milestone Plan", "claim") == []
-	assert rights(READER, "Milestone Plan", "north") == ["read"]
-	assert rights(PORTAL, "Milestone Plan", "north") == []
+	assert rights_of(ADMIN, "Milestone Plan", "claim") == all_rights
+	assert rights_of(MANAGER, "Milestone Plan", "north") == all_rights
+	assert rights_of(MANAGER, "Milestone Plan", "claim") == []
+	assert rights_of(READER, "Milestone Plan", "north") == ["read"]
+	assert rights_of(PORTAL, "Milestone Plan", "north") == []
 
 
 def test_rights_to_a_task(world):
@@ -439,22 +439,22 @@ def test_rights_to_a_task(world):
 	assign("south", PORTAL)
 	own_stage("north", READER)
 	all_rights = ["read", "write", "create", "delete", "share"]
-	assert rights(ADMIN, "Milestone Task", "claim") == all_rights
-	assert rights(MANAGER, "Milestone Task", "north") == all_rights
-	assert rights(POWERLESS, "Milestone Task", "north") == []
-	assert rights(READER, "Milestone Task", "north") == ["read", "write"]
-	assert rights(READER, "Milestone Task", "south") == ["read"]
-	assert rights(LIMITED, "Milestone Task", "south") == ["read", "write"]
-	assert rights(PORTAL, "Milestone Task", "south") == ["read", "write"]
-	assert rights(PORTAL, "Milestone Task", "north") == []
-	assert rights(OUTSIDER, "Milestone Task", "south") == []
+	assert rights_of(ADMIN, "Milestone Task", "claim") == all_rights
+	assert rights_of(MANAGER, "Milestone Task", "north") == all_rights
+	assert rights_of(POWERLESS, "Milestone Task", "north") == []
+	assert rights_of(READER, "Milestone Task", "north") == ["read", "write"]
+	assert rights_of(READER, "Milestone Task", "south") == ["read"]
+	assert rights_of(LIMITED, "Milestone Task", "south") == ["read", "write"]
+	assert rights_of(PORTAL, "Milestone Task", "south") == ["read", "write"]
+	assert rights_of(PORTAL, "Milestone Task", "north") == []
+	assert rights_of(OUTSIDER, "Milestone Task", "south") == []
 
 
 @pytest.mark.parametrize("doctype", ("Milestone Date Change", "Milestone Plan Log"))
 def test_nobody_rewrites_history(world, doctype):
-	assert rights(ADMIN, doctype, "north") == ["read", "delete"]
-	assert rights(MANAGER, doctype, "north") == ["read"]
-	assert rights(READER, doctype, "north") == ["read"]
+	assert rights_of(ADMIN, doctype, "north") == ["read", "delete"]
+	assert rights_of(MANAGER, doctype, "north") == ["read"]
+	assert rights_of(READER, doctype, "north") == ["read"]
 
 
 def test_a_claim_in_the_request_gives_no_right(world, as_user):

@@ -120,9 +120,9 @@ def _follow_people(plan, doc, changed) -> None:
 
 def _assignee_fields(plan) -> set[str]:
 	"""Return watched fields that are neither of a stage nor standard: those that name a task's assignee."""
-	watched = set(json.loads(plan.snapshot or "{}"))
+	fieldnames = set(json.loads(plan.snapshot or "{}"))
 	of_stages = {f for stage in plan.stages for f in (stage.track_field, stage.date_field)}
-	return watched - of_stages - set(plan_builder.STANDARD_COLUMNS)
+	return fieldnames - of_stages - set(plan_builder.STANDARD_COLUMNS)
 
 
 def _follow_dates(plan, doc, changed) -> None:

@@ -416,10 +416,10 @@ def insert_rows(plan_doc) -> None:
 def make_tasks(plan_doc) -> None:
 	"""Insert the tasks of a new plan, in bulk. Called after the plan was inserted."""
 	draft = plan_doc.flags.draft
-	tasks = []
+	rows = []
 	for stage_row, stage in zip(plan_doc.stages, draft.stages, strict=True):
-		tasks += [{**task, "plan_stage": stage_row.name} for task in stage["tasks"]]
-	insert_tasks(plan_doc, tasks)
+		rows += [{**task, "plan_stage": stage_row.name} for task in stage["tasks"]]
+	insert_tasks(plan_doc, rows)
 	plan_log.write(plan_doc, "Plan Started", details="\n".join(draft.problems))
 	sweep.request(plan_doc.name)
 	tell_desk(plan_doc)

@@ -556,9 +556,9 @@ def _assignee(directory: Directory, row) -> Recipient | None:
 
 
 def _stage_audience(directory: Directory, stage) -> list[tuple[Recipient, tuple[str, str]]]:
-	owners, word = _owners(directory, stage)
+	asked, word = _owners(directory, stage)
 	others = [directory.person(name) for name in _also_notified(stage)] + directory.members(stage.notify_role)
-	return [(person, (word, "")) for person in owners] + [(person, ("notify", "")) for person in others]
+	return [(person, (word, "")) for person in asked] + [(person, ("notify", "")) for person in others]
 
 
 def _owners(directory: Directory, stage) -> tuple[list[Recipient], str]:

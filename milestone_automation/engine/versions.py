@@ -331,8 +331,8 @@ def _keep_version(diff: VersionDiff) -> None:
 	"""Note the version, and watch the fields it acts on. A change not yet acted on is not forgotten."""
 	plan, doc = diff.plan, diff.plan.reference_doc()
 	old = json.loads(plan.snapshot or "{}")
-	watched = plan_builder.watched_fields(plan.stages, plans.task_rows(plan.name), plan)
-	new = plan_builder.snapshot(doc, watched)
+	fieldnames = plan_builder.watched_fields(plan.stages, plans.task_rows(plan.name), plan)
+	new = plan_builder.snapshot(doc, fieldnames)
 	kept = {name: old.get(name, value) for name, value in new.items()}
 	plan.set_plan(workflow_version=diff.workflow.version, snapshot=json.dumps(kept))
 	plan.write()
