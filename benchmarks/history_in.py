@@ -20,7 +20,7 @@ from pathlib import Path
 
 import frappe
 
-from milestone_automation.engine.history_import import ImportOptions, run
+from milestone_automation.engine.history.log_import import ImportOptions, run
 
 DOCTYPE = "Benchmark Order"
 STATUSES = ("Ordered", "Accepted", "Production", "Inspection", "Shipped", "Delivered")

@@ -17,7 +17,8 @@ import time
 
 import frappe
 
-from milestone_automation.engine import bulk, recipients, sweep
+from milestone_automation.engine.base import bulk
+from milestone_automation.engine.messages import hourly, sending_day, sweep
 
 TODAY = datetime.date(2030, 6, 8)
 NOW = datetime.datetime(2030, 6, 8, 8)
@@ -74,7 +75,7 @@ def measure(plans: int, arguments) -> dict[str, float]:
 
 def timed() -> float:
 	begun = time.perf_counter()
-	sweep.sweep_plans(sweep.due_plans(recipients.latest_message_day(NOW)), NOW)
+	sweep.sweep_plans(hourly.due_plans(sending_day.latest_message_day(NOW)), NOW)
 	return time.perf_counter() - begun
 
 

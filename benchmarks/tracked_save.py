@@ -17,7 +17,7 @@ import frappe.automation.doctype.milestone.milestone as core_milestone
 import frappe.automation.doctype.milestone_tracker.milestone_tracker as core_tracker
 from frappe.model.base_document import get_controller
 
-from milestone_automation.engine import rules, trackable
+from milestone_automation.engine.tracking import registry, trackable
 
 DOCTYPE = "ToDo"
 OWN = ("Milestone", "Milestone Tracker")
@@ -132,7 +132,7 @@ def make_tracker():
 def drop_tracker(tracker) -> None:
 	frappe.db.rollback()
 	frappe.db.delete("Milestone Tracker", {"name": tracker.name})
-	rules.clear()
+	registry.clear()
 	trackable.clear_core_map(DOCTYPE)
 	frappe.db.commit()  # nosemgrep: as above
 

@@ -6,10 +6,26 @@ Plan Stage; its milestone name is accepted too. Calls that change a plan return 
 
 import frappe
 from frappe import _
+from frappe.utils import (
+	cint,
+)
 
-from milestone_automation import permissions
-from milestone_automation.engine import bulk_start, panel, plans, stages, tasks, trackable
-from milestone_automation.engine.vocabulary import ShiftMode
+from milestone_automation.desk import panel
+from milestone_automation.engine.people import rights
+from milestone_automation.engine.people.directory import DIGEST_DEFAULT
+from milestone_automation.engine.plans import bulk_start, ending, starting, version_move
+from milestone_automation.engine.progress import answers, rescheduling, stages, tasks
+from milestone_automation.engine.rules.vocabulary import ShiftMode
+from milestone_automation.engine.store import plan_log, plan_rows
+from milestone_automation.engine.tracking import trackable
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def date_reasons() -> list[str]:
+	"""Return the reasons for a new date that the site offers, in its order."""
+	rights.check_desk_user()
+	return answers.reasons()
+
 
 # What `reschedule_stage` takes for `later_stages`.
 LATER_STAGES = (ShiftMode.SHIFT_TOO.value, ShiftMode.KEEP_ORDER.value)
@@ -49,7 +65,7 @@ def preview_workflow(workflow: str, doctype: str, name: str | int) -> dict:
 	doc.check_permission("read")
 	workflow_doc = frappe.get_doc("Milestone Workflow", workflow)
 	workflow_doc.check_permission("read")
-	plans.check_is_for(workflow_doc, doc)
+	starting.check_is_for(workflow_doc, doc)
 	return panel.preview(workflow_doc, doc)
 
 
@@ -64,7 +80,7 @@ def start_plan(doctype: str, name: str | int, workflow: str | None = None) -> di
 	_check_desk_user(doctype, name)
 	doc = frappe.get_doc(doctype, name)
 	doc.check_permission("write")
-	plans.start(doc, workflow, by_hand=True)
+	starting.start(doc, workflow, by_hand=True)
 	return get_plan(doctype, name)
 
 
@@ -125,7 +141,7 @@ def reschedule_stage(
 				later_stages, ", ".join(LATER_STAGES)
 			)
 		)
-	stages.reschedule(plan, stage, new_date, reason, answer=later_stages)
+	rescheduling.reschedule(plan, stage, new_date, reason, answer=later_stages)
 	return get_plan(found.reference_type, found.reference_name)
 
 
@@ -175,7 +191,7 @@ def reopen_task(task: str, reason: str) -> dict:
 	Who completed a task may reopen it; a waived or cancelled one only a manager or the owner of its stage.
 	"""
 	row = _check_can_act_on_task(task)
-	if row.status in ("Waived", "Cancelled") and not permissions.can_direct_task(row):
+	if row.status in ("Waived", "Cancelled") and not rights.can_direct_task(row):
 		frappe.throw(
 			_("Only the owner of the milestone or a Milestone Manager may reopen a task that is {0}.").format(
 				_(row.status)
@@ -251,32 +267,28 @@ def add_task(
 def cancel_plan(plan: str, reason: str) -> dict:
 	"""Cancel a plan and its open tasks. System Manager and Milestone Manager only; the reason is kept."""
 	_check_manager()
-	reason = stages.check_reason(reason)
-	found = plans.load_by_name(plan, lock=True)
+	reason = plan_log.check_reason(reason)
+	found = plan_rows.load_by_name(plan, lock=True)
 	_check_can_read(found)
-	plans.cancel_by_hand(found, reason)
+	ending.cancel_by_hand(found, reason)
 	return get_plan(found.reference_type, found.reference_name)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 def preview_new_version(plan: str) -> list:
 	"""Say what moving a plan to its workflow's newest version would change."""
-	from milestone_automation.engine import versions
-
 	_check_manager()
-	_check_can_read(plans.load_by_name(plan))
-	return versions.preview_move(plan)
+	_check_can_read(plan_rows.load_by_name(plan))
+	return version_move.preview_move(plan)
 
 
 @frappe.whitelist(methods=["POST"])
 def move_to_new_version(plan: str) -> dict:
 	"""Move a plan to its workflow's newest version; what is reached and completed stays."""
-	from milestone_automation.engine import versions
-
 	_check_manager()
-	found = plans.load_by_name(plan)
+	found = plan_rows.load_by_name(plan)
 	_check_can_read(found)
-	versions.move(plan)
+	version_move.move(plan)
 	return get_plan(found.reference_type, found.reference_name)
 
 
@@ -293,7 +305,7 @@ def fields_for(doctype: str) -> list:
 
 
 def _check_manager() -> None:
-	if not permissions.can_manage():
+	if not rights.can_manage():
 		frappe.throw(
 			_("Only a System Manager or Milestone Manager may do this. Ask one of them."),
 			frappe.PermissionError,
@@ -301,13 +313,13 @@ def _check_manager() -> None:
 
 
 def _check_desk_user(doctype: str, name) -> None:
-	if not permissions.is_desk_user(frappe.session.user):
+	if not rights.is_desk_user(frappe.session.user):
 		panel.raise_not_permitted(doctype, name)
 
 
 def _check_can_read(plan) -> None:
 	_check_desk_user(plan.reference_type, plan.reference_name)
-	if not permissions.can_read_document(plan.reference_type, plan.reference_name):
+	if not rights.can_read_document(plan.reference_type, plan.reference_name):
 		frappe.throw(
 			_("You may not see {0} {1}.").format(_(plan.reference_type), plan.reference_name),
 			frappe.PermissionError,
@@ -315,10 +327,10 @@ def _check_can_read(plan) -> None:
 
 
 def _plan_to_act_on(plan: str, stage: str):
-	found = plans.load_by_name(plan)
+	found = plan_rows.load_by_name(plan)
 	_check_can_read(found)
 	row = found.stage(stage)
-	if not permissions.can_act_on_stage(row, found.reference_doc()):
+	if not rights.can_act_on_stage(row, found.reference_doc()):
 		frappe.throw(
 			_("Only the owner of {0} or a Milestone Manager may do this.").format(row.stage_name),
 			frappe.PermissionError,
@@ -328,7 +340,7 @@ def _plan_to_act_on(plan: str, stage: str):
 
 def _check_can_act_on_task(task: str):
 	row = frappe.get_doc("Milestone Task", task)
-	if not permissions.can_act_on_task(row):
+	if not rights.can_act_on_task(row):
 		frappe.throw(
 			_("Only an assignee of the task, the owner of its milestone or a Milestone Manager may do this."),
 			frappe.PermissionError,
@@ -339,8 +351,30 @@ def _check_can_act_on_task(task: str):
 def _act_on_task(task: str, action, *args) -> dict:
 	row = _check_can_act_on_task(task)
 	action(task, *args)
-	reads = permissions.can_read_document(row.reference_type, row.reference_name)
-	if not reads or not permissions.is_desk_user(frappe.session.user):
+	reads = rights.can_read_document(row.reference_type, row.reference_name)
+	if not reads or not rights.is_desk_user(frappe.session.user):
 		# An assignee from outside sees the task only.
 		return {"task": task, "status": frappe.db.get_value("Milestone Task", task, "status")}
 	return get_plan(row.reference_type, row.reference_name)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def wants_digest() -> bool:
+	"""Tell whether the session user has chosen one mail a day."""
+	return bool(cint(frappe.defaults.get_user_default(DIGEST_DEFAULT)))
+
+
+@frappe.whitelist(methods=["POST"])
+def set_digest(on: bool) -> bool:
+	"""Choose one mail a day instead of single ones, or go back; for the session user.
+
+	Args:
+		on: whether to get the digest.
+
+	Returns:
+		bool: what holds now.
+	"""
+	if frappe.session.user == "Guest":
+		raise frappe.PermissionError
+	frappe.defaults.set_user_default(DIGEST_DEFAULT, str(cint(on)))
+	return wants_digest()

@@ -10,6 +10,8 @@ from frappe.utils import strip_html
 from frappe.utils.file_lock import LockTimeoutError
 from frappe.utils.synchronization import filelock
 
+from milestone_automation.engine.history import backfill, event_log, log_import, reconcile
+
 SHOWN_EXAMPLES = 10
 LOCK = "milestone-history"
 
@@ -75,9 +77,7 @@ def import_log(
 	Every case is a document, every change of its activity a milestone. The whole file is checked before anything is
 	written. Running it again adds nothing and completes a run that was stopped.
 	"""
-	from milestone_automation.engine import event_log, history_import
-
-	options = history_import.ImportOptions(
+	options = log_import.ImportOptions(
 		doctype=doctype,
 		track_field=track_field,
 		case_field=case_field,
@@ -90,8 +90,8 @@ def import_log(
 	)
 	with _connected(context) as commit, _ProgressBar() as bar:
 		try:
-			summary = history_import.run(file, options, bar.show, commit)
-		except history_import.ImportStopped as stopped:
+			summary = log_import.run(file, options, bar.show, commit)
+		except log_import.ImportStopped as stopped:
 			bar.close()
 			_print_import(stopped.summary, dry_run=True)
 			raise
@@ -105,10 +105,8 @@ def import_log(
 @pass_context
 def run_backfill(context, tracker, dry_run):
 	"""Rebuild the milestones from before TRACKER was made out of Frappe's Version log."""
-	from milestone_automation.engine import backfill as engine
-
 	with _connected(context) as commit, _ProgressBar() as bar:
-		summary = engine.run(
+		summary = backfill.run(
 			tracker, dry_run, lambda done, total: bar.show("Reading versions", done, total), commit
 		)
 		bar.close()
@@ -120,10 +118,8 @@ def run_backfill(context, tracker, dry_run):
 @pass_context
 def run_reconcile(context, doctype):
 	"""Find and record changes made behind Frappe's back (SQL, frappe.db.set_value). Runs every night by itself."""
-	from milestone_automation.engine import reconcile as engine
-
 	with _connected(context) as commit:
-		recorded = engine.run(doctype, commit)
+		recorded = reconcile.run(doctype, commit)
 		if not recorded:
 			raise click.ClickException(
 				"No enabled Milestone Tracker" + (f" for {doctype}." if doctype else ".")

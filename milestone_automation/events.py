@@ -2,7 +2,11 @@
 
 import frappe
 
-from milestone_automation.engine import compat, gate, guard, history, plans, recording, renames, rules
+from milestone_automation.engine.base import compat, guard
+from milestone_automation.engine.plans import document_saved, ending, renaming
+from milestone_automation.engine.progress import gate
+from milestone_automation.engine.store import watched
+from milestone_automation.engine.tracking import milestones, recorder, registry
 from milestone_automation.uninstall import UNINSTALLING
 
 
@@ -12,9 +16,9 @@ def before_change(doc, method=None):
 	if not own:
 		return
 	if own.tracker:
-		recording.before_change(doc, own.tracker)
+		recorder.before_change(doc, own.tracker)
 	if own.has_workflow:
-		plans.forget_loaded(doc, is_same_save=compat.is_saving(doc.doctype, doc.name))
+		watched.forget_loaded(doc, is_same_save=compat.is_saving(doc.doctype, doc.name))
 		_ask_gate(doc)
 
 
@@ -22,14 +26,14 @@ def begin_save(doc, method=None):
 	"""At the very start of a save, submit, cancel or update after submit."""
 	own = _rules_for(doc)
 	if own and own.tracker:
-		recording.begin_save(doc, own.tracker)
+		recorder.begin_save(doc, own.tracker)
 
 
 def before_write(doc, method=None):
 	"""Before a save, submit, cancel or update after submit writes."""
 	own = _rules_for(doc)
 	if own and own.has_workflow and not doc.is_new():
-		plans.forget_loaded(doc)
+		watched.forget_loaded(doc)
 		_ask_gate(doc)
 
 
@@ -37,11 +41,13 @@ def on_change(doc, method=None):
 	own = _rules_for(doc)
 	if not own or doc.flags.in_delete:
 		return
-	if own.tracker and not recording.core_records():
-		recording.record(doc, own.tracker)
+	if own.tracker and not recorder.core_records():
+		recorder.record(doc, own.tracker)
 	if own.has_workflow:
 		# Asks the gate once more, for values that hooks have set on the way.
-		guard.run_guarded(f"Milestone plan of {doc.doctype} {doc.name}", plans.on_document_change, doc)
+		guard.run_guarded(
+			f"Milestone plan of {doc.doctype} {doc.name}", document_saved.on_document_change, doc
+		)
 
 
 def _ask_gate(doc):
@@ -52,25 +58,25 @@ def on_trash(doc, method=None):
 	"""Before the links to a document are checked: its plan goes with it."""
 	own = _rules_for(doc)
 	if own and own.has_workflow:
-		plans.delete_for(doc.doctype, doc.name)
+		ending.delete_for(doc.doctype, doc.name)
 
 
 def after_rename(doc, method=None, old=None, new=None, merge=False):
 	if _are_tables_missing():
 		return
-	if renames.is_tracked_value(doc.doctype):
+	if renaming.is_tracked_value(doc.doctype):
 		what = f"Milestone stages that wait for {doc.doctype} {old}: rename"
-		guard.run_guarded(what, renames.follow_value, doc.doctype, old, new)
-	own = rules.for_doctype(doc.doctype)
+		guard.run_guarded(what, renaming.follow_value, doc.doctype, old, new)
+	own = registry.for_doctype(doc.doctype)
 	if not own:
 		return
 	guard.run_guarded(
-		f"Milestones of {doc.doctype} {old}: rename", history.follow_rename, doc.doctype, old, new
+		f"Milestones of {doc.doctype} {old}: rename", milestones.follow_rename, doc.doctype, old, new
 	)
 	if own.has_workflow:
 		guard.run_guarded(
 			f"Milestone plan of {doc.doctype} {old}: rename",
-			plans.follow_rename,
+			renaming.follow_rename,
 			doc.doctype,
 			old,
 			new,
@@ -81,26 +87,26 @@ def after_rename(doc, method=None, old=None, new=None, merge=False):
 def after_doctype_rename(doc, method=None, old=None, new=None, merge=False):
 	clear_rules(doc)
 	if not _are_tables_missing():
-		guard.run_guarded(f"Milestone plans of {old}: rename", renames.follow_doctype, new)
+		guard.run_guarded(f"Milestone plans of {old}: rename", renaming.follow_doctype, new)
 
 
 def after_delete(doc, method=None):
-	if not _are_tables_missing() and rules.for_doctype(doc.doctype):
+	if not _are_tables_missing() and registry.for_doctype(doc.doctype):
 		what = f"Milestones of {doc.doctype} {doc.name}: delete"
-		guard.run_guarded(what, history.mark_deleted, doc.doctype, doc.name)
+		guard.run_guarded(what, milestones.mark_deleted, doc.doctype, doc.name)
 
 
 def clear_rules(doc, method=None, *args, **kwargs):
 	if not _are_tables_missing():
-		rules.clear()
+		registry.clear()
 
 
-def _rules_for(doc) -> rules.Rules | None:
+def _rules_for(doc) -> registry.Rules | None:
 	"""Return what concerns this document, or None; None too while the site is being made (as core does)."""
 	flags = frappe.flags
 	if flags.in_migrate or flags.in_setup_wizard or _are_tables_missing():
 		return None
-	return rules.for_doctype(doc.doctype)
+	return registry.for_doctype(doc.doctype)
 
 
 def _are_tables_missing() -> bool:

@@ -17,7 +17,7 @@ after_uninstall = "milestone_automation.uninstall.after_uninstall"
 # ------
 # Only the loader; panel and builder come when a page needs them.
 app_include_js = "milestone_automation.bundle.js"
-extend_bootinfo = "milestone_automation.engine.boot.extend_bootinfo"
+extend_bootinfo = "milestone_automation.desk.boot.extend_bootinfo"
 add_to_apps_screen = [
 	{
 		"name": app_name,
@@ -62,18 +62,18 @@ doc_events = {
 		"on_update": "milestone_automation.events.clear_rules",
 		"on_trash": "milestone_automation.events.clear_rules",
 	},
-	"User": {"on_update": "milestone_automation.engine.sweep.on_user_change"},
+	"User": {"on_update": "milestone_automation.engine.messages.user_changes.on_user_change"},
 	"ToDo": {
-		"on_update": "milestone_automation.engine.assignments.on_todo_change",
-		"on_trash": "milestone_automation.engine.assignments.on_todo_change",
+		"on_update": "milestone_automation.engine.progress.todo_changes.on_todo_change",
+		"on_trash": "milestone_automation.engine.progress.todo_changes.on_todo_change",
 	},
 }
 
 # Scheduler
 # ---------
 scheduler_events = {
-	"hourly_long": ["milestone_automation.engine.sweep.run"],
-	"daily_long": ["milestone_automation.engine.reconcile.run_nightly"],
+	"hourly_long": ["milestone_automation.engine.messages.hourly.run"],
+	"daily_long": ["milestone_automation.engine.history.reconcile.run_nightly"],
 }
 
 # Permissions

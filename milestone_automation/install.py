@@ -6,9 +6,9 @@ import os
 import frappe
 from frappe import _
 
-from milestone_automation.engine import history, rules
+from milestone_automation.engine.people import rights
+from milestone_automation.engine.tracking import milestones, registry
 
-MANAGER_ROLE = "Milestone Manager"
 CORE_MODULE = "Automation"
 CORE_DOCTYPES = ("Milestone", "Milestone Tracker")
 
@@ -17,8 +17,8 @@ def after_install():
 	make_link_secret()
 	make_role()
 	make_settings()
-	history.adopt()
-	rules.clear()
+	milestones.adopt()
+	registry.clear()
 
 
 def make_link_secret():
@@ -46,8 +46,8 @@ def before_migrate():
 def after_migrate():
 	restore_time_stamps()
 	make_settings()
-	history.adopt()
-	rules.clear()
+	milestones.adopt()
+	registry.clear()
 
 
 def restore_time_stamps():
@@ -71,9 +71,9 @@ def definition_path(doctype: str) -> tuple[str, ...]:
 
 def make_role():
 	"""Create the role Milestone Manager; an existing one stays as it is."""
-	if not frappe.db.exists("Role", MANAGER_ROLE):
+	if not frappe.db.exists("Role", rights.MANAGER_ROLE):
 		role = frappe.new_doc("Role")
-		role.update({"role_name": MANAGER_ROLE, "desk_access": 1})
+		role.update({"role_name": rights.MANAGER_ROLE, "desk_access": 1})
 		role.insert(ignore_permissions=True)  # made by the app, not by a user
 
 

@@ -7,17 +7,16 @@ may have (docs/roles.md).
 """
 
 import re
-from collections.abc import Iterable
 
 import frappe
 from frappe import _
 from frappe.model.db_query import DatabaseQuery, requires_owner_constraint
 from frappe.utils import cstr
 
-from milestone_automation.engine import values
-from milestone_automation.engine.vocabulary import OwnerKind, TaskStatus
+from milestone_automation.engine.base import values
+from milestone_automation.engine.people import rights
+from milestone_automation.engine.rules.vocabulary import TaskStatus
 
-MANAGER_ROLES = {"System Manager", "Milestone Manager"}
 # What a permission check may ask for (None: all there is) that changes nothing.
 READING = {None, "select", "read", "print", "email", "report", "export"}
 # Write: to comment and attach. `check_task_edit` keeps the fields.
@@ -42,132 +41,6 @@ ENGINE_FIELDS = (
 ASSIGNEE_FIELDS = ("user", "contact", "email", "done")
 
 
-def can_manage(user: str | None = None) -> bool:
-	"""Tell whether a user is System Manager or Milestone Manager (the session user by default)."""
-	return sees_everything(user) or not MANAGER_ROLES.isdisjoint(frappe.get_roles(_or_session(user)))
-
-
-def sees_everything(user: str | None = None) -> bool:
-	"""Tell whether a user needs no right to the document: Administrator and System Managers."""
-	user = _or_session(user)
-	return user == "Administrator" or "System Manager" in frappe.get_roles(user)
-
-
-def can_read_document(doctype: str, name: str, user: str | None = None) -> bool:
-	"""Tell whether a user may read a document; False too when there is no such document or DocType.
-
-	Args:
-		doctype, name: the document a plan is about.
-		user: the session user by default.
-	"""
-	if not doctype or not name:
-		return False
-	try:
-		return bool(frappe.has_permission(doctype, "read", doc=name, user=_or_session(user)))
-	except frappe.DoesNotExistError:
-		frappe.clear_last_message()
-		return False
-
-
-def can_act_on_task(task, user: str | None = None) -> bool:
-	"""Tell whether a user may complete a task.
-
-	Its assignee may; and of those who may read the document, managers and the owner of its stage.
-
-	Args:
-		task: Milestone Task, as document or row with `name`, `plan_stage`, `reference_type` and `reference_name`.
-		user: the session user by default.
-	"""
-	user = _or_session(user)
-	return is_assigned(task, user) or can_direct_task(task, user)
-
-
-def can_direct_task(task, user: str | None = None) -> bool:
-	"""Tell whether a user may act on a task for its assignees: managers and the owner of its stage.
-
-	Args:
-		task, user: as in `can_act_on_task`.
-	"""
-	user = _or_session(user)
-	if sees_everything(user):
-		return True
-	if not can_manage(user) and not _owns_stage(_stage_of(task), user):
-		return False
-	return can_read_document(task.get("reference_type"), task.get("reference_name"), user)
-
-
-def can_assign(task, user: str | None = None) -> bool:
-	"""Tell whether a user may give a task to somebody, or take it away.
-
-	Who may act on the task and may read the document: nobody from outside brings in others.
-
-	Args:
-		task, user: as in `can_act_on_task`.
-	"""
-	user = _or_session(user)
-	if sees_everything(user):
-		return True
-	reads = can_read_document(task.get("reference_type"), task.get("reference_name"), user)
-	return reads and is_desk_user(user) and can_act_on_task(task, user)
-
-
-def can_act_on_stage(stage_row, doc, user: str | None = None) -> bool:
-	"""Tell whether a user may confirm a stage or move its date.
-
-	Its owner (the user, or anybody with the role) and managers may, all of them only if they may read the document.
-
-	Args:
-		stage_row: Milestone Plan Stage, as document or dict.
-		doc: the document the plan is about, or anything with its `doctype` and `name`.
-		user: the session user by default.
-	"""
-	user = _or_session(user)
-	if sees_everything(user):
-		return True
-	if not can_manage(user) and not _owns_stage(stage_row, user):
-		return False
-	return can_read_document(doc.get("doctype"), doc.get("name"), user)
-
-
-def visible_tasks(rows: Iterable, user: str | None = None) -> list:
-	"""Return the tasks among some rows that a user may see, with a constant number of queries for one document.
-
-	Args:
-		rows: as in `can_act_on_task`.
-		user: the session user by default.
-	"""
-	rows, user = list(rows), _or_session(user)
-	if sees_everything(user):
-		return rows
-	documents = {(row.get("reference_type"), row.get("reference_name")) for row in rows}
-	read = {one for one in documents if is_desk_user(user) and can_read_document(*one, user)}
-	own = tasks_of(user, [row.get("name") for row in rows]) if read != documents else set()
-	return [
-		row
-		for row in rows
-		if (row.get("reference_type"), row.get("reference_name")) in read or row.get("name") in own
-	]
-
-
-def is_assigned(task, user: str) -> bool:
-	"""Tell whether a user is among the stored assignees of a task; what a request claims does not count."""
-	return bool(tasks_of(user, [task.get("name")]))
-
-
-def tasks_of(user: str, names: list[str]) -> set[str]:
-	"""Return those of some tasks that a user is assigned to."""
-	names = [name for name in names if name]
-	if not names:
-		return set()
-	filters = {"parenttype": "Milestone Task", "parent": ("in", names), "user": user}
-	return set(frappe.get_all("Milestone Task Assignee", filters=filters, pluck="parent"))
-
-
-def is_desk_user(user: str) -> bool:
-	"""Tell whether a user works in the desk. Asked by account: before Frappe 15.0 there is no role that says it."""
-	return user == "Administrator" or frappe.get_cached_value("User", user, "user_type") == "System User"
-
-
 def check_task_edit(doc) -> None:
 	"""Refuse a save of a task that changes more than its writer may change.
 
@@ -185,35 +58,13 @@ def check_task_edit(doc) -> None:
 	kept = [_(field.label) for field in changed if field.fieldname in (*ENGINE_FIELDS, "assignees")]
 	if kept:
 		frappe.throw(_engine_field_message(doc, kept), title=_("Not Changed by Saving"))
-	if changed and not can_manage():
+	if changed and not rights.can_manage():
 		frappe.throw(
 			_("Only a Milestone Manager may change {0} of the task {1}.").format(names, doc.title)
 			+ " "
 			+ _("You may complete it, comment on it and attach files."),
 			frappe.PermissionError,
 			title=_("Not Permitted"),
-		)
-
-
-def check_may_set_status(task, status: str) -> None:
-	"""Refuse a transition of a task to somebody who may not make it; the reason is the engine's to check.
-
-	Args:
-		task: as in `can_act_on_task`.
-		status: the TaskStatus wanted.
-
-	Raises:
-		frappe.PermissionError
-	"""
-	if status in (TaskStatus.WAIVED, TaskStatus.CANCELLED) and not can_manage():
-		frappe.throw(
-			_("Only a System Manager or Milestone Manager may do this. Ask one of them."),
-			frappe.PermissionError,
-		)
-	if not can_act_on_task(task):
-		frappe.throw(
-			_("Only an assignee of the task, the owner of its milestone or a Milestone Manager may do this."),
-			frappe.PermissionError,
 		)
 
 
@@ -244,56 +95,39 @@ def _assignee_rows(doc) -> list[tuple[str, ...]]:
 	return [tuple(cstr(row.get(column)) for column in ASSIGNEE_FIELDS) for row in doc.get("assignees") or []]
 
 
-def _or_session(user: str | None) -> str:
-	return user or frappe.session.user
-
-
-def _stage_of(task):
-	fields = ["stage_owner", "owner_kind", "owner_role"]
-	return frappe.db.get_value("Milestone Plan Stage", task.get("plan_stage"), fields, as_dict=True)
-
-
-def _owns_stage(stage_row, user: str) -> bool:
-	if not stage_row:
-		return False
-	if stage_row.get("owner_kind") == OwnerKind.ROLE:
-		return stage_row.get("owner_role") in frappe.get_roles(user)
-	return stage_row.get("stage_owner") == user
-
-
 # Hooks: one document
 
 
 def has_plan_permission(doc, ptype=None, user=None) -> bool:
 	"""Hook for Milestone Plan, Milestone Date Change and Milestone Plan Log."""
-	user = _or_session(user)
-	if sees_everything(user):
+	user = rights.user_or_session(user)
+	if rights.sees_everything(user):
 		return True
-	if not is_desk_user(user) or (ptype not in READING and not can_manage(user)):
+	if not rights.is_desk_user(user) or (ptype not in READING and not rights.can_manage(user)):
 		return False
 	return _may_read_references(doc, user)
 
 
 def has_task_permission(doc, ptype=None, user=None) -> bool:
 	"""Hook for Milestone Task."""
-	user = _or_session(user)
-	if sees_everything(user):
+	user = rights.user_or_session(user)
+	if rights.sees_everything(user):
 		return True
-	if ptype in ASSIGNEE_RIGHTS and is_assigned(doc, user):
+	if ptype in ASSIGNEE_RIGHTS and rights.is_assigned(doc, user):
 		return True
-	if not is_desk_user(user) or not _may_read_references(doc, user):
+	if not rights.is_desk_user(user) or not _may_read_references(doc, user):
 		return False
-	if ptype in READING or can_manage(user):
+	if ptype in READING or rights.can_manage(user):
 		return True
-	return ptype == "write" and _owns_stage(_stage_of(_stored(doc) or {}), user)
+	return ptype == "write" and rights.owns_stage(rights.stage_of_task(_stored(doc) or {}), user)
 
 
 def has_message_permission(doc, ptype=None, user=None) -> bool:
 	"""Hook for Milestone Message: managers, and a message about no single document only for whom it was sent to."""
-	user = _or_session(user)
-	if sees_everything(user):
+	user = rights.user_or_session(user)
+	if rights.sees_everything(user):
 		return True
-	if not can_manage(user):
+	if not rights.can_manage(user):
 		return False
 	stored = _stored(doc) or doc
 	if not stored.get("reference_name"):
@@ -309,7 +143,7 @@ def _may_read_references(doc, user: str) -> bool:
 	if not stored and references == {(None, None)}:
 		# A new plan that does not say yet what it is about.
 		return True
-	return all(can_read_document(*reference, user) for reference in references)
+	return all(rights.can_read_document(*reference, user) for reference in references)
 
 
 def _reference_of(row) -> tuple[str | None, str | None]:
@@ -349,7 +183,7 @@ def plan_log_query(user=None) -> str:
 
 def task_query(user=None) -> str:
 	"""Hook for Milestone Task: tasks of documents a user may read, and tasks assigned to the user."""
-	user = _or_session(user)
+	user = rights.user_or_session(user)
 	row = "`tabMilestone Task Assignee`"
 	assigned = (
 		f"`tabMilestone Task`.name in (select {row}.parent from {row}"
@@ -360,7 +194,7 @@ def task_query(user=None) -> str:
 
 def message_query(user=None) -> str:
 	"""Hook for Milestone Message."""
-	user = _or_session(user)
+	user = rights.user_or_session(user)
 	own = (
 		f"coalesce(`tabMilestone Message`.reference_name, '') = ''"
 		f" and `tabMilestone Message`.recipient = {_quoted(user)}"
@@ -370,12 +204,14 @@ def message_query(user=None) -> str:
 
 def _document_query(doctype: str, user: str | None, *also: str) -> str:
 	"""Return the condition for rows whose document a user may read, that were shared, or that fit one of `also`."""
-	user = _or_session(user)
-	if sees_everything(user):
+	user = rights.user_or_session(user)
+	if rights.sees_everything(user):
 		return ""
 	if user == "Guest":
 		return NOTHING
-	readable = [_of_type(doctype, one, user) for one in _reference_types()] if is_desk_user(user) else []
+	readable = (
+		[_of_type(doctype, one, user) for one in _reference_types()] if rights.is_desk_user(user) else []
+	)
 	conditions = [*also, _shared(doctype, user), *filter(None, readable)]
 	return _without_percent_signs(f"({' or '.join(conditions)})")
 

@@ -9,8 +9,10 @@ import os
 
 import frappe
 
-from milestone_automation.engine import compat, rules
-from milestone_automation.install import CORE_DOCTYPES, CORE_MODULE, MANAGER_ROLE, definition_in_core
+from milestone_automation.engine.base import compat
+from milestone_automation.engine.people.rights import MANAGER_ROLE
+from milestone_automation.engine.tracking import registry
+from milestone_automation.install import CORE_DOCTYPES, CORE_MODULE, definition_in_core
 
 UNINSTALLING = "milestone_uninstalling"
 
@@ -33,7 +35,7 @@ def after_uninstall():
 	remove_unused_role()
 	# Frappe forgets them only at the next migrate; until then its scheduler would look for our code.
 	frappe.db.delete("Scheduled Job Type", {"method": ("like", "milestone_automation.%")})
-	compat.forget(rules.CACHE_KEY)
+	compat.forget(registry.CACHE_KEY)
 	frappe.clear_cache()
 	frappe.db.commit()  # bench commits before this hook, and not again
 

@@ -2,6 +2,11 @@
 
 import pytest
 
+from milestone_automation import api
+from milestone_automation.engine.base.guard import GateError
+from milestone_automation.engine.plans import version_move
+from milestone_automation.engine.progress import rescheduling, tasks
+from milestone_automation.engine.store import plan_rows
 from tests.support.factories import (
 	CLERK_ROLE,
 	events_of,
@@ -62,8 +67,6 @@ def milestones_undone(order) -> list[str]:
 
 
 def test_a_value_set_while_amending_meets_the_gate():
-	from milestone_automation.engine.guard import GateError
-
 	make_workflow()
 	with pytest.raises(GateError, match="Book the inspector"):
 		amend(make_document(), status="Inspected")
@@ -71,9 +74,6 @@ def test_a_value_set_while_amending_meets_the_gate():
 
 def test_a_refused_amendment_leaves_nothing_and_saves_once_its_tasks_are_waived():
 	import frappe
-
-	from milestone_automation.engine import tasks
-	from milestone_automation.engine.guard import GateError
 
 	make_workflow()
 	order = make_document()
@@ -137,8 +137,6 @@ def test_an_amendment_followed_once_is_not_followed_again_by_its_next_save():
 
 
 def test_a_stage_whose_value_is_gone_is_as_if_never_reached_and_the_old_document_keeps_its_milestone():
-	from milestone_automation.engine import plans
-
 	make_workflow(stages=[stage("Submitted", days=-20, **SUBMITTED), stage("Shipped")], tasks=[])
 	order = make_document()
 	new = amend(order)
@@ -151,14 +149,12 @@ def test_a_stage_whose_value_is_gone_is_as_if_never_reached_and_the_old_document
 		None,
 	)
 	assert milestones_undone(order) == []
-	assert plans.load(new.doctype, new.name).current_stage == "Submitted"
+	assert plan_rows.load(new.doctype, new.name).current_stage == "Submitted"
 	new.submit()
 	assert status_of(new)["Submitted"] == "Reached"
 
 
 def test_a_stage_open_again_does_not_lie_before_an_earlier_one():
-	from milestone_automation.engine import stages
-
 	make_workflow(
 		stages=[stage("Samples", days=-30), stage("Submitted", days=-20, **SUBMITTED), stage("Shipped")],
 		tasks=[],
@@ -166,7 +162,7 @@ def test_a_stage_open_again_does_not_lie_before_an_earlier_one():
 	)
 	order = make_document()
 	order.submit()
-	stages.reschedule(plan_of(order).name, "Samples", "2030-06-20", "The cloth is late")
+	rescheduling.reschedule(plan_of(order).name, "Samples", "2030-06-20", "The cloth is late")
 	order.reload()
 	order.cancel()
 	new = amended(order).insert()
@@ -240,8 +236,6 @@ def test_a_plan_that_ended_with_its_document_runs_again(language):
 
 
 def test_a_plan_somebody_cancelled_stays_cancelled():
-	from milestone_automation import api
-
 	make_workflow()
 	order = make_document()
 	api.cancel_plan(plan_of(order).name, "Bought elsewhere")
@@ -255,8 +249,6 @@ def test_a_plan_somebody_cancelled_stays_cancelled():
 
 
 def test_tasks_come_along_as_they_stood(make_user):
-	from milestone_automation.engine import tasks
-
 	anna, ben = (make_user(f"{name}@example.com", roles=[CLERK_ROLE]) for name in ("anna", "ben"))
 	both = {"assignee_kind": "User Field", "assignee_field": "note", "completion_rule": "All Of"}
 	make_workflow(
@@ -284,15 +276,13 @@ def test_tasks_come_along_as_they_stood(make_user):
 
 
 def test_a_task_of_a_stage_that_is_gone_comes_along_closed():
-	from milestone_automation.engine import tasks, versions
-
 	workflow = make_workflow()
 	order = make_document()
 	tasks.complete(task_of(order, "Book the inspector").name)
 	workflow.remove(workflow.tasks[0])
 	workflow.remove(workflow.stages[1])
 	workflow.save()
-	versions.move(plan_of(order).name)
+	version_move.move(plan_of(order).name)
 	new = amend(order)
 	assert task_of(new, "Book the inspector").status == "Completed"
 	assert errors() == []
@@ -336,8 +326,6 @@ def duplicate(order, title: str):
 
 
 def test_a_duplicate_of_a_completed_task_is_open_and_nobodys_work():
-	from milestone_automation.engine import tasks
-
 	make_workflow()
 	order = make_document()
 	tasks.complete(task_of(order, "Book the inspector").name)
@@ -348,8 +336,6 @@ def test_a_duplicate_of_a_completed_task_is_open_and_nobodys_work():
 
 
 def test_a_duplicate_asks_all_its_assignees(make_user):
-	from milestone_automation.engine import tasks
-
 	anna, ben = (make_user(f"{name}@example.com", roles=[CLERK_ROLE]) for name in ("anna", "ben"))
 	both = {"assignee_kind": "User Field", "assignee_field": "note", "completion_rule": "All Of"}
 	make_workflow(tasks=[task("Shipped", "Pack", **both)])
@@ -361,13 +347,11 @@ def test_a_duplicate_asks_all_its_assignees(make_user):
 
 
 def test_a_duplicate_and_its_source_stay_when_the_plan_moves_to_a_new_version():
-	from milestone_automation.engine import versions
-
 	workflow = make_workflow()
 	order = make_document()
 	duplicate(order, "Book the inspector")
 	workflow.stages[2].offset_days = 3
 	workflow.save()
-	versions.move(plan_of(order).name)
+	version_move.move(plan_of(order).name)
 	for title in ("Book the inspector", "Book the inspector again"):
 		assert task_of(order, title).status == "Open"

@@ -4,6 +4,11 @@ import re
 
 import pytest
 
+from milestone_automation import api
+from milestone_automation.engine.base import guard
+from milestone_automation.engine.people.signed_links import Purpose, make_token
+from milestone_automation.engine.progress import answers, stages
+from milestone_automation.links import answer_page
 from tests.support.clock import at, forget_mail_account, sweep_at
 from tests.support.factories import (
 	CLERK_ROLE,
@@ -74,10 +79,8 @@ def form_of(smtp, recipient: str, page: str, about: str = "", **values) -> dict:
 
 
 def open_page(page: str, form: dict, moment: str = LATER, is_post: bool = False) -> dict:
-	from milestone_automation.engine import link_pages
-
 	with at(moment):
-		return getattr(link_pages, page)(form, is_post)
+		return getattr(answer_page, page)(form, is_post)
 
 
 def send_form(page: str, form: dict, moment: str = LATER) -> dict:
@@ -199,8 +202,6 @@ def test_the_link_of_an_owner_who_was_replaced_or_disabled_answers_no_more(order
 def test_only_owner_and_managers_answer_by_api(order, as_user, make_user):
 	import frappe
 
-	from milestone_automation.engine import answers
-
 	plan, manager = (
 		plan_of(order).name,
 		make_user("manager@example.com", roles=["Milestone Manager", CLERK_ROLE]),
@@ -231,8 +232,6 @@ def plan_for(*stages, tasks=(), **values):
 
 def link_to(doc, stage_name: str, user: str = OLGA, moment: str = LATER, **values) -> dict:
 	"""The form behind the link that a user was sent about a stage."""
-	from milestone_automation.engine.signed_links import Purpose, make_token
-
 	row = stage_of(doc, stage_name)
 	with at(moment):
 		token = make_token(Purpose.ANSWER, row.name, user, str(row.key_date or ""))
@@ -267,9 +266,6 @@ def test_yes_to_a_stage_the_document_went_past_asks_the_gate(olga):
 
 def test_a_reached_stage_and_a_cancelled_plan_take_no_answer(order, as_user):
 	import frappe
-
-	from milestone_automation import api
-	from milestone_automation.engine import answers
 
 	plan = plan_of(order).name
 	with as_user(OLGA), at(LATER):
@@ -370,8 +366,6 @@ def test_yes_that_reaches_nothing_is_not_thanked_for(make_doctype, make_user):
 
 @pytest.mark.parametrize("status", [None, "Sewn"], ids=["confirmed", "by value"])
 def test_the_next_stage_counts_from_the_day_that_was_answered(olga, as_user, status):
-	from milestone_automation.engine import answers
-
 	order = plan_for(
 		stage("Sewn", status, key_date_rule="Set by Hand", **OLGAS),
 		stage("Packed", key_date_rule="After Previous Stage", days=5, **OLGAS),
@@ -417,8 +411,6 @@ def test_not_yet_for_their_own_today_is_refused(ahead):
 def test_not_yet_with_the_date_it_has_is_refused(order, as_user):
 	import frappe
 
-	from milestone_automation.engine import answers
-
 	sentence = "Cut is expected on June 8, 2030 already. Give another date."
 	with as_user(OLGA), at("2030-06-05 10:00:00"), pytest.raises(frappe.ValidationError, match=sentence):
 		answers.answer_not_yet(plan_of(order).name, "Cut", "2030-06-08", "Because")
@@ -428,9 +420,6 @@ def test_not_yet_with_the_date_it_has_is_refused(order, as_user):
 @pytest.mark.parametrize("name", ["Cut", "Sewn"])
 def test_odd_dates_are_refused_with_a_sentence(order, as_user, day, name):
 	import frappe
-
-	from milestone_automation import api
-	from milestone_automation.engine import answers
 
 	sentence = "This date cannot be used. Give one between the years 1900 and 2999."
 	for answer in ("yes", "no"):
@@ -451,11 +440,9 @@ def test_odd_dates_are_refused_with_a_sentence(order, as_user, day, name):
 
 
 def test_an_answer_at_the_same_moment_as_somebody_elses_is_asked_for_again(olga, monkeypatch):
-	from milestone_automation.engine import answers, guard
-
 	order = plan_for(stage("Cut", None, -20, **OLGAS))
 	form = link_to(order, "Cut", answer="yes", reached_on="2030-06-07")
-	monkeypatch.setattr(answers.stages, "confirm", lambda *_given: guard.raise_conflict(Exception()))
+	monkeypatch.setattr(stages, "confirm", lambda *_given: guard.raise_conflict(Exception()))
 	page = send_form("answer_page", form)
 	assert (page["state"], page["values"]["reached_on"]) == ("ask", "2030-06-07")
 	assert page["error"].endswith("so nothing was saved. Please try again.")
@@ -464,14 +451,12 @@ def test_an_answer_at_the_same_moment_as_somebody_elses_is_asked_for_again(olga,
 def test_a_refusal_in_a_documents_words_is_no_script(olga, monkeypatch):
 	import frappe
 
-	from milestone_automation.engine import answers
-
 	def refuse(*_given):
 		frappe.throw('"<img src=x onerror=alert(1)>"')
 
 	order = plan_for(stage("Cut", None, -20, **OLGAS))
 	form = link_to(order, "Cut", answer="yes")
-	monkeypatch.setattr(answers.stages, "confirm", refuse)
+	monkeypatch.setattr(stages, "confirm", refuse)
 	page = send_form("answer_page", form)
 	assert (page["state"], "onerror" in page["error"]) == ("ask", False)
 
@@ -561,7 +546,6 @@ def served(server, make_user):
 	"""Links to a stage and a task of an order on the served site: (answer token, task token, names)."""
 	import frappe
 
-	from milestone_automation.engine.signed_links import Purpose, make_token
 	from tests.support.factories import ensure_production_order
 
 	with server.site.connect():

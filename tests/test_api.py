@@ -6,6 +6,8 @@ import re
 import pytest
 
 from devtool.paths import ROOT
+from milestone_automation import api
+from milestone_automation.engine.progress import tasks
 from tests.support.factories import (
 	CLERK_ROLE,
 	ORDER,
@@ -38,8 +40,6 @@ def documented_workflow():
 
 def calls() -> dict:
 	import frappe
-
-	from milestone_automation import api
 
 	return {
 		name: call
@@ -79,8 +79,6 @@ def test_what_changes_something_takes_post_only_and_everything_is_typed():
 def test_get_plan_of_a_document_without_workflow_is_empty_and_of_a_hidden_one_refused(make_user, as_user):
 	import frappe
 
-	from milestone_automation import api
-
 	make_user("nobody@example.com", ["Blogger"] if frappe.db.exists("Role", "Blogger") else [])
 	make_user("reader@example.com", [READER_ROLE])
 	order = make_document()
@@ -100,8 +98,6 @@ def test_get_plan_of_a_document_without_workflow_is_empty_and_of_a_hidden_one_re
 
 def test_starting_a_plan_needs_the_right_to_write_the_document(make_user, as_user):
 	import frappe
-
-	from milestone_automation import api
 
 	make_user("reader@example.com", [READER_ROLE])
 	make_user("clerk@example.com", [CLERK_ROLE])
@@ -134,8 +130,6 @@ def test_starting_a_plan_needs_the_right_to_write_the_document(make_user, as_use
 def test_what_is_for_managers_is_refused_to_a_clerk(make_user, as_user, call, arguments):
 	import frappe
 
-	from milestone_automation import api
-
 	make_user("clerk@example.com", [CLERK_ROLE])
 	documented_workflow()
 	order = make_document()
@@ -165,8 +159,6 @@ def test_what_is_for_managers_is_refused_to_a_clerk(make_user, as_user, call, ar
 def test_what_is_for_the_owner_of_a_stage_is_refused_to_a_clerk(make_user, as_user, call, arguments):
 	import frappe
 
-	from milestone_automation import api
-
 	make_user("clerk@example.com", [CLERK_ROLE])
 	documented_workflow()
 	order = make_document()
@@ -182,8 +174,6 @@ def test_what_is_for_the_owner_of_a_stage_is_refused_to_a_clerk(make_user, as_us
 
 def test_a_preview_writes_nothing_and_says_what_comes():
 	import frappe
-
-	from milestone_automation import api
 
 	workflow = documented_workflow()
 	workflow.enabled = 0
@@ -203,8 +193,6 @@ def test_a_preview_writes_nothing_and_says_what_comes():
 
 def test_a_preview_of_a_workflow_for_another_doctype_is_refused(make_doctype):
 	import frappe
-
-	from milestone_automation import api
 
 	other = make_doctype("Other Order", [{"fieldname": "day", "fieldtype": "Date"}])
 	make_workflow("Others", document_type=other, stages=[stage("Done", date_field="day")], tasks=[])
@@ -233,8 +221,6 @@ def test_a_preview_of_a_workflow_for_another_doctype_is_refused(make_doctype):
 )
 def test_a_task_nobody_can_do_is_not_added(fields, message):
 	import frappe
-
-	from milestone_automation import api
 
 	documented_workflow()
 	plan = plan_of(make_document()).name
@@ -272,8 +258,6 @@ def test_a_new_task_brings_no_outcome_along(make_user):
 def test_an_unknown_answer_for_later_milestones_is_refused():
 	import frappe
 
-	from milestone_automation import api
-
 	documented_workflow()
 	order = make_document()
 	with pytest.raises(
@@ -285,9 +269,6 @@ def test_an_unknown_answer_for_later_milestones_is_refused():
 
 def test_several_tasks_at_once_as_json_each_by_itself(make_user, as_user):
 	import json
-
-	from milestone_automation import api
-	from milestone_automation.engine import tasks
 
 	make_user("clerk@example.com", [CLERK_ROLE])
 	documented_workflow()

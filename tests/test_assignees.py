@@ -2,6 +2,9 @@
 
 import pytest
 
+from milestone_automation.engine.people import assignees
+from milestone_automation.engine.people.assignees import resolve_stage_owner, stage_recipients
+
 DOCUMENT_FIELDS = [
 	{"fieldname": "supplier", "fieldtype": "Link", "options": "Assignee Supplier"},
 	{"fieldname": "vendor_type", "fieldtype": "Link", "options": "DocType"},
@@ -45,8 +48,6 @@ def make_contact(order):
 
 
 def people(row, doc, **plan):
-	from milestone_automation.engine import assignees
-
 	return assignees.resolve(row, doc, plan)
 
 
@@ -237,8 +238,6 @@ def test_no_assignee_kind_is_nobody(order, count_queries):
 
 
 def test_five_hundred_tasks_take_the_queries_of_one_of_each_kind(order, make_contact, count_queries):
-	from milestone_automation.engine import assignees
-
 	make_contact("Petra", ["petra@supplier.example"])
 	order.merchandiser = "bert@example.com"
 	kinds = [
@@ -265,8 +264,6 @@ def test_five_hundred_tasks_take_the_queries_of_one_of_each_kind(order, make_con
 
 
 def test_owner_of_a_stage(order):
-	from milestone_automation.engine.assignees import resolve_stage_owner
-
 	order.merchandiser = "bert@example.com"
 	assert resolve_stage_owner({"owner_kind": "Document Owner"}, order) == "Administrator"
 	assert (
@@ -280,8 +277,6 @@ def test_owner_of_a_stage(order):
 
 
 def test_fifty_stages_take_the_queries_of_one(order, count_queries):
-	from milestone_automation.engine import assignees
-
 	stages = [{"owner_kind": "User", "owner_user": "anna@example.com"}, {"owner_kind": "Document Owner"}] * 25
 	with count_queries() as queries:
 		cache = assignees.prefetch([], order, {}, stages=stages)
@@ -291,8 +286,6 @@ def test_fifty_stages_take_the_queries_of_one(order, count_queries):
 
 
 def test_messages_of_a_stage_go_to_owner_and_whom_it_notifies(order):
-	from milestone_automation.engine.assignees import stage_recipients
-
 	stage = {
 		"owner_kind": "User",
 		"owner_user": "anna@example.com",
@@ -309,8 +302,6 @@ def test_messages_of_a_stage_go_to_owner_and_whom_it_notifies(order):
 
 
 def test_messages_of_a_role_s_stage_go_to_all_of_the_role(order):
-	from milestone_automation.engine.assignees import stage_recipients
-
 	stage = {"owner_kind": "Role", "owner_role": "Test Buyer"}
 	assert [person["user"] for person in stage_recipients(stage, order)] == [
 		"anna@example.com",
@@ -319,7 +310,5 @@ def test_messages_of_a_role_s_stage_go_to_all_of_the_role(order):
 
 
 def test_a_plan_s_own_owner_counts_over_the_rule(order):
-	from milestone_automation.engine.assignees import stage_recipients
-
 	stage = {"owner_kind": "Document Owner", "stage_owner": "bert@example.com"}
 	assert [person["user"] for person in stage_recipients(stage, order)] == ["bert@example.com"]

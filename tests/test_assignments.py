@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from milestone_automation.engine.base import bulk
+from milestone_automation.engine.people import todos
+from milestone_automation.engine.progress import tasks, todo_changes
 from tests.support.factories import (
 	CLERK_ROLE,
 	make_document,
@@ -111,11 +114,9 @@ def test_nobody_without_a_desk_gets_a_to_do(make_user):
 
 
 def test_assigning_twice_changes_nothing(for_team):
-	from milestone_automation.engine import assignments
-
 	order = for_team()
 	before = todos_of(order, "name", "allocated_to", "status")
-	assignments.assign([task_of(order, TITLE).name])
+	todos.assign([task_of(order, TITLE).name])
 	assert todos_of(order, "name", "allocated_to", "status") == before
 	assert len(before) == 2
 
@@ -123,20 +124,16 @@ def test_assigning_twice_changes_nothing(for_team):
 def test_who_is_no_assignee_any_more_loses_the_to_do(for_team):
 	import frappe
 
-	from milestone_automation.engine import assignments
-
 	order = for_team()
 	name = task_of(order, TITLE).name
 	frappe.db.delete("Milestone Task Assignee", {"parent": name, "user": "bert@example.com"})
-	assignments.assign([name])
+	todos.assign([name])
 	assert statuses(order) == {"anna@example.com": "Open", "bert@example.com": "Cancelled"}
 	assert listed(order) == ["anna@example.com"]
 
 
 @pytest.mark.parametrize("act, status", [("waive", "Closed"), ("cancel", "Cancelled")])
 def test_waived_and_cancelled_tasks_ask_nobody_and_reopened_ones_do_again(for_anna, act, status):
-	from milestone_automation.engine import tasks
-
 	name = task_of(for_anna, TITLE).name
 	getattr(tasks, act)(name, "The lab is closed")
 	assert statuses(for_anna) == {"anna@example.com": status}
@@ -147,8 +144,6 @@ def test_waived_and_cancelled_tasks_ask_nobody_and_reopened_ones_do_again(for_an
 
 
 def test_completing_for_all_closes_every_to_do(for_team):
-	from milestone_automation.engine import tasks
-
 	order = for_team()
 	tasks.complete(task_of(order, TITLE).name, by="anna@example.com")
 	assert statuses(order) == {"anna@example.com": "Closed", "bert@example.com": "Closed"}
@@ -156,8 +151,6 @@ def test_completing_for_all_closes_every_to_do(for_team):
 
 
 def test_completing_one_s_part_closes_one_s_own_to_do(for_team):
-	from milestone_automation.engine import tasks
-
 	order = for_team("All Of")
 	tasks.complete(task_of(order, TITLE).name, by="anna@example.com")
 	assert statuses(order) == {"anna@example.com": "Closed", "bert@example.com": "Open"}
@@ -166,8 +159,6 @@ def test_completing_one_s_part_closes_one_s_own_to_do(for_team):
 
 def test_five_hundred_tasks_are_no_five_hundred_statements_and_no_notification(team, count_queries):
 	import frappe
-
-	from milestone_automation.engine import assignments, bulk
 
 	make_workflow(tasks=[task("Shipped", TITLE, **member(team[0]))])
 	plan = plan_of(make_document())
@@ -185,7 +176,7 @@ def test_five_hundred_tasks_are_no_five_hundred_statements_and_no_notification(t
 	bulk.insert_rows("Milestone Task Assignee", people)
 	before = frappe.db.count("Notification Log"), frappe.db.count("Email Queue"), frappe.db.count("Comment")
 	with count_queries() as queries:
-		assignments.assign(names)
+		todos.assign(names)
 	assert queries.count <= 7, str(queries)
 	assert frappe.db.count("ToDo", {"reference_name": ("in", names), "status": "Open"}) == 750
 	assert json.loads(frappe.db.get_value("Milestone Task", names[1], "_assign")) == list(team[:2])
@@ -194,7 +185,7 @@ def test_five_hundred_tasks_are_no_five_hundred_statements_and_no_notification(t
 		frappe.db.count("Email Queue"),
 		frappe.db.count("Comment"),
 	) == before
-	for step in (assignments.close, assignments.reopen, assignments.cancel):
+	for step in (todos.close, todos.reopen, todos.cancel):
 		with count_queries() as queries:
 			step(names)
 		assert queries.count <= 11, str(queries)
@@ -270,8 +261,6 @@ def test_opening_one_s_part_again_takes_back_one_s_part(for_team, as_user):
 
 def test_no_assignee_opens_a_waived_task_by_its_to_do(for_anna, as_user):
 	import frappe
-
-	from milestone_automation.engine import tasks
 
 	tasks.waive(task_of(for_anna, TITLE).name, "Not needed for samples")
 	with (
@@ -374,8 +363,6 @@ def test_turning_the_to_do_to_something_else_gives_the_task_back(for_anna):
 
 
 def test_who_has_done_a_part_stays_on_record_when_unassigned(for_team):
-	from milestone_automation.engine import tasks
-
 	order = for_team("All Of")
 	tasks.complete(task_of(order, TITLE).name, by="bert@example.com")
 	todo = todo_of(order, "bert@example.com")
@@ -422,8 +409,6 @@ def test_an_assignee_may_hand_the_task_back(for_anna, as_user, make_user):
 def test_a_task_that_is_done_takes_no_new_assignee(for_anna):
 	import frappe
 
-	from milestone_automation.engine import tasks
-
 	tasks.complete(task_of(for_anna, TITLE).name)
 	with pytest.raises(frappe.ValidationError, match=r"is Completed. Reopen it first"):
 		add_todo(for_anna, "bert@example.com")
@@ -432,11 +417,9 @@ def test_a_task_that_is_done_takes_no_new_assignee(for_anna):
 def test_a_to_do_about_anything_else_costs_nothing(count_queries):
 	import frappe
 
-	from milestone_automation.engine import assignments
-
 	todo = frappe.get_doc(
 		{"doctype": "ToDo", "description": "Something else", "allocated_to": "Administrator"}
 	).insert()
 	with count_queries() as queries:
-		assignments.on_todo_change(todo, "on_update")
+		todo_changes.on_todo_change(todo, "on_update")
 	assert queries.count == 0

@@ -6,9 +6,9 @@ import frappe
 import pytest
 from frappe.utils import add_to_date, get_datetime, now_datetime
 
-from milestone_automation.engine import backfill
-from milestone_automation.engine.rules import TrackedField
-from milestone_automation.engine.version_values import VersionReader
+from milestone_automation.engine.history import backfill
+from milestone_automation.engine.history.version_values import VersionReader
+from milestone_automation.engine.tracking.registry import TrackedField
 
 DOCTYPE = "Backfilled Order"
 FIELDS = [

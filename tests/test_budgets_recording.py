@@ -3,7 +3,7 @@
 import frappe
 import pytest
 
-from milestone_automation.engine import rules
+from milestone_automation.engine.tracking import registry
 
 UNTRACKED = "Untracked Order"
 MENTIONS = ("milestone",)
@@ -23,8 +23,8 @@ def untracked(make_doctype, tracking):
 
 def as_in_a_later_transaction() -> None:
 	"""Rules of this transaction count as committed: that is how every save but one meets them."""
-	setattr(frappe.local, rules.DIRTY_FLAG, None)
-	rules.for_doctype("ToDo")
+	setattr(frappe.local, registry.DIRTY_FLAG, None)
+	registry.for_doctype("ToDo")
 
 
 def of_ours(calls) -> list[str]:
@@ -56,7 +56,7 @@ def test_a_request_that_saves_what_nobody_tracks_makes_at_most_one_redis_call(un
 		for status in ("two", "three", "four"):
 			untracked.status = status
 			untracked.save()
-	ours = [text for text in calls.all if rules.CACHE_KEY in text]
+	ours = [text for text in calls.all if registry.CACHE_KEY in text]
 	assert len(ours) <= (0 if hasattr(frappe, "client_cache") else 1), ours
 
 

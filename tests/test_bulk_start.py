@@ -2,6 +2,8 @@
 
 import pytest
 
+from milestone_automation import api
+from milestone_automation.engine.plans import bulk_start, plan_builder
 from tests.support.factories import (
 	ORDER,
 	ensure_production_order,
@@ -33,8 +35,6 @@ def committed(scratch_site):
 
 def test_the_job_of_a_real_worker_plans_what_fits_and_says_why_it_skips_the_rest(committed):
 	import frappe
-
-	from milestone_automation import api
 
 	with committed.connect():
 		fits = [make_document(pieces=500).name for _number in range(3)]
@@ -72,8 +72,6 @@ def test_the_job_of_a_real_worker_plans_what_fits_and_says_why_it_skips_the_rest
 def test_a_job_that_was_killed_goes_on_where_it_stopped(committed, monkeypatch):
 	import frappe
 
-	from milestone_automation.engine import bulk_start
-
 	with committed.connect():
 		names = [make_document().name for _number in range(5)]
 		make_workflow(stages=STAGES, tasks=TASKS)
@@ -101,8 +99,6 @@ def test_a_job_that_was_killed_goes_on_where_it_stopped(committed, monkeypatch):
 def test_a_document_whose_plan_fails_is_named_with_the_reason_and_keeps_no_other_from_its_plan(
 	production_order, monkeypatch
 ):
-	from milestone_automation.engine import bulk_start, plan_builder
-
 	good, bad = make_document(), make_document()
 	make_workflow(stages=STAGES, tasks=TASKS)
 	build = plan_builder.build
@@ -124,8 +120,6 @@ def test_a_document_whose_plan_fails_is_named_with_the_reason_and_keeps_no_other
 def test_a_disabled_workflow_is_refused(production_order):
 	import frappe
 
-	from milestone_automation import api
-
 	make_workflow(stages=STAGES, tasks=TASKS, enabled=0)
 	with pytest.raises(
 		frappe.ValidationError, match=r"The workflow Production is not enabled. Enable it first."
@@ -135,8 +129,6 @@ def test_a_disabled_workflow_is_refused(production_order):
 
 def test_documents_with_numbers_for_names_are_planned(site, make_doctype):
 	import frappe
-
-	from milestone_automation.engine import bulk_start
 
 	# Frappe's SQLite has no sequences.
 	naming = "hash" if frappe.db.db_type == "sqlite" else "autoincrement"

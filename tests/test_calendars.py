@@ -4,8 +4,9 @@ from datetime import date
 
 import pytest
 
-from milestone_automation.engine import calendars
-from milestone_automation.engine.calendars import WorkCalendar
+from milestone_automation.engine.base import calendars
+from milestone_automation.engine.rules import working_days
+from milestone_automation.engine.rules.working_days import WorkCalendar
 
 WEEKENDS_OFF = WorkCalendar(weekly_off=frozenset({5, 6}))
 
@@ -17,7 +18,7 @@ def set_days_off(site):
 
 	def set_days(*days: str, holiday_list: str | None = None) -> None:
 		settings = frappe.get_doc("Milestone Settings")
-		settings.update({f"off_{day}": int(day in days) for day in calendars.DAYS_OF_WEEK})
+		settings.update({f"off_{day}": int(day in days) for day in working_days.DAYS_OF_WEEK})
 		settings.holiday_list = holiday_list
 		settings.save()
 
@@ -96,7 +97,7 @@ def test_no_day_ticked_means_no_day_off(set_days_off):
 def test_seven_days_ticked_past_the_form_mean_saturday_and_sunday(site):
 	import frappe
 
-	for day in calendars.DAYS_OF_WEEK:
+	for day in working_days.DAYS_OF_WEEK:
 		frappe.db.set_single_value("Milestone Settings", f"off_{day}", 1)
 	frappe.clear_document_cache("Milestone Settings", "Milestone Settings")
 	assert calendars.for_site() == WEEKENDS_OFF

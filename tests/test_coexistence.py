@@ -5,6 +5,8 @@ import json
 import frappe
 import pytest
 
+from milestone_automation.engine.tracking import recorder
+
 APP = "milestone_automation"
 CORE_FIELDS = {
 	"Milestone": {
@@ -306,9 +308,7 @@ def test_the_timeline_gets_every_milestone_with_a_value_it_can_print(tracking):
 
 
 def test_core_calls_our_recorder_once_for_each_change(tracking):
-	from milestone_automation.engine import recording
-
-	assert recording.core_records()
+	assert recorder.core_records()
 	tracking.track("status")
 	order = tracking.order(status="Ordered").insert()
 	assert frappe.db.count("Milestone", {"reference_name": order.name}) == 1
@@ -316,8 +316,6 @@ def test_core_calls_our_recorder_once_for_each_change(tracking):
 
 def test_without_cores_hook_our_own_records(tracking):
 	"""A future core may have no recorder: the same change must then come by our own hook, once."""
-	from milestone_automation.engine import recording
-
 	tracking.track("status")
 	path = "frappe.automation.doctype.milestone_tracker.milestone_tracker.evaluate_milestone"
 	import frappe.hooks
@@ -326,7 +324,7 @@ def test_without_cores_hook_our_own_records(tracking):
 	frappe.hooks.doc_events["*"]["on_change"] = [handler for handler in handlers if handler != path]
 	forget_hooks()
 	try:
-		assert not recording.core_records()
+		assert not recorder.core_records()
 		order = tracking.order(status="Ordered").insert()
 		order.db_set("status", "Shipped")
 		assert tracking.changes(order.name) == [("status", "", "Ordered"), ("status", "Ordered", "Shipped")]
@@ -336,9 +334,7 @@ def test_without_cores_hook_our_own_records(tracking):
 
 
 def forget_hooks() -> None:
-	from milestone_automation.engine import recording
-
-	recording.core_records.cache_clear()
+	recorder.core_records.cache_clear()
 	frappe.clear_cache()
 	for name in ("doc_events_hooks", "app_hooks"):
 		if hasattr(frappe.local, name):

@@ -4,14 +4,7 @@ from datetime import date, datetime
 
 import pytest
 
-from milestone_automation.engine.calendars import (
-	NoWorkingDay,
-	OutOfCalendar,
-	WorkCalendar,
-	from_holiday_list,
-	working_seconds_between,
-)
-from milestone_automation.engine.dates import (
+from milestone_automation.engine.rules.dates import (
 	DateMove,
 	DatesOutOfOrder,
 	MoveResult,
@@ -34,7 +27,14 @@ from milestone_automation.engine.dates import (
 	task_due_date,
 	validate_reached_on,
 )
-from milestone_automation.engine.vocabulary import KeyDateRule, ShiftMode, TaskStatus
+from milestone_automation.engine.rules.vocabulary import KeyDateRule, ShiftMode, TaskStatus
+from milestone_automation.engine.rules.working_days import (
+	NoWorkingDay,
+	OutOfCalendar,
+	WorkCalendar,
+	from_holiday_list,
+	working_seconds_between,
+)
 
 EVERY_DAY = WorkCalendar()
 WEEKENDS_OFF = WorkCalendar(weekly_off=frozenset({5, 6}))

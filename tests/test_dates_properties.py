@@ -8,12 +8,7 @@ from datetime import date, datetime, time, timedelta
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from milestone_automation.engine.calendars import (
-	WorkCalendar,
-	from_holiday_list,
-	working_seconds_between,
-)
-from milestone_automation.engine.dates import (
+from milestone_automation.engine.rules.dates import (
 	DatesOutOfOrder,
 	PlannedTask,
 	ShiftAnswerNeeded,
@@ -28,8 +23,19 @@ from milestone_automation.engine.dates import (
 	reopened_due_date,
 	task_due_date,
 )
-from milestone_automation.engine.health import plan_health, stage_health
-from milestone_automation.engine.vocabulary import Health, KeyDateRule, ShiftMode, StageStatus, TaskStatus
+from milestone_automation.engine.rules.health import plan_health, stage_health
+from milestone_automation.engine.rules.vocabulary import (
+	Health,
+	KeyDateRule,
+	ShiftMode,
+	StageStatus,
+	TaskStatus,
+)
+from milestone_automation.engine.rules.working_days import (
+	WorkCalendar,
+	from_holiday_list,
+	working_seconds_between,
+)
 
 ONE_DAY = timedelta(days=1)
 MIDDLE = date(2026, 6, 15)
@@ -398,7 +404,6 @@ def test_keeping_order_moves_no_date_forward_and_none_further_than_needed(move, 
 
 
 # Health
-
 
 facts = st.fixed_dictionaries(
 	{

@@ -2,6 +2,10 @@
 
 import pytest
 
+from milestone_automation.desk import board, boot, builder, calendar, my_work, timeline, tracker
+from milestone_automation.engine.plans import starting
+from milestone_automation.engine.progress import tasks
+from milestone_automation.engine.tracking import registry
 from tests.support import factories
 
 READER = "desk.reader@people.example"
@@ -20,14 +24,12 @@ def order(people):
 	"""An order with a running plan; the reader has the task that holds it."""
 	import frappe
 
-	from milestone_automation.engine import plans
-
 	tasks = [factories.task("Shipped", "Sign the packing list", days=1, **factories.member(READER))]
 	factories.make_workflow("Desk Production", tasks=tasks)
 	doc = frappe.get_doc(
 		{"doctype": factories.ORDER, "delivery_date": frappe.utils.add_days(frappe.utils.nowdate(), 40)}
 	).insert()
-	plans.start(doc)
+	starting.start(doc)
 	return doc
 
 
@@ -43,15 +45,13 @@ def draft(**values) -> dict:
 
 
 def test_mistakes_of_a_draft_are_told_at_their_rows(people):
-	from milestone_automation import desk
-
 	tasks = [
 		factories.task("Shipped", "Sign"),
 		factories.task("Shipped", "Call", assignee_kind="Role"),
 		factories.task("Nowhere", "Wait"),
 	]
 
-	told = desk.check_workflow(draft(tasks=tasks))
+	told = builder.check_workflow(draft(tasks=tasks))
 
 	assert told["general"] == []
 	assert told["stages"] == [[], []]
@@ -65,17 +65,13 @@ def test_mistakes_of_a_draft_are_told_at_their_rows(people):
 def test_checking_a_draft_stores_nothing(people):
 	import frappe
 
-	from milestone_automation import desk
-
-	desk.check_workflow(draft())
+	builder.check_workflow(draft())
 
 	assert not frappe.db.exists("Milestone Workflow", "Draft")
 
 
 def test_a_draft_is_previewed_before_it_is_saved(order):
-	from milestone_automation import desk
-
-	preview = desk.preview_draft(draft(), order.name)
+	preview = builder.preview_draft(draft(), order.name)
 
 	assert preview["matches"]
 	assert [stage["stage_name"] for stage in preview["stages"]] == ["Cut", "Shipped"]
@@ -85,20 +81,16 @@ def test_a_draft_is_previewed_before_it_is_saved(order):
 def test_building_is_for_managers(order, as_user, call):
 	import frappe
 
-	from milestone_automation import desk
-
 	arguments = [draft()] if call == "check_workflow" else [draft(), order.name]
 	with as_user(READER), pytest.raises(frappe.PermissionError):
-		getattr(desk, call)(*arguments)
+		getattr(my_work, call)(*arguments)
 
 
 def test_everybody_sees_his_own_work_and_nobody_elses(order, as_user):
-	from milestone_automation import desk
-
 	with as_user(READER):
-		mine = desk.my_work()["tasks"]
+		mine = my_work.my_work()["tasks"]
 	with as_user(STRANGER):
-		none = desk.my_work()
+		none = my_work.my_work()
 
 	assert [task["title"] for task in mine] == ["Sign the packing list"]
 	assert none["tasks"] == none["stages"] == []
@@ -107,27 +99,22 @@ def test_everybody_sees_his_own_work_and_nobody_elses(order, as_user):
 def test_the_timeline_is_for_those_who_may_read_the_document(order, as_user):
 	import frappe
 
-	from milestone_automation import desk
-
 	with as_user(READER):
-		entries = desk.timeline(order.doctype, order.name)
+		entries = timeline.timeline(order.doctype, order.name)
 
 	assert any("started the plan" in entry["content"] for entry in entries)
 	with as_user(STRANGER), pytest.raises(frappe.PermissionError):
-		desk.timeline(order.doctype, order.name)
+		timeline.timeline(order.doctype, order.name)
 
 
 def test_the_timeline_escapes_what_users_wrote(order):
 	import frappe
 
-	from milestone_automation import desk
-	from milestone_automation.engine import tasks
-
 	plan = frappe.db.get_value("Milestone Plan", {"reference_name": order.name})
 	name = tasks.add(plan, "Shipped", title="Sign & <b>seal</b>")
 	tasks.cancel(name, "<script>alert(2)</script>")
 
-	told = " ".join(entry["content"] for entry in desk.timeline(order.doctype, order.name))
+	told = " ".join(entry["content"] for entry in timeline.timeline(order.doctype, order.name))
 
 	assert "<script" not in told and "<b>seal" not in told
 	assert "&lt;b&gt;seal" in told
@@ -136,25 +123,21 @@ def test_the_timeline_escapes_what_users_wrote(order):
 def test_calendars_show_only_plans_the_user_may_see(order, as_user):
 	import frappe
 
-	from milestone_automation import desk
-
 	days = (frappe.utils.nowdate(), frappe.utils.add_days(frappe.utils.nowdate(), 60))
 	with as_user(READER):
-		seen = desk.stage_events(*days), desk.task_events(*days)
+		seen = calendar.stage_events(*days), calendar.task_events(*days)
 	with as_user(STRANGER):
-		hidden = desk.stage_events(*days), desk.task_events(*days)
+		hidden = calendar.stage_events(*days), calendar.task_events(*days)
 
 	assert {event["name"] for event in seen[0]} and [task.title for task in seen[1]]
 	assert hidden == ([], [])
 
 
 def test_the_board_has_no_column_for_those_who_see_no_plan(order, as_user):
-	from milestone_automation import desk
-
 	with as_user(READER):
-		columns = desk.board("Desk Production")
+		columns = board.board("Desk Production")
 	with as_user(STRANGER):
-		nothing = desk.board("Desk Production")
+		nothing = board.board("Desk Production")
 
 	assert columns["stages"] == ["Cut", "Inspected", "Shipped"]
 	assert [plan.reference_name for plan in columns["plans"]] == [order.name]
@@ -164,9 +147,7 @@ def test_the_board_has_no_column_for_those_who_see_no_plan(order, as_user):
 def test_boot_names_doctypes_with_a_workflow_without_sql_when_warm(order, count_queries):
 	import frappe
 
-	from milestone_automation.engine import boot, rules
-
-	rules.all_rules()
+	registry.all_rules()
 	bootinfo = frappe._dict()
 	with count_queries() as queries:
 		boot.extend_bootinfo(bootinfo)
@@ -178,7 +159,5 @@ def test_boot_names_doctypes_with_a_workflow_without_sql_when_warm(order, count_
 def test_backfill_is_for_system_managers(people, as_user):
 	import frappe
 
-	from milestone_automation import desk
-
 	with as_user(READER), pytest.raises(frappe.PermissionError):
-		desk.start_backfill("any tracker")
+		tracker.start_backfill("any tracker")

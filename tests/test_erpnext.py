@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from milestone_automation.engine.base.guard import GateError
+from milestone_automation.engine.progress import stages, tasks
 from tests.support.factories import events_of, key_dates, plan_of, stage, stage_of, status_of, task, task_of
 from tests.support.site import connect, forget_caches
 
@@ -96,16 +98,12 @@ def by_status(name: str, status: str, date_field: str, **values) -> dict:
 
 
 def refusal(action, *arguments) -> str:
-	from milestone_automation.engine.guard import GateError
-
 	with pytest.raises(GateError) as refused:
 		action(*arguments)
 	return str(refused.value)
 
 
 def complete(order, title: str = TASK) -> None:
-	from milestone_automation.engine import tasks
-
 	tasks.complete(task_of(order, title).name)
 
 
@@ -252,8 +250,6 @@ def test_the_contacts_of_the_supplier_get_the_task_with_and_without_an_account(m
 	assert people["ann@supplier.example"] == (None, True)
 	assert people["bob@supplier.example"] == (None, True)
 	plan = plan_of(order)
-	from milestone_automation.engine import stages
-
 	text = refusal(stages.confirm, plan.name, "Ready")
 	assert "Ann" in text and "Bob" in text
 

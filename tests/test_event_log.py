@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from milestone_automation.engine.event_log import BadRow, Event, EventLogError, LogFormat, read_events
-from milestone_automation.engine.event_spool import EventSpool
+from milestone_automation.engine.history.event_log import BadRow, Event, EventLogError, LogFormat, read_events
+from milestone_automation.engine.history.event_spool import EventSpool
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

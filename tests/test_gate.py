@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from milestone_automation import api
+from milestone_automation.engine.base.guard import GateError
+from milestone_automation.engine.progress import stages, tasks
 from tests.support.factories import (
 	CLERK_ROLE,
 	ORDER,
@@ -35,15 +38,11 @@ def held_order(**values):
 
 
 def complete(title: str, order) -> None:
-	from milestone_automation.engine import tasks
-
 	tasks.complete(task_of(order, title).name)
 
 
 def refusal(action, *arguments, **named) -> str:
 	"""The text of the gate's refusal."""
-	from milestone_automation.engine.guard import GateError
-
 	with pytest.raises(GateError) as refused:
 		action(*arguments, **named)
 	assert refused.value.http_status_code == 417
@@ -253,8 +252,6 @@ def test_a_workflow_action_is_refused_with_nothing_written(approval):
 
 
 def test_a_confirmation_is_refused_with_nothing_written():
-	from milestone_automation import api
-
 	make_workflow(stages=[stage("Signed off")], tasks=[task("Signed off", TASK)])
 	order = make_document()
 	plan, before = plan_of(order).name, written(order)
@@ -343,8 +340,6 @@ def test_a_value_set_by_a_script_of_the_document_itself_is_refused(event):
 def test_the_gate_sees_a_task_opened_between_two_changes_of_one_document_in_memory():
 	import frappe
 
-	from milestone_automation.engine import tasks
-
 	order = held_order()
 	complete(TASK, order)
 	kept = frappe.get_doc(ORDER, order.name)
@@ -372,8 +367,6 @@ def test_a_hook_that_opens_a_task_during_the_save_still_holds_the_stage():
 
 @pytest.mark.parametrize("outcome", ["complete", "cancel", "waive"])
 def test_completed_cancelled_and_waived_tasks_do_not_hold(outcome):
-	from milestone_automation.engine import tasks
-
 	order = held_order()
 	arguments = [] if outcome == "complete" else ["The buyer does not ask for it"]
 	getattr(tasks, outcome)(task_of(order, TASK).name, *arguments)
@@ -392,8 +385,6 @@ def test_tasks_that_are_not_required_do_not_hold():
 
 
 def test_a_reopened_task_holds_again():
-	from milestone_automation.engine import tasks
-
 	order = held_order()
 	complete(TASK, order)
 	tasks.reopen(task_of(order, TASK).name, "The list was wrong")
@@ -403,8 +394,6 @@ def test_a_reopened_task_holds_again():
 def test_a_task_made_required_later_holds():
 	order = held_order()
 	complete(TASK, order)
-	from milestone_automation.engine import tasks
-
 	name = tasks.add(plan_of(order).name, "Shipped", title="Weigh the boxes", required=1)
 	assert "Weigh the boxes" in refusal(save, order)
 	tasks.cancel(name, "No scales")
@@ -482,8 +471,6 @@ def test_warn_logs_each_time_anew_when_the_stage_is_reached_again():
 
 
 def test_warn_on_confirmation_logs_once():
-	from milestone_automation.engine import stages
-
 	make_workflow(stages=[stage("Signed off", gate_mode="Warn")], tasks=[task("Signed off", TASK)])
 	order = make_document()
 	stages.confirm(plan_of(order).name, "Signed off")
@@ -524,8 +511,6 @@ def test_an_order_that_has_the_value_already_saves_although_a_task_was_added_lat
 
 
 def test_a_cancelled_plan_holds_nothing():
-	from milestone_automation import api
-
 	order = held_order()
 	api.cancel_plan(plan_of(order).name, "Not tracked any more")
 	save(order)

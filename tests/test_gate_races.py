@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 
+from milestone_automation.engine.progress import tasks
+from milestone_automation.engine.store import plan_rows, sums
 from tests.support.factories import (
 	ORDER,
 	ensure_production_order,
@@ -104,8 +106,6 @@ def held(race):
 
 def complete(race, held) -> None:
 	import frappe
-
-	from milestone_automation.engine import tasks
 
 	with race.site.connect():
 		tasks.complete(held.task)
@@ -209,8 +209,6 @@ def test_two_people_complete_one_task_at_once_it_is_completed_once(race, held):
 def test_two_tasks_completed_at_once_leave_the_right_sum(race, held):
 	import frappe
 
-	from milestone_automation.engine import tasks
-
 	with race.site.connect():
 		other = tasks.add(held.plan, "Shipped", title="Weigh the boxes", required=1)
 		frappe.db.commit()  # nosemgrep: as above
@@ -245,19 +243,17 @@ def test_a_task_saved_as_completed_while_its_plan_is_busy_waits_without_deadlock
 def test_two_of_two_assignees_complete_their_parts_at_once_the_task_is_completed(race, held):
 	import frappe
 
-	from milestone_automation.engine import plans
-
 	with race.site.connect():
 		people = [{"email": f"{name}@example.com", "full_name": name} for name in ("ann", "bob")]
-		plan = plans.load_by_name(held.plan)
+		plan = plan_rows.load_by_name(held.plan)
 		values = {
 			"title": "Both sign",
 			"plan_stage": plan.stages[0].name,
 			"stage_name": "Shipped",
 			"required": 1,
 		}
-		both = plans.insert_tasks(plan, [values | {"completion_rule": "All Of", "assignees": people}])[0]
-		plans.refresh(held.plan)
+		both = tasks.insert_tasks(plan, [values | {"completion_rule": "All Of", "assignees": people}])[0]
+		sums.refresh(held.plan)
 		frappe.db.commit()  # nosemgrep: as above
 	signs = "from milestone_automation.engine import tasks; tasks.complete('{0}', by='{1}@example.com')"
 	_first, second = race(signs.format(both, "ann"), signs.format(both, "bob"))

@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from milestone_automation.engine.health import plan_health, stage_health
-from milestone_automation.engine.vocabulary import Health, StageStatus
+from milestone_automation.engine.rules.health import plan_health, stage_health
+from milestone_automation.engine.rules.vocabulary import Health, StageStatus
 
 TODAY = date(2026, 6, 10)
 

@@ -12,9 +12,9 @@ import pytest
 from frappe.utils import add_to_date, get_datetime, now_datetime
 from frappe.utils.synchronization import filelock
 
-from milestone_automation.engine import clock
-from milestone_automation.engine.event_log import EventLogError, LogFormat
-from milestone_automation.engine.history_import import ImportOptions, ImportStopped, run
+from milestone_automation.engine.base import clock
+from milestone_automation.engine.history.event_log import EventLogError, LogFormat
+from milestone_automation.engine.history.log_import import ImportOptions, ImportStopped, run
 
 DOCTYPE = "Imported Order"
 FIELDS = [

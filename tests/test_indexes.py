@@ -2,6 +2,8 @@
 
 import pytest
 
+from milestone_automation.engine.base import indexes
+
 WANTED = [
 	("Milestone", "reference_type", "reference_name"),
 	("Milestone", "reference_type", "track_field", "reached_on"),
@@ -50,8 +52,6 @@ def test_what_the_app_looks_for_is_indexed(site, wanted):
 
 
 def test_asking_for_the_indexes_again_adds_none(site):
-	from milestone_automation.engine import indexes
-
 	before = {doctype: sorted(indexed(doctype)) for doctype, *_columns in WANTED}
 	for doctype in before:
 		indexes.ensure(doctype)

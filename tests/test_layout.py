@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import milestone_automation
+from milestone_automation import hooks
 
 ROOT = Path(milestone_automation.__file__).resolve().parent.parent
 PACKAGE = ROOT / "milestone_automation"
@@ -64,8 +65,8 @@ def test_a_second_name_for_the_same_code_is_refused(site, name):
 
 
 def test_engine_has_one_name_too(site):
-	engine = importlib.import_module("milestone_automation.engine.rules")
-	assert engine.for_doctype.__module__ == "milestone_automation.engine.rules"
+	engine = importlib.import_module("milestone_automation.engine.tracking.registry")
+	assert engine.for_doctype.__module__ == "milestone_automation.engine.tracking.registry"
 
 
 def test_walking_the_packages_ends_and_finds_each_module_at_most_twice(site):
@@ -75,13 +76,11 @@ def test_walking_the_packages_ends_and_finds_each_module_at_most_twice(site):
 		assert len(found) < 2000, found[-5:]
 	assert len(found) == len(set(found))
 	assert not [name for name in found if name.count("milestone_automation") > 3]
-	assert "milestone_automation.engine.recording" in found
+	assert "milestone_automation.engine.tracking.recorder" in found
 
 
 def test_every_path_in_hooks_resolves(site):
 	import frappe
-
-	from milestone_automation import hooks
 
 	paths = sorted(set(_dotted_paths({name: value for name, value in vars(hooks).items() if name[0] != "_"})))
 	assert len(paths) > 20

@@ -4,6 +4,10 @@ import json
 
 import pytest
 
+from milestone_automation.engine.base import compat
+from milestone_automation.engine.tracking import registry
+from milestone_automation.engine.workflows import document_filters, matching
+
 
 @pytest.fixture
 def order(make_doctype):
@@ -49,8 +53,6 @@ def make_order(order):
 
 
 def find(doc):
-	from milestone_automation.engine import matching
-
 	return matching.find(doc)
 
 
@@ -91,8 +93,6 @@ def test_among_equal_priorities_the_oldest_wins(make_workflow, make_order):
 
 
 def test_a_workflow_that_does_not_fit_gives_way_to_the_next(make_workflow, make_order):
-	from milestone_automation.engine import matching
-
 	make_workflow("Rush orders", priority=9, document_filters=filtered(("rush", "=", 1)))
 	make_workflow("Orders", condition="doc.amount > 100")
 	assert matching.candidates("Matched Order") == ["Rush orders", "Orders"]
@@ -158,8 +158,6 @@ def test_a_condition_that_fails_is_logged_and_is_no_match(make_workflow, make_or
 def test_filters_broken_behind_our_back_are_no_match(make_workflow, make_order):
 	import frappe
 
-	from milestone_automation.engine import matching
-
 	make_workflow("Faulty")
 	frappe.db.set_value("Milestone Workflow", "Faulty", "document_filters", "no json")
 	matching.clear()
@@ -167,8 +165,6 @@ def test_filters_broken_behind_our_back_are_no_match(make_workflow, make_order):
 
 
 def test_matches_asks_one_workflow_enabled_or_not(make_workflow, make_order):
-	from milestone_automation.engine import matching
-
 	workflow = make_workflow("Draft", enabled=0, document_filters=filtered(("rush", "=", 1)))
 	assert matching.matches(workflow, make_order(rush=1))
 	assert not matching.matches(workflow, make_order(rush=0))
@@ -198,11 +194,9 @@ def test_finding_asks_nothing_for_a_doctype_without_workflow(count_queries):
 def test_a_map_made_before_a_doctype_got_its_name_is_made_anew(make_workflow, make_order):
 	import frappe
 
-	from milestone_automation.engine import compat, matching, rules
-
 	make_workflow("All orders")
 	compat.cached(matching.CACHE_KEY, lambda: {"Former Order": []})
-	setattr(frappe.local, rules.DIRTY_FLAG, None)
+	setattr(frappe.local, registry.DIRTY_FLAG, None)
 	assert find(make_order()) == "All orders"
 
 
@@ -247,16 +241,12 @@ def test_a_map_made_before_a_doctype_got_its_name_is_made_anew(make_workflow, ma
 	],
 )
 def test_a_filter_on_one_document(make_order, values, one_filter, holds):
-	from milestone_automation.engine import document_filters
-
 	text = filtered(one_filter)
 	assert list(document_filters.problems(text, "Matched Order")) == []
 	assert document_filters.hold(text, make_order(**values)) is holds
 
 
 def test_filters_may_be_an_object(make_order):
-	from milestone_automation.engine import document_filters
-
 	text = '{"status": "Open", "pieces": [">", 5]}'
 	assert list(document_filters.problems(text, "Matched Order")) == []
 	assert document_filters.hold(text, make_order(status="Open", pieces=6))
@@ -276,8 +266,6 @@ def test_a_filter_takes_the_documents_a_list_view_takes(order, operator, field, 
 	"""The database is the judge: what its filter finds is what ours takes."""
 	import frappe
 
-	from milestone_automation.engine import document_filters
-
 	documents = [frappe.get_doc({"doctype": order, field: value}).insert() for value in stored]
 	for wanted in [asked] if operator == "in" else asked:
 		found = set(frappe.get_all(order, filters=[[field, operator, wanted]], pluck="name"))
@@ -286,7 +274,5 @@ def test_a_filter_takes_the_documents_a_list_view_takes(order, operator, field, 
 
 
 def test_a_date_that_is_not_set_is_neither_before_nor_after_another(make_order):
-	from milestone_automation.engine import document_filters
-
 	for operator in ("<", "<=", ">", ">="):
 		assert not document_filters.hold(filtered(("delivery_date", operator, "2026-01-01")), make_order())

@@ -2,6 +2,11 @@
 
 import pytest
 
+from milestone_automation import api
+from milestone_automation.engine.messages import digest, outbox, sweep
+from milestone_automation.engine.people import directory
+from milestone_automation.engine.progress import answers, stages, tasks
+from milestone_automation.engine.workflows import custom_messages
 from tests.support.clock import at, forget_mail_account, sweep_at
 from tests.support.factories import (
 	CLERK_ROLE,
@@ -93,8 +98,6 @@ def test_a_collaborators_mail_names_the_task_and_nothing_else_of_the_document(or
 def test_several_tasks_of_one_person_make_one_mail_and_a_row_each(order, smtp):
 	import frappe
 
-	from milestone_automation.engine import tasks
-
 	with at("2030-06-02 09:00:00"):
 		tasks.add(plan_of(order).name, "Cut", title="Send trims", **collaborator(MILL))
 	sweep_at("2030-06-07 07:00:00")
@@ -185,15 +188,13 @@ def test_unsubscribing_counts_however_the_address_is_written(order, smtp, is_glo
 def test_what_became_of_a_mail_is_noted(order, smtp, state, status):
 	import frappe
 
-	from milestone_automation.engine import messages
-
 	sweep_at(DAY)
 	mail = row(OLGA).email_queue
 	if state:
 		frappe.db.set_value("Email Queue", mail, "status", state)
 	else:
 		frappe.db.delete("Email Queue", {"name": mail})
-	messages.note_sent()
+	outbox.note_sent()
 	assert row(OLGA).status == status
 
 
@@ -202,10 +203,8 @@ def test_what_became_of_a_mail_is_noted(order, smtp, state, status):
 
 @pytest.fixture
 def digest_reader(order, as_user):
-	from milestone_automation.engine import messages
-
 	with as_user(OLGA):
-		assert messages.set_digest(True)
+		assert api.set_digest(True)
 	return OLGA
 
 
@@ -227,8 +226,6 @@ def test_a_digest_holds_all_messages_of_the_day(digest_reader, smtp):
 def test_what_was_answered_before_the_digest_goes_out_is_left_out(order, digest_reader, smtp):
 	from frappe.utils import now_datetime
 
-	from milestone_automation.engine import digest, stages, sweep
-
 	with at(DAY):
 		sweep.sweep_plan(plan_of(order).name)
 		assert row(OLGA).status == "Waiting for Digest"
@@ -245,13 +242,11 @@ OTTO, WANDA = "otto@example.com", "wanda@example.com"
 @pytest.fixture
 def readers(make_user, as_user, smtp):
 	"""Olga, Otto and Wanda get one mail a day."""
-	from milestone_automation.engine import messages
-
 	forget_mail_account()
 	for user in (OLGA, OTTO, WANDA):
 		make_user(user, roles=[CLERK_ROLE])
 		with as_user(user):
-			messages.set_digest(True)
+			api.set_digest(True)
 
 
 def plan_with(stages: list, tasks=(), **values):
@@ -262,15 +257,11 @@ def plan_with(stages: list, tasks=(), **values):
 
 def sweep_plan_at(moment: str, order) -> None:
 	"""What the job after a change does: messages are made, no digest goes out."""
-	from milestone_automation.engine import sweep
-
 	with at(moment):
 		sweep.sweep_plan(plan_of(order).name)
 
 
 def test_a_digest_does_not_ask_for_what_was_answered_not_yet(readers, smtp, as_user):
-	from milestone_automation.engine import answers
-
 	order = plan_with([stage("Cut", None, -20, **OWNED)])
 	sweep_plan_at("2030-06-08 15:00:00", order)
 	with at("2030-06-08 16:00:00"), as_user(OLGA):
@@ -297,8 +288,6 @@ def test_a_digest_asks_the_owner_of_today(readers, smtp):
 
 
 def test_a_digest_does_not_say_held_and_ask_for_the_same_milestone(readers, smtp):
-	from milestone_automation.engine import tasks
-
 	order = plan_with([stage("Cut", None, -20, **OWNED)], [task("Cut", "Fabric", **member(WANDA))])
 	sweep_plan_at(DAY, order)
 	with at(DAY):
@@ -312,8 +301,6 @@ def test_a_digest_does_not_say_held_and_ask_for_the_same_milestone(readers, smtp
 
 
 def test_a_digest_has_a_line_and_a_link_for_each_task_that_is_open(readers, smtp):
-	from milestone_automation.engine import tasks
-
 	jobs = [task("Cut", f"Job {number}", **member(WANDA)) for number in (1, 2, 3)]
 	order = plan_with([stage("Cut", None, -20, **OWNED)], jobs)
 	sweep_plan_at("2030-06-07 07:00:00", order)
@@ -360,8 +347,6 @@ def test_a_digest_reminds_of_held_tasks_in_words_of_today(readers, smtp):
 def test_on_a_quiet_day_a_digest_waits_for_the_next_working_day(readers, smtp):
 	import frappe
 
-	from milestone_automation.engine import tasks
-
 	frappe.db.set_single_value("Milestone Settings", "quiet_on_days_off", 1)
 	order = plan_with([stage("Cut", None, -21, **OWNED)], [task("Cut", "Fabric", **member(WANDA))])
 	sweep_at("2030-06-07 07:00:00")
@@ -399,8 +384,6 @@ def test_a_digest_is_silent_about_documents_its_reader_has_unsubscribed_from(rea
 def test_validity_of_many_digests_is_looked_up_at_once(readers, count_queries):
 	from frappe.utils import now_datetime
 
-	from milestone_automation.engine import digest
-
 	def queries(orders: int) -> int:
 		for _number in range(orders):
 			with at("2030-06-01 10:00:00"):
@@ -408,7 +391,7 @@ def test_validity_of_many_digests_is_looked_up_at_once(readers, count_queries):
 		for order in made:
 			sweep_plan_at("2030-06-08 06:59:00", order)
 		with at(DAY):
-			found = digest._readers(now_datetime(), digest.recipients.sweep_time())
+			found = digest._readers(now_datetime(), directory.sweep_time())
 			with count_queries() as counted:
 				digest._what_holds(found, now_datetime())
 		return counted.count
@@ -432,16 +415,12 @@ def test_two_digests_a_day_there_are_not(order, digest_reader, smtp):
 def test_guests_choose_no_digest(as_user):
 	import frappe
 
-	from milestone_automation.engine import messages
-
 	with as_user("Guest"), pytest.raises(frappe.PermissionError):
-		messages.set_digest(True)
+		api.set_digest(True)
 
 
 def test_members_of_a_task_are_told_by_the_task_form(make_user, order, smtp):
 	import frappe
-
-	from milestone_automation.engine import tasks
 
 	with at("2030-06-02 09:00:00"):
 		name = tasks.add(plan_of(order).name, "Cut", title="Look", **member(OLGA))
@@ -535,18 +514,16 @@ def test_nothing_pops_up_of_a_plan_whose_messages_were_undone(order, smtp, monke
 	import frappe
 	from frappe.realtime import get_user_room
 
-	from milestone_automation.engine import messages
-
 	with at("2030-06-01 10:00:00"):
 		second = make_document()
-	broken, keep = order.name, messages.keep
+	broken, keep = order.name, outbox.keep
 
 	def keep_or_break(letter, values):
 		if letter.plan["reference_name"] == broken:
 			raise ValueError("broken")
 		keep(letter, values)
 
-	monkeypatch.setattr(messages, "keep", keep_or_break)
+	monkeypatch.setattr(outbox, "keep", keep_or_break)
 	published = []
 	monkeypatch.setattr("frappe.realtime.emit_via_redis", lambda *event: published.append(event))
 	assert ("Prompt", OLGA, "Cut") in sweep_at(DAY)
@@ -572,16 +549,12 @@ CUT = {"stage_name": "Cut", "key_date": None}
 	],
 )
 def test_a_text_in_quotes_is_cleaned_as_any_other(text, title):
-	from milestone_automation.engine import custom_messages
-
 	shown = custom_messages.render(text, make_document(title=title), CUT)
 	assert "onerror" not in shown
 	assert "<script" not in shown
 
 
 def test_harmless_words_and_tags_stay_as_they_were_written():
-	from milestone_automation.engine import custom_messages
-
 	order = make_document(title="Shirts")
 	for text in ("<b>{{ doc.title }}</b>, please", "{{ doc.title }} & more", '"Shirts"', "12"):
 		expected = text.replace("{{ doc.title }}", "Shirts")
@@ -591,8 +564,6 @@ def test_harmless_words_and_tags_stay_as_they_were_written():
 @pytest.mark.parametrize("fieldname", ["items", "keys", "values", "get", "copy", "update"])
 def test_a_field_goes_before_the_method_of_the_same_name(make_doctype, fieldname):
 	import frappe
-
-	from milestone_automation.engine import custom_messages
 
 	line = make_doctype("Wardrobe Line", [{"fieldname": "item", "fieldtype": "Data"}], istable=1)
 	table = {"fieldname": fieldname, "fieldtype": "Table", "options": line}
@@ -605,8 +576,6 @@ def test_a_field_goes_before_the_method_of_the_same_name(make_doctype, fieldname
 
 
 def test_the_sandbox_still_refuses_what_begins_with_an_underscore():
-	from milestone_automation.engine import custom_messages
-
 	order = make_document(title="Shirts")
 	for text in ("{{ doc.__class__.__mro__ }}", "{{ doc._meta }}", "{{ doc.title.__class__ }}"):
 		assert custom_messages.render(text, order, CUT) in ("", "…")
@@ -614,8 +583,6 @@ def test_the_sandbox_still_refuses_what_begins_with_an_underscore():
 
 
 def test_an_empty_field_prints_nothing():
-	from milestone_automation.engine import custom_messages
-
 	assert custom_messages.render("Note: {{ doc.note }}.", make_document(), CUT) == "Note: ."
 
 
@@ -633,8 +600,6 @@ def test_an_empty_field_prints_nothing():
 	],
 )
 def test_html_reads_as_text(html, text):
-	from milestone_automation.engine import custom_messages
-
 	assert custom_messages.as_text(html) == text
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from milestone_automation import hooks
+from milestone_automation.engine.progress import next_steps
 from tests.support.factories import (
 	ORDER,
 	make_document,
@@ -20,8 +22,6 @@ pytestmark = pytest.mark.usefixtures("production_order")
 def run(order, stage_name: str, depth: int = 1) -> list[str]:
 	"""The job that reaching a stage queues; returns what it logged."""
 	import frappe
-
-	from milestone_automation.engine import next_steps
 
 	plan = plan_of(order)
 	next_steps.run_now(plan.name, stage_of(order, stage_name).name, depth)
@@ -114,10 +114,8 @@ def test_a_circle_of_actions_ends():
 def test_another_app_adds_an_action_by_its_hook(monkeypatch):
 	import frappe
 
-	from milestone_automation import hooks
-
 	# Frappe calls functions of installed apps only: here one of ours stands for the other app's.
-	hook = {"Write a Note": "milestone_automation.engine.next_steps.set_value"}
+	hook = {"Write a Note": "milestone_automation.engine.workflows.action_registry.set_value"}
 	monkeypatch.setattr(hooks, "milestone_actions", hook, raising=False)
 	frappe.clear_cache()
 	order = with_actions({"action": "Write a Note", "field": "note", "value": "Well done"})

@@ -4,6 +4,10 @@ import json
 
 import pytest
 
+from milestone_automation import api, permissions
+from milestone_automation.engine.base import bulk
+from milestone_automation.engine.people import rights
+from milestone_automation.engine.plans import bulk_start
 from tests.support import factories
 
 ORDER, CLAIM, NUMBERED, COMPANY = "Guarded Order", "Guarded Claim", "Guarded Number", "Guarded Company"
@@ -89,8 +93,6 @@ def world(people):
 
 
 def _insert_plan(label, document):
-	from milestone_automation.engine import bulk
-
 	about = {"reference_type": document.doctype, "reference_name": str(document.name)}
 	part = {**about, "name": label, "plan": label, "plan_stage": f"{label}-stage", "stage_name": "Cutting"}
 	plan = {**about, "name": label, "title": label, "workflow": "None", "status": "Active", "plan_key": label}
@@ -112,8 +114,6 @@ def _insert_plan(label, document):
 
 
 def assign(task, user):
-	from milestone_automation.engine import bulk
-
 	row = {"parent": task, "parenttype": "Milestone Task", "parentfield": "assignees", "idx": 1, "user": user}
 	bulk.insert_rows("Milestone Task Assignee", [row])
 
@@ -333,8 +333,6 @@ def test_messages_are_for_managers(world, as_user, user):
 def test_manager_sees_messages_of_readable_documents_and_own_digests(world):
 	import frappe
 
-	from milestone_automation.engine import bulk
-
 	digest = {"kind": "Digest", "recipient": READER, "message_key": "digest of reader"}
 	bulk.insert_rows(
 		"Milestone Message", [digest, digest | {"name": "mine", "recipient": MANAGER, "message_key": "mine"}]
@@ -544,8 +542,6 @@ def test_nobody_sets_the_outcome_by_saving(world, as_user, user, field, value):
 def test_a_save_that_changes_nothing_is_let_through(world, as_user):
 	import frappe
 
-	from milestone_automation import permissions
-
 	assign("south", PORTAL)
 	with as_user(PORTAL):
 		task = frappe.get_doc("Milestone Task", "south")
@@ -569,55 +565,47 @@ def test_assignee_may_comment(world, as_user):
 
 
 def test_who_manages(world, as_user):
-	from milestone_automation import permissions
-
-	assert [user for user in ("Administrator", "Guest", *USERS) if permissions.can_manage(user)] == [
+	assert [user for user in ("Administrator", "Guest", *USERS) if rights.can_manage(user)] == [
 		"Administrator",
 		ADMIN,
 		MANAGER,
 		POWERLESS,
 	]
 	with as_user(MANAGER):
-		assert permissions.can_manage()
+		assert rights.can_manage()
 
 
 def test_who_reads_a_document(world):
 	import frappe
 
-	from milestone_automation import permissions
-
-	assert permissions.can_read_document(ORDER, world.south.name, READER)
-	assert not permissions.can_read_document(ORDER, world.south.name, LIMITED)
-	assert not permissions.can_read_document(ORDER, "no such order", READER)
-	assert not permissions.can_read_document("No Such DocType", "x", ADMIN)
-	assert not permissions.can_read_document(ORDER, None, ADMIN)
+	assert rights.can_read_document(ORDER, world.south.name, READER)
+	assert not rights.can_read_document(ORDER, world.south.name, LIMITED)
+	assert not rights.can_read_document(ORDER, "no such order", READER)
+	assert not rights.can_read_document("No Such DocType", "x", ADMIN)
+	assert not rights.can_read_document(ORDER, None, ADMIN)
 	assert not frappe.local.message_log
 
 
 def test_who_acts_on_a_task(world):
 	import frappe
 
-	from milestone_automation import permissions
-
 	assign("south", OUTSIDER)
 	own_stage("south", LIMITED)
 	own_stage("north", LIMITED)
 	south, north = (frappe.get_doc("Milestone Task", name) for name in ("south", "north"))
 	users = (ADMIN, MANAGER, POWERLESS, READER, LIMITED, OUTSIDER, PORTAL)
-	assert [user for user in users if permissions.can_act_on_task(south, user)] == [ADMIN, MANAGER, OUTSIDER]
-	assert [user for user in users if permissions.can_act_on_task(north, user)] == [ADMIN, MANAGER, LIMITED]
-	assert [user for user in users if permissions.can_assign(south, user)] == [ADMIN, MANAGER]
+	assert [user for user in users if rights.can_act_on_task(south, user)] == [ADMIN, MANAGER, OUTSIDER]
+	assert [user for user in users if rights.can_act_on_task(north, user)] == [ADMIN, MANAGER, LIMITED]
+	assert [user for user in users if rights.can_assign(south, user)] == [ADMIN, MANAGER]
 
 
 def test_who_acts_on_a_stage(world):
-	from milestone_automation import permissions
-
 	users = (ADMIN, MANAGER, POWERLESS, READER, LIMITED, OUTSIDER, PORTAL)
 	by_user = {"owner_kind": "User", "stage_owner": LIMITED}
 	by_role = {"owner_kind": "Role", "owner_role": READER_ROLE}
 
 	def who(stage, document):
-		return [user for user in users if permissions.can_act_on_stage(stage, document, user)]
+		return [user for user in users if rights.can_act_on_stage(stage, document, user)]
 
 	assert who(by_user, world.north) == [ADMIN, MANAGER, LIMITED]
 	assert who(by_user, world.south) == [ADMIN, MANAGER]
@@ -627,8 +615,6 @@ def test_who_acts_on_a_stage(world):
 def test_which_tasks_of_some_are_visible(world, count_queries):
 	import frappe
 
-	from milestone_automation import permissions
-
 	assign("south", PORTAL)
 	assign("claim", LIMITED)
 	rows = frappe.get_all(
@@ -636,19 +622,18 @@ def test_which_tasks_of_some_are_visible(world, count_queries):
 	)
 
 	def visible(user):
-		return [row.name for row in permissions.visible_tasks(rows, user)]
+		return [row.name for row in rights.visible_tasks(rows, user)]
 
 	assert visible(ADMIN) == visible(READER) == list(EVERYTHING)
 	assert visible(LIMITED) == ["claim", "north", "number"]
 	assert visible(PORTAL) == ["south"]
 	assert visible(OUTSIDER) == []
 	with count_queries() as queries:
-		assert len(permissions.visible_tasks(rows * 100, PORTAL)) == 100
+		assert len(rights.visible_tasks(rows * 100, PORTAL)) == 100
 	assert queries.count == 1
 
 
 # Over the wire
-
 
 PASSWORD = "Milestones-4-all"
 
@@ -904,9 +889,6 @@ def test_a_manager_cancels_no_plan_of_a_document_they_may_not_read(clerks, make_
 
 
 def test_the_summary_of_started_plans_names_no_document_one_may_not_read(clerks, make_user, as_user):
-	from milestone_automation import api
-	from milestone_automation.engine import bulk_start
-
 	make_user("blind@example.com", ["Milestone Manager"])
 	factories.make_workflow()
 	names = [factories.make_document().name for _number in range(3)]
@@ -934,8 +916,6 @@ def test_the_summary_of_started_plans_names_no_document_one_may_not_read(clerks,
 
 def test_a_website_user_who_reads_the_document_gets_nothing_of_its_plan(clerks, make_user, as_user):
 	import frappe
-
-	from milestone_automation import api
 
 	partner = "partner@example.com"
 	make_user(partner, [factories.PARTNER_ROLE], user_type="Website User")

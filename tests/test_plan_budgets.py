@@ -2,6 +2,10 @@
 
 import pytest
 
+from milestone_automation import api
+from milestone_automation.engine.base.guard import GateError
+from milestone_automation.engine.plans import starting
+from milestone_automation.engine.progress import tasks
 from tests.support.factories import (
 	ORDER,
 	make_document,
@@ -88,8 +92,6 @@ def test_a_tracked_save_with_plan_and_gate_asks_three_times_beyond_recording(cou
 
 
 def test_a_refused_save_asks_for_plan_tasks_and_assignees(count_queries):
-	from milestone_automation.engine.guard import GateError
-
 	make_workflow(stages=STAGES, tasks=TASKS)
 	order = make_document()
 	warm(order)
@@ -104,8 +106,6 @@ def test_a_refused_save_asks_for_plan_tasks_and_assignees(count_queries):
 
 
 def test_the_panel_takes_five_statements_at_most(count_queries, as_user):
-	from milestone_automation import api
-
 	make_workflow(stages=STAGES, tasks=TASKS)
 	order = make_document()
 	api.get_plan(ORDER, order.name)
@@ -116,8 +116,6 @@ def test_the_panel_takes_five_statements_at_most(count_queries, as_user):
 
 
 def test_the_panel_of_an_ordinary_user_takes_five_statements_at_most(count_queries, as_user, make_user):
-	from milestone_automation import api
-
 	make_user("clerk@example.com", ["Production Clerk"])
 	make_workflow(stages=STAGES, tasks=TASKS)
 	order = make_document()
@@ -131,8 +129,6 @@ def test_the_panel_of_an_ordinary_user_takes_five_statements_at_most(count_queri
 
 def test_the_panel_of_a_doctype_without_workflow_asks_only_for_the_document(count_queries):
 	import frappe
-
-	from milestone_automation import api
 
 	note = frappe.get_doc({"doctype": "Note", "title": "Nothing"}).insert()
 	api.get_plan("Note", note.name)
@@ -162,8 +158,6 @@ def big_workflow(stages: int, tasks_of_each: int) -> None:
 def cost_of_starting(count_queries, stages: int, tasks_of_each: int) -> int:
 	import frappe
 
-	from milestone_automation.engine import plans
-
 	big_workflow(stages, tasks_of_each)
 	frappe.db.set_value("Milestone Workflow", "Production", "enabled", 0)
 	frappe.clear_cache()
@@ -172,7 +166,7 @@ def cost_of_starting(count_queries, stages: int, tasks_of_each: int) -> int:
 	frappe.clear_cache()
 	frappe.get_meta("Milestone Plan"), frappe.get_meta("Milestone Task")
 	with count_queries() as queries:
-		plans.start(order, "Production")
+		starting.start(order, "Production")
 	assert frappe.db.count("Milestone Task", {"reference_name": order.name}) == stages * tasks_of_each
 	return queries.count
 
@@ -199,8 +193,6 @@ def big_order():
 
 
 def test_the_panel_of_a_big_plan_takes_five_statements_too(big_order, count_queries):
-	from milestone_automation import api
-
 	api.get_plan(ORDER, big_order.name)
 	with count_queries() as queries:
 		answer = api.get_plan(ORDER, big_order.name)
@@ -238,8 +230,6 @@ def test_saving_the_form_of_a_big_plan_writes_no_row_by_itself(big_order, count_
 
 def test_completing_one_task_of_a_big_plan_costs_what_it_costs_in_a_small_one(count_queries):
 	import frappe
-
-	from milestone_automation.engine import tasks
 
 	def cost(stages: int, tasks_of_each: int) -> int:
 		big_workflow(stages, tasks_of_each)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from milestone_automation.engine.progress import rescheduling, stages, tasks
 from tests.support.factories import (
 	due_dates,
 	key_dates,
@@ -44,9 +45,7 @@ def changes_of(order) -> list[tuple]:
 
 
 def move(order, stage_name, new_date, answer=None, reason="The cloth is late"):
-	from milestone_automation.engine import stages
-
-	stages.reschedule(plan_of(order).name, stage_name, new_date, reason, answer=answer)
+	rescheduling.reschedule(plan_of(order).name, stage_name, new_date, reason, answer=answer)
 
 
 def test_a_document_date_moves_its_stages_and_their_open_tasks_on_record():
@@ -83,8 +82,6 @@ def test_a_document_date_before_an_earlier_stage_is_held_at_that_stage_and_said(
 
 
 def test_completed_tasks_stay_where_they_were():
-	from milestone_automation.engine import tasks
-
 	order = order_with_dates()
 	tasks.complete(task_of(order, "Sign the packing list").name)
 	order.delivery_date = "2030-07-05"
@@ -304,8 +301,6 @@ def test_a_date_given_by_hand_dates_what_counts_from_it():
 def test_a_stage_dated_by_the_one_before_stays_in_order():
 	from frappe.utils import add_days, nowdate
 
-	from milestone_automation.engine import stages
-
 	steps = [stage("Approved", **BY_HAND), stage("Cut", days=30, **AFTER), stage("Shipped")]
 	make_workflow(stages=steps, tasks=[])
 	order = make_document(delivery_date=add_days(nowdate(), 10))
@@ -315,8 +310,6 @@ def test_a_stage_dated_by_the_one_before_stays_in_order():
 
 
 def test_a_stage_dated_by_the_one_before_does_not_lie_before_an_earlier_one():
-	from milestone_automation.engine import stages
-
 	steps = [stage("Sampled"), stage("Approved", **BY_HAND), stage("Cut", days=30, **AFTER)]
 	make_workflow(stages=steps, tasks=[])
 	order = make_document()

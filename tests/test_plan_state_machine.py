@@ -19,6 +19,9 @@ from hypothesis.stateful import (
 	run_state_machine_as_test,
 )
 
+from milestone_automation.engine.plans import starting
+from milestone_automation.engine.progress import rescheduling, stages, tasks
+from milestone_automation.engine.rules import dates
 from tests.support.factories import ORDER, make_document, make_workflow, plan_of, stage, task
 
 STATUSES = ("Open", "Cut", "Inspected", "Shipped", "Closed")
@@ -172,28 +175,22 @@ class PlanMachine(RuleBasedStateMachine):
 	def confirm(self, index, days_ago):
 		from frappe.utils import add_days, nowdate
 
-		from milestone_automation.engine import stages
-
 		row = self.stage_rows()[index]
 		went = self.attempt(lambda: stages.confirm(self.plan, row.name, add_days(nowdate(), -days_ago)))
 		assert not (went and days_ago < 0), "A stage was reached on a day to come"
 
 	@rule(index=st.integers(0, 3), reason=st.sampled_from(("", "A mistake")))
 	def undo(self, index, reason):
-		from milestone_automation.engine import stages
-
 		row = self.stage_rows()[index]
 		went = self.attempt(lambda: stages.undo(self.plan, row.name, reason))
 		assert not (went and not reason)
 
 	@rule(index=st.integers(0, 3), days=DAYS, reason=st.sampled_from(("", "The cloth is late")))
 	def reschedule(self, index, days, reason):
-		from milestone_automation.engine import stages
-
 		row = self.stage_rows()[index]
 		if row.key_date:
 			new = row.key_date + timedelta(days=days)
-			went = self.attempt(lambda: stages.reschedule(self.plan, row.name, new, reason))
+			went = self.attempt(lambda: rescheduling.reschedule(self.plan, row.name, new, reason))
 			assert not (went and (row.status == "Reached" or not reason))
 
 	@rule(index=st.integers(0, 3), days=DAYS)
@@ -210,8 +207,6 @@ class PlanMachine(RuleBasedStateMachine):
 
 	@rule(number=st.integers(0, 9))
 	def complete(self, number):
-		from milestone_automation.engine import tasks
-
 		self.attempt(lambda: tasks.complete(self.pick(number).name))
 
 	@rule(number=st.integers(0, 9))
@@ -224,14 +219,10 @@ class PlanMachine(RuleBasedStateMachine):
 
 	@rule(number=st.integers(0, 9), reason=st.sampled_from(("", "Not good enough")))
 	def reopen(self, number, reason):
-		from milestone_automation.engine import tasks
-
 		self.attempt(lambda: tasks.reopen(self.pick(number).name, reason))
 
 	@rule(number=st.integers(0, 9), how=st.sampled_from(("waive", "cancel")))
 	def let_go(self, number, how):
-		from milestone_automation.engine import tasks
-
 		self.attempt(lambda: getattr(tasks, how)(self.pick(number).name, "Agreed"))
 
 	@rule(number=st.integers(0, 9), days=DAYS)
@@ -246,8 +237,6 @@ class PlanMachine(RuleBasedStateMachine):
 	@precondition(lambda self: len(self.task_rows()) < 10)
 	@rule(index=st.integers(0, 3), required=st.booleans(), before=st.integers(-1, 5))
 	def add_task(self, index, required, before):
-		from milestone_automation.engine import tasks
-
 		row = self.stage_rows()[index]
 		values = {"title": f"Added {before}", "required": int(required), "due_days_before": before}
 		went = self.attempt(lambda: tasks.add(self.plan, row.name, **values))
@@ -257,9 +246,7 @@ class PlanMachine(RuleBasedStateMachine):
 	def start_again(self):
 		import frappe
 
-		from milestone_automation.engine import plans
-
-		assert plans.start(frappe.get_doc(ORDER, self.order), by_hand=True) == self.plan
+		assert starting.start(frappe.get_doc(ORDER, self.order), by_hand=True) == self.plan
 
 	def pick(self, number):
 		# Not by name: names are random, and a case played again must pick the same tasks.
@@ -283,8 +270,6 @@ class PlanMachine(RuleBasedStateMachine):
 
 	@invariant()
 	def open_stages_in_order(self):
-		from milestone_automation.engine import dates
-
 		rows = self.stage_rows()
 		assert dates.in_order([row.key_date for row in rows], [row.status == "Reached" for row in rows])
 

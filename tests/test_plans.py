@@ -2,6 +2,10 @@
 
 import pytest
 
+from milestone_automation import api
+from milestone_automation.engine.plans import starting
+from milestone_automation.engine.progress import rescheduling, stages, tasks
+from milestone_automation.engine.store import plan_rows
 from tests.support.factories import (
 	CLERK_ROLE,
 	ORDER,
@@ -83,8 +87,6 @@ def test_a_disabled_workflow_starts_no_plan_and_its_running_plans_go_on():
 def test_starting_by_hand_says_what_is_missing():
 	import frappe
 
-	from milestone_automation import api
-
 	order = make_document()
 	with pytest.raises(frappe.ValidationError, match=r"No enabled Milestone Workflow matches"):
 		api.start_plan(ORDER, order.name)
@@ -97,27 +99,23 @@ def test_starting_by_hand_says_what_is_missing():
 def test_a_cancelled_document_gets_no_plan():
 	import frappe
 
-	from milestone_automation.engine import plans
-
 	order = make_document()
 	order.submit()
 	order.cancel()
 	make_workflow()
 	with pytest.raises(frappe.ValidationError, match=r"is cancelled, so it gets no plan."):
-		plans.start(order, "Production", by_hand=True)
+		starting.start(order, "Production", by_hand=True)
 
 
 def test_a_workflow_of_another_doctype_cannot_be_started_on_it():
 	import frappe
-
-	from milestone_automation.engine import plans
 
 	make_workflow()
 	note = frappe.get_doc({"doctype": "Note", "title": "No order"}).insert()
 	with pytest.raises(
 		frappe.ValidationError, match=r"The workflow Production is for Production Order, not for Note."
 	):
-		plans.start(note, "Production", by_hand=True)
+		starting.start(note, "Production", by_hand=True)
 
 
 def by_new_plan(doctype, name, workflow):
@@ -154,8 +152,6 @@ def test_a_plan_made_in_the_form_is_held_to_the_same_rules(make_user, as_user):
 def test_a_workflow_without_milestones_makes_no_plan(start):
 	import frappe
 
-	from milestone_automation import api
-
 	order = make_document()
 	workflow = make_workflow("Empty", enabled=0, stages=[], tasks=[])
 	frappe.db.set_value("Milestone Workflow", workflow.name, "enabled", 1)
@@ -168,8 +164,6 @@ def test_a_workflow_without_milestones_makes_no_plan(start):
 
 def test_a_plan_made_in_the_form_takes_the_place_of_a_cancelled_one():
 	import frappe
-
-	from milestone_automation import api
 
 	make_workflow()
 	order = make_document()
@@ -186,14 +180,12 @@ def test_a_plan_made_in_the_form_takes_the_place_of_a_cancelled_one():
 def test_a_second_start_returns_the_same_plan():
 	import frappe
 
-	from milestone_automation.engine import plans
-
 	make_workflow()
 	make_workflow("Other", priority=-1)
 	order = make_document()
 	first = plan_of(order).name
-	assert plans.start(order) == first
-	assert plans.start(order, "Other", by_hand=True) == first
+	assert starting.start(order) == first
+	assert starting.start(order, "Other", by_hand=True) == first
 	assert frappe.db.count("Milestone Plan", {"reference_name": order.name}) == 1
 
 
@@ -217,16 +209,12 @@ def test_a_document_far_on_its_way_starts_with_what_it_has_reached():
 		order.status = status
 		order.save()
 	make_workflow()
-	from milestone_automation.engine import plans
-
-	plans.start(order, "Production", by_hand=True)
+	starting.start(order, "Production", by_hand=True)
 	assert status_of(order) == {"Cut": "Reached", "Inspected": "Reached", "Shipped": "Open"}
 	assert plan_of(order).current_stage == "Shipped"
 
 
 def test_a_cancelled_document_cancels_plan_and_open_tasks_and_keeps_what_was_done():
-	from milestone_automation.engine import tasks
-
 	make_workflow()
 	order = make_document()
 	tasks.complete(task_of(order, "Book the inspector").name)
@@ -244,8 +232,6 @@ def test_a_cancelled_document_cancels_plan_and_open_tasks_and_keeps_what_was_don
 def test_nothing_can_be_done_on_a_cancelled_plan():
 	import frappe
 
-	from milestone_automation.engine import stages, tasks
-
 	make_workflow(stages=[stage("Signed off"), stage("Paid")], tasks=[task("Signed off", "Read it")])
 	order = make_document()
 	order.submit()
@@ -253,7 +239,7 @@ def test_nothing_can_be_done_on_a_cancelled_plan():
 	plan, name = plan_of(order).name, task_of(order, "Read it").name
 	for attempt in (
 		lambda: stages.confirm(plan, "Paid"),
-		lambda: stages.reschedule(plan, "Paid", "2031-01-01", "Later"),
+		lambda: rescheduling.reschedule(plan, "Paid", "2031-01-01", "Later"),
 		lambda: tasks.add(plan, "Paid", title="Write an invoice"),
 		lambda: tasks.reopen(name, "Still needed"),
 	):
@@ -264,13 +250,11 @@ def test_nothing_can_be_done_on_a_cancelled_plan():
 def test_an_amended_document_takes_its_plan_along():
 	import frappe
 
-	from milestone_automation.engine import stages, tasks
-
 	make_workflow(stages=[stage("Signed off", days=-30), *WAY], tasks=TASKS)
 	order = make_document()
 	stages.confirm(plan_of(order).name, "Signed off")
 	tasks.complete(task_of(order, "Book the inspector").name)
-	stages.reschedule(plan_of(order).name, "Shipped", "2030-07-10", "The ship is late")
+	rescheduling.reschedule(plan_of(order).name, "Shipped", "2030-07-10", "The ship is late")
 	order.submit()
 	order.cancel()
 	amended = frappe.copy_doc(order)
@@ -298,20 +282,18 @@ def test_an_amended_document_takes_its_plan_along():
 def test_a_renamed_document_keeps_its_plan():
 	import frappe
 
-	from milestone_automation.engine import plans
-
 	make_workflow()
 	order = make_document()
 	plan = plan_of(order).name
 	new = frappe.rename_doc(ORDER, order.name, "ORDER-RENAMED")
-	assert plans.load(ORDER, new).name == plan
+	assert plan_rows.load(ORDER, new).name == plan
 	renamed = frappe.get_doc(ORDER, new)
 	assert plan_of(renamed).title == "ORDER-RENAMED: Production"
 	assert task_of(renamed, "Book the inspector").reference_name == "ORDER-RENAMED"
 	renamed.status = "Inspected"
 	with pytest.raises(frappe.ValidationError, match=r"Book the inspector"):
 		renamed.save()
-	assert plans.start(renamed) == plan
+	assert starting.start(renamed) == plan
 
 
 def test_a_deleted_document_takes_plan_and_tasks_along_and_leaves_its_milestones_marked():
@@ -382,8 +364,6 @@ def test_editing_a_workflow_changes_only_plans_made_later():
 def test_a_plan_cancelled_by_hand_needs_a_reason_and_may_be_started_again():
 	import frappe
 
-	from milestone_automation import api
-
 	make_workflow()
 	order = make_document()
 	first = plan_of(order).name
@@ -401,8 +381,6 @@ def test_a_plan_cancelled_by_hand_needs_a_reason_and_may_be_started_again():
 
 
 def test_a_plan_started_again_takes_no_milestone_as_reached_that_was_gone_back_from():
-	from milestone_automation import api
-
 	make_workflow(tasks=[])
 	order = make_document()
 	for status in ("Cut", "Open", "Inspected"):

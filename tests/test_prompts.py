@@ -2,6 +2,7 @@
 
 import pytest
 
+from milestone_automation.engine.messages import letters
 from tests.support.clock import at, forget_mail_account, sweep_at
 from tests.support.factories import CLERK_ROLE, ORDER, make_document, make_workflow, stage
 
@@ -105,10 +106,8 @@ def test_a_fault_on_a_real_document_is_logged(prompt):
 def test_a_message_that_can_never_work_is_refused_when_it_is_saved(template, fault):
 	import frappe
 
-	from milestone_automation.engine import messages
-
 	with pytest.raises(frappe.ValidationError) as refusal:
-		messages.check_template(template, ORDER)
+		letters.check_template(template, ORDER)
 	assert fault in str(refusal.value)
 
 
@@ -124,9 +123,7 @@ def test_a_message_that_can_never_work_is_refused_when_it_is_saved(template, fau
 	],
 )
 def test_a_message_that_can_work_is_taken(template):
-	from milestone_automation.engine import messages
-
-	messages.check_template(template, ORDER)
+	letters.check_template(template, ORDER)
 
 
 def test_a_mail_speaks_its_readers_language(prompt):

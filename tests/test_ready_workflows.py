@@ -2,6 +2,10 @@
 
 import pytest
 
+from milestone_automation.desk import ready_workflows
+from milestone_automation.engine.plans import starting
+from milestone_automation.engine.workflows import ready
+
 NAMES = ["customer_onboarding", "project_delivery", "purchase_order_production"]
 
 
@@ -31,8 +35,6 @@ def bare(make_doctype):
 
 
 def test_three_workflows_are_offered():
-	from milestone_automation import ready
-
 	assert [one["name"] for one in ready.offer()] == NAMES
 	assert [one["title"] for one in ready.offer()] == [
 		"Customer Onboarding",
@@ -46,8 +48,6 @@ def test_three_workflows_are_offered():
 def test_each_installs_disabled_and_can_be_enabled_as_it_is(request, name, doctype):
 	import frappe
 
-	from milestone_automation import ready
-
 	workflow = frappe.get_doc("Milestone Workflow", ready.install(name, request.getfixturevalue(doctype)))
 	assert workflow.enabled == 0
 	assert len(workflow.stages) == 6
@@ -60,21 +60,16 @@ def test_each_installs_disabled_and_can_be_enabled_as_it_is(request, name, docty
 def test_each_makes_a_plan(order, name):
 	import frappe
 
-	from milestone_automation import ready
-	from milestone_automation.engine import plans
-
 	workflow = ready.install(name, order)
 	frappe.db.set_value("Milestone Workflow", workflow, "enabled", 1)
 	frappe.clear_document_cache("Milestone Workflow", workflow)
 	document = frappe.get_doc({"doctype": order, "delivery_date": frappe.utils.add_days(None, 120)}).insert()
-	plan = frappe.get_doc("Milestone Plan", plans.start(document, workflow))
+	plan = frappe.get_doc("Milestone Plan", starting.start(document, workflow))
 	assert len(plan.stages) == 6
 	assert frappe.db.count("Milestone Task", {"plan": plan.name}) >= 7
 
 
 def test_the_order_workflow_uses_the_fields_there_are(order):
-	from milestone_automation import ready
-
 	workflow, _notes = ready.prepare("purchase_order_production", order)
 	reached = {row.stage_name: (row.reach_rule, row.track_field, row.track_value) for row in workflow.stages}
 	assert reached["PO Acceptance"] == ("Field Value", "status", "Accepted")
@@ -84,8 +79,6 @@ def test_the_order_workflow_uses_the_fields_there_are(order):
 
 
 def test_an_owner_is_named_by_the_first_user_field_there_is(order, bare):
-	from milestone_automation import ready
-
 	workflow, _notes = ready.prepare("customer_onboarding", order)
 	assert {(row.owner_kind, row.owner_field) for row in workflow.stages} == {
 		("User Field", "account_manager")
@@ -95,8 +88,6 @@ def test_an_owner_is_named_by_the_first_user_field_there_is(order, bare):
 
 
 def test_what_the_doctype_lacks_falls_back_and_is_told(bare):
-	from milestone_automation import ready
-
 	workflow, notes = ready.prepare("purchase_order_production", bare)
 	assert {row.reach_rule for row in workflow.stages} == {"Confirmation"}
 	assert workflow.stages[5].key_date_rule == "Set by Hand"
@@ -116,8 +107,6 @@ def test_what_the_doctype_lacks_falls_back_and_is_told(bare):
 def test_roles_the_site_lacks_are_the_managers_instead(bare):
 	import frappe
 
-	from milestone_automation import ready
-
 	frappe.db.delete("Role", {"name": "Purchase User"})
 
 	workflow, notes = ready.prepare("purchase_order_production", bare)
@@ -131,15 +120,11 @@ def test_roles_the_site_lacks_are_the_managers_instead(bare):
 def test_nothing_is_written_by_looking(bare):
 	import frappe
 
-	from milestone_automation import ready
-
 	ready.prepare("purchase_order_production", bare)
 	assert frappe.db.count("Milestone Workflow") == 0
 
 
 def test_installed_twice_it_gets_a_number(bare):
-	from milestone_automation import ready
-
 	assert [ready.install("project_delivery", bare) for _time in range(3)] == [
 		"Project Delivery",
 		"Project Delivery 2",
@@ -149,8 +134,6 @@ def test_installed_twice_it_gets_a_number(bare):
 
 def test_an_unknown_name_is_refused():
 	import frappe
-
-	from milestone_automation import ready
 
 	with pytest.raises(frappe.DoesNotExistError) as refusal:
 		ready.install("../../../etc/passwd")
@@ -163,8 +146,6 @@ def test_an_unknown_name_is_refused():
 def test_a_site_without_its_doctypes_must_choose_one():
 	import frappe
 
-	from milestone_automation import ready
-
 	with pytest.raises(frappe.ValidationError) as refusal:
 		ready.install("purchase_order_production")
 	assert str(refusal.value) == (
@@ -176,16 +157,12 @@ def test_a_site_without_its_doctypes_must_choose_one():
 def test_a_doctype_that_cannot_have_plans_is_refused():
 	import frappe
 
-	from milestone_automation import ready
-
 	with pytest.raises(frappe.ValidationError, match="Has Role is a child table"):
 		ready.install("project_delivery", "Has Role")
 
 
 def test_a_manager_installs_from_the_desk_and_others_may_not(bare, make_user, as_user):
 	import frappe
-
-	from milestone_automation import ready_workflows
 
 	with as_user(make_user("mila@example.com", ["Milestone Manager"])):
 		assert len(ready_workflows.get_ready_workflows()) == 3
@@ -202,8 +179,6 @@ def test_a_manager_installs_from_the_desk_and_others_may_not(bare, make_user, as
 
 def test_installing_changes_something_so_it_is_post_only():
 	import frappe
-
-	from milestone_automation import ready_workflows
 
 	allowed = frappe.allowed_http_methods_for_whitelisted_func
 	assert allowed[ready_workflows.install_ready_workflow] == ["POST"]

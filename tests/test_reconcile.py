@@ -6,7 +6,10 @@ import frappe
 import pytest
 from frappe.utils import add_to_date, get_datetime, now_datetime
 
-from milestone_automation.engine import reconcile, rules
+from milestone_automation.engine.history import reconcile
+from milestone_automation.engine.history.milestone_rows import MilestoneRow, Writer
+from milestone_automation.engine.rules.vocabulary import MilestoneSource
+from milestone_automation.engine.tracking import registry
 
 FIELDS = [
 	{"fieldname": "status", "fieldtype": "Select", "options": "\nOpen\nopen\nShipped\nDelivered"},
@@ -152,7 +155,7 @@ def test_each_tracked_field_costs_exactly_one_query(tracked, count_queries):
 	tracker = tracked("status", "due", "price")
 	for _number in range(5):
 		make_order(status="Open", due="2024-01-05")
-	rules.all_rules()
+	registry.all_rules()
 	with count_queries() as queries:
 		assert reconcile.run(DOCTYPE) == {tracker: 0}
 	assert queries.count == 3, str(queries)
@@ -182,9 +185,6 @@ def test_milestones_of_a_deleted_document_do_not_count_for_a_new_one_of_its_name
 def test_of_several_milestones_of_one_instant_the_last_in_order_counts(tracked):
 	tracker = tracked("status")
 	order = make_order(status="Open")
-	from milestone_automation.engine.milestone_rows import MilestoneRow, Writer
-	from milestone_automation.engine.vocabulary import MilestoneSource
-
 	later = add_to_date(now_datetime(), days=1)
 	values = ["Shipped", "Delivered", "Open"]
 	Writer(DOCTYPE, "status", tracker, MilestoneSource.IMPORT).insert(
@@ -205,7 +205,7 @@ def test_a_fault_in_one_tracker_is_logged_by_name_and_the_others_go_on(tracked, 
 	frappe.db.set_value("Reconciled Case", case.name, "state", "Closed")
 	set_by_sql(order.name, "note", "b")
 	frappe.db.set_value("Milestone Tracker", broken, "track_field", "no_such_column")
-	rules.clear()
+	registry.clear()
 	assert reconcile.run() == {broken: 1, healthy.name: 1}
 	titles = frappe.get_all("Error Log", {"method": ("like", f"%{broken}%")}, pluck="method")
 	assert titles == [f"Milestone Tracker {broken}: no_such_column could not be reconciled"]

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import frappe
 import pytest
 
+from milestone_automation.engine.tracking import registry
+
 OWN_FILES = ("/engine/recording.py", "/engine/guard.py", "/engine/clock.py", "/engine/conditions.py")
 BROKEN_SQL = "selekt 1"
 TRANSACTION_WORDS = ("savepoint", "release savepoint", "rollback")
@@ -312,11 +314,9 @@ def test_a_tracker_deleted_by_sql_under_cached_rules_does_not_break_the_save(tra
 
 
 def test_a_broken_field_list_in_the_database_does_not_break_the_save(tracking, tracker):
-	from milestone_automation.engine import rules
-
 	frappe.db.set_value("Milestone Tracker Field", {"parent": tracker}, "track_field", "no_such_field")
 	frappe.db.set_value("Milestone Tracker", tracker, "condition", "doc.")
-	rules.clear()
+	registry.clear()
 	order = save_order(tracking)
 	assert frappe.db.get_value(order.doctype, order.name, "status") == "Ordered"
 	assert logs_of(tracker)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from milestone_automation.engine.base.guard import GateError
+from milestone_automation.engine.progress import stages, tasks
 from tests.support.factories import (
 	ORDER,
 	ensure_production_order,
@@ -28,8 +30,6 @@ def waiting_for_a_state(production_order):
 def test_a_stage_waits_for_the_new_name_of_its_value(waiting_for_a_state):
 	import frappe
 
-	from milestone_automation.engine import tasks
-	from milestone_automation.engine.guard import GateError
 	from tests.support.factories import task_of
 
 	order = waiting_for_a_state
@@ -50,7 +50,6 @@ def test_a_stage_waits_for_the_new_name_of_its_value(waiting_for_a_state):
 def test_the_new_name_of_a_value_it_has_is_no_change_of_the_document(waiting_for_a_state):
 	import frappe
 
-	from milestone_automation.engine import stages, tasks
 	from tests.support.factories import events_of, task_of
 
 	order = waiting_for_a_state
@@ -70,8 +69,6 @@ def test_the_new_name_of_a_value_it_has_is_no_change_of_the_document(waiting_for
 def test_a_plan_that_comes_to_another_document_takes_it_as_it_is(production_order):
 	import frappe
 
-	from milestone_automation.engine.guard import GateError
-
 	early = make_document(status="Inspected")
 	make_workflow()
 	order = make_document()
@@ -87,8 +84,6 @@ def test_a_plan_that_comes_to_another_document_takes_it_as_it_is(production_orde
 
 def test_documents_of_a_renamed_doctype_keep_their_plans_and_the_gate(scratch_site):
 	import frappe
-
-	from milestone_automation.engine.guard import GateError
 
 	with scratch_site("app").connect():
 		if frappe.db.db_type == "sqlite":

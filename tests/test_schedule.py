@@ -4,9 +4,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from milestone_automation.engine import schedule
-from milestone_automation.engine.calendars import WorkCalendar
-from milestone_automation.engine.schedule import Rules
+from milestone_automation.engine.rules import schedule
+from milestone_automation.engine.rules.schedule import Rules
+from milestone_automation.engine.rules.working_days import WorkCalendar
 
 pytestmark = pytest.mark.no_site
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from milestone_automation import api
+from milestone_automation.engine.progress import next_steps
 from tests.support.factories import (
 	CLERK_ROLE,
 	ORDER,
@@ -116,8 +118,6 @@ def test_a_task_is_due_in_relation_to_its_milestone_and_never_after_it():
 def test_the_required_task_must_be_completed_first_for_the_milestone_to_be_marked_as_complete():
 	import frappe
 
-	from milestone_automation import api
-
 	make_workflow(
 		stages=[stage("Inspected", "Inspected", -7), stage("Signed off")],
 		tasks=[task("Inspected", "Book the inspector"), task("Signed off", "Read the report")],
@@ -143,8 +143,6 @@ def test_the_required_task_must_be_completed_first_for_the_milestone_to_be_marke
 def test_tasks_are_a_checklist_for_documents_that_need_to_be_signed_off_on():
 	import frappe
 
-	from milestone_automation import api
-
 	papers = ["Invoice", "Packing list", "Certificate of origin"]
 	make_workflow(
 		stages=[stage("Shipped", "Shipped")],
@@ -169,8 +167,6 @@ def test_tasks_are_a_checklist_for_documents_that_need_to_be_signed_off_on():
 
 def test_planning_execution_achievement_next_step_and_review():
 	import frappe
-
-	from milestone_automation.engine import next_steps
 
 	# Planning: key stages are identified and documented.
 	released = make_next_actions({"action": "Set Value", "field": "note", "value": "Release the payment"})

@@ -2,6 +2,10 @@
 
 import pytest
 
+from milestone_automation import api
+from milestone_automation.engine.base.guard import GateError
+from milestone_automation.engine.progress import rescheduling, stages, tasks
+from milestone_automation.engine.tracking import registry
 from tests.support.factories import (
 	CLERK_ROLE,
 	READER_ROLE,
@@ -82,8 +86,6 @@ def test_a_stage_may_be_skipped_where_nothing_asks_for_order():
 
 
 def test_the_plan_is_completed_when_all_stages_are_reached_and_active_again_when_one_is_undone():
-	from milestone_automation.engine import stages
-
 	make_workflow(stages=THREE, tasks=[])
 	order = make_document()
 	for status in ("Cut", "Inspected", "Shipped"):
@@ -127,9 +129,6 @@ def test_going_back_opens_every_stage_after_the_value_gone_back_to(back_to, reac
 
 
 def test_what_was_gone_back_behind_can_be_done_again():
-	from milestone_automation.engine import tasks
-	from milestone_automation.engine.guard import GateError
-
 	make_workflow(stages=THREE, tasks=[task("Shipped", "Sign the packing list")])
 	order = make_document()
 	packing = task_of(order, "Sign the packing list").name
@@ -153,9 +152,6 @@ def test_a_number_that_is_nothing_yet_counts_as_zero_from_the_start():
 
 
 def test_a_stage_left_and_reached_again_has_a_new_milestone_and_meets_the_gate_again():
-	from milestone_automation.engine import tasks
-	from milestone_automation.engine.guard import GateError
-
 	make_workflow(stages=THREE, tasks=[task("Inspected", "Book the inspector")])
 	order = make_document()
 	tasks.complete(task_of(order, "Book the inspector").name)
@@ -173,8 +169,6 @@ def test_a_stage_left_and_reached_again_has_a_new_milestone_and_meets_the_gate_a
 def test_undo_needs_a_reason_and_keeps_it():
 	import frappe
 
-	from milestone_automation.engine import stages
-
 	make_workflow(stages=THREE, tasks=[])
 	order = move_to(make_document(), "Cut")
 	plan = plan_of(order).name
@@ -191,8 +185,6 @@ def test_undo_needs_a_reason_and_keeps_it():
 
 def test_an_undone_stage_follows_the_date_its_document_got_meanwhile():
 	from frappe.utils import add_days
-
-	from milestone_automation.engine import stages
 
 	make_workflow(stages=THREE, tasks=[task("Cut", "Order the cloth", days=2, required=0)])
 	order = move_to(make_document(), "Cut")
@@ -212,12 +204,10 @@ def test_an_undone_stage_follows_the_date_its_document_got_meanwhile():
 def test_a_stage_undone_after_earlier_ones_moved_past_it_lies_on_the_last_of_them():
 	from frappe.utils import add_days
 
-	from milestone_automation.engine import stages
-
 	make_workflow(stages=THREE, tasks=[])
 	order = move_to(make_document(), "Shipped")
 	plan, planned = plan_of(order).name, stage_of(order, "Shipped").key_date
-	stages.reschedule(plan, "Inspected", add_days(planned, 4), "The inspector is ill")
+	rescheduling.reschedule(plan, "Inspected", add_days(planned, 4), "The inspector is ill")
 	assert stage_of(order, "Shipped").key_date == planned
 	move_to(order, "Open")
 	assert stage_of(order, "Shipped").key_date == add_days(planned, 4)
@@ -228,8 +218,6 @@ def test_a_stage_undone_after_earlier_ones_moved_past_it_lies_on_the_last_of_the
 def test_undo_of_an_open_stage_is_refused():
 	import frappe
 
-	from milestone_automation.engine import stages
-
 	make_workflow(stages=THREE, tasks=[])
 	order = make_document()
 	with pytest.raises(frappe.ValidationError, match=r"Cut is not reached, so there is nothing to undo."):
@@ -237,8 +225,6 @@ def test_undo_of_an_open_stage_is_refused():
 
 
 def test_a_stage_undone_while_the_document_keeps_its_value_may_be_confirmed_again():
-	from milestone_automation.engine import stages
-
 	make_workflow(stages=THREE, tasks=[])
 	order = move_to(make_document(), "Cut")
 	plan = plan_of(order).name
@@ -253,8 +239,6 @@ def test_a_stage_undone_while_the_document_keeps_its_value_may_be_confirmed_agai
 
 def test_a_confirmation_is_reached_on_the_day_given_and_records_a_milestone():
 	from frappe.utils import add_days
-
-	from milestone_automation.engine import stages
 
 	make_workflow(stages=[stage("Signed off")], tasks=[])
 	order = make_document()
@@ -274,8 +258,6 @@ def test_a_day_to_come_is_refused():
 	import frappe
 	from frappe.utils import add_days
 
-	from milestone_automation.engine import stages
-
 	make_workflow(stages=[stage("Signed off")], tasks=[])
 	order = make_document()
 	with pytest.raises(frappe.ValidationError, match=r"that day is to come. Give today or a day before."):
@@ -286,8 +268,6 @@ def test_a_day_to_come_is_refused():
 def test_a_reached_stage_cannot_be_confirmed_twice():
 	import frappe
 
-	from milestone_automation.engine import stages
-
 	make_workflow(stages=[stage("Signed off")], tasks=[])
 	order = make_document()
 	stages.confirm(plan_of(order).name, "Signed off")
@@ -297,15 +277,11 @@ def test_a_reached_stage_cannot_be_confirmed_twice():
 
 
 def tracked(fieldname: str) -> bool:
-	from milestone_automation.engine import rules
-
-	return any(field.fieldname == fieldname for field in rules.tracked_fields("Production Order"))
+	return any(field.fieldname == fieldname for field in registry.tracked_fields("Production Order"))
 
 
 def test_a_stage_that_a_value_reaches_cannot_be_confirmed_instead():
 	import frappe
-
-	from milestone_automation.engine import stages
 
 	make_workflow(stages=THREE, tasks=[])
 	order = make_document()
@@ -317,8 +293,6 @@ def test_a_stage_that_a_value_reaches_cannot_be_confirmed_instead():
 def test_an_unknown_stage_is_answered_with_those_there_are():
 	import frappe
 
-	from milestone_automation.engine import stages
-
 	make_workflow(stages=THREE, tasks=[])
 	order = make_document()
 	expected = "This plan has no milestone Sewn. It has: Cut, Inspected, Shipped."
@@ -329,8 +303,6 @@ def test_an_unknown_stage_is_answered_with_those_there_are():
 def test_a_stage_that_counts_from_the_one_before_gets_its_date_when_that_one_is_reached():
 	import frappe
 	from frappe.utils import add_days
-
-	from milestone_automation.engine import stages
 
 	make_workflow(
 		stages=[
@@ -368,8 +340,6 @@ def test_of_two_stages_with_one_value_the_first_is_reached_first_and_the_second_
 def test_only_the_owner_of_a_stage_and_managers_may_confirm_it(make_user, as_user):
 	import frappe
 
-	from milestone_automation import api
-
 	make_user("owner@example.com", [READER_ROLE])
 	make_user("other@example.com", [CLERK_ROLE])
 	make_user("manager@example.com", [READER_ROLE, "Milestone Manager"])
@@ -391,8 +361,6 @@ def test_only_the_owner_of_a_stage_and_managers_may_confirm_it(make_user, as_use
 
 
 def test_a_stage_of_a_role_is_confirmed_by_anybody_with_that_role(make_user, as_user):
-	from milestone_automation import api
-
 	make_user("clerk@example.com", [CLERK_ROLE])
 	make_workflow(stages=[stage("One", owner_kind="Role", owner_role=CLERK_ROLE)], tasks=[])
 	order = make_document()

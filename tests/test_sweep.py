@@ -2,6 +2,8 @@
 
 import pytest
 
+from milestone_automation.engine.messages import due_messages, outbox, sweep, user_changes
+from milestone_automation.engine.progress import answers, rescheduling, stages, tasks
 from tests.support.clock import at, forget_mail_account, sweep_at
 from tests.support.factories import (
 	CLERK_ROLE,
@@ -93,8 +95,6 @@ def amend(order):
 def test_thirty_days_of_one_order(people, smtp):
 	import frappe
 
-	from milestone_automation.engine import messages, stages, tasks
-
 	forget_mail_account()
 	order = plan_for(
 		[
@@ -129,7 +129,7 @@ def test_thirty_days_of_one_order(people, smtp):
 		tasks.complete(task_of(order, "Send patterns").name, by=MILL)
 	story["19, the task done"] = sweep_at("2030-06-19 15:00:00")
 	with at("2030-06-20 09:00:00"):
-		stages.reschedule(
+		rescheduling.reschedule(
 			plan_of(order).name,
 			"Sewing",
 			"2030-06-24",
@@ -167,7 +167,7 @@ def test_thirty_days_of_one_order(people, smtp):
 	smtp.deliver()
 	told = sorted(recipient for messages in story.values() for _kind, recipient, _about in messages)
 	assert sorted(message.recipients[0] for message in smtp.messages) == told
-	messages.note_sent()
+	outbox.note_sent()
 	channels = frappe.get_all("Milestone Message", fields=["recipient", "channel", "status"], as_list=True)
 	no_account = {MILL, "boss@example.org"}
 	assert set(channels) == {
@@ -177,8 +177,6 @@ def test_thirty_days_of_one_order(people, smtp):
 
 def test_due_keys_are_those_of_what_was_told_and_still_holds(people):
 	import frappe
-
-	from milestone_automation.engine import stages, sweep
 
 	order = plan_for(
 		[
@@ -193,7 +191,7 @@ def test_due_keys_are_those_of_what_was_told_and_still_holds(people):
 
 	def due(moment: str) -> list[str]:
 		with at(moment):
-			found = sweep.due_keys([plan], frappe.utils.now_datetime())
+			found = due_messages.due_keys([plan], frappe.utils.now_datetime())
 		filters = {"message_key": ("in", sorted(found))}
 		return sorted(frappe.get_all("Milestone Message", filters, pluck="kind"))
 
@@ -232,8 +230,6 @@ def test_after_three_days_off_each_message_goes_out_once_and_reminders_do_not_pi
 
 
 def test_what_was_answered_while_the_scheduler_was_off_is_not_asked(people):
-	from milestone_automation.engine import stages, tasks
-
 	order = plan_for(
 		[stage("Cut", None, -20, **owned_by(OLGA)), stage("Sewn", None, -19, **owned_by(OTTO))],
 		[task("Sewn", "Send patterns", **member(WANDA))],
@@ -245,8 +241,6 @@ def test_what_was_answered_while_the_scheduler_was_off_is_not_asked(people):
 
 
 def test_a_prompt_waits_for_required_tasks_and_goes_at_once_when_the_last_is_done(people):
-	from milestone_automation.engine import sweep, tasks
-
 	order = plan_for(
 		[stage("Cut", None, -20, **owned_by(OLGA))],
 		[task("Cut", "Order fabric", **member(WANDA)), task("Cut", "Mark it", **member(OTTO))],
@@ -264,8 +258,6 @@ def test_a_prompt_waits_for_required_tasks_and_goes_at_once_when_the_last_is_don
 
 
 def test_a_stage_held_again_after_its_prompt_is_asked_for_again(people):
-	from milestone_automation.engine import tasks
-
 	order = plan_for(
 		[stage("Cut", None, -20, **owned_by(OLGA))], [task("Cut", "Order fabric", **member(WANDA))]
 	)
@@ -346,8 +338,6 @@ def test_quiet_days_push_messages_on_and_pull_announcements_forward(people):
 
 
 def test_a_stage_without_date_is_asked_for_when_the_one_before_is_reached(people):
-	from milestone_automation.engine import stages, sweep
-
 	order = plan_for(
 		[
 			stage("Cut", None, -20, **owned_by(OLGA)),
@@ -362,8 +352,6 @@ def test_a_stage_without_date_is_asked_for_when_the_one_before_is_reached(people
 
 
 def test_in_strict_order_only_the_first_open_stage_is_asked_for(people):
-	from milestone_automation.engine import stages
-
 	order = plan_for(
 		[stage("Cut", None, -20, **owned_by(OLGA)), stage("Sewn", None, -19, **owned_by(OTTO))],
 		strict_order=1,
@@ -415,8 +403,6 @@ def test_plans_of_a_doctype_that_is_gone_are_logged_and_the_others_go_on(people,
 
 def test_a_batch_of_plans_costs_the_same_number_of_queries_whatever_its_size(people, count_queries):
 	from frappe.utils import now_datetime
-
-	from milestone_automation.engine import sweep
 
 	plan_for([stage("Cut", None, -20, **owned_by(OLGA))], [task("Cut", "Order fabric", **member(WANDA))])
 	with at("2030-06-01 09:00:00"):
@@ -542,8 +528,6 @@ def test_reminders_of_held_reach_the_assignees_of_all_zones(people):
 
 
 def test_a_task_of_a_reached_stage_is_announced_to_everybody_on_the_day_itself(people, make_user):
-	from milestone_automation.engine import stages
-
 	role = make_role("Fabric Team")
 	for person in (OTTO, WANDA):
 		make_user(person, roles=[CLERK_ROLE, role])
@@ -577,8 +561,6 @@ def test_a_stand_in_is_asked_when_the_owner_is_disabled_after_the_prompt(people)
 
 def test_an_owner_enabled_later_owns_the_stage_and_may_answer(people, as_user):
 	import frappe
-
-	from milestone_automation.engine import answers
 
 	frappe.db.set_value("User", OTTO, "enabled", 0)
 	order = plan_for([stage("Cut", None, -20, **by_field())], document={"responsible": OTTO})
@@ -621,22 +603,18 @@ def test_a_new_member_of_the_escalation_role_is_escalated_to(people, make_user):
 def test_a_user_saved_without_such_a_change_costs_nothing(people, count_queries):
 	import frappe
 
-	from milestone_automation.engine import sweep
-
 	user = frappe.get_doc("User", OLGA)
 	user.bio = "Cuts"
 	user.save()
 	with count_queries() as queries:
-		sweep.on_user_change(user)
+		user_changes.on_user_change(user)
 	assert queries.count == 0, str(queries)
 
 
 def test_a_fault_does_not_break_the_save_of_a_user(people, monkeypatch):
 	import frappe
 
-	from milestone_automation.engine import sweep
-
-	monkeypatch.setattr(sweep, "_plans_of_person", lambda names: 1 / 0)
+	monkeypatch.setattr(user_changes, "_plans_of_person", lambda names: 1 / 0)
 	user = frappe.get_doc("User", OLGA)
 	user.enabled = 0
 	user.save()
@@ -657,8 +635,6 @@ def test_a_task_assigned_in_the_desk_while_held_is_told_once(people):
 
 
 def test_a_task_added_while_held_is_told_though_the_queued_job_was_lost(people):
-	from milestone_automation.engine import tasks
-
 	order = plan_for([stage("Cut", None, -20, **owned_by(OLGA))], [task("Cut", "Fabric", **member(WANDA))])
 	days(8, 10)
 	with at("2030-06-10 10:00:00"):
@@ -689,8 +665,6 @@ def test_a_new_owner_gets_one_message_on_a_reminders_day(people, other):
 
 
 def test_a_stage_held_again_is_not_escalated_again(people):
-	from milestone_automation.engine import tasks
-
 	order = plan_for(
 		[stage("Cut", None, -20, **owned_by(OLGA))],
 		[task("Cut", "Fabric", **member(WANDA))],
@@ -762,8 +736,6 @@ def test_other_days_off_give_plans_another_day(people):
 
 
 def test_a_date_taken_away_again_is_asked_for_again(people):
-	from milestone_automation.engine import stages
-
 	order = plan_for(
 		[
 			stage("Cut", None, -20, **owned_by(OLGA)),
@@ -776,11 +748,11 @@ def test_a_date_taken_away_again_is_asked_for_again(people):
 		stages.confirm(plan, "Cut")
 	assert sweep_at("2030-06-03 13:00:00") == asked
 	with at("2030-06-03 14:00:00"):
-		stages.reschedule(plan, "Sewn", "2030-06-20", "x")
+		rescheduling.reschedule(plan, "Sewn", "2030-06-20", "x")
 		stages.undo(plan, "Cut", "x")
 	assert sweep_at("2030-06-03 14:00:00") == []
 	with at("2030-06-04 12:00:00"):
-		stages.reschedule(plan, "Sewn", None, "x")
+		rescheduling.reschedule(plan, "Sewn", None, "x")
 		stages.confirm(plan, "Cut")
 	assert sweep_at("2030-06-04 13:00:00") == asked
 	assert days(5, 8) == {}

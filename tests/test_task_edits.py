@@ -2,6 +2,8 @@
 
 import pytest
 
+from milestone_automation import api
+from milestone_automation.engine.progress import rescheduling, tasks
 from tests.support.factories import (
 	CLERK_ROLE,
 	ORDER,
@@ -53,11 +55,9 @@ def todos_of(order) -> list[tuple]:
 
 
 def test_the_to_do_shows_the_day_the_task_is_due(people, as_user):
-	from milestone_automation.engine import stages, tasks
-
 	order = order_with(**member(ANNA))
 	assert todos_of(order) == [(ANNA, "Open", "2030-06-27")]
-	stages.reschedule(plan_of(order).name, "Shipped", "2030-07-10", "The cloth is late")
+	rescheduling.reschedule(plan_of(order).name, "Shipped", "2030-07-10", "The cloth is late")
 	assert todos_of(order) == [(ANNA, "Open", "2030-07-09")]
 	doc = task_of(order, "Pack it")
 	with as_user(MANAGER):
@@ -65,7 +65,7 @@ def test_the_to_do_shows_the_day_the_task_is_due(people, as_user):
 		doc.save()
 	assert todos_of(order) == [(ANNA, "Open", "2030-07-01")]
 	tasks.complete(doc.name)
-	stages.reschedule(plan_of(order).name, "Shipped", "2030-06-20", "Sooner after all")
+	rescheduling.reschedule(plan_of(order).name, "Shipped", "2030-06-20", "Sooner after all")
 	assert todos_of(order) == [(ANNA, "Closed", "2030-07-01")]
 	tasks.reopen(doc.name, "A box is missing")
 	assert todos_of(order) == [(ANNA, "Open", "2030-06-20")]
@@ -105,8 +105,6 @@ def test_another_assignee_gets_the_task_and_the_to_do(people, as_user):
 
 
 def test_any_of_instead_of_all_completes_what_one_has_done(people, as_user):
-	from milestone_automation.engine import tasks
-
 	order = order_with(note=f"{ANNA}, {BEN}", **all_of())
 	tasks.complete(task_of(order, "Pack it").name, by=ANNA)
 	doc = task_of(order, "Pack it")
@@ -122,8 +120,6 @@ def test_any_of_instead_of_all_completes_what_one_has_done(people, as_user):
 
 
 def test_who_has_done_their_part_is_not_asked_again(people):
-	from milestone_automation.engine import tasks
-
 	order = order_with(note=f"{ANNA}, {BEN}", **all_of())
 	tasks.complete(task_of(order, "Pack it").name, by=ANNA)
 	order.reload()
@@ -136,8 +132,6 @@ def test_nobody_is_assigned_to_a_task_that_is_done(people, as_user):
 	import frappe
 	from frappe.desk.form import assign_to
 
-	from milestone_automation.engine import tasks
-
 	order = order_with(**member(ANNA))
 	doc = task_of(order, "Pack it")
 	tasks.complete(doc.name, by=ANNA)
@@ -146,8 +140,6 @@ def test_nobody_is_assigned_to_a_task_that_is_done(people, as_user):
 
 
 def test_a_task_added_later_follows_the_field_that_names_its_assignee(people):
-	from milestone_automation import api
-
 	order = order_with()
 	order.inspector = ANNA
 	order.save()

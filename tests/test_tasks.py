@@ -2,6 +2,9 @@
 
 import pytest
 
+from milestone_automation import api
+from milestone_automation.desk.timeline import timeline
+from milestone_automation.engine.progress import rescheduling, tasks
 from tests.support.factories import (
 	CLERK_ROLE,
 	ORDER,
@@ -52,8 +55,6 @@ def log_of(order):
 
 
 def test_completing_a_task_says_who_and_when_and_frees_its_stage(people, as_user):
-	from milestone_automation import api
-
 	order = order_with_task(**member(ERIKA))
 	with as_user(ERIKA):
 		api.complete_task(task_of(order, TITLE).name)
@@ -69,8 +70,6 @@ def test_completing_a_task_says_who_and_when_and_frees_its_stage(people, as_user
 
 
 def test_completing_twice_changes_nothing():
-	from milestone_automation.engine import tasks
-
 	order = order_with_task()
 	name = task_of(order, TITLE).name
 	assert tasks.complete(name) == "Completed"
@@ -86,8 +85,6 @@ def test_completing_twice_changes_nothing():
 )
 def test_waiving_and_cancelling_need_a_reason_and_keep_it(transition, status, event):
 	import frappe
-
-	from milestone_automation.engine import tasks
 
 	order = order_with_task()
 	name = task_of(order, TITLE).name
@@ -109,8 +106,6 @@ def test_waiving_and_cancelling_need_a_reason_and_keep_it(transition, status, ev
 
 def test_reopening_needs_a_reason_and_holds_the_stage_again():
 	import frappe
-
-	from milestone_automation.engine import tasks
 
 	order = order_with_task()
 	name = task_of(order, TITLE).name
@@ -134,8 +129,6 @@ def test_reopening_needs_a_reason_and_holds_the_stage_again():
 def test_a_reopened_task_catches_up_with_the_moves_of_its_stage(days):
 	from frappe.utils import add_days
 
-	from milestone_automation.engine import tasks
-
 	order = order_with_task()
 	name = task_of(order, TITLE).name
 	tasks.complete(name)
@@ -151,8 +144,6 @@ def test_a_task_dated_by_hand_is_reopened_on_its_day_but_not_after_its_stage():
 	import frappe
 	from frappe.utils import add_days
 
-	from milestone_automation.engine import stages, tasks
-
 	order = order_with_task()
 	doc = frappe.get_doc("Milestone Task", task_of(order, TITLE).name)
 	doc.due_date = by_hand = add_days(doc.due_date, -5)
@@ -162,7 +153,7 @@ def test_a_task_dated_by_hand_is_reopened_on_its_day_but_not_after_its_stage():
 	assert task_of(order, TITLE).due_date == by_hand
 	tasks.complete(doc.name)
 	sooner = add_days(by_hand, -3)
-	stages.reschedule(plan_of(order).name, "Shipped", sooner, "The buyer wants it sooner")
+	rescheduling.reschedule(plan_of(order).name, "Shipped", sooner, "The buyer wants it sooner")
 	doc.reload()
 	doc.status, doc.reason = "Open", "A page is missing again"
 	doc.save()
@@ -172,8 +163,6 @@ def test_a_task_dated_by_hand_is_reopened_on_its_day_but_not_after_its_stage():
 
 def test_a_task_of_a_reached_stage_cannot_be_reopened():
 	import frappe
-
-	from milestone_automation.engine import tasks
 
 	order = order_with_task()
 	tasks.complete(task_of(order, TITLE).name)
@@ -186,8 +175,6 @@ def test_a_task_of_a_reached_stage_cannot_be_reopened():
 
 def test_of_a_task_for_all_each_assignee_does_a_part(people, as_user, make_user):
 	import frappe
-
-	from milestone_automation import api
 
 	order = order_with_task(assignee_kind="Role", assignee_role=READER_ROLE, completion_rule="All Of")
 	frappe.get_doc("User", "manager@example.com").remove_roles(READER_ROLE)
@@ -207,14 +194,10 @@ def test_of_a_task_for_all_each_assignee_does_a_part(people, as_user, make_user)
 
 
 def api_complete_for(name: str, user: str) -> None:
-	from milestone_automation.engine import tasks
-
 	tasks.complete(name, by=user)
 
 
 def test_a_manager_completes_a_task_for_all(people, as_user):
-	from milestone_automation import api
-
 	order = order_with_task(assignee_kind="Role", assignee_role=CLERK_ROLE, completion_rule="All Of")
 	with as_user("manager@example.com"):
 		api.complete_task(task_of(order, TITLE).name)
@@ -222,8 +205,6 @@ def test_a_manager_completes_a_task_for_all(people, as_user):
 
 
 def test_a_person_without_an_account_is_an_assignee_by_address():
-	from milestone_automation.engine import tasks
-
 	order = order_with_task(**collaborator("agent@port.example", "Port Agent"))
 	row = task_of(order, TITLE).assignees[0]
 	assert (row.user, row.full_name, row.email) == (None, "Port Agent", "agent@port.example")
@@ -237,8 +218,6 @@ def test_a_person_without_an_account_is_an_assignee_by_address():
 
 def test_who_is_no_assignee_may_neither_complete_nor_reopen(people, as_user):
 	import frappe
-
-	from milestone_automation import api
 
 	order = order_with_task(**member(ERIKA))
 	name = task_of(order, TITLE).name
@@ -255,8 +234,6 @@ def test_who_is_no_assignee_may_neither_complete_nor_reopen(people, as_user):
 def test_only_managers_waive_and_cancel(people, as_user, call):
 	import frappe
 
-	from milestone_automation import api
-
 	order = order_with_task(**member(ERIKA))
 	name = task_of(order, TITLE).name
 	with as_user(ERIKA), pytest.raises(frappe.PermissionError, match=r"System Manager or Milestone Manager"):
@@ -270,8 +247,6 @@ def test_only_managers_waive_and_cancel(people, as_user, call):
 def test_a_manager_who_may_not_read_the_document_may_not_waive(make_user, as_user):
 	import frappe
 
-	from milestone_automation import api
-
 	make_user("blind@example.com", ["Milestone Manager"])
 	order = order_with_task()
 	with as_user("blind@example.com"), pytest.raises(frappe.PermissionError):
@@ -280,8 +255,6 @@ def test_a_manager_who_may_not_read_the_document_may_not_waive(make_user, as_use
 
 
 def test_a_website_user_completes_the_own_task_and_sees_nothing_of_the_plan(make_user, as_user):
-	from milestone_automation import api
-
 	make_user("partner@example.com", [PARTNER_ROLE], user_type="Website User")
 	import frappe
 
@@ -352,8 +325,6 @@ def test_waiving_and_cancelling_by_saving_need_a_manager_and_a_reason(people, as
 def test_reopening_by_saving_needs_a_reason():
 	import frappe
 
-	from milestone_automation.engine import tasks
-
 	order = order_with_task()
 	name = task_of(order, TITLE).name
 	tasks.complete(name)
@@ -408,8 +379,6 @@ def test_saving_a_task_with_the_due_date_it_has_leaves_the_date_to_its_rule():
 def test_closing_the_to_do_completes_the_task_and_completing_the_task_closes_the_to_do(people, as_user):
 	import frappe
 
-	from milestone_automation.engine import tasks
-
 	order = order_with_task(**member(ERIKA))
 	name = task_of(order, TITLE).name
 	todo = frappe.get_doc("ToDo", {"reference_type": "Milestone Task", "reference_name": name})
@@ -430,8 +399,6 @@ def test_closing_the_to_do_completes_the_task_and_completing_the_task_closes_the
 def test_a_task_added_by_hand_holds_its_stage_and_is_assigned(people):
 	import frappe
 
-	from milestone_automation import api
-
 	order = order_with_task()
 	plan = plan_of(order).name
 	answer = api.add_task(
@@ -448,8 +415,6 @@ def test_a_task_added_by_hand_holds_its_stage_and_is_assigned(people):
 
 
 def add_by_call(order, stage_name):
-	from milestone_automation import api
-
 	api.add_task(plan_of(order).name, stage_name, "Weigh the boxes")
 
 
@@ -541,14 +506,10 @@ def test_a_task_without_a_title_is_refused():
 
 
 def late_by_call(order):
-	from milestone_automation import api
-
 	api.add_task(plan_of(order).name, "Shipped", "Weigh the boxes", due_date="2030-06-29")
 
 
 def late_by_rule(order):
-	from milestone_automation import api
-
 	api.add_task(plan_of(order).name, "Shipped", "Weigh the boxes", due_days_before=-1)
 
 
@@ -627,8 +588,6 @@ def test_a_task_on_the_day_of_its_stage_is_fine():
 def test_the_sums_follow_every_way_a_task_can_change():
 	import frappe
 
-	from milestone_automation.engine import tasks
-
 	order = order_with_task()
 	plan = plan_of(order).name
 
@@ -653,8 +612,6 @@ def test_the_sums_follow_every_way_a_task_can_change():
 def test_a_task_that_is_on_record_cannot_be_deleted_but_cancelled():
 	import frappe
 
-	from milestone_automation.engine import tasks
-
 	order = order_with_task()
 	name = tasks.add(plan_of(order).name, "Shipped", title="Weigh the boxes")
 	with pytest.raises(frappe.LinkExistsError):
@@ -665,8 +622,6 @@ def test_a_task_that_is_on_record_cannot_be_deleted_but_cancelled():
 
 def test_that_a_task_holds_its_stage_no_longer_is_on_record_with_who_said_so(people, as_user):
 	import frappe
-
-	from milestone_automation.desk import timeline
 
 	order = order_with_task()
 	doc = frappe.get_doc("Milestone Task", task_of(order, TITLE).name)
@@ -694,8 +649,6 @@ def test_that_a_task_holds_its_stage_no_longer_is_on_record_with_who_said_so(peo
 
 def test_a_deleted_task_stays_in_the_log_by_its_title(people):
 	import frappe
-
-	from milestone_automation.desk import timeline
 
 	order = order_with_task()
 	frappe.delete_doc("Milestone Task", task_of(order, TITLE).name)

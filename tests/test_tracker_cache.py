@@ -5,7 +5,7 @@ import json
 import frappe
 import pytest
 
-from milestone_automation.engine import rules
+from milestone_automation.engine.tracking import registry
 
 SAVE_ELSEWHERE = """
 import json
@@ -194,8 +194,8 @@ def test_a_tracker_changed_inside_a_documents_hook_is_saved_whole(tracking):
 
 
 def test_that_there_is_no_rule_is_cached_too(tracking, count_queries):
-	assert rules.for_doctype("Note") is None
+	assert registry.for_doctype("Note") is None
 	with count_queries() as queries:
-		assert rules.for_doctype("Note") is None
-		assert rules.for_doctype(tracking.doctype) is None
+		assert registry.for_doctype("Note") is None
+		assert registry.for_doctype(tracking.doctype) is None
 	assert queries.count == 0, str(queries)

@@ -2,6 +2,10 @@
 
 import pytest
 
+from milestone_automation.engine.plans import ending, starting, version_move
+from milestone_automation.engine.progress import rescheduling, stages, tasks
+from milestone_automation.engine.store import plan_rows
+
 
 @pytest.fixture
 def order(make_doctype):
@@ -55,9 +59,7 @@ def document(order, workflow):
 
 @pytest.fixture
 def plan(document, workflow) -> str:
-	from milestone_automation.engine import plans
-
-	return plans.start(document, workflow.name)
+	return starting.start(document, workflow.name)
 
 
 @pytest.fixture
@@ -65,17 +67,15 @@ def follow(plan, workflow):
 	"""Function `follow()`: save the workflow, preview, move, and return the preview's sentences."""
 	import frappe
 
-	from milestone_automation.engine import versions
-
 	def run() -> list[str]:
 		workflow.save()
-		expected = versions.preview_move(plan)
+		expected = version_move.preview_move(plan)
 		before = frappe.db.get_value("Milestone Plan", plan, "modified")
-		assert versions.preview_move(plan) == expected
+		assert version_move.preview_move(plan) == expected
 		assert frappe.db.get_value("Milestone Plan", plan, "modified") == before
-		assert versions.move(plan) == expected
+		assert version_move.move(plan) == expected
 		assert frappe.db.get_value("Milestone Plan", plan, "workflow_version") == workflow.version
-		assert versions.preview_move(plan) == []
+		assert version_move.preview_move(plan) == []
 		return [change["text"] for change in expected]
 
 	return run
@@ -115,8 +115,6 @@ def shown(day: str) -> str:
 
 
 def confirm(plan, stage) -> None:
-	from milestone_automation.engine import stages
-
 	stages.confirm(plan, stage, "2026-01-15")
 
 
@@ -151,8 +149,6 @@ def test_a_new_stage_comes_in_its_place_with_date_and_tasks(plan, workflow, foll
 
 
 def test_a_removed_stage_goes_and_its_open_tasks_are_cancelled(plan, workflow, follow):
-	from milestone_automation.engine import tasks
-
 	tasks.complete(task_named(plan, "Send samples"))
 	workflow.stages = [workflow.stages[0], workflow.stages[2]]
 	workflow.tasks = [workflow.tasks[2]]
@@ -215,18 +211,14 @@ def test_a_changed_date_rule_moves_stage_and_tasks_and_is_on_record(plan, workfl
 
 
 def test_a_date_set_by_hand_stays_though_the_rule_changed(plan, workflow, follow):
-	from milestone_automation.engine import stages
-
-	stages.reschedule(plan, "Inspection", "2026-04-12", "Inspector is ill", answer="Keep Order")
+	rescheduling.reschedule(plan, "Inspection", "2026-04-12", "Inspector is ill", answer="Keep Order")
 	workflow.stages[1].offset_days = -14
 	follow()
 	assert stages_of(plan)[1] == ("Inspection", "Open", "2026-04-12")
 
 
 def test_a_date_that_moved_with_the_plan_stays_while_its_rule_stands(plan, workflow, follow):
-	from milestone_automation.engine import stages
-
-	stages.reschedule(plan, "Acceptance", "2026-03-25", "Late contract")
+	rescheduling.reschedule(plan, "Acceptance", "2026-03-25", "Late contract")
 	shifted = stages_of(plan)
 	workflow.stages[1].custom_message = "Ready?"
 	assert follow() == ["Inspection changes: Custom Message."]
@@ -273,8 +265,6 @@ def test_a_changed_task_follows_its_new_rule(plan, workflow, follow, make_user):
 
 
 def test_a_completed_task_stays_though_the_workflow_changed_it(plan, workflow, follow):
-	from milestone_automation.engine import tasks
-
 	tasks.complete(task_named(plan, "Book inspector"))
 	workflow.tasks[0].due_days_before = 10
 	assert follow() == []
@@ -288,8 +278,6 @@ def test_a_task_moved_to_another_stage_goes_there(plan, workflow, follow):
 
 
 def test_a_task_added_by_hand_stays(plan, workflow, follow):
-	from milestone_automation.engine import tasks
-
 	tasks.add(plan, "Inspection", title="Buy cake")
 	workflow.tasks = workflow.tasks[2:]
 	follow()
@@ -297,8 +285,6 @@ def test_a_task_added_by_hand_stays(plan, workflow, follow):
 
 
 def test_a_stage_that_became_an_acceptance_keeps_no_open_tasks(plan, workflow, follow):
-	from milestone_automation.engine import tasks
-
 	tasks.add(plan, "Inspection", title="Buy cake")
 	workflow.stages[1].kind = "Acceptance"
 	workflow.tasks = workflow.tasks[2:]
@@ -331,8 +317,6 @@ def test_a_removed_task_that_comes_back_is_made_anew(plan, workflow, follow):
 
 
 def test_a_task_somebody_cancelled_stays_cancelled(plan, workflow, follow):
-	from milestone_automation.engine import tasks
-
 	tasks.cancel(task_named(plan, "Send samples"), "Not needed")
 	workflow.stages[1].custom_message = "Ready?"
 	follow()
@@ -409,8 +393,6 @@ def test_a_moved_plan_acts_on_the_fields_of_its_new_version(plan, workflow, docu
 def test_a_completed_plan_runs_again_when_a_stage_is_added(plan, workflow, follow):
 	import frappe
 
-	from milestone_automation.engine import tasks
-
 	tasks.complete(task_named(plan, "Book inspector"))
 	for stage in ("Acceptance", "Inspection", "Delivery"):
 		confirm(plan, stage)
@@ -423,22 +405,18 @@ def test_a_completed_plan_runs_again_when_a_stage_is_added(plan, workflow, follo
 def test_a_cancelled_plan_is_not_moved(plan, workflow):
 	import frappe
 
-	from milestone_automation.engine import plans, versions
-
-	plans.cancel(plans.load_by_name(plan, lock=True), "Over")
+	ending.cancel(plan_rows.load_by_name(plan, lock=True), "Over")
 	with pytest.raises(frappe.ValidationError, match="is cancelled"):
-		versions.move(plan)
+		version_move.move(plan)
 
 
 def test_a_move_is_refused_when_nothing_would_be_left(plan, workflow):
 	import frappe
 
-	from milestone_automation.engine import versions
-
 	workflow.update({"stages": [], "tasks": [], "enabled": 0})
 	workflow.save()
 	with pytest.raises(frappe.ValidationError, match="The workflow Garments has no milestones"):
-		versions.move(plan)
+		version_move.move(plan)
 
 
 def test_the_move_is_in_the_plans_log(plan, workflow, follow):
@@ -492,8 +470,6 @@ def test_an_open_task_under_its_reached_stage_stays(plan, workflow, follow):
 def test_a_task_of_a_stage_that_is_gone_cannot_be_reopened(plan, workflow, follow):
 	import frappe
 
-	from milestone_automation.engine import tasks
-
 	tasks.complete(task_named(plan, "Send samples"))
 	workflow.stages = [workflow.stages[0], workflow.stages[2]]
 	workflow.tasks = [workflow.tasks[2]]
@@ -506,8 +482,6 @@ def test_a_task_of_a_stage_that_is_gone_cannot_be_reopened(plan, workflow, follo
 
 def test_a_task_of_a_stage_that_became_an_acceptance_cannot_be_reopened(plan, workflow, follow):
 	import frappe
-
-	from milestone_automation.engine import tasks
 
 	workflow.stages[1].kind = "Acceptance"
 	workflow.tasks = [workflow.tasks[2]]
@@ -553,8 +527,6 @@ def test_a_date_set_by_hand_keeps_its_distance_when_its_stage_moves(plan, workfl
 def test_who_has_done_their_part_is_not_asked_again(order, workflow, make_user):
 	import frappe
 
-	from milestone_automation.engine import plans, tasks, versions
-
 	anna, ben, cleo = (
 		make_user(f"{name}@example.com", ["Milestone Manager"]) for name in ("anna", "ben", "cleo")
 	)
@@ -563,12 +535,12 @@ def test_who_has_done_their_part_is_not_asked_again(order, workflow, make_user):
 	)
 	workflow.save()
 	people = {"title": f"{anna}, {ben}", "note": f"{cleo}, {anna}"}
-	plan = plans.start(frappe.get_doc({"doctype": order, **people}).insert(), workflow.name)
+	plan = starting.start(frappe.get_doc({"doctype": order, **people}).insert(), workflow.name)
 	name = task_named(plan, "Book inspector")
 	tasks.complete(name, by=anna)
 	workflow.tasks[0].assignee_field = "note"
 	workflow.save()
-	versions.move(plan)
+	version_move.move(plan)
 	rows = frappe.get_doc("Milestone Task", name).assignees
 	assert [(row.user, row.done) for row in rows] == [(anna, 1), (cleo, 0)]
 	assert frappe.get_all("ToDo", {"reference_name": name, "status": "Open"}, pluck="allocated_to") == [cleo]
@@ -592,8 +564,6 @@ def test_a_stage_whose_new_rule_fits_the_document_is_reached(plan, workflow, fol
 	import frappe
 	from frappe.utils import getdate, nowdate
 
-	from milestone_automation.engine import tasks
-
 	tasks.complete(task_named(plan, "Book inspector"))
 	workflow.stages[1].update(by_status("Inspected"))
 	assert follow() == [
@@ -609,8 +579,6 @@ def test_a_stage_whose_new_rule_fits_the_document_is_reached(plan, workflow, fol
 def test_a_stage_whose_new_rule_fits_the_document_stays_open_while_required_tasks_hold_it(
 	plan, workflow, follow, inspected
 ):
-	from milestone_automation.engine import tasks
-
 	workflow.stages[1].update(by_status("Inspected"))
 	workflow.append("tasks", {"stage": "Inspection", "title": "Print labels", "required": 1})
 	assert follow() == [
@@ -653,8 +621,6 @@ def test_a_stage_that_only_warns_is_reached_with_a_warning_on_record(plan, workf
 def test_an_undone_stage_stays_open_while_its_rule_stands(plan, workflow, document, follow):
 	import frappe
 
-	from milestone_automation.engine import stages
-
 	workflow.stages[2].update(by_status("Shipped"))
 	follow()
 	document = frappe.get_doc(document.doctype, document.name)
@@ -667,8 +633,6 @@ def test_an_undone_stage_stays_open_while_its_rule_stands(plan, workflow, docume
 
 
 def test_a_reached_stage_gives_its_old_name_to_a_new_one(plan, workflow, follow):
-	from milestone_automation.engine import tasks
-
 	tasks.complete(task_named(plan, "Book inspector"))
 	confirm(plan, "Inspection")
 	workflow.stages[1].stage_name = "First inspection"
@@ -704,8 +668,6 @@ def test_a_reached_stage_that_is_gone_gives_its_name_to_a_renamed_one(plan, work
 def test_a_plan_of_500_tasks_moves_without_a_query_for_each(order, count_queries):
 	import frappe
 
-	from milestone_automation.engine import plans, versions
-
 	def moved(size: int) -> int:
 		workflow = frappe.get_doc(
 			{
@@ -717,12 +679,12 @@ def test_a_plan_of_500_tasks_moves_without_a_query_for_each(order, count_queries
 				"tasks": [{"stage": f"S{n % size}", "title": f"T{n}"} for n in range(10 * size)],
 			}
 		).insert()
-		plan = plans.start(frappe.get_doc({"doctype": order}).insert(), workflow.name)
+		plan = starting.start(frappe.get_doc({"doctype": order}).insert(), workflow.name)
 		for row in (*workflow.stages, *workflow.tasks):
 			row.working_days = 1
 		workflow.save()
 		with count_queries() as queries:
-			versions.move(plan)
+			version_move.move(plan)
 		return queries.count
 
 	moved(3)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from milestone_automation.engine import vocabulary
+from milestone_automation.engine.rules import vocabulary
 
 DOCTYPE_FOLDER = Path(vocabulary.__file__).parent.parent / "doctype"
 

@@ -5,6 +5,10 @@ import json
 
 import pytest
 
+from milestone_automation.engine.plans import bulk_cancel, starting
+from milestone_automation.engine.progress import stages
+from milestone_automation.engine.workflows import validation
+
 ORDER_FIELDS = [
 	{"fieldname": "title", "fieldtype": "Data"},
 	{"fieldname": "status", "fieldtype": "Select", "options": "\nOrdered\nAccepted\nInspected\nShipped"},
@@ -949,19 +953,15 @@ def start_plan(order):
 	"""Function: a real plan of a workflow for a new order."""
 	import frappe
 
-	from milestone_automation.engine import plans
-
 	def start(workflow) -> str:
 		document = frappe.get_doc({"doctype": order, "title": "T"}).insert()
-		return plans.start(document, workflow.name)
+		return starting.start(document, workflow.name)
 
 	return start
 
 
 def test_a_disabled_workflow_lets_its_plans_go_on(build, start_plan, order):
 	import frappe
-
-	from milestone_automation.engine import stages
 
 	workflow = build(enabled=1).insert()
 	plan = start_plan(workflow)
@@ -996,13 +996,11 @@ def test_managers_cancel_all_plans_of_a_workflow_with_a_reason(build, start_plan
 
 def test_many_plans_are_cancelled_in_the_background(build, start_plan, monkeypatch):
 
-	from milestone_automation.engine import workflow_plans
-
-	monkeypatch.setattr(workflow_plans, "AT_ONCE", 1)
+	monkeypatch.setattr(bulk_cancel, "AT_ONCE", 1)
 	workflow = build(enabled=1).insert()
 	plans = [start_plan(workflow), start_plan(workflow)]
-	assert workflow_plans.cancel_all(workflow.name, "Over") == {"plans": 2, "in_background": True}
-	assert workflow_plans.running(workflow.name) == plans
+	assert bulk_cancel.cancel_all(workflow.name, "Over") == {"plans": 2, "in_background": True}
+	assert bulk_cancel.running(workflow.name) == plans
 
 
 def test_a_workflow_without_plans_is_deleted(build):
@@ -1025,13 +1023,11 @@ def test_a_workflow_of_50_stages_and_500_tasks_is_checked_without_a_query_for_ea
 		}
 		for n in range(500)
 	]
-	from milestone_automation.engine import workflow_rules
-
 	workflow = build(stages, tasks)
-	workflow_rules.tidy(workflow)
-	workflow_rules.check(workflow)
+	validation.tidy(workflow)
+	validation.check(workflow)
 	with count_queries() as queries:
-		workflow_rules.check(workflow)
+		validation.check(workflow)
 	assert queries.count == 2, str(queries)
 
 

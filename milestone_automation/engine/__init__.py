@@ -1,1 +1,1 @@
-"""What decides and acts. One job a module; what can be pure takes plain values and needs no site."""
+"""The engine: it decides and acts. Doors (`api`, `desk`, `links`, hooks) call it, never the other way."""

@@ -2,7 +2,7 @@
 
 import frappe
 
-from milestone_automation.engine import link_pages
+from milestone_automation.links import answer_page, link_page
 
 no_cache = 1
 sitemap = 0
@@ -10,5 +10,5 @@ sitemap = 0
 
 def get_context(context):
 	is_post = bool(frappe.request) and frappe.request.method == "POST"
-	context.page = link_pages.answer_page(dict(frappe.form_dict), is_post)
-	link_pages.complete_context(context)
+	context.page = answer_page.answer_page(dict(frappe.form_dict), is_post)
+	link_page.complete_context(context)

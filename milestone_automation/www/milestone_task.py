@@ -2,7 +2,7 @@
 
 import frappe
 
-from milestone_automation.engine import link_pages
+from milestone_automation.links import link_page, task_page
 
 no_cache = 1
 sitemap = 0
@@ -10,5 +10,5 @@ sitemap = 0
 
 def get_context(context):
 	is_post = bool(frappe.request) and frappe.request.method == "POST"
-	context.page = link_pages.task_page(dict(frappe.form_dict), is_post)
-	link_pages.complete_context(context)
+	context.page = task_page.task_page(dict(frappe.form_dict), is_post)
+	link_page.complete_context(context)

@@ -3,13 +3,14 @@
 from contextlib import contextmanager
 from datetime import datetime
 
+from milestone_automation.engine.base import clock
+from milestone_automation.engine.messages import digest, hourly, sending_day, sweep
+
 
 @contextmanager
 def at(moment: str):
 	"""Everything inside happens at this moment of the site's clock, e.g. "2030-06-08 07:00:00"."""
 	import time_machine
-
-	from milestone_automation.engine import clock
 
 	there = datetime.fromisoformat(moment).replace(tzinfo=clock.site_zone())
 	with time_machine.travel(there, tick=False):
@@ -20,12 +21,10 @@ def sweep_at(moment: str) -> list[tuple]:
 	"""What the scheduler does at this moment, without commits; returns the messages it made."""
 	from frappe.utils import now_datetime
 
-	from milestone_automation.engine import digest, recipients, sweep
-
 	before = {row[-1] for row in _rows()}
 	with at(moment):
 		now = now_datetime()
-		sweep.handle(sweep.due_plans(recipients.latest_message_day(now)), now)
+		sweep.handle(hourly.due_plans(sending_day.latest_message_day(now)), now)
 		digest.run(now)
 	return sorted(row[:-1] for row in _rows() if row[-1] not in before)
 

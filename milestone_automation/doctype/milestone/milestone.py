@@ -1,7 +1,7 @@
 import frappe
 from frappe.model.document import Document
 
-from milestone_automation.engine import indexes
+from milestone_automation.engine.base import indexes
 
 
 class Milestone(Document):

@@ -1,6 +1,6 @@
 from frappe.model.document import Document
 
-from milestone_automation.engine import indexes
+from milestone_automation.engine.base import indexes
 
 
 class MilestoneDateChange(Document):

@@ -3,8 +3,11 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import getdate
 
-from milestone_automation.engine import indexes, plans, stages, values
-from milestone_automation.engine.vocabulary import DateChangeSource, StageStatus
+from milestone_automation.engine.base import indexes, values
+from milestone_automation.engine.plans import ending, starting
+from milestone_automation.engine.progress import rescheduling
+from milestone_automation.engine.rules.vocabulary import DateChangeSource, StageStatus
+from milestone_automation.engine.store import plan_rows, sums
 
 
 class MilestonePlan(Document):
@@ -14,8 +17,8 @@ class MilestonePlan(Document):
 		if not self.flags.is_carried_over:
 			self.check_document()
 			self.check_is_only_one()
-			plans.fill(self)
-		plans.put_rows_aside(self)
+			starting.fill(self)
+		starting.put_rows_aside(self)
 
 	def check_document(self):
 		if not frappe.db.exists(self.reference_type, self.reference_name):
@@ -25,10 +28,10 @@ class MilestonePlan(Document):
 		if not self.flags.reference_doc:
 			# Made by hand: the engine has checked, and brings the document along.
 			self.flags.reference_doc = frappe.get_doc(self.reference_type, self.reference_name)
-			plans.check_can_start(self.flags.reference_doc, self.workflow)
+			starting.check_can_start(self.flags.reference_doc, self.workflow)
 
 	def check_is_only_one(self):
-		if not plans.make_room(self.reference_type, self.reference_name):
+		if not starting.make_room(self.reference_type, self.reference_name):
 			frappe.throw(
 				_("{0} {1} has a milestone plan already. Cancel that one first.").format(
 					_(self.reference_type), self.reference_name
@@ -40,9 +43,9 @@ class MilestonePlan(Document):
 		"""Frappe's rule for documents that are submitted; here it names the plan of the amended document."""
 
 	def after_insert(self):
-		plans.insert_rows(self)
+		starting.insert_rows(self)
 		if not self.flags.is_carried_over:
-			plans.make_tasks(self)
+			starting.make_tasks(self)
 
 	def validate(self):
 		if not self.is_new():
@@ -53,7 +56,7 @@ class MilestonePlan(Document):
 		"""The engine alone changes a plan's own fields: it also cancels the tasks, holds the gate and keeps the log."""
 		before = self.get_doc_before_save()
 		# A form may be older than the last sweep, which leaves its timestamp alone.
-		self.update({fieldname: before.get(fieldname) for fieldname in plans.SUMS})
+		self.update({fieldname: before.get(fieldname) for fieldname in sums.SUMS})
 		changed = [
 			_(field.label)
 			for field in self.meta.fields
@@ -93,15 +96,17 @@ class MilestonePlan(Document):
 		self.move_dates(new_dates)
 
 	def move_dates(self, new_dates: dict):
-		plan = plans.load_by_name(self.name, lock=True)
+		plan = plan_rows.load_by_name(self.name, lock=True)
 		for name, new in new_dates.items():
 			row = plan.stage(name)
 			current = row.key_date and getdate(row.key_date)
 			if row.status == StageStatus.REACHED:
 				frappe.throw(_("{0} is reached; its key date stays. Undo it first.").format(row.stage_name))
 			if new != current:
-				stages.move(plan, row, new, _("Changed in the plan."), DateChangeSource.FORM, by_hand=True)
-		plans.refresh(plan.name)
+				rescheduling.move(
+					plan, row, new, _("Changed in the plan."), DateChangeSource.FORM, by_hand=True
+				)
+		sums.refresh(plan.name)
 
 	def update_children(self):
 		"""Rows are written by the engine, and only those that changed; a save of the form writes none of them."""
@@ -109,7 +114,7 @@ class MilestonePlan(Document):
 			super().update_children()
 
 	def on_trash(self):
-		plans.delete_parts(self.name)
+		ending.delete_parts(self.name)
 
 
 def on_doctype_update():

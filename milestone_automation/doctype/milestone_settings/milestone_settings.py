@@ -2,9 +2,9 @@ import frappe
 from frappe import _
 from frappe.model.document import Document
 
-from milestone_automation.engine import sweep
-from milestone_automation.engine.calendars import DAYS_OF_WEEK
-from milestone_automation.engine.recipients import DEFAULT_SWEEP_TIME
+from milestone_automation.engine.messages.sending_day import DEFAULT_SWEEP_TIME
+from milestone_automation.engine.rules.working_days import DAYS_OF_WEEK
+from milestone_automation.engine.store import sweep_requests
 
 # A change of these gives plans another day to be looked at.
 SWEEP_FIELDS = (
@@ -52,4 +52,4 @@ class MilestoneSettings(Document):
 		"""Have the next sweep look at all active plans when their messages may be due on other days now."""
 		before = self.get_doc_before_save()
 		if before and any(before.get(name) != self.get(name) for name in SWEEP_FIELDS):
-			sweep.recheck_all()
+			sweep_requests.recheck_all()

@@ -3,7 +3,10 @@ from frappe import _
 from frappe.model.document import Document
 
 from milestone_automation import permissions
-from milestone_automation.engine import assignments, indexes, plans, tasks
+from milestone_automation.engine.base import indexes
+from milestone_automation.engine.people import todos
+from milestone_automation.engine.progress import task_edits
+from milestone_automation.engine.store import plan_rows, sums
 
 
 class MilestoneTask(Document):
@@ -12,49 +15,49 @@ class MilestoneTask(Document):
 	def load_doc_before_save(self, **kwargs):
 		"""Everybody who changes a task locks its plan first; Frappe is about to lock the task."""
 		if self.plan and not self.flags.by_engine and not self.is_new():
-			plans.lock(self.plan)
+			plan_rows.lock(self.plan)
 		super().load_doc_before_save(**kwargs)
 
 	def before_insert(self):
 		if not self.flags.by_engine:
 			permissions.check_new_task(self)
-			tasks.complete_new(self)
+			task_edits.complete_new(self)
 
 	def validate(self):
 		if not self.is_new() and not self.flags.by_engine:
-			tasks.put_status_aside(self)
+			task_edits.put_status_aside(self)
 			permissions.check_task_edit(self)
 		if not (self.title or "").strip():
 			frappe.throw(_("Give the task a title that says what is to be done."), frappe.MandatoryError)
-		tasks.note_date_by_hand(self)
+		task_edits.note_date_by_hand(self)
 		if not self.is_new() and not self.flags.by_engine:
-			tasks.follow_edit(self)
-		tasks.check_due_date(self)
+			task_edits.follow_edit(self)
+		task_edits.check_due_date(self)
 
 	def after_insert(self):
-		assignments.assign([self.name])
+		todos.assign([self.name])
 		if not self.flags.by_engine:
-			tasks.log_added(self)
+			task_edits.log_added(self)
 
 	def on_update(self):
 		if not self.flags.by_engine:
-			tasks.log_required(self)
-			tasks.after_edit(self)
-		tasks.follow_status(self)
+			task_edits.log_required(self)
+			task_edits.after_edit(self)
+		task_edits.follow_status(self)
 
 	def on_change(self):
 		# The engine refreshes once, when it is done.
 		if not self.flags.by_engine and not self.flags.in_delete:
-			plans.refresh(self.plan)
+			sums.refresh(self.plan)
 
 	def on_trash(self):
 		if frappe.db.exists("Milestone Plan", self.plan):
-			tasks.log_deleted(self)
+			task_edits.log_deleted(self)
 		frappe.db.delete("ToDo", {"reference_type": "Milestone Task", "reference_name": self.name})
 
 	def after_delete(self):
 		if frappe.db.exists("Milestone Plan", self.plan):
-			plans.refresh(self.plan)
+			sums.refresh(self.plan)
 
 
 def on_doctype_update():

@@ -1,5 +1,5 @@
-from milestone_automation.engine import indexes
-from milestone_automation.engine.child_rows import RowOfDocument
+from milestone_automation.engine.base import indexes
+from milestone_automation.engine.base.child_rows import RowOfDocument
 
 
 class MilestoneTaskAssignee(RowOfDocument):

@@ -4,7 +4,7 @@ import frappe
 from frappe.model.base_document import BaseDocument
 from frappe.model.document import Document
 
-from milestone_automation.engine import conditions, recording, rules, trackable
+from milestone_automation.engine.tracking import conditions, recorder, registry, trackable
 
 
 class MilestoneTracker(Document):
@@ -47,7 +47,7 @@ class MilestoneTracker(Document):
 		saving = frappe.flags.currently_saving
 		if not saving or (self.doctype, self.name) in saving or self.flags.for_update:
 			return None
-		values = rules.tracker_values(self.name)
+		values = registry.tracker_values(self.name)
 		return copy.deepcopy(values) if values else None
 
 	def validate(self):
@@ -90,7 +90,7 @@ class MilestoneTracker(Document):
 		for document_type in {self.document_type, before and before.document_type}:
 			if document_type:
 				trackable.clear_core_map(document_type)
-		rules.clear()
+		registry.clear()
 
 	def apply(self, doc):
 		"""Record the changes of a document. Called by core's `evaluate_milestone`.
@@ -98,6 +98,6 @@ class MilestoneTracker(Document):
 		Args:
 			doc: the document that changed.
 		"""
-		own = rules.for_doctype(doc.doctype)
+		own = registry.for_doctype(doc.doctype)
 		if own and own.tracker:
-			recording.record(doc, own.tracker)
+			recorder.record(doc, own.tracker)

@@ -1,4 +1,4 @@
-from milestone_automation.engine.child_rows import RowOfDocument
+from milestone_automation.engine.base.child_rows import RowOfDocument
 
 
 class MilestoneWorkflowStage(RowOfDocument):

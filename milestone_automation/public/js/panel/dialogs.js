@@ -68,7 +68,7 @@ export function reschedule(stage, plan, then) {
 		const { new_date, reason, later_stages } = values;
 		return then({ new_date, reason, later_stages });
 	});
-	frappe.xcall("milestone_automation.desk.date_reasons").then((reasons) => {
+	frappe.xcall("milestone_automation.api.date_reasons").then((reasons) => {
 		if (!reasons.length) return;
 		dialog.set_df_property("usual", "options", [
 			{ value: "", label: "" },

@@ -1,0 +1,149 @@
+"""The demo's plans: a ready workflow installed for its orders, one of which is held by a required task.
+
+Called by `demo.load` once the orders are there. Stages the history already has are reached; what is ahead has tasks.
+"""
+
+import click
+import frappe
+from frappe.utils import add_days, getdate, nowdate
+
+from milestone_automation.demo import sample_orders
+from milestone_automation.engine.people.rights import MANAGER_ROLE
+from milestone_automation.engine.plans import bulk_start
+from milestone_automation.engine.progress import stages, tasks
+from milestone_automation.engine.store import plan_rows, sums
+from milestone_automation.engine.workflows import ready
+
+READY = "purchase_order_production"
+HOLDING_TASK = "Send packing list and commercial invoice"
+INSPECTION = "Final Inspection"
+# What the ready workflow leaves to confirm and the demo's orders say by their status.
+REACHED_BY_STATUS = {"Materials Ready": "Production"}
+
+
+def load(order_doctype: str, supplier_doctype: str, team_role: str) -> str | None:
+	"""Make contacts, workflow and plans. Does nothing where the workflow exists already.
+
+	Args:
+		order_doctype, supplier_doctype: the demo's DocTypes.
+		team_role: the role of the demo's team.
+
+	Returns:
+		str | None: name of the order that is held by a required task.
+	"""
+	if not workflow_of(order_doctype):
+		make_contacts(supplier_doctype)
+		make_workflow(order_doctype, team_role)
+		result = bulk_start.run(workflow_of(order_doctype))
+		click.echo(f"{result['started']} plans started.")
+		work_on_tasks(order_doctype)
+		confirm_inspections(order_doctype)
+	return hold_an_order(order_doctype)
+
+
+def workflow_of(order_doctype: str) -> str | None:
+	"""Return the name of the demo's workflow, once it is made."""
+	return frappe.db.get_value("Milestone Workflow", {"document_type": order_doctype})
+
+
+def clear(order_doctype: str) -> None:
+	"""Remove the demo's plans, workflow and contacts."""
+	workflow = workflow_of(order_doctype)
+	for plan in frappe.get_all("Milestone Plan", {"reference_type": order_doctype}, pluck="name"):
+		frappe.delete_doc("Milestone Plan", plan, force=True)
+	if workflow:
+		frappe.delete_doc("Milestone Workflow", workflow, force=True)
+	for _supplier, email, *_habits in sample_orders.SUPPLIERS:
+		for contact in frappe.get_all("Contact", {"email_id": email}, pluck="name"):
+			frappe.delete_doc("Contact", contact, force=True)
+
+
+def make_contacts(supplier_doctype: str) -> None:
+	"""Make one contact, without a user, for each supplier."""
+	for supplier, email, *_habits in sample_orders.SUPPLIERS:
+		if frappe.db.exists("Contact", {"email_id": email}):
+			continue
+		contact = frappe.get_doc(
+			{
+				"doctype": "Contact",
+				"first_name": supplier.split()[0],
+				"last_name": "Sales",
+				"links": [{"link_doctype": supplier_doctype, "link_name": supplier}],
+			}
+		)
+		contact.add_email(email, is_primary=True)
+		contact.insert()
+
+
+def make_workflow(order_doctype: str, team_role: str) -> None:
+	"""Install the ready workflow of purchase orders, fit it to the demo's people, and switch it on."""
+	workflow = frappe.get_doc("Milestone Workflow", ready.install(READY, order_doctype))
+	workflow.update({"enabled": 1, "team_role": team_role, "escalation_role": MANAGER_ROLE})
+	for stage in workflow.stages:
+		stage.update({"owner_kind": "User Field", "owner_field": "merchandiser"})
+		if stage.stage_name in REACHED_BY_STATUS:
+			by_status = {"track_field": "status", "track_value": REACHED_BY_STATUS[stage.stage_name]}
+			stage.update({"reach_rule": "Field Value", **by_status})
+	workflow.save()
+
+
+def work_on_tasks(order_doctype: str) -> None:
+	"""Complete what would be done by now: of tasks due in the past, all but every third."""
+	due = frappe.get_all(
+		"Milestone Task",
+		filters={"reference_type": order_doctype, "status": "Open", "due_date": ("<", nowdate())},
+		order_by="due_date, reference_name, title",
+		pluck="name",
+	)
+	for number, task in enumerate(due):
+		if number % 3:
+			tasks.complete(task)
+
+
+def confirm_inspections(order_doctype: str) -> None:
+	"""Goods that are shipped were inspected: the one stage no status says."""
+	shipped = {"status": ("in", ["Shipped", "Delivered"])}
+	for name in frappe.get_all(order_doctype, filters=shipped, pluck="name"):
+		plan = plan_rows.load(order_doctype, name)
+		if plan and plan.stage(INSPECTION).status != "Reached":
+			complete_tasks_of(plan, INSPECTION)
+			day = plan.stage("Shipment").reached_on or nowdate()
+			stages.confirm(plan.name, INSPECTION, add_days(day, -1))
+
+
+def complete_tasks_of(plan: plan_rows.Plan, *stage_names: str, but: str = "") -> None:
+	"""Complete the open tasks of some stages of a plan, but one."""
+	for task in plan_rows.task_rows(plan.name):
+		if task.stage_name in stage_names and task.status == "Open" and task.title != but:
+			tasks.complete(task.name)
+
+
+def hold_an_order(order_doctype: str) -> str | None:
+	"""Return an inspected order that ships today and cannot: its packing list is missing. Makes it so if need be."""
+	inspected = frappe.get_all(
+		order_doctype, filters={"status": "Inspection"}, order_by="name desc", limit=1, pluck="name"
+	)
+	plan = plan_rows.load(order_doctype, inspected[0]) if inspected else None
+	if not plan:
+		return None
+	complete_tasks_of(
+		plan, "Materials Ready", "Production Finished", INSPECTION, "Shipment", but=HOLDING_TASK
+	)
+	if plan.stage(INSPECTION).status != "Reached":
+		stages.confirm(plan.name, INSPECTION)
+	ship_today(order_doctype, plan)
+	for task in plan_rows.task_rows(plan.name):
+		if task.title == HOLDING_TASK and task.status == "Completed":
+			tasks.reopen(task.name, "Two cartons are missing on it.")
+	sums.refresh(plan.name)
+	return plan.reference_name
+
+
+def ship_today(order_doctype: str, plan: plan_rows.Plan) -> None:
+	"""Move an order's dates so that its shipment is due today."""
+	today = getdate(nowdate())
+	late = (today - getdate(plan.stage("Shipment").key_date)).days
+	if late:
+		order = frappe.get_doc(order_doctype, plan.reference_name)
+		order.update({"ship_date": today, "delivery_date": add_days(order.delivery_date, late)})
+		order.save()

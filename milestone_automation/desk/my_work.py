@@ -1,0 +1,74 @@
+"""What the Desk asks besides the plan itself: whitelisted, typed, permission first."""
+
+import frappe
+from frappe.utils import (
+	nowdate,
+)
+
+from milestone_automation.engine.people import rights
+from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus, TaskStatus
+
+MAX_ROWS = 500
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def my_work() -> dict:
+	"""Return what waits for the caller: open tasks, and milestones of running plans that the caller owns.
+
+	Returns:
+		dict: `today`; `tasks` and `stages`, each a list of dicts, by date.
+	"""
+	rights.check_desk_user()
+	return {"today": nowdate(), "tasks": _my_tasks(), "stages": _my_stages()}
+
+
+def _my_tasks() -> list:
+	mine = frappe.get_all(
+		"Milestone Task Assignee",
+		filters={"user": frappe.session.user, "done": 0, "parenttype": "Milestone Task"},
+		pluck="parent",
+		distinct=True,
+		order_by=None,
+	)
+	if not mine:
+		return []
+	return frappe.get_list(
+		"Milestone Task",
+		filters={"name": ("in", mine), "status": TaskStatus.OPEN.value},
+		fields=["name", "title", "required", "due_date", "stage_name", "reference_type", "reference_name"],
+		order_by="due_date asc",
+		limit=MAX_ROWS,
+	)
+
+
+def _my_stages() -> list:
+	stage = frappe.qb.DocType("Milestone Plan Stage")
+	plan = frappe.qb.DocType("Milestone Plan")
+	roles = [role for role in frappe.get_roles() if role not in ("All", "Guest")]
+	mine = (
+		frappe.qb.from_(stage)
+		.join(plan)
+		.on(stage.parent == plan.name)
+		.select(
+			stage.name,
+			stage.parent.as_("plan"),
+			stage.stage_name,
+			stage.key_date,
+			stage.health,
+			stage.open_required,
+			plan.reference_type,
+			plan.reference_name,
+		)
+		.where(plan.status == PlanStatus.ACTIVE.value)
+		.where(stage.status == StageStatus.OPEN.value)
+		.where((stage.stage_owner == frappe.session.user) | stage.owner_role.isin(roles))
+		.orderby(stage.key_date)
+		.limit(MAX_ROWS)
+		.run(as_dict=True)
+	)
+	if not mine:
+		return []
+	# Owning a stage does not open its document: what the caller may not read stays out.
+	names = list({row.plan for row in mine})
+	readable = set(frappe.get_list("Milestone Plan", filters={"name": ("in", names)}, pluck="name", limit=0))
+	return [row for row in mine if row.plan in readable]

@@ -1,0 +1,131 @@
+"""The history of a document's plan for the timeline of its form."""
+
+import frappe
+from frappe import _
+from frappe.utils import (
+	escape_html,
+	format_date,
+	get_fullname,
+	get_url_to_form,
+)
+
+from milestone_automation.engine.rules.vocabulary import PlanEvent
+
+MAX_TIMELINE_ENTRIES = 200
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def timeline(doctype: str, name: str) -> list[dict]:
+	"""Return the history of a document's plan for the timeline of its form.
+
+	Args:
+		doctype: DocType of the document.
+		name: name of the document.
+
+	Returns:
+		dicts as Frappe's `additional_timeline_content` has them: icon, is_card, creation, content (HTML).
+
+	Raises:
+		frappe.PermissionError: the user may not read the document.
+	"""
+	frappe.get_doc(doctype, name).check_permission("read")
+	entries = [*_log_entries(doctype, name), *_slip_entries(doctype, name), *_message_entries(doctype, name)]
+	return sorted(entries, key=lambda entry: str(entry["creation"]), reverse=True)[:MAX_TIMELINE_ENTRIES]
+
+
+def _log_entries(doctype: str, name: str):
+	tasks = dict(
+		frappe.get_list(
+			"Milestone Task",
+			filters={"reference_type": doctype, "reference_name": name},
+			fields=["name", "title"],
+			as_list=True,
+			limit=0,
+		)
+	)
+	fields = ["event", "stage_name", "task", "reason", "details", "done_by", "done_on", "creation"]
+	for row in _rows_of("Milestone Plan Log", doctype, name, fields):
+		sentence = EVENT_SENTENCES[PlanEvent(row.event)]()
+		text = sentence.format(_person(row.done_by), _what(row, tasks))
+		# The reason may tell what a task was about: it goes with the task.
+		note = "" if row.task and row.task not in tasks else row.reason or row.details
+		if note in (tasks.get(row.task), row.stage_name) or row.event == PlanEvent.TASK_DELETED:
+			note = ""
+		yield _entry(row.done_on or row.creation, text, note)
+
+
+def _slip_entries(doctype: str, name: str):
+	fields = ["stage_name", "old_date", "new_date", "reason", "changed_by", "changed_on", "creation"]
+	for row in _rows_of("Milestone Date Change", doctype, name, fields):
+		old = format_date(row.old_date) if row.old_date else _("no date")
+		new = format_date(row.new_date) if row.new_date else _("no date")
+		text = _("{0} moved {1} from {2} to {3}").format(
+			_person(row.changed_by), _bold(row.stage_name), f"<b>{old}</b>", f"<b>{new}</b>"
+		)
+		yield _entry(row.changed_on or row.creation, text, row.reason)
+
+
+def _message_entries(doctype: str, name: str):
+	if not frappe.has_permission("Milestone Message", "read"):
+		return
+	fields = ["kind", "stage_name", "recipient", "sent_on", "creation"]
+	for row in _rows_of("Milestone Message", doctype, name, fields, {"status": "Sent"}):
+		text = _("{0} about {1} was sent to {2}").format(
+			_bold(_(row.kind)), _bold(row.stage_name), escape_html(row.recipient or "")
+		)
+		yield _entry(row.sent_on or row.creation, text, icon="mail")
+
+
+def _rows_of(log: str, doctype: str, name: str, fields: list[str], filters: dict | None = None) -> list:
+	filters = {"reference_type": doctype, "reference_name": name} | (filters or {})
+	return frappe.get_list(
+		log, filters=filters, fields=fields, order_by="creation desc", limit=MAX_TIMELINE_ENTRIES
+	)
+
+
+def _entry(on, text: str, note: str | None = None, icon: str = "milestone") -> dict:
+	if note:
+		text += f': <span class="text-muted">{escape_html(note)}</span>'
+	return {"icon": icon, "is_card": False, "creation": str(on), "content": text}
+
+
+def _person(user: str | None) -> str:
+	return f"<b>{escape_html(get_fullname(user) if user else _('Milestone Automation'))}</b>"
+
+
+def _bold(text: str | None) -> str:
+	return f"<b>{escape_html(text or '')}</b>"
+
+
+def _what(row, tasks: dict) -> str:
+	"""Return the task by its title with a link, else the stage by its name. A task that is hidden stays unnamed."""
+	if row.event == PlanEvent.TASK_DELETED:
+		return _bold(row.details)
+	if not row.task:
+		return _bold(row.stage_name)
+	if row.task not in tasks:
+		return _("(hidden)")
+	return f'<a href="{get_url_to_form("Milestone Task", row.task)}">{escape_html(tasks[row.task])}</a>'
+
+
+# {0} is who, {1} the stage or task.
+EVENT_SENTENCES = {
+	PlanEvent.PLAN_STARTED: lambda: _("{0} started the plan"),
+	PlanEvent.PLAN_CANCELLED: lambda: _("{0} cancelled the plan"),
+	PlanEvent.PLAN_COMPLETED: lambda: _("{0} reached the last milestone: the plan is complete"),
+	PlanEvent.PLAN_MOVED_TO_NEW_VERSION: lambda: _("{0} moved the plan to a new version of its workflow"),
+	PlanEvent.STAGE_REACHED: lambda: _("{0} reached {1}"),
+	PlanEvent.STAGE_UNDONE: lambda: _("{0} undid {1}"),
+	PlanEvent.GATE_WARNED: lambda: _("{0} reached {1} with required tasks open"),
+	PlanEvent.TASK_COMPLETED: lambda: _("{0} completed the task {1}"),
+	PlanEvent.TASK_REOPENED: lambda: _("{0} reopened the task {1}"),
+	PlanEvent.TASK_WAIVED: lambda: _("{0} waived the task {1}"),
+	PlanEvent.TASK_CANCELLED: lambda: _("{0} cancelled the task {1}"),
+	PlanEvent.TASK_ADDED: lambda: _("{0} added the task {1}"),
+	PlanEvent.TASK_MADE_REQUIRED: lambda: _("{0} made the task {1} required"),
+	PlanEvent.TASK_MADE_OPTIONAL: lambda: _(
+		"{0} made the task {1} optional: it holds its milestone no longer"
+	),
+	PlanEvent.TASK_DELETED: lambda: _("{0} deleted the task {1}"),
+	PlanEvent.NEXT_STEP: lambda: _("Next step of {1}, for {0}"),
+}

@@ -1,0 +1,1 @@
+"""What every wing needs: faults, time, values, languages, bulk writes, differences of Frappe versions."""

@@ -1,0 +1,1 @@
+"""Milestones from elsewhere: event logs, versions, changes made without hooks."""

@@ -1,0 +1,111 @@
+"""A log's events on disk, so that they come back case by case however the file is sorted, in little memory.
+
+A CSV export is mostly sorted by time, so the events of a case lie all over it; an import with `--strict` has to see
+the last line before it writes the first row. One temporary SQLite file serves both, and reads each file only once.
+"""
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import NamedTuple
+
+from milestone_automation.engine.history.event_log import Event
+
+INSERT = "INSERT INTO event (case_id, instant, moment, value, resource) VALUES (?, ?, ?, ?, ?)"
+FLUSH_AT = 5000
+
+
+class SpooledEvent(NamedTuple):
+	"""An event of one case; fields as in `event_log.Event`."""
+
+	instant: int
+	moment: datetime
+	value: str
+	resource: str
+
+
+class EventSpool:
+	"""Keeps events; a context manager, its file is gone afterwards."""
+
+	def __enter__(self):
+		self.folder = tempfile.TemporaryDirectory(prefix="milestone-import-")
+		self.database = sqlite3.connect(Path(self.folder.name) / "events.db", isolation_level=None)
+		for statement in (
+			"PRAGMA journal_mode = OFF",
+			"PRAGMA synchronous = OFF",
+			"CREATE TABLE event (number INTEGER PRIMARY KEY, case_id TEXT, instant INTEGER, moment TEXT,"
+			" value TEXT, resource TEXT)",
+			"CREATE TABLE document (case_id TEXT PRIMARY KEY, name TEXT) WITHOUT ROWID",
+			"BEGIN",
+		):
+			self.database.execute(statement)
+		self.pending: list[tuple] = []
+		return self
+
+	def __exit__(self, *_error):
+		self.database.close()
+		self.folder.cleanup()
+
+	def add(self, event: Event) -> None:
+		"""Keep one event."""
+		self.pending.append(
+			(event.case, event.instant, event.moment.isoformat(), event.value, event.resource)
+		)
+		if len(self.pending) >= FLUSH_AT:
+			self._flush()
+
+	def finish(self) -> None:
+		"""Say that all events are there; call before reading."""
+		self._flush()
+		self.database.execute("COMMIT")
+		self.database.execute("CREATE INDEX by_case ON event (case_id, instant, number)")
+
+	def cases(self) -> Iterator[str]:
+		"""Yield the id of every case, sorted."""
+		return (
+			case for (case,) in self.database.execute("SELECT DISTINCT case_id FROM event ORDER BY case_id")
+		)
+
+	def counts(self) -> tuple[int, int]:
+		"""Return (cases, events)."""
+		return self.database.execute("SELECT COUNT(DISTINCT case_id), COUNT(*) FROM event").fetchone()
+
+	def values(self) -> dict[str, int]:
+		"""Return how many events each value has, the most frequent first."""
+		return dict(
+			self.database.execute("SELECT value, COUNT(*) FROM event GROUP BY value ORDER BY 2 DESC, 1")
+		)
+
+	def span(self) -> tuple[datetime | None, datetime | None]:
+		"""Return the moments of the first and the last event; None where there is none."""
+		first = self.database.execute("SELECT moment FROM event ORDER BY instant LIMIT 1").fetchone()
+		last = self.database.execute("SELECT moment FROM event ORDER BY instant DESC LIMIT 1").fetchone()
+		return (first and datetime.fromisoformat(first[0])), (last and datetime.fromisoformat(last[0]))
+
+	def set_documents(self, documents: list[tuple[str, str]]) -> None:
+		"""Keep which documents belong to which cases: tuples of case id and document name."""
+		self.database.executemany("INSERT INTO document (case_id, name) VALUES (?, ?)", documents)
+
+	def by_case(self) -> Iterator[tuple[str, str, list[SpooledEvent]]]:
+		"""Yield (case, document name, events by time) of each case that has a document.
+
+		Events of one instant stay in the order of the file.
+		"""
+		rows = self.database.execute(
+			"SELECT case_id, document.name, instant, moment, value, resource"
+			" FROM event JOIN document USING (case_id) ORDER BY case_id, instant, number"
+		)
+		for (case, document), events in groupby(rows, key=itemgetter(0, 1)):
+			yield (
+				case,
+				document,
+				[SpooledEvent(e[2], datetime.fromisoformat(e[3]), e[4], e[5]) for e in events],
+			)
+
+	def _flush(self) -> None:
+		self.database.executemany(INSERT, self.pending)
+		self.pending = []

@@ -1,0 +1,449 @@
+"""History in from an event log: every case is a document, every change of value a milestone.
+
+The whole file is read and checked before the first row is written. Then it is loaded in batches of whole cases; every
+row carries a key made of what the log says, so that a second run adds nothing and a run that was killed is completed
+by running it again.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import frappe
+from frappe import _
+
+from milestone_automation.engine.base import clock
+from milestone_automation.engine.base.values import as_text, is_same
+from milestone_automation.engine.history.event_log import BadRow, EventLogError, LogFormat, read_events
+from milestone_automation.engine.history.event_spool import EventSpool, SpooledEvent
+from milestone_automation.engine.history.milestone_rows import MilestoneRow, Writer, in_chunks
+from milestone_automation.engine.rules.vocabulary import MilestoneSource
+from milestone_automation.engine.tracking import registry, trackable
+
+# Field types that can hold a case's id; the others would not compare as the text the log has.
+CASE_FIELD_TYPES = frozenset(
+	{"Data", "Link", "Dynamic Link", "Select", "Autocomplete", "Read Only", "Small Text", "Barcode", "Phone"}
+)
+NAMES_PER_QUERY = 1000
+KEPT_EXAMPLES = 100
+
+# Called with (what is being done, done, in all); bytes while reading, events afterwards.
+Progress = Callable[[str, int, int], None]
+
+
+class ImportStopped(frappe.ValidationError):
+	"""A strict import met something that cannot be loaded; nothing was loaded."""
+
+	def __init__(self, message: str, summary: "ImportSummary"):
+		super().__init__(message)
+		self.summary = summary
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+	"""What to import where.
+
+	Attributes:
+		doctype: DocType of the documents the cases are.
+		track_field: the tracked field whose values the activities are.
+		case_field: "name", or the field of the document that holds the case's id.
+		log_format: how to read the file; its `site_zone` is filled in here.
+		dry_run: check and count only.
+		strict: stop before loading anything when there is a bad row or a case without document.
+		allow_missing: record cases that have no document too, under the case's id as name.
+		every_event: record every event, not only those that change the value.
+		batch_size: milestones in one transaction, at least; a case is never split.
+	"""
+
+	doctype: str
+	track_field: str
+	case_field: str = "name"
+	log_format: LogFormat = field(default_factory=LogFormat)
+	dry_run: bool = False
+	strict: bool = False
+	allow_missing: bool = False
+	every_event: bool = False
+	batch_size: int = 5000
+
+
+@dataclass
+class ImportSummary:
+	"""What was found in the file and what became of it. Counts are events unless said otherwise.
+
+	Attributes:
+		cases: number of cases in the file.
+		events: readable events.
+		values: readable events of each value.
+		first, last: moments of the first and the last event, in the site's time zone.
+		changes: events that are a change of value (with `every_event`: all) in cases that are loaded.
+		added: milestones written (dry run: that would be).
+		already_there: changes that an earlier run has written.
+		already_recorded: changes at or after the moment the site began to record the document itself.
+		missing_cases: number of cases without a document, `missing_examples` some of their ids.
+		ambiguous_cases: number of cases that several documents claim, `ambiguous_examples` some of their ids.
+		bad_rows: number of unusable rows, `bad_examples` the first of them.
+		unknown_values: events of values that the field does not know (no option, no such document).
+	"""
+
+	cases: int = 0
+	events: int = 0
+	values: dict[str, int] = field(default_factory=dict)
+	first: datetime | None = None
+	last: datetime | None = None
+	changes: int = 0
+	added: int = 0
+	already_there: int = 0
+	already_recorded: int = 0
+	missing_cases: int = 0
+	missing_examples: list[str] = field(default_factory=list)
+	ambiguous_cases: int = 0
+	ambiguous_examples: list[str] = field(default_factory=list)
+	bad_rows: int = 0
+	bad_examples: list[BadRow] = field(default_factory=list)
+	unknown_values: dict[str, int] = field(default_factory=dict)
+
+
+def run(
+	path: str | Path,
+	options: ImportOptions,
+	progress: Progress | None = None,
+	commit: Callable[[], None] | None = None,
+) -> ImportSummary:
+	"""Import a log.
+
+	Args:
+		path: the file, see `event_log.read_events`.
+		options: what to import where.
+		progress: told how far it is, see `Progress`.
+		commit: called after each batch of whole cases; None leaves the transaction to the caller.
+
+	Returns:
+		ImportSummary: what was found and written.
+
+	Raises:
+		EventLogError: the file cannot be read.
+		ImportStopped: `strict`, and something cannot be loaded.
+		frappe.ValidationError: the DocType, a field or the tracker is not there.
+	"""
+	target = find_target(options.doctype, options.track_field, options.case_field)
+	summary = ImportSummary()
+	with EventSpool() as spool:
+		_read(path, options, spool, summary, progress)
+		_find_documents(spool, target, options, summary)
+		_note_unknown_values(target, summary)
+		if options.strict:
+			_stop_if_not_whole(options, summary)
+		_Loader(target, options, summary, progress, commit).load(spool)
+	return summary
+
+
+# --------------------------------------------------------------------------------------------------- checks
+
+
+class Target(NamedTuple):
+	"""Where the history goes."""
+
+	doctype: str
+	track_field: str
+	fieldtype: str
+	tracker: str
+	case_field: str
+
+
+def find_target(doctype: str, track_field: str, case_field: str = "name") -> Target:
+	"""Check DocType, fields and tracker.
+
+	Raises:
+		frappe.ValidationError: says what is missing and what to do.
+	"""
+	trackable.check_doctype(doctype)
+	trackable.check_field(doctype, track_field)
+	own = registry.for_doctype(doctype)
+	tracker = own and own.tracker
+	tracked = {f.fieldname: f.fieldtype for f in tracker.fields} if tracker else {}
+	if track_field not in tracked:
+		frappe.throw(
+			_("No Milestone Tracker records {0} of {1}. Make one first, then import its history.").format(
+				track_field, doctype
+			)
+		)
+	_check_case_field(doctype, case_field)
+	return Target(doctype, track_field, tracked[track_field], tracker.name, case_field)
+
+
+def _check_case_field(doctype: str, case_field: str) -> None:
+	if case_field == "name":
+		return
+	docfield = frappe.get_meta(doctype).get_field(case_field)
+	if not docfield or docfield.get("is_virtual"):
+		frappe.throw(
+			_('{0} has no field {1}. Name the field that holds the log\'s case id, or "name".').format(
+				doctype, case_field
+			)
+		)
+	if docfield.fieldtype not in CASE_FIELD_TYPES:
+		frappe.throw(
+			_(
+				"{0} is of type {1} and cannot hold a case id. Name a field of type Data, Link or Select."
+			).format(case_field, docfield.fieldtype)
+		)
+
+
+def _read(path, options: ImportOptions, spool: EventSpool, summary: ImportSummary, progress) -> None:
+	log_format = replace(options.log_format, site_zone=clock.site_zone())
+	told = progress and (lambda done, total: progress(_("Reading"), done, total))
+	for row in read_events(path, log_format, told):
+		if isinstance(row, BadRow):
+			summary.bad_rows += 1
+			if len(summary.bad_examples) < KEPT_EXAMPLES:
+				summary.bad_examples.append(row)
+		else:
+			spool.add(row)
+	spool.finish()
+	summary.cases, summary.events = spool.counts()
+	summary.values = spool.values()
+	summary.first, summary.last = spool.span()
+	if not summary.events and not summary.bad_rows:
+		raise EventLogError(_("{0} holds no event.").format(Path(path).name))
+
+
+def _find_documents(
+	spool: EventSpool, target: Target, options: ImportOptions, summary: ImportSummary
+) -> None:
+	"""Find the document of every case that is to be loaded."""
+	for cases in in_chunks(spool.cases(), NAMES_PER_QUERY):
+		names = _documents_of(cases, target)
+		documents = []
+		for case in cases:
+			claimed = names.get(case, [])
+			if len(claimed) == 1:
+				documents.append((case, claimed[0]))
+			elif claimed:
+				summary.ambiguous_cases += 1
+				_keep(summary.ambiguous_examples, case)
+			else:
+				summary.missing_cases += 1
+				_keep(summary.missing_examples, case)
+				if options.allow_missing:
+					documents.append((case, case))
+		spool.set_documents(documents)
+
+
+def _documents_of(cases: list[str], target: Target) -> dict[str, list[str]]:
+	"""Return the names of the documents of each case. Compared exactly, where MariaDB would forgive case and accents."""
+	wanted: list = cases
+	if target.case_field == "name" and frappe.get_meta(target.doctype).autoname == "autoincrement":
+		# Such names are numbers, and Postgres compares numbers with nothing else.
+		wanted = [int(case) for case in cases if case.isdecimal()]
+	if not wanted:
+		return {}
+	table = frappe.qb.DocType(target.doctype)
+	column = table[target.case_field]
+	found: dict[str, list[str]] = {}
+	for case, name in frappe.qb.from_(table).select(column, table.name).where(column.isin(wanted)).run():
+		found.setdefault(str(case), []).append(str(name))
+	return found
+
+
+def _keep(examples: list[str], case: str) -> None:
+	if len(examples) < KEPT_EXAMPLES:
+		examples.append(case)
+
+
+def _note_unknown_values(target: Target, summary: ImportSummary) -> None:
+	docfield = frappe.get_meta(target.doctype).get_field(target.track_field)
+	if target.fieldtype == "Select" and docfield.options:
+		known = {option.strip() for option in docfield.options.split("\n")}
+	elif target.fieldtype == "Link":
+		names = list(summary.values)
+		known = set(frappe.get_all(docfield.options, filters={"name": ("in", names)}, pluck="name"))
+	else:
+		return
+	summary.unknown_values = {value: n for value, n in summary.values.items() if value not in known}
+
+
+def _stop_if_not_whole(options: ImportOptions, summary: ImportSummary) -> None:
+	if summary.bad_rows:
+		first = summary.bad_examples[0]
+		raise ImportStopped(
+			_("Nothing was loaded: {0} rows are bad, the first at {1}: {2}.").format(
+				summary.bad_rows, first.place, first.reason
+			),
+			summary,
+		)
+	if summary.ambiguous_cases or (summary.missing_cases and not options.allow_missing):
+		case = (summary.missing_examples + summary.ambiguous_examples)[0]
+		raise ImportStopped(
+			_("Nothing was loaded: {0} cases have no document of their own, the first is {1}.").format(
+				summary.missing_cases + summary.ambiguous_cases, case
+			),
+			summary,
+		)
+
+
+# ----------------------------------------------------------------------------------------------------- load
+
+
+class _Change(NamedTuple):
+	event: SpooledEvent
+	from_value: str
+	value: str
+	seconds_in_previous: int | None
+	position: int
+	occurrence: int
+
+
+@dataclass
+class _Known:
+	"""What the site holds of one document's field already."""
+
+	recorded_from: datetime | None = None
+	imported: list[tuple[datetime, int, str]] = field(default_factory=list)
+
+	def before(self, moment: datetime) -> tuple[str, datetime | None]:
+		"""Return the value an earlier part of the log ended with before `moment`, and when it was reached."""
+		last = max((entry for entry in self.imported if entry[0] < moment), default=None)
+		return (last[2], last[0]) if last else ("", None)
+
+	def note(self, source: str, moment: datetime, position: int, value: str) -> None:
+		"""Take in one milestone of the document."""
+		if source == MilestoneSource.IMPORT:
+			self.imported.append((moment, position, value))
+		elif self.recorded_from is None or moment < self.recorded_from:
+			self.recorded_from = moment
+
+
+class _Loader:
+	def __init__(self, target: Target, options: ImportOptions, summary: ImportSummary, progress, commit):
+		self.target = target
+		self.options = options
+		self.summary = summary
+		self.progress = progress
+		self.commit = commit
+		self.writer = Writer(target.doctype, target.track_field, target.tracker, MilestoneSource.IMPORT)
+		self.texts: dict[str, str] = {}
+
+	def load(self, spool: EventSpool) -> None:
+		batch: list[tuple[str, str, list[SpooledEvent]]] = []
+		waiting = done = 0
+		for case, document, events in spool.by_case():
+			batch.append((case, document, events))
+			waiting += len(events)
+			if waiting >= self.options.batch_size:
+				self._load_batch(batch)
+				done += waiting
+				self._tell(done)
+				batch, waiting = [], 0
+		if batch:
+			self._load_batch(batch)
+		self._tell(self.summary.events)
+
+	def _tell(self, done: int) -> None:
+		if self.progress:
+			self.progress(_("Checking") if self.options.dry_run else _("Loading"), done, self.summary.events)
+
+	def _load_batch(self, batch) -> None:
+		known = self._known([document for _case, document, _events in batch])
+		rows = []
+		for case, document, events in batch:
+			rows += self._rows_of_case(case, document, events, known.get(document) or _Known())
+		there = self._keys_there([row.import_key for row in rows])
+		new = [row for row in rows if row.import_key not in there]
+		self.summary.already_there += len(rows) - len(new)
+		self.summary.added += len(new)
+		if not self.options.dry_run:
+			self.writer.insert(new)
+			if self.commit:
+				self.commit()
+
+	def _rows_of_case(
+		self, case: str, document: str, events: list[SpooledEvent], known: _Known
+	) -> list[MilestoneRow]:
+		rows = []
+		for change in self._changes(events, known):
+			self.summary.changes += 1
+			event = change.event
+			if known.recorded_from and event.moment >= known.recorded_from:
+				self.summary.already_recorded += 1
+				continue
+			rows.append(
+				MilestoneRow(
+					reference_name=document,
+					from_value=change.from_value,
+					value=change.value,
+					reached_on=event.moment,
+					reached_by=event.resource,
+					time_in_previous=change.seconds_in_previous,
+					position=change.position,
+					import_key=self._key(case, event.instant, change.value, change.occurrence),
+				)
+			)
+		return rows
+
+	def _changes(self, events: list[SpooledEvent], known: _Known) -> Iterator[_Change]:
+		"""Yield the events of one case that are to be recorded."""
+		value, since = known.before(events[0].moment)
+		last = None
+		occurrences: Counter = Counter()
+		for position, event in enumerate(events):
+			text = self._text(event.value)
+			occurrences[event.instant, text] += 1
+			if not self.options.every_event and self._same(value, text):
+				continue
+			if last:
+				seconds = (event.instant - last.instant) // 1_000_000
+			else:
+				seconds = clock.seconds_between(since, event.moment)
+			yield _Change(event, value, text, seconds, position, occurrences[event.instant, text])
+			value, last = text, event
+
+	def _text(self, value: str) -> str:
+		if value not in self.texts:
+			self.texts[value] = as_text(value, self.target.fieldtype)
+		return self.texts[value]
+
+	def _same(self, old: str, new: str) -> bool:
+		return old == new or (bool(old) and is_same(old, new, self.target.fieldtype))
+
+	def _key(self, case: str, instant: int, value: str, occurrence: int) -> str:
+		"""Name an event by what the log says of it: the same in a longer export, a sorted one, or the other format."""
+		parts = (self.target.doctype, self.target.track_field, case, str(instant), value, str(occurrence))
+		return hashlib.blake2b("\0".join(parts).encode(), digest_size=20).hexdigest()
+
+	def _known(self, names: list[str]) -> dict[str, _Known]:
+		milestone = frappe.qb.DocType("Milestone")
+		known: dict[str, _Known] = {}
+		for chunk in in_chunks(names, NAMES_PER_QUERY):
+			rows = (
+				frappe.qb.from_(milestone)
+				.select(
+					milestone.reference_name,
+					milestone.source,
+					milestone.reached_on,
+					milestone.creation,
+					milestone.idx,
+					milestone.value,
+				)
+				.where(milestone.reference_type == self.target.doctype)
+				.where(milestone.reference_name.isin(chunk))
+				.where(milestone.track_field == self.target.track_field)
+				.where(milestone.reference_deleted == 0)
+				.run()
+			)
+			for name, source, reached_on, creation, position, value in rows:
+				moment = frappe.utils.get_datetime(reached_on or creation)
+				known.setdefault(name, _Known()).note(source, moment, position or 0, value or "")
+		return known
+
+	@staticmethod
+	def _keys_there(keys: Iterable[str]) -> set[str]:
+		milestone = frappe.qb.DocType("Milestone")
+		there: set[str] = set()
+		for chunk in in_chunks(keys, NAMES_PER_QUERY):
+			query = frappe.qb.from_(milestone).select(milestone.import_key)
+			there.update(key for (key,) in query.where(milestone.import_key.isin(chunk)).run())
+		return there

@@ -1,0 +1,111 @@
+"""Read values out of Frappe's `Version` log, which keeps them as the user saw them: formatted and translated."""
+
+import datetime
+import re
+
+import frappe
+from frappe.utils.data import get_number_format_info
+from frappe.utils.dateutils import dateformats
+
+from milestone_automation.engine.tracking import registry
+
+MONEY_TYPES = frozenset({"Float", "Currency", "Percent"})
+DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+)s)?")
+
+
+class VersionReader:
+	"""Reads the logged values of one field. What cannot be read is kept as it stands: it is still a value."""
+
+	def __init__(self, doctype: str, tracked: registry.TrackedField):
+		"""Take the DocType and the field."""
+		self.doctype = doctype
+		self.tracked = tracked
+		self.known: dict[str, object] = {}
+		self.readers = {
+			"Date": _date,
+			"Datetime": _datetime,
+			"Duration": _duration,
+			"Select": self._option,
+			**dict.fromkeys(MONEY_TYPES, _number),
+		}
+
+	def read(self, value):
+		"""Return a logged value as the document held it, as far as that can be told.
+
+		Args:
+			value: old or new value out of `Version.data`: text, number or None.
+		"""
+		reader = self.readers.get(self.tracked.fieldtype)
+		if not reader or not isinstance(value, str) or not value:
+			return value
+		if value not in self.known:
+			try:
+				self.known[value] = reader(value)
+			except (ValueError, TypeError, OverflowError):
+				self.known[value] = value
+		return self.known[value]
+
+	def _option(self, value: str) -> str:
+		"""Turn a translated option back. Which language the user had is not logged: those of the site's users."""
+		docfield = frappe.get_meta(self.doctype).get_field(self.tracked.fieldname)
+		options = [option.strip() for option in (docfield.options or "").split("\n")]
+		if value in options:
+			return value
+		for language in _languages_of_users():
+			for option in options:
+				if option and frappe._(option, lang=language, context=docfield.parent) == value:
+					return option
+		return value
+
+
+def _languages_of_users() -> list[str]:
+	"""Return the languages of the site and of its users, without English."""
+	users = frappe.get_all(
+		"User", filters={"language": ("is", "set")}, pluck="language", distinct=True, order_by=None
+	)
+	site = frappe.get_system_settings("language")
+	return list(dict.fromkeys(language for language in (site, *users) if language and language != "en"))
+
+
+def _date(value: str) -> datetime.date:
+	return _read_moment(value, "").date()
+
+
+def _datetime(value: str) -> datetime.datetime:
+	time_format = (frappe.get_system_settings("time_format") or "HH:mm:ss").replace("HH", "%H")
+	return _read_moment(value, " " + time_format.replace("mm", "%M").replace("ss", "%S"))
+
+
+def _read_moment(value: str, time_format: str) -> datetime.datetime:
+	"""Read a date in the site's format; ISO 8601 too, which older versions logged."""
+	site_format = dateformats.get(frappe.get_system_settings("date_format") or "yyyy-mm-dd", "%Y-%m-%d")
+	for moment_format in (site_format + time_format, site_format + " %H:%M", site_format + " %H:%M:%S"):
+		try:
+			return datetime.datetime.strptime(value, moment_format)
+		except ValueError:
+			continue
+	return datetime.datetime.fromisoformat(value)
+
+
+def _number(value: str) -> float:
+	"""Read a number with the site's separators; a currency symbol or percent sign around it is dropped."""
+	decimal, group, _precision = get_number_format_info(
+		frappe.get_system_settings("number_format") or "#,###.##"
+	)
+	if re.fullmatch(r"-?\d+\.\d+%", value):
+		# A percentage is logged by Python, whatever the site's format is.
+		return float(value[:-1])
+	found = re.search(r"\d(?:[\d\s.,']*\d)?", value)
+	if not found:
+		raise ValueError(value)
+	digits = found.group().replace(group, "") if group else found.group()
+	number = float(digits.replace(decimal, ".") if decimal else digits)
+	return -number if "-" in value[: found.start()] else number
+
+
+def _duration(value: str) -> int:
+	found = DURATION.fullmatch(value.strip())
+	if not found or not any(found.groups()):
+		raise ValueError(value)
+	days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+	return ((days * 24 + hours) * 60 + minutes) * 60 + seconds

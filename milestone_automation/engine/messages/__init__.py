@@ -1,0 +1,1 @@
+"""The plan comes to people: prompts, reminders, escalation, digest."""

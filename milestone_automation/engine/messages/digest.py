@@ -1,0 +1,280 @@
+"""One mail a day for those who want it: what the sweep left for the digest, as far as it still holds."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+import frappe
+from frappe import _
+from frappe.utils import now_datetime
+
+from milestone_automation.engine.base import bulk, clock, guard, languages
+from milestone_automation.engine.messages import due_messages, letters, outbox, plan_batch, sending_day
+from milestone_automation.engine.messages.letters import Letter
+from milestone_automation.engine.people import rights, signed_links
+from milestone_automation.engine.people.directory import Directory, Recipient
+from milestone_automation.engine.people.signed_links import Purpose
+from milestone_automation.engine.rules.vocabulary import MessageChannel, MessageKind, MessageStatus
+from milestone_automation.engine.workflows import custom_messages
+
+ANSWERABLE = (MessageKind.PROMPT, MessageKind.REMINDER, MessageKind.ESCALATION, MessageKind.NO_NEXT_DATE)
+# While a large sweep is under way, digests wait for it, but no longer than this after their time of day.
+WAIT = timedelta(hours=3)
+PLANS_AT_ONCE = 500  # plans looked at together
+
+COLUMNS = (
+	"name",
+	"recipient",
+	"kind",
+	"plan",
+	"plan_stage",
+	"task",
+	"reference_type",
+	"reference_name",
+	"subject",
+	"message",
+	"why",
+	"for_date",
+	"message_key",
+)
+
+
+@dataclass
+class DigestContent:
+	"""What the template shows."""
+
+	subject: str
+	items: list = field(default_factory=list)
+	reason: str = ""
+
+
+@dataclass
+class Reader:
+	"""Somebody whose digest may go out now.
+
+	Attributes:
+		user: its recipient.
+		person: None for one disabled meanwhile.
+		rows: of Milestone Message that wait.
+		day: the day the digest is for.
+	"""
+
+	user: str
+	person: Recipient | None
+	rows: list
+	day: date
+
+	@property
+	def key(self) -> str:
+		"""Return what the digest is known by: one a day."""
+		return outbox.stored_key(f"{MessageKind.DIGEST}||{self.day}|0|{self.user}")
+
+
+def run(now: datetime, wait_for_sweep: bool = False) -> None:
+	"""Send each person's digest that has something in it and whose time of day has come; once a day.
+
+	Args:
+		now: naive, in the site's time zone.
+		wait_for_sweep: whether more of the day's messages are still being made.
+	"""
+	readers = _readers(now, sending_day.sweep_time() + (WAIT if wait_for_sweep else timedelta()))
+	if not readers:
+		return
+	found = guard.run_guarded("Milestone digests", _what_holds, readers, now)
+	if found is None:
+		return
+	for reader in readers:
+		guard.run_guarded(f"Milestone digest of {reader.user}", send, reader, *found)
+
+
+def _readers(now: datetime, at: timedelta) -> list[Reader]:
+	"""Return those whose day has come and who have not had its digest yet."""
+	rows = frappe.get_all(
+		"Milestone Message",
+		filters={"status": MessageStatus.WAITING_FOR_DIGEST.value},
+		fields=list(COLUMNS),
+		order_by="creation",
+	)
+	if not rows:
+		return []
+	directory = Directory.read({row.recipient for row in rows}, [])
+	readers = []
+	for user, own in _by_recipient(rows).items():
+		person = directory.person(user)
+		day = clock.message_day(now, person.zone if person else None, at)
+		if any(row.for_date <= day for row in own):
+			readers.append(Reader(user, person, own, day))
+	keys = {"message_key": ("in", [reader.key for reader in readers])}
+	told = set(frappe.get_all("Milestone Message", keys, pluck="message_key")) if readers else set()
+	return [reader for reader in readers if reader.key not in told]
+
+
+def _by_recipient(rows: list) -> dict[str, list]:
+	found = defaultdict(list)
+	for row in rows:
+		found[row.recipient].append(row)
+	return found
+
+
+def _what_holds(readers: list[Reader], now: datetime) -> tuple[set[str], dict]:
+	"""Return the keys of what holds now, and by plan its working days where its days off are quiet."""
+	plans = sorted({row.plan for reader in readers for row in reader.rows if row.plan})
+	has_quiet_days = frappe.get_cached_doc("Milestone Settings").get("quiet_on_days_off")
+	keys, quiet = set(), {}
+	for start in range(0, len(plans), PLANS_AT_ONCE):
+		some = plans[start : start + PLANS_AT_ONCE]
+		keys |= due_messages.due_keys(some, now)
+		if has_quiet_days:
+			rules = plan_batch.read(some, now, lock=False).rules
+			quiet |= {plan: rule.quiet for plan, rule in rules.items() if rule.quiet}
+	return keys, quiet
+
+
+def send(reader: Reader, keys: set[str], quiet: dict) -> None:
+	"""Send one digest and mark its messages. What has a quiet day waits.
+
+	Args:
+		reader: whose.
+		keys: of the messages that hold now.
+		quiet: the working days of the plans that have quiet ones.
+	"""
+	person = reader.person
+	rows = [row for row in reader.rows if row.plan not in quiet or quiet[row.plan].is_working_day(reader.day)]
+	holding = [row for row in rows if row.message_key in keys]
+	with languages.in_language(person.language if person else frappe.local.lang):
+		_leave_out([row for row in rows if row.message_key not in keys], _("Not sent: it no longer holds."))
+		if not person or not person.wants_mail:
+			_leave_out(holding, _("Not sent: this person wants no mail or has no address."))
+			return
+		unwanted = [row for row in holding if _document(row) in person.unsubscribed_from]
+		_leave_out(unwanted, outbox.unsubscribed(person))
+		wanted = [row for row in holding if row not in unwanted]
+		if wanted:
+			_send(reader, wanted)
+
+
+def _send(reader: Reader, rows: list) -> None:
+	content = _content(reader, rows)
+	queued, problem = outbox.send_mail(reader.person, content, "milestone_digest")
+	_keep(reader.key, reader.person, content, reader.day, queued, problem)
+	if not queued:
+		_leave_out(rows, problem)
+		return
+	values = {"status": MessageStatus.QUEUED.value, "email_queue": queued, "sent_on": now_datetime()}
+	bulk.update_rows("Milestone Message", {row.name: values for row in rows})
+
+
+def _leave_out(rows: list, reason: str) -> None:
+	"""Mark messages that do not go out, and say why."""
+	status = MessageStatus.LEFT_OUT.value
+	changes = {row.name: {"status": status, "why": " ".join(filter(None, (row.why, reason)))} for row in rows}
+	bulk.update_rows("Milestone Message", changes)
+
+
+def _document(row) -> tuple[str, str]:
+	return row.reference_type, row.reference_name
+
+
+# What it says
+
+
+def _content(reader: Reader, rows: list) -> DigestContent:
+	subject = _("Your milestones of {0}").format(languages.day_text(reader.day))
+	tasks = _rows("Milestone Task", {row.task for row in rows if row.task})
+	stages = _rows("Milestone Plan Stage", {row.plan_stage for row in rows})
+	content = DigestContent(subject)
+	for group in _together(rows):
+		if group[0].task:
+			content.items += _task_items(reader, group, tasks, stages)
+		else:
+			# Of a prompt and its reminder, the later one.
+			content.items.append(_stage_item(reader.person, group[-1], stages))
+	content.reason = _(
+		"You get one mail a day because you chose so. Switch it off in your milestone settings."
+	)
+	return content
+
+
+def _rows(doctype: str, names: set[str]) -> dict:
+	if not names:
+		return {}
+	found = frappe.get_all(doctype, filters={"name": ("in", sorted(names))}, fields=["*"])
+	return {row.name: row for row in found}
+
+
+def _together(rows: list) -> list[list]:
+	"""Return the rows that make one item each, in their order."""
+	found = defaultdict(list)
+	for row in rows:
+		kind = MessageKind.PROMPT if row.kind == MessageKind.REMINDER else row.kind
+		about = row.plan_stage if kind == MessageKind.HELD or not row.task else ""
+		found[kind, row.plan, about].append(row)
+	return list(found.values())
+
+
+def _task_items(reader: Reader, group: list, tasks: dict, stages: dict) -> list[dict]:
+	"""Return what is said about tasks in words of today: some of those told together may be done by now."""
+	first = group[0]
+	about = [tasks[name] for name in dict.fromkeys(row.task for row in group) if name in tasks]
+	if not about or first.plan_stage not in stages:
+		return []
+	letter = Letter(
+		kind=MessageKind(first.kind),
+		recipient=reader.person,
+		plan={
+			"name": first.plan,
+			"reference_type": first.reference_type,
+			"reference_name": first.reference_name,
+		},
+		stage=stages[first.plan_stage],
+		day=reader.day,
+		reason=("assignee", ""),
+		tasks=about,
+		occurrence=max(outbox.occurrence_of(row.message_key) for row in group),
+	)
+	content = letters.compose(letter)
+	return [
+		{
+			"subject": content.subject,
+			"html": "",
+			"text": "\n".join(content.paragraphs),
+			"tasks": content.tasks,
+			"buttons": [],
+		}
+	]
+
+
+def _stage_item(person: Recipient, row, stages: dict) -> dict:
+	text = custom_messages.as_text(row.message or "")
+	buttons = _buttons(person, row, stages.get(row.plan_stage))
+	return {"subject": row.subject, "html": row.message, "text": text, "tasks": [], "buttons": buttons}
+
+
+def _buttons(person: Recipient, row, stage) -> list[dict]:
+	if row.kind not in ANSWERABLE or not stage or not person.user:
+		return []
+	doc = frappe._dict(zip(("doctype", "name"), _document(row), strict=True))
+	if not rights.can_act_on_stage(stage, doc, person.user):
+		return []
+	token = signed_links.make_token(Purpose.ANSWER, stage.name, person.identity, str(stage.key_date or ""))
+	return [{"label": _("Answer"), "url": signed_links.url(letters.ANSWER_PAGE, token)}]
+
+
+def _keep(key: str, person, content: DigestContent, day, queued: str | None, problem: str) -> None:
+	bulk.insert_rows(
+		"Milestone Message",
+		[
+			{
+				"kind": MessageKind.DIGEST.value,
+				"recipient": person.identity,
+				"channel": MessageChannel.MAIL.value,
+				"status": (MessageStatus.QUEUED if queued else MessageStatus.LEFT_OUT).value,
+				"subject": content.subject,
+				"why": " ".join(filter(None, (content.reason, problem))),
+				"for_date": day,
+				"sent_on": now_datetime(),
+				"email_queue": queued,
+				"message_key": key,
+			}
+		],
+	)

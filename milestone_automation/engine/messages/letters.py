@@ -1,0 +1,335 @@
+"""Messages as people get them: words, mail, desk notification, and the row that keeps what went to whom and why.
+
+A message's row in Milestone Message carries its key, which is unique, and is written in the same transaction as the
+mail's row in Frappe's Email Queue and the Notification Log. So a message exists once or not at all.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+import frappe
+from frappe import _
+from frappe.utils import get_url_to_form
+
+from milestone_automation.engine.base import languages
+from milestone_automation.engine.people import signed_links
+from milestone_automation.engine.people.directory import Recipient
+from milestone_automation.engine.people.signed_links import Purpose
+from milestone_automation.engine.rules import schedule
+from milestone_automation.engine.rules.vocabulary import MessageKind
+from milestone_automation.engine.workflows import custom_messages
+
+ANSWER_PAGE = "milestone-answer"
+TASK_PAGE = "milestone-task"
+TASK_MESSAGES = (MessageKind.TASK_DUE, MessageKind.TASK_OVERDUE, MessageKind.HELD)
+
+check_template = custom_messages.check_template
+
+
+@dataclass
+class Letter:
+	"""What one person is told at one time about one plan.
+
+	Attributes:
+		kind: why.
+		recipient: who.
+		plan, stage: rows.
+		tasks: rows of the tasks it is about or, for an owner, of those that hold the stage; each with `people`,
+			the names of its assignees.
+		day: the day it is for, in the recipient's time.
+		reason: word for why this person gets it, and what the sentence names: see `_REASONS`.
+		keys: what its messages are known by, each with the task it is about (or None).
+		occurrence: 0, or which reminder.
+		may_answer: whether the recipient may answer for the stage.
+		owners: names of those who may.
+		previous_stage: the reached stage before, for a missing date.
+	"""
+
+	kind: MessageKind
+	recipient: Recipient
+	plan: dict
+	stage: dict
+	day: date
+	reason: tuple[str, str] = ("owner", "")
+	tasks: list = field(default_factory=list)
+	keys: list = field(default_factory=list)
+	occurrence: int = 0
+	may_answer: bool = False
+	owners: list = field(default_factory=list)
+	previous_stage: str = ""
+
+	@property
+	def document(self) -> str:
+		"""Kind and name of the document, for people."""
+		return f"{_(self.plan['reference_type'])} {self.plan['reference_name']}"
+
+	@property
+	def key_date(self) -> date | None:
+		return schedule.as_day(self.stage.get("key_date"))
+
+
+@dataclass
+class Content:
+	"""A message in the reader's language, before it is laid out.
+
+	Attributes:
+		subject: also its heading.
+		paragraphs: plain text.
+		custom_html: the workflow's own words, safe HTML.
+		facts: pairs of label and value.
+		tasks: dicts with title, description, due, people, url.
+		tasks_heading: the sentence they follow, where other things stand between it and the paragraphs.
+		buttons: dicts with label, url, is_main.
+		reason: why the reader gets it.
+	"""
+
+	subject: str
+	paragraphs: list = field(default_factory=list)
+	custom_html: str = ""
+	facts: list = field(default_factory=list)
+	tasks: list = field(default_factory=list)
+	tasks_heading: str = ""
+	buttons: list = field(default_factory=list)
+	reason: str = ""
+
+	@property
+	def custom_text(self) -> str:
+		"""The workflow's own words as plain text."""
+		return custom_messages.as_text(self.custom_html)
+
+
+# Words
+
+
+def compose(letter: Letter) -> Content:
+	"""Return a letter's words in its recipient's language."""
+	with languages.in_language(letter.recipient.language):
+		content = _COMPOSERS[letter.kind](letter)
+		word, name = letter.reason
+		content.reason = _REASONS[word](name)
+		if letter.recipient.is_desk_user and letter.kind not in TASK_MESSAGES:
+			content.buttons.append(_open_document(letter))
+	return content
+
+
+def _prompt(letter: Letter) -> Content:
+	content = Content(_("Has {0} been reached? {1}").format(_stage(letter), letter.document))
+	content.custom_html = _custom_message(letter)
+	content.paragraphs = [_when(letter), *_how_to_answer(letter)]
+	content.buttons = _answer_buttons(letter)
+	return content
+
+
+def _reminder(letter: Letter) -> Content:
+	content = _prompt(letter)
+	content.subject = _("Reminder: has {0} been reached? {1}").format(_stage(letter), letter.document)
+	content.paragraphs.insert(
+		0, _("This is reminder {0}; nobody has answered yet.").format(letter.occurrence)
+	)
+	return content
+
+
+def _when(letter: Letter) -> str:
+	if letter.key_date == letter.day:
+		return _("The key date of {0} is today, {1}.").format(
+			_stage(letter), languages.day_text(letter.key_date)
+		)
+	return _("The key date of {0} was {1}.").format(_stage(letter), languages.day_text(letter.key_date))
+
+
+def _how_to_answer(letter: Letter) -> list[str]:
+	if letter.may_answer:
+		return [
+			_(
+				"Please answer with one of the buttons. A page opens and asks once more before anything changes."
+			)
+		]
+	if letter.owners:
+		return [_("{0} has been asked. You need not do anything.").format(", ".join(letter.owners))]
+	return []
+
+
+def _held(letter: Letter) -> Content:
+	subject = (
+		_("Reminder: {0} of {1} is waiting for your tasks")
+		if letter.occurrence
+		else _("{0} of {1} is waiting for your tasks")
+	)
+	content = Content(subject.format(_stage(letter), letter.document))
+	content.paragraphs = [
+		_("The key date of {0} has come ({1}), and it cannot be reached until these tasks are done:").format(
+			_stage(letter), languages.day_text(letter.key_date)
+		)
+	]
+	if letter.owners:
+		content.paragraphs.append(_("{0} is waiting for them.").format(", ".join(letter.owners)))
+	content.tasks = _own_tasks(letter)
+	return content
+
+
+def _held_owner(letter: Letter) -> Content:
+	content = Content(_("{0} of {1} is held by open tasks").format(_stage(letter), letter.document))
+	content.paragraphs = [
+		_when(letter),
+		_("It cannot be reached while these required tasks are open. Their assignees have been told."),
+	]
+	if letter.may_answer:
+		content.paragraphs.append(
+			_("As soon as the last one is done, you will be asked whether {0} has been reached.").format(
+				_stage(letter)
+			)
+		)
+	content.tasks = _open_tasks(letter)
+	return content
+
+
+def _task_due(letter: Letter) -> Content:
+	if len(letter.tasks) == 1:
+		task = letter.tasks[0]
+		subject = _("Task due on {0}: {1}").format(
+			languages.day_text(schedule.as_day(task.due_date)), task.title
+		)
+	else:
+		subject = _("{0} tasks of {1} are due soon").format(len(letter.tasks), letter.document)
+	content = Content(subject)
+	content.paragraphs = [_("These tasks of {0} are due soon:").format(letter.document)]
+	if len(letter.tasks) == 1:
+		content.paragraphs = [_("This task of {0} is due soon:").format(letter.document)]
+	content.tasks = _own_tasks(letter)
+	return content
+
+
+def _task_overdue(letter: Letter) -> Content:
+	if len(letter.tasks) == 1:
+		task = letter.tasks[0]
+		subject = _("Task overdue since {0}: {1}").format(
+			languages.day_text(schedule.as_day(task.due_date)), task.title
+		)
+		paragraph = _("This task of {0} is overdue:").format(letter.document)
+	else:
+		subject = _("{0} tasks of {1} are overdue").format(len(letter.tasks), letter.document)
+		paragraph = _("These tasks of {0} are overdue:").format(letter.document)
+	return Content(subject, [paragraph], tasks=_own_tasks(letter))
+
+
+def _escalation(letter: Letter) -> Content:
+	days = (letter.day - letter.key_date).days
+	subject = _("{0} of {1} is one day overdue") if days == 1 else _("{0} of {1} is {2} days overdue")
+	content = Content(subject.format(_stage(letter), letter.document, days))
+	content.paragraphs = [
+		_("{0} should have been reached by {1}.").format(_stage(letter), languages.day_text(letter.key_date))
+	]
+	if letter.tasks:
+		content.tasks_heading = _("These required tasks are open:")
+	elif letter.stage.get("prompted_on"):
+		content.paragraphs.append(_("Nothing holds it. Its owner was asked and has not answered."))
+	content.facts = [(_("Owner"), ", ".join(letter.owners) or _("Nobody"))]
+	if letter.stage.get("prompted_on"):
+		content.facts.append(
+			(_("Asked on"), languages.day_text(schedule.as_day(letter.stage.get("prompted_on"))))
+		)
+	content.tasks = _open_tasks(letter)
+	content.buttons = _answer_buttons(letter)
+	return content
+
+
+def _no_next_date(letter: Letter) -> Content:
+	content = Content(_("{0} of {1} has no date yet").format(_stage(letter), letter.document))
+	content.paragraphs = [
+		_("{0} has been reached. {1} comes next, and it has no key date.").format(
+			letter.previous_stage, _stage(letter)
+		)
+	]
+	if letter.may_answer:
+		content.paragraphs.append(_("Please give it one, so that everybody knows when it is due."))
+		content.buttons = [_answer_button(letter, _("Set the date"), "no", True)]
+	return content
+
+
+def _warning(letter: Letter) -> Content:
+	content = Content(_("{0} of {1} is at risk").format(_stage(letter), letter.document))
+	content.paragraphs = [
+		_("Its key date is {0}, and these required tasks are still open:").format(
+			languages.day_text(letter.key_date)
+		)
+	]
+	content.tasks = _open_tasks(letter)
+	return content
+
+
+_REASONS = {
+	"owner": lambda name: _("You get this message because you own this milestone."),
+	"notify": lambda name: _("You get this message because this milestone's workflow wants you to be told."),
+	"assignee": lambda name: _("You get this message because these tasks are assigned to you."),
+	"escalation": lambda name: _("You get this message because you have the role {0}.").format(_(name)),
+	"stand-in": lambda name: _("You get this message because this milestone has no owner who can be asked."),
+}
+_COMPOSERS = {
+	MessageKind.PROMPT: _prompt,
+	MessageKind.REMINDER: _reminder,
+	MessageKind.HELD: _held,
+	MessageKind.HELD_OWNER: _held_owner,
+	MessageKind.TASK_DUE: _task_due,
+	MessageKind.TASK_OVERDUE: _task_overdue,
+	MessageKind.ESCALATION: _escalation,
+	MessageKind.NO_NEXT_DATE: _no_next_date,
+	MessageKind.WARNING: _warning,
+}
+
+
+def _stage(letter: Letter) -> str:
+	return _(letter.stage["stage_name"])
+
+
+def _custom_message(letter: Letter) -> str:
+	text = letter.stage.get("custom_message")
+	if not text or not text.strip():
+		return ""
+	doc = frappe.get_doc(letter.plan["reference_type"], letter.plan["reference_name"])
+	return custom_messages.render(text, doc, letter.stage)
+
+
+def _answer_buttons(letter: Letter) -> list[dict]:
+	if not letter.may_answer:
+		return []
+	return [
+		_answer_button(letter, _("Yes, it has been reached"), "yes", True),
+		_answer_button(letter, _("Not yet"), "no", False),
+	]
+
+
+def _answer_button(letter: Letter, label: str, answer: str, is_main: bool) -> dict:
+	about = str(letter.stage.get("key_date") or "")
+	token = signed_links.make_token(Purpose.ANSWER, letter.stage["name"], letter.recipient.identity, about)
+	url = signed_links.url(ANSWER_PAGE, token, answer=answer)
+	return {"label": label, "url": url, "is_main": is_main}
+
+
+def _open_document(letter: Letter) -> dict:
+	url = get_url_to_form(letter.plan["reference_type"], letter.plan["reference_name"])
+	return {"label": _("Open {0}").format(letter.document), "url": url, "is_main": not letter.may_answer}
+
+
+def _own_tasks(letter: Letter) -> list[dict]:
+	"""Return the reader's tasks, each with a link to its page."""
+	rows = _open_tasks(letter)
+	for row, task in zip(rows, letter.tasks, strict=True):
+		token = signed_links.make_token(Purpose.TASK, task.name, letter.recipient.identity)
+		row.update(url=signed_links.url(TASK_PAGE, token), link_label=_("Open task"), people="")
+		row["description"] = task.description or ""
+	return rows
+
+
+def _open_tasks(letter: Letter) -> list[dict]:
+	return [
+		{
+			"title": task.title,
+			"due": _("due on {0}").format(languages.day_text(schedule.as_day(task.due_date)))
+			if task.due_date
+			else "",
+			"people": ", ".join(task.get("people") or []) or _("nobody assigned"),
+			"description": "",
+			"url": "",
+		}
+		for task in letter.tasks
+	]

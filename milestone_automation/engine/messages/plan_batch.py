@@ -1,0 +1,224 @@
+"""Everything the sweep needs to know of a batch of plans, in a constant number of queries."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+import frappe
+
+from milestone_automation.engine.base import bulk, calendars, clock, guard
+from milestone_automation.engine.messages import sending_day
+from milestone_automation.engine.people import assignees
+from milestone_automation.engine.people.directory import Directory, Recipient
+from milestone_automation.engine.rules import schedule
+from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus, TaskStatus
+
+PLAN_COLUMNS = (
+	"name",
+	"reference_type",
+	"reference_name",
+	"workflow",
+	"status",
+	"health",
+	"current_stage",
+	"next_date",
+	"next_check",
+	"strict_order",
+	"escalation_role",
+	"escalate_after_days",
+)
+
+
+@dataclass
+class Batch:
+	"""Some plans with all that is needed to decide about them.
+
+	Attributes:
+		now: naive, in the site's time zone.
+		at: time of day at which messages go out, since midnight.
+		plans: rows, locked.
+		stages, tasks: rows by plan; tasks carry `assignees` (rows) and `people` (names of those not done).
+		directory: who can be reached how.
+		told: keys of messages there are already.
+	"""
+
+	now: datetime
+	at: timedelta
+	starting: list = field(default_factory=list)
+	stages: dict = field(default_factory=dict)
+	tasks: dict = field(default_factory=dict)
+	rules: dict = field(default_factory=dict)
+	directory: Directory | None = None
+	told: set = field(default_factory=set)
+
+	def day(self, recipient: Recipient | None) -> date:
+		"""Return the day whose messages are due for this recipient; for nobody, the site's."""
+		return clock.message_day(self.now, recipient.zone if recipient else None, self.at)
+
+
+@dataclass
+class Changes:
+	"""New values of rows, collected over a batch and written together."""
+
+	starting: dict = field(default_factory=lambda: defaultdict(dict))
+	stages: dict = field(default_factory=lambda: defaultdict(dict))
+	tasks: dict = field(default_factory=lambda: defaultdict(dict))
+
+	def add(self, other: "Changes") -> None:
+		for mine, theirs in (
+			(self.plans, other.plans),
+			(self.stages, other.stages),
+			(self.tasks, other.tasks),
+		):
+			for name, values in theirs.items():
+				mine[name].update(values)
+
+	def write(self) -> None:
+		bulk.update_rows("Milestone Plan Stage", self.stages)
+		bulk.update_rows("Milestone Task", self.tasks)
+		bulk.update_rows("Milestone Plan", self.plans)
+
+
+def read(names: list[str], now: datetime, lock: bool = True) -> Batch:
+	"""Read all that is needed to decide about some plans, with a constant number of queries.
+
+	Args:
+		names: of plans; those that are not active are passed over.
+		now: naive, in the site's time zone.
+		lock: hold the plans until the transaction ends; those that somebody else holds are passed over.
+	"""
+	batch = Batch(now, sending_day.sweep_time())
+	batch.plans = _plans(names, lock)
+	found = [plan.name for plan in batch.plans]
+	if not found:
+		return batch
+	stages = _rows("Milestone Plan Stage", "parent", found, "idx", lock)
+	tasks = _rows("Milestone Task", "plan", found, "task_order", lock, status=TaskStatus.OPEN.value)
+	_add_assignees(tasks)
+	batch.stages, batch.tasks = _by(stages, "parent"), _by(tasks, "plan")
+	_find_owners(batch)
+	batch.directory = Directory.read(*_named(batch, stages, tasks))
+	batch.rules = _rules(batch.plans)
+	batch.plans = [plan for plan in batch.plans if plan.name in batch.rules]
+	return batch
+
+
+def _plans(names: list[str], lock: bool) -> list:
+	if not names:
+		return []
+	plan = frappe.qb.DocType("Milestone Plan")
+	query = frappe.qb.from_(plan).select(*(plan[column] for column in PLAN_COLUMNS))
+	query = query.where(plan.name.isin(names)).where(plan.status == PlanStatus.ACTIVE.value)
+	query = query.orderby(plan.name)
+	if lock and frappe.db.db_type != "sqlite":
+		# SQLite has one writer at a time anyway.
+		query = query.for_update(skip_locked=True)
+	return query.run(as_dict=True)
+
+
+def _rows(doctype: str, column: str, names: list[str], order: str, lock: bool, **where) -> list:
+	"""Return rows; with `lock` as they are committed now, whenever the transaction began."""
+	table = frappe.qb.DocType(doctype)
+	query = frappe.qb.from_(table).select(table.star).where(table[column].isin(names))
+	for name, value in where.items():
+		query = query.where(table[name] == value)
+	if lock and frappe.db.db_type != "sqlite":
+		query = query.for_update()
+	return query.orderby(table[order]).run(as_dict=True)
+
+
+def _add_assignees(tasks: list) -> None:
+	people = frappe.get_all(
+		"Milestone Task Assignee",
+		filters={"parenttype": "Milestone Task", "parent": ("in", [task.name for task in tasks])},
+		fields=["parent", "user", "full_name", "email", "done"],
+		order_by="idx",
+	)
+	of_task = _by(people, "parent")
+	for task in tasks:
+		task.assignees = [person for person in of_task.get(task.name, []) if not person.done]
+		task.people = [person.full_name or person.user or person.email for person in task.assignees]
+
+
+def _by(rows: list, column: str) -> dict[str, list]:
+	found = defaultdict(list)
+	for row in rows:
+		found[row[column]].append(row)
+	return found
+
+
+def _find_owners(batch: Batch) -> None:
+	"""Look again for the owner of open stages that have none: the field that names one may be filled by now.
+
+	Plans whose DocType is at fault (deleted, say) leave the batch.
+	"""
+	ownerless = [plan for plan in batch.plans if any(map(_has_no_owner, batch.stages[plan.name]))]
+	for doctype, rows in _by(ownerless, "reference_type").items():
+		what = f"Milestone sweep: owners of {doctype}"
+		if not guard.run_guarded(what, _find_owners_in, batch, doctype, rows):
+			batch.plans = [plan for plan in batch.plans if plan not in rows]
+
+
+def _has_no_owner(stage) -> bool:
+	return not stage.stage_owner and not stage.owner_role and stage.status != StageStatus.REACHED
+
+
+def _find_owners_in(batch: Batch, doctype: str, rows: list) -> bool:
+	filters = {"name": ("in", [plan.reference_name for plan in rows])}
+	documents = {str(row.name): row for row in frappe.get_all(doctype, filters=filters, fields=["*"])}
+	for plan in rows:
+		document = frappe._dict(documents.get(plan.reference_name, {}), doctype=doctype)
+		for stage in filter(_has_no_owner, batch.stages[plan.name]):
+			stage.stage_owner = assignees.resolve_stage_owner(stage, document)
+			if stage.stage_owner:
+				stage.found_owner = {"stage_owner": stage.stage_owner}
+	return True
+
+
+def _named(batch: Batch, stages: list, tasks: list) -> tuple[list, list]:
+	"""Return the names and the roles of everybody these rows mention."""
+	names = [stage.stage_owner for stage in stages]
+	names += [name for stage in stages for name in also_notified(stage)]
+	names += [name for task in tasks for person in task.assignees for name in (person.user, person.email)]
+	roles = [stage[column] for stage in stages for column in ("owner_role", "notify_role")]
+	return names, roles + [plan.escalation_role for plan in batch.plans]
+
+
+def also_notified(stage) -> list[str]:
+	parts = (stage.notify_users or "").replace(",", "\n").replace(";", "\n").splitlines()
+	return [part.strip() for part in parts if part.strip()]
+
+
+def _rules(plan_rows: list) -> dict[str, schedule.Rules]:
+	"""Return the rules for each plan: they differ by the calendar of its document, if at all.
+
+	Plans whose DocType is at fault (deleted, say) are not in it.
+	"""
+	settings = frappe.get_cached_doc("Milestone Settings")
+	if not settings.get("quiet_on_days_off"):
+		rules = schedule.rules_from(settings)
+		return {plan.name: rules for plan in plan_rows}
+	found = {}
+	for doctype, rows in _by(plan_rows, "reference_type").items():
+		what = f"Milestone sweep: calendars of {doctype}"
+		found |= guard.run_guarded(what, _rules_in, settings, doctype, rows) or {}
+	return found
+
+
+def _rules_in(settings, doctype: str, rows: list) -> dict[str, schedule.Rules]:
+	return {
+		row.name: schedule.rules_from(settings, calendars.for_document(values))
+		for row, values in zip(rows, _calendar_values(doctype, rows), strict=True)
+	}
+
+
+def _calendar_values(doctype: str, rows: list) -> list[dict]:
+	"""Return what names a document's calendar, for each row. One query."""
+	meta = frappe.get_meta(doctype)
+	columns = [column for column in ("company", "holiday_list") if meta.has_field(column)]
+	if not columns:
+		return [{} for _row in rows]
+	filters = {"name": ("in", [row.reference_name for row in rows])}
+	found = frappe.get_all(doctype, filters=filters, fields=["name", *columns])
+	values = {str(row.name): row for row in found}
+	return [values.get(row.reference_name, {}) for row in rows]

@@ -1,0 +1,1 @@
+"""Who: rights, assignees, to-dos, signed links."""

@@ -1,0 +1,191 @@
+"""Who may do what with plans, stages and tasks."""
+
+from collections.abc import Iterable
+
+import frappe
+from frappe import _
+
+from milestone_automation.engine.rules.vocabulary import OwnerKind, TaskStatus
+
+
+def check_manager() -> None:
+	if not can_manage():
+		frappe.throw(
+			_("Only a System Manager or Milestone Manager may do this. Ask one of them."),
+			frappe.PermissionError,
+		)
+
+
+def check_desk_user() -> None:
+	if not is_desk_user(frappe.session.user):
+		frappe.throw(_("Only users of the Desk may see this."), frappe.PermissionError)
+
+
+MANAGER_ROLE = "Milestone Manager"
+
+MANAGER_ROLES = {"System Manager", "Milestone Manager"}
+
+
+def can_manage(user: str | None = None) -> bool:
+	"""Tell whether a user is System Manager or Milestone Manager (the session user by default)."""
+	return sees_everything(user) or not MANAGER_ROLES.isdisjoint(frappe.get_roles(user_or_session(user)))
+
+
+def sees_everything(user: str | None = None) -> bool:
+	"""Tell whether a user needs no right to the document: Administrator and System Managers."""
+	user = user_or_session(user)
+	return user == "Administrator" or "System Manager" in frappe.get_roles(user)
+
+
+def can_read_document(doctype: str, name: str, user: str | None = None) -> bool:
+	"""Tell whether a user may read a document; False too when there is no such document or DocType.
+
+	Args:
+		doctype, name: the document a plan is about.
+		user: the session user by default.
+	"""
+	if not doctype or not name:
+		return False
+	try:
+		return bool(frappe.has_permission(doctype, "read", doc=name, user=user_or_session(user)))
+	except frappe.DoesNotExistError:
+		frappe.clear_last_message()
+		return False
+
+
+def can_act_on_task(task, user: str | None = None) -> bool:
+	"""Tell whether a user may complete a task.
+
+	Its assignee may; and of those who may read the document, managers and the owner of its stage.
+
+	Args:
+		task: Milestone Task, as document or row with `name`, `plan_stage`, `reference_type` and `reference_name`.
+		user: the session user by default.
+	"""
+	user = user_or_session(user)
+	return is_assigned(task, user) or can_direct_task(task, user)
+
+
+def can_direct_task(task, user: str | None = None) -> bool:
+	"""Tell whether a user may act on a task for its assignees: managers and the owner of its stage.
+
+	Args:
+		task, user: as in `can_act_on_task`.
+	"""
+	user = user_or_session(user)
+	if sees_everything(user):
+		return True
+	if not can_manage(user) and not owns_stage(stage_of_task(task), user):
+		return False
+	return can_read_document(task.get("reference_type"), task.get("reference_name"), user)
+
+
+def can_assign(task, user: str | None = None) -> bool:
+	"""Tell whether a user may give a task to somebody, or take it away.
+
+	Who may act on the task and may read the document: nobody from outside brings in others.
+
+	Args:
+		task, user: as in `can_act_on_task`.
+	"""
+	user = user_or_session(user)
+	if sees_everything(user):
+		return True
+	reads = can_read_document(task.get("reference_type"), task.get("reference_name"), user)
+	return reads and is_desk_user(user) and can_act_on_task(task, user)
+
+
+def can_act_on_stage(stage_row, doc, user: str | None = None) -> bool:
+	"""Tell whether a user may confirm a stage or move its date.
+
+	Its owner (the user, or anybody with the role) and managers may, all of them only if they may read the document.
+
+	Args:
+		stage_row: Milestone Plan Stage, as document or dict.
+		doc: the document the plan is about, or anything with its `doctype` and `name`.
+		user: the session user by default.
+	"""
+	user = user_or_session(user)
+	if sees_everything(user):
+		return True
+	if not can_manage(user) and not owns_stage(stage_row, user):
+		return False
+	return can_read_document(doc.get("doctype"), doc.get("name"), user)
+
+
+def visible_tasks(rows: Iterable, user: str | None = None) -> list:
+	"""Return the tasks among some rows that a user may see, with a constant number of queries for one document.
+
+	Args:
+		rows: as in `can_act_on_task`.
+		user: the session user by default.
+	"""
+	rows, user = list(rows), user_or_session(user)
+	if sees_everything(user):
+		return rows
+	documents = {(row.get("reference_type"), row.get("reference_name")) for row in rows}
+	read = {one for one in documents if is_desk_user(user) and can_read_document(*one, user)}
+	own = tasks_of(user, [row.get("name") for row in rows]) if read != documents else set()
+	return [
+		row
+		for row in rows
+		if (row.get("reference_type"), row.get("reference_name")) in read or row.get("name") in own
+	]
+
+
+def is_assigned(task, user: str) -> bool:
+	"""Tell whether a user is among the stored assignees of a task; what a request claims does not count."""
+	return bool(tasks_of(user, [task.get("name")]))
+
+
+def tasks_of(user: str, names: list[str]) -> set[str]:
+	"""Return those of some tasks that a user is assigned to."""
+	names = [name for name in names if name]
+	if not names:
+		return set()
+	filters = {"parenttype": "Milestone Task", "parent": ("in", names), "user": user}
+	return set(frappe.get_all("Milestone Task Assignee", filters=filters, pluck="parent"))
+
+
+def is_desk_user(user: str) -> bool:
+	"""Tell whether a user works in the desk. Asked by account: before Frappe 15.0 there is no role that says it."""
+	return user == "Administrator" or frappe.get_cached_value("User", user, "user_type") == "System User"
+
+
+def check_may_set_status(task, status: str) -> None:
+	"""Refuse a transition of a task to somebody who may not make it; the reason is the engine's to check.
+
+	Args:
+		task: as in `can_act_on_task`.
+		status: the TaskStatus wanted.
+
+	Raises:
+		frappe.PermissionError
+	"""
+	if status in (TaskStatus.WAIVED, TaskStatus.CANCELLED) and not can_manage():
+		frappe.throw(
+			_("Only a System Manager or Milestone Manager may do this. Ask one of them."),
+			frappe.PermissionError,
+		)
+	if not can_act_on_task(task):
+		frappe.throw(
+			_("Only an assignee of the task, the owner of its milestone or a Milestone Manager may do this."),
+			frappe.PermissionError,
+		)
+
+
+def user_or_session(user: str | None) -> str:
+	return user or frappe.session.user
+
+
+def stage_of_task(task):
+	fields = ["stage_owner", "owner_kind", "owner_role"]
+	return frappe.db.get_value("Milestone Plan Stage", task.get("plan_stage"), fields, as_dict=True)
+
+
+def owns_stage(stage_row, user: str) -> bool:
+	if not stage_row:
+		return False
+	if stage_row.get("owner_kind") == OwnerKind.ROLE:
+		return stage_row.get("owner_role") in frappe.get_roles(user)
+	return stage_row.get("stage_owner") == user

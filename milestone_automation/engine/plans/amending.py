@@ -1,0 +1,145 @@
+"""An amended document takes over the plan of the one it replaces, with its tasks and dates."""
+
+import json
+
+import frappe
+from frappe import _
+from frappe.model import data_fieldtypes
+
+from milestone_automation.engine.base import bulk, guard
+from milestone_automation.engine.people import todos
+from milestone_automation.engine.plans import ending, following, starting
+from milestone_automation.engine.progress import stages
+from milestone_automation.engine.rules import schedule
+from milestone_automation.engine.rules.vocabulary import PlanStatus, ReachRule, StageStatus, TaskStatus
+from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_requests, watched
+
+
+def carry_over(doc) -> None:
+	"""Give an amendment the plan of the document it amends as it stood, then follow what was changed in it.
+
+	A stage reached by a value the amendment no longer has (an approval, say) is open again. A plan that somebody
+	cancelled by hand stays cancelled.
+
+	Raises:
+		GateError: a changed value would reach a stage that open required tasks hold.
+	"""
+	watched.forget_loaded(doc, is_same_save=True)
+	old = plan_rows.load(doc.doctype, doc.amended_from)
+	if not old:
+		starting.start_if_matching(doc)
+		return
+	reason = _reason_of_cancelling(old)
+	new = frappe.copy_doc(frappe.get_doc("Milestone Plan", old.name))
+	new.update(
+		{
+			"reference_name": doc.name,
+			"plan_key": plan_rows.plan_key(doc.doctype, doc.name),
+			"amended_from": old.name,
+			"status": PlanStatus.CANCELLED.value if reason else PlanStatus.ACTIVE.value,
+			"title": f"{doc.name}: {old.workflow}"[:140],
+			"snapshot": old.snapshot,
+		}
+	)
+	for stage in new.stages:
+		# Of the amendment nobody has been told anything yet.
+		stage.update({**schedule.FRESH_STAMPS, "asked_round": 0, "recipients_waiting": 0})
+	new.flags.is_carried_over = True
+	new.insert(ignore_permissions=True)  # who may amend the document takes its plan along
+	_copy_tasks(old, new)
+	sweep_requests.request(new.name)
+	event = "Plan Cancelled" if reason else "Plan Started"
+	details = _("Carried over from {0}.").format(doc.amended_from)
+	plan_log.write(new, event, reason=reason, details=details)
+	plan = sums.refresh(new.name)
+	if plan.status != PlanStatus.CANCELLED:
+		_follow_amendment(plan, doc)
+
+
+def _reason_of_cancelling(plan: plan_rows.Plan) -> str:
+	"""Return why somebody cancelled a plan; empty when it runs, or ended with its document."""
+	with_document = json.loads(plan.snapshot or "{}").get("docstatus") == ending.CANCELLED_DOCUMENT
+	if plan.status != PlanStatus.CANCELLED or with_document:
+		return ""
+	filters = {"plan": plan.name, "event": "Plan Cancelled"}
+	reasons = frappe.get_all(
+		"Milestone Plan Log", filters=filters, pluck="reason", order_by="done_on desc", limit=1
+	)
+	return reasons[0] if reasons else ""
+
+
+def _copy_tasks(old: plan_rows.Plan, new) -> None:
+	"""Copy the tasks of a plan with a constant number of statements.
+
+	Those that only its document's cancellation closed are open again.
+	"""
+	stage_of = {old_row.name: new_row.name for old_row, new_row in zip(old.stages, new.stages, strict=True)}
+	sources = plan_rows.task_rows(old.name)
+	if not sources:
+		return
+	rows = [_copied_task(source, new, stage_of.get(source.plan_stage)) for source in sources]
+	names = bulk.insert_rows("Milestone Task", rows)
+	copies = dict(zip([source.name for source in sources], names, strict=True))
+	people = _copied_columns("Milestone Task Assignee")
+	found = frappe.get_all(
+		"Milestone Task Assignee",
+		filters={"parenttype": "Milestone Task", "parent": ("in", list(copies))},
+		fields=[*people, "parent", "parenttype", "parentfield", "idx"],
+	)
+	bulk.insert_rows("Milestone Task Assignee", [{**row, "parent": copies[row.parent]} for row in found])
+	todos.assign(names)
+
+
+def _copied_task(source, new, plan_stage: str | None) -> dict:
+	row = {name: source.get(name) for name in _copied_columns("Milestone Task")}
+	row.update(
+		plan=new.name,
+		plan_stage=plan_stage,
+		reference_name=new.reference_name,
+		workflow_task=source.workflow_task,
+		status=source.status,
+	)
+	ended_with_document = source.status == TaskStatus.CANCELLED and source.reason == ending.cancelled_reason()
+	if ended_with_document and plan_stage and new.status != PlanStatus.CANCELLED:
+		row["status"] = TaskStatus.OPEN.value
+	if row["status"] != TaskStatus.OPEN:
+		row.update(closed_on=source.closed_on, closed_by=source.closed_by, reason=source.reason)
+	return row
+
+
+def _copied_columns(doctype: str) -> list[str]:
+	"""Return the columns of a DocType that its copies take over."""
+	fields = frappe.get_meta(doctype).fields
+	return [field.fieldname for field in fields if field.fieldtype in data_fieldtypes and not field.no_copy]
+
+
+def _follow_amendment(plan: plan_rows.Plan, doc) -> None:
+	plan._reference_doc = doc
+	changed = watched.changed_values(plan, doc)
+	for stage in plan.stages:
+		if _has_lost_value(plan, stage, doc, changed):
+			plan.set_stage(stage, milestone=None)  # it is the amended document's, which did reach it
+			reason = _("{0} does not have the value that reached the milestone.").format(doc.name)
+			stages.mark_open(plan, stage, reason)
+	if not changed:
+		return
+	try:
+		following.follow(plan, doc, changed)
+	except guard.GateError:
+		# What the refusal names goes with the amendment, and the tasks of the cancelled document are closed.
+		frappe.msgprint(
+			_("Save the amendment with the values of {0} first. Its tasks are open then.").format(
+				doc.amended_from
+			)
+		)
+		raise
+	sums.refresh(plan.name)
+
+
+def _has_lost_value(plan: plan_rows.Plan, stage, doc, changed: dict) -> bool:
+	"""Tell whether a stage was reached by a value that an amendment neither has nor has passed."""
+	by_value = stage.status == StageStatus.REACHED and stage.reach_rule == ReachRule.FIELD_VALUE
+	if not by_value or stage.track_field not in changed:
+		return False
+	ways = [row for row in plan.stages if row.idx >= stage.idx and row.track_field == stage.track_field]
+	return not any(watched.holds_value(row, doc) for row in ways)

@@ -1,0 +1,82 @@
+"""Ending all running plans of a workflow, so that it can be deleted or done over."""
+
+import frappe
+from frappe import _
+
+from milestone_automation.engine.plans import ending
+from milestone_automation.engine.rules.vocabulary import PlanStatus
+from milestone_automation.engine.store import plan_rows
+
+# So many plans are cancelled while the user waits; more go to the background.
+AT_ONCE = 25
+# Plans of one transaction of the background job.
+BATCH = 50
+
+
+def running(workflow: str) -> list[str]:
+	"""Return the names of a workflow's running plans, oldest first."""
+	return frappe.get_all(
+		"Milestone Plan", filters=_running_filters(workflow), pluck="name", order_by="creation asc"
+	)
+
+
+def check_reads_all(workflow: str) -> None:
+	"""Refuse who may not see all running plans of a workflow: nobody cancels a plan they may not see.
+
+	Raises:
+		frappe.PermissionError
+	"""
+	names = running(workflow)
+	seen = frappe.get_list(
+		"Milestone Plan", filters=_running_filters(workflow), pluck="name", limit_page_length=0
+	)
+	hidden = len(set(names) - set(seen))
+	if hidden:
+		frappe.throw(
+			_(
+				"{0} plans of the workflow {1} are for documents you may not read. Ask a System Manager."
+			).format(hidden, workflow),
+			frappe.PermissionError,
+		)
+
+
+def _running_filters(workflow: str) -> dict:
+	return {"workflow": workflow, "status": PlanStatus.ACTIVE.value}
+
+
+def cancel_all(workflow: str, reason: str) -> dict:
+	"""Cancel the running plans of a workflow, with their open tasks: a few at once, many in the background.
+
+	Args:
+		workflow: name of the Milestone Workflow.
+		reason: kept in each plan's log.
+
+	Returns:
+		dict: `plans` (how many are concerned) and `in_background`.
+	"""
+	names = running(workflow)
+	in_background = len(names) > AT_ONCE
+	if in_background:
+		frappe.enqueue(
+			"milestone_automation.engine.plans.bulk_cancel.run",
+			queue="long",
+			enqueue_after_commit=True,
+			workflow=workflow,
+			reason=reason,
+		)
+	else:
+		_cancel(names, reason)
+	return {"plans": len(names), "in_background": in_background}
+
+
+def run(workflow: str, reason: str) -> None:
+	"""Cancel all running plans of a workflow, batch by batch. A job of the queue; killed, it can be run again."""
+	names = running(workflow)
+	for begin in range(0, len(names), BATCH):
+		_cancel(names[begin : begin + BATCH], reason)
+		frappe.db.commit()  # a batch is done: a job that is killed later goes on from here
+
+
+def _cancel(names: list[str], reason: str) -> None:
+	for name in names:
+		ending.cancel_by_hand(plan_rows.load_by_name(name, lock=True), reason)

@@ -1,0 +1,147 @@
+"""Plans for documents that were there before their workflow: a job that can be killed and run again."""
+
+import json
+
+import frappe
+from frappe import _
+from pypika.functions import Cast
+
+from milestone_automation.engine.base import compat
+from milestone_automation.engine.people import rights
+from milestone_automation.engine.plans import starting
+from milestone_automation.engine.workflows import matching
+
+# Documents of one transaction.
+BATCH = 50
+# A reason is listed with so many documents; all are counted.
+LISTED = 100
+SUMMARY_SECONDS = 7 * 24 * 3600
+
+
+def enqueue(workflow: str) -> dict:
+	"""Queue `run` for a workflow; one at a time.
+
+	Returns:
+		dict: `job` (its id) and `documents` (how many have no plan yet).
+	"""
+	doc = frappe.get_doc("Milestone Workflow", workflow)
+	if not doc.enabled:
+		frappe.throw(_("The workflow {0} is not enabled. Enable it first.").format(workflow))
+	job = f"milestone_start_plans::{workflow}"
+	frappe.enqueue(
+		"milestone_automation.engine.plans.bulk_start.run",
+		queue="long",
+		job_id=job,
+		deduplicate=True,
+		enqueue_after_commit=True,
+		workflow=workflow,
+		user=frappe.session.user,
+	)
+	return {"job": job, "documents": len(documents_without_plan(doc.document_type))}
+
+
+def documents_without_plan(doctype: str) -> list[str]:
+	"""Return the names of a DocType's documents that have no plan, oldest first. One query."""
+	document, plan = frappe.qb.DocType(doctype), frappe.qb.DocType("Milestone Plan")
+	planned = frappe.qb.from_(plan).select(plan.reference_name).where(plan.reference_type == doctype)
+	# Names may be numbers, which PostgreSQL compares with no text.
+	name = Cast(document.name, "varchar") if frappe.db.db_type == "postgres" else document.name
+	rows = (
+		frappe.qb.from_(document)
+		.select(document.name)
+		.where(document.docstatus < 2)
+		.where(name.notin(planned))
+		.orderby(document.creation)
+		.run()
+	)
+	return [row[0] for row in rows]
+
+
+def run(workflow: str, user: str | None = None) -> dict:
+	"""Start the plans of all documents a workflow is the one for. A job of the queue; what is planned is passed over.
+
+	Returns:
+		dict: started, skipped (count by reason), examples (documents by reason), total, done.
+	"""
+	doctype = frappe.db.get_value("Milestone Workflow", workflow, "document_type")
+	names = documents_without_plan(doctype)
+	result = {"total": len(names), "looked_at": 0, "started": 0, "skipped": {}, "examples": {}, "done": False}
+	for begin in range(0, len(names), BATCH):
+		for name in names[begin : begin + BATCH]:
+			_start_one(doctype, name, workflow, result)
+		frappe.db.commit()  # a batch is done: a job that is killed later goes on from here
+		_report(workflow, result, user)
+	result["done"] = True
+	_report(workflow, result, user)
+	return result
+
+
+def _start_one(doctype: str, name: str, workflow: str, result: dict) -> None:
+	save_point = "milestone_bulk_start"
+	frappe.db.savepoint(save_point)
+	result["looked_at"] += 1
+	try:
+		doc = frappe.get_doc(doctype, name)
+		found = matching.find(doc)
+		if found != workflow:
+			reason = (
+				_("The workflow {0} comes first").format(found) if found else _("Does not match the workflow")
+			)
+			_skip(result, reason, name)
+			return
+		starting.start(doc, workflow)
+		result["started"] += 1
+	except Exception as error:
+		frappe.db.rollback(save_point=save_point)
+		frappe.clear_messages()
+		_skip(result, str(error) or type(error).__name__, name)
+
+
+def _skip(result: dict, reason: str, name: str) -> None:
+	result["skipped"][reason] = result["skipped"].get(reason, 0) + 1
+	listed = result["examples"].setdefault(reason, [])
+	if len(listed) < LISTED:
+		listed.append(name)
+
+
+def _report(workflow: str, result: dict, user: str | None) -> None:
+	compat.redis_cache().set_value(_key(workflow), json.dumps(result), expires_in_sec=SUMMARY_SECONDS)
+	shown = _visible(workflow, result)
+	frappe.publish_realtime("milestone_plans_progress", {"workflow": workflow, **shown}, user=user)
+
+
+def summary(workflow: str) -> dict:
+	"""Return what the last run of a workflow did, or an empty dict. Documents the user may not read are counted only."""
+	return _visible(
+		workflow, json.loads(compat.redis_cache().get_value(_key(workflow), expires=True) or "{}")
+	)
+
+
+def _visible(workflow: str, result: dict) -> dict:
+	"""Return a summary without the names of documents the session user may not read. One query."""
+	examples = result.get("examples")
+	if not examples or rights.sees_everything():
+		return result
+	names = {name for listed in examples.values() for name in listed}
+	readable = _readable(frappe.db.get_value("Milestone Workflow", workflow, "document_type"), names)
+	hidden = {str(name) for name in names - readable}
+	shown = {**result, "examples": {}, "skipped": {}}
+	for reason, count in result["skipped"].items():
+		listed = [name for name in examples[reason] if name in readable]
+		if any(name in reason for name in hidden):
+			reason = _("A document you may not read could not be planned")
+		shown["skipped"][reason] = shown["skipped"].get(reason, 0) + count
+		if listed:
+			shown["examples"][reason] = shown["examples"].get(reason, []) + listed
+	return shown
+
+
+def _readable(doctype: str, names: set) -> set:
+	if not frappe.has_permission(doctype, "read"):
+		return set()
+	filters = {"name": ("in", list(names))}
+	return set(frappe.get_list(doctype, filters=filters, pluck="name", limit_page_length=0))
+
+
+def _key(workflow: str) -> str:
+	return f"milestone_start_plans_summary::{workflow}"

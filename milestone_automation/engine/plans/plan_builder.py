@@ -1,0 +1,156 @@
+"""What a workflow makes of a document: stages with dates, tasks with assignees. Reads, never writes.
+
+The preview in the desk and the making of a plan use the same function, so the preview is what comes.
+"""
+
+from dataclasses import dataclass, field
+
+import frappe
+from frappe import _
+from frappe.utils import getdate, nowdate
+
+from milestone_automation.engine.base import calendars
+from milestone_automation.engine.people import assignees
+from milestone_automation.engine.progress import rescheduling
+from milestone_automation.engine.rules import dates
+from milestone_automation.engine.rules.vocabulary import ShiftMode, StageStatus
+from milestone_automation.engine.store import watched
+
+# What a plan stage takes over from the workflow's row as it stands.
+STAGE_FIELDS = (
+	"stage_name",
+	"kind",
+	"owner_kind",
+	"owner_user",
+	"owner_role",
+	"owner_field",
+	"notify_users",
+	"notify_role",
+	"key_date_rule",
+	"date_field",
+	"offset_days",
+	"working_days",
+	"reach_rule",
+	"track_field",
+	"track_value",
+	"gate_mode",
+	"custom_message",
+	"warning_lead_days",
+	"task_lead_days",
+	"remind_after_days",
+	"remind_every_days",
+	"remind_at_most",
+	"next_actions",
+)
+TASK_FIELDS = (
+	"title",
+	"description",
+	"required",
+	*assignees.RULE_FIELDS,
+	"completion_rule",
+	"due_days_before",
+	"working_days",
+)
+PLAN_FIELDS = (
+	"strict_order",
+	"later_stages",
+	"escalation_role",
+	"escalate_after_days",
+	"team_role",
+	"team_group",
+	"supplier_field",
+)
+
+
+@dataclass
+class PlanDraft:
+	"""A plan before it is written: rows of Milestone Plan Stage, each with its rows of Milestone Task."""
+
+	workflow: str
+	version: int
+	plan: dict
+	stages: list[dict]
+	problems: list[str] = field(default_factory=list)
+
+
+def build(workflow, doc, today=None) -> PlanDraft:
+	"""Work out the plan a workflow gives a document.
+
+	Args:
+		workflow: the Milestone Workflow document.
+		doc: the document to plan for.
+		today: the day on which stages already true count as reached; the site's today by default.
+
+	Returns:
+		PlanDraft: nothing of it is written. `problems` are whole sentences: dates that had to be moved to keep the
+		order, tasks nobody is there for.
+	"""
+	today = getdate(today or nowdate())
+	calendar = calendars.for_document(doc)
+	draft = PlanDraft(workflow.name, workflow.version or 1, {f: workflow.get(f) for f in PLAN_FIELDS}, [])
+	draft.plan["created_from"] = getdate(doc.creation) if doc.get("creation") else today
+	key_dates = _key_dates(workflow, doc, draft, calendar)
+	people = assignees.prefetch(workflow.tasks, doc, workflow, stages=workflow.stages)
+	for row, key_date in zip(workflow.stages, key_dates, strict=True):
+		stage = _stage(row, doc, key_date, today, people)
+		if stage["status"] == StageStatus.OPEN:
+			stage["tasks"] = _tasks(workflow, row, key_date, doc, calendar, people, draft)
+		draft.stages.append(stage)
+	return draft
+
+
+def _key_dates(workflow, doc, draft: PlanDraft, calendar) -> list:
+	rules = [rescheduling.stage_rule(row, doc) for row in workflow.stages]
+	key_dates = dates.plan_dates(rules, draft.plan["created_from"], calendar)
+	while fault := dates.first_out_of_order(key_dates):
+		late, early = fault
+		draft.problems.append(
+			_("{0} would be due on {1}, before {2} on {3}. It was moved to {3}.").format(
+				rules[late].name,
+				frappe.format(key_dates[late], "Date"),
+				rules[early].name,
+				frappe.format(key_dates[early], "Date"),
+			)
+		)
+		key_dates = dates.move_stage(
+			key_dates, [], late, key_dates[early], ShiftMode.KEEP_ORDER, calendar
+		).dates
+	return key_dates
+
+
+def _stage(row, doc, key_date, today, people) -> dict:
+	stage = {name: row.get(name) for name in STAGE_FIELDS}
+	stage.update(
+		workflow_stage=row.name,
+		planned_date=key_date,
+		key_date=key_date,
+		stage_owner=assignees.resolve_stage_owner(row, doc, cache=people),
+		status=StageStatus.OPEN.value,
+		tasks=[],
+	)
+	if watched.holds_value(row, doc):
+		stage.update(status=StageStatus.REACHED.value, reached_on=today, health="Done")
+	return stage
+
+
+def _tasks(workflow, stage_row, key_date, doc, calendar, people, draft) -> list[dict]:
+	tasks = []
+	for row in workflow.tasks:
+		if row.stage != stage_row.stage_name:
+			continue
+		task = {name: row.get(name) for name in TASK_FIELDS}
+		task.update(
+			workflow_task=row.name,
+			stage_name=stage_row.stage_name,
+			task_order=row.idx,
+			due_date=dates.task_due_date(
+				key_date, row.due_days_before or 0, bool(row.working_days), calendar
+			),
+			assignees=assignees.resolve(row, doc, workflow, cache=people),
+		)
+		if row.assignee_kind and not task["assignees"]:
+			draft.problems.append(
+				_("Nobody was found for the task {0} ({1}).").format(row.title, _(row.assignee_kind))
+			)
+		tasks.append(task)
+	return tasks

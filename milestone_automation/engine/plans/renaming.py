@@ -1,0 +1,135 @@
+"""Names that plans and workflows have written down follow when they change: values of Link fields, DocTypes."""
+
+import json
+
+import frappe
+from frappe import _
+
+from milestone_automation.engine.base import bulk
+from milestone_automation.engine.people import todos
+from milestone_automation.engine.plans import ending
+from milestone_automation.engine.rules.vocabulary import PlanStatus, ReachRule
+from milestone_automation.engine.store import plan_rows, watched
+from milestone_automation.engine.tracking import registry
+
+# Where the value that reaches a stage is written down, with the column that names the DocType it is a value of.
+STAGE_TABLES = (
+	("Milestone Workflow Stage", "Milestone Workflow", "document_type"),
+	("Milestone Plan Stage", "Milestone Plan", "reference_type"),
+)
+
+
+def is_tracked_value(doctype: str) -> bool:
+	"""Tell whether documents with a workflow link to this DocType. No SQL with a warm cache."""
+	return any(own.has_workflow and _link_fields(name, doctype) for name, own in registry.all_rules().items())
+
+
+def follow_value(doctype: str, old: str, new: str) -> None:
+	"""Let stages that wait for a document by its name wait for its new one; Frappe has renamed it in the documents.
+
+	Args:
+		doctype: of the renamed document, for example Workflow State.
+		old, new: its names.
+	"""
+	for name, own in registry.all_rules().items():
+		fields = _link_fields(name, doctype) if own.has_workflow else []
+		if not fields:
+			continue
+		for table, parent, about in STAGE_TABLES:
+			_rename_in_stages(table, parent, about, (name, fields), (old, new))
+		_rename_in_snapshots(name, fields, old, new)
+
+
+def _link_fields(doctype: str, target: str) -> list[str]:
+	try:
+		meta = frappe.get_meta(doctype)
+	except frappe.DoesNotExistError:
+		frappe.clear_last_message()
+		return []
+	return [field.fieldname for field in meta.get_link_fields() if field.options == target]
+
+
+def _rename_in_stages(table: str, parent: str, about: str, watched: tuple, names: tuple) -> None:
+	doctype, fields = watched
+	old, new = names
+	stage, of = frappe.qb.DocType(table), frappe.qb.DocType(parent)
+	query = frappe.qb.from_(stage).join(of).on(of.name == stage.parent).select(stage.name)
+	query = query.where((of[about] == doctype) & stage.track_field.isin(fields))
+	query = query.where(stage.reach_rule == ReachRule.FIELD_VALUE.value)
+	columns = ("track_value", "value_before") if table == "Milestone Plan Stage" else ("track_value",)
+	for column in columns:
+		found = query.where(stage[column] == old).run(pluck=True)
+		bulk.update_rows(table, {name: {column: new} for name in found})
+
+
+def _rename_in_snapshots(doctype: str, fields: list[str], old: str, new: str) -> None:
+	filters = {
+		"reference_type": doctype,
+		"status": ("!=", PlanStatus.CANCELLED.value),
+		"snapshot": ("like", f"%{json.dumps(old)[1:-1]}%"),
+	}
+	changes = {}
+	for row in frappe.get_all("Milestone Plan", filters=filters, fields=["name", "snapshot"]):
+		known = json.loads(row.snapshot)
+		renamed = {field: new for field in fields if known.get(field) == old}
+		if renamed:
+			changes[row.name] = {"snapshot": json.dumps({**known, **renamed})}
+	bulk.update_rows("Milestone Plan", changes)
+
+
+def follow_doctype(new: str) -> None:
+	"""Key the plans of a renamed DocType anew: a plan is found by the DocType's name and the document's."""
+	filters = {"reference_type": new, "plan_key": ("is", "set")}
+	rows = frappe.get_all("Milestone Plan", filters=filters, fields=["name", "reference_name"])
+	changes = {row.name: {"plan_key": plan_rows.plan_key(new, row.reference_name)} for row in rows}
+	bulk.update_rows("Milestone Plan", changes)
+
+
+def follow_rename(doctype: str, old, new, merge: bool = False) -> None:
+	"""Move a document's plan to its new name, with all that hangs on it.
+
+	Where two documents are merged, the plan of the one that stays goes on; the other one is cancelled.
+	"""
+	_move_references(doctype, old, new)
+	key = plan_rows.plan_key(doctype, new)
+	found = frappe.get_all(
+		"Milestone Plan",
+		filters={"reference_type": doctype, "reference_name": str(new)},
+		fields=["name", "workflow", "plan_key", "snapshot"],
+	)
+	has_plan = any(plan.plan_key == key for plan in found)
+	for plan in found:
+		if not plan.plan_key or plan.plan_key == key:
+			continue
+		if has_plan:
+			ending.cancel(
+				plan_rows.load_by_name(plan.name, lock=True), _("{0} was merged into {1}.").format(old, new)
+			)
+		values = {"plan_key": None if has_plan else key, "title": f"{new}: {plan.workflow}"[:140]}
+		if merge and not has_plan:
+			values["snapshot"] = _snapshot_as_it_stands(plan, frappe.get_doc(doctype, new))
+		bulk.update_rows("Milestone Plan", {plan.name: values})
+		todos.follow([task.name for task in plan_rows.task_rows(plan.name)], text=True)
+
+
+def _snapshot_as_it_stands(plan, doc) -> str:
+	"""Return what a plan is to know of a document it comes to by a merge: what it has already is not a change."""
+	return json.dumps(watched.snapshot(doc, json.loads(plan.snapshot or "{}")))
+
+
+def _move_references(doctype: str, old, new) -> None:
+	"""Let rows about a document name it anew.
+
+	Frappe does so too, by a map of links it keeps for a whole request; where that is older than the plan, the plan is
+	not in it.
+	"""
+	for own in (
+		"Milestone Plan",
+		"Milestone Task",
+		"Milestone Date Change",
+		"Milestone Plan Log",
+		"Milestone Message",
+	):
+		table = frappe.qb.DocType(own)
+		is_about = (table.reference_type == doctype) & (table.reference_name == str(old))
+		frappe.qb.update(table).set(table.reference_name, str(new)).where(is_about).run()

@@ -1,0 +1,241 @@
+"""A workflow at work on one document: making the plan, keeping it in step with the document, ending it.
+
+Who changes a plan or one of its tasks locks the plan's rows first (`load(..., lock=True)`) and writes to them; so two
+people who act at once are put in order, and who comes second sees what the first one did.
+"""
+
+import json
+
+import frappe
+from frappe import _
+from frappe.utils import cint, getdate
+
+from milestone_automation.engine.base import bulk, guard
+from milestone_automation.engine.plans import plan_builder
+from milestone_automation.engine.progress import tasks
+from milestone_automation.engine.rules.vocabulary import PlanStatus, ReachRule, StageStatus
+from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_requests, watched
+from milestone_automation.engine.workflows import matching
+
+# Making
+
+
+def start(doc, workflow: str | None = None, by_hand: bool = False) -> str:
+	"""Give a document its plan.
+
+	Args:
+		doc: the document.
+		workflow: name of the workflow; the one that matches by default.
+		by_hand: somebody asks for it, so a cancelled plan may be replaced.
+
+	Returns:
+		str: name of the plan; of the one there is, if the document has one already.
+
+	Raises:
+		frappe.ValidationError: no workflow matches, it is for another DocType or disabled, the document is cancelled.
+	"""
+	watched.forget_loaded(doc, is_same_save=True)
+	there = plan_rows.load(doc.doctype, doc.name, lock=True)
+	if there and not (by_hand and there.status == PlanStatus.CANCELLED):
+		return there.name
+	workflow = workflow or matching.find(doc)
+	check_can_start(doc, workflow)
+	return _insert(doc, workflow)
+
+
+def make_room(doctype: str, name) -> bool:
+	"""Let a document have another plan: a cancelled one no longer is the document's.
+
+	Returns:
+		bool: False if the document has a plan that is not cancelled.
+	"""
+	filters = {"plan_key": plan_rows.plan_key(doctype, name)}
+	there = frappe.db.get_value("Milestone Plan", filters, ["name", "status"], as_dict=True)
+	if not there:
+		return True
+	if there.status != PlanStatus.CANCELLED:
+		return False
+	bulk.update_rows("Milestone Plan", {there.name: {"plan_key": None}})
+	return True
+
+
+def check_can_start(doc, workflow: str | None) -> None:
+	"""Refuse a plan that a document does not get.
+
+	Args:
+		doc: the document.
+		workflow: name of the workflow, None where none matches.
+
+	Raises:
+		frappe.ValidationError: says what to do.
+	"""
+	if not workflow:
+		frappe.throw(
+			_("No enabled Milestone Workflow matches {0} {1}. Enable one, or choose one by hand.").format(
+				_(doc.doctype), doc.name
+			)
+		)
+	template = frappe.get_cached_doc("Milestone Workflow", workflow)
+	check_is_for(template, doc)
+	if not template.enabled:
+		frappe.throw(_("The workflow {0} is not enabled. Enable it first.").format(workflow))
+	if not template.stages:
+		frappe.throw(_("The workflow {0} has no milestones. Add the first one.").format(workflow))
+	if cint(doc.docstatus) == 2:
+		frappe.throw(_("{0} {1} is cancelled, so it gets no plan.").format(_(doc.doctype), doc.name))
+
+
+def check_is_for(workflow, doc) -> None:
+	"""Refuse a workflow document that is for another DocType than the document's.
+
+	Raises:
+		frappe.ValidationError
+	"""
+	if workflow.document_type != doc.doctype:
+		frappe.throw(
+			_("The workflow {0} is for {1}, not for {2}.").format(
+				workflow.name, _(workflow.document_type), _(doc.doctype)
+			)
+		)
+
+
+def _insert(doc, workflow: str) -> str:
+	save_point = f"milestone_{frappe.generate_hash(length=10)}"
+	frappe.db.savepoint(save_point)
+	plan = frappe.get_doc(
+		{
+			"doctype": "Milestone Plan",
+			"reference_type": doc.doctype,
+			"reference_name": doc.name,
+			"workflow": workflow,
+		}
+	)
+	plan.flags.reference_doc = doc
+	plan.flags.ignore_links = True  # what it links to was read a moment ago, each row of it from its workflow
+	try:
+		plan.insert(ignore_permissions=True)  # who may save the document lets the workflow plan it
+	except Exception as error:
+		if not _is_taken(error):
+			raise
+		# Somebody else was faster: theirs is the plan.
+		frappe.db.rollback(save_point=save_point)
+		there = plan_rows.load(doc.doctype, doc.name, lock=True)
+		if not there:
+			raise
+		return there.name
+	frappe.db.release_savepoint(save_point)
+	return plan.name
+
+
+def _is_taken(error: Exception) -> bool:
+	"""Tell whether a plan was refused because the document has one. Frappe passes on what SQLite says as it is."""
+	if isinstance(error, (frappe.UniqueValidationError, frappe.DuplicateEntryError)):
+		return True
+	return type(error).__name__ == "IntegrityError" and "plan_key" in str(error)
+
+
+def fill(plan_doc) -> None:
+	"""Give a new Milestone Plan document all that its workflow says. Called before it is inserted."""
+	doc = plan_doc.flags.reference_doc or frappe.get_doc(plan_doc.reference_type, plan_doc.reference_name)
+	workflow = frappe.get_cached_doc("Milestone Workflow", plan_doc.workflow)
+	draft = plan_builder.build(workflow, doc)
+	tasks = [task for stage in draft.stages for task in stage["tasks"]]
+	snapshot = watched.snapshot(doc, watched.watched_fields(draft.stages, tasks, draft.plan))
+	plan_doc.update(
+		{
+			**draft.plan,
+			"workflow_version": draft.version,
+			"title": f"{doc.name}: {workflow.name}"[:140],
+			"plan_key": plan_rows.plan_key(doc.doctype, doc.name),
+			"snapshot": json.dumps(snapshot),
+			"status": PlanStatus.ACTIVE.value,
+		}
+	)
+	_take_from_history(draft.stages, doc)
+	plan_doc.set("stages", [])
+	for stage in draft.stages:
+		required = sum(1 for task in stage["tasks"] if task["required"])
+		plan_doc.append("stages", {**stage, "open_required": required})
+	plan_doc.flags.draft = draft
+	sums.summarize_new(plan_doc)
+
+
+def _take_from_history(stages: list[dict], doc) -> None:
+	"""What a document has reached already was reached when its milestones say so.
+
+	That is the stage whose value it has, and of the stages before that one those its milestones show. Their tasks are
+	history too and not made.
+	"""
+	reached = [index for index, stage in enumerate(stages) if stage["status"] == StageStatus.REACHED]
+	if not reached:
+		return
+	rows = frappe.get_all(
+		"Milestone",
+		filters={
+			"reference_type": doc.doctype,
+			"reference_name": str(doc.name),
+			"reference_deleted": 0,
+			"undone": 0,
+		},
+		fields=["name", "track_field", "value", "reached_on", "from_value"],
+		order_by="reached_on",
+	)
+	latest = {(row.track_field, row.value): row for row in rows}
+	for stage in stages[: reached[-1] + 1]:
+		row = latest.get((stage["track_field"], (stage["track_value"] or "").strip()))
+		if row and stage["reach_rule"] == ReachRule.FIELD_VALUE:
+			stage.update(
+				status=StageStatus.REACHED.value,
+				health="Done",
+				reached_on=getdate(row.reached_on),
+				milestone=row.name,
+				value_before=row.from_value,
+				tasks=[],
+			)
+
+
+def put_rows_aside(plan_doc) -> None:
+	"""Keep the rows of a new plan from Frappe, which inserts them one by one; `insert_rows` writes them."""
+	plan_doc.flags.new_rows = plan_doc.stages
+	plan_doc.stages = []
+
+
+def insert_rows(plan_doc) -> None:
+	"""Insert the stages of a new plan in one statement. Called after the plan itself was inserted."""
+	rows = plan_doc.flags.pop("new_rows", [])
+	for idx, row in enumerate(rows, 1):
+		row.update({"name": bulk.new_name(), "parent": plan_doc.name, "idx": idx})
+		row.set("__islocal", None)
+	fieldnames = [
+		*frappe.get_meta("Milestone Plan Stage").get_valid_columns(),
+		"parent",
+		"parenttype",
+		"parentfield",
+	]
+	kept = [
+		name
+		for name in dict.fromkeys(fieldnames)
+		if name not in ("creation", "modified", "owner", "modified_by")
+	]
+	values = [{name: row.get(name) for name in kept if row.get(name) is not None} for row in rows]
+	bulk.insert_rows("Milestone Plan Stage", values)
+	plan_doc.stages = rows
+
+
+def make_tasks(plan_doc) -> None:
+	"""Insert the tasks of a new plan, in bulk. Called after the plan was inserted."""
+	draft = plan_doc.flags.draft
+	rows = []
+	for stage_row, stage in zip(plan_doc.stages, draft.stages, strict=True):
+		rows += [{**task, "plan_stage": stage_row.name} for task in stage["tasks"]]
+	tasks.insert_tasks(plan_doc, rows)
+	plan_log.write(plan_doc, "Plan Started", details="\n".join(draft.problems))
+	sweep_requests.request(plan_doc.name)
+	sums.tell_desk(plan_doc)
+
+
+def start_if_matching(doc) -> None:
+	what = f"Milestone plan of {doc.doctype} {doc.name}: start"
+	workflow = guard.run_guarded(what, matching.find, doc)
+	if workflow:
+		guard.run_guarded(what, start, doc, workflow)

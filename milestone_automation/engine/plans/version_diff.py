@@ -1,0 +1,318 @@
+"""What lies between a running plan and the newest version of its workflow. Reads, never writes.
+
+Rows are paired by the workflow row a plan's row was made from, then by name. What is reached or closed is history and
+stays as it is; the rest follows the workflow.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import count
+
+import frappe
+from frappe.utils import cstr, getdate
+
+from milestone_automation.engine.plans import plan_builder
+from milestone_automation.engine.progress import rescheduling
+from milestone_automation.engine.rules import dates
+from milestone_automation.engine.rules.vocabulary import (
+	AssigneeKind,
+	GateMode,
+	KeyDateRule,
+	ShiftMode,
+	StageKind,
+	StageStatus,
+	TaskStatus,
+)
+from milestone_automation.engine.store import plan_rows, watched
+
+DATE_RULE_FIELDS = frozenset({"key_date_rule", "date_field", "offset_days", "working_days"})
+# What a document must have for a stage to be reached.
+REACH_FIELDS = frozenset({"reach_rule", "track_field", "track_value"})
+
+# Fields of the plan that say who the people of an assignee kind are.
+STAFFING_FIELDS = {
+	AssigneeKind.WHOLE_TEAM: frozenset({"team_role", "team_group"}),
+	AssigneeKind.ALL_SUPPLIER_CONTACTS: frozenset({"supplier_field"}),
+}
+
+
+@dataclass
+class StageMove:
+	"""One stage of the plan to be.
+
+	Attributes:
+		row: the plan's row; None for a new stage.
+		template: the workflow's row; None for a reached stage the workflow no longer has.
+		new_row: values of a new stage, as `plan_builder` makes them.
+		key_date: the key date it will have.
+		changed: fields the workflow has changed; of what is reached its name at most.
+		new_name: of a reached stage whose name another stage has now.
+		is_fulfilled: it is open, and the document has the value that reaches it now.
+		held_by: number of open required tasks that keep a fulfilled stage from being reached.
+	"""
+
+	row: frappe._dict | None
+	template: object | None
+	new_row: dict | None = None
+	key_date: date | None = None
+	changed: list[str] = field(default_factory=list)
+	new_name: str | None = None
+	is_fulfilled: bool = False
+	held_by: int = 0
+
+	@property
+	def is_reached(self) -> bool:
+		return (self.row or self.new_row)["status"] == StageStatus.REACHED
+
+	@property
+	def comes_to_be_reached(self) -> bool:
+		return self.is_fulfilled and not self.held_by
+
+	@property
+	def keeps_name(self) -> bool:
+		"""Whether the stage is called what it was called, whatever the workflow says."""
+		return bool(self.row) and (self.is_reached or not self.template) and not self.new_name
+
+	@property
+	def name(self) -> str:
+		"""Name the stage will have."""
+		return self.row.stage_name if self.keeps_name else self.new_name or self.template.stage_name
+
+	@property
+	def old_date(self) -> date | None:
+		return getdate(self.row.key_date) if self.row and self.row.key_date else None
+
+
+@dataclass
+class TaskMove:
+	"""One open task that changes, or (`task` None) a new one: its workflow row, its stage to be, changed fields."""
+
+	task: frappe._dict | None
+	template: object
+	stage: StageMove
+	changed: list[str]
+
+
+@dataclass
+class VersionDiff:
+	"""All that moving a plan to the newest version of its workflow changes."""
+
+	plan: plan_rows.Plan
+	workflow: object
+	stages: list[StageMove]
+	removed_stages: list[frappe._dict]
+	tasks: list[TaskMove] = field(default_factory=list)
+	removed_tasks: list[frappe._dict] = field(default_factory=list)
+	plan_changes: dict = field(default_factory=dict)
+	open_tasks: list[frappe._dict] = field(default_factory=list)
+
+
+def compute(plan: plan_rows.Plan) -> VersionDiff:
+	"""Compare a plan with its workflow as it is now.
+
+	Args:
+		plan: loaded; with its lock if the move is to be made.
+	"""
+	workflow = frappe.get_doc("Milestone Workflow", plan.workflow)
+	pairs = _pair(plan.stages, workflow.stages, "workflow_stage", lambda row: row.stage_name.casefold())
+	kept = {row.name for row in pairs.values()}
+	lost = [row for row in plan.stages if row.name not in kept]
+	removed = [row for row in lost if row.status != StageStatus.REACHED]
+	diff = VersionDiff(plan, workflow, _stages_in_order(plan, workflow, pairs), removed)
+	diff.plan_changes = {
+		name: workflow.get(name) for name in _differing(plan, workflow, plan_builder.PLAN_FIELDS)
+	}
+	_keep_names_apart(diff)
+	_set_dates(diff)
+	_compare_tasks(diff)
+	_find_fulfilled(diff)
+	return diff
+
+
+def _pair(
+	old: Iterable, new: Iterable, link: str, key: Callable, by_key: Callable = lambda row: True
+) -> dict:
+	"""Return the old row for each new row (by its name): by the link to the row it was made from, else by key.
+
+	Args:
+		old: rows of the plan.
+		new: rows of the workflow.
+		link: field of an old row that names the new row it was made from.
+		key: what rows of one thing have in common.
+		by_key: whether an old row may be paired by key.
+	"""
+	old = list(old)
+	by_link = {row.get(link): row for row in old if row.get(link)}
+	pairs = {row.name: by_link[row.name] for row in new if row.name in by_link}
+	taken = {row.name for row in pairs.values()}
+	free = {key(row): row for row in reversed(old) if row.name not in taken and by_key(row)}
+	for row in new:
+		if row.name not in pairs and key(row) in free:
+			pairs[row.name] = free.pop(key(row))
+	return pairs
+
+
+def _stages_in_order(plan, workflow, pairs: dict) -> list[StageMove]:
+	"""Return the stages to be in the workflow's order; a reached one it no longer has stays behind its old neighbour."""
+	drafts = {row["workflow_stage"]: row for row in plan_builder.build(workflow, plan.reference_doc()).stages}
+	moves = [_stage_move(row, pairs.get(row.name), drafts) for row in workflow.stages]
+	kept = {row.name for row in pairs.values()}
+	place = 0
+	for row in plan.stages:
+		if row.name in kept:
+			place = next(i for i, move in enumerate(moves) if move.row and move.row.name == row.name) + 1
+		elif row.status == StageStatus.REACHED:
+			moves.insert(place, StageMove(row, None))
+			place += 1
+	return moves
+
+
+def _stage_move(template, row, drafts: dict) -> StageMove:
+	if not row:
+		return StageMove(None, template, new_row=drafts[template.name])
+	is_reached = row.status == StageStatus.REACHED
+	return StageMove(
+		row, template, changed=[] if is_reached else _differing(row, template, plan_builder.STAGE_FIELDS)
+	)
+
+
+def _differing(old, new, fieldnames: Iterable[str]) -> list[str]:
+	"""Return the fields in which two rows differ; no value, 0 and the empty text are one."""
+	return [name for name in fieldnames if cstr(old.get(name) or "") != cstr(new.get(name) or "")]
+
+
+def _keep_names_apart(diff: VersionDiff) -> None:
+	"""A reached stage keeps its name unless another one has it now: then it takes the workflow's, or a number."""
+	while True:
+		names = Counter(move.name.casefold() for move in diff.stages)
+		namesakes = [move for move in diff.stages if move.keeps_name and names[move.name.casefold()] > 1]
+		if not namesakes:
+			return
+		move = namesakes[0]
+		numbered = (f"{move.name} ({number})" for number in count(2))
+		free = next(name for name in numbered if name.casefold() not in names)
+		move.new_name = move.template.stage_name if move.template else free
+		move.changed = ["stage_name"]
+
+
+# Dates
+
+
+def _set_dates(diff: VersionDiff) -> None:
+	"""Give every stage the key date it will have: what stands stays, a changed rule counts anew, order is kept."""
+	doc, calendar = diff.plan.reference_doc(), plan_rows.calendar_of(diff.plan)
+	rules = [rescheduling.stage_rule(move.template or move.row, doc) for move in diff.stages]
+	created = getdate(diff.plan.created_from) if diff.plan.created_from else getdate(doc.creation)
+	days = dates.plan_dates(rules, created, calendar, [_standing_date(move) for move in diff.stages])
+	reached = [move.is_reached for move in diff.stages]
+	while fault := dates.first_out_of_order(days, reached):
+		late, early = fault
+		days = dates.move_stage(days, reached, late, days[early], ShiftMode.KEEP_ORDER, calendar).dates
+	for move, day in zip(diff.stages, days, strict=True):
+		move.key_date = move.old_date if move.row and move.is_reached else day
+
+
+def _standing_date(move: StageMove) -> date | None:
+	"""Return the date a stage keeps; None where its rule says it anew."""
+	if not move.row:
+		return None
+	if move.is_reached:
+		return move.old_date or (getdate(move.row.reached_on) if move.row.reached_on else None)
+	has_new_rule = DATE_RULE_FIELDS.intersection(move.changed) and not move.row.date_by_hand
+	if has_new_rule and move.template.key_date_rule != KeyDateRule.SET_BY_HAND:
+		return None
+	return move.old_date
+
+
+# Tasks
+
+
+def _compare_tasks(diff: VersionDiff) -> None:
+	rows = {row.name for row in diff.plan.stages}
+	there = [task for task in plan_rows.task_rows(diff.plan.name) if task.plan_stage in rows]
+	pairs = _pair(
+		[task for task in there if task.workflow_task],
+		diff.workflow.tasks,
+		"workflow_task",
+		lambda row: (cstr(row.get("stage_name") or row.get("stage")).casefold(), row.title.casefold()),
+		lambda task: task.status != TaskStatus.CANCELLED,
+	)
+	stages = {move.template.stage_name: move for move in diff.stages if move.template}
+	for template in diff.workflow.tasks:
+		if stages[template.stage].is_reached:
+			# Nothing moves to a reached stage; whether the task goes is for its own stage to say.
+			pairs.pop(template.name, None)
+		else:
+			_compare_task(diff, pairs.get(template.name), template, stages[template.stage])
+	paired = {task.name for task in pairs.values()}
+	diff.open_tasks = [task for task in there if task.status == TaskStatus.OPEN]
+	diff.removed_tasks = [task for task in there if _goes(diff, task, task.name in paired)]
+
+
+def _compare_task(diff: VersionDiff, task, template, stage: StageMove) -> None:
+	if not task:
+		diff.tasks.append(TaskMove(None, template, stage, []))
+		return
+	changed = _differing(task, template, plan_builder.TASK_FIELDS)
+	if STAFFING_FIELDS.get(template.assignee_kind, frozenset()) & diff.plan_changes.keys():
+		changed.append("assignee_kind")
+	if task.plan_stage != (stage.row and stage.row.name):
+		changed.append("stage")
+	if changed and task.status == TaskStatus.OPEN:
+		diff.tasks.append(TaskMove(task, template, stage, changed))
+
+
+def _goes(diff: VersionDiff, task, is_paired: bool) -> bool:
+	"""Tell whether an open task goes: its stage goes or takes no tasks now, or the workflow no longer has it."""
+	if task.status != TaskStatus.OPEN or is_paired:
+		return False
+	if task.plan_stage in {row.name for row in diff.removed_stages}:
+		return True
+	stage = next(move for move in diff.stages if move.row and move.row.name == task.plan_stage)
+	if stage.is_reached:
+		return False
+	return bool(task.workflow_task) or stage.template.kind == StageKind.ACCEPTANCE
+
+
+# Stages whose value the document has now
+
+
+def _find_fulfilled(diff: VersionDiff) -> None:
+	"""Find the stages whose changed rule fits the document as it is, and what the gate will say to each."""
+	fulfilled = {}
+	for move in diff.stages:
+		if not move.row or move.is_reached or not REACH_FIELDS.intersection(move.changed):
+			continue
+		if watched.holds_value(move.template, diff.plan.reference_doc()):
+			# As when a document changes: of several with one value the first.
+			fulfilled.setdefault(move.template.track_field, move)
+	if not fulfilled:
+		return
+	required = _required_tasks(diff)
+	for move in fulfilled.values():
+		move.is_fulfilled = True
+		if (move.template.gate_mode or GateMode.BLOCK) == GateMode.BLOCK:
+			move.held_by = sum(required[holding.name] for holding in _holding(diff, move))
+
+
+def _holding(diff: VersionDiff, move: StageMove) -> list[StageMove]:
+	"""Return the stages whose open required tasks will hold a stage, as `gate.holding_stages` does."""
+	if not diff.workflow.strict_order:
+		return [move]
+	earlier = diff.stages[: diff.stages.index(move)]
+	return [*(row for row in earlier if not row.is_reached and not row.comes_to_be_reached), move]
+
+
+def _required_tasks(diff: VersionDiff) -> Counter:
+	"""Return the number of open required tasks each stage will have, by its name."""
+	gone = {task.name for task in diff.removed_tasks}
+	moves = {move.task.name: move for move in diff.tasks if move.task}
+	stages = {move.row.name: move for move in diff.stages if move.row}
+	required = Counter(move.stage.name for move in diff.tasks if not move.task and move.template.required)
+	for task in diff.open_tasks:
+		move = moves.get(task.name)
+		if task.name not in gone and (move.template if move else task).required:
+			required[(move.stage if move else stages[task.plan_stage]).name] += 1
+	return required

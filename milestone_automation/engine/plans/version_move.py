@@ -1,0 +1,330 @@
+"""Moving a running plan to the newest version of its workflow: on purpose, after a look at what changes."""
+
+import json
+
+import frappe
+from frappe import _
+from frappe.utils import cint, getdate, now_datetime, nowdate
+
+from milestone_automation.engine.base import bulk
+from milestone_automation.engine.people import assignees, todos
+from milestone_automation.engine.plans import plan_builder, version_diff
+from milestone_automation.engine.plans.version_diff import StageMove, TaskMove, VersionDiff
+from milestone_automation.engine.progress import gate, rescheduling, task_people, tasks
+from milestone_automation.engine.rules import dates, schedule
+from milestone_automation.engine.rules.vocabulary import DateChangeSource, PlanEvent, StageStatus, TaskStatus
+from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_requests, watched
+
+OWNER_FIELDS = frozenset({"owner_kind", "owner_user", "owner_role", "owner_field"})
+
+
+# Preview
+
+
+def preview_move(plan: str) -> list[dict]:
+	"""Say what moving a plan to its workflow's newest version would change. Writes nothing.
+
+	Args:
+		plan: name of the plan.
+
+	Returns:
+		list[dict]: `change` (stage_added, stage_removed, stage_renamed, stage_changed, stage_reached, stage_held,
+		date_moved, task_added, task_removed, task_changed, plan_changed), `stage`, `task` (None where it is about
+		none) and `text`, a sentence for people. Empty when nothing changes.
+	"""
+	return describe(version_diff.compute(plan_rows.load_by_name(plan)))
+
+
+def describe(diff: VersionDiff) -> list[dict]:
+	"""Return a diff as `preview_move` does."""
+	changes = []
+	for row in diff.removed_stages:
+		changes.append(_change("stage_removed", row.stage_name, _("{0} goes.").format(row.stage_name)))
+	for move in diff.stages:
+		changes += _describe_stage(move)
+	for task in diff.removed_tasks:
+		text = _("{0}: the open task {1} is cancelled.").format(task.stage_name, task.title)
+		changes.append(_change("task_removed", task.stage_name, text, task.title))
+	changes += [_describe_task(move) for move in diff.tasks]
+	if diff.plan_changes:
+		text = _("The plan changes: {0}.").format(_labels("Milestone Plan", diff.plan_changes))
+		changes.append(_change("plan_changed", None, text))
+	return changes
+
+
+def _change(change: str, stage: str | None, text: str, task: str | None = None) -> dict:
+	return {"change": change, "stage": stage, "task": task, "text": text}
+
+
+def _describe_stage(move: StageMove) -> list[dict]:
+	if not move.row:
+		return [_change("stage_added", move.name, _describe_new_stage(move))]
+	found = []
+	if "stage_name" in move.changed:
+		text = _("{0} is now called {1}.").format(move.row.stage_name, move.name)
+		found.append(_change("stage_renamed", move.name, text))
+	others = [name for name in move.changed if name != "stage_name"]
+	if others:
+		text = _("{0} changes: {1}.").format(move.name, _labels("Milestone Plan Stage", others))
+		found.append(_change("stage_changed", move.name, text))
+	if move.key_date != move.old_date:
+		text = _("{0} moves from {1} to {2}.").format(move.name, _day(move.old_date), _day(move.key_date))
+		found.append(_change("date_moved", move.name, text))
+	if move.is_fulfilled:
+		found.append(_describe_fulfilled(move))
+	return found
+
+
+def _describe_fulfilled(move: StageMove) -> dict:
+	if not move.held_by:
+		text = _("{0} is reached: the document has the value for it.").format(move.name)
+		return _change("stage_reached", move.name, text)
+	text = _(
+		"{0} stays open although the document has the value for it: {1} required tasks are open. Confirm it once they are done."
+	).format(move.name, move.held_by)
+	return _change("stage_held", move.name, text)
+
+
+def _describe_new_stage(move: StageMove) -> str:
+	if move.is_reached:
+		return _("{0} is new, and reached already.").format(move.name)
+	return _("{0} is new, key date: {1}.").format(move.name, _day(move.key_date))
+
+
+def _describe_task(move: TaskMove) -> dict:
+	if not move.task:
+		text = _("{0}: the task {1} is new.").format(move.stage.name, move.template.title)
+		return _change("task_added", move.stage.name, text, move.template.title)
+	labels = _labels("Milestone Task", ["stage_name" if name == "stage" else name for name in move.changed])
+	text = _("{0}: the task {1} changes: {2}.").format(move.stage.name, move.template.title, labels)
+	return _change("task_changed", move.stage.name, text, move.template.title)
+
+
+def _day(day) -> str:
+	return frappe.format(day, "Date") if day else _("no date")
+
+
+def _labels(doctype: str, fieldnames) -> str:
+	meta = frappe.get_meta(doctype)
+	return ", ".join(_(meta.get_label(name)) for name in fieldnames)
+
+
+# Move
+
+
+def move(plan: str) -> list[dict]:
+	"""Move a plan to its workflow's newest version. Reached stages and closed tasks stay as they are.
+
+	Stages the workflow no longer has go, their open tasks are cancelled; new stages come with dates and tasks; what
+	stays takes over what the workflow has changed. A key date moves only where its rule has changed (and nobody set
+	it by hand), or where order asks for it. A stage whose changed rule fits the document is reached, if the gate lets it.
+
+	Args:
+		plan: name of the plan.
+
+	Returns:
+		list[dict]: what has changed, as `preview_move`.
+
+	Raises:
+		frappe.ValidationError: the plan is cancelled, or nothing would be left of it.
+	"""
+	found = plan_rows.load_by_name(plan, lock=True)
+	found.check_is_active()
+	diff = version_diff.compute(found)
+	if not diff.stages:
+		frappe.throw(
+			_(
+				"The workflow {0} has no milestones, so nothing of the plan would be left. Add milestones, or cancel the plan."
+			).format(found.workflow)
+		)
+	changes = describe(diff)
+	_move_stages(diff)
+	diff.plan = _read_again(diff)
+	_move_dates(diff)
+	_move_tasks(diff)
+	_keep_version(diff)
+	details = "\n".join(change["text"] for change in changes)
+	plan_log.write(diff.plan, str(PlanEvent.PLAN_MOVED_TO_NEW_VERSION), details=details)
+	_reach_fulfilled(diff, sums.refresh(plan))
+	sums.tell_desk(diff.plan)
+	sweep_requests.request(plan)
+	return changes
+
+
+def _reason(diff: VersionDiff) -> str:
+	return _("The plan was moved to version {0} of its workflow.").format(diff.workflow.version)
+
+
+def _move_stages(diff: VersionDiff) -> None:
+	removed = [row.name for row in diff.removed_stages]
+	_cancel_tasks(diff)
+	if removed:
+		frappe.db.delete("Milestone Plan Stage", {"name": ("in", removed)})
+		diff.plan.stages = [row for row in diff.plan.stages if row.name not in removed]
+	for idx, stage_move in enumerate(diff.stages, 1):
+		if stage_move.row:
+			_update_stage(diff, stage_move, idx)
+	diff.plan.set_plan(**diff.plan_changes)
+	diff.plan.write()
+	_insert_stages(diff)
+
+
+def _cancel_tasks(diff: VersionDiff) -> None:
+	"""Cancel the open tasks that go, with their assignments."""
+	values = {
+		"status": TaskStatus.CANCELLED.value,
+		"closed_on": now_datetime(),
+		"closed_by": frappe.session.user,
+		"reason": _reason(diff),
+	}
+	names = [task.name for task in diff.removed_tasks]
+	bulk.update_rows("Milestone Task", dict.fromkeys(names, values))
+	todos.cancel(names)
+
+
+def _update_stage(diff: VersionDiff, stage_move: StageMove, idx: int) -> None:
+	row, template = stage_move.row, stage_move.template
+	values = {name: template.get(name) for name in stage_move.changed if name != "stage_name"}
+	if "stage_name" in stage_move.changed:
+		values["stage_name"] = stage_move.name
+	if template:
+		values["workflow_stage"] = template.name
+	if OWNER_FIELDS.intersection(stage_move.changed):
+		values["stage_owner"] = assignees.resolve_stage_owner(template, diff.plan.reference_doc())
+	if "stage_name" in values:
+		names = frappe.get_all("Milestone Task", filters={"plan_stage": row.name}, pluck="name")
+		bulk.update_rows("Milestone Task", {name: {"stage_name": values["stage_name"]} for name in names})
+	diff.plan.set_stage(row, idx=idx, **values)
+
+
+def _insert_stages(diff: VersionDiff) -> None:
+	rows = []
+	for idx, stage_move in enumerate(diff.stages, 1):
+		if not stage_move.row:
+			row = {name: value for name, value in stage_move.new_row.items() if name != "tasks"}
+			row.update(planned_date=stage_move.key_date, key_date=stage_move.key_date, idx=idx)
+			rows.append(
+				{**row, "parent": diff.plan.name, "parenttype": "Milestone Plan", "parentfield": "stages"}
+			)
+	bulk.insert_rows("Milestone Plan Stage", rows)
+
+
+def _read_again(diff: VersionDiff) -> plan_rows.Plan:
+	"""Read the plan with its new rows, and let the moves know theirs."""
+	plan = plan_rows.load_by_name(diff.plan.name, lock=True)
+	plan._reference_doc = diff.plan.reference_doc()
+	for stage_move, row in zip(diff.stages, plan.stages, strict=True):
+		stage_move.row = row
+	return plan
+
+
+def _move_dates(diff: VersionDiff) -> None:
+	moved = {
+		stage_move.row.name: stage_move.key_date
+		for stage_move in diff.stages
+		if stage_move.key_date != stage_move.old_date
+	}
+	rescheduling.change_dates(diff.plan, moved, _reason(diff), DateChangeSource.WORKFLOW_VERSION)
+
+
+def _move_tasks(diff: VersionDiff) -> None:
+	people = assignees.prefetch(diff.workflow.tasks, diff.plan.reference_doc(), diff.workflow)
+	calendar = plan_rows.calendar_of(diff.plan)
+	due_dates = {task.name: task.due_date for task in plan_rows.task_rows(diff.plan.name)}
+	changes = {}
+	for task_move in diff.tasks:
+		if task_move.task:
+			name = task_move.task.name
+			changes[name] = _changed_values(task_move, due_dates[name], calendar)
+	bulk.update_rows("Milestone Task", changes)
+	_assign_anew(diff, people)
+	todos.follow(changes, text=True)
+	tasks.insert_tasks(diff.plan, [_new_task(diff, m, people, calendar) for m in diff.tasks if not m.task])
+
+
+def _changed_values(task_move: TaskMove, due_date, calendar) -> dict:
+	"""Return what changes of a task.
+
+	Args:
+		task_move: with the task as it was before the stages moved.
+		due_date: of the task now; it may have moved with the stage it had.
+		calendar: the working days that count.
+	"""
+	template = task_move.template
+	values = {name: template.get(name) for name in task_move.changed if name != "stage"}
+	values.update(
+		workflow_task=template.name,
+		plan_stage=task_move.stage.row.name,
+		stage_name=task_move.stage.row.stage_name,
+	)
+	new_date = _due_date(task_move, due_date, calendar)
+	if new_date != (getdate(due_date) if due_date else None):
+		values.update(due_date=new_date, **schedule.FRESH_TASK_STAMPS)
+	return values
+
+
+def _due_date(task_move: TaskMove, due_date, calendar):
+	"""Return the due date by the new rule; a date set by hand stays, but never after the stage.
+
+	Args:
+		task_move: a task, or a new one.
+		due_date: of the task now. What the stage it leaves did to it does not count.
+		calendar: the working days that count.
+	"""
+	task, template, key_date = task_move.task, task_move.template, task_move.stage.key_date
+	by_hand = task and task.due_by_hand and (task.due_date if "stage" in task_move.changed else due_date)
+	if by_hand:
+		return min(getdate(by_hand), key_date) if key_date else getdate(by_hand)
+	return dates.task_due_date(
+		key_date, cint(template.due_days_before), bool(template.working_days), calendar
+	)
+
+
+def _new_task(diff: VersionDiff, task_move: TaskMove, people, calendar) -> dict:
+	template = task_move.template
+	return {
+		**{name: template.get(name) for name in plan_builder.TASK_FIELDS},
+		"workflow_task": template.name,
+		"plan_stage": task_move.stage.row.name,
+		"stage_name": task_move.stage.row.stage_name,
+		"task_order": template.idx,
+		"due_date": _due_date(task_move, None, calendar),
+		"assignees": assignees.resolve(template, diff.plan.reference_doc(), diff.workflow, cache=people),
+	}
+
+
+def _assign_anew(diff: VersionDiff, people) -> None:
+	"""Give changed tasks the assignees the workflow names now."""
+	moves = [m for m in diff.tasks if m.task and set(assignees.RULE_FIELDS).intersection(m.changed)]
+	doc = diff.plan.reference_doc()
+	if moves:
+		task_people.replace_assignees(
+			{m.task.name: assignees.resolve(m.template, doc, diff.workflow, cache=people) for m in moves}
+		)
+
+
+def _reach_fulfilled(diff: VersionDiff, plan: plan_rows.Plan) -> None:
+	"""Mark the stages reached whose value the document has now, as new ones come reached: nothing follows from it.
+
+	Args:
+		diff: what was moved.
+		plan: as it is now, with its sums.
+	"""
+	found = [plan.stage(move.row.name) for move in diff.stages if move.comes_to_be_reached]
+	for row in found:
+		gate.check_stage(plan, row)
+		plan.set_stage(row, status=StageStatus.REACHED.value, health="Done", reached_on=getdate(nowdate()))
+		plan_log.write(plan, str(PlanEvent.STAGE_REACHED), stage=row)
+	if found:
+		sums.refresh(plan)
+
+
+def _keep_version(diff: VersionDiff) -> None:
+	"""Note the version, and watch the fields it acts on. A change not yet acted on is not forgotten."""
+	plan, doc = diff.plan, diff.plan.reference_doc()
+	old = json.loads(plan.snapshot or "{}")
+	fieldnames = watched.watched_fields(plan.stages, plan_rows.task_rows(plan.name), plan)
+	new = watched.snapshot(doc, fieldnames)
+	kept = {name: old.get(name, value) for name, value in new.items()}
+	plan.set_plan(workflow_version=diff.workflow.version, snapshot=json.dumps(kept))
+	plan.write()

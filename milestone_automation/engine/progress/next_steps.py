@@ -1,0 +1,80 @@
+"""What reaching a stage starts. Each action runs in its own savepoint; a failed one is logged, the stage stays reached.
+
+Actions are written in the workflow as a JSON list, each with the name of an action in `action` and its arguments.
+Other apps add actions with the hook `milestone_actions`: {"Name": "dotted.path.of.function"}; the function gets
+(doc, plan, stage, **arguments).
+"""
+
+import json
+
+import frappe
+from frappe import _
+
+from milestone_automation.engine.base import guard
+from milestone_automation.engine.store import plan_log, plan_rows
+from milestone_automation.engine.workflows import action_registry
+
+# One action may reach a stage of another document, whose action reaches the next; a circle ends here.
+MAX_DEPTH = 5
+DEPTH_FLAG = "milestone_action_depth"
+
+
+def run(plan, stage) -> None:
+	"""Queue the actions of a reached stage: they run once the change that reached it is committed.
+
+	Args:
+		plan: the plan.
+		stage: the stage reached.
+	"""
+	frappe.enqueue(
+		"milestone_automation.engine.progress.next_steps.run_now",
+		queue="short",
+		enqueue_after_commit=True,
+		plan=plan.name,
+		stage=stage.name,
+		depth=(frappe.flags.get(DEPTH_FLAG) or 0) + 1,
+	)
+
+
+def run_now(plan: str, stage: str, depth: int = 1) -> None:
+	"""Run the actions of a reached stage, in order. A job of the queue; safe to run again is up to the actions."""
+	plan = plan_rows.load_by_name(plan)
+	row = plan.stage(stage)
+	if depth > MAX_DEPTH:
+		guard.log_fault(f"Milestone plan {plan.name}: next steps go round in a circle", row.stage_name)
+		return
+	frappe.flags[DEPTH_FLAG] = depth
+	try:
+		for action in json.loads(row.next_actions or "[]"):
+			what = f"Milestone plan {plan.name}: next step {action.get('action')} of {row.stage_name}"
+			done = guard.run_guarded(what, _run_unless_refused, plan, row, dict(action))
+			details = (
+				_("{0}: done").format(action.get("action"))
+				if done
+				else _("{0}: failed").format(action.get("action"))
+			)
+			plan_log.write(plan, "Next Step", stage=row, details=details)
+	finally:
+		frappe.flags[DEPTH_FLAG] = depth - 1
+
+
+def _run_unless_refused(plan, stage, action: dict) -> bool:
+	"""Run one action. What the gate refuses to it is a failed action like any other, with its reason on record."""
+	try:
+		return _run_one(plan, stage, action)
+	except guard.GateError as error:
+		raise frappe.ValidationError(str(error)) from error
+
+
+def _run_one(plan, stage, action: dict) -> bool:
+	function = action_registry.actions().get(action.pop("action", ""))
+	if not function:
+		frappe.throw(
+			_("There is no such action. Known actions: {0}.").format(
+				", ".join(sorted(action_registry.actions()))
+			)
+		)
+	# Read anew: what an action before this one failed to save must not be saved now.
+	doc = frappe.get_doc(plan.reference_type, plan.reference_name)
+	frappe.get_attr(function)(doc, plan, stage, **action)
+	return True

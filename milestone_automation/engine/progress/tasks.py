@@ -1,0 +1,287 @@
+"""What people do to tasks: complete, reopen, waive, cancel, add. Each change locks the plan before it looks."""
+
+import frappe
+from frappe import _
+from frappe.utils import getdate, now_datetime
+
+from milestone_automation.engine.base import bulk
+from milestone_automation.engine.people import todos
+from milestone_automation.engine.progress.rescheduling import planned_task
+from milestone_automation.engine.rules import dates
+from milestone_automation.engine.rules.schedule import FRESH_TASK_STAMPS
+from milestone_automation.engine.rules.vocabulary import (
+	CompletionRule,
+	PlanStatus,
+	StageKind,
+	StageStatus,
+	TaskStatus,
+)
+from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_requests
+from milestone_automation.engine.store.plan_log import check_reason
+
+
+def insert_tasks(plan, tasks: list[dict]) -> list[str]:
+	"""Insert tasks with their assignees, and assign them, with a constant number of statements.
+
+	Args:
+		plan: the plan they belong to (a document or `Plan`).
+		tasks: rows of Milestone Task with `plan_stage` set and `assignees` inside.
+
+	Returns:
+		list[str]: their names.
+	"""
+	rows = []
+	for task in tasks:
+		row = {key: value for key, value in task.items() if key != "assignees"}
+		row.update(
+			plan=plan.name,
+			reference_type=plan.reference_type,
+			reference_name=plan.reference_name,
+			status=TaskStatus.OPEN.value,
+		)
+		rows.append(row)
+	names = bulk.insert_rows("Milestone Task", rows)
+	people = [
+		{**person, "parent": name, "parenttype": "Milestone Task", "parentfield": "assignees", "idx": idx}
+		for name, task in zip(names, tasks, strict=True)
+		for idx, person in enumerate(task.get("assignees") or [], 1)
+	]
+	bulk.insert_rows("Milestone Task Assignee", people)
+	todos.assign(names)
+	return names
+
+
+def complete(task: str, by: str | None = None) -> str:
+	"""Complete a task; of one that all assignees must complete, the part of one assignee.
+
+	Args:
+		task: name of the task.
+		by: user or e-mail address of the assignee who did it; the session user by default.
+
+	Returns:
+		str: the task's status now. Completing a completed task changes nothing.
+
+	Raises:
+		frappe.ValidationError: the task is cancelled or waived, or its plan is cancelled.
+	"""
+	doc, plan = _locked(task)
+	plan.check_is_active()
+	if doc.status == TaskStatus.COMPLETED:
+		return doc.status
+	if doc.status != TaskStatus.OPEN:
+		frappe.throw(
+			_("The task {0} is {1}. Reopen it first.").format(doc.title, _(doc.status)),
+			title=_("Task Is Not Open"),
+		)
+	by = by or frappe.session.user
+	_mark_done(doc, by)
+	if is_waiting_for_others(doc):
+		todos.close(doc.name, user=by)
+		sums.tell_desk(plan)
+		return doc.status
+	_close(doc, plan, TaskStatus.COMPLETED, by, "", "Task Completed")
+	return doc.status
+
+
+def is_waiting_for_others(doc) -> bool:
+	"""Tell whether a task that all must complete still waits for somebody."""
+	return doc.completion_rule == CompletionRule.ALL_OF and any(not row.done for row in doc.assignees)
+
+
+def _mark_done(doc, by: str) -> None:
+	mine = [row for row in doc.assignees if by in (row.user, row.email)]
+	# Who is nobody's assignee (a manager, the stage's owner) completes for all.
+	done = mine or doc.assignees
+	if doc.completion_rule != CompletionRule.ALL_OF:
+		done = mine
+	stamp = now_datetime()
+	for row in done:
+		row.done, row.done_on = 1, stamp
+	bulk.update_rows("Milestone Task Assignee", {row.name: {"done": 1, "done_on": stamp} for row in done})
+
+
+def reopen(task: str, reason: str) -> None:
+	"""Open a completed, cancelled or waived task again; its due date catches up with its stage's moves.
+
+	Args:
+		task: name of the task.
+		reason: why; required.
+
+	Raises:
+		frappe.ValidationError: it is open, its stage is reached (undo that first), gone, or takes no tasks now.
+	"""
+	reason = check_reason(reason)
+	doc, plan = _locked(task)
+	plan.check_is_active()
+	if doc.status == TaskStatus.OPEN:
+		frappe.throw(_("The task {0} is open already.").format(doc.title))
+	stage = next((row for row in plan.stages if row.name == doc.plan_stage), None)
+	if not stage:
+		frappe.throw(
+			_(
+				"The task {0} cannot be reopened: its milestone {1} is no longer part of the plan. Add a new task to another milestone."
+			).format(doc.title, doc.stage_name)
+		)
+	if stage.status == StageStatus.REACHED:
+		frappe.throw(
+			_("{0} is reached already. Undo it first, then reopen the task {1}.").format(
+				stage.stage_name, doc.title
+			)
+		)
+	check_takes_tasks(plan, stage)
+	bulk.update_rows(
+		"Milestone Task Assignee",
+		{row.name: {"done": 0, "done_on": None} for row in doc.assignees if row.done},
+	)
+	_set(
+		doc,
+		status=TaskStatus.OPEN.value,
+		closed_on=None,
+		closed_by=None,
+		reason=reason,
+		**_caught_up_date(doc, plan, stage),
+	)
+	todos.reopen(doc.name)
+	todos.follow(doc.name)
+	after_change(doc, plan, "Task Reopened", reason)
+
+
+def _caught_up_date(doc, plan, stage) -> dict:
+	"""Return what changes of a closed task's due date because its stage moved meanwhile; reminders start anew."""
+	task = planned_task(doc)
+	key_date = stage.key_date and getdate(stage.key_date)
+	due_date = dates.reopened_due_date(task, key_date, plan_rows.calendar_of(plan))
+	return {} if due_date == task.due_date else {"due_date": due_date, **FRESH_TASK_STAMPS}
+
+
+def waive(task: str, reason: str) -> None:
+	"""Let a task no longer hold its stage although nobody did it; on record with its reason.
+
+	Raises:
+		frappe.ValidationError: it is not open.
+	"""
+	reason = check_reason(reason)
+	doc, plan = _locked(task)
+	plan.check_is_active()
+	_check_is_open(doc)
+	_close(doc, plan, TaskStatus.WAIVED, frappe.session.user, reason, "Task Waived")
+
+
+def cancel(task: str, reason: str) -> None:
+	"""Cancel a task that is not needed any more; on record with its reason.
+
+	Raises:
+		frappe.ValidationError: it is not open.
+	"""
+	reason = check_reason(reason)
+	doc, plan = _locked(task)
+	_check_is_open(doc)
+	_close(doc, plan, TaskStatus.CANCELLED, frappe.session.user, reason, "Task Cancelled")
+
+
+def cancel_all(plan: str, reason: str, plan_stage: str | None = None) -> None:
+	"""Cancel the open tasks of a plan, or of one of its stages, with a constant number of statements."""
+	names = [
+		task.name
+		for task in plan_rows.task_rows(plan, lock=True)
+		if task.status == TaskStatus.OPEN and plan_stage in (None, task.plan_stage)
+	]
+	values = {
+		"status": TaskStatus.CANCELLED.value,
+		"closed_on": now_datetime(),
+		"closed_by": frappe.session.user,
+		"reason": reason,
+	}
+	bulk.update_rows("Milestone Task", {name: values for name in names})
+	todos.cancel(names)
+
+
+def add(plan: str, stage: str, **fields) -> str:
+	"""Add a task to a running plan by hand.
+
+	Args:
+		plan: name of the plan.
+		stage: row name or name of the stage.
+		fields: of Milestone Task; `title` is required.
+
+	Returns:
+		str: name of the task.
+
+	Raises:
+		frappe.ValidationError: the stage takes no tasks, is reached, or the task would be due after it.
+	"""
+	plan = plan_rows.load_by_name(plan, lock=True)
+	plan.check_is_active()
+	row = plan.stage(stage)
+	task = frappe.get_doc({"doctype": "Milestone Task", **fields, "plan": plan.name, "plan_stage": row.name})
+	task.insert(ignore_permissions=True)  # the caller checked the right to add to this plan
+	return task.name
+
+
+def check_takes_tasks(plan: plan_rows.Plan, stage) -> None:
+	"""Refuse a new task under a stage that takes none: an acceptance, a reached one."""
+	if stage.kind == StageKind.ACCEPTANCE:
+		frappe.throw(
+			_("{0} is an acceptance milestone and takes no tasks. Add the task to another milestone.").format(
+				stage.stage_name
+			),
+			title=_("No Tasks Here"),
+		)
+	if plan.status == PlanStatus.CANCELLED:
+		plan.check_is_active()
+	if stage.status == StageStatus.REACHED:
+		frappe.throw(
+			_("{0} is reached already. Add the task to a later milestone, or undo this one first.").format(
+				stage.stage_name
+			)
+		)
+
+
+# Shared steps
+
+
+def _locked(task: str):
+	"""Return a task and its plan, both locked, the plan first: everybody locks in this order."""
+	plan_name = frappe.db.get_value("Milestone Task", task, "plan")
+	if not plan_name:
+		frappe.throw(_("There is no milestone task {0}.").format(task), frappe.DoesNotExistError)
+	plan = plan_rows.load_by_name(plan_name, lock=True)
+	doc = frappe.get_doc("Milestone Task", task, for_update=frappe.db.db_type != "sqlite")
+	return doc, plan
+
+
+def _check_is_open(doc) -> None:
+	if doc.status != TaskStatus.OPEN:
+		frappe.throw(
+			_("The task {0} is {1}, so there is nothing to do.").format(doc.title, _(doc.status)),
+			title=_("Task Is Not Open"),
+		)
+
+
+def _close(doc, plan, status: TaskStatus, by: str, reason: str, event: str) -> None:
+	_set(doc, status=status.value, closed_on=now_datetime(), closed_by=by, reason=reason)
+	if status is TaskStatus.CANCELLED:
+		todos.cancel(doc.name)
+	else:
+		todos.close(doc.name)
+	after_change(doc, plan, event, reason)
+
+
+def _set(doc, **values) -> None:
+	"""Change a task with its document events, but without the checks meant for people's edits."""
+	doc.flags.by_engine = True
+	doc.db_set(values)
+
+
+def after_change(doc, plan, event: str, reason: str) -> None:
+	plan_log.write(
+		plan, event, stage=stage_of_task(plan, doc), task=doc.name, reason=reason, details=doc.title
+	)
+	sums.refresh(plan.name)
+	sums.tell_desk(plan)
+	sweep_requests.request(plan.name)
+
+
+def stage_of_task(plan, doc):
+	"""Return the stage of a task; None for a closed one whose stage a new version of the workflow took away."""
+	return next((row for row in plan.stages if row.name == doc.plan_stage), None)

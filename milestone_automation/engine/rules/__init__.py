@@ -1,0 +1,1 @@
+"""Pure rules over plain values: dates, working days, schedule, health. No site."""

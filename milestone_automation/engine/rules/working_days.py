@@ -1,0 +1,191 @@
+"""Working days: which days count, and counting with them.
+
+``WorkCalendar`` is pure and needs no site. All its counting goes through one function, "how many working days are
+there from day one of the calendar up to this day", which is a sum of whole weeks corrected by the listed dates;
+so ten thousand days cost as little as one (a binary search, about 22 steps).
+
+``for_document`` and ``for_site`` build a calendar from what the site has: the ERP's Holiday List where there is
+one, else the weekly days off of Milestone Settings. They import Frappe only when called.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import cached_property, lru_cache
+
+DAYS_OF_WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+LAST_ORDINAL = date.max.toordinal()
+
+
+class NoWorkingDay(ValueError):
+	"""A calendar in which all seven days of the week are off: nothing can be counted with it."""
+
+
+class OutOfCalendar(ValueError):
+	"""The day counted to lies before year 1 or after year 9999.
+
+	Attributes: ``day`` (date, the start), ``days`` (int, how many were to be counted).
+	"""
+
+	def __init__(self, day: date, days: int):
+		self.day, self.days = day, days
+		super().__init__(f"{days} days from {day} is outside the calendar (years 1 to 9999)")
+
+
+@dataclass(frozen=True)
+class WorkCalendar:
+	"""Which days are worked. Immutable and hashable; dates in, dates out (a datetime counts as its day).
+
+	Attributes:
+		weekly_off: weekdays off in every week, Monday = 0 to Sunday = 6.
+		holidays: single days off besides.
+		extra_working_days: single days worked although their weekday is off (a holiday that day still wins).
+
+	Raises: ``NoWorkingDay`` for seven weekdays off, ``ValueError`` for a weekday outside 0 to 6.
+	"""
+
+	weekly_off: frozenset[int] = frozenset()
+	holidays: frozenset[date] = frozenset()
+	extra_working_days: frozenset[date] = frozenset()
+
+	def __post_init__(self):
+		if not set(self.weekly_off) <= set(range(7)):
+			raise ValueError(f"weekly_off takes 0 (Monday) to 6 (Sunday), not {sorted(self.weekly_off)}")
+		if len(set(self.weekly_off)) == 7:
+			raise NoWorkingDay("All seven days of the week are off; leave at least one working day")
+
+	def is_working_day(self, day: date) -> bool:
+		"""Return whether this day is worked."""
+		ordinal = day.toordinal()
+		return self._count(ordinal) > self._count(ordinal - 1)
+
+	def next_working_day(self, day: date) -> date:
+		"""Return this day if it is worked, else the first working day after it."""
+		return self._nth_working_day(self._count(day.toordinal() - 1) + 1, day, 0)
+
+	def previous_working_day(self, day: date) -> date:
+		"""Return this day if it is worked, else the last working day before it."""
+		return self._nth_working_day(self._count(day.toordinal()), day, 0)
+
+	def add_working_days(self, day: date, days: int) -> date:
+		"""Count working days from a day that itself is not counted, worked or not.
+
+		Args:
+			day: where to start.
+			days: how many working days; 1 is the first working day after ``day``, -1 the last one before it,
+				0 is ``day`` itself even if it is off (roll it with ``next_`` or ``previous_working_day``).
+
+		Raises: ``OutOfCalendar``.
+		"""
+		if days == 0:
+			return date.fromordinal(day.toordinal())
+		if days > 0:
+			return self._nth_working_day(self._count(day.toordinal()) + days, day, days)
+		return self._nth_working_day(self._count(day.toordinal() - 1) + days + 1, day, days)
+
+	def working_days_between(self, start: date, end: date) -> int:
+		"""Return how many working days lead from start to end: the inverse of ``add_working_days``.
+
+		Counted are the working days after ``start`` up to and with ``end``; where ``end`` lies before ``start``,
+		those from ``end`` up to the day before ``start``, as a negative number.
+		"""
+		before = 1 if end < start else 0
+		return self._count(end.toordinal() - before) - self._count(start.toordinal() - before)
+
+	def add_days(self, day: date, days: int, working_days: bool = False) -> date:
+		"""Count days in the unit a rule asks for: working days, else calendar days. Raises ``OutOfCalendar``."""
+		if working_days:
+			return self.add_working_days(day, days)
+		ordinal = day.toordinal() + days
+		if not 1 <= ordinal <= LAST_ORDINAL:
+			raise OutOfCalendar(day, days)
+		return date.fromordinal(ordinal)
+
+	def _count(self, ordinal: int) -> int:
+		"""Return the number of working days from 0001-01-01 (a Monday) up to and with this day."""
+		weeks, rest = divmod(ordinal, 7)
+		regular = weeks * self._worked_before[7] + self._worked_before[rest]
+		return regular - bisect_right(self._closed, ordinal) + bisect_right(self._opened, ordinal)
+
+	def _nth_working_day(self, number: int, day: date, days: int) -> date:
+		"""Return the working day with this number, as ``_count`` numbers them; day and days tell the error."""
+		ordinal = bisect_left(range(1, LAST_ORDINAL + 1), number, key=self._count) + 1
+		if number < 1 or ordinal > LAST_ORDINAL:
+			raise OutOfCalendar(day, days)
+		return date.fromordinal(ordinal)
+
+	@cached_property
+	def _worked_before(self) -> tuple[int, ...]:
+		"""How many of the week's first 0 to 7 days are worked."""
+		return tuple(sum(day not in self.weekly_off for day in range(length)) for length in range(8))
+
+	@cached_property
+	def _closed(self) -> list[int]:
+		"""Ordinals, sorted, of the holidays that fall on a day the week would work."""
+		return sorted({day.toordinal() for day in self.holidays if day.weekday() not in self.weekly_off})
+
+	@cached_property
+	def _opened(self) -> list[int]:
+		"""Ordinals, sorted, of the days worked although the week has them off."""
+		holidays = {day.toordinal() for day in self.holidays}
+		opened = {day.toordinal() for day in self.extra_working_days if day.weekday() in self.weekly_off}
+		return sorted(opened - holidays)
+
+
+def working_seconds_between(start: datetime, end: datetime, calendar: WorkCalendar) -> int:
+	"""Return the seconds from start to end, without those that fall on whole days off.
+
+	There are no office hours: a working day counts from midnight to midnight. Both moments are naive and in one
+	time zone, as Frappe stores them. Fractions are cut off; negative where ``end`` lies before ``start``.
+	"""
+	whole_days = calendar._count(end.toordinal() - 1) - calendar._count(start.toordinal() - 1)
+	elapsed = timedelta(days=whole_days) + _worked_today(end, calendar) - _worked_today(start, calendar)
+	return int(elapsed.total_seconds())
+
+
+def _worked_today(moment: datetime, calendar: WorkCalendar) -> timedelta:
+	"""Return the time since midnight, nothing on a day off."""
+	if not calendar.is_working_day(moment):
+		return timedelta()
+	return moment - datetime.combine(moment.date(), time.min)
+
+
+@lru_cache(maxsize=64)
+def from_holiday_list(from_date: date, to_date: date, days: tuple[tuple[date, bool], ...]) -> WorkCalendar:
+	"""Return the calendar an ERP's Holiday List describes.
+
+	From ``from_date`` to ``to_date`` exactly the listed days are off, as ERPNext reads its lists. Most lists end
+	with the year and plans do not, so outside these dates the list's weekly pattern goes on: a weekday of which
+	more than half the days are listed as weekly off is off there too.
+
+	Pure and asked for again with every document, so the last answers are kept.
+
+	Args:
+		from_date, to_date: first and last day of the list.
+		days: for each listed day its date and whether it is a weekly day off.
+	"""
+	listed = frozenset(day for day, _ in days)
+	weekly = Counter(
+		day.weekday() for day, is_weekly in set(days) if is_weekly and from_date <= day <= to_date
+	)
+	weekly_off = frozenset(
+		weekday for weekday, found in weekly.items() if 2 * found > _occurrences(weekday, from_date, to_date)
+	)
+	if len(weekly_off) == 7:
+		return WorkCalendar(holidays=listed)
+	# What is listed among these stays off: a holiday wins over an extra working day.
+	worked = (day for weekday in weekly_off for day in _weekdays(weekday, from_date, to_date))
+	return WorkCalendar(weekly_off, listed, extra_working_days=frozenset(worked))
+
+
+def _weekdays(weekday: int, from_date: date, to_date: date) -> list[date]:
+	"""Return all dates of one weekday (Monday = 0) from one date to another, both included."""
+	first = from_date.toordinal() + (weekday - from_date.weekday()) % 7
+	return [date.fromordinal(ordinal) for ordinal in range(first, to_date.toordinal() + 1, 7)]
+
+
+def _occurrences(weekday: int, from_date: date, to_date: date) -> int:
+	"""Return how often a weekday comes from one date to another, both included."""
+	first = from_date.toordinal() + (weekday - from_date.weekday()) % 7
+	return len(range(first, to_date.toordinal() + 1, 7))

@@ -1,0 +1,112 @@
+"""What may be tracked: which DocTypes, which fields. Asked by trackers and workflows."""
+
+import frappe
+import frappe.cache_manager
+from frappe import _
+from frappe.model import display_fieldtypes, log_types, no_value_fields, table_fields
+from frappe.utils import escape_html
+
+from milestone_automation.engine.base import compat
+
+# Values that are secret or no value a person reads.
+UNTRACKABLE_TYPES = frozenset({*no_value_fields, *display_fieldtypes, *table_fields, "Password", "Signature"})
+# Standard columns worth a milestone.
+STANDARD_FIELDS = {"docstatus": "Document Status", "owner": "Created By"}
+OWN_MODULE = "Milestone Automation"
+
+
+def check_doctype(doctype: str) -> None:
+	"""Refuse a DocType whose documents cannot be tracked.
+
+	Raises:
+		frappe.ValidationError: says why, and what to choose instead.
+	"""
+	if not doctype or not frappe.db.exists("DocType", doctype):
+		frappe.throw(
+			_("There is no DocType {0}. Choose the DocType of the documents to track.").format(doctype),
+			title=_("Cannot Be Tracked"),
+		)
+	reason = why_not(doctype)
+	if reason:
+		frappe.throw(reason, title=_("Cannot Be Tracked"))
+
+
+def why_not(doctype: str) -> str | None:
+	"""Return why documents of a DocType cannot be tracked, or None."""
+	meta = frappe.get_meta(doctype)
+	if meta.istable:
+		return _(
+			"{0} is a child table: its rows are saved with their parent. Track a field of the parent."
+		).format(_(doctype))
+	if meta.issingle:
+		return _(
+			"{0} has one document only, its settings. Choose a DocType with documents of its own."
+		).format(_(doctype))
+	if meta.get("is_virtual"):
+		return _("{0} is virtual: it has no table that could be tracked. Choose a stored DocType.").format(
+			_(doctype)
+		)
+	if doctype == "Milestone" or meta.module == OWN_MODULE:
+		return _("{0} belongs to Milestone Automation itself and cannot be tracked by it.").format(_(doctype))
+	if doctype in log_types:
+		return _("{0} is a log: its documents are written once. Choose the DocType the log is about.").format(
+			_(doctype)
+		)
+	return None
+
+
+def check_field(doctype: str, fieldname: str | None) -> None:
+	"""Refuse a field that does not exist or holds nothing a milestone could record.
+
+	Raises:
+		frappe.ValidationError: names the field and says what to do.
+	"""
+	reason = why_not_field(doctype, fieldname)
+	if reason:
+		known = fieldname and frappe.get_meta(doctype).get_field(fieldname)
+		frappe.throw(reason, title=_("Cannot Be Tracked") if known else _("Unknown Field"))
+
+
+def why_not_field(doctype: str, fieldname: str | None) -> str | None:
+	"""Return why a field of a DocType cannot be tracked, or None."""
+	if fieldname in STANDARD_FIELDS:
+		return None
+	field = frappe.get_meta(doctype).get_field(fieldname) if fieldname else None
+	if not field:
+		return _("{0} has no field {1}. Choose one of its fields by its name.").format(
+			_(doctype), escape_html(fieldname) if fieldname else "''"
+		)
+	if field.fieldtype in UNTRACKABLE_TYPES or field.get("is_virtual"):
+		return _(
+			"The field {0} of {1} cannot be tracked: it is of type {2} and has no stored value to compare."
+		).format(fieldname, _(doctype), _(field.fieldtype))
+	return None
+
+
+def fields_to_offer(doctype: str) -> list[dict]:
+	"""Return what the desk offers to track: dicts of value (field name), label and fieldtype, by label."""
+	offered = [
+		{
+			"value": field.fieldname,
+			"label": _(field.label or field.fieldname),
+			"fieldtype": field.fieldtype,
+			"options": field.options,
+		}
+		for field in frappe.get_meta(doctype).fields
+		if field.fieldtype not in UNTRACKABLE_TYPES and not field.get("is_virtual")
+	]
+	standard = [
+		{"value": name, "label": _(label), "fieldtype": "Int" if name == "docstatus" else "Link"}
+		for name, label in STANDARD_FIELDS.items()
+	]
+	return sorted(offered, key=lambda field: field["label"].lower()) + standard
+
+
+def clear_core_map(doctype: str) -> None:
+	"""Clear core's own map of trackers for a DocType: now, and once the transaction ends."""
+
+	def clear():
+		frappe.cache_manager.clear_doctype_map("Milestone Tracker", doctype)
+
+	clear()
+	compat.after_transaction(clear)

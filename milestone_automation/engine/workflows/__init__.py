@@ -1,0 +1,1 @@
+"""The template: which workflow matches, and whether it is sound."""

@@ -1,0 +1,275 @@
+"""What a milestone of a workflow has to fulfil. Pure in spirit: generators of sentences, nothing is changed here
+but `tidy`, which brings a row into the form the rules are written for."""
+
+import json
+from collections.abc import Iterator
+
+import frappe
+from frappe import _
+from frappe.model.workflow import get_workflow_name
+from frappe.utils import cint, cstr, escape_html, get_datetime, get_time, getdate
+
+from milestone_automation.engine.base import values
+from milestone_automation.engine.rules.vocabulary import KeyDateRule, OwnerKind, ReachRule
+from milestone_automation.engine.tracking import trackable
+from milestone_automation.engine.tracking.registry import field_type
+from milestone_automation.engine.workflows import (
+	action_registry,
+	custom_messages,
+	people_validation,
+	row_fields,
+)
+from milestone_automation.engine.workflows.people_validation import Known
+
+DATE_TYPES = ("Date", "Datetime")
+
+# For each choice of a kind, the fields only that choice uses.
+FIELDS_BY_CHOICE = {
+	"owner_kind": {
+		OwnerKind.USER: ("owner_user",),
+		OwnerKind.ROLE: ("owner_role",),
+		OwnerKind.USER_FIELD: ("owner_field",),
+	},
+	"key_date_rule": {KeyDateRule.DOCUMENT_DATE_FIELD: ("date_field",)},
+	"reach_rule": {ReachRule.FIELD_VALUE: ("track_field", "track_value")},
+}
+
+
+def tidy(stage) -> None:
+	"""Trim texts, fill in defaults, and drop what a choice made before has left behind."""
+	stage.stage_name = cstr(stage.stage_name).strip()
+	row_fields.fill_choices(stage)
+	stage.notify_users = "\n".join(dict.fromkeys(people_validation.notified(stage)))
+	row_fields.drop_unused(stage, FIELDS_BY_CHOICE)
+	if stage.key_date_rule == KeyDateRule.SET_BY_HAND:
+		stage.offset_days = 0
+
+
+def problems(stage, position: int, doctype: str, known: Known) -> Iterator[str]:
+	"""Yield what is wrong with one stage, as sentences that say what to do.
+
+	Args:
+		stage: row of Milestone Workflow Stage, tidied.
+		position: from 0.
+		doctype: of the documents the workflow is for.
+		known: users and roles of the site.
+	"""
+	if not stage.stage_name:
+		yield _("Give it a name.")
+	yield from _owner_problems(stage, doctype, known)
+	yield from date_problems(stage, position, doctype)
+	yield from reach_problems(stage, doctype)
+	yield from _reminder_problems(stage)
+	yield from _message_problems(stage, doctype)
+	yield from _action_problems(stage)
+
+
+def _owner_problems(stage, doctype: str, known: Known) -> Iterator[str]:
+	yield from filter(None, [owner_problem(stage, doctype, known)])
+	for name in people_validation.notified(stage):
+		yield from filter(None, [people_validation.notified_problem(name, known)])
+	if stage.notify_role:
+		yield from filter(None, [people_validation.role_problem(stage.notify_role, known)])
+
+
+def owner_problem(stage, doctype: str, known: Known) -> str | None:
+	"""Return what is wrong with a stage's owner, or None."""
+	if stage.owner_kind == OwnerKind.USER:
+		if not stage.owner_user:
+			return _("Choose the user who owns it.")
+		return people_validation.user_problem(stage.owner_user, known)
+	if stage.owner_kind == OwnerKind.ROLE:
+		if not stage.owner_role:
+			return _("Choose the role that owns it.")
+		return people_validation.role_problem(stage.owner_role, known)
+	if stage.owner_kind == OwnerKind.USER_FIELD:
+		if not stage.owner_field:
+			return _("Choose the field of {0} that names its owner.").format(_(doctype))
+		return people_validation.user_field_problem(stage.owner_field, doctype)
+	return None
+
+
+# Key date
+
+
+def date_problems(stage, position: int, doctype: str) -> Iterator[str]:
+	"""Yield what is wrong with a stage's key date rule."""
+	rule, days = stage.key_date_rule, cint(stage.offset_days)
+	if rule == KeyDateRule.DOCUMENT_DATE_FIELD:
+		yield from filter(None, [_date_field_problem(stage.date_field, doctype)])
+	elif rule == KeyDateRule.AFTER_PREVIOUS_STAGE and position == 0:
+		yield _(
+			"There is no milestone before the first one to count its key date from. "
+			"Count it from a date field or from the document's creation, or set it by hand."
+		)
+	elif rule in (KeyDateRule.AFTER_PREVIOUS_STAGE, KeyDateRule.AFTER_CREATION) and days < 0:
+		yield _(
+			"{0} days would put its key date before what it is counted from. Set Days to 0 or more."
+		).format(days)
+	if abs(days) > row_fields.MOST_DAYS:
+		yield _("{0} days are too many. Set Days to {1} at most.").format(days, row_fields.MOST_DAYS)
+
+
+def _date_field_problem(fieldname: str | None, doctype: str) -> str | None:
+	if not fieldname:
+		return _("Choose the date field of {0} its key date is counted from.").format(_(doctype))
+	if fieldname == "creation":
+		return None
+	field = frappe.get_meta(doctype).get_field(fieldname)
+	if not field:
+		return _("{0} has no field {1}. Choose one of its date fields.").format(
+			_(doctype), escape_html(fieldname)
+		)
+	if field.fieldtype not in DATE_TYPES:
+		return _("The field {0} of {1} is of type {2}. Choose a Date or Datetime field.").format(
+			fieldname, _(doctype), _(field.fieldtype)
+		)
+	return None
+
+
+# Reached when
+
+
+def reach_problems(stage, doctype: str) -> Iterator[str]:
+	"""Yield what is wrong with how a stage is reached."""
+	if stage.reach_rule != ReachRule.FIELD_VALUE:
+		return
+	if not stage.track_field:
+		yield _("Choose the field of {0} whose value reaches it, or have it confirmed by its owner.").format(
+			_(doctype)
+		)
+		return
+	problem = trackable.why_not_field(doctype, stage.track_field)
+	if problem:
+		yield problem
+	elif stage.track_value == "":
+		yield _("Say which value of {0} reaches it.").format(stage.track_field)
+	else:
+		yield from filter(None, [_value_problem(doctype, stage.track_field, stage.track_value)])
+
+
+def _value_problem(doctype: str, fieldname: str, value: str) -> str | None:
+	"""Return why a field can never have this value, or None."""
+	if fieldname == "docstatus":
+		return _docstatus_problem(doctype, value)
+	field = frappe.get_meta(doctype).get_field(fieldname)
+	if not field:
+		return None
+	states = _workflow_states(doctype, fieldname)
+	if states is not None:
+		return _choice_problem(fieldname, value, states)
+	if field.fieldtype == "Select":
+		return _choice_problem(fieldname, value, _options(field))
+	if field.fieldtype == "Check":
+		return _choice_problem(fieldname, value, ["0", "1"])
+	if field.fieldtype == "Link" and not frappe.db.exists(field.options, value):
+		return _("{0} is a link, and there is no {1} {2}. Choose one there is.").format(
+			fieldname, _(field.options), escape_html(value)
+		)
+	if not _is_readable(value, field.fieldtype):
+		return _("{0} is of type {1} and can never be {2}. Choose a value of that type.").format(
+			fieldname, _(field.fieldtype), escape_html(value)
+		)
+	return None
+
+
+def _docstatus_problem(doctype: str, value: str) -> str | None:
+	if not frappe.get_meta(doctype).is_submittable:
+		return _(
+			"Documents of {0} cannot be submitted, so docstatus never changes. Choose another field."
+		).format(_(doctype))
+	if value not in ("0", "1", "2"):
+		return _("docstatus can never be {0}. Choose 0 (draft), 1 (submitted) or 2 (cancelled).").format(
+			escape_html(value)
+		)
+	return None
+
+
+def _choice_problem(fieldname: str, value: str, choices: list[str]) -> str | None:
+	if not choices or value in choices:
+		return None
+	return _("{0} can never be {1}. Choose one of: {2}.").format(
+		fieldname, escape_html(value), ", ".join(choices)
+	)
+
+
+def _options(field) -> list[str]:
+	return [option.strip() for option in cstr(field.options).split("\n") if option.strip()]
+
+
+def _workflow_states(doctype: str, fieldname: str) -> list[str] | None:
+	"""Return the states of Frappe's own active Workflow if it keeps them in this field, else None."""
+	name = get_workflow_name(doctype)
+	workflow = name and frappe.get_cached_doc("Workflow", name)
+	if not workflow or workflow.workflow_state_field != fieldname:
+		return None
+	return list(dict.fromkeys(row.state for row in workflow.states))
+
+
+READERS = {"Date": getdate, "Datetime": get_datetime, "Time": get_time}
+
+
+def _is_readable(value: str, fieldtype: str) -> bool:
+	"""Tell whether a text can be read as a value of a field's type."""
+	try:
+		if fieldtype in values.NUMBER_TYPES:
+			float(value)
+		elif fieldtype in READERS:
+			return READERS[fieldtype](value) is not None
+	except Exception:
+		return False
+	return True
+
+
+def normalize_value(stage, doctype: str) -> None:
+	"""Write a stage's value as the document's field is compared with it; a Date in one way only, 5.0 as 5."""
+	if stage.reach_rule == ReachRule.FIELD_VALUE:
+		stage.track_value = values.as_text(stage.track_value, field_type(doctype, stage.track_field))
+
+
+# Messages and next steps
+
+
+def _reminder_problems(stage) -> Iterator[str]:
+	first, every, at_most = (
+		cint(stage.get(name)) for name in ("remind_after_days", "remind_every_days", "remind_at_most")
+	)
+	if not first and (every or at_most):
+		yield _(
+			"Reminders need a first one. Set Follow-up Reminder After Days, or Then Every Days and At Most Times to 0."
+		)
+	elif every and not at_most:
+		yield _("Reminders every {0} days need an end. Set At Most Times.").format(every)
+	elif at_most > 1 and not every:
+		yield _("{0} reminders need days between them. Set Then Every Days.").format(at_most)
+
+
+def _message_problems(stage, doctype: str) -> Iterator[str]:
+	try:
+		custom_messages.check_template(stage.custom_message, doctype)
+	except frappe.ValidationError as error:
+		frappe.clear_last_message()
+		yield cstr(error)
+
+
+def _action_problems(stage) -> Iterator[str]:
+	if not cstr(stage.next_actions).strip():
+		return
+	try:
+		actions = json.loads(stage.next_actions)
+	except ValueError:
+		actions = None
+	if not isinstance(actions, list):
+		yield _("Next Steps are not a JSON list. Write for example {0}.").format(
+			'[{"action": "Set Value", "field": "status", "value": "Approved"}]'
+		)
+		return
+	known = action_registry.actions()
+	names = [action.get("action") if isinstance(action, dict) else None for action in actions]
+	unknown = next((name for name in names if name not in known), "")
+	if unknown is None:
+		yield _("Each of its Next Steps needs an action, for example {0}.").format('{"action": "Submit"}')
+	elif unknown:
+		yield _("Among its Next Steps is {0}, which is no known action. Choose one of: {1}.").format(
+			escape_html(cstr(unknown)), ", ".join(known)
+		)

@@ -1,0 +1,324 @@
+"""The rules a Milestone Workflow is held to; the controller only names them.
+
+A sentence about a row begins with it: "Milestone 2 (Inspection): ...". All that is wrong is said at once, so that
+nobody has to save ten times to learn ten faults.
+"""
+
+from collections.abc import Iterator
+
+import frappe
+from frappe import _
+from frappe.utils import cint, cstr, escape_html
+
+from milestone_automation.engine.people import rights
+from milestone_automation.engine.rules.vocabulary import KeyDateRule, PlanStatus, ReachRule, StageKind
+from milestone_automation.engine.tracking import conditions, trackable
+from milestone_automation.engine.workflows import (
+	document_filters,
+	people_validation,
+	stage_validation,
+	task_validation,
+)
+
+# A change of these changes no plan.
+WITHOUT_SUBSTANCE = frozenset({"workflow_name", "enabled", "priority", "description", "version", "builder"})
+
+
+# Rows
+
+
+def label(row, name: str | None, kind: str) -> str:
+	"""Return how a message names a row: "Milestone 2 (Inspection)"."""
+	numbered = _("{0} {1}").format(kind, row.idx)
+	return _("{0} ({1})").format(numbered, escape_html(name)) if name else numbered
+
+
+def stage_label(stage) -> str:
+	return label(stage, stage.stage_name, _("Milestone"))
+
+
+def task_label(task) -> str:
+	return label(task, task.title, _("Task"))
+
+
+# Steps of validation
+
+
+def check_rights(workflow) -> None:
+	"""Refuse workflows over documents the user may not read: their messages tell of them; and next steps by those who
+	may not write them: these act without the rights of whoever reaches the stage. System Managers may do both.
+
+	Raises:
+		frappe.PermissionError: says whom to ask.
+	"""
+	if rights.sees_everything() or not frappe.db.exists("DocType", workflow.document_type):
+		return
+	doctype = workflow.document_type
+	if not frappe.has_permission(doctype, "read"):
+		frappe.throw(
+			_(
+				"You may not read documents of {0}, so you cannot make a workflow for them. Ask a System Manager."
+			).format(_(doctype)),
+			frappe.PermissionError,
+		)
+	if _next_actions(workflow) - _next_actions(workflow.get_doc_before_save()) and not frappe.has_permission(
+		doctype, "write"
+	):
+		frappe.throw(
+			_(
+				"You may not write documents of {0}, so you cannot give them next steps. Ask a System Manager."
+			).format(_(doctype)),
+			frappe.PermissionError,
+		)
+
+
+def _next_actions(workflow) -> set[str]:
+	return {cstr(stage.next_actions).strip() for stage in workflow.stages} - {""} if workflow else set()
+
+
+def check_document_type(workflow) -> None:
+	"""Refuse a DocType whose documents cannot have plans, and another DocType once there are plans.
+
+	Raises:
+		frappe.ValidationError: says why, and what to do.
+	"""
+	trackable.check_doctype(workflow.document_type)
+	before = workflow.get_doc_before_save()
+	if before and before.document_type != workflow.document_type and count_plans(workflow.name):
+		frappe.throw(
+			_(
+				"Plans were made from {0} for documents of {1}, so its document type stays. "
+				"Make another workflow for {2}."
+			).format(workflow.name, _(before.document_type), _(workflow.document_type)),
+			title=_("Milestone Workflow"),
+		)
+
+
+def tidy(workflow) -> None:
+	"""Bring the rows into the form the rules are written for; see `tidy` of the rows. Their order is that of the list."""
+	for rows in (workflow.stages, workflow.tasks):
+		for idx, row in enumerate(rows, 1):
+			row.idx = idx
+	workflow.condition = cstr(workflow.condition).strip()
+	for stage in workflow.stages:
+		stage_validation.tidy(stage)
+	follow_renamed_stages(workflow)
+	names = {stage.stage_name.casefold(): stage.stage_name for stage in workflow.stages}
+	for task in workflow.tasks:
+		task_validation.tidy(task, names)
+
+
+def follow_renamed_stages(workflow) -> None:
+	"""Let tasks follow a stage that got another name: those that still carry the old one."""
+	before = workflow.get_doc_before_save()
+	if not before:
+		return
+	old_names = {row.name: row.stage_name for row in before.stages}
+	renamed = {old_names[row.name]: row.stage_name for row in workflow.stages if row.name in old_names}
+	old_tasks = {row.name: row.stage for row in before.tasks}
+	names = {row.stage_name for row in workflow.stages}
+	for task in workflow.tasks:
+		untouched = old_tasks.get(task.name) == task.stage
+		if untouched or task.stage not in names:
+			task.stage = renamed.get(task.stage, task.stage)
+
+
+def check(workflow) -> None:
+	"""Refuse a workflow with faults.
+
+	Args:
+		workflow: Milestone Workflow document, tidied.
+
+	Raises:
+		frappe.ValidationError: all faults, one a line.
+	"""
+	conditions.check(workflow.condition, workflow.document_type)
+	found = list(dict.fromkeys(problems(workflow)))
+	if found:
+		frappe.throw("<br>".join(found), title=_("Milestone Workflow"))
+	for stage in workflow.stages:
+		stage_validation.normalize_value(stage, workflow.document_type)
+
+
+def problems(workflow) -> Iterator[str]:
+	"""Yield all that is wrong with a workflow of a known DocType, as sentences; the condition is not looked at."""
+	known = people_validation.read_known(workflow)
+	yield from document_filters.problems(workflow.document_filters, workflow.document_type)
+	yield from _role_problems(workflow, known)
+	yield from _stage_list_problems(workflow)
+	for position, stage in enumerate(workflow.stages):
+		for problem in stage_validation.problems(stage, position, workflow.document_type, known):
+			yield f"{stage_label(stage)}: {problem}"
+	for task in workflow.tasks:
+		for problem in task_validation.problems(task, workflow, known):
+			yield f"{task_label(task)}: {problem}"
+
+
+def _role_problems(workflow, known) -> Iterator[str]:
+	for fieldname in ("team_role", "escalation_role"):
+		problem = workflow.get(fieldname) and people_validation.role_problem(workflow.get(fieldname), known)
+		if problem:
+			yield f"{_(workflow.meta.get_label(fieldname))}: {problem}"
+	if workflow.supplier_field:
+		yield from filter(
+			None, [people_validation.supplier_field_problem(workflow.supplier_field, workflow.document_type)]
+		)
+
+
+def _stage_list_problems(workflow) -> Iterator[str]:
+	if workflow.enabled and not workflow.stages:
+		yield _("A workflow without milestones cannot be enabled. Add at least one milestone.")
+	yield from _repeated_names(workflow.stages)
+	yield from _stages_before_earlier_ones(workflow.stages)
+	yield from _acceptance_with_tasks(workflow)
+
+
+def _repeated_names(stages) -> Iterator[str]:
+	first: dict[str, object] = {}
+	for stage in stages:
+		earlier = first.setdefault(stage.stage_name.casefold(), stage)
+		if stage.stage_name and earlier is not stage:
+			yield _(
+				"{0}: Milestone {1} has this name already. Give each milestone of a workflow its own."
+			).format(stage_label(stage), earlier.idx)
+
+
+def _stages_before_earlier_ones(stages) -> Iterator[str]:
+	"""Find stages counted from the same date as an earlier one, with fewer days: they could never be in order."""
+	latest: dict[tuple, tuple] = {}
+	counted = None
+	for stage in stages:
+		counted = _counted_from(stage, counted)
+		if counted is None:
+			continue
+		start, days = counted
+		earlier_days, earlier = latest.get(start, (days, None))
+		if days < earlier_days:
+			yield _(
+				"{0}: Its key date would always come before that of {1}. "
+				"Move it up in the list, or change the days of one of them."
+			).format(stage_label(stage), stage_label(earlier))
+		else:
+			latest[start] = (days, stage)
+
+
+def _counted_from(stage, previous: tuple | None) -> tuple | None:
+	"""Return (what a stage's key date is counted from, days), through stages in between; None where it is open."""
+	rule, days, unit = stage.key_date_rule, cint(stage.offset_days), cint(stage.working_days)
+	if rule == KeyDateRule.AFTER_PREVIOUS_STAGE:
+		same_unit = previous and (previous[0][2] == unit or not days)
+		return (previous[0], previous[1] + days) if same_unit else None
+	if rule == KeyDateRule.SET_BY_HAND:
+		return None
+	return (rule, stage.date_field if rule == KeyDateRule.DOCUMENT_DATE_FIELD else None, unit), days
+
+
+def _acceptance_with_tasks(workflow) -> Iterator[str]:
+	for stage in workflow.stages:
+		titles = [cstr(task.title) for task in workflow.tasks if task.stage == stage.stage_name]
+		if stage.kind == StageKind.ACCEPTANCE and titles:
+			yield _(
+				"{0}: An acceptance milestone takes no tasks, but has {1}. "
+				"Move them to another milestone, or make this one Standard."
+			).format(stage_label(stage), ", ".join(map(escape_html, titles)))
+
+
+def warn_of_repeated_values(workflow) -> None:
+	"""Say it when two stages wait for the same value: meant for rework, else a slip of the pen."""
+	first: dict[tuple, object] = {}
+	for stage in workflow.stages:
+		if stage.reach_rule != ReachRule.FIELD_VALUE:
+			continue
+		earlier = first.setdefault((stage.track_field, stage.track_value), stage)
+		if earlier is not stage:
+			frappe.msgprint(
+				_(
+					"{0}: It is reached by the same value as {1}, {2} {3}. "
+					"The document has to take that value once more after the first time."
+				).format(
+					stage_label(stage),
+					stage_label(earlier),
+					stage.track_field,
+					escape_html(stage.track_value),
+				),
+				title=_("Same Value Twice"),
+				indicator="orange",
+			)
+
+
+def is_only_switched_off(workflow) -> bool:
+	"""Tell whether this save does no more than disable the workflow. That works whatever became of its DocType."""
+	before = workflow.get_doc_before_save()
+	return bool(before and before.enabled and not workflow.enabled and not has_changed(workflow))
+
+
+# Version
+
+
+def count_version(workflow) -> None:
+	"""Count the version up when this save changes what plans are made of. Nobody else sets it."""
+	before = workflow.get_doc_before_save()
+	if not before:
+		workflow.version = 1
+	else:
+		workflow.version = (before.version or 1) + int(has_changed(workflow))
+
+
+def has_changed(workflow) -> bool:
+	"""Tell whether a workflow differs in substance from what is stored. A new one does."""
+	before = workflow.get_doc_before_save()
+	return not before or _substance(before) != _substance(workflow)
+
+
+def _substance(workflow) -> list:
+	rows = [[_row_values(row) for row in workflow.get(table)] for table in ("stages", "tasks")]
+	return [_row_values(workflow), rows]
+
+
+def _row_values(row) -> dict[str, str]:
+	"""Return the values of a row by field; no value, 0 and the empty text are one."""
+	return {
+		field.fieldname: cstr(row.get(field.fieldname) or "")
+		for field in row.meta.fields
+		if field.fieldname not in WITHOUT_SUBSTANCE and field.fieldtype in _stored_types()
+	}
+
+
+def _stored_types() -> frozenset[str]:
+	from frappe.model import data_fieldtypes
+
+	return frozenset(data_fieldtypes)
+
+
+# Plans
+
+
+def count_plans(workflow: str, status: PlanStatus | None = None) -> int:
+	"""Return how many plans were made from a workflow; of one status only, if given."""
+	filters = {"workflow": workflow} | ({"status": status.value} if status else {})
+	return frappe.db.count("Milestone Plan", filters)
+
+
+def check_deletable(workflow) -> None:
+	"""Refuse to delete a workflow plans were made from: running ones need it, finished ones refer to it.
+
+	Raises:
+		frappe.ValidationError: says how many plans there are, and what to do instead.
+	"""
+	running = count_plans(workflow.name, PlanStatus.ACTIVE)
+	if running:
+		frappe.throw(
+			_(
+				"{0} plans of the workflow {1} are running. Disable the workflow instead: they go on and no new ones "
+				"are made. Or cancel its plans first."
+			).format(running, workflow.name),
+			title=_("Plans Are Running"),
+		)
+	finished = count_plans(workflow.name)
+	if finished:
+		frappe.throw(
+			_(
+				"{0} finished plans refer to the workflow {1}. Disable it instead, or delete those plans first."
+			).format(finished, workflow.name),
+			title=_("Plans Refer to It"),
+		)

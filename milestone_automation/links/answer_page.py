@@ -1,0 +1,139 @@
+"""The two pages behind the links in mails: answer for a stage, and one task.
+
+A page verifies the link first. A GET only shows; a POST acts, in the name of the link's recipient. Each function returns
+what its template shows, with `state`: "ask", "done" (just now), "closed" (nothing to do any more), "refused".
+"""
+
+from datetime import timedelta
+
+import frappe
+from frappe import _
+from frappe.utils import (
+	cstr,
+	get_url_to_form,
+	getdate,
+)
+
+from milestone_automation.engine.base import clock, languages
+from milestone_automation.engine.people import rights, signed_links
+from milestone_automation.engine.people.signed_links import Link, LinkInvalid, Purpose
+from milestone_automation.engine.progress import answers
+from milestone_automation.engine.rules.vocabulary import OwnerKind, PlanStatus, ShiftMode, StageStatus
+from milestone_automation.engine.store import plan_rows
+from milestone_automation.links import link_page
+
+
+def answer_page(form: dict, is_post: bool) -> dict:
+	"""Return what the answer page shows, after acting on a POST.
+
+	Args:
+		form: `token`, `answer` ("yes" or "no") and, with a POST, the fields of the form.
+		is_post: whether to act.
+	"""
+	try:
+		link = signed_links.read_token(form.get("token"), Purpose.ANSWER)
+	except LinkInvalid:
+		return link_page.invalid()
+	frappe.local.lang = link_page.language_of(link.recipient)
+	parent = frappe.db.get_value("Milestone Plan Stage", link.name, "parent")
+	if not parent:
+		return link_page.closed(_("This milestone is not there any more."))
+	plan = plan_rows.load_by_name(parent)
+	row = plan.stage(link.name)
+	page = _obstacle(link, plan, row) or _ask(form, link, plan, row, is_post)
+	if is_post and page["state"] == "ask":
+		page = link_page.act(page, link, lambda: _answer(form, plan, row))
+	return page | _about(plan, row)
+
+
+def _obstacle(link: Link, plan, row) -> dict | None:
+	"""Return the page that says why there is nothing to answer; None if there is."""
+	if plan.status == PlanStatus.CANCELLED:
+		return link_page.closed(_("The plan of this document was cancelled. You need not do anything."))
+	if row.status == StageStatus.REACHED:
+		return link_page.closed(
+			_("{0} was reached on {1}. Thank you, you need not do anything.").format(
+				_(row.stage_name), languages.day_text(getdate(row.reached_on))
+			)
+		)
+	if cstr(row.key_date or "") != link.about:
+		return link_page.closed(
+			_("This has been answered: {0} is expected on {1} now. You will be asked again then.").format(
+				_(row.stage_name), languages.day_text(row.key_date and getdate(row.key_date)) or _("no date")
+			)
+		)
+	if not link_page.is_enabled(link.recipient) or not answers.may_answer(plan, row, link.recipient):
+		return _not_theirs(link, plan, row)
+	if link.is_expired:
+		return link_page.expired(
+			link,
+			_("Please answer in {0} itself, or ask {1}.").format(
+				link_page.document(plan), link_page.owner_name(row)
+			),
+		)
+	return None
+
+
+def _not_theirs(link: Link, plan, row) -> dict:
+	if _is_asked(row, link.recipient) and link_page.is_enabled(link.recipient):
+		# Then it is the document they may not see.
+		return link_page.refused(
+			_("You may not read this document"),
+			_(
+				"You have no right to read {0}, so you cannot answer for {1}."
+				" Please ask a System Manager for that right, or a Milestone Manager to answer for you."
+			).format(link_page.document(plan), _(row.stage_name)),
+		)
+	return link_page.refused(
+		_("This is not yours to answer any more"),
+		_("{0} belongs to {1} now.").format(_(row.stage_name), link_page.owner_name(row)),
+	)
+
+
+def _is_asked(row, user: str) -> bool:
+	if row.owner_kind == OwnerKind.ROLE:
+		owns = row.owner_role in frappe.get_roles(user)
+	else:
+		owns = row.stage_owner == user
+	return owns or rights.can_manage(user)
+
+
+def _ask(form: dict, link: Link, plan, row, is_post: bool) -> dict:
+	"""Return the form, filled in as it was sent; of a link's address only the answer comes into it."""
+	sent = form if is_post else {}
+	today = clock.own_today(link.recipient)
+	return {
+		"state": "ask",
+		"answer": "no" if form.get("answer") == "no" or not row.key_date else "yes",
+		"today": today.isoformat(),
+		"tomorrow": (today + timedelta(days=1)).isoformat(),
+		"reasons": answers.reasons(),
+		"asks_for_later": plan.later_stages == ShiftMode.ASK and row.idx < len(plan.stages),
+		"has_date": bool(row.key_date),
+		"values": {name: cstr(sent.get(name)) for name in ("reached_on", "new_date", "reason", "note")},
+	}
+
+
+def _answer(form: dict, plan, row) -> str:
+	"""Act on the form. Return the sentence that says what was done."""
+	if form.get("answer") == "no":
+		later = form.get("later_stages")
+		answers.answer_not_yet(
+			plan.name, row.name, form.get("new_date"), form.get("reason"), form.get("note"), later
+		)
+		return _("{0} is expected on {1} now. You will be asked again then.").format(
+			_(row.stage_name), languages.day_text(getdate(form.get("new_date")))
+		)
+	answers.answer_reached(plan.name, row.name, form.get("reached_on") or None)
+	return _("{0} is marked as reached on {1}.").format(
+		_(row.stage_name), languages.day_text(getdate(form.get("reached_on") or clock.own_today()))
+	)
+
+
+def _about(plan, row) -> dict:
+	return {
+		"stage": _(row.stage_name),
+		"document": link_page.document(plan),
+		"key_date": languages.day_text(row.key_date and getdate(row.key_date)),
+		"url": get_url_to_form(plan.reference_type, plan.reference_name),
+	}

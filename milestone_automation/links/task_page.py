@@ -1,0 +1,122 @@
+"""The page behind a task's signed link."""
+
+import frappe
+from frappe import _
+from frappe.utils import (
+	cstr,
+	escape_html,
+	getdate,
+	nowdate,
+)
+
+from milestone_automation.engine.base import languages
+from milestone_automation.engine.people import signed_links
+from milestone_automation.engine.people.signed_links import Link, LinkInvalid, Purpose
+from milestone_automation.engine.progress import tasks
+from milestone_automation.engine.rules.vocabulary import TaskStatus
+from milestone_automation.links import link_page
+
+COMMENT_LENGTH = 4000
+
+
+def task_page(form: dict, is_post: bool) -> dict:
+	"""Return what the task page shows, after acting on a POST: nothing of the document but its kind and name.
+
+	Args:
+		form: `token` and, with a POST, `action` ("complete" or "comment") and `comment`.
+		is_post: whether to act.
+	"""
+	try:
+		link = signed_links.read_token(form.get("token"), Purpose.TASK)
+	except LinkInvalid:
+		return link_page.invalid()
+	frappe.local.lang = link_page.language_of(link.recipient)
+	if not frappe.db.exists("Milestone Task", link.name):
+		return link_page.closed(_("This task is not there any more."))
+	task = frappe.get_doc("Milestone Task", link.name)
+	page = _task_obstacle(link, task) or {"state": "ask"}
+	only_comments = form.get("action") == "comment"
+	if is_post and (page["state"] == "ask" or (page["state"] == "closed" and only_comments)):
+		page = link_page.act(page, link, lambda: _act_on_task(form, link, task))
+	return page if page["state"] == "refused" else page | _about_task(link)
+
+
+def _task_obstacle(link: Link, task) -> dict | None:
+	person = _assignee(link, task)
+	asker = _asker(task)
+	if not person:
+		return link_page.refused(
+			_("This task is not yours any more"), _("If you have questions, please ask {0}.").format(asker)
+		)
+	nothing_to_do = _nothing_to_do(task, person)
+	if not link.is_expired:
+		return nothing_to_do
+	if nothing_to_do:
+		# Says so and no more: the days in which the link shows the task are over.
+		return nothing_to_do | {"state": "refused"}
+	return link_page.expired(link, _("Please ask {0} for a new one.").format(asker))
+
+
+def _nothing_to_do(task, person) -> dict | None:
+	if task.status == TaskStatus.COMPLETED:
+		return link_page.closed(_("This task is done. Thank you."))
+	if task.status != TaskStatus.OPEN:
+		return link_page.closed(_("This task is not needed any more."))
+	if person.done:
+		return link_page.closed(_("You have done your part. Others are still to do theirs."))
+	return None
+
+
+def _assignee(link: Link, task):
+	wanted = link.recipient.lower()
+	for row in task.assignees:
+		if wanted in ((row.user or "").lower(), (row.email or "").lower()):
+			return None if row.user and not link_page.is_enabled(row.user) else row
+	return None
+
+
+def _act_on_task(form: dict, link: Link, task) -> str:
+	"""Act on the form. Return the sentence that says what was done."""
+	comment = cstr(form.get("comment")).strip()[:COMMENT_LENGTH]
+	if comment:
+		_comment(link, task, comment)
+	if form.get("action") != "complete":
+		if not comment:
+			frappe.throw(_("Please write a comment first."))
+		return _("Your comment was passed on.")
+	tasks.complete(task.name, by=link.recipient)
+	return _("The task {0} is marked as done.").format(task.title)
+
+
+def _comment(link: Link, task, text: str) -> None:
+	person = _assignee(link, task)
+	values = {
+		"doctype": "Comment",
+		"comment_type": "Comment",
+		"reference_doctype": "Milestone Task",
+		"reference_name": task.name,
+		"comment_email": person.email or person.user,
+		"comment_by": person.full_name or person.email,
+		"content": escape_html(text).replace("\n", "<br>"),
+	}
+	frappe.get_doc(values).insert(ignore_permissions=True)  # the signed link is the right to comment
+
+
+def _about_task(link: Link) -> dict:
+	task = frappe.get_doc("Milestone Task", link.name)
+	return {
+		"task_title": task.title,
+		"description": task.description,
+		"due": languages.day_text(task.due_date and getdate(task.due_date)),
+		"is_overdue": bool(task.due_date and getdate(task.due_date) < getdate(nowdate())),
+		"is_open": task.status == TaskStatus.OPEN,
+		"document": f"{_(task.reference_type)} {task.reference_name}",
+		"asker": _asker(task),
+	}
+
+
+def _asker(task) -> str:
+	row = frappe.db.get_value(
+		"Milestone Plan Stage", task.plan_stage, ["stage_owner", "owner_role"], as_dict=True
+	)
+	return link_page.owner_name(row) if row else _("a Milestone Manager")
