@@ -6,26 +6,26 @@ Plan Stage; its milestone name is accepted too. Calls that change a plan return 
 
 import frappe
 from frappe import _
-from frappe.utils import (
-	cint,
-)
+from frappe.utils import cint
 
-from milestone_automation.desk import panel
+from milestone_automation.desk import (
+	board,
+	builder,
+	calendar,
+	cards,
+	my_work,
+	panel,
+	ready_workflows,
+	timeline,
+)
+from milestone_automation.desk import tracker as tracker_form
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.people.directory import DIGEST_DEFAULT
-from milestone_automation.engine.plans import bulk_start, ending, starting, version_move
+from milestone_automation.engine.plans import bulk_cancel, bulk_start, ending, starting, version_move
 from milestone_automation.engine.progress import answers, rescheduling, stages, tasks
 from milestone_automation.engine.rules.vocabulary import ShiftMode
 from milestone_automation.engine.store import plan_log, plan_rows
 from milestone_automation.engine.tracking import trackable
-
-
-@frappe.whitelist(methods=["GET", "POST"])
-def date_reasons() -> list[str]:
-	"""Return the reasons for a new date that the site offers, in its order."""
-	rights.check_desk_user()
-	return answers.reasons()
-
 
 # What `reschedule_stage` takes for `later_stages`.
 LATER_STAGES = (ShiftMode.SHIFT_TOO.value, ShiftMode.KEEP_ORDER.value)
@@ -304,6 +304,166 @@ def fields_for(doctype: str) -> list:
 	return trackable.fields_to_offer(doctype)
 
 
+@frappe.whitelist(methods=["POST"])
+def cancel_plans(workflow: str, reason: str) -> dict:
+	"""Cancel all running plans of a workflow, so that it can be deleted. System Manager and Milestone Manager only.
+
+	Args:
+		workflow: name of the Milestone Workflow.
+		reason: kept in each plan's log; required.
+
+	Returns:
+		dict: plans (how many), in_background (whether a job does it).
+	"""
+	_check_manager()
+	frappe.get_doc("Milestone Workflow", workflow).check_permission("write")
+	bulk_cancel.check_reads_all(workflow)
+	return bulk_cancel.cancel_all(workflow, plan_log.check_reason(reason))
+
+
+@frappe.whitelist(methods=["POST"])
+def answer_reached(plan: str, stage: str, reached_on: str | None = None) -> None:
+	"""Answer a prompt with yes, see `answers.answer_reached`."""
+	answers.answer_reached(plan, stage, reached_on)
+
+
+@frappe.whitelist(methods=["POST"])
+def answer_not_yet(
+	plan: str,
+	stage: str,
+	new_date: str,
+	reason: str | None = None,
+	note: str | None = None,
+	later_stages: str | None = None,
+) -> None:
+	"""Answer a prompt with no and a new key date, see `answers.answer_not_yet`."""
+	answers.answer_not_yet(plan, stage, new_date, reason, note, later_stages)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def date_reasons() -> list[str]:
+	"""Return the reasons for a new date that the site offers, in its order."""
+	rights.check_desk_user()
+	return answers.reasons()
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def wants_digest() -> bool:
+	"""Tell whether the session user has chosen one mail a day."""
+	return bool(cint(frappe.defaults.get_user_default(DIGEST_DEFAULT)))
+
+
+@frappe.whitelist(methods=["POST"])
+def set_digest(on: bool) -> bool:
+	"""Choose one mail a day instead of single ones, or go back; for the session user.
+
+	Args:
+		on: whether to get the digest.
+
+	Returns:
+		bool: what holds now.
+	"""
+	if frappe.session.user == "Guest":
+		raise frappe.PermissionError
+	frappe.defaults.set_user_default(DIGEST_DEFAULT, str(cint(on)))
+	return wants_digest()
+
+
+# What the Desk asks; arguments, answers and errors stand with each function of `desk/`.
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def get_timeline(doctype: str, name: str | int) -> list[dict]:
+	"""Return the history of a document's plan, see `desk.timeline.timeline`."""
+	return timeline.timeline(doctype, name)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def get_my_work() -> dict:
+	"""Return what waits for the caller, see `desk.my_work.my_work`."""
+	return my_work.my_work()
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def get_board(workflow: str) -> dict:
+	"""Return the running plans of a workflow by milestone, see `desk.board.board`."""
+	return board.board(workflow)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def workflows_with_plans() -> list[str]:
+	"""Return the workflows the board can show, see `desk.board.workflows_with_plans`."""
+	return board.workflows_with_plans()
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def task_events(
+	start: str,
+	end: str,
+	filters: str | list | dict | None = None,
+	doctype: str | None = None,
+	fields: str | list | None = None,
+	field_map: str | dict | None = None,
+) -> list[dict]:
+	"""Return due tasks for Frappe's calendar, see `desk.calendar.task_events`."""
+	return calendar.task_events(start, end, filters)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def stage_events(
+	start: str,
+	end: str,
+	filters: str | list | dict | None = None,
+	doctype: str | None = None,
+	fields: str | list | None = None,
+	field_map: str | dict | None = None,
+) -> list[dict]:
+	"""Return key dates for Frappe's calendar, see `desk.calendar.stage_events`."""
+	return calendar.stage_events(start, end, filters)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def on_time_this_month(filters: str | dict | None = None) -> dict:
+	"""Return the number of the card *On Time This Month*, see `desk.cards.on_time_this_month`."""
+	return cards.on_time_this_month(filters)
+
+
+@frappe.whitelist(methods=["POST"])
+def check_workflow(workflow: dict | str) -> dict:
+	"""Return what is wrong with a workflow that is being built, see `desk.builder.check_workflow`."""
+	return builder.check_workflow(workflow)
+
+
+@frappe.whitelist(methods=["POST"])
+def preview_draft(workflow: dict | str, name: str | int) -> dict:
+	"""Say what a workflow that is being built would make of a document, see `desk.builder.preview_draft`."""
+	return builder.preview_draft(workflow, name)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def get_ready_workflows() -> list:
+	"""Return the ready workflows to choose from, see `desk.ready_workflows.get_ready_workflows`."""
+	return ready_workflows.get_ready_workflows()
+
+
+@frappe.whitelist(methods=["POST"])
+def install_ready_workflow(name: str, document_type: str | None = None) -> dict:
+	"""Make a workflow of a ready one, see `desk.ready_workflows.install_ready_workflow`."""
+	return ready_workflows.install_ready_workflow(name, document_type)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def recorded(tracker: str, limit: int = 10) -> dict:
+	"""Return what a tracker has recorded, see `desk.tracker.recorded`."""
+	return tracker_form.recorded(tracker, limit)
+
+
+@frappe.whitelist(methods=["POST"])
+def start_backfill(tracker: str) -> None:
+	"""Make milestones from the history of a tracker's documents, see `desk.tracker.start_backfill`."""
+	tracker_form.start_backfill(tracker)
+
+
 def _check_manager() -> None:
 	if not rights.can_manage():
 		frappe.throw(
@@ -356,25 +516,3 @@ def _act_on_task(task: str, action, *args) -> dict:
 		# An assignee from outside sees the task only.
 		return {"task": task, "status": frappe.db.get_value("Milestone Task", task, "status")}
 	return get_plan(row.reference_type, row.reference_name)
-
-
-@frappe.whitelist(methods=["GET", "POST"])
-def wants_digest() -> bool:
-	"""Tell whether the session user has chosen one mail a day."""
-	return bool(cint(frappe.defaults.get_user_default(DIGEST_DEFAULT)))
-
-
-@frappe.whitelist(methods=["POST"])
-def set_digest(on: bool) -> bool:
-	"""Choose one mail a day instead of single ones, or go back; for the session user.
-
-	Args:
-		on: whether to get the digest.
-
-	Returns:
-		bool: what holds now.
-	"""
-	if frappe.session.user == "Guest":
-		raise frappe.PermissionError
-	frappe.defaults.set_user_default(DIGEST_DEFAULT, str(cint(on)))
-	return wants_digest()

@@ -5,6 +5,8 @@ import os
 
 import frappe
 from frappe import _
+from frappe.modules.import_file import calculate_hash
+from frappe.utils.password import get_encryption_key
 
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.tracking import milestones, registry
@@ -27,15 +29,11 @@ def make_link_secret():
 	Frappe makes it when it is first asked for, and Frappe 16 keeps a site's configuration for a while: a server that
 	does not know the key yet would make another one, and links signed with the first would stop working.
 	"""
-	from frappe.utils.password import get_encryption_key
-
 	get_encryption_key()
 
 
 def before_migrate():
 	"""Keep core's own definitions from being synced over ours first: Frappe leaves out a file whose hash it knows."""
-	from frappe.modules.import_file import calculate_hash
-
 	for doctype in CORE_DOCTYPES:
 		path = definition_in_core(doctype)
 		if os.path.exists(path):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from milestone_automation import api
 from milestone_automation.desk import ready_workflows
 from milestone_automation.engine.plans import starting
 from milestone_automation.engine.workflows import ready
@@ -181,4 +182,4 @@ def test_installing_changes_something_so_it_is_post_only():
 	import frappe
 
 	allowed = frappe.allowed_http_methods_for_whitelisted_func
-	assert allowed[ready_workflows.install_ready_workflow] == ["POST"]
+	assert allowed[api.install_ready_workflow] == ["POST"]

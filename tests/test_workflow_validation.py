@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from milestone_automation import api
 from milestone_automation.engine.plans import bulk_cancel, starting
 from milestone_automation.engine.progress import stages
 from milestone_automation.engine.workflows import validation
@@ -975,19 +976,18 @@ def test_a_disabled_workflow_lets_its_plans_go_on(build, start_plan, order):
 
 def test_managers_cancel_all_plans_of_a_workflow_with_a_reason(build, start_plan, order, make_user, as_user):
 	import frappe
-	from milestone_automation.milestone_automation.doctype.milestone_workflow import milestone_workflow
 
 	workflow = build(enabled=1).insert()
 	plans = [start_plan(workflow), start_plan(workflow)]
 	with as_user(make_user("dora@example.com", ["Report Manager"])), pytest.raises(frappe.PermissionError):
-		milestone_workflow.cancel_plans(workflow.name, "Season is over")
+		api.cancel_plans(workflow.name, "Season is over")
 	manager = make_user("mila@example.com", ["Milestone Manager"])
 	for document in frappe.get_all(order, pluck="name"):
 		frappe.share.add(order, document, manager)
 	with as_user(manager):
 		with pytest.raises(frappe.MandatoryError):
-			milestone_workflow.cancel_plans(workflow.name, " ")
-		answer = milestone_workflow.cancel_plans(workflow.name, "Season is over")
+			api.cancel_plans(workflow.name, " ")
+		answer = api.cancel_plans(workflow.name, "Season is over")
 	assert answer == {"plans": 2, "in_background": False}
 	assert {frappe.db.get_value("Milestone Plan", plan, "status") for plan in plans} == {"Cancelled"}
 	reasons = frappe.get_all("Milestone Plan Log", {"event": "Plan Cancelled"}, pluck="reason")

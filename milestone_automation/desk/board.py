@@ -10,7 +10,6 @@ from milestone_automation.engine.people import rights
 from milestone_automation.engine.rules.vocabulary import PlanStatus
 
 
-@frappe.whitelist(methods=["GET", "POST"])
 def board(workflow: str) -> dict:
 	"""Return the running plans of a workflow by milestone, as columns of a board; only those the user may see.
 
@@ -39,7 +38,6 @@ def board(workflow: str) -> dict:
 	return {"stages": list(known), "plans": plans, "today": nowdate()}
 
 
-@frappe.whitelist(methods=["GET", "POST"])
 def workflows_with_plans() -> list[str]:
 	"""Return the names of the workflows with a running plan that the user may see."""
 	rights.check_desk_user()

@@ -8,7 +8,6 @@ from milestone_automation.engine.tracking import trackable
 from milestone_automation.engine.workflows import validation
 
 
-@frappe.whitelist(methods=["POST"])
 def check_workflow(workflow: dict | str) -> dict:
 	"""Return what is wrong with a workflow that is being built, saved or not. Writes nothing.
 
@@ -44,7 +43,6 @@ def _place(problem: str, draft, answer: dict) -> tuple[list, str]:
 	return answer["general"], problem
 
 
-@frappe.whitelist(methods=["POST"])
 def preview_draft(workflow: dict | str, name: str | int) -> dict:
 	"""Say what a workflow that is being built would make of a document. Writes nothing.
 

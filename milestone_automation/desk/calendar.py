@@ -18,21 +18,16 @@ HEALTH_COLORS = {
 }
 
 
-@frappe.whitelist(methods=["GET", "POST"])
 def task_events(
 	start: str,
 	end: str,
 	filters: str | list | dict | None = None,
-	doctype: str | None = None,
-	fields: str | list | None = None,
-	field_map: str | dict | None = None,
 ) -> list[dict]:
 	"""Return the tasks due between two days for Frappe's calendar; only those the user may see.
 
 	Args:
 		start, end: ISO dates or datetimes.
 		filters: of the list, as Frappe's calendar sends them.
-		doctype, fields, field_map: sent by the calendar too; not used.
 	"""
 	filters = _list_filters(filters, "Milestone Task")
 	filters.append(["Milestone Task", "due_date", "between", [start[:10], end[:10]]])
@@ -50,14 +45,10 @@ def task_events(
 	return rows
 
 
-@frappe.whitelist(methods=["GET", "POST"])
 def stage_events(
 	start: str,
 	end: str,
 	filters: str | list | dict | None = None,
-	doctype: str | None = None,
-	fields: str | list | None = None,
-	field_map: str | dict | None = None,
 ) -> list[dict]:
 	"""Return the milestones whose key date is between two days for Frappe's calendar; only of plans the user may see.
 

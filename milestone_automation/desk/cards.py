@@ -10,7 +10,6 @@ from milestone_automation.engine.people import rights
 from milestone_automation.engine.rules.vocabulary import StageStatus
 
 
-@frappe.whitelist(methods=["GET", "POST"])
 def on_time_this_month(filters: str | dict | None = None) -> dict:
 	"""Return the share of this month's reached milestones that were reached by their key date; for a number card.
 

@@ -11,7 +11,6 @@ from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus
 MAX_ROWS = 500
 
 
-@frappe.whitelist(methods=["GET", "POST"])
 def my_work() -> dict:
 	"""Return what waits for the caller: open tasks, and milestones of running plans that the caller owns.
 

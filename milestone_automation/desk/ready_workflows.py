@@ -6,7 +6,6 @@ from frappe import _
 from milestone_automation.engine.workflows import ready
 
 
-@frappe.whitelist(methods=["GET", "POST"])
 def get_ready_workflows() -> list:
 	"""Return the ready workflows to choose from.
 
@@ -21,7 +20,6 @@ def get_ready_workflows() -> list:
 	return ready.offer()
 
 
-@frappe.whitelist(methods=["POST"])
 def install_ready_workflow(name: str, document_type: str | None = None) -> dict:
 	"""Make a Milestone Workflow of a ready one, disabled.
 

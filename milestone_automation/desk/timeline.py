@@ -14,7 +14,6 @@ from milestone_automation.engine.rules.vocabulary import PlanEvent
 MAX_TIMELINE_ENTRIES = 200
 
 
-@frappe.whitelist(methods=["GET", "POST"])
 def timeline(doctype: str, name: str) -> list[dict]:
 	"""Return the history of a document's plan for the timeline of its form.
 

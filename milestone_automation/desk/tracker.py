@@ -11,7 +11,6 @@ from frappe.utils import (
 from milestone_automation.engine.history import backfill
 
 
-@frappe.whitelist(methods=["GET", "POST"])
 def recorded(tracker: str, limit: int = 10) -> dict:
 	"""Return how many milestones a tracker has recorded, and the last ones.
 
@@ -50,7 +49,6 @@ def recorded(tracker: str, limit: int = 10) -> dict:
 	return {"count": frappe.db.count("Milestone", filters), "document_type": doctype, "last": last}
 
 
-@frappe.whitelist(methods=["POST"])
 def start_backfill(tracker: str) -> None:
 	"""Make milestones from the history of a tracker's documents, in the background.
 

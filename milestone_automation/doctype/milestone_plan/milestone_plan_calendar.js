@@ -10,5 +10,5 @@ frappe.views.calendar["Milestone Plan"] = {
 	},
 	gantt: true,
 	options: { selectable: false },
-	get_events_method: "milestone_automation.desk.calendar.stage_events",
+	get_events_method: "milestone_automation.api.stage_events",
 };

@@ -9,5 +9,5 @@ frappe.views.calendar["Milestone Task"] = {
 	},
 	gantt: true,
 	options: { selectable: false },
-	get_events_method: "milestone_automation.desk.calendar.task_events",
+	get_events_method: "milestone_automation.api.task_events",
 };

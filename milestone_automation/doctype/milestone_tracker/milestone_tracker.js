@@ -41,7 +41,7 @@ frappe.ui.form.on("Milestone Tracker", {
 	},
 
 	show_recorded(frm) {
-		frappe.xcall("milestone_automation.desk.tracker.recorded", { tracker: frm.doc.name }).then((answer) => {
+		frappe.xcall("milestone_automation.api.recorded", { tracker: frm.doc.name }).then((answer) => {
 			const { $wrapper } = frm.fields_dict.recorded_milestones;
 			$wrapper
 				.html(recorded(answer))
@@ -61,7 +61,7 @@ frappe.ui.form.on("Milestone Tracker", {
 		frappe.confirm(question, () => {
 			listen_to_backfill(frm);
 			frappe
-				.xcall("milestone_automation.desk.tracker.start_backfill", { tracker: frm.doc.name })
+				.xcall("milestone_automation.api.start_backfill", { tracker: frm.doc.name })
 				.then(() =>
 					frappe.show_alert(__("Started. You may leave this page; the milestones come in the background."))
 				);

@@ -16,7 +16,7 @@ frappe.listview_settings["Milestone Workflow"] = {
 };
 
 function choose_ready_workflow() {
-	frappe.xcall("milestone_automation.desk.ready_workflows.get_ready_workflows").then((ready) => {
+	frappe.xcall("milestone_automation.api.get_ready_workflows").then((ready) => {
 		const esc = (text) => frappe.utils.escape_html(cstr(text));
 		const by_name = (name) => ready.find((one) => one.name === name);
 		const describe = () => {
@@ -52,7 +52,7 @@ function choose_ready_workflow() {
 			primary_action_label: __("Import"),
 			primary_action: (values) =>
 				frappe
-					.xcall("milestone_automation.desk.ready_workflows.install_ready_workflow", {
+					.xcall("milestone_automation.api.install_ready_workflow", {
 						name: values.name,
 						document_type: values.document_type,
 					})

@@ -1,5 +1,8 @@
 """The working days of a site and of a document: its company's Holiday List, else the settings."""
 
+import frappe
+from frappe.utils import getdate
+
 from milestone_automation.engine.rules import working_days
 
 DEFAULT_WEEKLY_OFF = frozenset({5, 6})
@@ -24,8 +27,6 @@ def for_site(company: str | None = None) -> working_days.WorkCalendar:
 	Args:
 		company: name of a Company; without one, or on a site without companies, the site's calendar.
 	"""
-	import frappe
-
 	settings = frappe.get_cached_doc("Milestone Settings")
 	return (
 		_of_holiday_list(_list_of_company(company))
@@ -36,8 +37,6 @@ def for_site(company: str | None = None) -> working_days.WorkCalendar:
 
 def _list_of_company(company: str | None) -> str | None:
 	"""Return the name of a company's default Holiday List, None where the site has no such thing."""
-	import frappe
-
 	if not company or not _has_doctype("Company"):
 		return None
 	return frappe.get_cached_value("Company", company, "default_holiday_list")
@@ -45,9 +44,6 @@ def _list_of_company(company: str | None) -> str | None:
 
 def _of_holiday_list(name: str | None) -> working_days.WorkCalendar | None:
 	"""Return the calendar of a Holiday List, None where the site has no such list."""
-	import frappe
-	from frappe.utils import getdate
-
 	if not name or not _has_doctype("Holiday List"):
 		return None
 	found = frappe.get_cached_value("Holiday List", name, ["from_date", "to_date", "holidays"])
@@ -64,8 +60,6 @@ def _of_holiday_list(name: str | None) -> working_days.WorkCalendar | None:
 
 def _has_doctype(name: str) -> bool:
 	"""Return whether the site has a DocType. Where it has, that costs no SQL (``table_exists`` does on Postgres)."""
-	import frappe
-
 	messages = list(frappe.local.message_log)
 	try:
 		frappe.get_meta(name)

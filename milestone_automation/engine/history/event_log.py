@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import frappe
 from dateutil.parser import isoparse
+from dateutil.zoneinfo import get_zonefile_instance
 from frappe import _
 
 CHUNK_SIZE = 64 * 1024
@@ -258,8 +259,6 @@ def time_zone(name: str) -> datetime.tzinfo:
 
 def _time_zone_of_dateutil(name: str) -> datetime.tzinfo:
 	"""Machines without a zone database (slim containers) still have the one inside python-dateutil."""
-	from dateutil.zoneinfo import get_zonefile_instance
-
 	if zone := get_zonefile_instance().get(name):
 		return zone
 	raise EventLogError(_('There is no time zone "{0}". Use a name such as Europe/Paris.').format(name))

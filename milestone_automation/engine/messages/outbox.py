@@ -1,5 +1,7 @@
 """One message to one person, exactly once: its row, its mail and its notification."""
 
+import hashlib
+
 import frappe
 from frappe import _
 from frappe.utils import cint, escape_html, now_datetime
@@ -155,8 +157,6 @@ def stored_key(key: str) -> str:
 	"""Return a message's key as it is stored: a long one cut and told apart by a hash."""
 	if len(key) <= KEY_LENGTH:
 		return key
-	import hashlib
-
 	return f"{key[: KEY_LENGTH - 41]}|{hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()}"
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import frappe
 from frappe.utils import cint, get_url, getdate, nowdate
+from frappe.utils.password import get_encryption_key
 
 from milestone_automation.engine.rules.vocabulary import Vocabulary
 
@@ -94,8 +95,6 @@ def _sign(payload: str) -> str:
 
 def _key() -> bytes:
 	"""Return a key of our own made from the site's secret: no other signature of the site can pass for ours."""
-	from frappe.utils.password import get_encryption_key
-
 	secret = frappe.local.conf.get("secret") or get_encryption_key()
 	return hmac.new(str(secret).encode(), b"milestone_automation.signed_links", hashlib.sha256).digest()
 

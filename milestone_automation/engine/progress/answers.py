@@ -14,7 +14,6 @@ from milestone_automation.engine.rules.vocabulary import DateChangeSource, Stage
 from milestone_automation.engine.store import plan_rows
 
 
-@frappe.whitelist(methods=["POST"])
 def answer_reached(plan: str, stage: str, reached_on: str | None = None) -> None:
 	"""Answer a prompt with yes. Where a field's value reaches the stage, the document gets that value.
 
@@ -41,7 +40,6 @@ def answer_reached(plan: str, stage: str, reached_on: str | None = None) -> None
 		stages.confirm(found.name, row.name, day)
 
 
-@frappe.whitelist(methods=["POST"])
 def answer_not_yet(
 	plan: str,
 	stage: str,

@@ -10,6 +10,7 @@ import functools
 import weakref
 
 import frappe
+import frappe.hooks
 from frappe.utils import get_datetime, now_datetime
 
 from milestone_automation.engine.base import clock, guard, values
@@ -196,8 +197,6 @@ def _record_changes(doc, tracker: registry.Tracker, changes) -> None:
 @functools.cache
 def core_records() -> bool:
 	"""Tell whether this Frappe calls `MilestoneTracker.apply` itself; a future one may not."""
-	import frappe.hooks
-
 	handlers = frappe.hooks.doc_events.get("*", {}).get("on_change", [])
 	handlers = [handlers] if isinstance(handlers, str) else handlers
 	return any(handler.endswith(".evaluate_milestone") for handler in handlers)

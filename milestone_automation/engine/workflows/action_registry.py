@@ -2,6 +2,9 @@
 
 import frappe
 from frappe import _
+from frappe.desk.doctype.notification_log.notification_log import enqueue_create_notification
+from frappe.desk.form import assign_to
+from frappe.model.workflow import apply_workflow
 
 
 def actions() -> dict[str, str]:
@@ -26,8 +29,6 @@ def set_value(doc, plan, stage, field: str, value) -> None:
 
 def apply_workflow_action(doc, plan, stage, workflow_action: str) -> None:
 	"""Apply an action of the document's Frappe Workflow, with the rights of whoever reached the stage."""
-	from frappe.model.workflow import apply_workflow
-
 	apply_workflow(doc, workflow_action)
 
 
@@ -38,8 +39,6 @@ def submit(doc, plan, stage) -> None:
 
 def assign(doc, plan, stage, user: str, description: str = "") -> None:
 	"""Assign the document to a user."""
-	from frappe.desk.form import assign_to
-
 	assign_to.add(
 		{
 			"assign_to": [user],
@@ -52,8 +51,6 @@ def assign(doc, plan, stage, user: str, description: str = "") -> None:
 
 def notify(doc, plan, stage, users: list[str], subject: str = "") -> None:
 	"""Send a desk notification about the document."""
-	from frappe.desk.doctype.notification_log.notification_log import enqueue_create_notification
-
 	enqueue_create_notification(
 		users,
 		{

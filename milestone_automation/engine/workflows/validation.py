@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import frappe
 from frappe import _
+from frappe.model import data_fieldtypes
 from frappe.utils import cint, cstr, escape_html
 
 from milestone_automation.engine.people import rights
@@ -285,8 +286,6 @@ def _row_values(row) -> dict[str, str]:
 
 
 def _stored_types() -> frozenset[str]:
-	from frappe.model import data_fieldtypes
-
 	return frozenset(data_fieldtypes)
 
 

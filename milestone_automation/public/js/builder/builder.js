@@ -305,7 +305,7 @@ export class Builder {
 		const { frm } = this;
 		if (!frm.doc.document_type) return;
 		return frappe
-			.xcall("milestone_automation.desk.builder.check_workflow", { workflow: frm.doc })
+			.xcall("milestone_automation.api.check_workflow", { workflow: frm.doc })
 			.then((problems) => {
 				const before = JSON.stringify(this.problems);
 				this.problems = problems;

@@ -31,7 +31,7 @@ function show(dialog, frm) {
 	if (!name || dialog.shown === name) return;
 	dialog.shown = name;
 	frappe
-		.xcall("milestone_automation.desk.builder.preview_draft", { workflow: frm.doc, name })
+		.xcall("milestone_automation.api.preview_draft", { workflow: frm.doc, name })
 		.then((result) => dialog.fields_dict.result.$wrapper.html(html(result)));
 }
 

@@ -8,7 +8,7 @@ export class Board {
 	}
 
 	start() {
-		return frappe.xcall("milestone_automation.desk.board.workflows_with_plans").then((workflows) => {
+		return frappe.xcall("milestone_automation.api.workflows_with_plans").then((workflows) => {
 			if (!workflows.length) {
 				this.$body.html(`<p class="milestone-empty">${__("No plan is running.")}</p>`);
 				return;
@@ -30,7 +30,7 @@ export class Board {
 		const workflow = this.field && this.field.get_value();
 		if (!workflow) return Promise.resolve();
 		return frappe
-			.xcall("milestone_automation.desk.board.board", { workflow })
+			.xcall("milestone_automation.api.get_board", { workflow })
 			.then((board) => this.$body.html(html(board)));
 	}
 }

@@ -8,7 +8,7 @@ export class MyWork {
 	}
 
 	load() {
-		return frappe.xcall("milestone_automation.desk.my_work.my_work").then((work) => {
+		return frappe.xcall("milestone_automation.api.get_my_work").then((work) => {
 			this.$body.html(html(work));
 		});
 	}

@@ -248,7 +248,7 @@ export class Panel {
 		const { frm } = this;
 		if (!frm || !frm.timeline) return this.do_open_plan();
 		frappe
-			.xcall("milestone_automation.desk.timeline.timeline", { doctype: this.doctype, name: this.name })
+			.xcall("milestone_automation.api.get_timeline", { doctype: this.doctype, name: this.name })
 			.then((entries) => {
 				frm.get_docinfo().additional_timeline_content = entries;
 				frm.timeline.refresh();
