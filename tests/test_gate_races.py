@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from milestone_automation.engine.progress import tasks
-from milestone_automation.engine.store import plan_rows, sums
+from milestone_automation.engine.store import plan_rows
 from tests.support.factories import (
 	ORDER,
 	ensure_production_order,
@@ -253,7 +253,7 @@ def test_two_of_two_assignees_complete_their_parts_at_once_the_task_is_completed
 			"required": 1,
 		}
 		both = tasks.insert_tasks(plan, [values | {"completion_rule": "All Of", "assignees": people}])[0]
-		sums.refresh(held.plan)
+		refresh(held.plan)
 		frappe.db.commit()  # nosemgrep: as above
 	signs = "from milestone_automation.engine import tasks; tasks.complete('{0}', by='{1}@example.com')"
 	_first, second = race(signs.format(both, "ann"), signs.format(both, "bob"))

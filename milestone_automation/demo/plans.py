@@ -11,7 +11,8 @@ from milestone_automation.demo import sample_orders
 from milestone_automation.engine.people.rights import MANAGER_ROLE
 from milestone_automation.engine.plans import bulk_start
 from milestone_automation.engine.progress import stages, tasks
-from milestone_automation.engine.store import plan_rows, sums
+from milestone_automation.engine.store import plan_rows
+from milestone_automation.engine.store.changing import refresh
 from milestone_automation.engine.workflows import ready
 
 READY = "purchase_order_production"
@@ -135,7 +136,7 @@ def hold_an_order(order_doctype: str) -> str | None:
 	for task in plan_rows.task_rows(plan.name):
 		if task.title == HOLDING_TASK and task.status == "Completed":
 			tasks.reopen(task.name, "Two cartons are missing on it.")
-	sums.refresh(plan.name)
+	refresh(plan.name)
 	return plan.reference_name
 
 

@@ -7,7 +7,8 @@ from milestone_automation.engine.base import indexes, values
 from milestone_automation.engine.plans import ending, starting
 from milestone_automation.engine.progress import rescheduling
 from milestone_automation.engine.rules.vocabulary import DateChangeSource, StageStatus
-from milestone_automation.engine.store import plan_rows, sums
+from milestone_automation.engine.store import sums
+from milestone_automation.engine.store.changing import changing
 
 
 class MilestonePlan(Document):
@@ -96,17 +97,15 @@ class MilestonePlan(Document):
 		self.move_dates(new_dates)
 
 	def move_dates(self, new_dates: dict):
-		plan = plan_rows.load_by_name(self.name, lock=True)
-		for name, new in new_dates.items():
-			row = plan.stage(name)
-			current = row.key_date and getdate(row.key_date)
-			if row.status == StageStatus.REACHED:
-				frappe.throw(_("{0} is reached; its key date stays. Undo it first.").format(row.stage_name))
-			if new != current:
-				rescheduling.move(
-					plan, row, new, _("Changed in the plan."), DateChangeSource.FORM, by_hand=True
-				)
-		sums.refresh(plan.name)
+		with changing(self.name) as plan:
+			for name, new in new_dates.items():
+				self.move_date(plan, plan.stage(name), new)
+
+	def move_date(self, plan, row, new):
+		if row.status == StageStatus.REACHED:
+			frappe.throw(_("{0} is reached; its key date stays. Undo it first.").format(row.stage_name))
+		if new != (row.key_date and getdate(row.key_date)):
+			rescheduling.move(plan, row, new, _("Changed in the plan."), DateChangeSource.FORM, by_hand=True)
 
 	def update_children(self):
 		"""Rows are written by the engine, and only those that changed; a save of the form writes none of them."""

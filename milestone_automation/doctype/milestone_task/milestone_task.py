@@ -6,7 +6,8 @@ from milestone_automation import permissions
 from milestone_automation.engine.base import indexes
 from milestone_automation.engine.people import todos
 from milestone_automation.engine.progress import task_edits
-from milestone_automation.engine.store import plan_rows, sums
+from milestone_automation.engine.store import plan_rows
+from milestone_automation.engine.store.changing import refresh
 
 
 class MilestoneTask(Document):
@@ -48,7 +49,7 @@ class MilestoneTask(Document):
 	def on_change(self):
 		# The engine refreshes once, when it is done.
 		if not self.flags.by_engine and not self.flags.in_delete:
-			sums.refresh(self.plan)
+			refresh(self.plan)
 
 	def on_trash(self):
 		if frappe.db.exists("Milestone Plan", self.plan):
@@ -57,7 +58,7 @@ class MilestoneTask(Document):
 
 	def after_delete(self):
 		if frappe.db.exists("Milestone Plan", self.plan):
-			sums.refresh(self.plan)
+			refresh(self.plan)
 
 
 def on_doctype_update():

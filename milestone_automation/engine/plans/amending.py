@@ -12,7 +12,8 @@ from milestone_automation.engine.plans import ending, following, starting
 from milestone_automation.engine.progress import stages
 from milestone_automation.engine.rules import schedule
 from milestone_automation.engine.rules.vocabulary import PlanStatus, ReachRule, StageStatus, TaskStatus
-from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_requests, watched
+from milestone_automation.engine.store import plan_log, plan_rows, sums, watched
+from milestone_automation.engine.store.changing import changing
 
 
 def carry_over(doc) -> None:
@@ -47,13 +48,13 @@ def carry_over(doc) -> None:
 	new.flags.is_carried_over = True
 	new.insert(ignore_permissions=True)  # who may amend the document takes its plan along
 	_copy_tasks(old, new)
-	sweep_requests.request(new.name)
 	event = "Plan Cancelled" if reason else "Plan Started"
 	details = _("Carried over from {0}.").format(doc.amended_from)
 	plan_log.write(new, event, reason=reason, details=details)
-	plan = sums.refresh(new.name)
-	if plan.status != PlanStatus.CANCELLED:
-		_follow_amendment(plan, doc)
+	with changing(new.name) as plan:
+		if plan.status != PlanStatus.CANCELLED:
+			sums.count_open_tasks(plan)
+			_follow_amendment(plan, doc)
 
 
 def _reason_of_cancelling(plan: plan_rows.Plan) -> str:
@@ -133,7 +134,6 @@ def _follow_amendment(plan: plan_rows.Plan, doc) -> None:
 			)
 		)
 		raise
-	sums.refresh(plan.name)
 
 
 def _has_lost_value(plan: plan_rows.Plan, stage, doc, changed: dict) -> bool:

@@ -4,7 +4,8 @@ import frappe
 
 from milestone_automation.engine.progress import tasks
 from milestone_automation.engine.rules.vocabulary import PlanStatus
-from milestone_automation.engine.store import plan_log, plan_rows, sums
+from milestone_automation.engine.store import plan_log, plan_rows
+from milestone_automation.engine.store.changing import changing
 
 # What the snapshot of a plan says that ended with its document.
 CANCELLED_DOCUMENT = "2"
@@ -25,13 +26,13 @@ def cancel(plan: plan_rows.Plan, reason: str, reason_of_tasks: str | None = None
 	"""
 	if plan.status == PlanStatus.CANCELLED:
 		return
-	tasks.cancel_all(plan.name, reason_of_tasks or cancelled_reason())
-	plan.set_plan(status=PlanStatus.CANCELLED.value, next_check=None, next_date=None)
-	for stage in plan.stages:
-		plan.set_stage(stage, open_required=0)
-	plan.write()
-	plan_log.write(plan, "Plan Cancelled", reason=reason)
-	sums.tell_desk(plan)
+	with changing(plan, count_tasks=False) as plan:
+		tasks.cancel_all(plan.name, reason_of_tasks or cancelled_reason())
+		plan.forget_tasks()
+		plan.set_plan(status=PlanStatus.CANCELLED.value, next_check=None, next_date=None)
+		for stage in plan.stages:
+			plan.set_stage(stage, open_required=0)
+		plan_log.write(plan, "Plan Cancelled", reason=reason)
 
 
 def cancel_by_hand(plan: plan_rows.Plan, reason: str) -> None:

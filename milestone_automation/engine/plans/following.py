@@ -16,7 +16,8 @@ from milestone_automation.engine.rules.vocabulary import (
 	ReachRule,
 	StageStatus,
 )
-from milestone_automation.engine.store import plan_rows, sums, sweep_requests, watched
+from milestone_automation.engine.store import plan_rows, watched
+from milestone_automation.engine.store.changing import changing
 
 
 def follow(plan: plan_rows.Plan, doc, changed: dict[str, tuple[str, str]]) -> None:
@@ -30,12 +31,20 @@ def follow(plan: plan_rows.Plan, doc, changed: dict[str, tuple[str, str]]) -> No
 	Raises:
 		GateError: a value was set on the way that the gate refuses.
 	"""
-	plan._reference_doc = doc
-	if "docstatus" in changed and cint(doc.docstatus) == 2:
-		known = {**json.loads(plan.snapshot or "{}"), "docstatus": ending.CANCELLED_DOCUMENT}
-		plan.set_plan(snapshot=json.dumps(known))
-		ending.cancel(plan, _("The document was cancelled."))
-		return
+	with changing(plan, count_tasks=False) as plan:
+		plan._reference_doc = doc
+		if "docstatus" in changed and cint(doc.docstatus) == 2:
+			_note_values(plan, {"docstatus": ending.CANCELLED_DOCUMENT})
+			ending.cancel(plan, _("The document was cancelled."))
+			return
+		_follow_stages(plan, doc, changed)
+		_follow_people(plan, doc, changed)
+		_note_dates_not_followed(plan, changed)
+		_note_values(plan, {name: new for name, (_old, new) in changed.items()})
+		_follow_dates(plan, doc, changed)
+
+
+def _follow_stages(plan, doc, changed) -> None:
 	to_reach = gate.stages_to_reach(plan, doc, changed)
 	gone_back = _gone_back_from(plan, changed, to_reach)
 	for stage in to_reach:
@@ -43,15 +52,10 @@ def follow(plan: plan_rows.Plan, doc, changed: dict[str, tuple[str, str]]) -> No
 		_reach(plan, stage, doc, changed)
 	for stage in gone_back:
 		_undo(plan, stage, doc)
-	_follow_people(plan, doc, changed)
-	_note_dates_not_followed(plan, changed)
-	snapshot = {**json.loads(plan.snapshot or "{}"), **{name: new for name, (_old, new) in changed.items()}}
-	plan.set_plan(snapshot=json.dumps(snapshot))
-	sums.summarize(plan)
-	plan.write()
-	_follow_dates(plan, doc, changed)
-	sums.tell_desk(plan)
-	sweep_requests.request(plan.name)
+
+
+def _note_values(plan, values: dict[str, str]) -> None:
+	plan.set_plan(snapshot=json.dumps({**json.loads(plan.snapshot or "{}"), **values}))
 
 
 def _reach(plan, stage, doc, changed) -> None:

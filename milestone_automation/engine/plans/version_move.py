@@ -13,7 +13,8 @@ from milestone_automation.engine.plans.version_diff import StageMove, TaskMove, 
 from milestone_automation.engine.progress import gate, rescheduling, task_people, tasks
 from milestone_automation.engine.rules import dates, schedule
 from milestone_automation.engine.rules.vocabulary import DateChangeSource, PlanEvent, StageStatus, TaskStatus
-from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_requests, watched
+from milestone_automation.engine.store import plan_log, plan_rows, sums, watched
+from milestone_automation.engine.store.changing import changing
 
 OWNER_FIELDS = frozenset({"owner_kind", "owner_user", "owner_role", "owner_field"})
 
@@ -128,27 +129,28 @@ def move(plan: str) -> list[dict]:
 	Raises:
 		frappe.ValidationError: the plan is cancelled, or nothing would be left of it.
 	"""
-	found = plan_rows.load_by_name(plan, lock=True)
-	found.check_is_active()
-	diff = version_diff.compute(found)
+	with changing(plan) as plan:
+		plan.check_is_active()
+		diff = version_diff.compute(plan)
+		_check_something_is_left(diff)
+		changes = describe(diff)
+		_move_stages(diff)
+		_move_dates(diff)
+		_move_tasks(diff)
+		_keep_version(diff)
+		details = "\n".join(change["text"] for change in changes)
+		plan_log.write(plan, str(PlanEvent.PLAN_MOVED_TO_NEW_VERSION), details=details)
+		_reach_fulfilled(diff)
+		return changes
+
+
+def _check_something_is_left(diff: VersionDiff) -> None:
 	if not diff.stages:
 		frappe.throw(
 			_(
 				"The workflow {0} has no milestones, so nothing of the plan would be left. Add milestones, or cancel the plan."
-			).format(found.workflow)
+			).format(diff.plan.workflow)
 		)
-	changes = describe(diff)
-	_move_stages(diff)
-	diff.plan = _read_again(diff)
-	_move_dates(diff)
-	_move_tasks(diff)
-	_keep_version(diff)
-	details = "\n".join(change["text"] for change in changes)
-	plan_log.write(diff.plan, str(PlanEvent.PLAN_MOVED_TO_NEW_VERSION), details=details)
-	_reach_fulfilled(diff, sums.refresh(plan))
-	sums.tell_desk(diff.plan)
-	sweep_requests.request(plan)
-	return changes
 
 
 def _reason(diff: VersionDiff) -> str:
@@ -165,7 +167,6 @@ def _move_stages(diff: VersionDiff) -> None:
 		if stage_move.row:
 			_update_stage(diff, stage_move, idx)
 	diff.plan.set_plan(**diff.plan_changes)
-	diff.plan.write()
 	_insert_stages(diff)
 
 
@@ -180,6 +181,7 @@ def _cancel_tasks(diff: VersionDiff) -> None:
 	names = [task.name for task in diff.removed_tasks]
 	bulk.update_rows("Milestone Task", dict.fromkeys(names, values))
 	todos.cancel(names)
+	diff.plan.forget_tasks()
 
 
 def _update_stage(diff: VersionDiff, stage_move: StageMove, idx: int) -> None:
@@ -198,6 +200,7 @@ def _update_stage(diff: VersionDiff, stage_move: StageMove, idx: int) -> None:
 
 
 def _insert_stages(diff: VersionDiff) -> None:
+	"""Insert the new stages, read them as they are stored, and give the plan its stages in the new order."""
 	rows = []
 	for idx, stage_move in enumerate(diff.stages, 1):
 		if not stage_move.row:
@@ -206,16 +209,11 @@ def _insert_stages(diff: VersionDiff) -> None:
 			rows.append(
 				{**row, "parent": diff.plan.name, "parenttype": "Milestone Plan", "parentfield": "stages"}
 			)
-	bulk.insert_rows("Milestone Plan Stage", rows)
-
-
-def _read_again(diff: VersionDiff) -> plan_rows.Plan:
-	"""Read the plan with its new rows, and let the moves know theirs."""
-	plan = plan_rows.load_by_name(diff.plan.name, lock=True)
-	plan._reference_doc = diff.plan.reference_doc()
-	for stage_move, row in zip(diff.stages, plan.stages, strict=True):
-		stage_move.row = row
-	return plan
+	names = bulk.insert_rows("Milestone Plan Stage", rows)
+	inserted = plan_rows.stage_rows(names)
+	for stage_move in diff.stages:
+		stage_move.row = stage_move.row or inserted.pop(0)
+	diff.plan.stages = [stage_move.row for stage_move in diff.stages]
 
 
 def _move_dates(diff: VersionDiff) -> None:
@@ -240,6 +238,7 @@ def _move_tasks(diff: VersionDiff) -> None:
 	_assign_anew(diff, people)
 	todos.follow(changes, text=True)
 	tasks.insert_tasks(diff.plan, [_new_task(diff, m, people, calendar) for m in diff.tasks if not m.task])
+	diff.plan.forget_tasks()
 
 
 def _changed_values(task_move: TaskMove, due_date, calendar) -> dict:
@@ -303,20 +302,16 @@ def _assign_anew(diff: VersionDiff, people) -> None:
 		)
 
 
-def _reach_fulfilled(diff: VersionDiff, plan: plan_rows.Plan) -> None:
-	"""Mark the stages reached whose value the document has now, as new ones come reached: nothing follows from it.
-
-	Args:
-		diff: what was moved.
-		plan: as it is now, with its sums.
-	"""
-	found = [plan.stage(move.row.name) for move in diff.stages if move.comes_to_be_reached]
-	for row in found:
+def _reach_fulfilled(diff: VersionDiff) -> None:
+	"""Mark the stages reached whose value the document has now, as new ones come reached: nothing follows from it."""
+	plan = diff.plan
+	fulfilled = [move.row for move in diff.stages if move.comes_to_be_reached]
+	if fulfilled:
+		sums.count_open_tasks(plan)
+	for row in fulfilled:
 		gate.check_stage(plan, row)
 		plan.set_stage(row, status=StageStatus.REACHED.value, health="Done", reached_on=getdate(nowdate()))
 		plan_log.write(plan, str(PlanEvent.STAGE_REACHED), stage=row)
-	if found:
-		sums.refresh(plan)
 
 
 def _keep_version(diff: VersionDiff) -> None:
@@ -327,4 +322,3 @@ def _keep_version(diff: VersionDiff) -> None:
 	new = watched.snapshot(doc, fieldnames)
 	kept = {name: old.get(name, value) for name, value in new.items()}
 	plan.set_plan(workflow_version=diff.workflow.version, snapshot=json.dumps(kept))
-	plan.write()

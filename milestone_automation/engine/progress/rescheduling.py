@@ -14,7 +14,8 @@ from milestone_automation.engine.rules.vocabulary import (
 	StageStatus,
 	TaskStatus,
 )
-from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_requests
+from milestone_automation.engine.store import plan_log, plan_rows
+from milestone_automation.engine.store.changing import changing
 
 
 def date_next(plan, stage, reached_on) -> None:
@@ -73,24 +74,14 @@ def reschedule(
 		frappe.ValidationError: the stage is reached, the date lies before an earlier stage, an answer is missing.
 	"""
 	reason = plan_log.check_reason(reason)
-	plan = plan_rows.load_by_name(plan, lock=True)
-	plan.check_is_active()
-	row = plan.stage(stage)
-	move(
-		plan,
-		row,
-		clock.given_day(new_date) if new_date else None,
-		reason,
-		DateChangeSource(source),
-		answer,
-		by_hand=True,
-	)
-	sums.refresh(plan)
-	sweep_requests.request(plan.name)
+	with changing(plan) as plan:
+		plan.check_is_active()
+		day = clock.given_day(new_date) if new_date else None
+		move(plan, plan.stage(stage), day, reason, DateChangeSource(source), answer, by_hand=True)
 
 
 def move(plan, stage, new_date, reason, source: DateChangeSource, answer=None, by_hand=False) -> None:
-	"""Move a key date on a loaded plan and write all that follows from it."""
+	"""Move a key date of a plan that is being changed, with all that follows from it."""
 	mode = ShiftMode(answer or plan.later_stages or ShiftMode.SHIFT_TOO)
 	if mode is ShiftMode.ASK and source is DateChangeSource.DOCUMENT_FIELD:
 		mode = ShiftMode.KEEP_ORDER
@@ -151,7 +142,7 @@ def _let_next_follow(plan, index: int, moved: list) -> list:
 
 
 def change_dates(plan: plan_rows.Plan, new_dates: dict, reason: str, source: DateChangeSource) -> None:
-	"""Set key dates on a loaded plan, move the open tasks by their rule, and keep every move on record.
+	"""Set key dates of a plan that is being changed, move its open tasks by their rule, keep every move on record.
 
 	Args:
 		plan: locked.
@@ -172,8 +163,6 @@ def change_dates(plan: plan_rows.Plan, new_dates: dict, reason: str, source: Dat
 		rows.append(_date_change(plan, stage, old, new, reason, source))
 	bulk.insert_rows("Milestone Date Change", rows)
 	_move_tasks(plan, moved)
-	sums.summarize(plan)
-	plan.write()
 
 
 def _date_change(plan, stage, old, new, reason, source) -> dict:
@@ -195,7 +184,7 @@ def _date_change(plan, stage, old, new, reason, source) -> dict:
 def _move_tasks(plan, moved: list[tuple]) -> None:
 	if not moved:
 		return
-	tasks = [task for task in plan_rows.task_rows(plan.name, lock=True) if task.status == TaskStatus.OPEN]
+	tasks = plan.open_tasks()
 	calendar = plan_rows.calendar_of(plan)
 	changes = {}
 	for stage, old, new in moved:
@@ -203,6 +192,8 @@ def _move_tasks(plan, moved: list[tuple]) -> None:
 		for move_ in dates.move_tasks(planned, old, new, calendar):
 			changes[move_.key] = {"due_date": move_.new, **schedule.FRESH_TASK_STAMPS}
 	bulk.update_rows("Milestone Task", changes)
+	for task in tasks:
+		task.update(changes.get(task.name, {}))
 	todos.follow(changes)
 
 

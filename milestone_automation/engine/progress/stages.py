@@ -1,4 +1,4 @@
-"""Reaching a stage, undoing it, moving its key date."""
+"""Reaching a stage, and undoing it."""
 
 import frappe
 from frappe import _
@@ -8,7 +8,8 @@ from milestone_automation.engine.base import clock
 from milestone_automation.engine.progress import gate, next_steps, rescheduling
 from milestone_automation.engine.rules import dates, schedule
 from milestone_automation.engine.rules.vocabulary import ReachRule, StageStatus
-from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_requests, watched
+from milestone_automation.engine.store import plan_log, plan_rows, watched
+from milestone_automation.engine.store.changing import changing
 from milestone_automation.engine.tracking import milestones
 
 # Milestones of confirmed stages name this instead of a field of the document.
@@ -30,25 +31,21 @@ def confirm(plan: str, stage: str, reached_on=None) -> None:
 		GateError: required tasks are open.
 		frappe.ValidationError: it is reached already, the day is to come, a field's value must reach it.
 	"""
-	plan = plan_rows.load_by_name(plan, lock=True)
-	plan.check_is_active()
-	row = plan.stage(stage)
-	day = _check_can_confirm(plan, row, reached_on)
-	gate.check_stage(plan, row)
-	milestone = milestones.insert_milestone(
-		reference_type=plan.reference_type,
-		reference_name=plan.reference_name,
-		track_field=CONFIRMED_FIELD,
-		value=row.stage_name[:140],
-		reached_on=now_datetime(),
-		source="Confirmation",
-	)
-	mark_reached(plan, row, day, milestone=milestone)
-	plan_log.write(plan, "Stage Reached", stage=row)
-	sums.summarize(plan)
-	plan.write()
-	sums.refresh(plan)
-	sweep_requests.request(plan.name)
+	with changing(plan) as plan:
+		plan.check_is_active()
+		row = plan.stage(stage)
+		day = _check_can_confirm(plan, row, reached_on)
+		gate.check_stage(plan, row)
+		milestone = milestones.insert_milestone(
+			reference_type=plan.reference_type,
+			reference_name=plan.reference_name,
+			track_field=CONFIRMED_FIELD,
+			value=row.stage_name[:140],
+			reached_on=now_datetime(),
+			source="Confirmation",
+		)
+		mark_reached(plan, row, day, milestone=milestone)
+		plan_log.write(plan, "Stage Reached", stage=row)
 
 
 def check_is_open(row) -> None:
@@ -133,16 +130,12 @@ def undo(plan: str, stage: str, reason: str) -> None:
 		reason: why; required.
 	"""
 	reason = plan_log.check_reason(reason)
-	plan = plan_rows.load_by_name(plan, lock=True)
-	plan.check_is_active()
-	row = plan.stage(stage)
-	if row.status != StageStatus.REACHED:
-		frappe.throw(_("{0} is not reached, so there is nothing to undo.").format(row.stage_name))
-	mark_open(plan, row, reason)
-	sums.summarize(plan)
-	plan.write()
-	sums.refresh(plan)
-	sweep_requests.request(plan.name)
+	with changing(plan) as plan:
+		plan.check_is_active()
+		row = plan.stage(stage)
+		if row.status != StageStatus.REACHED:
+			frappe.throw(_("{0} is not reached, so there is nothing to undo.").format(row.stage_name))
+		mark_open(plan, row, reason)
 
 
 def mark_open(plan: plan_rows.Plan, stage, reason: str) -> None:

@@ -12,6 +12,7 @@ from milestone_automation.engine.progress import task_people, tasks
 from milestone_automation.engine.rules import dates
 from milestone_automation.engine.rules.vocabulary import AssigneeKind, PlanEvent, TaskStatus
 from milestone_automation.engine.store import plan_log, plan_rows, watched
+from milestone_automation.engine.store.changing import changing
 from milestone_automation.engine.workflows import people_validation, row_fields, task_validation
 
 # By these a due date is found.
@@ -248,9 +249,9 @@ def log_deleted(doc) -> None:
 
 def log_added(doc) -> None:
 	"""Log a task that was added by hand and let its plan know. Called after it was inserted."""
-	plan = plan_rows.load_by_name(doc.plan, lock=True)
-	_watch(plan, doc.assignee_field)
-	tasks.after_change(doc, plan, "Task Added", "")
+	with changing(doc.plan) as plan:
+		_watch(plan, doc.assignee_field)
+		tasks.log(doc, plan, "Task Added", "")
 
 
 def _watch(plan, fieldname: str | None) -> None:
@@ -259,4 +260,3 @@ def _watch(plan, fieldname: str | None) -> None:
 	if fieldname and fieldname not in known:
 		known.update(watched.snapshot(plan.reference_doc(), [fieldname]))
 		plan.set_plan(snapshot=json.dumps(known))
-		plan.write()

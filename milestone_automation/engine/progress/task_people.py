@@ -6,16 +6,15 @@ import frappe
 
 from milestone_automation.engine.base import bulk
 from milestone_automation.engine.people import assignees, todos
-from milestone_automation.engine.rules.vocabulary import AssigneeKind, TaskStatus
+from milestone_automation.engine.rules.vocabulary import AssigneeKind
 from milestone_automation.engine.store import plan_rows
 
 
 def assign_anew(plan: plan_rows.Plan, doc, changed_fields: set[str], supplier_field: str) -> None:
 	"""Find the assignees of open tasks anew whose supplier or user field changed. Who is done stays."""
-	tasks = [task for task in plan_rows.task_rows(plan.name, lock=True) if task.status == TaskStatus.OPEN]
 	affected = [
 		task
-		for task in tasks
+		for task in plan.open_tasks()
 		if (task.assignee_kind == AssigneeKind.USER_FIELD and task.assignee_field in changed_fields)
 		or (task.assignee_kind == AssigneeKind.ALL_SUPPLIER_CONTACTS and supplier_field in changed_fields)
 	]

@@ -1,5 +1,7 @@
 """What people do to tasks: complete, reopen, waive, cancel, add. Each change locks the plan before it looks."""
 
+from contextlib import contextmanager
+
 import frappe
 from frappe import _
 from frappe.utils import getdate, now_datetime
@@ -16,7 +18,8 @@ from milestone_automation.engine.rules.vocabulary import (
 	StageStatus,
 	TaskStatus,
 )
-from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_requests
+from milestone_automation.engine.store import plan_log, plan_rows, sums
+from milestone_automation.engine.store.changing import changing
 from milestone_automation.engine.store.plan_log import check_reason
 
 
@@ -64,23 +67,25 @@ def complete(task: str, by: str | None = None) -> str:
 	Raises:
 		frappe.ValidationError: the task is cancelled or waived, or its plan is cancelled.
 	"""
-	doc, plan = _locked(task)
-	plan.check_is_active()
-	if doc.status == TaskStatus.COMPLETED:
-		return doc.status
-	if doc.status != TaskStatus.OPEN:
-		frappe.throw(
-			_("The task {0} is {1}. Reopen it first.").format(doc.title, _(doc.status)),
-			title=_("Task Is Not Open"),
-		)
 	by = by or frappe.session.user
-	_mark_done(doc, by)
-	if is_waiting_for_others(doc):
-		todos.close(doc.name, user=by)
-		sums.tell_desk(plan)
+	with _changing_task(task) as (doc, plan):
+		plan.check_is_active()
+		if doc.status == TaskStatus.COMPLETED:
+			plan.leave_unchanged()
+			return doc.status
+		if doc.status != TaskStatus.OPEN:
+			frappe.throw(
+				_("The task {0} is {1}. Reopen it first.").format(doc.title, _(doc.status)),
+				title=_("Task Is Not Open"),
+			)
+		_mark_done(doc, by)
+		if is_waiting_for_others(doc):
+			todos.close(doc.name, user=by)
+			plan.leave_unchanged()
+			sums.tell_desk(plan)
+			return doc.status
+		_close(doc, plan, TaskStatus.COMPLETED, by, "", "Task Completed")
 		return doc.status
-	_close(doc, plan, TaskStatus.COMPLETED, by, "", "Task Completed")
-	return doc.status
 
 
 def is_waiting_for_others(doc) -> bool:
@@ -111,11 +116,35 @@ def reopen(task: str, reason: str) -> None:
 		frappe.ValidationError: it is open, its stage is reached (undo that first), gone, or takes no tasks now.
 	"""
 	reason = check_reason(reason)
-	doc, plan = _locked(task)
-	plan.check_is_active()
+	with _changing_task(task) as (doc, plan):
+		plan.check_is_active()
+		stage = _check_can_reopen(doc, plan)
+		bulk.update_rows(
+			"Milestone Task Assignee",
+			{row.name: {"done": 0, "done_on": None} for row in doc.assignees if row.done},
+		)
+		_set(
+			doc,
+			status=TaskStatus.OPEN.value,
+			closed_on=None,
+			closed_by=None,
+			reason=reason,
+			**_caught_up_date(doc, plan, stage),
+		)
+		todos.reopen(doc.name)
+		todos.follow(doc.name)
+		log(doc, plan, "Task Reopened", reason)
+
+
+def _check_can_reopen(doc, plan):
+	"""Return the stage of a task that may be reopened.
+
+	Raises:
+		frappe.ValidationError: as `reopen`.
+	"""
 	if doc.status == TaskStatus.OPEN:
 		frappe.throw(_("The task {0} is open already.").format(doc.title))
-	stage = next((row for row in plan.stages if row.name == doc.plan_stage), None)
+	stage = stage_of_task(plan, doc)
 	if not stage:
 		frappe.throw(
 			_(
@@ -129,21 +158,7 @@ def reopen(task: str, reason: str) -> None:
 			)
 		)
 	check_takes_tasks(plan, stage)
-	bulk.update_rows(
-		"Milestone Task Assignee",
-		{row.name: {"done": 0, "done_on": None} for row in doc.assignees if row.done},
-	)
-	_set(
-		doc,
-		status=TaskStatus.OPEN.value,
-		closed_on=None,
-		closed_by=None,
-		reason=reason,
-		**_caught_up_date(doc, plan, stage),
-	)
-	todos.reopen(doc.name)
-	todos.follow(doc.name)
-	after_change(doc, plan, "Task Reopened", reason)
+	return stage
 
 
 def _caught_up_date(doc, plan, stage) -> dict:
@@ -161,10 +176,10 @@ def waive(task: str, reason: str) -> None:
 		frappe.ValidationError: it is not open.
 	"""
 	reason = check_reason(reason)
-	doc, plan = _locked(task)
-	plan.check_is_active()
-	_check_is_open(doc)
-	_close(doc, plan, TaskStatus.WAIVED, frappe.session.user, reason, "Task Waived")
+	with _changing_task(task) as (doc, plan):
+		plan.check_is_active()
+		_check_is_open(doc)
+		_close(doc, plan, TaskStatus.WAIVED, frappe.session.user, reason, "Task Waived")
 
 
 def cancel(task: str, reason: str) -> None:
@@ -174,9 +189,9 @@ def cancel(task: str, reason: str) -> None:
 		frappe.ValidationError: it is not open.
 	"""
 	reason = check_reason(reason)
-	doc, plan = _locked(task)
-	_check_is_open(doc)
-	_close(doc, plan, TaskStatus.CANCELLED, frappe.session.user, reason, "Task Cancelled")
+	with _changing_task(task) as (doc, plan):
+		_check_is_open(doc)
+		_close(doc, plan, TaskStatus.CANCELLED, frappe.session.user, reason, "Task Cancelled")
 
 
 def cancel_all(plan: str, reason: str, plan_stage: str | None = None) -> None:
@@ -210,12 +225,12 @@ def add(plan: str, stage: str, **fields) -> str:
 	Raises:
 		frappe.ValidationError: the stage takes no tasks, is reached, or the task would be due after it.
 	"""
-	plan = plan_rows.load_by_name(plan, lock=True)
-	plan.check_is_active()
-	row = plan.stage(stage)
-	task = frappe.get_doc({"doctype": "Milestone Task", **fields, "plan": plan.name, "plan_stage": row.name})
-	task.insert(ignore_permissions=True)  # the caller checked the right to add to this plan
-	return task.name
+	with changing(plan) as plan:
+		plan.check_is_active()
+		place = {"plan": plan.name, "plan_stage": plan.stage(stage).name}
+		task = frappe.get_doc({"doctype": "Milestone Task", **fields, **place})
+		task.insert(ignore_permissions=True)  # the caller checked the right to add to this plan
+		return task.name
 
 
 def check_takes_tasks(plan: plan_rows.Plan, stage) -> None:
@@ -240,14 +255,14 @@ def check_takes_tasks(plan: plan_rows.Plan, stage) -> None:
 # Shared steps
 
 
-def _locked(task: str):
-	"""Return a task and its plan, both locked, the plan first: everybody locks in this order."""
+@contextmanager
+def _changing_task(task: str):
+	"""Open a task and its plan for changes, both locked, the plan first: everybody locks in this order."""
 	plan_name = frappe.db.get_value("Milestone Task", task, "plan")
 	if not plan_name:
 		frappe.throw(_("There is no milestone task {0}.").format(task), frappe.DoesNotExistError)
-	plan = plan_rows.load_by_name(plan_name, lock=True)
-	doc = frappe.get_doc("Milestone Task", task, for_update=frappe.db.db_type != "sqlite")
-	return doc, plan
+	with changing(plan_name) as plan:
+		yield frappe.get_doc("Milestone Task", task, for_update=frappe.db.db_type != "sqlite"), plan
 
 
 def _check_is_open(doc) -> None:
@@ -264,7 +279,7 @@ def _close(doc, plan, status: TaskStatus, by: str, reason: str, event: str) -> N
 		todos.cancel(doc.name)
 	else:
 		todos.close(doc.name)
-	after_change(doc, plan, event, reason)
+	log(doc, plan, event, reason)
 
 
 def _set(doc, **values) -> None:
@@ -273,13 +288,11 @@ def _set(doc, **values) -> None:
 	doc.db_set(values)
 
 
-def after_change(doc, plan, event: str, reason: str) -> None:
-	plan_log.write(
-		plan, event, stage=stage_of_task(plan, doc), task=doc.name, reason=reason, details=doc.title
-	)
-	sums.refresh(plan.name)
-	sums.tell_desk(plan)
-	sweep_requests.request(plan.name)
+def log(doc, plan, event: str, reason: str) -> None:
+	"""Write to a plan's log what happened to one of its tasks, and have the open ones counted anew."""
+	plan.forget_tasks()
+	stage = stage_of_task(plan, doc)
+	plan_log.write(plan, event, stage=stage, task=doc.name, reason=reason, details=doc.title)
 
 
 def stage_of_task(plan, doc):

@@ -6,8 +6,8 @@ import frappe
 from frappe import _
 from frappe.utils import now_datetime
 
-from milestone_automation.engine.base import bulk, calendars, guard
-from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus
+from milestone_automation.engine.base import bulk, calendars, guard, save_state
+from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus, TaskStatus
 
 # Columns read of every plan; a stage is read whole.
 PLAN_COLUMNS = (
@@ -36,7 +36,10 @@ PLAN_COLUMNS = (
 
 
 class Plan(frappe._dict):
-	"""A plan's row with `stages`, its rows in order. `changes` collects what is to be written."""
+	"""A plan's row with `stages`, its rows in order. `set_stage` and `set_plan` collect what is to be written.
+
+	Changed with `changing(plan)`, which writes it.
+	"""
 
 	def stage(self, stage: str) -> frappe._dict:
 		"""Return one stage, by row name or by its name.
@@ -78,6 +81,30 @@ class Plan(frappe._dict):
 			self.writes = _count_write(self.name)
 		self.stage_changes, self.plan_changes = {}, {}
 
+	def leave_unchanged(self) -> None:
+		"""Say that there is nothing to change after all; `changing` then does nothing."""
+		self.is_unchanged = True
+
+	def spoil(self) -> None:
+		"""Have whoever kept this plan read it again: what is in memory was not written."""
+		self.writes = -1
+
+	def open_tasks(self) -> list[frappe._dict]:
+		"""Return the open tasks, locked and in order; read once, until `forget_tasks`."""
+		if self.get("_open_tasks") is None:
+			rows = task_rows(self.name, lock=True)
+			self._open_tasks = [task for task in rows if task.status == TaskStatus.OPEN]
+		return self._open_tasks
+
+	def forget_tasks(self) -> None:
+		"""Read the open tasks again when they are asked for: some were added or closed."""
+		self._open_tasks = None
+
+	@property
+	def has_read_tasks(self) -> bool:
+		"""Whether the open tasks are in memory."""
+		return self.get("_open_tasks") is not None
+
 	def is_reached(self) -> list[bool]:
 		return [stage.status == StageStatus.REACHED for stage in self.stages]
 
@@ -99,15 +126,9 @@ class Plan(frappe._dict):
 
 def _count_write(plan: str) -> int:
 	"""Count the writes to a plan by this process, so that a plan in memory can tell whether it is the newest."""
-	counts = write_counts()
+	counts = save_state.plan_writes()
 	counts[plan] = counts.get(plan, 0) + 1
 	return counts[plan]
-
-
-def write_counts() -> dict[str, int]:
-	if not hasattr(frappe.local, "milestone_plan_writes"):
-		frappe.local.milestone_plan_writes = {}
-	return frappe.local.milestone_plan_writes
 
 
 def plan_key(doctype: str, name) -> str:
@@ -174,7 +195,7 @@ def _load(column: str, value: str, lock: bool) -> Plan | None:
 		frappe._dict({k: v for k, v in row.items() if not k.startswith("plan__")}) for row in rows
 	]
 	found.stage_changes, found.plan_changes = {}, {}
-	found.writes = write_counts().get(found.name, 0)
+	found.writes = save_state.plan_writes().get(found.name, 0)
 	return found
 
 
@@ -192,3 +213,12 @@ def task_rows(plan: str, lock: bool = False) -> list[frappe._dict]:
 def calendar_of(plan: Plan):
 	"""Return the working days that count for a plan's document."""
 	return calendars.for_document(plan.reference_doc())
+
+
+def stage_rows(names: list[str]) -> list[frappe._dict]:
+	"""Return stages by their row names, in order, as they are stored. One query; none for no names."""
+	if not names:
+		return []
+	stage = frappe.qb.DocType("Milestone Plan Stage")
+	query = frappe.qb.from_(stage).select(stage.star).where(stage.name.isin(names)).orderby(stage.idx)
+	return query.run(as_dict=True)

@@ -1,13 +1,15 @@
 """What is added up and stored with a plan: open required tasks, health, current stage, next date."""
 
+from collections import defaultdict
+
 import frappe
 from frappe.utils import cint, getdate, nowdate
 
 from milestone_automation.engine.rules import health, vocabulary
-from milestone_automation.engine.rules.vocabulary import GateMode, PlanStatus, StageStatus, TaskStatus
+from milestone_automation.engine.rules.vocabulary import GateMode, PlanStatus, StageStatus
 from milestone_automation.engine.store import plan_rows
 
-# Columns of a plan that `refresh` and the sweep work out from its stages and the day.
+# Columns of a plan that `add_up` and the sweep work out from its stages and the day.
 SUMS = ("health", "current_stage", "next_date", "next_check")
 
 
@@ -20,45 +22,42 @@ def summarize_new(plan_doc) -> None:
 	plan_doc.next_check = today
 
 
-def refresh(plan: str | plan_rows.Plan) -> plan_rows.Plan:
-	"""Bring a plan's sums up to date after its tasks, stages or dates changed, or a day has passed.
+def add_up(plan: plan_rows.Plan, count_tasks: bool) -> None:
+	"""Work out the sums of a plan that is being changed; writes nothing.
 
 	Args:
-		plan: name, or a plan loaded with its lock and not yet written.
-
-	Returns:
-		Plan: as it stands now.
+		plan: locked, with its changes.
+		count_tasks: count the open tasks, and judge each stage's health by them.
 	"""
-	plan = plan_rows.load_by_name(plan, lock=True) if isinstance(plan, str) else plan
-	tasks = plan_rows.task_rows(plan.name, lock=True)
-	today = getdate(nowdate())
-	lead = cint(frappe.db.get_single_value("Milestone Settings", "warning_lead_days", cache=True))
-	open_tasks = [task for task in tasks if task.status == TaskStatus.OPEN]
-	if plan.status == PlanStatus.CANCELLED:
-		open_tasks = []
-	for stage in plan.stages:
-		own = [task for task in open_tasks if task.plan_stage == stage.name]
-		plan.set_stage(stage, open_required=sum(1 for task in own if task.required))
-	for stage in plan.stages:
-		overdue = sum(
-			1 for t in open_tasks if t.plan_stage == stage.name and t.due_date and getdate(t.due_date) < today
-		)
-		found = stage_health(stage, plan.stages, plan.strict_order, today, lead, overdue)
-		plan.set_stage(stage, health=found.value)
+	if count_tasks:
+		_judge_stages(plan, count_open_tasks(plan))
 	if plan.status != PlanStatus.CANCELLED:
 		plan.set_plan(**summary_of(plan.stages))
 		# The sweep finds the day after that: only it knows who is left to be told, and the working days.
-		plan.set_plan(next_check=today if plan.status == PlanStatus.ACTIVE else None)
-	has_changed = any(plan.stage_changes.values()) or plan.plan_changes
-	plan.write()
-	if has_changed:
-		tell_desk(plan)
-	return plan
+		plan.set_plan(next_check=getdate(nowdate()) if plan.status == PlanStatus.ACTIVE else None)
 
 
-def summarize(plan: plan_rows.Plan) -> None:
-	"""Work out health, current stage and next date of a plan whose stages changed; writes nothing."""
-	plan.set_plan(**summary_of(plan.stages), next_check=getdate(nowdate()))
+def count_open_tasks(plan: plan_rows.Plan) -> dict[str, list]:
+	"""Count the open required tasks of each stage, so that the gate sees them; writes nothing.
+
+	Returns:
+		dict: the open tasks by row name of their stage; none where the plan is cancelled.
+	"""
+	tasks = defaultdict(list)
+	for task in plan.open_tasks() if plan.status != PlanStatus.CANCELLED else ():
+		tasks[task.plan_stage].append(task)
+	for stage in plan.stages:
+		plan.set_stage(stage, open_required=sum(1 for task in tasks[stage.name] if task.required))
+	return tasks
+
+
+def _judge_stages(plan: plan_rows.Plan, tasks: dict[str, list]) -> None:
+	today = getdate(nowdate())
+	lead = cint(frappe.db.get_single_value("Milestone Settings", "warning_lead_days", cache=True))
+	for stage in plan.stages:
+		overdue = sum(1 for task in tasks[stage.name] if task.due_date and getdate(task.due_date) < today)
+		verdict = stage_health(stage, plan.stages, plan.strict_order, today, lead, overdue)
+		plan.set_stage(stage, health=verdict.value)
 
 
 def summary_of(stages) -> dict:

@@ -5,7 +5,7 @@ import json
 
 from frappe.utils import cstr
 
-from milestone_automation.engine.base import values
+from milestone_automation.engine.base import save_state, values
 from milestone_automation.engine.people import assignees
 from milestone_automation.engine.rules.vocabulary import ReachRule
 from milestone_automation.engine.store import plan_rows
@@ -19,7 +19,7 @@ def loaded(doc) -> plan_rows.Plan | None:
 	if (
 		not kept
 		or kept[0] is not before
-		or (kept[1] and kept[1].writes != plan_rows.write_counts().get(kept[1].name, 0))
+		or (kept[1] and kept[1].writes != save_state.plan_writes().get(kept[1].name, 0))
 	):
 		kept = (before, plan_rows.load(doc.doctype, doc.name, lock=True))
 		doc.flags.milestone_plan = kept

@@ -1,0 +1,66 @@
+"""The one way to change a plan: load it locked, collect what changes, add it up once, write it once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from milestone_automation.engine.base import save_state
+from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus
+from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_requests
+
+
+@contextmanager
+def changing(plan: str | plan_rows.Plan, count_tasks: bool = True) -> Iterator[plan_rows.Plan]:
+	"""Open a plan for changes with `set_stage` and `set_plan`; at the end it is added up and written.
+
+	Inside another change of the same plan the outer one finishes for both. When the work raises, nothing of the plan
+	is written. The desk is told and the sweep asked, both after commit.
+
+	Args:
+		plan: name of the plan, or a plan loaded with its lock.
+		count_tasks: count the open tasks anew (one query, unless they were read already). Without it the health of
+			each stage stays until the sweep looks.
+
+	Yields:
+		Plan: locked until the transaction ends.
+
+	Raises:
+		frappe.DoesNotExistError: there is no such plan.
+		ConflictError: somebody else is changing it.
+	"""
+	name = plan if isinstance(plan, str) else plan.name
+	under_way = save_state.plans_being_changed()
+	if name in under_way:
+		yield under_way[name]
+		return
+	plan = plan_rows.load_by_name(plan, lock=True) if isinstance(plan, str) else plan
+	under_way[name] = plan
+	try:
+		yield plan
+		if not plan.is_unchanged:
+			_finish(plan, count_tasks)
+	except BaseException:
+		plan.spoil()
+		raise
+	finally:
+		under_way.pop(name, None)
+
+
+def refresh(plan: str) -> None:
+	"""Bring a plan's sums up to date after its tasks changed, or a day has passed.
+
+	Args:
+		plan: name of the plan.
+	"""
+	with changing(plan):
+		pass
+
+
+def _finish(plan: plan_rows.Plan, count_tasks: bool) -> None:
+	was_active = plan.status == PlanStatus.ACTIVE
+	sums.add_up(plan, count_tasks or plan.has_read_tasks)
+	plan.write()
+	if was_active and plan.status == PlanStatus.COMPLETED:
+		plan_log.write(plan, PlanEvent.PLAN_COMPLETED.value)
+	sums.tell_desk(plan)
+	if plan.status != PlanStatus.CANCELLED:
+		sweep_requests.request(plan.name)
