@@ -44,7 +44,7 @@ class Batch:
 
 	now: datetime
 	at: timedelta
-	starting: list = field(default_factory=list)
+	plans: list = field(default_factory=list)
 	stages: dict = field(default_factory=dict)
 	tasks: dict = field(default_factory=dict)
 	rules: dict = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Batch:
 class Changes:
 	"""New values of rows, collected over a batch and written together."""
 
-	starting: dict = field(default_factory=lambda: defaultdict(dict))
+	plans: dict = field(default_factory=lambda: defaultdict(dict))
 	stages: dict = field(default_factory=lambda: defaultdict(dict))
 	tasks: dict = field(default_factory=lambda: defaultdict(dict))
 
