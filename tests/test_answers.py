@@ -342,7 +342,7 @@ def test_yes_that_reaches_nothing_is_not_thanked_for(make_doctype, make_user):
 
 	rights = {"read": 1, "write": 1, "create": 1}
 	doctype = make_doctype(
-		"Guarded Order",
+		"Answered Order",
 		[
 			{"fieldname": "status", "fieldtype": "Data", "label": "Status", "permlevel": 1},
 			{"fieldname": "delivery_date", "fieldtype": "Date"},
@@ -358,7 +358,7 @@ def test_yes_that_reaches_nothing_is_not_thanked_for(make_doctype, make_user):
 	assert (page["state"], page["error"]) == (
 		"ask",
 		"Nothing was saved: setting Status to Cut did not reach Cut. You may not be allowed to change this field."
-		f" Please change it in Guarded Order {guarded.name} itself, or ask somebody who may.",
+		f" Please change it in Answered Order {guarded.name} itself, or ask somebody who may.",
 	)
 	assert frappe.db.get_value(doctype, guarded.name, "status") == "Open"
 	assert frappe.db.get_value(doctype, guarded.name, "modified_by") == "Administrator"

@@ -194,11 +194,11 @@ def test_a_preview_writes_nothing_and_says_what_comes():
 def test_a_preview_of_a_workflow_for_another_doctype_is_refused(make_doctype):
 	import frappe
 
-	other = make_doctype("Other Order", [{"fieldname": "day", "fieldtype": "Date"}])
+	other = make_doctype("Foreign Order", [{"fieldname": "day", "fieldtype": "Date"}])
 	make_workflow("Others", document_type=other, stages=[stage("Done", date_field="day")], tasks=[])
 	order = make_document()
 	with pytest.raises(
-		frappe.ValidationError, match=r"The workflow Others is for Other Order, not for Production Order."
+		frappe.ValidationError, match=r"The workflow Others is for Foreign Order, not for Production Order."
 	):
 		api.preview_workflow("Others", ORDER, order.name)
 

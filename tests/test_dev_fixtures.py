@@ -35,7 +35,10 @@ def test_a_made_doctype_stays_and_its_documents_and_users_do_not(make_doctype):
 
 def test_a_made_doctype_is_not_made_otherwise_under_the_same_name(make_doctype):
 	make_doctype("Fixture Order", STATUS, is_submittable=True)
-	with pytest.raises(ValueError, match="was made with other fields before"):
+	with pytest.raises(
+		ValueError,
+		match=r"DocType Fixture Order was made with other fields in test_dev_fixtures\.py\. Choose another name\.",
+	):
 		make_doctype("Fixture Order", STATUS)
 
 

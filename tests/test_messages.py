@@ -561,13 +561,16 @@ def test_harmless_words_and_tags_stay_as_they_were_written():
 		assert custom_messages.render(text, order, CUT).replace("&amp;", "&") == expected
 
 
-@pytest.mark.parametrize("fieldname", ["items", "keys", "values", "get", "copy", "update"])
+NAMES_OF_METHODS = ("items", "keys", "values", "get", "copy", "update")
+
+
+@pytest.mark.parametrize("fieldname", NAMES_OF_METHODS)
 def test_a_field_goes_before_the_method_of_the_same_name(make_doctype, fieldname):
 	import frappe
 
 	line = make_doctype("Wardrobe Line", [{"fieldname": "item", "fieldtype": "Data"}], istable=1)
-	table = {"fieldname": fieldname, "fieldtype": "Table", "options": line}
-	doctype = make_doctype(f"Wardrobe {fieldname.title()}", [table])
+	tables = [{"fieldname": name, "fieldtype": "Table", "options": line} for name in NAMES_OF_METHODS]
+	doctype = make_doctype("Wardrobe", tables)
 	text = f"{{% for row in doc.{fieldname} %}}{{{{ row.item }}}};{{% endfor %}}"
 	custom_messages.check_template(text, doctype)
 	doc = frappe._dict(doctype=doctype, name="W1")

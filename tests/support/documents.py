@@ -1,6 +1,8 @@
 """Users and DocTypes for tests."""
 
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -62,12 +64,14 @@ DEFAULT_PERMISSIONS = (
 		"amend": 1,
 	},
 )
-_made: dict[tuple[str, str], str] = {}
+_made: dict[tuple[str, str], tuple[str, str]] = {}
 
 
 @pytest.fixture
 def make_doctype(site):
 	"""Function that makes a custom DocType once for the session and hands back its name.
+
+	The name belongs to the file that calls it; tests/test_isolation.py finds two files that use the same.
 
 	`make_doctype("Garment Order", [{"fieldname": "status", "fieldtype": "Select", "options": "A\\nB"}])`
 	Tables are made by DDL, which commits: the DocType stays for the tests after this one, its documents do not.
@@ -84,15 +88,25 @@ def ensure_doctype(
 ) -> str:
 	import frappe
 
-	if _made.get((frappe.local.site, name)):
-		if _made[frappe.local.site, name] != repr((fields, is_submittable, permissions, values)):
-			raise ValueError(f"DocType {name} was made with other fields before; take another name.")
+	owner = Path(sys._getframe(1).f_code.co_filename).name
+	recipe = repr((fields, is_submittable, permissions, values))
+	made = _made.get((frappe.local.site, name))
+	if made:
+		_refuse_reuse(name, made, (owner, recipe))
 		return name
 	with _kept_out_of_rollback():
 		if not frappe.db.exists("DocType", name):
 			_insert_doctype(name, fields, is_submittable, permissions or DEFAULT_PERMISSIONS, values)
-	_made[frappe.local.site, name] = repr((fields, is_submittable, permissions, values))
+	_made[frappe.local.site, name] = (owner, recipe)
 	return name
+
+
+def _refuse_reuse(name: str, made: tuple[str, str], wanted: tuple[str, str]) -> None:
+	"""Two files that make the same DocType pass or fail by which of them comes first in a process."""
+	if made[0] != wanted[0]:
+		raise ValueError(f"DocType {name} belongs to {made[0]}. Choose another name in {wanted[0]}.")
+	if made[1] != wanted[1]:
+		raise ValueError(f"DocType {name} was made with other fields in {made[0]}. Choose another name.")
 
 
 @contextmanager
