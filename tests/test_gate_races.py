@@ -10,6 +10,7 @@ import pytest
 
 from milestone_automation.engine.progress import tasks
 from milestone_automation.engine.store import plan_rows
+from milestone_automation.engine.store.changing import refresh
 from tests.support.factories import (
 	ORDER,
 	ensure_production_order,
@@ -148,11 +149,11 @@ def ships_by_loaded_document(held) -> str:
 
 
 def reopens(held) -> str:
-	return f"from milestone_automation.engine import tasks; tasks.reopen('{held.task}', 'A page is missing')"
+	return f"from milestone_automation.engine.progress import tasks; tasks.reopen('{held.task}', 'A page is missing')"
 
 
 def completes(held) -> str:
-	return f"from milestone_automation.engine import tasks; tasks.complete('{held.task}')"
+	return f"from milestone_automation.engine.progress import tasks; tasks.complete('{held.task}')"
 
 
 @pytest.mark.parametrize("ships", [ships, ships_by_db_set])
@@ -212,7 +213,7 @@ def test_two_tasks_completed_at_once_leave_the_right_sum(race, held):
 	with race.site.connect():
 		other = tasks.add(held.plan, "Shipped", title="Weigh the boxes", required=1)
 		frappe.db.commit()  # nosemgrep: as above
-	second = f"from milestone_automation.engine import tasks; tasks.complete('{other}')"
+	second = f"from milestone_automation.engine.progress import tasks; tasks.complete('{other}')"
 	race(completes(held), second)
 	assert outcome(race, held) == ("Open", "Open", "Completed", 0)
 
@@ -220,7 +221,7 @@ def test_two_tasks_completed_at_once_leave_the_right_sum(race, held):
 def test_a_task_added_while_somebody_ships_holds(race, held):
 	complete(race, held)
 	adds = (
-		"from milestone_automation.engine import tasks;"
+		"from milestone_automation.engine.progress import tasks;"
 		f" tasks.add('{held.plan}', 'Shipped', title='Weigh', required=1)"
 	)
 	_first, second = race(adds, ships(held))
@@ -255,7 +256,9 @@ def test_two_of_two_assignees_complete_their_parts_at_once_the_task_is_completed
 		both = tasks.insert_tasks(plan, [values | {"completion_rule": "All Of", "assignees": people}])[0]
 		refresh(held.plan)
 		frappe.db.commit()  # nosemgrep: as above
-	signs = "from milestone_automation.engine import tasks; tasks.complete('{0}', by='{1}@example.com')"
+	signs = (
+		"from milestone_automation.engine.progress import tasks; tasks.complete('{0}', by='{1}@example.com')"
+	)
 	_first, second = race(signs.format(both, "ann"), signs.format(both, "bob"))
 	assert second == ["went through", "waited"]
 	with race.site.connect():
@@ -264,11 +267,11 @@ def test_two_of_two_assignees_complete_their_parts_at_once_the_task_is_completed
 
 def test_a_task_cannot_be_added_after_a_stage_that_moves_earlier_at_the_same_moment(race, held):
 	moves = (
-		"from milestone_automation.engine import stages;"
-		f" stages.reschedule('{held.plan}', 'Shipped', '2030-06-01', 'The buyer wants it sooner', answer='Keep Order')"
+		"from milestone_automation.engine.progress import rescheduling;"
+		f" rescheduling.reschedule('{held.plan}', 'Shipped', '2030-06-01', 'The buyer wants it sooner', answer='Keep Order')"
 	)
 	adds = (
-		"from milestone_automation.engine import tasks;"
+		"from milestone_automation.engine.progress import tasks;"
 		f" tasks.add('{held.plan}', 'Shipped', title='Weigh', due_date='2030-06-20')"
 	)
 	prepare = f"frappe.db.get_value('Milestone Plan Stage', {{'parent': '{held.plan}'}}, 'key_date')"
@@ -279,7 +282,7 @@ def test_a_task_cannot_be_added_after_a_stage_that_moves_earlier_at_the_same_mom
 def test_two_people_confirm_one_stage_at_once_it_is_reached_once(race, held):
 	import frappe
 
-	confirms = f"from milestone_automation.engine import stages; stages.confirm('{held.plan}', 'Signed off')"
+	confirms = f"from milestone_automation.engine.progress import stages; stages.confirm('{held.plan}', 'Signed off')"
 	first, second = race(confirms, confirms)
 	assert first == ["committed"]
 	assert second == ["ValidationError", "waited"]
@@ -299,8 +302,8 @@ def test_two_people_start_a_plan_at_once_there_is_one(race, held):
 		frappe.db.commit()  # nosemgrep: as above
 		frappe.clear_cache()
 	starts = (
-		"from milestone_automation.engine import plans;"
-		f" print(plans.start(frappe.get_doc('{ORDER}', '{order.name}'), 'Production', by_hand=True))"
+		"from milestone_automation.engine.plans import starting;"
+		f" print(starting.start(frappe.get_doc('{ORDER}', '{order.name}'), 'Production', by_hand=True))"
 	)
 	first, second = race(starts, starts)
 	assert first[0] == second[0] and second[1] == "went through"
