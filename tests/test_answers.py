@@ -8,7 +8,7 @@ from milestone_automation import api
 from milestone_automation.engine.base import guard
 from milestone_automation.engine.people.signed_links import Purpose, make_token
 from milestone_automation.engine.progress import answers, stages
-from milestone_automation.links import answer_page
+from milestone_automation.links import answer_page, task_page
 from tests.support.clock import at, forget_mail_account, sweep_at
 from tests.support.factories import (
 	CLERK_ROLE,
@@ -67,6 +67,9 @@ def order(make_user, smtp):
 	return made
 
 
+PAGES = {"answer_page": answer_page.answer_page, "task_page": task_page.task_page}
+
+
 def form_of(smtp, recipient: str, page: str, about: str = "", **values) -> dict:
 	"""The form a reader of the mail sends: the token of its first link to a page, and what they fill in."""
 	texts = [
@@ -80,7 +83,7 @@ def form_of(smtp, recipient: str, page: str, about: str = "", **values) -> dict:
 
 def open_page(page: str, form: dict, moment: str = LATER, is_post: bool = False) -> dict:
 	with at(moment):
-		return getattr(answer_page, page)(form, is_post)
+		return PAGES[page](form, is_post)
 
 
 def send_form(page: str, form: dict, moment: str = LATER) -> dict:

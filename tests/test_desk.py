@@ -83,7 +83,7 @@ def test_building_is_for_managers(order, as_user, call):
 
 	arguments = [draft()] if call == "check_workflow" else [draft(), order.name]
 	with as_user(READER), pytest.raises(frappe.PermissionError):
-		getattr(my_work, call)(*arguments)
+		getattr(builder, call)(*arguments)
 
 
 def test_everybody_sees_his_own_work_and_nobody_elses(order, as_user):

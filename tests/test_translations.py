@@ -94,7 +94,7 @@ def strings_of_the_app() -> dict[str, str]:
 		("*.json", json_strings),
 	):
 		for path in app_files(pattern):
-			if pattern == "*.json" and "ready" in path.parts:
+			if pattern == "*.json" and "ready_made" in path.parts:
 				continue  # ready workflows are text of the user's own from the moment they are imported
 			for text in read(path):
 				if text and text.strip() and not WORDLESS.match(text.strip()):

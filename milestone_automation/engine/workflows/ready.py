@@ -21,7 +21,7 @@ from milestone_automation.engine.workflows import (
 	validation,
 )
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "ready_made"
 
 
 def names() -> list[str]:
