@@ -251,7 +251,7 @@ def test_a_confirmation_is_reached_on_the_day_given_and_records_a_milestone():
 		"Signed off",
 		"Confirmation",
 	)
-	assert events_of(order) == ["Plan Started", "Stage Reached"]
+	assert events_of(order) == ["Plan Started", "Stage Reached", "Plan Completed"]
 
 
 def test_a_day_to_come_is_refused():

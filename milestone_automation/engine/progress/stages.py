@@ -2,7 +2,7 @@
 
 import frappe
 from frappe import _
-from frappe.utils import getdate, now_datetime, nowdate
+from frappe.utils import cint, getdate, now_datetime, nowdate
 
 from milestone_automation.engine.base import clock
 from milestone_automation.engine.progress import gate, next_steps, rescheduling
@@ -45,6 +45,9 @@ def confirm(plan: str, stage: str, reached_on=None) -> None:
 			source="Confirmation",
 		)
 		mark_reached(plan, row, day, milestone=milestone)
+		if not cint(plan.strict_order):
+			# Only in strict order does a stage's health depend on whether an earlier one is reached.
+			plan.trust_counts()
 		plan_log.write(plan, "Stage Reached", stage=row)
 
 

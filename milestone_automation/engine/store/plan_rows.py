@@ -85,6 +85,10 @@ class Plan(frappe._dict):
 		"""Say that there is nothing to change after all; `changing` then does nothing."""
 		self.is_unchanged = True
 
+	def trust_counts(self) -> None:
+		"""Say that the stored counts of open tasks hold, and every other stage's health, unless tasks changed too."""
+		self.has_true_counts = not self.has_changed_tasks
+
 	def spoil(self) -> None:
 		"""Have whoever kept this plan read it again: what is in memory was not written."""
 		self.writes = -1
@@ -99,6 +103,7 @@ class Plan(frappe._dict):
 	def forget_tasks(self) -> None:
 		"""Read the open tasks again when they are asked for: some were added or closed."""
 		self._open_tasks = None
+		self.has_changed_tasks, self.has_true_counts = True, False
 
 	@property
 	def has_read_tasks(self) -> bool:
