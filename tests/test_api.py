@@ -24,7 +24,24 @@ from tests.support.factories import (
 pytestmark = pytest.mark.usefixtures("production_order")
 
 DOCUMENTATION = ROOT / "docs" / "api.md"
-READING = {"get_plan", "preview_workflow", "start_plans_summary", "preview_new_version", "fields_for"}
+READING = {
+	"date_reasons",
+	"fields_for",
+	"get_board",
+	"get_my_work",
+	"get_plan",
+	"get_ready_workflows",
+	"get_timeline",
+	"on_time_this_month",
+	"preview_new_version",
+	"preview_workflow",
+	"recorded",
+	"stage_events",
+	"start_plans_summary",
+	"task_events",
+	"wants_digest",
+	"workflows_with_plans",
+}
 
 
 def documented_workflow():

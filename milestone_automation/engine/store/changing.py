@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from milestone_automation.engine.base import save_state
+from milestone_automation.engine.base import guard, save_state
 from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus
 from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_requests
 
@@ -35,9 +35,10 @@ def changing(plan: str | plan_rows.Plan, count_tasks: bool = True) -> Iterator[p
 	plan = plan_rows.load_by_name(plan, lock=True) if isinstance(plan, str) else plan
 	under_way[name] = plan
 	try:
-		yield plan
-		if not plan.is_unchanged:
-			_finish(plan, count_tasks)
+		with guard.conflicts_told():
+			yield plan
+			if not plan.is_unchanged:
+				_finish(plan, count_tasks)
 	except BaseException:
 		plan.spoil()
 		raise
