@@ -6,8 +6,10 @@ import os
 import frappe
 from frappe import _
 from frappe.modules.import_file import calculate_hash
+from frappe.utils import cast, cint
 from frappe.utils.password import get_encryption_key
 
+from milestone_automation.engine.messages.sending_day import DEFAULT_SWEEP_TIME
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.tracking import milestones, registry
 
@@ -76,18 +78,31 @@ def make_role():
 
 
 def make_settings():
-	"""Store the settings' defaults once: before that, what reads a single value would find none."""
-	if frappe.db.get_singles_dict("Milestone Settings"):
+	"""Store the settings' defaults and the reasons for a new date, once; what somebody has set stays.
+
+	Frappe saves a Single with nothing in it before this runs, so only a field of our own tells whether it did.
+	"""
+	stored = frappe.db.get_singles_dict("Milestone Settings")
+	if cint(stored.get("defaults_stored")):
 		return
 	settings = frappe.get_doc("Milestone Settings")
-	# Frappe fills a new document's Time fields with the present time.
-	settings.sweep_time = "07:00:00"
-	for reason in (
+	for field in settings.meta.fields:
+		if field.default and stored.get(field.fieldname) is None:
+			settings.set(field.fieldname, cast(field.fieldtype, field.default))
+	if not stored.get("sweep_time") or "." in str(stored.get("sweep_time")):
+		# Frappe fills a new document's Time fields with the present time, to the microsecond.
+		settings.sweep_time = DEFAULT_SWEEP_TIME
+	for reason in _reasons() if not settings.date_reasons else ():
+		settings.append("date_reasons", {"reason": reason})
+	settings.defaults_stored = 1
+	settings.save(ignore_permissions=True)  # made by the app, not by a user
+
+
+def _reasons() -> tuple[str, ...]:
+	return (
 		_("Supplier is late"),
 		_("Material is late"),
 		_("Quality is not good enough"),
 		_("Waiting for an approval"),
 		_("Customer asked for another date"),
-	):
-		settings.append("date_reasons", {"reason": reason})
-	settings.save(ignore_permissions=True)  # made by the app, not by a user
+	)
