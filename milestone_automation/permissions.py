@@ -6,15 +6,17 @@ the API ask the rest. A hook only narrows what roles give, so each DocType's rol
 may have (docs/roles.md).
 """
 
-import re
-
 import frappe
 from frappe import _
-from frappe.model.db_query import DatabaseQuery, requires_owner_constraint
 from frappe.utils import cstr
 
 from milestone_automation.engine.base import values
 from milestone_automation.engine.people import rights
+from milestone_automation.engine.people.readable import condition as _readable
+from milestone_automation.engine.people.readable import names
+from milestone_automation.engine.people.readable import quoted as _quoted
+from milestone_automation.engine.people.readable import shared as _shared
+from milestone_automation.engine.people.readable import without_percent_signs as _without_percent_signs
 from milestone_automation.engine.rules.vocabulary import TaskStatus
 
 # What a permission check may ask for (None: all there is) that changes nothing.
@@ -228,70 +230,4 @@ def _of_type(doctype: str, reference_type: str, user: str) -> str | None:
 	is_type = f"`tab{doctype}`.reference_type = {_quoted(reference_type)}"
 	if not readable:
 		return is_type
-	names = f"select {_name_as_text(reference_type)} from `tab{reference_type}` where {readable}"
-	return f"({is_type} and `tab{doctype}`.reference_name in ({names}))"
-
-
-def _readable(doctype: str, user: str) -> str | None:
-	"""Return Frappe's own list condition for a DocType: owner, user permissions, shares, hooks and scripts.
-
-	Empty when nothing restricts the user, None when the DocType is gone.
-	"""
-	try:
-		meta = frappe.get_meta(doctype)
-	except frappe.DoesNotExistError:
-		frappe.clear_last_message()
-		return None
-	rights = frappe.permissions.get_role_permissions(meta, user=user)
-	if not rights.get("read"):
-		return _shared(doctype, user)
-	condition = DatabaseQuery(doctype, user=user).build_match_conditions()
-	if "read" not in (rights.get("if_owner") or {}) or requires_owner_constraint(rights):
-		return condition
-	# Frappe drops "if owner" where another rule lets the user select documents, which is less than reading them.
-	owned = f"(`tab{doctype}`.`owner` = {_quoted(user)} or {_shared(doctype, user)})"
-	return f"{owned} and ({condition})" if condition else owned
-
-
-def _shared(doctype: str, user: str) -> str:
-	"""Return the condition for documents somebody shared with the user or with everybody."""
-	share = "`tabDocShare`"
-	with_user = f"({share}.`user` = {_quoted(user)} or {share}.everyone = 1)"
-	return (
-		f"{_name_as_text(doctype)} in (select {share}.share_name from {share}"
-		f" where {share}.share_doctype = {_quoted(doctype)} and {share}.`read` = 1 and {with_user})"
-	)
-
-
-def _name_as_text(doctype: str) -> str:
-	"""Return a DocType's name column as text: rows keep names as text, some DocTypes number them."""
-	column = f"`tab{doctype}`.name"
-	if (frappe.get_meta(doctype).autoname or "").lower() != "autoincrement":
-		return column
-	return f"concat({column}, '')" if frappe.db.db_type == "mariadb" else f"cast({column} as varchar)"
-
-
-def _quoted(text: str) -> str:
-	return frappe.db.escape(text, percent=False)
-
-
-def _without_percent_signs(condition: str) -> str:
-	"""Write each percent sign in a text of a condition as its code.
-
-	Frappe 16 formats lists' SQL with values and so reads a sign in "50% wool" as a place for one; Frappe 15 does not,
-	and there a doubled sign would stay double.
-	"""
-	if "%" not in condition:
-		return condition
-	inside = r"[^'\\]|''|\\." if frappe.db.db_type == "mariadb" else r"[^']|''"
-	return re.sub(f"'(?:{inside})*'", lambda text: _percent_by_code(text[0]), condition)
-
-
-def _percent_by_code(text: str) -> str:
-	parts = [f"'{part}'" for part in text[1:-1].split("%")]
-	if len(parts) == 1:
-		return text
-	if frappe.db.db_type == "mariadb":
-		return f"concat({', char(37 using ascii), '.join(parts)})"
-	sign = "chr(37)" if frappe.db.db_type == "postgres" else "char(37)"
-	return f"({f' || {sign} || '.join(parts)})"
+	return f"({is_type} and `tab{doctype}`.reference_name in ({names(reference_type, readable)}))"
