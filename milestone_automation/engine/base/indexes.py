@@ -5,7 +5,15 @@ and asks for it "if not exists", so the second table that wants one on `plan` ge
 `parent`. There ours carry the name of their table and stand in for Frappe's.
 """
 
+import hashlib
+
 import frappe
+
+# A milestone counts in reports unless one of the flags is set.
+COUNTED = ("reference_type", "track_field", "reference_deleted", "undone", "passing")
+
+# PostgreSQL takes 63 bytes, MariaDB 64.
+LONGEST_NAME = 60
 
 INDEXES = {
 	"Milestone": (
@@ -13,6 +21,12 @@ INDEXES = {
 		("reference_type", "reference_name"),
 		# Reports and the nightly check: one field of a DocType over time.
 		("reference_type", "track_field", "reached_on"),
+		# Bottlenecks: the stays in one value in order of their time. Equal columns first, so a percentile is a walk.
+		(*COUNTED, "from_value", "time_in_previous"),
+		# The process map: the same for one step from value to value.
+		(*COUNTED, "from_value", "value", "time_in_previous"),
+		# How often each value was reached, and by how many documents.
+		(*COUNTED, "value", "reference_name"),
 	),
 	"Milestone Plan": (
 		# The sweep: active plans with something to do today.
@@ -52,6 +66,8 @@ def wanted(doctype: str) -> list[tuple[str, ...]]:
 
 
 def _name(doctype: str, fields: tuple[str, ...]) -> str | None:
-	if frappe.db.db_type == "mariadb":
-		return None
-	return "_".join((frappe.scrub(doctype), *fields))
+	long_name = "_".join((frappe.scrub(doctype), *fields))
+	if len(long_name) > LONGEST_NAME:
+		# Databases cut longer names, and then two may be one.
+		return f"{frappe.scrub(doctype)}_{hashlib.sha256(long_name.encode()).hexdigest()[:12]}"
+	return None if frappe.db.db_type == "mariadb" else long_name

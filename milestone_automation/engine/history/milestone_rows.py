@@ -37,6 +37,7 @@ FIELDS = (
 	"cleared",
 	"source",
 	"undone",
+	"passing",
 	"reference_deleted",
 	"import_key",
 )
@@ -112,6 +113,7 @@ class Writer:
 			row.time_in_previous,
 			0 if row.value else 1,
 			self.source,
+			0,
 			0,
 			0,
 			row.import_key,

@@ -1,0 +1,95 @@
+"""What a report counts: the milestones of one field of one DocType, of documents its reader may see."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+import frappe
+from pypika.terms import Criterion, Term
+
+from milestone_automation.engine.people import readable
+
+
+@dataclass(frozen=True)
+class Scope:
+	"""Which milestones count.
+
+	Undone milestones and values a document only passed through never count, nor do deleted documents.
+
+	Attributes:
+		reference_type: DocType of the documents.
+		track_field: the tracked field.
+		condition: SQL condition on that DocType's table for the documents the reader may see; empty for all.
+		start, end: count what happened from one day to another, both included; None for no limit.
+	"""
+
+	reference_type: str
+	track_field: str
+	condition: str = ""
+	start: date | None = None
+	end: date | None = None
+
+	@property
+	def is_whole(self) -> bool:
+		"""Whether every milestone of the field counts, so that indexes alone can answer."""
+		return not (self.condition or self.start or self.end)
+
+	def apply(self, query, milestone):
+		"""Return a query on `Milestone` with the conditions of this scope.
+
+		Args:
+			query: a query builder's query.
+			milestone: its table.
+		"""
+		query = (
+			query.where(milestone.reference_type == self.reference_type)
+			.where(milestone.track_field == self.track_field)
+			.where(milestone.reference_deleted == 0)
+			.where(milestone.undone == 0)
+			.where(milestone.passing == 0)
+		)
+		if self.start:
+			query = query.where(milestone.reached_on >= datetime.combine(self.start, time.min))
+		if self.end:
+			query = query.where(
+				milestone.reached_on < datetime.combine(self.end, time.min) + timedelta(days=1)
+			)
+		if self.condition:
+			query = query.where(is_among(milestone.reference_name, self.reference_type, self.condition))
+		return query
+
+
+def of_reader(reference_type: str, track_field: str, start=None, end=None, user: str | None = None) -> Scope:
+	"""Return the scope of a report for a user.
+
+	Args:
+		reference_type: DocType of the documents.
+		track_field: the tracked field.
+		start, end: dates, both included; None for no limit.
+		user: who reads; the session user by default.
+
+	Raises:
+		frappe.PermissionError: the user may read no document of the DocType.
+	"""
+	condition = readable.condition(reference_type, user or frappe.session.user)
+	if condition is None:
+		raise frappe.PermissionError
+	return Scope(reference_type, track_field, condition, start, end)
+
+
+class is_among(Criterion):
+	"""A document's name is among those a condition selects; the condition is Frappe's own text, never a user's."""
+
+	def __init__(self, name: Term, doctype: str, condition: str):
+		"""Take the column with names of documents, their DocType, and the condition on its table."""
+		super().__init__()
+		self.name, self.doctype, self.condition = name, doctype, condition
+
+	def nodes_(self):
+		"""Yield the parts, as pypika asks for them."""
+		yield self
+		yield from self.name.nodes_()
+
+	def get_sql(self, **kwargs) -> str:
+		"""Return the condition as SQL text."""
+		kwargs.pop("with_alias", None)
+		return f"{self.name.get_sql(**kwargs)} in ({readable.names(self.doctype, self.condition)})"

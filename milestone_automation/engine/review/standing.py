@@ -1,0 +1,71 @@
+"""Where documents stand now, since when, and how often each value was reached."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import frappe
+from frappe.query_builder.functions import Count, Max
+from frappe.utils import get_datetime
+
+from milestone_automation.engine.review.scope import Scope
+
+
+@dataclass(frozen=True)
+class Visits:
+	"""How often one value was reached.
+
+	Attributes:
+		value: the value.
+		count: how often.
+		documents: by how many documents.
+	"""
+
+	value: str
+	count: int
+	documents: int
+
+	@property
+	def rework(self) -> int:
+		"""How often a document came to the value again."""
+		return self.count - self.documents
+
+
+@dataclass(frozen=True)
+class Standing:
+	"""A document's present value, and since when it has it (naive, in the site's time zone)."""
+
+	reference_name: str
+	value: str
+	since: datetime
+
+
+def visits(scope: Scope) -> dict[str, Visits]:
+	"""Return how often each value was reached, by value. One query, served by an index."""
+	milestone = frappe.qb.DocType("Milestone")
+	query = frappe.qb.from_(milestone).select(
+		milestone.value, Count("*"), Count(milestone.reference_name).distinct()
+	)
+	rows = scope.apply(query, milestone).groupby(milestone.value).run()
+	return {value or "": Visits(value or "", count, documents) for value, count, documents in rows}
+
+
+def present(scope: Scope) -> list[Standing]:
+	"""Return where each document stands, longest first. One query; the period of the scope is not looked at.
+
+	Of several milestones of one instant the last one written is the present value.
+	"""
+	milestone, last = frappe.qb.DocType("Milestone"), frappe.qb.DocType("Milestone").as_("last")
+	scope = Scope(scope.reference_type, scope.track_field, scope.condition)
+	latest = frappe.qb.from_(last).select(last.reference_name, Max(last.reached_on).as_("reached_on"))
+	latest = scope.apply(latest, last).groupby(last.reference_name)
+	query = (
+		frappe.qb.from_(milestone)
+		.join(latest)
+		.on((latest.reference_name == milestone.reference_name) & (latest.reached_on == milestone.reached_on))
+		.select(milestone.reference_name, milestone.value, milestone.reached_on)
+	)
+	query = scope.apply(query, milestone).orderby(milestone.idx).orderby(milestone.creation)
+	standing = {
+		name: Standing(name, value or "", get_datetime(reached_on)) for name, value, reached_on in query.run()
+	}
+	return sorted(standing.values(), key=lambda row: (row.since, row.reference_name))

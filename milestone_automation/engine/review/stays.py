@@ -1,0 +1,164 @@
+"""How long documents stood in each value of a field, and which value came after: the numbers of most reports.
+
+A *stay* ends when a milestone is recorded: it lasted `time_in_previous` seconds in `from_value`. Where every stay
+counts, the database finds the median by walking an index to the middle; it never sorts, and reads two rows a
+percentile. Where a reader sees a part of the documents, or a period is chosen, the durations are read once, as
+whole numbers, and sorted here.
+"""
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import frappe
+from frappe.query_builder.functions import Count, Max, Min, Sum
+from frappe.utils import get_datetime
+
+from milestone_automation.engine.review import percentiles
+from milestone_automation.engine.review.scope import Scope
+from milestone_automation.engine.rules.working_days import WorkCalendar, working_seconds_between
+
+MEDIAN, NINETIETH = 0.5, 0.9
+# How many rows are read at a time.
+PAGE = 20_000
+
+
+@dataclass(frozen=True)
+class Stays:
+	"""The stays of one value, or of one step from value to value. Times in seconds.
+
+	Attributes:
+		key: (value,) or (from value, value).
+		count: how many stays ended.
+		total: their time together.
+		shortest, longest: the ends of the range.
+		at: percentiles by fraction (0.5 is the median), as `percentiles` defines them.
+	"""
+
+	key: tuple[str, ...]
+	count: int
+	total: int
+	shortest: int
+	longest: int
+	at: dict[float, float]
+
+	@property
+	def mean(self) -> float:
+		"""Mean time of a stay."""
+		return self.total / self.count
+
+	@property
+	def median(self) -> float:
+		"""Median time of a stay."""
+		return self.at[MEDIAN]
+
+	@property
+	def p90(self) -> float:
+		"""90th percentile."""
+		return self.at[NINETIETH]
+
+
+def by_value(
+	scope: Scope, calendar: WorkCalendar | None = None, fractions: tuple[float, ...] = (MEDIAN, NINETIETH)
+) -> list[Stays]:
+	"""Return the stays in each value.
+
+	Args:
+		scope: what counts.
+		calendar: count working time by it; calendar time without.
+		fractions: which percentiles to find.
+	"""
+	return _stays(scope, ("from_value",), calendar, fractions)
+
+
+def by_step(
+	scope: Scope, calendar: WorkCalendar | None = None, fractions: tuple[float, ...] = (MEDIAN, NINETIETH)
+) -> list[Stays]:
+	"""Return the stays before each step from one value to another; arguments as `by_value`."""
+	return _stays(scope, ("from_value", "value"), calendar, fractions)
+
+
+def _stays(scope: Scope, columns: tuple[str, ...], calendar, fractions) -> list[Stays]:
+	if scope.is_whole and not calendar:
+		return _from_index(scope, columns, fractions)
+	return _from_rows(scope, columns, calendar, fractions)
+
+
+def _from_index(scope: Scope, columns: tuple[str, ...], fractions) -> list[Stays]:
+	"""Return the stays with what an index on the columns and the time has: a scan, and a walk for each percentile."""
+	milestone = frappe.qb.DocType("Milestone")
+	keys = [milestone[column] for column in columns]
+	duration = milestone.time_in_previous
+	query = frappe.qb.from_(milestone).select(
+		*keys, Count(duration), Sum(duration), Min(duration), Max(duration)
+	)
+	query = _counted(scope, query, milestone).groupby(*keys)
+	stays = []
+	for *key, count, total, shortest, longest in query.run():
+		read = _walk(scope, columns, key, count)
+		at = {fraction: percentiles.seek(count, fraction, read) for fraction in fractions}
+		stays.append(Stays(tuple(key), count, int(total), int(shortest), int(longest), at))
+	return sorted(stays, key=lambda row: row.key)
+
+
+def _counted(scope: Scope, query, milestone):
+	"""Return a query with only stays: the first value of a document ended none, and some lengths are unknown."""
+	query = scope.apply(query, milestone)
+	return query.where(milestone.from_value != "").where(milestone.time_in_previous.isnotnull())
+
+
+def _walk(scope: Scope, columns, key, count: int) -> Callable[[int, int], Sequence[float]]:
+	"""Return a function that reads durations of one key by their place in order, from the nearer end of the index."""
+	milestone = frappe.qb.DocType("Milestone")
+	duration = milestone.time_in_previous
+	query = _counted(scope, frappe.qb.from_(milestone).select(duration), milestone)
+	for column, value in zip(columns, key, strict=True):
+		query = query.where(milestone[column] == value)
+
+	def read(first: int, how_many: int) -> list[float]:
+		behind = count - first - how_many
+		if behind < first:
+			rows = (
+				query.orderby(duration, order=frappe.qb.desc).limit(how_many).offset(behind).run(pluck=True)
+			)
+			return rows[::-1]
+		return query.orderby(duration).limit(how_many).offset(first).run(pluck=True)
+
+	return read
+
+
+def _from_rows(scope: Scope, columns: tuple[str, ...], calendar, fractions) -> list[Stays]:
+	durations: dict[tuple[str, ...], array] = {}
+	for key, seconds in _rows(scope, columns, calendar):
+		durations.setdefault(key, array("q")).append(seconds)
+	return [_of_durations(key, sorted(found), fractions) for key, found in sorted(durations.items())]
+
+
+def _of_durations(key: tuple[str, ...], seconds: list[int], fractions) -> Stays:
+	at = {fraction: percentiles.percentile(seconds, fraction) for fraction in fractions}
+	return Stays(key, len(seconds), sum(seconds), seconds[0], seconds[-1], at)
+
+
+def _rows(scope: Scope, columns: tuple[str, ...], calendar) -> Iterator[tuple[tuple[str, ...], int]]:
+	"""Yield key and length of every stay, page by page along the primary key: memory holds one page."""
+	milestone = frappe.qb.DocType("Milestone")
+	query = frappe.qb.from_(milestone).select(
+		milestone.name,
+		milestone.time_in_previous,
+		milestone.reached_on,
+		*(milestone[column] for column in columns),
+	)
+	query = _counted(scope, query, milestone).orderby(milestone.name).limit(PAGE)
+	rows = query.run()
+	while rows:
+		for _name, seconds, reached_on, *key in rows:
+			yield tuple(key), _length(seconds, reached_on, calendar)
+		rows = query.where(milestone.name > rows[-1][0]).run() if len(rows) == PAGE else ()
+
+
+def _length(seconds, reached_on, calendar: WorkCalendar | None) -> int:
+	if not calendar:
+		return int(seconds)
+	reached_on = get_datetime(reached_on)
+	return working_seconds_between(reached_on - timedelta(seconds=float(seconds)), reached_on, calendar)

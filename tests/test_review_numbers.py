@@ -1,0 +1,162 @@
+"""Numbers of reports: what a stay is, percentiles, which milestones count, for whom."""
+
+import datetime
+import random
+import statistics
+
+import frappe
+import pytest
+
+from milestone_automation.engine.history.milestone_rows import MilestoneRow, Writer
+from milestone_automation.engine.review import percentiles, standing, stays
+from milestone_automation.engine.review.scope import Scope
+from milestone_automation.engine.rules.vocabulary import MilestoneSource
+from milestone_automation.engine.rules.working_days import WorkCalendar
+
+CASE = "Review Case"
+START = datetime.datetime(2026, 3, 2, 9)
+HOUR = 3600
+
+
+@pytest.fixture
+def case(make_doctype) -> str:
+	return make_doctype(CASE, [{"fieldname": "status", "fieldtype": "Data"}])
+
+
+def write(*journeys: list[tuple[str, int]]) -> None:
+	"""Write journeys: for each document its values, each with the hours it stood there before the next one."""
+	rows = []
+	for number, journey in enumerate(journeys):
+		moment, before, stood = START, "", None
+		for position, (value, hours) in enumerate(journey):
+			rows.append(MilestoneRow(f"case-{number}", before, value, moment, "", stood, position))
+			moment, before, stood = moment + datetime.timedelta(hours=hours), value, hours * HOUR
+	Writer(CASE, "status", "", MilestoneSource.IMPORT).insert(rows)
+
+
+def scope(**values) -> Scope:
+	return Scope(CASE, "status", **values)
+
+
+def hours(found: list[stays.Stays]) -> dict:
+	return {
+		row.key: (row.count, row.mean / HOUR, row.median / HOUR, row.p90 / HOUR, row.longest / HOUR)
+		for row in found
+	}
+
+
+@pytest.mark.no_site
+@pytest.mark.parametrize("count", [1, 2, 3, 10, 11])
+@pytest.mark.parametrize("fraction", [0.0, 0.5, 0.8, 0.9, 1.0])
+def test_a_percentile_lies_between_the_two_nearest_values_as_pandas_has_it(count, fraction):
+	values = sorted(random.Random(count).sample(range(1000), count))
+	by_position = (count - 1) * fraction
+	below = values[int(by_position)]
+	above = values[min(int(by_position) + 1, count - 1)]
+	expected = below + (above - below) * (by_position - int(by_position))
+	assert percentiles.percentile(values, fraction) == pytest.approx(expected)
+	if fraction == 0.5:
+		assert percentiles.percentile(values, fraction) == statistics.median(values)
+
+
+@pytest.mark.no_site
+def test_there_is_no_percentile_of_nothing():
+	assert percentiles.percentile([], 0.5) is None
+
+
+def test_each_value_has_the_stays_that_ended_in_it(case):
+	write(
+		[("Cut", 2), ("Sewn", 10), ("Shipped", 0)],
+		[("Cut", 4), ("Sewn", 20), ("Shipped", 0)],
+		[("Cut", 6), ("Sewn", 0)],
+	)
+	found = hours(stays.by_value(scope()))
+	assert found == {
+		("Cut",): (3, 4, 4, pytest.approx(5.6), 6),
+		("Sewn",): (2, 15, 15, pytest.approx(19), 20),
+	}
+
+
+def test_each_step_has_the_stays_before_it(case):
+	write([("Cut", 2), ("Sewn", 1), ("Cut", 8), ("Sewn", 0)], [("Cut", 4), ("Shipped", 0)])
+	found = hours(stays.by_step(scope()))
+	assert found == {
+		("Cut", "Sewn"): (2, 5, 5, pytest.approx(7.4), 8),
+		("Cut", "Shipped"): (1, 4, 4, 4, 4),
+		("Sewn", "Cut"): (1, 1, 1, 1, 1),
+	}
+
+
+def test_reading_the_rows_and_walking_the_index_give_the_same_numbers(case):
+	dice = random.Random(7)
+	write(
+		*(
+			[(value, dice.randrange(1, 400)) for value in dice.choices(["Cut", "Sewn", "Packed"], k=6)]
+			for _journey in range(60)
+		)
+	)
+	far = datetime.date(2999, 1, 1)
+	assert stays.by_value(scope()) == stays.by_value(scope(end=far))
+	assert stays.by_step(scope()) == stays.by_step(scope(end=far))
+
+
+@pytest.mark.parametrize("flag", ["undone", "passing", "reference_deleted"])
+def test_what_does_not_count_is_in_no_number(case, flag):
+	write([("Cut", 2), ("Sewn", 0)], [("Cut", 100), ("Sewn", 0)])
+	frappe.db.set_value("Milestone", {"reference_name": "case-1", "value": "Sewn"}, flag, 1)
+	for end in (None, datetime.date(2999, 1, 1)):
+		assert hours(stays.by_value(scope(end=end))) == {("Cut",): (1, 2, 2, 2, 2)}
+
+
+def test_a_period_counts_the_stays_that_ended_in_it_with_both_days(case):
+	write([("Cut", 24), ("Sewn", 24), ("Packed", 24), ("Shipped", 0)])
+	day = datetime.date(2026, 3, 4)
+	assert [row.key for row in stays.by_value(scope(start=day, end=day))] == [("Sewn",)]
+
+
+def test_a_condition_counts_the_documents_it_selects(case):
+	write([("Cut", 2), ("Sewn", 0)], [("Cut", 100), ("Sewn", 0)])
+	for number in (0, 1):
+		doc = frappe.get_doc({"doctype": CASE, "status": "Sewn"})
+		doc.name = f"case-{number}"
+		doc.db_insert()
+	found = stays.by_value(scope(condition=f"`tab{CASE}`.name = 'case-1'"))
+	assert hours(found) == {("Cut",): (1, 100, 100, 100, 100)}
+
+
+def test_working_time_leaves_days_off_out(case):
+	# Monday 9:00 to the Monday after, 9:00.
+	write([("Cut", 7 * 24), ("Sewn", 0)])
+	weekend = WorkCalendar(frozenset({5, 6}))
+	assert hours(stays.by_value(scope(), weekend)) == {("Cut",): (1, 120, 120, 120, 120)}
+
+
+def test_numbers_of_a_field_without_milestones_are_empty(case):
+	assert stays.by_value(scope()) == stays.by_step(scope()) == []
+	assert stays.by_value(scope(end=datetime.date(2999, 1, 1))) == []
+
+
+def test_percentiles_read_two_rows_each_however_many_there_are(case, count_queries):
+	write(*([("Cut", n + 1), ("Sewn", 0)] for n in range(200)))
+	with count_queries() as queries:
+		found = stays.by_value(scope())
+	assert found[0].count == 200
+	assert queries.count == 3, str(queries)
+
+
+def test_rework_is_how_often_documents_came_to_a_value_again(case):
+	write([("Cut", 1), ("Sewn", 1), ("Cut", 1), ("Sewn", 1), ("Cut", 0)], [("Cut", 0)])
+	found = standing.visits(scope())
+	assert {value: (row.count, row.documents, row.rework) for value, row in found.items()} == {
+		"Cut": (4, 2, 2),
+		"Sewn": (2, 1, 1),
+	}
+
+
+def test_a_document_stands_at_its_last_value_since_it_was_reached(case):
+	write([("Cut", 30), ("Sewn", 0)], [("Cut", 5), ("Sewn", 0), ("Packed", 0)])
+	found = {row.reference_name: (row.value, row.since) for row in standing.present(scope())}
+	assert found == {
+		"case-0": ("Sewn", START + datetime.timedelta(hours=30)),
+		"case-1": ("Packed", START + datetime.timedelta(hours=5)),
+	}
