@@ -1,6 +1,8 @@
-"""Ready sites to copy: `bare` (Frappe alone, setup wizard done) and `app` (bare with this app installed)."""
+"""Ready sites to copy: `bare` (Frappe alone, setup wizard done), `app` (bare with this app installed), and `app` on a
+site that has another app of the bench."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from .stamps import Stamps, digest, digest_tree
 
 RECIPE = 1  # raise it when the steps below change what a template holds
 KEPT_TEMPLATES = 3
+KEY_PATTERN = "[0-9a-f]" * 8
 INSTALL_INPUTS = (
 	"**/*.json",
 	"**/*.txt",
@@ -63,30 +66,46 @@ class Templates:
 
 	def bare(self) -> Template:
 		key = digest(RECIPE, WIZARD, self.bench.engine.identity(), self.bench.database.kind)
-		template = Template(f"bare-{key[:8]}-{self.kind}", self.name(f"bare_{key[:8]}"), key)
-		with build_lock(self.lock):
-			if not self._ready(template):
-				with report.step(f"new site on {self.bench.database.kind}"):
-					self._new_site(template)
-				with report.step("setup wizard"):
-					self.bench.run_code(template.site, WIZARD, what="The setup wizard")
-				self.stamps.write(template.site, key)
-				self._prune("bare", template)
-			keep_shared(self._use(template.site))
-		return template
+		return self._made("bare", key, self._new_site)
 
 	def app(self) -> Template:
+		return self._with_this_app("app", self.bare())
+
+	def beside(self, other: str, code: str) -> Template:
+		"""`app` on a site that had another app of the bench before. `code` is Python that sets that one up."""
 		bare = self.bare()
-		key = digest(bare.key, self.app_key())
-		template = Template(f"app-{key[:8]}-{self.kind}", self.name(f"app_{key[:8]}"), key)
+		source = self.bench.engine.home / "apps" / other / other
+		key = digest(bare.key, other, code, source / "__init__.py", source / "patches.txt")
+
+		def install(template: Template) -> None:
+			with report.step(f"{other} installed on a copy of the bare site"):
+				self._install(other, bare, template)
+			with report.step(f"{other} set up"):
+				self.bench.run_code(template.site, code, what=f"Setting up {other}")
+
+		return self._with_this_app(f"app-on-{other}", self._made(f"has-{other}", key, install))
+
+	def _with_this_app(self, kind: str, source: Template) -> Template:
+		def install(template: Template) -> None:
+			with report.step("app installed on a copy of it"):
+				self._install(APP, source, template)
+
+		return self._made(kind, digest(source.key, self.app_key()), install)
+
+	def _install(self, app: str, source: Template, template: Template) -> None:
+		copy_site(self.bench, source.site, self.bench, template.site, template.db_name)
+		self.bench.run("install-app", app, site=template.site, what=f"Installing {app}")
+
+	def _made(self, kind: str, key: str, make: Callable[[Template], None]) -> Template:
+		"""The template of this kind and key, made where it is missing."""
+		name = self.name(f"{kind.replace('-', '_')}_{key[:8]}")
+		template = Template(f"{kind}-{key[:8]}-{self.kind}", name, key)
 		with build_lock(self.lock):
 			if not self._ready(template):
-				with report.step("app installed on a copy of it"):
-					self._discard(template)
-					copy_site(self.bench, bare.site, self.bench, template.site, template.db_name)
-					self.bench.run("install-app", APP, site=template.site, what="Installing the app")
+				self._discard(template)
+				make(template)
 				self.stamps.write(template.site, key)
-				self._prune("app", template)
+				self._prune(kind, template)
 			keep_shared(self._use(template.site))
 		return template
 
@@ -109,7 +128,12 @@ class Templates:
 		return repoint(self.bench, site)
 
 	def _new_site(self, template: Template) -> None:
-		self._discard(template)
+		with report.step(f"new site on {self.bench.database.kind}"):
+			self._run_new_site(template)
+		with report.step("setup wizard"):
+			self.bench.run_code(template.site, WIZARD, what="The setup wizard")
+
+	def _run_new_site(self, template: Template) -> None:
 		names = [
 			"--db-name",
 			template.db_name,
@@ -137,7 +161,9 @@ class Templates:
 	def _prune(self, kind: str, latest: Template) -> None:
 		"""A run goes on copying the template it began with; others but the latest few go."""
 		sites = [
-			site for site in self.bench.sites.glob(f"{kind}-*-{self.kind}") if is_free(self._use(site.name))
+			site
+			for site in self.bench.sites.glob(f"{kind}-{KEY_PATTERN}-{self.kind}")
+			if is_free(self._use(site.name))
 		]
 		sites = [site for site in sites if site.name != latest.site]
 		for site in sorted(sites, key=lambda path: path.stat().st_mtime)[: -KEPT_TEMPLATES + 1]:

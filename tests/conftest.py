@@ -1,9 +1,15 @@
 """Every test runs on a copy of a ready site; see docs/development.md for the fixtures."""
 
+import os
+
+import pytest
+
+from devtool.prepare import Run
 from tests.support.browser import browser, desk, desk_assets  # noqa: F401 - fixtures
 from tests.support.counting import count_queries, count_redis_calls  # noqa: F401 - fixtures
 from tests.support.data import event_log_folder  # noqa: F401 - a fixture
 from tests.support.documents import as_user, make_doctype, make_user  # noqa: F401 - fixtures
+from tests.support.erpnext import erpnext, erpnext_site  # noqa: F401 - fixtures
 from tests.support.factories import production_order  # noqa: F401 - a fixture
 from tests.support.mail import smtp  # noqa: F401 - a fixture
 from tests.support.server import server  # noqa: F401 - a fixture
@@ -27,6 +33,16 @@ FOREIGN_WARNINGS = (
 def pytest_make_parametrize_id(val, argname):
 	"""Bytes make unreadable names, which may differ from worker to worker: a gzip header holds the time."""
 	return argname if isinstance(val, bytes) else None
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection():
+	"""Collect where bench commands run: in Frappe 16, importing some modules opens a log in `../logs`."""
+	before, prepared = os.getcwd(), os.environ.get("MILESTONE_RUN")
+	if prepared:
+		os.chdir(Run.load(prepared).bench.sites)
+	yield
+	os.chdir(before)
 
 
 def pytest_collection_modifyitems(items):

@@ -1,53 +1,16 @@
 """Purchase and Sales Orders of ERPNext: submit, update after submit, Close, receipts, supplier contacts, amend.
 
-These need a site with ERPNext whose setup wizard is done and this app installed. Name its folder in
-MILESTONE_ERPNEXT_SITE and run on its bench: `./dev test --bench BENCH tests/test_erpnext.py`. All is rolled back.
+These need a bench with ERPNext: `./dev test --bench BENCH tests/test_erpnext.py`. The site, with a company of its own,
+is made at the first run. All is rolled back.
 """
-
-import os
-from pathlib import Path
 
 import pytest
 
 from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.progress import stages, tasks
 from tests.support.factories import events_of, key_dates, plan_of, stage, stage_of, status_of, task, task_of
-from tests.support.site import connect, forget_caches
 
-SITE = "MILESTONE_ERPNEXT_SITE"
 TASK = "Book the inspector"
-
-
-def obstacle() -> str | None:
-	"""Why these tests cannot run here, or None."""
-	folder = os.environ.get(SITE)
-	if not folder:
-		return f"no ERPNext site: name the folder of one that has this app in {SITE}"
-	if not Path(folder, "site_config.json").exists():
-		return f"{SITE} names {folder}, which is no site"
-	return None
-
-
-@pytest.fixture
-def erpnext(site):
-	"""This process on the ERPNext site, for the length of a test."""
-	import frappe
-
-	if reason := obstacle():
-		pytest.skip(reason)
-	pytest.importorskip("erpnext", reason="ERPNext is not on this bench")
-	before, here = frappe.local.site, Path.cwd()
-	folder = Path(os.environ[SITE])
-	frappe.destroy()
-	os.chdir(folder.parent)
-	connect(folder.name)
-	frappe.db.commit = lambda: None  # whatever ERPNext commits is rolled back after the test
-	yield frappe
-	frappe.db.rollback()
-	forget_caches(everything=True)
-	frappe.destroy()
-	os.chdir(here)
-	connect(before)
 
 
 @pytest.fixture
