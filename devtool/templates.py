@@ -23,7 +23,7 @@ INSTALL_INPUTS = (
 	"hooks.py",
 	"install.py",
 	"uninstall.py",
-	"engine/indexes.py",
+	"engine/base/indexes.py",
 	"patches/**/*.py",
 	"setup/**/*.py",
 )
