@@ -9,11 +9,14 @@ from pathlib import Path
 
 from .databases import BenchDatabase, Database, MariaDatabase, PostgresDatabase, SqliteDatabase
 from .engines import BenchEngine, Engine
-from .paths import APP, ROOT
+from .locks import build_lock
+from .paths import APP, CHECKOUT, ROOT, STATE
 from .processes import run
 from .report import DevError
 from .services import Postgres, Redis
+from .stamps import digest
 
+MAIN_SLOTS = 32  # the other pairs of Redis databases are for clones
 ADMIN_PASSWORD = "admin"
 
 
@@ -30,12 +33,24 @@ class Bench:
 	def sites(self) -> Path:
 		return self.folder / "sites"
 
+	@property
+	def assets(self) -> Path:
+		"""The Desk's bundles: the same for all benches of an engine."""
+		return self.engine.home / "assets"
+
+	@property
+	def database_prefix(self) -> str:
+		"""Database names are unique on the machine: checkout, engine, kind of database."""
+		return f"ma_{CHECKOUT[:6]}_{digest(self.engine.key, self.database.label)[:4]}_"
+
 	def lay_out(self) -> None:
 		"""Make the folder and (again) the common configuration, with the ports of today."""
 		for name in ("sites", "logs", "config/pids"):
 			(self.folder / name).mkdir(parents=True, exist_ok=True)
 		for name in ("apps", "env"):
 			self._link(self.folder / name, self._target(name))
+		self.assets.mkdir(parents=True, exist_ok=True)
+		self._link(self.sites / "assets", self.assets)
 		(self.sites / "apps.txt").write_text("\n".join(self.app_names()) + "\n")
 		self._write_config()
 
@@ -111,11 +126,38 @@ class Bench:
 			run(command, log, what=what, cwd=self.sites, env=self.environment(), stdin=source)
 
 
-def read_json(path: Path) -> dict:
+def main_bench(engine: Engine, database: Database) -> Bench:
+	"""The bench of one engine and database; no other shares its sites, its Redis databases or its database names."""
+	name = f"{engine.key}-{database.label}"
+	return Bench(engine, database, engine.home / "benches" / database.label, _main_slot(name))
+
+
+def _main_slot(name: str) -> int:
+	"""The first bench of this checkout has slot 0, the next one 1: known to every process, the same every day."""
+	with build_lock("redis-slots"):
+		names = main_benches()
+		if name not in names:
+			names.append(name)
+			write_json(_slots_file(), names)
+	if len(names) > MAIN_SLOTS:
+		raise DevError("This checkout has worked with too many kinds of Frappe. Run ./dev clean.")
+	return names.index(name)
+
+
+def main_benches() -> list[str]:
+	"""Names of the main benches, in order of their Redis slots."""
+	return read_json(_slots_file()) if _slots_file().exists() else []
+
+
+def _slots_file() -> Path:
+	return STATE / "redis-slots.json"
+
+
+def read_json(path: Path) -> dict | list:
 	return json.loads(path.read_text())
 
 
-def write_json(path: Path, values: dict) -> None:
+def write_json(path: Path, values: dict | list) -> None:
 	partial = path.with_name(f".{path.name}.{os.getpid()}")
 	partial.write_text(json.dumps(values, indent=1, sort_keys=True))
 	partial.replace(path)

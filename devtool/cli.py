@@ -8,11 +8,11 @@ import subprocess
 import sys
 
 from . import engines, leases
+from .benches import main_bench
 from .databases import BenchDatabase
 from .paths import STATE, outside_home
 from .processes import describe_os_error
 from .report import DevError, report
-from .templates import engine_database_prefix
 
 DESCRIPTION = "A real Frappe site in one command, for trying this app and for working on it."
 
@@ -115,15 +115,14 @@ def drop_from_benches() -> None:
 	"""Databases that lie on the server of an official bench would outlive `.bench/`."""
 	for file in STATE.glob("bench-*/bench.json"):
 		engine = engines.restore(json.loads(file.read_text()))
-		prefix = engine_database_prefix(engine)
-		if engine.default_database() != "mariadb" or not any(engine.home.glob("sites/*-own*")):
+		if not (engine.home / "benches" / BenchDatabase.label).exists():
 			continue
 		try:
 			database = BenchDatabase(engine.config, engine.bench)
-			for name in database.names(prefix):
+			for name in database.names(main_bench(engine, database).database_prefix):
 				database.drop(name)
 		except DevError as error:
-			report.say(f"  - databases {prefix}* on the server of {engine.bench} stay: {error}")
+			report.say(f"  - databases of this checkout on the server of {engine.bench} stay: {error}")
 
 
 def status(options: argparse.Namespace) -> int:

@@ -1,22 +1,22 @@
 """Throwaway copies of templates: a small bench folder of their own, own databases, own Redis databases.
 
-A clone belongs to the process that holds the lock on its folder. Whatever a killed run leaves is dropped
-by the next one, because the kernel has let go of the lock.
+A clone belongs to the process that holds the lock on its slot; the slots of all engines and databases are the same
+few pairs of Redis databases. Whatever a killed run leaves is dropped by the next one of that engine and database,
+because the kernel has let go of the lock.
 """
 
 import shutil
 import subprocess
 from pathlib import Path
 
-from .benches import Bench
+from .benches import MAIN_SLOTS, Bench, read_json
 from .locks import FileLock
+from .paths import LOCKS
 from .report import DevError
-from .services import Redis
-from .templates import Template, copy_site, engine_database_prefix
+from .services import REDIS_DATABASES, Redis
+from .templates import Template, copy_site
 
 SITE = "test.localhost"
-SLOTS_PER_KIND = 160  # Redis has 1024 databases, a clone takes two
-KINDS = ("postgres", "mariadb", "sqlite")
 
 
 class CloneBench(Bench):
@@ -26,13 +26,12 @@ class CloneBench(Bench):
 		super().__init__(parent.engine, parent.database, clones_folder(parent) / str(slot), slot)
 		self.parent = parent
 		self.lock = lock
-		self.prefix = f"{engine_database_prefix(parent.engine)}c{slot}_"
+		self.prefix = f"{parent.database_prefix}c{slot}_"
 		self.made = 0
 
 	def prepare(self) -> None:
 		self.empty()
 		self.lay_out()
-		self._link(self.sites / "assets", self.parent.sites / "assets")
 
 	def add_site(self, template: Template, site: str) -> str:
 		"""Copy a template; returns the site's name."""
@@ -41,41 +40,44 @@ class CloneBench(Bench):
 		return site
 
 	def drop_site(self, site: str) -> None:
-		from .benches import read_json
-
 		name = read_json(self.sites / site / "site_config.json")["db_name"]
 		self.database.drop(name)
 		shutil.rmtree(self.sites / site, ignore_errors=True)
 
 	def empty(self) -> None:
-		"""Databases, Redis databases and files go; the lock file stays."""
+		"""Databases, Redis databases and files go."""
 		for name in self.database.names(self.prefix):
 			self.database.drop(name)
 		flush_redis(self.redis_slot)
-		for path in self.folder.iterdir():
-			if path.name == "lock":
-				continue
-			shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+		shutil.rmtree(self.folder, ignore_errors=True)
 
 	def drop(self) -> None:
 		self.empty()
-		shutil.rmtree(self.folder, ignore_errors=True)
 		self.lock.release()
 
 
 def clones_folder(bench: Bench) -> Path:
-	return bench.engine.home / f"clones-{bench.database.kind}"
+	return bench.engine.home / f"clones-{bench.database.label}"
+
+
+def slot_lock(slot: int) -> FileLock:
+	"""Held by the owner of a clone: one for all engines and databases, because the Redis server is one."""
+	return FileLock(LOCKS / f"clone-{slot}")
 
 
 def new_clone(bench: Bench) -> CloneBench:
-	"""Take the first slot that nobody holds."""
-	first = 1 + SLOTS_PER_KIND * KINDS.index(bench.database.kind)
-	for slot in range(first, first + SLOTS_PER_KIND):
-		lock = FileLock(clones_folder(bench) / str(slot) / "lock")
-		if lock.take(wait=False) and lock.current():
-			clone = CloneBench(bench, slot, lock)
-			clone.prepare()
-			return clone
+	"""A clone in the first slot that nobody holds."""
+	clone = CloneBench(bench, *take_slot())
+	clone.prepare()
+	return clone
+
+
+def take_slot() -> tuple[int, FileLock]:
+	"""Number and lock of a pair of Redis databases that nobody uses, in any engine and database."""
+	for slot in range(MAIN_SLOTS, REDIS_DATABASES // 2):
+		lock = slot_lock(slot)
+		if lock.take(wait=False):
+			return slot, lock
 		lock.release()
 	raise DevError("All slots for test sites are taken. Stop other test runs and run it again.")
 
@@ -84,8 +86,8 @@ def drop_leftovers(bench: Bench) -> int:
 	"""Drop what killed runs left; returns how many."""
 	dropped = 0
 	for folder in clones_folder(bench).glob("*"):
-		lock = FileLock(folder / "lock")
-		if lock.take(wait=False) and lock.current():
+		lock = slot_lock(int(folder.name))
+		if lock.take(wait=False):
 			CloneBench(bench, int(folder.name), lock).drop()
 			dropped += 1
 		lock.release()

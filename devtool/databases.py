@@ -17,6 +17,11 @@ class Database:
 	kind = ""
 	service: str | None = None
 
+	@property
+	def label(self) -> str:
+		"""Names this database among those an engine may run on."""
+		return self.kind
+
 	def new_site_options(self) -> list[str]:
 		"""Options of `bench new-site` that name server and root login."""
 		return []
@@ -173,6 +178,7 @@ class BenchDatabase(MariaDatabase):
 	"""The MariaDB server an official bench uses already."""
 
 	service = None
+	label = "mariadb-own"
 
 	def __init__(self, config: dict, bench: Path):
 		self.config = config

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from . import python_env
-from .benches import Bench, read_json, write_json
+from .benches import Bench, main_benches, read_json, write_json
 from .clones import flush_redis
 from .engines import BenchEngine, SnapshotEngine
 from .locks import build_lock
@@ -70,13 +70,14 @@ def _major(program: str) -> int:
 
 
 def build(bench: Bench, fresh: bool = False) -> None:
-	"""Have all bundles up to date below `sites/assets`; quick when nothing changed."""
+	"""Have all bundles of the engine up to date; quick when nothing changed."""
 	with build_lock("desk"):
 		link_assets(bench)
 		modules = _modules(bench)
 		changed = [_build_frappe(bench, modules, fresh), _build_app(bench, modules, fresh)]
 		if any(changed):
-			flush_redis(0)
+			for slot, _name in enumerate(main_benches()):
+				flush_redis(slot)
 
 
 def realtime(bench: Bench) -> tuple[list[str], dict[str, str]] | None:
@@ -96,7 +97,7 @@ def realtime(bench: Bench) -> tuple[list[str], dict[str, str]] | None:
 def link_assets(bench: Bench) -> None:
 	"""`sites/assets/<app>` shows the app's public folder and holds its bundles, so that no source tree is written to."""
 	for app, public in public_folders(bench).items():
-		target = bench.sites / "assets" / app
+		target = bench.assets / app
 		target.mkdir(parents=True, exist_ok=True)
 		for child in public.iterdir() if public.exists() else ():
 			link = target / child.name
@@ -187,7 +188,7 @@ def _build_frappe(bench: Bench, modules: Path, fresh: bool) -> bool:
 		return _take_over(bench, done)
 	others = {app: folder for app, folder in public_folders(bench).items() if app != APP}
 	key = digest(bench.engine.identity(), *others, SOURCE / "build.js")
-	link = bench.sites / "assets" / "frappe" / "node_modules"
+	link = bench.assets / "frappe" / "node_modules"
 	if not link.exists():
 		link.unlink(missing_ok=True)
 		link.symlink_to(modules)
@@ -205,6 +206,7 @@ def _bundle(
 	bench: Bench, modules: Path, name: str, key: str, apps: dict[str, Path], title: str, fresh: bool
 ) -> bool:
 	stamps = bench.engine.stamps
+	key = digest(key, str(bench.assets))
 	if stamps.done(name, key) and not fresh:
 		return False
 	home = bench.engine.home / "apps"
@@ -213,7 +215,7 @@ def _bundle(
 		"apps": {app: str(folder) for app, folder in apps.items()},
 		"searched": [str(home), *(str((home / app).resolve()) for app in bench.app_names())],
 		"modules": [str(modules)],
-		"output": str(bench.sites / "assets"),
+		"output": str(bench.assets),
 	}
 	write_json(plan, values)
 	with report.step(title):
@@ -225,13 +227,13 @@ def _bundle(
 def _take_over(bench: Bench, built: Path) -> bool:
 	"""A bench's own bundles are used as they are."""
 	for name in ("assets.json", "assets-rtl.json"):
-		path = bench.sites / "assets" / name
+		path = bench.assets / name
 		before = read_json(path) if path.exists() else {}
 		ours = {bundle: address for bundle, address in before.items() if f"/{APP}/" in address}
 		theirs = read_json(built / name) if (built / name).exists() else {}
 		write_json(path, theirs | ours)
 	for app in bench.app_names():
-		link = bench.sites / "assets" / app / "dist"
+		link = bench.assets / app / "dist"
 		if app != APP and not link.exists() and (built / app / "dist").exists():
 			link.unlink(missing_ok=True)
 			link.symlink_to((built / app / "dist").resolve())

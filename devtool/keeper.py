@@ -3,24 +3,18 @@
 Runs beside the servers as a process of its own: `python -m devtool.keeper`. Ends with them.
 """
 
-import sys
 import time
 
 from .leases import KEEP, stop_if_unused
 from .locks import FileLock
-from .paths import LOCKS, ROOT
-from .processes import spawn
+from .paths import LOCKS
 from .services import all_services
 
 PAUSE_SECONDS = 2
 
 
-def start() -> None:
-	"""Start a keeper; a second one ends at once by itself."""
-	spawn([sys.executable, "-m", "devtool.keeper"], "keeper", cwd=ROOT)
-
-
 def main() -> None:
+	"""Run until no server is left; a second keeper ends at once by itself."""
 	lock = FileLock(LOCKS / "keeper")
 	if not lock.take(wait=False):
 		return

@@ -1,9 +1,11 @@
 """Who uses the private servers: the last one out stops them, unless `./dev start` keeps them."""
 
+import sys
 from contextlib import contextmanager
 
 from .locks import FileLock, build_lock, is_free, keep_shared, quiet_lock
-from .paths import LOCKS, STATE
+from .paths import LOCKS, ROOT, STATE
+from .processes import spawn
 from .services import Service, all_services, service
 
 KEEP = STATE / "keep-services"
@@ -17,9 +19,7 @@ def services_in_use(names: list[str]):
 		lease = keep_shared(LEASE)
 		for name in names:
 			service(name).start()
-	from . import keeper
-
-	keeper.start()
+	spawn([sys.executable, "-m", "devtool.keeper"], "keeper", cwd=ROOT)
 	try:
 		yield
 	finally:

@@ -27,10 +27,6 @@ class FileLock:
 			return False
 		return True
 
-	def current(self) -> bool:
-		"""Is the locked file still the one of that name? Its folder may have been deleted and made anew."""
-		return self.path.exists() and os.fstat(self.descriptor).st_ino == self.path.stat().st_ino
-
 	def release(self) -> None:
 		if self.descriptor >= 0:
 			os.close(self.descriptor)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import clones, engines
-from .benches import Bench, choose_database
+from .benches import Bench, choose_database, main_bench
 from .leases import services_in_use
 from .locks import build_lock
 from .paths import ROOT, STATE
@@ -20,7 +20,7 @@ from .templates import Template, Templates, repoint
 
 def dev_site(bench: Bench) -> str:
 	"""Name of the site that `./dev bench`, `./dev python` and `./dev demo` work on."""
-	return f"milestone-{Templates(bench).kind}.localhost"
+	return f"milestone-{bench.database.label}.localhost"
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def ready_bench(options: Namespace):
 	kind = options.db or engine.default_database()
 	private = kind in ("postgres", "mariadb") and (options.db or not isinstance(engine, engines.BenchEngine))
 	with services_in_use(["redis", *([kind] if private else [])]):
-		bench = Bench(engine, choose_database(engine, options.db), engine.home)
+		bench = main_bench(engine, choose_database(engine, options.db))
 		with build_lock(f"engine-{engine.key}"):
 			bench.lay_out()
 			ensure_assets(bench)
@@ -42,11 +42,9 @@ def ready_bench(options: Namespace):
 
 def ensure_assets(bench: Bench) -> None:
 	"""Every web page raises without assets.json; an empty one serves until the Desk is built."""
-	assets = bench.sites / "assets"
-	assets.mkdir(exist_ok=True)
 	for name in ("assets.json", "assets-rtl.json"):
-		if not (assets / name).exists():
-			(assets / name).write_text("{}")
+		if not (bench.assets / name).exists():
+			(bench.assets / name).write_text("{}")
 
 
 def ensure_dev_site(bench: Bench) -> str:
@@ -102,7 +100,5 @@ class Run:
 	def load(cls, path: str | Path) -> "Run":
 		values = json.loads(Path(path).read_text())
 		engine = engines.restore(values["engine"])
-		bench = Bench(
-			engine, choose_database(engine, None if values["own_database"] else values["db"]), engine.home
-		)
-		return cls(bench, Template(**values["bare"]), Template(**values["app"]))
+		database = choose_database(engine, None if values["own_database"] else values["db"])
+		return cls(main_bench(engine, database), Template(**values["bare"]), Template(**values["app"]))

@@ -18,6 +18,7 @@ from .report import DevError, report
 from .stamps import Stamps, digest
 
 START_SECONDS = 40
+REDIS_DATABASES = 1024
 
 
 class Service:
@@ -155,7 +156,7 @@ class Redis(Service):
 			"dir": self.data,
 			"save": "",
 			"appendonly": "no",
-			"databases": 1024,
+			"databases": REDIS_DATABASES,
 		}
 		return [self.program, *(part for name, value in options.items() for part in (f"--{name}", value))]
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from .benches import ADMIN_PASSWORD, Bench, read_json, write_json
 from .databases import copy_folder
-from .engines import Engine
 from .locks import build_lock, is_free, keep_shared
-from .paths import APP, CHECKOUT, LOCKS, ROOT
+from .paths import APP, LOCKS, ROOT
 from .report import report
 from .stamps import Stamps, digest, digest_tree
 
@@ -53,16 +52,12 @@ class Templates:
 
 	def __init__(self, bench: Bench):
 		self.bench = bench
-		self.kind = bench.database.kind + (
-			"" if bench.database.service or bench.database.kind == "sqlite" else "-own"
-		)
+		self.kind = bench.database.label
 		self.stamps = Stamps(bench.engine.home / "stamps")
 		self.lock = f"sites-{bench.engine.key}-{self.kind}"
 
 	def name(self, kind: str) -> str:
-		"""Database names are unique on the machine: checkout, engine, kind."""
-		engine = digest(self.bench.engine.key)[:4]
-		return f"ma_{CHECKOUT[:6]}_{engine}_{kind}"
+		return self.bench.database_prefix + kind
 
 	def bare(self) -> Template:
 		key = digest(RECIPE, WIZARD, self.bench.engine.identity(), self.bench.database.kind)
@@ -195,7 +190,3 @@ def copy_site(source_bench: Bench, source: str, target_bench: Bench, target: str
 	target_bench.database.copy(source_db, db_name, source_site, target_site)
 	for name in ("logs", "locks"):
 		(target_site / name).mkdir(exist_ok=True)
-
-
-def engine_database_prefix(engine: Engine) -> str:
-	return f"ma_{CHECKOUT[:6]}_{digest(engine.key)[:4]}_"

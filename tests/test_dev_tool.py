@@ -1,5 +1,7 @@
 """The developer's tool itself: which Frappe it takes, how it survives accidents, what it says."""
 
+import ast
+import graphlib
 import json
 import os
 import signal
@@ -13,7 +15,20 @@ from pathlib import Path
 
 import pytest
 
-from devtool import cli, engines, locks, paths, processes, python_env, rename, stamps, testing
+from devtool import (
+	benches,
+	cli,
+	clones,
+	databases,
+	engines,
+	locks,
+	paths,
+	processes,
+	python_env,
+	rename,
+	stamps,
+	testing,
+)
 from devtool.report import DevError
 
 pytestmark = pytest.mark.no_site
@@ -28,7 +43,9 @@ def checkout(tmp_path, monkeypatch) -> Path:
 	state.mkdir(parents=True)
 	monkeypatch.setattr(engines, "ROOT", state.parent)
 	monkeypatch.setattr(engines, "engine_home", lambda key: state / key)
+	monkeypatch.setattr(benches, "STATE", state)
 	monkeypatch.setattr(locks, "LOCKS", state / "locks")
+	monkeypatch.setattr(clones, "LOCKS", state / "locks")
 	monkeypatch.setattr(processes, "LOGS", state / "logs")
 	monkeypatch.setattr(processes, "STATE", state)
 	return state.parent
@@ -305,6 +322,33 @@ def test_a_closed_home_is_told_from_an_open_one(tmp_path):
 	assert not paths.reachable_by_all(closed)
 
 
+# What is used side by side
+
+
+def test_each_engine_and_database_has_a_bench_redis_databases_and_names_of_its_own(checkout, repository):
+	chosen = [engines.choose(None, None, ""), engines.choose(None, repository, "")]
+	kinds = [databases.PostgresDatabase(), databases.MariaDatabase(), databases.SqliteDatabase()]
+	made = [benches.main_bench(engine, database) for engine in chosen for database in kinds]
+	for values in (
+		{one.redis_slot for one in made},
+		{one.folder for one in made},
+		{one.database_prefix for one in made},
+	):
+		assert len(values) == len(made), values
+	again = [benches.main_bench(one.engine, one.database) for one in reversed(made)]
+	assert [one.redis_slot for one in again] == [one.redis_slot for one in reversed(made)]
+
+
+def test_clones_take_redis_databases_that_no_other_clone_or_bench_uses(checkout):
+	first, first_lock = clones.take_slot()
+	second, second_lock = clones.take_slot()
+	assert len({first, second}) == 2
+	assert min(first, second) >= benches.MAIN_SLOTS
+	first_lock.release()
+	assert clones.take_slot()[0] == first
+	second_lock.release()
+
+
 # What is said and passed on
 
 
@@ -334,6 +378,21 @@ def test_an_unknown_command_lists_the_known_ones(capsys):
 def test_python_without_a_file_says_what_to_name():
 	with pytest.raises(DevError, match=r"Name the Python file: \./dev python FILE"):
 		cli.python(Namespace(arguments=[]))
+
+
+def test_no_two_modules_of_the_tool_import_each_other():
+	imports = {path.stem: _imported(path) for path in (ROOT / "devtool").glob("*.py")}
+	assert "locks" in imports["leases"]
+	graphlib.TopologicalSorter(imports).prepare()  # raises CycleError, which names the modules
+
+
+def _imported(path: Path) -> set[str]:
+	"""Modules of the tool that a module imports, also within functions."""
+	found = set()
+	for node in ast.walk(ast.parse(path.read_text())):
+		if isinstance(node, ast.ImportFrom) and node.level == 1:
+			found |= {node.module} if node.module else {one.name for one in node.names}
+	return found
 
 
 def test_no_committed_file_of_the_tool_names_a_registry_or_a_place_on_this_machine():
