@@ -40,6 +40,10 @@ def parser() -> argparse.ArgumentParser:
 				default=8000,
 				help="port of the web server (default: 8000, or the next free one)",
 			)
+		if name == "test":
+			one.add_argument(
+				"--random", metavar="SEED", help="files, and the tests of each file, in a random order"
+			)
 		if takes:
 			one.usage = f"./dev {name} [--db ...] [--bench ...] [--frappe ...] {takes}"
 	return main
@@ -67,7 +71,8 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
 	if not arguments or arguments[0] not in COMMANDS or not COMMANDS[arguments[0]][2]:
 		return main_parser.parse_args(arguments), []
 	ours, rest = [arguments[0]], arguments[1:]
-	while rest and rest[0].split("=")[0] in ("--db", "--bench", "--frappe"):
+	options = {"--db", "--bench", "--frappe"} | ({"--random"} if arguments[0] == "test" else set())
+	while rest and rest[0].split("=")[0] in options:
 		ours, rest = (ours + rest[:1], rest[1:]) if "=" in rest[0] else (ours + rest[:2], rest[2:])
 	if rest[:1] in (["-h"], ["--help"]) and arguments[0] != "bench":
 		return main_parser.parse_args([*ours, "--help"]), []
@@ -211,7 +216,7 @@ COMMANDS = {
 	"test": (
 		test,
 		"run the suite on copies of a ready site (takes pytest's arguments)",
-		"[PYTEST ARGUMENTS]",
+		"[--random SEED] [PYTEST ARGUMENTS]",
 	),
 	"start": (start, "build what is missing and leave the servers running", ""),
 	"stop": (stop, "end what start or demo left running", ""),

@@ -23,7 +23,7 @@ def test(options: Namespace) -> int:
 		run = prepared_run(bench)
 		if browsing:
 			browsing.result()
-		return run_pytest(run, pytest_arguments(options.arguments))
+		return run_pytest(run, random_order(options.random) + pytest_arguments(options.arguments))
 
 
 def prepared_run(bench: Bench) -> Run:
@@ -72,6 +72,11 @@ def interruptible(command: list[str], environment: dict, folder=ROOT) -> int:
 def _listen_to_interrupts() -> None:
 	"""A shell starts background jobs deaf to Ctrl-C, and children inherit that."""
 	signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def random_order(seed: str | None) -> list[str]:
+	"""The files in a random order, the same for the same seed, and likewise the tests of each file."""
+	return ["--random-order-bucket=module", f"--random-order-seed={seed}"] if seed else []
 
 
 def pytest_arguments(given: list[str]) -> list[str]:

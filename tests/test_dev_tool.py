@@ -357,6 +357,13 @@ def test_pytest_arguments_are_passed_on_as_they_are():
 	assert (options.db, rest) == ("mariadb", ["tests/test_x.py", "-k", "a or b", "--db"])
 
 
+def test_a_random_order_is_asked_for_by_its_seed():
+	options, rest = cli.parse(["test", "--random", "7", "tests/test_x.py", "--random", "8"])
+	assert (options.random, rest) == ("7", ["tests/test_x.py", "--random", "8"])
+	assert testing.random_order(options.random) == ["--random-order-bucket=module", "--random-order-seed=7"]
+	assert testing.random_order(cli.parse(["test"])[0].random) == []
+
+
 def test_options_of_bench_commands_are_not_ours():
 	options, rest = cli.parse(["bench", "--db=postgres", "--site", "x.localhost", "migrate", "--help"])
 	assert (options.db, rest) == ("postgres", ["--site", "x.localhost", "migrate", "--help"])
