@@ -1,0 +1,70 @@
+"""Plans held against their workflow: milestones skipped, reached out of order, repeated, or late. Pure arithmetic."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+from itertools import groupby
+
+from milestone_automation.engine.review.plan_stages import StageRow
+
+
+class Deviation(str, Enum):
+	"""How a milestone left its workflow."""
+
+	SKIPPED = "Skipped"
+	OUT_OF_ORDER = "Out of Order"
+	REPEATED = "Repeated"
+	LATE = "Late"
+
+
+@dataclass(frozen=True)
+class Finding:
+	"""One deviation of one milestone.
+
+	Attributes:
+		deviation: which kind.
+		stage: the stage.
+		days: what it cost: days late; days it was reached after the later one; days since the later one was reached.
+			None where nothing can be counted.
+		times: how often, for a repeated one.
+	"""
+
+	deviation: Deviation
+	stage: StageRow
+	days: int | None
+	times: int = 1
+
+
+def check(rows: Iterable[StageRow], undone: Mapping[str, int], today: date) -> Iterator[Finding]:
+	"""Yield the deviations of all plans.
+
+	Args:
+		rows: stages, plan by plan, in order.
+		undone: how often a stage was undone, by the name of its row.
+		today: the day by which open milestones are late.
+	"""
+	for _plan, stages in groupby(rows, key=lambda row: row.plan):
+		yield from _of_plan(list(stages), undone, today)
+
+
+def _of_plan(stages: list[StageRow], undone: Mapping[str, int], today: date) -> Iterator[Finding]:
+	for index, stage in enumerate(stages):
+		later = [row.reached for row in stages[index + 1 :] if row.reached]
+		if later and not stage.is_reached:
+			yield Finding(Deviation.SKIPPED, stage, (today - min(later)).days)
+		elif later and stage.reached and min(later) < stage.reached:
+			yield Finding(Deviation.OUT_OF_ORDER, stage, (stage.reached - min(later)).days)
+		if undone.get(stage.name):
+			yield Finding(Deviation.REPEATED, stage, None, undone[stage.name])
+		late = _days_late(stage, bool(later), today)
+		if late:
+			yield Finding(Deviation.LATE, stage, late)
+
+
+def _days_late(stage: StageRow, is_skipped: bool, today: date) -> int:
+	"""Return how many days a stage was or is late; an open one that was skipped is that, not late too."""
+	if not stage.due or (is_skipped and not stage.is_reached):
+		return 0
+	end = stage.reached or (today if stage.is_active else stage.due)
+	return max(0, (end - stage.due).days)

@@ -1,0 +1,126 @@
+"""How key dates moved: the trend of each milestone, and the days that each reason cost."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import frappe
+from frappe.utils import get_datetime, getdate
+
+from milestone_automation.engine.review.plan_stages import StageRow
+
+# How many stages are asked for at a time.
+PAGE = 2_000
+
+
+@dataclass(frozen=True)
+class DateChange:
+	"""One move of a key date.
+
+	Attributes:
+		stage: name of the stage's row.
+		changed_on: when, naive, in the site's time zone.
+		old, new: the dates; None where there was or is none.
+		reason, source, changed_by: why, what moved it, who.
+	"""
+
+	stage: str
+	changed_on: datetime
+	old: date | None
+	new: date | None
+	reason: str
+	source: str
+	changed_by: str
+
+	@property
+	def days(self) -> int | None:
+		"""Days moved, negative for earlier; None where one of the dates is missing."""
+		return (self.new - self.old).days if self.old and self.new else None
+
+
+@dataclass
+class ReasonTotal:
+	"""What one reason did: how often, days moved out and pulled in, how many documents."""
+
+	reason: str
+	count: int = 0
+	days_out: int = 0
+	days_in: int = 0
+	documents: int = 0
+
+
+def read(stages: Iterable[StageRow]) -> Iterator[DateChange]:
+	"""Yield the moves of some stages' key dates, oldest first within each page.
+
+	Args:
+		stages: rows the reader may see.
+	"""
+	names = [row.name for row in stages]
+	for begin in range(0, len(names), PAGE):
+		yield from _page(names[begin : begin + PAGE])
+
+
+def _page(names: list[str]) -> Iterator[DateChange]:
+	change = frappe.qb.DocType("Milestone Date Change")
+	rows = (
+		frappe.qb.from_(change)
+		.select(
+			change.plan_stage,
+			change.changed_on,
+			change.old_date,
+			change.new_date,
+			change.reason,
+			change.source,
+			change.changed_by,
+			change.creation,
+		)
+		.where(change.plan_stage.isin(names))
+		.orderby(change.changed_on)
+		.orderby(change.creation)
+		.run(as_dict=True)
+	)
+	for row in rows:
+		yield DateChange(
+			row.plan_stage,
+			get_datetime(row.changed_on or row.creation),
+			getdate(row.old_date) if row.old_date else None,
+			getdate(row.new_date) if row.new_date else None,
+			row.reason or "",
+			row.source or "",
+			row.changed_by or "",
+		)
+
+
+def by_reason(changes: Iterable[DateChange], document_of: dict[str, str]) -> list[ReasonTotal]:
+	"""Return what each reason did, the most days moved out first.
+
+	Args:
+		changes: the moves; first dates and dates taken away count, but moved no days.
+		document_of: name of the document by name of the stage's row.
+	"""
+	totals: dict[str, ReasonTotal] = {}
+	documents = defaultdict(set)
+	for change in changes:
+		total = totals.setdefault(change.reason, ReasonTotal(change.reason))
+		total.count += 1
+		total.days_out += max(0, change.days or 0)
+		total.days_in += max(0, -(change.days or 0))
+		documents[change.reason].add(document_of.get(change.stage))
+	for reason, total in totals.items():
+		total.documents = len(documents[reason])
+	return sorted(totals.values(), key=lambda total: (-total.days_out, -total.count, total.reason))
+
+
+def trend(stage: StageRow, changes: Iterable[DateChange]) -> list[tuple[date, date]]:
+	"""Return the line of a stage in a milestone trend chart: (day of report, key date of that day), oldest first.
+
+	Args:
+		stage: the stage.
+		changes: its own moves, oldest first.
+	"""
+	points = [(stage.started, stage.planned)] if stage.started and stage.planned else []
+	points += [(change.changed_on.date(), change.new) for change in changes if change.new]
+	if stage.reached:
+		points.append((stage.reached, stage.reached))
+	return points

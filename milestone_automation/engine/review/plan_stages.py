@@ -1,0 +1,202 @@
+"""The milestones of plans as reports read them: one row a stage, only of documents the reader may see."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import frappe
+from frappe.utils import get_datetime, getdate
+
+from milestone_automation.engine.people import readable
+from milestone_automation.engine.review.scope import is_among
+from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus
+
+# How many plans are read at a time.
+PAGE = 2_000
+STAGE_COLUMNS = (
+	"name",
+	"parent",
+	"idx",
+	"stage_name",
+	"status",
+	"health",
+	"stage_owner",
+	"owner_role",
+	"planned_date",
+	"key_date",
+	"reached_on",
+	"reached_at",
+	"open_required",
+)
+
+
+@dataclass(frozen=True)
+class StageRow:
+	"""One stage of one plan.
+
+	Attributes:
+		name: of its row.
+		plan, workflow, reference_type, reference_name: where it belongs.
+		position: its place in the plan, from 1.
+		stage_name, status, health, owner, role: as the plan has them; empty texts for nobody.
+		supplier: what the document's supplier field held last; empty for none.
+		started: day from which the plan counts.
+		planned, due, reached: first key date, key date now, day it was reached; None for none.
+		reached_at: moment it was noted, naive, in the site's time zone.
+		blocked_by: how many required tasks are open.
+		is_active: whether the plan runs.
+	"""
+
+	name: str
+	plan: str
+	workflow: str
+	reference_type: str
+	reference_name: str
+	position: int
+	stage_name: str
+	status: str
+	health: str
+	owner: str
+	role: str
+	supplier: str
+	started: date | None
+	planned: date | None
+	due: date | None
+	reached: date | None
+	reached_at: datetime | None
+	blocked_by: int
+	is_active: bool
+
+	@property
+	def is_reached(self) -> bool:
+		"""Whether the stage is reached."""
+		return self.status == StageStatus.REACHED
+
+	@property
+	def slip(self) -> int | None:
+		"""Days the key date lies after the first one; negative for before."""
+		return (self.due - self.planned).days if self.due and self.planned else None
+
+	@property
+	def lateness(self) -> int | None:
+		"""Days it was reached after its key date; negative for before. None while it is open or without a date."""
+		return (self.reached - self.due).days if self.reached and self.due else None
+
+
+@dataclass(frozen=True)
+class PlanFilter:
+	"""Which plans a report reads.
+
+	Attributes:
+		workflow: name of the Milestone Workflow; None for all.
+		reference_name: name of one document; None for all.
+		running_only: leave completed and cancelled plans out. Cancelled ones never count otherwise either.
+	"""
+
+	workflow: str | None = None
+	reference_name: str | None = None
+	running_only: bool = False
+
+
+def read(plans: PlanFilter, user: str | None = None) -> Iterator[StageRow]:
+	"""Yield the stages of all plans a reader may see, plan by plan, in order.
+
+	Args:
+		plans: which ones.
+		user: who reads; the session user by default.
+	"""
+	for doctype in _reference_types(plans):
+		condition = readable.condition(doctype, user or frappe.session.user)
+		if condition is None:
+			continue
+		for page in _pages(plans, doctype, condition):
+			yield from _stages(page)
+
+
+def _reference_types(plans: PlanFilter) -> list[str]:
+	if plans.workflow:
+		found = frappe.db.get_value("Milestone Workflow", plans.workflow, "document_type")
+		return [found] if found else []
+	return frappe.get_all("Milestone Workflow", distinct=True, pluck="document_type", order_by=None)
+
+
+def _pages(plans: PlanFilter, doctype: str, condition: str) -> Iterator[dict]:
+	plan = frappe.qb.DocType("Milestone Plan")
+	query = (
+		frappe.qb.from_(plan)
+		.select(
+			plan.name,
+			plan.workflow,
+			plan.reference_type,
+			plan.reference_name,
+			plan.status,
+			plan.created_from,
+			plan.supplier_field,
+			plan.snapshot,
+		)
+		.where(plan.reference_type == doctype)
+		.where(plan.status != PlanStatus.CANCELLED.value)
+		.orderby(plan.name)
+		.limit(PAGE)
+	)
+	if plans.workflow:
+		query = query.where(plan.workflow == plans.workflow)
+	if plans.reference_name:
+		query = query.where(plan.reference_name == plans.reference_name)
+	if plans.running_only:
+		query = query.where(plan.status == PlanStatus.ACTIVE.value)
+	if condition:
+		query = query.where(is_among(plan.reference_name, doctype, condition))
+	rows = query.run(as_dict=True)
+	while rows:
+		yield {row.name: row for row in rows}
+		rows = query.where(plan.name > rows[-1].name).run(as_dict=True) if len(rows) == PAGE else []
+
+
+def _stages(plans: dict) -> Iterator[StageRow]:
+	stage = frappe.qb.DocType("Milestone Plan Stage")
+	rows = (
+		frappe.qb.from_(stage)
+		.select(*(stage[name] for name in STAGE_COLUMNS))
+		.where(stage.parenttype == "Milestone Plan")
+		.where(stage.parent.isin(list(plans)))
+		.orderby(stage.parent)
+		.orderby(stage.idx)
+		.run(as_dict=True)
+	)
+	suppliers = {name: _supplier(plan) for name, plan in plans.items()}
+	for row in rows:
+		yield _row(row, plans[row.parent], suppliers[row.parent])
+
+
+def _supplier(plan) -> str:
+	return json.loads(plan.snapshot or "{}").get(plan.supplier_field or "supplier") or ""
+
+
+def _row(stage, plan, supplier: str) -> StageRow:
+	return StageRow(
+		name=stage.name,
+		plan=plan.name,
+		workflow=plan.workflow,
+		reference_type=plan.reference_type,
+		reference_name=plan.reference_name,
+		position=stage.idx,
+		stage_name=stage.stage_name,
+		status=stage.status,
+		health=stage.health or "",
+		owner=stage.stage_owner or "",
+		role=stage.owner_role or "",
+		supplier=supplier,
+		started=_day(plan.created_from),
+		planned=_day(stage.planned_date),
+		due=_day(stage.key_date),
+		reached=_day(stage.reached_on),
+		reached_at=get_datetime(stage.reached_at) if stage.reached_at else None,
+		blocked_by=stage.open_required or 0,
+		is_active=plan.status == PlanStatus.ACTIVE,
+	)
+
+
+def _day(value) -> date | None:
+	return getdate(value) if value else None

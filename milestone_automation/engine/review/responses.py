@@ -1,0 +1,66 @@
+"""How many days people take to answer a prompt: until the milestone is reached, or has a new date."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+import frappe
+from frappe.utils import get_datetime
+
+from milestone_automation.engine.review.date_changes import DateChange
+from milestone_automation.engine.review.plan_stages import StageRow
+from milestone_automation.engine.rules.vocabulary import MessageKind
+
+PAGE = 2_000
+DAY = 24 * 60 * 60
+
+
+def days(rows: list[StageRow], changes: Iterable[DateChange]) -> dict[str, list[float]]:
+	"""Return the days from each prompt to its answer, by name of the stage's row. Prompts without one do not count.
+
+	Args:
+		rows: stages the reader may see.
+		changes: the moves of their dates.
+	"""
+	answers = defaultdict(list)
+	for change in changes:
+		answers[change.stage].append(change.changed_on)
+	for row in rows:
+		if row.reached_at:
+			answers[row.name].append(row.reached_at)
+	found = {}
+	for stage, prompts in _prompts([row.name for row in rows]).items():
+		waited = _waited(sorted(prompts), sorted(answers[stage]))
+		if waited:
+			found[stage] = waited
+	return found
+
+
+def _waited(prompts: list[datetime], answers: list[datetime]) -> list[float]:
+	"""Return the days from each prompt to the first answer after it; of several prompts before it, from the first."""
+	waited = []
+	answered = -1
+	for prompt in prompts:
+		index = bisect_left(answers, prompt)
+		if index < len(answers) and index > answered:
+			waited.append((answers[index] - prompt).total_seconds() / DAY)
+			answered = index
+	return waited
+
+
+def _prompts(stages: list[str]) -> dict[str, set[datetime]]:
+	"""Return when each stage was prompted for: one moment, however many people were asked."""
+	message = frappe.qb.DocType("Milestone Message")
+	found = defaultdict(set)
+	for begin in range(0, len(stages), PAGE):
+		query = (
+			frappe.qb.from_(message)
+			.select(message.plan_stage, message.sent_on)
+			.where(message.plan_stage.isin(stages[begin : begin + PAGE]))
+			.where(message.kind == MessageKind.PROMPT.value)
+			.where(message.sent_on.isnotnull())
+		)
+		for stage, sent_on in query.run():
+			found[stage].add(get_datetime(sent_on))
+	return found

@@ -1,0 +1,71 @@
+"""What holds running plans up: who has what, since when."""
+
+from frappe import _
+from frappe.utils import get_fullname, getdate, nowdate
+
+from milestone_automation.desk.report_columns import column, count, document_columns
+from milestone_automation.desk.report_filters import ReportFilters
+from milestone_automation.engine.review import blocked, plan_stages
+
+
+def execute(filters=None):
+	"""Return columns, rows and chart of the report."""
+	rows = get_data(ReportFilters(filters))
+	return get_columns(), rows, None, get_chart(rows)
+
+
+def get_columns() -> list[dict]:
+	return [
+		*document_columns(),
+		column(_("Milestone"), "stage_name", width=160),
+		column(_("Health"), "health", width=90),
+		column(_("Key Date"), "key_date", "Date", width=110),
+		column(_("Task"), "task", "Link", "Milestone Task", 0) | {"hidden": 1},
+		column(_("Open Task"), "title", width=220),
+		column(_("Required"), "required", "Check", width=80),
+		column(_("Due Date"), "due", "Date", width=110),
+		count(_("Days Overdue"), "days", 110),
+		column(_("Who Has It"), "people", width=220),
+	]
+
+
+def get_data(chosen: ReportFilters) -> list[dict]:
+	stages = plan_stages.read(chosen.plans(running_only=True))
+	return [_row(found) for found in blocked.find(stages, getdate(nowdate()))]
+
+
+def _row(found: blocked.Holding) -> dict:
+	people = found.people if found.task else [get_fullname(person) for person in found.people]
+	return {
+		"reference_type": found.stage.reference_type,
+		"reference_name": found.stage.reference_name,
+		"stage_name": found.stage.stage_name,
+		"health": found.stage.health,
+		"key_date": found.stage.due,
+		"task": found.task,
+		"title": found.title,
+		"required": int(found.required),
+		"due": found.due,
+		"days": found.days,
+		"people": ", ".join(people),
+	}
+
+
+def get_chart(rows: list[dict]) -> dict | None:
+	load: dict[str, int] = {}
+	for row in rows:
+		for person in filter(None, row["people"].split(", ")):
+			load[person] = load.get(person, 0) + 1
+	busiest = sorted(load.items(), key=lambda pair: (-pair[1], pair[0]))[:10]
+	if not busiest:
+		return None
+	return {
+		"data": {
+			"labels": [person for person, _count in busiest],
+			"datasets": [
+				{"name": _("Blocked or Overdue"), "values": [number for _person, number in busiest]}
+			],
+		},
+		"type": "bar",
+		"colors": ["#9c45e3"],
+	}

@@ -1,0 +1,69 @@
+"""Plans held against their workflow: what was skipped, repeated, out of order or late, and the days it cost."""
+
+from collections import Counter
+
+import frappe
+from frappe import _
+from frappe.query_builder.functions import Count
+from frappe.utils import getdate, nowdate
+
+from milestone_automation.desk.report_columns import column, count, document_columns
+from milestone_automation.desk.report_filters import ReportFilters
+from milestone_automation.engine.review import conformance, plan_stages
+from milestone_automation.engine.rules.vocabulary import PlanEvent
+
+
+def execute(filters=None):
+	"""Return columns, rows and chart of the report."""
+	rows = get_data(ReportFilters(filters))
+	return get_columns(), rows, None, get_chart(rows)
+
+
+def get_columns() -> list[dict]:
+	return [
+		*document_columns(),
+		column(_("Workflow"), "workflow", "Link", "Milestone Workflow", 160),
+		column(_("Milestone"), "stage_name", width=180),
+		column(_("Deviation"), "deviation", width=120),
+		count(_("Days"), "days"),
+		count(_("Times"), "times"),
+	]
+
+
+def get_data(chosen: ReportFilters) -> list[dict]:
+	stages = list(plan_stages.read(chosen.plans()))
+	found = conformance.check(stages, _undone(), getdate(nowdate()))
+	return [
+		{
+			"reference_type": finding.stage.reference_type,
+			"reference_name": finding.stage.reference_name,
+			"workflow": finding.stage.workflow,
+			"stage_name": finding.stage.stage_name,
+			"deviation": _(finding.deviation.value),
+			"days": finding.days,
+			"times": finding.times,
+		}
+		for finding in found
+	]
+
+
+def _undone() -> dict[str, int]:
+	"""Return how often each stage was undone; only those the reader sees anyway are looked up."""
+	log = frappe.qb.DocType("Milestone Plan Log")
+	query = frappe.qb.from_(log).select(log.plan_stage, Count("*")).groupby(log.plan_stage)
+	return dict(query.where(log.event == PlanEvent.STAGE_UNDONE.value).run())
+
+
+def get_chart(rows: list[dict]) -> dict | None:
+	totals = Counter(row["deviation"] for row in rows)
+	if not totals:
+		return None
+	labels = sorted(totals)
+	return {
+		"data": {
+			"labels": labels,
+			"datasets": [{"name": _("Milestones"), "values": [totals[label] for label in labels]}],
+		},
+		"type": "bar",
+		"colors": ["#e86c13"],
+	}

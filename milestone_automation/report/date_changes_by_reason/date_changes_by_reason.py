@@ -1,0 +1,63 @@
+"""What moved key dates: how often each reason was given, and the days it cost."""
+
+from frappe import _
+
+from milestone_automation.desk.report_columns import column, count
+from milestone_automation.desk.report_filters import ReportFilters
+from milestone_automation.engine.review import date_changes, plan_stages
+
+SHOWN_IN_CHART = 10
+
+
+def execute(filters=None):
+	"""Return columns, rows and chart of the report."""
+	rows = get_data(ReportFilters(filters))
+	return get_columns(), rows, None, get_chart(rows)
+
+
+def get_columns() -> list[dict]:
+	return [
+		column(_("Reason"), "reason", width=320),
+		count(_("Changes"), "count"),
+		count(_("Documents"), "documents", 110),
+		count(_("Days Moved Out"), "days_out", 140),
+		count(_("Days Pulled In"), "days_in", 130),
+	]
+
+
+def get_data(chosen: ReportFilters) -> list[dict]:
+	start, end = chosen.period()
+	stages = list(plan_stages.read(chosen.plans()))
+	changes = (
+		change
+		for change in date_changes.read(stages)
+		if (not start or change.changed_on.date() >= start) and (not end or change.changed_on.date() <= end)
+	)
+	documents = {stage.name: (stage.reference_type, stage.reference_name) for stage in stages}
+	return [
+		{
+			"reason": total.reason or _("No Reason Given"),
+			"count": total.count,
+			"documents": total.documents,
+			"days_out": total.days_out,
+			"days_in": total.days_in,
+		}
+		for total in date_changes.by_reason(changes, documents)
+	]
+
+
+def get_chart(rows: list[dict]) -> dict | None:
+	shown = rows[:SHOWN_IN_CHART]
+	if not shown:
+		return None
+	return {
+		"data": {
+			"labels": [row["reason"] for row in shown],
+			"datasets": [
+				{"name": _("Days Moved Out"), "values": [row["days_out"] for row in shown]},
+				{"name": _("Days Pulled In"), "values": [row["days_in"] for row in shown]},
+			],
+		},
+		"type": "bar",
+		"colors": ["#e03636", "#30a66d"],
+	}

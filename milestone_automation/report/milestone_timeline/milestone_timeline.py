@@ -1,0 +1,65 @@
+"""One row a document: planned, current and actual dates of its milestones on one time axis."""
+
+from itertools import groupby
+
+import frappe
+from frappe import _
+
+from milestone_automation.desk.report_columns import column, count, document_columns
+from milestone_automation.desk.report_filters import ReportFilters
+from milestone_automation.engine.review import plan_stages
+from milestone_automation.engine.rules import health
+
+
+def execute(filters=None):
+	"""Return columns and rows of the report; the picture is drawn by its script from `stages`."""
+	return get_columns(), get_data(ReportFilters(filters))
+
+
+def get_columns() -> list[dict]:
+	return [
+		*document_columns(),
+		column(_("Health"), "health", width=90),
+		column(_("Current Milestone"), "stage_name", width=170),
+		column(_("Planned"), "planned", "Date"),
+		column(_("Key Date"), "due", "Date"),
+		column(_("Last Reached On"), "reached", "Date", width=130),
+		count(_("Slip (Days)"), "slip", 110),
+		column(_("Planned End"), "planned_end", "Date"),
+		column(_("Current End"), "current_end", "Date"),
+		column(_("Stages"), "stages", width=0) | {"hidden": 1},
+	]
+
+
+def get_data(chosen: ReportFilters) -> list[dict]:
+	rows = plan_stages.read(chosen.plans(running_only=chosen.flag("running_only")))
+	return [_row(list(stages)) for _plan, stages in groupby(rows, key=lambda row: row.plan)]
+
+
+def _row(stages: list[plan_stages.StageRow]) -> dict:
+	open_stages = [stage for stage in stages if not stage.is_reached]
+	current = open_stages[0] if open_stages else stages[-1]
+	ends = [stage for stage in stages if stage.planned and stage.due]
+	return {
+		"reference_type": current.reference_type,
+		"reference_name": current.reference_name,
+		"health": health.plan_health([stage.health or "On Track" for stage in stages]).value,
+		"stage_name": current.stage_name if open_stages else "",
+		"planned": current.planned,
+		"due": current.due,
+		"reached": max((stage.reached for stage in stages if stage.reached), default=None),
+		"slip": max((stage.slip for stage in ends), default=None),
+		"planned_end": max((stage.planned for stage in ends), default=None),
+		"current_end": max((stage.reached or stage.due for stage in ends), default=None),
+		"stages": frappe.as_json([_dot(stage) for stage in stages], indent=None),
+	}
+
+
+def _dot(stage: plan_stages.StageRow) -> dict:
+	return {
+		"name": stage.stage_name,
+		"health": stage.health,
+		"planned": stage.planned and str(stage.planned),
+		"due": stage.due and str(stage.due),
+		"reached": stage.reached and str(stage.reached),
+	}

@@ -1,0 +1,40 @@
+"""From value to value: how often, and how long before each step. The picture is drawn by the report's script."""
+
+from frappe import _
+
+from milestone_automation.desk.report_columns import column, count, days, in_days
+from milestone_automation.desk.report_filters import ReportFilters
+from milestone_automation.engine.base import calendars
+from milestone_automation.engine.review import stays
+
+
+def execute(filters=None):
+	"""Return columns and rows of the report: one row a step."""
+	return get_columns(), get_data(ReportFilters(filters))
+
+
+def get_columns() -> list[dict]:
+	return [
+		column(_("From Value"), "from_value", width=180),
+		column(_("To Value"), "value", width=180),
+		count(_("Steps"), "count"),
+		days(_("Mean (Days)"), "mean", 110),
+		days(_("Median (Days)"), "median", 120),
+		days(_("90 % Within (Days)"), "p90", 150),
+	]
+
+
+def get_data(chosen: ReportFilters) -> list[dict]:
+	calendar = calendars.for_site() if chosen.flag("working_time") else None
+	steps = sorted(stays.by_step(chosen.scope(), calendar), key=lambda step: (-step.count, step.key))
+	return [
+		{
+			"from_value": step.key[0],
+			"value": step.key[1],
+			"count": step.count,
+			"mean": in_days(step.mean),
+			"median": in_days(step.median),
+			"p90": in_days(step.p90),
+		}
+		for step in steps
+	]

@@ -1,0 +1,53 @@
+"""Milestone Trend Analysis: the key date of each milestone over the days it was reported."""
+
+import frappe
+from frappe import _
+
+from milestone_automation.desk.report_columns import column, count, document_columns
+from milestone_automation.desk.report_filters import ReportFilters
+from milestone_automation.engine.review import date_changes, plan_stages
+
+
+def execute(filters=None):
+	"""Return columns and rows of the report; the picture is drawn by its script from `points`."""
+	return get_columns(), get_data(ReportFilters(filters))
+
+
+def get_columns() -> list[dict]:
+	return [
+		*document_columns(),
+		column(_("Milestone"), "stage_name", width=180),
+		column(_("Planned"), "planned", "Date"),
+		column(_("Key Date"), "due", "Date"),
+		column(_("Reached On"), "reached", "Date"),
+		count(_("Slip (Days)"), "slip", 110),
+		count(_("Moves"), "moves"),
+		column(_("Last Reason"), "reason", width=220),
+		column(_("Points"), "points", width=0) | {"hidden": 1},
+	]
+
+
+def get_data(chosen: ReportFilters) -> list[dict]:
+	if not chosen.text("reference_name") and not chosen.text("workflow"):
+		frappe.throw(_("Choose a workflow or a document."), frappe.MandatoryError)
+	stages = list(plan_stages.read(chosen.plans()))
+	moves: dict[str, list] = {stage.name: [] for stage in stages}
+	for change in date_changes.read(stages):
+		moves[change.stage].append(change)
+	return [_row(stage, moves[stage.name]) for stage in stages if stage.planned or moves[stage.name]]
+
+
+def _row(stage: plan_stages.StageRow, changes: list[date_changes.DateChange]) -> dict:
+	points = date_changes.trend(stage, changes)
+	return {
+		"reference_type": stage.reference_type,
+		"reference_name": stage.reference_name,
+		"stage_name": stage.stage_name,
+		"planned": stage.planned,
+		"due": stage.due,
+		"reached": stage.reached,
+		"slip": stage.slip,
+		"moves": sum(1 for change in changes if change.days),
+		"reason": next((change.reason for change in reversed(changes) if change.reason), ""),
+		"points": frappe.as_json([[str(day), str(due)] for day, due in points], indent=None),
+	}

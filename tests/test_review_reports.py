@@ -1,0 +1,267 @@
+"""The reports as a manager runs them: rows by hand, and only of documents the reader may see."""
+
+import datetime
+
+import frappe
+import pytest
+from frappe.desk.query_report import run
+from frappe.utils import add_days, getdate, nowdate
+
+from milestone_automation.engine.progress import rescheduling, stages, tasks
+from milestone_automation.engine.review import conformance, date_changes, on_time
+from milestone_automation.engine.review.plan_stages import StageRow
+from tests.support.factories import (
+	ORDER,
+	SUPPLIER,
+	make_document,
+	make_workflow,
+	plan_of,
+	stage,
+	task,
+	task_of,
+)
+
+REPORTS = (
+	"Milestone Timeline",
+	"Milestone Bottlenecks",
+	"Milestone Aging",
+	"On-time Performance",
+	"Supplier Scorecard",
+	"Slip Trend",
+	"Date Changes by Reason",
+	"Blocked and Overdue",
+	"Process Map",
+	"Conformance",
+)
+ON_A_FIELD = {"document_type": ORDER, "track_field": "status"}
+ON_PLANS = {"workflow": "Production"}
+MANAGER = "rita.manager@example.com"
+
+
+def report(name: str, **filters) -> list[dict]:
+	"""The rows of a report, as the desk gets them."""
+	return [row for row in run(name, filters=filters or None, ignore_prepared_report=True)["result"] if row]
+
+
+@pytest.fixture
+def orders(production_order):
+	"""Two orders: one shipped two days late after a move, one with its inspection blocked and overdue."""
+	today = nowdate()
+	make_workflow(
+		stages=[
+			stage("Cut", "Cut", -20),
+			stage("Counted", days=-10),
+			stage("Inspected", "Inspected", -7),
+			stage("Shipped", "Shipped"),
+		],
+		tasks=[task("Inspected", "Book the inspector", days=2)],
+	)
+	supplier = frappe.get_doc({"doctype": SUPPLIER, "title": "Mills"}).insert().name
+	dates = {"delivery_date": add_days(today, -2), "order_date": add_days(today, -60)}
+	late = make_document(supplier=supplier, **dates)
+	rescheduling.reschedule(plan_of(late).name, "Counted", add_days(today, -9), "Strike", answer="Keep Order")
+	tasks.complete(task_of(late, "Book the inspector").name)
+	for status in ("Cut", "Inspected", "Shipped"):
+		late.status = status
+		late.save()
+	blocked = make_document(delivery_date=add_days(today, 3), order_date=add_days(today, -60))
+	return frappe._dict(late=late, blocked=blocked, supplier=supplier)
+
+
+def filters_of(name: str) -> dict:
+	return ON_A_FIELD if name in ("Milestone Bottlenecks", "Milestone Aging", "Process Map") else ON_PLANS
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_runs_and_every_row_fits_its_columns(orders, name):
+	answer = run(name, filters=filters_of(name), ignore_prepared_report=True)
+	fields = {column["fieldname"] for column in answer["columns"]}
+	assert answer["result"]
+	for row in answer["result"]:
+		assert set(row) <= fields, set(row) - fields
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_on_nothing_is_empty(production_order, name):
+	make_workflow()
+	assert run(name, filters=filters_of(name), ignore_prepared_report=True)["result"] == []
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_manager_who_may_read_no_document_gets_no_row(orders, make_user, as_user, name):
+	user = make_user(MANAGER, ["Milestone Manager"])
+	with as_user(user):
+		assert report(name, **filters_of(name)) == []
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_manager_who_may_read_one_document_gets_numbers_of_that_one(orders, make_user, as_user, name):
+	user = make_user(MANAGER, ["Milestone Manager"])
+	frappe.share.add_docshare(ORDER, orders.late.name, user, read=1)
+	with as_user(user):
+		rows = report(name, **filters_of(name))
+	seen = {row["reference_name"] for row in rows if row.get("reference_name")}
+	assert seen <= {orders.late.name}
+	if name == "On-time Performance":
+		assert sum(row["reached"] for row in rows) == 3
+	if name == "Milestone Bottlenecks":
+		assert sum(row["open_now"] for row in rows) == 1
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_desk_users_without_the_role_may_not_run_a_report(orders, make_user, as_user, name):
+	user = make_user("clara.clerk@example.com", ["Production Clerk"])
+	with as_user(user), pytest.raises(frappe.PermissionError):
+		run(name, filters=filters_of(name), ignore_prepared_report=True)
+
+
+@pytest.mark.parametrize(
+	"bad",
+	[
+		{"from_date": "yesterday"},
+		{"from_date": "2026-13-01"},
+		{"from_date": "2026-02-01", "to_date": "2026-01-01"},
+		{"track_field": ["status"]},
+		{"document_type": "Production Order' or '1'='1"},
+	],
+)
+def test_a_filter_that_cannot_be_is_refused_in_words(orders, bad):
+	with pytest.raises((frappe.ValidationError, frappe.PermissionError, frappe.DoesNotExistError)):
+		report("Milestone Bottlenecks", **(ON_A_FIELD | bad))
+
+
+def test_the_timeline_shows_planned_current_and_actual_dates(orders):
+	rows = {row["reference_name"]: row for row in report("Milestone Timeline", **ON_PLANS)}
+	late = rows[orders.late.name]
+	assert late["slip"] == 3
+	assert getdate(late["reached"]) == getdate(nowdate())
+	assert [dot["name"] for dot in frappe.parse_json(late["stages"])] == [
+		"Cut",
+		"Counted",
+		"Inspected",
+		"Shipped",
+	]
+	assert rows[orders.blocked.name]["stage_name"] == "Cut"
+
+
+def test_on_time_performance_counts_with_tolerance(orders):
+	def late(**filters):
+		rows = report("On-time Performance", **ON_PLANS, group_by="Workflow", **filters)
+		return [(row["group"], row["reached"], row["late"], row["overdue"]) for row in rows]
+
+	assert late() == [("Production", 3, 3, 4)]
+	assert late(late_days=5) == [("Production", 3, 2, 4)]
+
+
+def test_date_changes_are_added_up_by_reason(orders):
+	assert report("Date Changes by Reason", **ON_PLANS) == [
+		{"reason": "Strike", "count": 1, "documents": 1, "days_out": 3, "days_in": 0}
+	]
+
+
+def test_what_is_blocked_names_the_task_and_who_has_it(orders):
+	rows = [row for row in report("Blocked and Overdue", **ON_PLANS) if row["title"]]
+	assert [(row["reference_name"], row["stage_name"], row["title"], row["required"]) for row in rows] == [
+		(orders.blocked.name, "Inspected", "Book the inspector", 1)
+	]
+	assert rows[0]["days"] == 6
+
+
+def test_a_skipped_milestone_is_a_deviation_and_not_late_too(orders):
+	rows = report("Conformance", **ON_PLANS)
+	counted = [
+		row for row in rows if row["reference_name"] == orders.late.name and row["stage_name"] == "Counted"
+	]
+	assert [row["deviation"] for row in counted] == ["Skipped"]
+
+
+def test_a_milestone_confirmed_and_undone_counts_once(orders):
+	plan = plan_of(orders.blocked).name
+	stages.confirm(plan, "Counted")
+	stages.undo(plan, "Counted", "Miscounted")
+	stages.confirm(plan, "Counted")
+	rows = report("Milestone Bottlenecks", document_type=ORDER, track_field="milestone_stage")
+	assert [(row["value"], row["open_now"], row["rework"]) for row in rows] == [("Counted", 1, 0)]
+	repeated = [row for row in report("Conformance", **ON_PLANS) if row["deviation"] == "Repeated"]
+	assert [(row["stage_name"], row["times"]) for row in repeated] == [("Counted", 1)]
+
+
+# Pure rules
+
+
+def row(position: int = 1, **values) -> StageRow:
+	defaults = {
+		"name": f"row-{position}",
+		"plan": "plan",
+		"workflow": "Production",
+		"reference_type": ORDER,
+		"reference_name": "PO-1",
+		"position": position,
+		"stage_name": f"Stage {position}",
+		"status": "Reached" if values.get("reached") else "Open",
+		"health": "",
+		"owner": "",
+		"role": "",
+		"supplier": "",
+		"started": datetime.date(2026, 1, 1),
+		"planned": values.get("due"),
+		"due": None,
+		"reached": None,
+		"reached_at": None,
+		"blocked_by": 0,
+		"is_active": True,
+	}
+	return StageRow(**(defaults | values))
+
+
+def day(number: int) -> datetime.date:
+	return datetime.date(2026, 5, number)
+
+
+@pytest.mark.no_site
+@pytest.mark.parametrize(
+	("reached", "early_days", "late_days", "expected"),
+	[
+		(day(10), 0, 0, (0, 1, 0)),
+		(day(12), 0, 0, (0, 0, 1)),
+		(day(12), 0, 2, (0, 1, 0)),
+		(day(8), 0, 0, (1, 0, 0)),
+		(day(8), 2, 0, (0, 1, 0)),
+	],
+)
+def test_tolerance_is_inclusive(reached, early_days, late_days, expected):
+	rows = [row(due=day(10), reached=reached)]
+	found = on_time.measure(rows, "Milestone", day(20), on_time.Tolerance(early_days, late_days))
+	assert [(group.early, group.on_time, group.late) for group in found] == [expected]
+
+
+@pytest.mark.no_site
+def test_out_of_order_costs_the_days_after_the_later_one():
+	rows = [row(1, due=day(1), reached=day(9)), row(2, due=day(10), reached=day(4))]
+	found = list(conformance.check(rows, {}, day(20)))
+	assert [(finding.deviation.value, finding.days) for finding in found] == [
+		("Out of Order", 5),
+		("Late", 8),
+	]
+
+
+@pytest.mark.no_site
+def test_a_trend_goes_from_the_first_date_over_each_move_to_the_day_it_was_reached():
+	moves = [
+		date_changes.DateChange("row-1", datetime.datetime(2026, 4, 2, 9), day(1), day(5), "", "Form", ""),
+		date_changes.DateChange("row-1", datetime.datetime(2026, 4, 9, 9), day(5), day(3), "", "Form", ""),
+	]
+	found = date_changes.trend(row(due=day(3), planned=day(1), reached=day(4)), moves)
+	assert found == [
+		(datetime.date(2026, 1, 1), day(1)),
+		(datetime.date(2026, 4, 2), day(5)),
+		(datetime.date(2026, 4, 9), day(3)),
+		(day(4), day(4)),
+	]
+
+
+def test_a_supplier_is_graded_by_what_was_on_time_and_its_moves_are_counted(orders):
+	rows = report("Supplier Scorecard", **ON_PLANS)
+	assert [
+		(row["supplier"], row["grade"], row["reached"], row["moved"], row["moved_out"]) for row in rows
+	] == [(orders.supplier, "D", 3, 1, 1)]
