@@ -192,18 +192,32 @@ def _build_frappe(bench: Bench, modules: Path, fresh: bool) -> bool:
 	if not link.exists():
 		link.unlink(missing_ok=True)
 		link.symlink_to(modules)
-	return _bundle(bench, modules, "desk-frappe", key, others, "the Desk's bundles", fresh)
+	return _bundle(bench, [modules], "desk-frappe", key, others, "the Desk's bundles", fresh)
 
 
 def _build_app(bench: Bench, modules: Path, fresh: bool) -> bool:
 	public = ROOT / APP / "public"
 	patterns = ["**/*.js", "**/*.ts", "**/*.css", "**/*.scss", "**/*.html", "**/*.vue"]
-	key = digest(digest_tree(public, patterns) if public.exists() else "", SOURCE / "build.js")
-	return _bundle(bench, modules, "desk-app", key, {APP: public}, "the app's bundles", fresh)
+	key = digest(
+		digest_tree(public, patterns) if public.exists() else "", SOURCE / "build.js", ROOT / "package.json"
+	)
+	return _bundle(
+		bench, _modules_of_app(modules), "desk-app", key, {APP: public}, "the app's bundles", fresh
+	)
+
+
+def _modules_of_app(modules: Path) -> list[Path]:
+	"""The folders the app's bundles are built from: Frappe's, and one with what only the app asks for."""
+	asked = json.loads((ROOT / "package.json").read_text())["dependencies"]
+	if all((modules / name).exists() for name in asked):
+		return [modules]
+	known = json.loads((SOURCE / "package.json").read_text())["dependencies"]
+	package = _write_package(STATE / "app-package", {name: known[name] for name in asked})
+	return [modules, _install(package, STATE / "app-desk", locked=False)]
 
 
 def _bundle(
-	bench: Bench, modules: Path, name: str, key: str, apps: dict[str, Path], title: str, fresh: bool
+	bench: Bench, modules: list[Path], name: str, key: str, apps: dict[str, Path], title: str, fresh: bool
 ) -> bool:
 	stamps = bench.engine.stamps
 	key = digest(key, str(bench.assets))
@@ -214,7 +228,7 @@ def _bundle(
 	values = {
 		"apps": {app: str(folder) for app, folder in apps.items()},
 		"searched": [str(home), *(str((home / app).resolve()) for app in bench.app_names())],
-		"modules": [str(modules)],
+		"modules": [str(folder) for folder in modules],
 		"output": str(bench.assets),
 	}
 	write_json(plan, values)

@@ -18,6 +18,7 @@ from milestone_automation.desk import (
 	ready_workflows,
 	timeline,
 )
+from milestone_automation.desk import tracked_fields as tracked_fields_of
 from milestone_automation.desk import tracker as tracker_form
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.people.directory import DIGEST_DEFAULT
@@ -456,6 +457,13 @@ def install_ready_workflow(name: str, document_type: str | None = None) -> dict:
 def recorded(tracker: str, limit: int = 10) -> dict:
 	"""Return what a tracker has recorded, see `desk.tracker.recorded`."""
 	return tracker_form.recorded(tracker, limit)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def tracked_fields(doctype: str) -> list[dict]:
+	"""Return the fields whose milestones a report can count, see `desk.tracked_fields`."""
+	_check_manager()
+	return tracked_fields_of.tracked_fields(doctype)
 
 
 @frappe.whitelist(methods=["POST"])

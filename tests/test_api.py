@@ -39,6 +39,7 @@ READING = {
 	"stage_events",
 	"start_plans_summary",
 	"task_events",
+	"tracked_fields",
 	"wants_digest",
 	"workflows_with_plans",
 }

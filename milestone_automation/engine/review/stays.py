@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import frappe
-from frappe.query_builder.functions import Count, Max, Min, Sum
+from frappe.query_builder.functions import Count, Sum
 from frappe.utils import get_datetime
 
 from milestone_automation.engine.review import percentiles
@@ -32,15 +32,12 @@ class Stays:
 		key: (value,) or (from value, value).
 		count: how many stays ended.
 		total: their time together.
-		shortest, longest: the ends of the range.
 		at: percentiles by fraction (0.5 is the median), as `percentiles` defines them.
 	"""
 
 	key: tuple[str, ...]
 	count: int
 	total: int
-	shortest: int
-	longest: int
 	at: dict[float, float]
 
 	@property
@@ -90,15 +87,13 @@ def _from_index(scope: Scope, columns: tuple[str, ...], fractions) -> list[Stays
 	milestone = frappe.qb.DocType("Milestone")
 	keys = [milestone[column] for column in columns]
 	duration = milestone.time_in_previous
-	query = frappe.qb.from_(milestone).select(
-		*keys, Count(duration), Sum(duration), Min(duration), Max(duration)
-	)
+	query = frappe.qb.from_(milestone).select(*keys, Count(duration), Sum(duration))
 	query = _counted(scope, query, milestone).groupby(*keys)
 	stays = []
-	for *key, count, total, shortest, longest in query.run():
+	for *key, count, total in query.run():
 		read = _walk(scope, columns, key, count)
 		at = {fraction: percentiles.seek(count, fraction, read) for fraction in fractions}
-		stays.append(Stays(tuple(key), count, int(total), int(shortest), int(longest), at))
+		stays.append(Stays(tuple(key), count, int(total), at))
 	return sorted(stays, key=lambda row: row.key)
 
 
@@ -137,7 +132,7 @@ def _from_rows(scope: Scope, columns: tuple[str, ...], calendar, fractions) -> l
 
 def _of_durations(key: tuple[str, ...], seconds: list[int], fractions) -> Stays:
 	at = {fraction: percentiles.percentile(seconds, fraction) for fraction in fractions}
-	return Stays(key, len(seconds), sum(seconds), seconds[0], seconds[-1], at)
+	return Stays(key, len(seconds), sum(seconds), at)
 
 
 def _rows(scope: Scope, columns: tuple[str, ...], calendar) -> Iterator[tuple[tuple[str, ...], int]]:

@@ -1,5 +1,8 @@
-// All that every page of the Desk loads. Panel and builder come when a page needs them.
+// All that every page of the Desk loads. Panel, builder and pictures come when a page needs them.
+import * as report_filters from "./reports/filters";
+
 frappe.provide("milestone_automation");
+milestone_automation.report_filters = report_filters;
 
 milestone_automation.load_panel = function () {
 	if (!milestone_automation.panel_loaded) {
@@ -17,6 +20,15 @@ milestone_automation.load_builder = function () {
 		);
 	}
 	return milestone_automation.builder_loaded;
+};
+
+milestone_automation.load_reports = function () {
+	if (!milestone_automation.reports_loaded) {
+		milestone_automation.reports_loaded = new Promise((resolve) =>
+			frappe.require(["milestone_desk.bundle.css", "milestone_reports.bundle.js"], resolve)
+		);
+	}
+	return milestone_automation.reports_loaded;
 };
 
 $(document).on("form-refresh", (event, frm) => {

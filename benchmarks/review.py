@@ -1,0 +1,239 @@
+"""Numbers of reports, side by side: bottlenecks and process map in the database against pm4py and DuckDB.
+
+Run it with `./dev benchmark review [--milestones=1000000] [--rounds=3] [--peers=PYTHON]`. A seeded generator writes
+journeys of orders through ten values with rework. Three ways to the same numbers of each value - count, mean,
+median, 90th percentile - and of each step from value to value take turns:
+
+- ours: `engine.review.stays`, asked as a reader who sees everything;
+- pm4py: the directly-follows graph with performance of the same log, as a data frame already in memory;
+- DuckDB: the same SQL on the same data frame, for comparison only.
+
+pm4py (AGPL) and DuckDB are never dependencies of the app: they run in a Python of their own, named with --peers
+(`python -m venv peers && peers/bin/pip install pm4py duckdb`). Without it only our own times are printed. The goal is
+10 times faster than pm4py on MariaDB and PostgreSQL, never slower on SQLite. Numbers are compared, too.
+"""
+
+import argparse
+import csv
+import datetime
+import json
+import random
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import frappe
+
+from milestone_automation.engine.history.milestone_rows import MilestoneRow, Writer
+from milestone_automation.engine.review import stays
+from milestone_automation.engine.review.scope import Scope
+from milestone_automation.engine.rules.vocabulary import MilestoneSource
+
+DOCTYPE, FIELD = "Benchmark Journey", "status"
+VALUES = (
+	"Draft",
+	"Ordered",
+	"Accepted",
+	"Cut",
+	"Sewn",
+	"Packed",
+	"Inspected",
+	"Shipped",
+	"Delivered",
+	"Paid",
+)
+START = datetime.datetime(2024, 1, 1, 8)
+BACK, SKIP = 0.08, 0.05
+GOAL = 10
+
+PEER = """
+import json, sys, time
+import pandas as pd
+
+frame = pd.read_csv(sys.argv[1], parse_dates=["time:timestamp"])
+rounds = int(sys.argv[2])
+found = {"pm4py": [], "duckdb": []}
+try:
+	import pm4py
+except ImportError:
+	pm4py = None
+for _round in range(rounds):
+	if pm4py:
+		begun = time.perf_counter()
+		pm4py.discover_performance_dfg(frame, perf_aggregation_key="all")
+		found["pm4py"].append(time.perf_counter() - begun)
+numbers = {}
+ordered = frame.sort_values(["case:concept:name", "time:timestamp"], kind="stable")
+following = ordered.groupby("case:concept:name").shift(-1)
+pairs = pd.DataFrame({"a": ordered["concept:name"], "b": following["concept:name"],
+	"seconds": (following["time:timestamp"] - ordered["time:timestamp"]).dt.total_seconds()}).dropna()
+for key, group in pairs.groupby("a")["seconds"]:
+	numbers[key] = [int(group.count()), float(group.mean()), float(group.median()), float(group.quantile(0.9))]
+steps = {f"{a} > {b}": [int(group.count()), float(group.mean()), float(group.median()), float(group.quantile(0.9))]
+	for (a, b), group in pairs.groupby(["a", "b"])["seconds"]}
+try:
+	import duckdb
+except ImportError:
+	duckdb = None
+if duckdb:
+	for _round in range(rounds):
+		begun = time.perf_counter()
+		for keys in ("a", "a, b"):
+			duckdb.sql(f'''
+				with pairs as (select "concept:name" as a, lead("concept:name") over w as b,
+					epoch(lead("time:timestamp") over w) - epoch("time:timestamp") as seconds from frame
+					window w as (partition by "case:concept:name" order by "time:timestamp"))
+				select {keys}, count(*), avg(seconds), median(seconds), quantile_cont(seconds, 0.9)
+				from pairs where b is not null group by {keys}''').fetchall()
+		found["duckdb"].append(time.perf_counter() - begun)
+print(json.dumps({"times": found, "values": numbers, "steps": steps}))
+"""
+
+
+def main() -> None:
+	"""Seed, measure, compare, print."""
+	parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+	parser.add_argument("--milestones", type=int, default=1_000_000)
+	parser.add_argument("--rounds", type=int, default=3)
+	parser.add_argument("--explain", action="store_true", help="print the database's plans of our queries")
+	parser.add_argument("--peers", help="a Python with pm4py and DuckDB")
+	arguments = parser.parse_args()
+	journeys = make_journeys(arguments.milestones)
+	begun = time.perf_counter()
+	count = seed(journeys)
+	print(
+		f"{count:,} milestones written in {time.perf_counter() - begun:.1f} s on {frappe.db.db_type}",
+		flush=True,
+	)
+	frappe.db.commit()  # nosemgrep: frappe-manual-commit
+	refresh_statistics()
+	ours, values, steps = measure(arguments.rounds)
+	print(
+		f"ours: {statistics.median(ours):.3f} s (values and steps, median of {arguments.rounds})", flush=True
+	)
+	if arguments.explain:
+		explain()
+	if arguments.peers:
+		compare(arguments, journeys, statistics.median(ours), values, steps)
+
+
+def make_journeys(milestones: int) -> list[list[tuple[str, datetime.datetime]]]:
+	"""Return seeded journeys, each a list of (value, moment), with so many milestones in all."""
+	dice = random.Random(42)
+	journeys, written = [], 0
+	while written < milestones:
+		journey, place = [], 0
+		moment = START + datetime.timedelta(seconds=dice.randrange(700 * 86400))
+		while place < len(VALUES):
+			journey.append((VALUES[place], moment))
+			moment += datetime.timedelta(seconds=int(dice.lognormvariate(11, 1)))
+			turn = dice.random()
+			place += -1 if turn < BACK and place else 2 if turn > 1 - SKIP else 1
+		journeys.append(journey)
+		written += len(journey)
+	return journeys
+
+
+def seed(journeys) -> int:
+	"""Write the journeys as milestones."""
+	writer = Writer(DOCTYPE, FIELD, "", MilestoneSource.IMPORT)
+	return writer.insert(_rows(journeys))
+
+
+def _rows(journeys):
+	for number, journey in enumerate(journeys):
+		before, since = "", None
+		for value, moment in journey:
+			stood = int((moment - since).total_seconds()) if since else None
+			yield MilestoneRow(f"J{number:07}", before, value, moment, "", stood)
+			before, since = value, moment
+
+
+def refresh_statistics() -> None:
+	"""Let the database know what it holds, as its own housekeeping does over night."""
+	if frappe.db.db_type == "postgres":
+		connection = frappe.db.get_connection()
+		connection.set_isolation_level(0)
+		# Commits are asynchronous here: until they are on disk, vacuum cannot mark their pages as visible to all.
+		time.sleep(2)
+		connection.cursor().execute('vacuum analyze "tabMilestone"')
+		connection.close()
+	elif frappe.db.db_type == "mariadb":
+		frappe.db.sql("analyze table `tabMilestone`")
+
+
+def measure(rounds: int):
+	"""Return our times and the numbers of values and steps."""
+	scope = Scope(DOCTYPE, FIELD)
+	times, parts = [], []
+	for _round in range(rounds):
+		begun = time.perf_counter()
+		values = stays.by_value(scope)
+		between = time.perf_counter()
+		steps = stays.by_step(scope)
+		times.append(time.perf_counter() - begun)
+		parts.append(between - begun)
+	print(f"of which values: {statistics.median(parts):.3f} s", flush=True)
+	return times, values, steps
+
+
+def explain() -> None:
+	"""Print how the database answers: one query of each kind."""
+	scope = Scope(DOCTYPE, FIELD)
+	asked: list[str] = []
+	original = frappe.db.sql
+	frappe.db.sql = lambda query, *values, **named: (
+		asked.append((query, values)),
+		original(query, *values, **named),
+	)[1]
+	try:
+		stays.by_value(scope)
+	finally:
+		frappe.db.sql = original
+	word = "explain (analyze, buffers)" if frappe.db.db_type == "postgres" else "analyze"
+	for query, values in asked[:3]:
+		print(query)
+		for row in original(f"{word} {query}", *values):
+			print("  ", *row)
+
+
+def compare(arguments, journeys, ours: float, values, steps) -> None:
+	"""Run the peers on the same log, print ratios, and hold every number against pandas'."""
+	with tempfile.TemporaryDirectory() as folder:
+		log = Path(folder) / "log.csv"
+		with log.open("w", newline="") as file:
+			writer = csv.writer(file)
+			writer.writerow(["case:concept:name", "concept:name", "time:timestamp"])
+			for number, journey in enumerate(journeys):
+				writer.writerows((f"J{number:07}", value, moment.isoformat()) for value, moment in journey)
+		command = [arguments.peers, "-c", PEER, str(log), str(arguments.rounds)]
+		answer = json.loads(
+			subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1]
+		)
+	for peer, times in answer["times"].items():
+		if times:
+			goal = f" (goal {GOAL})" if peer == "pm4py" else ""
+			print(
+				f"{peer}: {statistics.median(times):.3f} s, {statistics.median(times) / ours:.1f} x ours{goal}"
+			)
+	check({row.key[0]: row for row in values}, answer["values"])
+	check({" > ".join(row.key): row for row in steps}, answer["steps"])
+	print(f"{len(answer['values'])} values and {len(answer['steps'])} steps: every number equals pandas'")
+
+
+def check(ours: dict, theirs: dict) -> None:
+	"""Stop at the first number that differs."""
+	assert ours.keys() == theirs.keys(), ours.keys() ^ theirs.keys()
+	for key, (count, *numbers) in theirs.items():
+		row = ours[key]
+		assert row.count == count, (key, row.count, count)
+		for name, mine, other in zip(
+			("mean", "median", "p90"), (row.mean, row.median, row.p90), numbers, strict=True
+		):
+			assert abs(mine - other) < 1e-3, (key, name, mine, other)
+
+
+if __name__ == "__main__":
+	main()

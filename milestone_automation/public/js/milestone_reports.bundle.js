@@ -1,0 +1,8 @@
+// The pictures of reports.
+import { draw_aging } from "./reports/aging";
+import { draw_map } from "./reports/map";
+import { draw_timeline } from "./reports/timeline";
+import { draw_trend } from "./reports/trend";
+
+frappe.provide("milestone_automation");
+milestone_automation.reports = { draw_aging, draw_map, draw_timeline, draw_trend };

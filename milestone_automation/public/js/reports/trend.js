@@ -1,0 +1,66 @@
+// Milestone trend chart: each milestone's key date (upwards) over the day it was reported. Level is on plan, rising is slipping.
+import { day, picture, shorten, show, tag, text, time_marks, time_scale, width_of_report } from "./svg";
+
+const HEIGHT = 360;
+const EDGE = 90;
+const TOP = 14;
+const BOTTOM = 30;
+const MOST_LINES = 30;
+const COLORS = ["#2490ef", "#e86c13", "#30a66d", "#9c45e3", "#e03636", "#0289f7", "#b8860b", "#d6409f"];
+
+export function draw_trend(rows) {
+	const lines = rows
+		.slice(0, MOST_LINES)
+		.map((row) => ({
+			...row,
+			points: JSON.parse(row.points || "[]").map(([at, due]) => [day(at), day(due)]),
+		}))
+		.filter((row) => row.points.length);
+	if (!lines.length) return;
+	const today = day(frappe.datetime.get_today());
+	const width = width_of_report();
+	const reports = lines.flatMap((row) => row.points.map(([at]) => at));
+	const dates = lines.flatMap((row) => row.points.map(([, due]) => due));
+	const x = time_scale([...reports, today], EDGE, width - EDGE);
+	const up = time_scale(dates, 0, 1);
+	const y = (moment) => {
+		const part = (moment - up.first) / (up.last - up.first);
+		return TOP + (1 - part) * (HEIGHT - TOP - BOTTOM);
+	};
+	const content = [
+		...time_marks(x).map(
+			({ place, label }) =>
+				tag("line", { x1: place, x2: place, y1: TOP, y2: HEIGHT - BOTTOM, class: "milestone-grid" }) +
+				text(place, HEIGHT - 12, label, { class: "milestone-axis", "text-anchor": "middle" })
+		),
+		...lines.map((row, index) => draw_line(row, COLORS[index % COLORS.length], x, y, today)),
+	].join("");
+	show(
+		picture(
+			width,
+			HEIGHT,
+			__("Key dates of {0} milestones over the days they were reported", [lines.length]),
+			content
+		)
+	);
+}
+
+function draw_line(row, color, x, y, today) {
+	const points = row.reached ? row.points : [...row.points, [today, row.points[row.points.length - 1][1]]];
+	const steps = points.map(([at, due], index) => {
+		const before = index ? `L${x(at)} ${y(points[index - 1][1])}` : `M${x(at)} ${y(due)}`;
+		return `${before}L${x(at)} ${y(due)}`;
+	});
+	const [last_at, last_due] = points[points.length - 1];
+	const name = `${row.reference_name}: ${row.stage_name}`;
+	return tag(
+		"g",
+		{},
+		tag("title", {}, frappe.utils.escape_html(name)) +
+			tag("path", { d: steps.join(""), class: "milestone-trend", stroke: color }) +
+			points.map(([at, due]) => tag("circle", { cx: x(at), cy: y(due), r: 3, fill: color })).join("") +
+			text(x(last_at) + (frappe.utils.is_rtl() ? -6 : 6), y(last_due) + 4, shorten(row.stage_name, 14), {
+				class: "milestone-axis",
+			})
+	);
+}

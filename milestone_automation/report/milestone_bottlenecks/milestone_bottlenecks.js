@@ -1,0 +1,15 @@
+// The script of a report runs in the page: its names stay in a function of its own.
+(() => {
+	const { period, working_time, tracked_field } = milestone_automation.report_filters;
+
+	frappe.query_reports["Milestone Bottlenecks"] = {
+		filters: [
+			...tracked_field(),
+			...period(),
+			working_time(),
+			{ fieldname: "compare_from", fieldtype: "Date", label: __("Compare From") },
+			{ fieldname: "compare_to", fieldtype: "Date", label: __("Compare To") },
+		],
+		onload: () => milestone_automation.report_filters.offer_fields(),
+	};
+})();

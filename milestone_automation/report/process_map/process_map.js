@@ -1,0 +1,15 @@
+// The script of a report runs in the page: its names stay in a function of its own.
+(() => {
+	const { period, working_time, tracked_field } = milestone_automation.report_filters;
+
+	frappe.query_reports["Process Map"] = {
+		filters: [...tracked_field(), ...period(), working_time()],
+		onload: () => milestone_automation.report_filters.offer_fields(),
+		after_datatable_render() {
+			const report = frappe.query_report;
+			milestone_automation
+				.load_reports()
+				.then(() => milestone_automation.reports.draw_map(report.data, report.get_filter_values()));
+		},
+	};
+})();
