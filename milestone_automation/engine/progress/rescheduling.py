@@ -91,7 +91,7 @@ def move(plan, stage, new_date, reason, source: DateChangeSource, answer=None, b
 	try:
 		result = dates.move_stage(
 			days,
-			plan.is_reached(),
+			plan.reached_flags(),
 			index,
 			new_date,
 			mode,
@@ -137,7 +137,7 @@ def _let_next_follow(plan, index: int, moved: list) -> list:
 		day = before and calendar.add_days(before, cint(row.offset_days), bool(row.working_days))
 		if day:
 			day = max([day, *filter(None, moved[:i])])
-		moved = dates.move_stage(moved, plan.is_reached(), i, day, ShiftMode.KEEP_ORDER, calendar).dates
+		moved = dates.move_stage(moved, plan.reached_flags(), i, day, ShiftMode.KEEP_ORDER, calendar).dates
 	return moved
 
 

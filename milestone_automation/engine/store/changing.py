@@ -1,4 +1,4 @@
-"""The one way to change a plan: load it locked, collect what changes, add it up once, write it once."""
+"""The one way to change a plan: load it with a lock, collect changes, work out its sums once, write it once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
