@@ -11,7 +11,13 @@ from milestone_automation.engine.people import todos
 from milestone_automation.engine.plans import ending, following, starting
 from milestone_automation.engine.progress import stages
 from milestone_automation.engine.rules import schedule
-from milestone_automation.engine.rules.vocabulary import PlanStatus, ReachRule, StageStatus, TaskStatus
+from milestone_automation.engine.rules.vocabulary import (
+	PlanEvent,
+	PlanStatus,
+	ReachRule,
+	StageStatus,
+	TaskStatus,
+)
 from milestone_automation.engine.store import plan_log, plan_rows, sums, watched
 from milestone_automation.engine.store.changing import changing
 
@@ -48,7 +54,7 @@ def carry_over(doc) -> None:
 	new.flags.is_carried_over = True
 	new.insert(ignore_permissions=True)  # who may amend the document takes its plan along
 	_copy_tasks(old, new)
-	event = "Plan Cancelled" if reason else "Plan Started"
+	event = PlanEvent.PLAN_CANCELLED if reason else PlanEvent.PLAN_STARTED
 	details = _("Carried over from {0}.").format(doc.amended_from)
 	plan_log.write(new, event, reason=reason, details=details)
 	with changing(new.name) as plan:
@@ -62,7 +68,7 @@ def _reason_of_cancelling(plan: plan_rows.Plan) -> str:
 	with_document = json.loads(plan.snapshot or "{}").get("docstatus") == ending.CANCELLED_DOCUMENT
 	if plan.status != PlanStatus.CANCELLED or with_document:
 		return ""
-	filters = {"plan": plan.name, "event": "Plan Cancelled"}
+	filters = {"plan": plan.name, "event": PlanEvent.PLAN_CANCELLED.value}
 	reasons = frappe.get_all(
 		"Milestone Plan Log", filters=filters, pluck="reason", order_by="done_on desc", limit=1
 	)

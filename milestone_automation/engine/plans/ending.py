@@ -3,7 +3,7 @@
 import frappe
 
 from milestone_automation.engine.progress import tasks
-from milestone_automation.engine.rules.vocabulary import PlanStatus
+from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus
 from milestone_automation.engine.store import plan_log, plan_rows
 from milestone_automation.engine.store.changing import changing
 
@@ -32,7 +32,7 @@ def cancel(plan: plan_rows.Plan, reason: str, reason_of_tasks: str | None = None
 		plan.set_plan(status=PlanStatus.CANCELLED.value, next_check=None, next_date=None)
 		for stage in plan.stages:
 			plan.set_stage(stage, open_required=0)
-		plan_log.write(plan, "Plan Cancelled", reason=reason)
+		plan_log.write(plan, PlanEvent.PLAN_CANCELLED, reason=reason)
 
 
 def cancel_by_hand(plan: plan_rows.Plan, reason: str) -> None:

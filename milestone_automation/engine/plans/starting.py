@@ -13,7 +13,7 @@ from frappe.utils import cint, getdate
 from milestone_automation.engine.base import bulk, guard
 from milestone_automation.engine.plans import plan_builder
 from milestone_automation.engine.progress import tasks
-from milestone_automation.engine.rules.vocabulary import PlanStatus, ReachRule, StageStatus
+from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus, ReachRule, StageStatus
 from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_requests, watched
 from milestone_automation.engine.workflows import matching
 
@@ -229,7 +229,7 @@ def make_tasks(plan_doc) -> None:
 	for stage_row, stage in zip(plan_doc.stages, draft.stages, strict=True):
 		rows += [{**task, "plan_stage": stage_row.name} for task in stage["tasks"]]
 	tasks.insert_tasks(plan_doc, rows)
-	plan_log.write(plan_doc, "Plan Started", details="\n".join(draft.problems))
+	plan_log.write(plan_doc, PlanEvent.PLAN_STARTED, details="\n".join(draft.problems))
 	sweep_requests.request(plan_doc.name)
 	sums.tell_desk(plan_doc)
 

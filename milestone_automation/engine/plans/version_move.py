@@ -139,7 +139,7 @@ def move(plan: str) -> list[dict]:
 		_move_tasks(diff)
 		_keep_version(diff)
 		details = "\n".join(change["text"] for change in changes)
-		plan_log.write(plan, str(PlanEvent.PLAN_MOVED_TO_NEW_VERSION), details=details)
+		plan_log.write(plan, PlanEvent.PLAN_MOVED_TO_NEW_VERSION, details=details)
 		_reach_fulfilled(diff)
 		return changes
 
@@ -311,7 +311,7 @@ def _reach_fulfilled(diff: VersionDiff) -> None:
 	for row in fulfilled:
 		gate.check_stage(plan, row)
 		plan.set_stage(row, status=StageStatus.REACHED.value, health="Done", reached_on=getdate(nowdate()))
-		plan_log.write(plan, str(PlanEvent.MILESTONE_REACHED), stage=row)
+		plan_log.write(plan, PlanEvent.MILESTONE_REACHED, stage=row)
 
 
 def _keep_version(diff: VersionDiff) -> None:

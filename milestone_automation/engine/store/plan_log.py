@@ -5,6 +5,7 @@ from frappe import _
 from frappe.utils import now_datetime
 
 from milestone_automation.engine.base import bulk
+from milestone_automation.engine.rules.vocabulary import PlanEvent
 
 
 def check_reason(reason: str | None) -> str:
@@ -18,12 +19,14 @@ def check_reason(reason: str | None) -> str:
 	return str(reason).strip()
 
 
-def write(plan, event: str, stage=None, task: str | None = None, reason: str = "", details: str = "") -> None:
+def write(
+	plan, event: PlanEvent, stage=None, task: str | None = None, reason: str = "", details: str = ""
+) -> None:
 	"""Add an entry to the log of a plan, by the session user.
 
 	Args:
 		plan: document or row of the plan with name, reference_type and reference_name.
-		event: value of a `PlanEvent`.
+		event: what happened.
 		stage: row of the stage, for an event of a stage.
 		task: name of the task, for an event of a task.
 		reason: reason that a user gave.
@@ -36,7 +39,7 @@ def write(plan, event: str, stage=None, task: str | None = None, reason: str = "
 				"plan": plan.name,
 				"reference_type": plan.reference_type,
 				"reference_name": plan.reference_name,
-				"event": event,
+				"event": event.value,
 				"plan_stage": stage and stage.name,
 				"stage_name": stage and stage.stage_name,
 				"task": task,

@@ -86,26 +86,26 @@ class Plan(frappe._dict):
 		self.stage_changes, self.plan_changes = {}, {}
 
 	def leave_unchanged(self) -> None:
-		"""Say that there is nothing to change after all; `changing` then does nothing."""
+		"""Declare that nothing changes after all; `changing` then writes nothing."""
 		self.is_unchanged = True
 
 	def trust_counts(self) -> None:
-		"""Say that the stored counts of open tasks hold, and every other stage's health, unless tasks changed too."""
+		"""Declare that stored task counts and the health of the other stages are right, unless tasks changed too."""
 		self.has_true_counts = not self.has_changed_tasks
 
-	def spoil(self) -> None:
-		"""Have whoever kept this plan read it again: what is in memory was not written."""
+	def mark_stale(self) -> None:
+		"""Declare that this plan in memory was not written, so that it is read again."""
 		self.writes = -1
 
 	def open_tasks(self) -> list[frappe._dict]:
-		"""Return the open tasks, locked and in order; read once, until `forget_tasks`."""
+		"""Return the open tasks in order, locked; read once until `forget_tasks`."""
 		if self.get("_open_tasks") is None:
 			rows = task_rows(self.name, lock=True)
 			self._open_tasks = [task for task in rows if task.status == TaskStatus.OPEN]
 		return self._open_tasks
 
 	def forget_tasks(self) -> None:
-		"""Read the open tasks again when they are asked for: some were added or closed."""
+		"""Declare that tasks were added or closed; the open tasks are read again when needed."""
 		self._open_tasks = None
 		self.has_changed_tasks, self.has_true_counts = True, False
 
