@@ -39,7 +39,7 @@ def write(
 				"plan": plan.name,
 				"reference_type": plan.reference_type,
 				"reference_name": plan.reference_name,
-				"event": event.value,
+				"event": PlanEvent(event).value,
 				"plan_stage": stage and stage.name,
 				"stage_name": stage and stage.stage_name,
 				"task": task,
