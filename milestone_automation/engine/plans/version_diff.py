@@ -243,6 +243,14 @@ def _compare_tasks(diff: VersionDiff) -> None:
 	stage_names = {row.name for row in diff.plan.stages}
 	tasks = [task for task in plan_rows.task_rows(diff.plan.name) if task.plan_stage in stage_names]
 	diff.open_tasks = [task for task in tasks if task.status == TaskStatus.OPEN]
+	paired = _compare_paired_tasks(diff, tasks)
+	diff.removed_tasks = [
+		task for task in diff.open_tasks if task.name not in paired and _is_removed(diff, task)
+	]
+
+
+def _compare_paired_tasks(diff: VersionDiff, tasks: list) -> set[str]:
+	"""Compare the tasks with those of the workflow; return the names of the tasks that the workflow still has."""
 	pairs = _pair_tasks(diff, tasks)
 	stages = {move.template.stage_name: move for move in diff.stages if move.template}
 	for template in diff.workflow.tasks:
@@ -251,9 +259,7 @@ def _compare_tasks(diff: VersionDiff) -> None:
 			pairs.pop(template.name, None)
 		else:
 			_compare_task(diff, pairs.get(template.name), template, stages[template.stage])
-	paired = {task.name for task in pairs.values()}
-	unpaired = (task for task in diff.open_tasks if task.name not in paired)
-	diff.removed_tasks = [task for task in unpaired if _is_removed(diff, task)]
+	return {task.name for task in pairs.values()}
 
 
 def _pair_tasks(diff: VersionDiff, tasks: list) -> dict:
