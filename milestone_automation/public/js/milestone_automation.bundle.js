@@ -1,4 +1,4 @@
-// All that every page of the Desk loads. Panel and builder come when a page needs them.
+// Loaded by every page of the Desk. Panel and builder are loaded when a page needs them.
 frappe.provide("milestone_automation");
 
 milestone_automation.load_panel = function () {
