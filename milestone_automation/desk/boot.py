@@ -1,10 +1,10 @@
-"""What the Desk learns when it starts."""
+"""Data for the start of the Desk."""
 
 from milestone_automation.engine.tracking import registry
 
 
 def extend_bootinfo(bootinfo):
-	"""Name the DocTypes that have a workflow: on all others a form never asks for a plan. Costs no SQL when warm."""
+	"""Hook: list the DocTypes with a workflow, so that other forms never ask for a plan. No query when the cache is warm."""
 	bootinfo.milestone_doctypes = sorted(
-		doctype for doctype, own in registry.all_rules().items() if own.has_workflow
+		doctype for doctype, rules in registry.all_rules().items() if rules.has_workflow
 	)
