@@ -138,9 +138,7 @@ def reschedule_stage(
 	found = _plan_to_act_on(plan, stage)
 	if later_stages and later_stages not in LATER_STAGES:
 		frappe.throw(
-			_("{0} is nothing that later milestones can do. Choose one of: {1}.").format(
-				later_stages, ", ".join(LATER_STAGES)
-			)
+			_("{0} is not a valid option. Choose one of: {1}.").format(later_stages, ", ".join(LATER_STAGES))
 		)
 	rescheduling.reschedule(plan, stage, new_date, reason, answer=later_stages)
 	return get_plan(found.reference_type, found.reference_name)
@@ -302,7 +300,7 @@ def fields_for(doctype: str) -> list:
 	"""
 	_check_manager()
 	trackable.check_doctype(doctype)
-	return trackable.fields_to_offer(doctype)
+	return trackable.trackable_fields(doctype)
 
 
 @frappe.whitelist(methods=["POST"])

@@ -1,9 +1,14 @@
 app_name = "milestone_automation"
 app_title = "Milestone Automation"
 app_publisher = "Milestone Automation contributors"
-app_description = "Recorded milestones, workflows with tasks that hold them, and plans for every document."
+app_description = "Recorded milestones, workflows with tasks that block them, and plans for every document."
 app_email = "maintainers@users.noreply.example"
 app_license = "MIT"
+
+# Types
+# -----
+# Frappe writes the fields of each DocType into its controller.
+export_python_type_annotations = True
 
 # Install
 # -------

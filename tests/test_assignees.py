@@ -3,7 +3,7 @@
 import pytest
 
 from milestone_automation.engine.people import assignees
-from milestone_automation.engine.people.assignees import resolve_stage_owner, stage_recipients
+from milestone_automation.engine.people.assignees import resolve_stage_owner
 
 DOCUMENT_FIELDS = [
 	{"fieldname": "supplier", "fieldtype": "Link", "options": "Assignee Supplier"},
@@ -265,7 +265,7 @@ def test_five_hundred_tasks_take_the_queries_of_one_of_each_kind(order, make_con
 
 def test_owner_of_a_stage(order):
 	order.merchandiser = "bert@example.com"
-	assert resolve_stage_owner({"owner_kind": "Document Owner"}, order) == "Administrator"
+	assert resolve_stage_owner({"owner_kind": "Document Creator"}, order) == "Administrator"
 	assert (
 		resolve_stage_owner({"owner_kind": "User", "owner_user": "anna@example.com"}, order)
 		== "anna@example.com"
@@ -277,38 +277,12 @@ def test_owner_of_a_stage(order):
 
 
 def test_fifty_stages_take_the_queries_of_one(order, count_queries):
-	stages = [{"owner_kind": "User", "owner_user": "anna@example.com"}, {"owner_kind": "Document Owner"}] * 25
+	stages = [
+		{"owner_kind": "User", "owner_user": "anna@example.com"},
+		{"owner_kind": "Document Creator"},
+	] * 25
 	with count_queries() as queries:
 		cache = assignees.prefetch([], order, {}, stages=stages)
 		owners = {assignees.resolve_stage_owner(stage, order, cache=cache) for stage in stages}
 	assert owners == {"anna@example.com", "Administrator"}
 	assert queries.count == 1
-
-
-def test_messages_of_a_stage_go_to_owner_and_whom_it_notifies(order):
-	stage = {
-		"owner_kind": "User",
-		"owner_user": "anna@example.com",
-		"notify_users": "bert@example.com\nLab@North.example\ngone@example.com\nanna@example.com",
-		"notify_role": "Test Portal",
-	}
-	found = [(person["user"], person["email"]) for person in stage_recipients(stage, order)]
-	assert found == [
-		("anna@example.com", "anna@example.com"),
-		("bert@example.com", "bert@example.com"),
-		(None, "lab@north.example"),
-		("portal@example.com", "portal@example.com"),
-	]
-
-
-def test_messages_of_a_role_s_stage_go_to_all_of_the_role(order):
-	stage = {"owner_kind": "Role", "owner_role": "Test Buyer"}
-	assert [person["user"] for person in stage_recipients(stage, order)] == [
-		"anna@example.com",
-		"bert@example.com",
-	]
-
-
-def test_a_plan_s_own_owner_counts_over_the_rule(order):
-	stage = {"owner_kind": "Document Owner", "stage_owner": "bert@example.com"}
-	assert [person["user"] for person in stage_recipients(stage, order)] == ["bert@example.com"]

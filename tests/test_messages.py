@@ -3,8 +3,7 @@
 import pytest
 
 from milestone_automation import api
-from milestone_automation.engine.messages import digest, outbox, sweep
-from milestone_automation.engine.people import directory
+from milestone_automation.engine.messages import digest, outbox, sending_day, sweep
 from milestone_automation.engine.progress import answers, stages, tasks
 from milestone_automation.engine.workflows import custom_messages
 from tests.support.clock import at, forget_mail_account, sweep_at
@@ -137,7 +136,7 @@ def test_an_unsubscribed_address_gets_nothing_and_the_log_says_so(order, smtp, i
 	sweep_at("2030-06-07 07:00:00")
 	smtp.deliver()
 	assert smtp.to(MILL) == []
-	assert row(MILL, "Task Due").status == "Left Out"
+	assert row(MILL, "Task Due").status == "Skipped"
 	assert "unsubscribed" in row(MILL, "Task Due").why or "wants no mail" in row(MILL, "Task Due").why
 	assert sweep_at("2030-06-07 08:00:00") == []
 
@@ -157,7 +156,7 @@ def test_a_contact_who_unsubscribed_gets_nothing_at_any_of_their_addresses(order
 	sweep_at("2030-06-07 07:00:00")
 	smtp.deliver()
 	assert smtp.to(MILL) == []
-	assert row(MILL, "Task Due").status == "Left Out"
+	assert row(MILL, "Task Due").status == "Skipped"
 
 
 @pytest.mark.parametrize("is_global", [1, 0])
@@ -171,7 +170,7 @@ def test_unsubscribing_counts_however_the_address_is_written(order, smtp, is_glo
 	sweep_at("2030-06-07 07:00:00")
 	smtp.deliver()
 	assert smtp.to(MILL) == []
-	assert row(MILL, "Task Due").status == "Left Out"
+	assert row(MILL, "Task Due").status == "Skipped"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +193,7 @@ def test_what_became_of_a_mail_is_noted(order, smtp, state, status):
 		frappe.db.set_value("Email Queue", mail, "status", state)
 	else:
 		frappe.db.delete("Email Queue", {"name": mail})
-	outbox.note_sent()
+	outbox.update_sent()
 	assert row(OLGA).status == status
 
 
@@ -233,7 +232,7 @@ def test_what_was_answered_before_the_digest_goes_out_is_left_out(order, digest_
 		digest.run(now_datetime())
 	smtp.deliver()
 	assert smtp.to(OLGA) == []
-	assert row(OLGA).status == "Left Out"
+	assert row(OLGA).status == "Skipped"
 
 
 OTTO, WANDA = "otto@example.com", "wanda@example.com"
@@ -269,8 +268,8 @@ def test_a_digest_does_not_ask_for_what_was_answered_not_yet(readers, smtp, as_u
 	sweep_at("2030-06-09 07:00:00")
 	smtp.deliver()
 	assert smtp.to(OLGA) == []
-	assert row(OLGA).status == "Left Out"
-	assert row(OLGA).why.endswith("Not sent: it no longer holds.")
+	assert row(OLGA).status == "Skipped"
+	assert row(OLGA).why.endswith("Not sent: it no longer applies.")
 
 
 def test_a_digest_asks_the_owner_of_today(readers, smtp):
@@ -297,7 +296,7 @@ def test_a_digest_does_not_say_held_and_ask_for_the_same_milestone(readers, smtp
 	smtp.deliver()
 	(mail,) = smtp.to(OLGA)
 	assert "Has Cut been reached?" in plain(mail)
-	assert "held by open tasks" not in plain(mail)
+	assert "blocked by open tasks" not in plain(mail)
 
 
 def test_a_digest_has_a_line_and_a_link_for_each_task_that_is_open(readers, smtp):
@@ -378,7 +377,7 @@ def test_a_digest_is_silent_about_documents_its_reader_has_unsubscribed_from(rea
 	assert second.name in plain(mail)
 	assert order.name not in plain(mail)
 	kept = frappe.get_last_doc("Milestone Message", {"reference_name": order.name, "kind": "Prompt"})
-	assert (kept.status, "unsubscribed" in kept.why) == ("Left Out", True)
+	assert (kept.status, "unsubscribed" in kept.why) == ("Skipped", True)
 
 
 def test_validity_of_many_digests_is_looked_up_at_once(readers, count_queries):
@@ -391,9 +390,9 @@ def test_validity_of_many_digests_is_looked_up_at_once(readers, count_queries):
 		for order in made:
 			sweep_plan_at("2030-06-08 06:59:00", order)
 		with at(DAY):
-			found = digest._readers(now_datetime(), directory.sweep_time())
+			found = digest._readers(now_datetime(), sending_day.sweep_time())
 			with count_queries() as counted:
-				digest._what_holds(found, now_datetime())
+				digest._read_current(found, now_datetime())
 		return counted.count
 
 	made = [plan_with([stage("Cut", None, -21, **OWNED)])]
@@ -443,7 +442,7 @@ def test_a_site_without_mail_account_notifies_on_the_desk(make_user):
 	assert len(sweep_at(DAY)) == 2
 	assert (row(OLGA).channel, row(OLGA).status) == ("Notification", "Sent")
 	assert row(OLGA).why.endswith("No mail: this site has no outgoing e-mail account.")
-	assert row(MILL).status == "Left Out"
+	assert row(MILL).status == "Skipped"
 	assert sweep_at("2030-06-08 08:00:00") == []
 	assert frappe.db.count("Error Log", {"method": ("like", "Milestone%")}) == 0
 
@@ -458,9 +457,9 @@ def test_owners_and_those_to_notify_are_told_apart(make_user, smtp):
 	smtp.deliver()
 	(mail,) = smtp.to(MILL)
 	body = mail.get_body(("plain",)).get_content()
-	assert "Olga has been asked. You need not do anything." in body
+	assert "Olga has been asked. You do not need to do anything." in body
 	assert "token=" not in body
-	assert row(MILL).why == "You get this message because this milestone's workflow wants you to be told."
+	assert row(MILL).why == "You get this message because this milestone's workflow notifies you."
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from tests.support.factories import (
 PLANS = 60
 SWEEP = """
 import datetime, sys
-from milestone_automation.engine import sweep
+from milestone_automation.engine.messages import hourly, sweep
 sweep.BATCH = 20
 print("begun", flush=True)
-sweep.run(datetime.datetime(2030, 6, 8, 7, 0))
+hourly.run(datetime.datetime(2030, 6, 8, 7, 0))
 """
 
 
@@ -69,7 +69,7 @@ def assert_each_message_once(scratch) -> None:
 	with scratch.connect():
 		kinds = frappe.get_all("Milestone Message", fields=["kind", "plan"], as_list=True)
 		plans = frappe.get_all("Milestone Plan", pluck="name")
-		wanted = [(kind, plan) for plan in plans for kind in ("Prompt", "Held", "Held Owner")]
+		wanted = [(kind, plan) for plan in plans for kind in ("Prompt", "Blocked", "Blocked (Owner)")]
 		assert sorted(kinds) == sorted(wanted)
 		assert frappe.db.count("Email Queue") == len(wanted)
 		assert frappe.db.count("Notification Log", {"type": "Alert"}) == len(wanted)

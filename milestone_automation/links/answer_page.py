@@ -1,7 +1,7 @@
-"""The two pages behind the links in mails: answer for a stage, and one task.
+"""The page behind the buttons of a prompt: answers for a stage.
 
-A page verifies the link first. A GET only shows; a POST acts, in the name of the link's recipient. Each function returns
-what its template shows, with `state`: "ask", "done" (just now), "closed" (nothing to do any more), "refused".
+The page verifies the link first. A GET only shows it; a POST acts as the recipient of the link. `state` of the result is
+"ask", "done" (just now), "closed" (nothing to do any more) or "refused".
 """
 
 from datetime import timedelta
@@ -24,11 +24,11 @@ from milestone_automation.links import link_page
 
 
 def answer_page(form: dict, is_post: bool) -> dict:
-	"""Return what the answer page shows, after acting on a POST.
+	"""Return what the page shows, after acting on a POST.
 
 	Args:
-		form: `token`, `answer` ("yes" or "no") and, with a POST, the fields of the form.
-		is_post: whether to act.
+		form: `token`, `answer` ("yes" or "no") and, for a POST, the fields of the form.
+		is_post: whether the form was sent.
 	"""
 	try:
 		link = signed_links.read_token(form.get("token"), Purpose.ANSWER)
@@ -37,7 +37,7 @@ def answer_page(form: dict, is_post: bool) -> dict:
 	frappe.local.lang = link_page.language_of(link.recipient)
 	parent = frappe.db.get_value("Milestone Plan Stage", link.name, "parent")
 	if not parent:
-		return link_page.closed(_("This milestone is not there any more."))
+		return link_page.closed(_("This milestone no longer exists."))
 	plan = plan_rows.load_by_name(parent)
 	row = plan.stage(link.name)
 	page = _obstacle(link, plan, row) or _ask(form, link, plan, row, is_post)
@@ -47,23 +47,23 @@ def answer_page(form: dict, is_post: bool) -> dict:
 
 
 def _obstacle(link: Link, plan, row) -> dict | None:
-	"""Return the page that says why there is nothing to answer; None if there is."""
+	"""Return the page that says why there is nothing to answer, or None."""
 	if plan.status == PlanStatus.CANCELLED:
-		return link_page.closed(_("The plan of this document was cancelled. You need not do anything."))
+		return link_page.closed(_("The plan of this document was cancelled. You do not need to do anything."))
 	if row.status == StageStatus.REACHED:
 		return link_page.closed(
-			_("{0} was reached on {1}. Thank you, you need not do anything.").format(
+			_("{0} was reached on {1}. Thank you, you do not need to do anything.").format(
 				_(row.stage_name), languages.day_text(getdate(row.reached_on))
 			)
 		)
 	if cstr(row.key_date or "") != link.about:
 		return link_page.closed(
-			_("This has been answered: {0} is expected on {1} now. You will be asked again then.").format(
+			_("This has been answered: {0} is now expected on {1}. You will be asked again then.").format(
 				_(row.stage_name), languages.day_text(row.key_date and getdate(row.key_date)) or _("no date")
 			)
 		)
 	if not link_page.is_enabled(link.recipient) or not answers.may_answer(plan, row, link.recipient):
-		return _not_theirs(link, plan, row)
+		return _refuse_recipient(link, plan, row)
 	if link.is_expired:
 		return link_page.expired(
 			link,
@@ -74,19 +74,18 @@ def _obstacle(link: Link, plan, row) -> dict | None:
 	return None
 
 
-def _not_theirs(link: Link, plan, row) -> dict:
+def _refuse_recipient(link: Link, plan, row) -> dict:
 	if _is_asked(row, link.recipient) and link_page.is_enabled(link.recipient):
-		# Then it is the document they may not see.
+		# They are still asked, so they may not read the document.
 		return link_page.refused(
 			_("You may not read this document"),
 			_(
-				"You have no right to read {0}, so you cannot answer for {1}."
-				" Please ask a System Manager for that right, or a Milestone Manager to answer for you."
+				"You do not have permission to read {0}, so you cannot answer for {1}. Please ask a System Manager for permission, or a Milestone Manager to answer for you."
 			).format(link_page.document(plan), _(row.stage_name)),
 		)
 	return link_page.refused(
-		_("This is not yours to answer any more"),
-		_("{0} belongs to {1} now.").format(_(row.stage_name), link_page.owner_name(row)),
+		_("You can no longer answer this"),
+		_("{0} is now owned by {1}.").format(_(row.stage_name), link_page.owner_name(row)),
 	)
 
 
@@ -99,9 +98,9 @@ def _is_asked(row, user: str) -> bool:
 
 
 def _ask(form: dict, link: Link, plan, row, is_post: bool) -> dict:
-	"""Return the form, filled in as it was sent; of a link's address only the answer comes into it."""
+	"""Return the form with the values that were sent; from the address of a link only the answer is used."""
 	sent = form if is_post else {}
-	today = clock.own_today(link.recipient)
+	today = clock.today_of_user(link.recipient)
 	return {
 		"state": "ask",
 		"answer": "no" if form.get("answer") == "no" or not row.key_date else "yes",
@@ -115,18 +114,18 @@ def _ask(form: dict, link: Link, plan, row, is_post: bool) -> dict:
 
 
 def _answer(form: dict, plan, row) -> str:
-	"""Act on the form. Return the sentence that says what was done."""
+	"""Act on the form and return the sentence about what was done."""
 	if form.get("answer") == "no":
 		later = form.get("later_stages")
 		answers.answer_not_yet(
 			plan.name, row.name, form.get("new_date"), form.get("reason"), form.get("note"), later
 		)
-		return _("{0} is expected on {1} now. You will be asked again then.").format(
+		return _("{0} is now expected on {1}. You will be asked again then.").format(
 			_(row.stage_name), languages.day_text(getdate(form.get("new_date")))
 		)
 	answers.answer_reached(plan.name, row.name, form.get("reached_on") or None)
 	return _("{0} is marked as reached on {1}.").format(
-		_(row.stage_name), languages.day_text(getdate(form.get("reached_on") or clock.own_today()))
+		_(row.stage_name), languages.day_text(getdate(form.get("reached_on") or clock.today_of_user()))
 	)
 
 

@@ -1,4 +1,4 @@
-"""The page behind a task's signed link."""
+"""The page behind the signed link of a task: completing it and commenting on it."""
 
 import frappe
 from frappe import _
@@ -10,7 +10,7 @@ from frappe.utils import (
 )
 
 from milestone_automation.engine.base import languages
-from milestone_automation.engine.people import signed_links
+from milestone_automation.engine.people import assigned, signed_links
 from milestone_automation.engine.people.signed_links import Link, LinkInvalid, Purpose
 from milestone_automation.engine.progress import tasks
 from milestone_automation.engine.rules.vocabulary import TaskStatus
@@ -20,11 +20,11 @@ COMMENT_LENGTH = 4000
 
 
 def task_page(form: dict, is_post: bool) -> dict:
-	"""Return what the task page shows, after acting on a POST: nothing of the document but its kind and name.
+	"""Return what the page shows, after acting on a POST. Of the document it shows only DocType and name.
 
 	Args:
-		form: `token` and, with a POST, `action` ("complete" or "comment") and `comment`.
-		is_post: whether to act.
+		form: `token` and, for a POST, `action` ("complete" or "comment") and `comment`.
+		is_post: whether the form was sent.
 	"""
 	try:
 		link = signed_links.read_token(form.get("token"), Purpose.TASK)
@@ -32,7 +32,7 @@ def task_page(form: dict, is_post: bool) -> dict:
 		return link_page.invalid()
 	frappe.local.lang = link_page.language_of(link.recipient)
 	if not frappe.db.exists("Milestone Task", link.name):
-		return link_page.closed(_("This task is not there any more."))
+		return link_page.closed(_("This task no longer exists."))
 	task = frappe.get_doc("Milestone Task", link.name)
 	page = _task_obstacle(link, task) or {"state": "ask"}
 	only_comments = form.get("action") == "comment"
@@ -46,13 +46,14 @@ def _task_obstacle(link: Link, task) -> dict | None:
 	asker = _asker(task)
 	if not person:
 		return link_page.refused(
-			_("This task is not yours any more"), _("If you have questions, please ask {0}.").format(asker)
+			_("This task is no longer assigned to you"),
+			_("If you have questions, please ask {0}.").format(asker),
 		)
 	nothing_to_do = _nothing_to_do(task, person)
 	if not link.is_expired:
 		return nothing_to_do
 	if nothing_to_do:
-		# Says so and no more: the days in which the link shows the task are over.
+		# The link has expired, so the page does not show the task any more.
 		return nothing_to_do | {"state": "refused"}
 	return link_page.expired(link, _("Please ask {0} for a new one.").format(asker))
 
@@ -61,29 +62,29 @@ def _nothing_to_do(task, person) -> dict | None:
 	if task.status == TaskStatus.COMPLETED:
 		return link_page.closed(_("This task is done. Thank you."))
 	if task.status != TaskStatus.OPEN:
-		return link_page.closed(_("This task is not needed any more."))
+		return link_page.closed(_("This task is no longer needed."))
 	if person.done:
-		return link_page.closed(_("You have done your part. Others are still to do theirs."))
+		return link_page.closed(_("You have completed your part. Others still have to complete theirs."))
 	return None
 
 
 def _assignee(link: Link, task):
-	wanted = link.recipient.lower()
+	recipient = link.recipient.lower()
 	for row in task.assignees:
-		if wanted in ((row.user or "").lower(), (row.email or "").lower()):
+		if recipient in ((row.user or "").lower(), (row.email or "").lower()):
 			return None if row.user and not link_page.is_enabled(row.user) else row
 	return None
 
 
 def _act_on_task(form: dict, link: Link, task) -> str:
-	"""Act on the form. Return the sentence that says what was done."""
+	"""Act on the form and return the sentence about what was done."""
 	comment = cstr(form.get("comment")).strip()[:COMMENT_LENGTH]
 	if comment:
 		_comment(link, task, comment)
 	if form.get("action") != "complete":
 		if not comment:
 			frappe.throw(_("Please write a comment first."))
-		return _("Your comment was passed on.")
+		return _("Your comment was sent.")
 	tasks.complete(task.name, by=link.recipient)
 	return _("The task {0} is marked as done.").format(task.title)
 
@@ -96,7 +97,7 @@ def _comment(link: Link, task, text: str) -> None:
 		"reference_doctype": "Milestone Task",
 		"reference_name": task.name,
 		"comment_email": person.email or person.user,
-		"comment_by": person.full_name or person.email,
+		"comment_by": assigned.display_name(person),
 		"content": escape_html(text).replace("\n", "<br>"),
 	}
 	frappe.get_doc(values).insert(ignore_permissions=True)  # the signed link is the right to comment

@@ -1,8 +1,4 @@
-"""Messages as people get them: words, mail, desk notification, and the row that keeps what went to whom and why.
-
-A message's row in Milestone Message carries its key, which is unique, and is written in the same transaction as the
-mail's row in Frappe's Email Queue and the Notification Log. So a message exists once or not at all.
-"""
+"""The texts of messages. A `Letter` says what somebody is told; `compose` writes it in the recipient's language."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,9 +17,7 @@ from milestone_automation.engine.workflows import custom_messages
 
 ANSWER_PAGE = "milestone-answer"
 TASK_PAGE = "milestone-task"
-TASK_MESSAGES = (MessageKind.TASK_DUE, MessageKind.TASK_OVERDUE, MessageKind.HELD)
-
-check_template = custom_messages.check_template
+TASK_MESSAGES = (MessageKind.TASK_DUE, MessageKind.TASK_OVERDUE, MessageKind.BLOCKED)
 
 
 @dataclass
@@ -31,18 +25,18 @@ class Letter:
 	"""What one person is told at one time about one plan.
 
 	Attributes:
-		kind: why.
-		recipient: who.
-		plan, stage: rows.
-		tasks: rows of the tasks it is about or, for an owner, of those that hold the stage; each with `people`,
-			the names of its assignees.
-		day: the day it is for, in the recipient's time.
-		reason: word for why this person gets it, and what the sentence names: see `_REASONS`.
-		keys: what its messages are known by, each with the task it is about (or None).
-		occurrence: 0, or which reminder.
+		kind: kind of the message.
+		recipient: who gets it.
+		plan, stage: rows of the plan and the stage.
+		day: date of the message in the recipient's time zone.
+		reason: why this person gets it ("owner", "notify", "assignee", "escalation", "substitute"), and the role for an
+			escalation.
+		tasks: rows of its tasks, or of the tasks that block the stage; each with `people`, the names of its assignees.
+		keys: (key, name of the task or None) of each of its messages.
+		occurrence: number of the reminder; 0 for other messages.
 		may_answer: whether the recipient may answer for the stage.
-		owners: names of those who may.
-		previous_stage: the reached stage before, for a missing date.
+		owners: names of the people who may answer.
+		previous_stage: name of the reached stage before, for a missing date.
 	"""
 
 	kind: MessageKind
@@ -60,27 +54,28 @@ class Letter:
 
 	@property
 	def document(self) -> str:
-		"""Kind and name of the document, for people."""
+		"""DocType and name of the document, translated."""
 		return f"{_(self.plan['reference_type'])} {self.plan['reference_name']}"
 
 	@property
 	def key_date(self) -> date | None:
+		"""Key date of the stage."""
 		return schedule.as_day(self.stage.get("key_date"))
 
 
 @dataclass
 class Content:
-	"""A message in the reader's language, before it is laid out.
+	"""The texts of a message in the recipient's language, for the templates.
 
 	Attributes:
-		subject: also its heading.
+		subject: subject and heading.
 		paragraphs: plain text.
-		custom_html: the workflow's own words, safe HTML.
-		facts: pairs of label and value.
+		custom_html: the workflow's custom message as safe HTML.
+		facts: (label, value) pairs.
 		tasks: dicts with title, description, due, people, url.
-		tasks_heading: the sentence they follow, where other things stand between it and the paragraphs.
+		tasks_heading: sentence above the tasks, if they do not follow the paragraphs.
 		buttons: dicts with label, url, is_main.
-		reason: why the reader gets it.
+		reason: why the recipient gets it.
 	"""
 
 	subject: str
@@ -94,19 +89,18 @@ class Content:
 
 	@property
 	def custom_text(self) -> str:
-		"""The workflow's own words as plain text."""
+		"""The workflow's custom message as plain text."""
 		return custom_messages.as_text(self.custom_html)
 
 
-# Words
+# Texts
 
 
 def compose(letter: Letter) -> Content:
-	"""Return a letter's words in its recipient's language."""
+	"""Return the texts of a letter in its recipient's language."""
 	with languages.in_language(letter.recipient.language):
 		content = _COMPOSERS[letter.kind](letter)
-		word, name = letter.reason
-		content.reason = _REASONS[word](name)
+		content.reason = _reason(letter)
 		if letter.recipient.is_desk_user and letter.kind not in TASK_MESSAGES:
 			content.buttons.append(_open_document(letter))
 	return content
@@ -141,15 +135,15 @@ def _how_to_answer(letter: Letter) -> list[str]:
 	if letter.may_answer:
 		return [
 			_(
-				"Please answer with one of the buttons. A page opens and asks once more before anything changes."
+				"Please answer with one of the buttons. A page opens and asks you to confirm before anything changes."
 			)
 		]
 	if letter.owners:
-		return [_("{0} has been asked. You need not do anything.").format(", ".join(letter.owners))]
+		return [_("{0} has been asked. You do not need to do anything.").format(", ".join(letter.owners))]
 	return []
 
 
-def _held(letter: Letter) -> Content:
+def _blocked(letter: Letter) -> Content:
 	subject = (
 		_("Reminder: {0} of {1} is waiting for your tasks")
 		if letter.occurrence
@@ -163,12 +157,12 @@ def _held(letter: Letter) -> Content:
 	]
 	if letter.owners:
 		content.paragraphs.append(_("{0} is waiting for them.").format(", ".join(letter.owners)))
-	content.tasks = _own_tasks(letter)
+	content.tasks = _tasks_with_links(letter)
 	return content
 
 
-def _held_owner(letter: Letter) -> Content:
-	content = Content(_("{0} of {1} is held by open tasks").format(_stage(letter), letter.document))
+def _blocked_owner(letter: Letter) -> Content:
+	content = Content(_("{0} of {1} is blocked by open tasks").format(_stage(letter), letter.document))
 	content.paragraphs = [
 		_when(letter),
 		_("It cannot be reached while these required tasks are open. Their assignees have been told."),
@@ -195,7 +189,7 @@ def _task_due(letter: Letter) -> Content:
 	content.paragraphs = [_("These tasks of {0} are due soon:").format(letter.document)]
 	if len(letter.tasks) == 1:
 		content.paragraphs = [_("This task of {0} is due soon:").format(letter.document)]
-	content.tasks = _own_tasks(letter)
+	content.tasks = _tasks_with_links(letter)
 	return content
 
 
@@ -209,7 +203,7 @@ def _task_overdue(letter: Letter) -> Content:
 	else:
 		subject = _("{0} tasks of {1} are overdue").format(len(letter.tasks), letter.document)
 		paragraph = _("These tasks of {0} are overdue:").format(letter.document)
-	return Content(subject, [paragraph], tasks=_own_tasks(letter))
+	return Content(subject, [paragraph], tasks=_tasks_with_links(letter))
 
 
 def _escalation(letter: Letter) -> Content:
@@ -222,7 +216,7 @@ def _escalation(letter: Letter) -> Content:
 	if letter.tasks:
 		content.tasks_heading = _("These required tasks are open:")
 	elif letter.stage.get("prompted_on"):
-		content.paragraphs.append(_("Nothing holds it. Its owner was asked and has not answered."))
+		content.paragraphs.append(_("No task blocks it. Its owner was asked and has not answered."))
 	content.facts = [(_("Owner"), ", ".join(letter.owners) or _("Nobody"))]
 	if letter.stage.get("prompted_on"):
 		content.facts.append(
@@ -241,7 +235,7 @@ def _no_next_date(letter: Letter) -> Content:
 		)
 	]
 	if letter.may_answer:
-		content.paragraphs.append(_("Please give it one, so that everybody knows when it is due."))
+		content.paragraphs.append(_("Please set one, so that everybody knows when it is due."))
 		content.buttons = [_answer_button(letter, _("Set the date"), "no", True)]
 	return content
 
@@ -257,18 +251,24 @@ def _warning(letter: Letter) -> Content:
 	return content
 
 
-_REASONS = {
-	"owner": lambda name: _("You get this message because you own this milestone."),
-	"notify": lambda name: _("You get this message because this milestone's workflow wants you to be told."),
-	"assignee": lambda name: _("You get this message because these tasks are assigned to you."),
-	"escalation": lambda name: _("You get this message because you have the role {0}.").format(_(name)),
-	"stand-in": lambda name: _("You get this message because this milestone has no owner who can be asked."),
-}
+def _reason(letter: Letter) -> str:
+	"""Return the sentence that says why the recipient gets the message."""
+	reason, name = letter.reason
+	if reason == "escalation":
+		return _("You get this message because you have the role {0}.").format(_(name))
+	return {
+		"owner": _("You get this message because you own this milestone."),
+		"notify": _("You get this message because this milestone's workflow notifies you."),
+		"assignee": _("You get this message because these tasks are assigned to you."),
+		"substitute": _("You get this message because this milestone has no owner who can be asked."),
+	}[reason]
+
+
 _COMPOSERS = {
 	MessageKind.PROMPT: _prompt,
 	MessageKind.REMINDER: _reminder,
-	MessageKind.HELD: _held,
-	MessageKind.HELD_OWNER: _held_owner,
+	MessageKind.BLOCKED: _blocked,
+	MessageKind.BLOCKED_OWNER: _blocked_owner,
 	MessageKind.TASK_DUE: _task_due,
 	MessageKind.TASK_OVERDUE: _task_overdue,
 	MessageKind.ESCALATION: _escalation,
@@ -310,8 +310,8 @@ def _open_document(letter: Letter) -> dict:
 	return {"label": _("Open {0}").format(letter.document), "url": url, "is_main": not letter.may_answer}
 
 
-def _own_tasks(letter: Letter) -> list[dict]:
-	"""Return the reader's tasks, each with a link to its page."""
+def _tasks_with_links(letter: Letter) -> list[dict]:
+	"""Return the recipient's tasks, each with a signed link to its page."""
 	rows = _open_tasks(letter)
 	for row, task in zip(rows, letter.tasks, strict=True):
 		token = signed_links.make_token(Purpose.TASK, task.name, letter.recipient.identity)

@@ -115,12 +115,12 @@ def _undo(plan, stage, doc) -> None:
 def _follow_people(plan, doc, changed) -> None:
 	for stage in plan.stages:
 		names_owner = stage.owner_kind == OwnerKind.USER_FIELD and stage.owner_field in changed
-		if names_owner or (stage.owner_kind == OwnerKind.DOCUMENT_OWNER and "owner" in changed):
+		if names_owner or (stage.owner_kind == OwnerKind.DOCUMENT_CREATOR and "owner" in changed):
 			plan.set_stage(stage, stage_owner=assignees.resolve_stage_owner(stage, doc))
 	supplier = plan.supplier_field or "supplier"
 	moved = {"owner", supplier, *_assignee_fields(plan)} & set(changed) - {"owner"}
 	if moved:
-		task_people.assign_anew(plan, doc, moved, supplier)
+		task_people.reassign(plan, doc, moved, supplier)
 
 
 def _assignee_fields(plan) -> set[str]:
@@ -153,13 +153,13 @@ def _move_to_document_date(plan, index, stage, doc) -> None:
 	if new_date and earlier and new_date < max(earlier):
 		frappe.msgprint(
 			_(
-				"{0} stays on {1}: its new date {2} would lie before an earlier milestone. Move that one first."
+				"{0} stays on {1}: its new date {2} would be before an earlier milestone. Move that one first."
 			).format(
 				stage.stage_name,
 				frappe.format(max(earlier), "Date"),
 				frappe.format(new_date, "Date"),
 			),
-			title=_("Milestone Dates Stay in Order"),
+			title=_("Milestone Dates Out of Order"),
 			indicator="orange",
 		)
 		new_date = max(earlier)

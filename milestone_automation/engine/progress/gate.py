@@ -13,6 +13,7 @@ from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.rules.vocabulary import (
 	GateMode,
+	PlanEvent,
 	PlanStatus,
 	ReachRule,
 	StageStatus,
@@ -132,7 +133,7 @@ def refuse(plan: plan_rows.Plan, stage, open_tasks: list) -> None:
 			"count": len(open_tasks),
 			"tasks": [{"name": task.name, "title": task.title, "assignees": people(task)} for task in seen],
 		}
-	frappe.throw(refusal(plan, stage, open_tasks, seen), exc=GateError, title=_("Milestone Is Held"))
+	frappe.throw(refusal(plan, stage, open_tasks, seen), exc=GateError, title=_("Milestone Blocked"))
 
 
 def refusal(plan: plan_rows.Plan, stage, open_tasks: list, seen: list) -> str:
@@ -203,5 +204,5 @@ def _warn_once(plan: plan_rows.Plan, stage, open_tasks: list, doc) -> None:
 	)
 	guard.run_guarded(
 		f"Milestone plan {plan.name}: log",
-		lambda: plan_log.write(plan, "Gate Warned", stage=stage, details=titles),
+		lambda: plan_log.write(plan, PlanEvent.REACHED_WITH_WARNING, stage=stage, details=titles),
 	)

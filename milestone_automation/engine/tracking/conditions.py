@@ -1,4 +1,4 @@
-"""Conditions over a document: Python expressions in Frappe's safe eval, checked when they are written."""
+"""Conditions on a document: Python expressions in Frappe's safe eval, checked when they are saved."""
 
 import ast
 import html
@@ -9,20 +9,20 @@ from frappe.model import default_fields, optional_fields
 from frappe.utils import strip_html_tags
 from frappe.utils.safe_exec import get_safe_globals
 
-# What an expression may ask of `doc` besides its fields.
+# What an expression may use of `doc` besides its fields.
 DOCUMENT_METHODS = frozenset({"get", "as_dict", "keys", "items", "values"})
 FORMAT_METHODS = frozenset({"format", "format_map"})
 
 
 def holds(condition: str | None, doc) -> bool:
-	"""Tell whether a condition holds for a document. No condition always holds.
+	"""Tell whether a document meets a condition; without a condition it does.
 
 	Args:
-		condition: a Python expression over `doc`.
-		doc: the document; the expression sees a copy, so that it can change nothing.
+		condition: Python expression on `doc`.
+		doc: the document; the expression sees a copy and cannot change it.
 
 	Raises:
-		Exception: whatever the expression raises.
+		Exception: what the expression raises.
 	"""
 	if not condition or not condition.strip():
 		return True
@@ -35,7 +35,11 @@ def _context(values: dict) -> dict:
 
 
 def check(condition: str | None, doctype: str) -> None:
-	"""Refuse a condition that can never work: bad syntax, unknown names, fields the DocType does not have.
+	"""Refuse a condition with syntax errors, unknown names or fields that the DocType does not have.
+
+	Args:
+		condition: Python expression on `doc`; may be empty.
+		doctype: DocType of the documents.
 
 	Raises:
 		frappe.ValidationError: says what is wrong and what to write instead.
@@ -55,10 +59,10 @@ def _parse(condition: str) -> ast.Expression:
 		return ast.parse(condition, mode="eval")
 	except SyntaxError as error:
 		frappe.throw(
-			_(
-				"The condition is not a Python expression: {0}. Write for example doc.status == 'Open'."
-			).format(error.msg.rstrip("?.")),
-			title=_("Broken Condition"),
+			_("The condition is not a Python expression: {0}. Example: doc.status == 'Open'.").format(
+				error.msg.rstrip("?.")
+			),
+			title=_("Invalid Condition"),
 		)
 
 
@@ -75,23 +79,23 @@ def _check_fields(tree: ast.Expression, doctype: str) -> None:
 				_(
 					"The condition uses doc.{0}, but {1} has no field {0}. Use the field's name, not its label."
 				).format(node.attr, _(doctype)),
-				title=_("Broken Condition"),
+				title=_("Invalid Condition"),
 			)
 
 
 def _check_utils(tree: ast.Expression) -> None:
-	"""Refuse what the expression asks of `frappe` besides functions of frappe.utils: it would find nothing there."""
+	"""Refuse anything of `frappe` other than functions of frappe.utils, which does not exist in the expression."""
 	utils = _context({})["frappe"].utils or {}
 	for node in ast.walk(tree):
 		path = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
 		of_frappe = path.startswith("frappe.") and path.count(".") == 1 and path != "frappe.utils"
 		of_utils = path.startswith("frappe.utils.") and path.count(".") == 2
 		if of_frappe or (of_utils and node.attr not in utils):
-			_refuse(_("there is no {0}").format(path))
+			_refuse(_("{0} does not exist").format(path))
 
 
 def _check_formats(tree: ast.Expression) -> None:
-	"""Refuse `format` of a text, as safe eval does: on some versions of Frappe only once it is evaluated."""
+	"""Refuse `format` of texts, which safe eval refuses too, but on some versions only when it is evaluated."""
 	for node in ast.walk(tree):
 		if (
 			isinstance(node, ast.Attribute)
@@ -102,7 +106,7 @@ def _check_formats(tree: ast.Expression) -> None:
 
 
 def _check_is_allowed(condition: str) -> None:
-	"""Refuse what safe eval never runs. The expression is compiled, not evaluated: it has no document yet."""
+	"""Refuse what safe eval does not allow. The expression is only compiled, as there is no document yet."""
 	try:
 		frappe.safe_eval(f"True or (\n{condition}\n)", None, _context({}))
 	except Exception as error:
@@ -112,7 +116,7 @@ def _check_is_allowed(condition: str) -> None:
 
 
 def _check_names(tree: ast.Expression) -> None:
-	"""Refuse names that are not defined, wherever they stand in the expression."""
+	"""Refuse names that are not defined, anywhere in the expression."""
 	names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
 	bound = {node.id for node in names if isinstance(node.ctx, ast.Store)}
 	bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
@@ -128,5 +132,5 @@ def _refuse(fault: str) -> None:
 		_("The condition cannot be evaluated: {0}. It may use doc and frappe.utils only.").format(
 			html.escape(fault.rstrip("."), quote=False)
 		),
-		title=_("Broken Condition"),
+		title=_("Invalid Condition"),
 	)

@@ -1,9 +1,8 @@
-"""Whether the people a workflow names are there: users, roles, user fields, e-mail addresses.
+"""Rules for the people that a workflow names: users, roles, user fields and e-mail addresses.
 
-Each function returns a sentence that says what is wrong and what to do, or None.
+Each check returns a sentence that says what is wrong and what to do, or None.
 """
 
-import re
 from dataclasses import dataclass
 
 import frappe
@@ -11,20 +10,21 @@ from frappe import _
 from frappe.model import table_fields
 from frappe.utils import escape_html, validate_email_address
 
-# Roles of every account, those of suppliers and customers on the website too.
+from milestone_automation.engine.people import assignees
+
+# Roles of every account, also of suppliers and customers on the website.
 ROLES_OF_EVERYBODY = frozenset({"All", "Guest"})
 ADDRESS_TYPES = frozenset({"Data", "Read Only", "Small Text"})
 USER_COLUMNS = frozenset({"owner", "modified_by"})
-SEPARATORS = re.compile(r"[\n,;]+")
 
 
 @dataclass(frozen=True)
 class Known:
-	"""What the rules ask of the site, read with one query each however many rows a workflow has.
+	"""The users and roles that a workflow names and that exist, read with one query each.
 
 	Attributes:
-		users: the users named, each with whether it is enabled.
-		roles: the roles named, each with whether it is enabled.
+		users: whether each user is enabled, by name.
+		roles: whether each role is enabled, by name.
 	"""
 
 	users: dict[str, bool]
@@ -32,7 +32,7 @@ class Known:
 
 
 def read_known(workflow) -> Known:
-	"""Return what is known of the users and roles a Milestone Workflow document names."""
+	"""Read the users and roles that a Milestone Workflow document names."""
 	users, roles = set(), {workflow.team_role, workflow.escalation_role}
 	for stage in workflow.stages:
 		users.update((stage.owner_user, *notified(stage)))
@@ -52,49 +52,57 @@ def _read_flags(doctype: str, field: str, names: set, inverted: bool = False) ->
 
 
 def notified(stage) -> list[str]:
-	"""Return whom a stage also notifies: user names and e-mail addresses."""
-	return [part.strip() for part in SEPARATORS.split(stage.notify_users or "") if part.strip()]
+	"""Return whom a stage also notifies, as user ids and e-mail addresses."""
+	return assignees.split_names(stage.notify_users)
 
 
 def user_problem(user: str, known: Known) -> str | None:
+	"""Return why a user cannot be chosen, or None."""
 	if user not in known.users:
-		return _("There is no user {0}. Choose an enabled user.").format(escape_html(user))
+		return _("User {0} does not exist. Choose an enabled user.").format(escape_html(user))
 	if not known.users[user]:
 		return _("The user {0} is disabled. Choose an enabled user.").format(user)
 	return None
 
 
 def role_problem(role: str, known: Known) -> str | None:
+	"""Return why a role cannot be chosen, or None."""
 	if role in ROLES_OF_EVERYBODY:
-		return _(
-			"Every account has the role {0}, those of the website too. Choose a role that is given to users."
-		).format(role)
+		return _("Every user has the role {0}, including website users. Choose another role.").format(role)
 	if role not in known.roles:
-		return _("There is no role {0}. Choose one that is given to users.").format(escape_html(role))
+		return _("Role {0} does not exist. Choose an existing role.").format(escape_html(role))
 	if not known.roles[role]:
 		return _("The role {0} is disabled. Choose an enabled role.").format(role)
 	return None
 
 
 def notified_problem(name: str, known: Known) -> str | None:
+	"""Return why a user id or e-mail address cannot be notified, or None."""
 	if known.users.get(name) or (name not in known.users and is_address(name)):
 		return None
 	if name in known.users:
-		return _("The user {0} is disabled. Take it out of Also Notify.").format(name)
-	return _("{0} is neither a user nor an e-mail address. Write one a line in Also Notify.").format(
+		return _("The user {0} is disabled. Remove it from Also Notify.").format(name)
+	return _("{0} is neither a user nor an e-mail address. Enter one per line in Also Notify.").format(
 		escape_html(name)
 	)
 
 
 def is_address(text: str | None) -> bool:
-	"""Tell whether a text is one e-mail address and nothing else."""
+	"""Tell whether a text is exactly one e-mail address."""
 	text = (text or "").strip()
-	# Some versions of Frappe give the address back in small letters.
-	return bool(text) and validate_email_address(text).lower() == text.lower() and not SEPARATORS.search(text)
+	# Some versions of Frappe return the address in lower case.
+	return (
+		bool(text)
+		and validate_email_address(text).lower() == text.lower()
+		and assignees.split_names(text) == [text]
+	)
 
 
 def user_field_problem(fieldname: str, doctype: str) -> str | None:
-	"""A user field is a Link to User, text that holds an e-mail address, or a table with a Link to User."""
+	"""Return why a field cannot name users, or None.
+
+	A user field is a Link to User, a text with an e-mail address, or a table with a Link to User.
+	"""
 	if fieldname in USER_COLUMNS:
 		return None
 	field = frappe.get_meta(doctype).get_field(fieldname)
@@ -105,28 +113,30 @@ def user_field_problem(fieldname: str, doctype: str) -> str | None:
 	if _names_users(field):
 		return None
 	return _(
-		"The field {0} of {1} names no user. Choose a Link to User, or a Data field with an e-mail address."
+		"The field {0} of {1} does not name a user. Choose a Link to User, or a Data field with an e-mail address."
 	).format(fieldname, _(doctype))
 
 
 def _names_users(field) -> bool:
-	"""Tell whether a field links to User, has room for an address, or is a table of such links."""
+	"""Tell whether a field is a Link to User, a text or a table with a Link to User."""
 	if field.fieldtype in table_fields:
 		return any(link.options == "User" for link in frappe.get_meta(field.options).get_link_fields())
 	return field.fieldtype in ADDRESS_TYPES or (field.fieldtype == "Link" and field.options == "User")
 
 
 def supplier_field_problem(fieldname: str | None, doctype: str) -> str | None:
-	"""A supplier field links to the document whose contacts get the task. Empty stands for `supplier`."""
+	"""Return why a field cannot name the supplier, or None.
+
+	Args:
+		fieldname: a link to the document whose contacts get the task; `supplier` by default.
+		doctype: DocType of the workflow's documents.
+	"""
 	fieldname = fieldname or "supplier"
 	field = frappe.get_meta(doctype).get_field(fieldname)
 	if not field:
 		return _(
-			"{0} has no field {1} to find supplier contacts by. "
-			"Set the workflow's Supplier Field to the field that names the supplier."
+			"{0} has no field {1} for the supplier. Set the workflow's Supplier Field to the field that names the supplier."
 		).format(_(doctype), escape_html(fieldname))
 	if field.fieldtype not in ("Link", "Dynamic Link"):
-		return _(
-			"The field {0} of {1} is no link to a supplier. Set the workflow's Supplier Field to one."
-		).format(fieldname, _(doctype))
+		return _("The Supplier Field {0} of {1} must be a link to Supplier.").format(fieldname, _(doctype))
 	return None

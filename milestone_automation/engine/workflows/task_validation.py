@@ -1,4 +1,4 @@
-"""What a task of a workflow has to fulfil: generators of sentences; `tidy` brings a row into form first."""
+"""Rules for the tasks of a workflow. `problems` yields sentences; only `tidy` changes a row, before the checks."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from frappe.utils import cint, cstr, escape_html
 from milestone_automation.engine.rules.vocabulary import AssigneeKind
 from milestone_automation.engine.workflows import people_validation
 from milestone_automation.engine.workflows.people_validation import Known
-from milestone_automation.engine.workflows.row_fields import MOST_DAYS, drop_unused, fill_choices
+from milestone_automation.engine.workflows.row_fields import MAX_DAYS, drop_unused, fill_choices
 
 FIELDS_BY_CHOICE = {
 	"assignee_kind": {
@@ -21,11 +21,11 @@ FIELDS_BY_CHOICE = {
 
 
 def tidy(task, stage_names: dict[str, str]) -> None:
-	"""Trim texts, write the stage's name as the stage does, drop what another assignee kind has left behind.
+	"""Trim texts, spell the stage's name as the stage does, and clear the fields of other assignee kinds.
 
 	Args:
 		task: row of Milestone Workflow Task.
-		stage_names: the stages' names by their name in small letters.
+		stage_names: names of the stages by their name in lower case.
 	"""
 	task.title = cstr(task.title).strip()
 	stage = cstr(task.stage).strip()
@@ -35,23 +35,21 @@ def tidy(task, stage_names: dict[str, str]) -> None:
 
 
 def problems(task, workflow, known: Known) -> Iterator[str]:
-	"""Yield what is wrong with one task, as sentences that say what to do.
+	"""Yield the problems of one task, as sentences that say what to do.
 
 	Args:
-		task: row of Milestone Workflow Task, tidied.
+		task: row of Milestone Workflow Task, after `tidy`.
 		workflow: its Milestone Workflow document.
 		known: users and roles of the site.
 	"""
 	if not task.title:
-		yield _("Give it a title that says what has to be done.")
+		yield _("Enter a title.")
 	yield from filter(None, [_stage_problem(task, workflow)])
 	days = cint(task.due_days_before)
 	if days < 0:
 		yield _("A task is never due after its milestone. Set Due Days Before Milestone to 0 or more.")
-	elif days > MOST_DAYS:
-		yield _("{0} days are too many. Set Due Days Before Milestone to {1} at most.").format(
-			days, MOST_DAYS
-		)
+	elif days > MAX_DAYS:
+		yield _("{0} days are too many. Set Due Days Before Milestone to at most {1}.").format(days, MAX_DAYS)
 	yield from filter(None, [assignee_problem(task, workflow, known)])
 
 
@@ -60,14 +58,18 @@ def _stage_problem(task, workflow) -> str | None:
 	if not task.stage:
 		return _("Choose the milestone it belongs to.")
 	if task.stage not in names:
-		return _("There is no milestone {0} in this workflow. Choose one of: {1}.").format(
+		return _("This workflow has no milestone {0}. Choose one of: {1}.").format(
 			escape_html(task.stage), ", ".join(map(escape_html, names)) or "-"
 		)
 	return None
 
 
 def assignee_problem(task, workflow, known: Known) -> str | None:
-	"""Return what is wrong with a task's assignee, or None. Nobody named is no fault."""
+	"""Return the problem of a task's assignee as a sentence, or None. A task may have no assignee.
+
+	Args:
+		task, workflow, known: as in `problems`.
+	"""
 	check = ASSIGNEE_CHECKS.get(task.assignee_kind)
 	return check(task, workflow, known) if check else None
 
@@ -75,7 +77,7 @@ def assignee_problem(task, workflow, known: Known) -> str | None:
 def _team_problem(task, workflow, known: Known) -> str | None:
 	if workflow.team_role or workflow.team_group:
 		return None
-	return _("It is for the whole team, but the workflow names no team. Set its team's role or user group.")
+	return _("It is for the whole team, but the workflow has no team. Set the team's role or user group.")
 
 
 def _supplier_problem(task, workflow, known: Known) -> str | None:
@@ -102,10 +104,10 @@ def _field_problem(task, workflow, known: Known) -> str | None:
 
 def _collaborator_problem(task, workflow, known: Known) -> str | None:
 	if not task.collaborator_email:
-		return _("Write the collaborator's e-mail address.")
+		return _("Enter the collaborator's e-mail address.")
 	if not people_validation.is_address(task.collaborator_email):
 		return _(
-			"{0} is not one e-mail address. Write the collaborator's address, for example name@example.com."
+			"{0} is not a valid e-mail address. Enter the collaborator's address, for example name@example.com."
 		).format(escape_html(task.collaborator_email))
 	return None
 

@@ -1,7 +1,6 @@
-"""The rules a Milestone Workflow is held to; the controller only names them.
+"""The rules for a Milestone Workflow; its controller calls them.
 
-A sentence about a row begins with it: "Milestone 2 (Inspection): ...". All that is wrong is said at once, so that
-nobody has to save ten times to learn ten faults.
+All problems are reported at once. A sentence about a row begins with the row: "Milestone 2 (Inspection): ...".
 """
 
 from collections.abc import Iterator
@@ -21,24 +20,32 @@ from milestone_automation.engine.workflows import (
 	task_validation,
 )
 
-# A change of these changes no plan.
-WITHOUT_SUBSTANCE = frozenset({"workflow_name", "enabled", "priority", "description", "version", "builder"})
+# A change of these fields does not make a new version.
+UNVERSIONED_FIELDS = frozenset({"workflow_name", "enabled", "priority", "description", "version", "builder"})
 
 
 # Rows
 
 
 def label(row, name: str | None, kind: str) -> str:
-	"""Return how a message names a row: "Milestone 2 (Inspection)"."""
+	"""Return the label of a row in messages: "Milestone 2 (Inspection)".
+
+	Args:
+		row: the row.
+		name: its name or title, if it has one.
+		kind: what the row is, translated.
+	"""
 	numbered = _("{0} {1}").format(kind, row.idx)
 	return _("{0} ({1})").format(numbered, escape_html(name)) if name else numbered
 
 
 def stage_label(stage) -> str:
+	"""Return the label of a stage in messages."""
 	return label(stage, stage.stage_name, _("Milestone"))
 
 
 def task_label(task) -> str:
+	"""Return the label of a task in messages."""
 	return label(task, task.title, _("Task"))
 
 
@@ -46,8 +53,10 @@ def task_label(task) -> str:
 
 
 def check_rights(workflow) -> None:
-	"""Refuse workflows over documents the user may not read: their messages tell of them; and next steps by those who
-	may not write them: these act without the rights of whoever reaches the stage. System Managers may do both.
+	"""Refuse a workflow for documents that the user may not read, and new next steps for those they may not write.
+
+	Messages show values of the documents, and next steps do not run with the rights of the user who reaches the stage.
+	System Managers may do both.
 
 	Raises:
 		frappe.PermissionError: says whom to ask.
@@ -58,7 +67,7 @@ def check_rights(workflow) -> None:
 	if not frappe.has_permission(doctype, "read"):
 		frappe.throw(
 			_(
-				"You may not read documents of {0}, so you cannot make a workflow for them. Ask a System Manager."
+				"You may not read documents of {0}, so you cannot create a workflow for them. Ask a System Manager."
 			).format(_(doctype)),
 			frappe.PermissionError,
 		)
@@ -78,7 +87,7 @@ def _next_actions(workflow) -> set[str]:
 
 
 def check_document_type(workflow) -> None:
-	"""Refuse a DocType whose documents cannot have plans, and another DocType once there are plans.
+	"""Refuse a DocType whose documents cannot have plans, and a change of the DocType once there are plans.
 
 	Raises:
 		frappe.ValidationError: says why, and what to do.
@@ -88,29 +97,28 @@ def check_document_type(workflow) -> None:
 	if before and before.document_type != workflow.document_type and count_plans(workflow.name):
 		frappe.throw(
 			_(
-				"Plans were made from {0} for documents of {1}, so its document type stays. "
-				"Make another workflow for {2}."
+				"Plans were made from {0} for documents of {1}, so its document type cannot be changed. Create another workflow for {2}."
 			).format(workflow.name, _(before.document_type), _(workflow.document_type)),
 			title=_("Milestone Workflow"),
 		)
 
 
 def tidy(workflow) -> None:
-	"""Bring the rows into the form the rules are written for; see `tidy` of the rows. Their order is that of the list."""
+	"""Number, trim and complete the rows before they are checked, see `tidy` of the rows."""
 	for rows in (workflow.stages, workflow.tasks):
 		for idx, row in enumerate(rows, 1):
 			row.idx = idx
 	workflow.condition = cstr(workflow.condition).strip()
 	for stage in workflow.stages:
 		stage_validation.tidy(stage)
-	follow_renamed_stages(workflow)
+	rename_stages_of_tasks(workflow)
 	names = {stage.stage_name.casefold(): stage.stage_name for stage in workflow.stages}
 	for task in workflow.tasks:
 		task_validation.tidy(task, names)
 
 
-def follow_renamed_stages(workflow) -> None:
-	"""Let tasks follow a stage that got another name: those that still carry the old one."""
+def rename_stages_of_tasks(workflow) -> None:
+	"""Give tasks the new name of a renamed stage if they still carry the old one."""
 	before = workflow.get_doc_before_save()
 	if not before:
 		return
@@ -125,24 +133,24 @@ def follow_renamed_stages(workflow) -> None:
 
 
 def check(workflow) -> None:
-	"""Refuse a workflow with faults.
+	"""Refuse a workflow with problems.
 
 	Args:
-		workflow: Milestone Workflow document, tidied.
+		workflow: Milestone Workflow document, after `tidy`.
 
 	Raises:
-		frappe.ValidationError: all faults, one a line.
+		frappe.ValidationError: lists all problems, one per line.
 	"""
 	conditions.check(workflow.condition, workflow.document_type)
-	found = list(dict.fromkeys(problems(workflow)))
-	if found:
-		frappe.throw("<br>".join(found), title=_("Milestone Workflow"))
+	sentences = list(dict.fromkeys(problems(workflow)))
+	if sentences:
+		frappe.throw("<br>".join(sentences), title=_("Milestone Workflow"))
 	for stage in workflow.stages:
 		stage_validation.normalize_value(stage, workflow.document_type)
 
 
 def problems(workflow) -> Iterator[str]:
-	"""Yield all that is wrong with a workflow of a known DocType, as sentences; the condition is not looked at."""
+	"""Yield all problems of a workflow with a valid DocType, as sentences; the condition is checked elsewhere."""
 	known = people_validation.read_known(workflow)
 	yield from document_filters.problems(workflow.document_filters, workflow.document_type)
 	yield from _role_problems(workflow, known)
@@ -180,12 +188,12 @@ def _repeated_names(stages) -> Iterator[str]:
 		earlier = first.setdefault(stage.stage_name.casefold(), stage)
 		if stage.stage_name and earlier is not stage:
 			yield _(
-				"{0}: Milestone {1} has this name already. Give each milestone of a workflow its own."
+				"{0}: Milestone {1} already has this name. Names must be unique within a workflow."
 			).format(stage_label(stage), earlier.idx)
 
 
 def _stages_before_earlier_ones(stages) -> Iterator[str]:
-	"""Find stages counted from the same date as an earlier one, with fewer days: they could never be in order."""
+	"""Yield stages that count fewer days from the same date than an earlier stage and so can never be in order."""
 	latest: dict[tuple, tuple] = {}
 	counted = None
 	for stage in stages:
@@ -204,12 +212,12 @@ def _stages_before_earlier_ones(stages) -> Iterator[str]:
 
 
 def _counted_from(stage, previous: tuple | None) -> tuple | None:
-	"""Return (what a stage's key date is counted from, days), through stages in between; None where it is open."""
+	"""Return what a stage's key date is counted from, through the stages in between, and the days; None if unknown."""
 	rule, days, unit = stage.key_date_rule, cint(stage.offset_days), cint(stage.working_days)
-	if rule == KeyDateRule.AFTER_PREVIOUS_STAGE:
+	if rule == KeyDateRule.AFTER_PREVIOUS_MILESTONE:
 		same_unit = previous and (previous[0][2] == unit or not days)
 		return (previous[0], previous[1] + days) if same_unit else None
-	if rule == KeyDateRule.SET_BY_HAND:
+	if rule == KeyDateRule.SET_MANUALLY:
 		return None
 	return (rule, stage.date_field if rule == KeyDateRule.DOCUMENT_DATE_FIELD else None, unit), days
 
@@ -219,13 +227,12 @@ def _acceptance_with_tasks(workflow) -> Iterator[str]:
 		titles = [cstr(task.title) for task in workflow.tasks if task.stage == stage.stage_name]
 		if stage.kind == StageKind.ACCEPTANCE and titles:
 			yield _(
-				"{0}: An acceptance milestone takes no tasks, but has {1}. "
-				"Move them to another milestone, or make this one Standard."
+				"{0}: An acceptance milestone cannot have tasks, but has {1}. Move them to another milestone, or make this one Standard."
 			).format(stage_label(stage), ", ".join(map(escape_html, titles)))
 
 
 def warn_of_repeated_values(workflow) -> None:
-	"""Say it when two stages wait for the same value: meant for rework, else a slip of the pen."""
+	"""Warn if two stages are reached by the same value: this is right for rework, otherwise a mistake."""
 	first: dict[tuple, object] = {}
 	for stage in workflow.stages:
 		if stage.reach_rule != ReachRule.FIELD_VALUE:
@@ -234,8 +241,7 @@ def warn_of_repeated_values(workflow) -> None:
 		if earlier is not stage:
 			frappe.msgprint(
 				_(
-					"{0}: It is reached by the same value as {1}, {2} {3}. "
-					"The document has to take that value once more after the first time."
+					"{0}: It is reached by the same value as {1}, {2} {3}. The document has to get this value a second time."
 				).format(
 					stage_label(stage),
 					stage_label(earlier),
@@ -248,7 +254,7 @@ def warn_of_repeated_values(workflow) -> None:
 
 
 def is_only_switched_off(workflow) -> bool:
-	"""Tell whether this save does no more than disable the workflow. That works whatever became of its DocType."""
+	"""Tell whether this save only disables the workflow, which must work even if its DocType no longer exists."""
 	before = workflow.get_doc_before_save()
 	return bool(before and before.enabled and not workflow.enabled and not has_changed(workflow))
 
@@ -257,7 +263,7 @@ def is_only_switched_off(workflow) -> bool:
 
 
 def count_version(workflow) -> None:
-	"""Count the version up when this save changes what plans are made of. Nobody else sets it."""
+	"""Increase the version if this save changes what plans are made of; nobody sets it otherwise."""
 	before = workflow.get_doc_before_save()
 	if not before:
 		workflow.version = 1
@@ -266,22 +272,22 @@ def count_version(workflow) -> None:
 
 
 def has_changed(workflow) -> bool:
-	"""Tell whether a workflow differs in substance from what is stored. A new one does."""
+	"""Tell whether a workflow differs from the stored one in a field that counts for its version. A new one does."""
 	before = workflow.get_doc_before_save()
-	return not before or _substance(before) != _substance(workflow)
+	return not before or _versioned_values(before) != _versioned_values(workflow)
 
 
-def _substance(workflow) -> list:
+def _versioned_values(workflow) -> list:
 	rows = [[_row_values(row) for row in workflow.get(table)] for table in ("stages", "tasks")]
 	return [_row_values(workflow), rows]
 
 
 def _row_values(row) -> dict[str, str]:
-	"""Return the values of a row by field; no value, 0 and the empty text are one."""
+	"""Return the values of a row by field; no value, 0 and an empty text are the same."""
 	return {
 		field.fieldname: cstr(row.get(field.fieldname) or "")
 		for field in row.meta.fields
-		if field.fieldname not in WITHOUT_SUBSTANCE and field.fieldtype in _stored_types()
+		if field.fieldname not in UNVERSIONED_FIELDS and field.fieldtype in _stored_types()
 	}
 
 
@@ -293,23 +299,22 @@ def _stored_types() -> frozenset[str]:
 
 
 def count_plans(workflow: str, status: PlanStatus | None = None) -> int:
-	"""Return how many plans were made from a workflow; of one status only, if given."""
+	"""Return the number of plans that were made from a workflow, optionally with one status only."""
 	filters = {"workflow": workflow} | ({"status": status.value} if status else {})
 	return frappe.db.count("Milestone Plan", filters)
 
 
 def check_deletable(workflow) -> None:
-	"""Refuse to delete a workflow plans were made from: running ones need it, finished ones refer to it.
+	"""Refuse to delete a workflow that has plans: running plans need it, finished plans refer to it.
 
 	Raises:
-		frappe.ValidationError: says how many plans there are, and what to do instead.
+		frappe.ValidationError: says how many plans there are and what to do instead.
 	"""
 	running = count_plans(workflow.name, PlanStatus.ACTIVE)
 	if running:
 		frappe.throw(
 			_(
-				"{0} plans of the workflow {1} are running. Disable the workflow instead: they go on and no new ones "
-				"are made. Or cancel its plans first."
+				"{0} plans of the workflow {1} are running. Disable the workflow instead: its plans go on and no new ones are started. Or cancel its plans first."
 			).format(running, workflow.name),
 			title=_("Plans Are Running"),
 		)
@@ -319,5 +324,5 @@ def check_deletable(workflow) -> None:
 			_(
 				"{0} finished plans refer to the workflow {1}. Disable it instead, or delete those plans first."
 			).format(finished, workflow.name),
-			title=_("Plans Refer to It"),
+			title=_("Workflow Has Plans"),
 		)
