@@ -275,7 +275,7 @@ def _keep(key: str, person, content: DigestContent, day, queued: str | None, pro
 				"channel": MessageChannel.MAIL.value,
 				"status": (MessageStatus.QUEUED if queued else MessageStatus.SKIPPED).value,
 				"subject": content.subject,
-				"why": " ".join(filter(None, (content.reason, problem))),
+				"why": letters.joined(content.reason, problem),
 				"for_date": day,
 				"sent_on": now_datetime(),
 				"email_queue": queued,

@@ -48,9 +48,11 @@ def sweep_plans(names: list[str], now: datetime | None = None) -> None:
 		now: naive, in the site's time zone; the current time by default.
 	"""
 	for start in range(0, len(names), BATCH):
-		frappe.db.commit()  # nosemgrep: each batch is a transaction of its own, begun after its rows are unlocked
+		# Each batch is a transaction of its own, begun after the rows before it are unlocked.
+		frappe.db.commit()  # nosemgrep: frappe-manual-commit
 		_handle_or_log(names[start : start + BATCH], now or now_datetime())
-	frappe.db.commit()  # nosemgrep: what was queued must not wait for what comes after
+	# Queued mails must not wait for what comes after.
+	frappe.db.commit()  # nosemgrep: frappe-manual-commit
 
 
 def _handle_or_log(names: list[str], now: datetime) -> None:
@@ -231,6 +233,20 @@ def _stamp_tasks(
 		if message.kind in TASK_STAMP and not message.is_stamped:
 			task = due_messages.named_row(batch.tasks[plan.name], message.task)
 			_set(changes.tasks, task, {TASK_STAMP[message.kind]: batch.day(delivery.recipient)})
+
+
+def _stage_stamps(
+	batch: plan_batch.Batch, stage, due: list[due_messages.Delivery], partly: set[tuple]
+) -> dict:
+	"""Return what is to be noted on one stage."""
+	values = {"recipients_waiting": int(any(name == stage.name for name, _stamp in partly))}
+	for delivery in due:
+		is_partly = delivery.message.occurrence and delivery.step in partly
+		if delivery.message.stage == stage.name and not is_partly:
+			values.update(_stage_stamp(batch, delivery))
+	if any(stamp in values for stamp in schedule.ROUND_STAMPS):
+		values["asked_round"] = schedule.round_of(stage)
+	return values
 
 
 def _stage_stamp(batch: plan_batch.Batch, delivery: due_messages.Delivery) -> dict:

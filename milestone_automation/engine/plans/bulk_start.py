@@ -158,7 +158,7 @@ def _readable(doctype: str, names: set) -> set:
 	if not frappe.has_permission(doctype, "read"):
 		return set()
 	filters = {"name": ("in", list(names))}
-	return set(frappe.get_list(doctype, filters=filters, pluck="name", limit_page_length=0))
+	return set(frappe.get_list(doctype, filters=filters, pluck="name", limit=0))
 
 
 def _key(workflow: str) -> str:

@@ -68,11 +68,13 @@ def problems(stage, position: int, doctype: str, known: Known) -> Iterator[str]:
 
 
 def _owner_problems(stage, doctype: str, known: Known) -> Iterator[str]:
-	yield from filter(None, [owner_problem(stage, doctype, known)])
+	if problem := owner_problem(stage, doctype, known):
+		yield problem
 	for name in people_validation.notified(stage):
-		yield from filter(None, [people_validation.notified_problem(name, known)])
-	if stage.notify_role:
-		yield from filter(None, [people_validation.role_problem(stage.notify_role, known)])
+		if problem := people_validation.notified_problem(name, known):
+			yield problem
+	if stage.notify_role and (problem := people_validation.role_problem(stage.notify_role, known)):
+		yield problem
 
 
 def owner_problem(stage, doctype: str, known: Known) -> str | None:

@@ -168,10 +168,9 @@ def _role_problems(workflow, known) -> Iterator[str]:
 		problem = workflow.get(fieldname) and people_validation.role_problem(workflow.get(fieldname), known)
 		if problem:
 			yield f"{_(workflow.meta.get_label(fieldname))}: {problem}"
-	if workflow.supplier_field:
-		yield from filter(
-			None, [people_validation.supplier_field_problem(workflow.supplier_field, workflow.document_type)]
-		)
+	field, doctype = workflow.supplier_field, workflow.document_type
+	if field and (problem := people_validation.supplier_field_problem(field, doctype)):
+		yield problem
 
 
 def _stage_list_problems(workflow) -> Iterator[str]:
