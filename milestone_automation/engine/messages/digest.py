@@ -172,7 +172,10 @@ def _send(reader: Reader, rows: list) -> None:
 def _skip(rows: list, reason: str) -> None:
 	"""Mark messages that are not sent, with the reason."""
 	status = MessageStatus.SKIPPED.value
-	changes = {row.name: {"status": status, "why": " ".join(filter(None, (row.why, reason)))} for row in rows}
+	changes = {
+		row.name: {"status": status, "why": " ".join(text for text in (row.why, reason) if text)}
+		for row in rows
+	}
 	bulk.update_rows("Milestone Message", changes)
 
 

@@ -61,7 +61,7 @@ def _handle_or_log(names: list[str], now: datetime) -> None:
 		handle(names, now)
 	except Exception:
 		traceback = frappe.get_traceback()
-		frappe.db.rollback()  # nosemgrep: the batch is a transaction of its own, see sweep_plans
+		frappe.db.rollback()  # the batch is a transaction of its own, see sweep_plans
 		guard.log_fault("Milestone sweep: a batch was left to the next hour", traceback)
 
 
@@ -108,7 +108,8 @@ def _handle_plan(
 	partly_sent = _steps(due) & _steps(waiting)
 	early = _early_reminders(unsent)
 	letters_to_send = _letters(batch, plan, [delivery for delivery in unsent if delivery not in early])
-	notifications = list(filter(None, map(outbox.deliver, letters_to_send)))
+	delivered = [outbox.deliver(letter) for letter in letters_to_send]
+	notifications = [notification for notification in delivered if notification]
 	# The stamp says when everybody has a reminder; until then a row prevents a duplicate for people already told.
 	for letter in _letters(batch, plan, [delivery for delivery in early if delivery.step in partly_sent]):
 		_skip(letter)

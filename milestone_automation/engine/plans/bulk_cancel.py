@@ -82,7 +82,8 @@ def run(workflow: str, reason: str) -> None:
 	names = running(workflow)
 	for begin in range(0, len(names), BATCH):
 		_cancel(names[begin : begin + BATCH], reason)
-		frappe.db.commit()  # a batch is done: an interrupted job goes on from here
+		# A batch is done: an interrupted job goes on from here.
+		frappe.db.commit()  # nosemgrep: frappe-manual-commit
 
 
 def _cancel(names: list[str], reason: str) -> None:

@@ -218,7 +218,7 @@ def apply_edit(doc) -> None:
 	if _differs(before, doc, assignees.ASSIGNEE_RULE_FIELDS):
 		plan = plan or plan_rows.load_by_name(doc.plan, lock=True)
 		done = [row for row in doc.assignees if row.done]
-		known = set().union(*map(assigned.identifiers_of, done))
+		known = set().union(*(assigned.identifiers_of(row) for row in done))
 		doc.set("assignees", done)
 		for person in assignees.resolve(doc, plan.reference_doc(), plan):
 			if not known & assigned.identifiers_of(person):

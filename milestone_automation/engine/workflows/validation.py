@@ -35,8 +35,8 @@ def label(row, name: str | None, kind: str) -> str:
 		name: its name or title, if it has one.
 		kind: what the row is, translated.
 	"""
-	numbered = _("{0} {1}").format(kind, row.idx)
-	return _("{0} ({1})").format(numbered, escape_html(name)) if name else numbered
+	numbered = f"{kind} {row.idx}"
+	return f"{numbered} ({escape_html(name)})" if name else numbered
 
 
 def stage_label(stage) -> str:
@@ -227,7 +227,7 @@ def _acceptance_with_tasks(workflow) -> Iterator[str]:
 		if stage.kind == StageKind.ACCEPTANCE and titles:
 			yield _(
 				"{0}: An acceptance milestone cannot have tasks, but has {1}. Move them to another milestone, or make this one Standard."
-			).format(stage_label(stage), ", ".join(map(escape_html, titles)))
+			).format(stage_label(stage), ", ".join(escape_html(title) for title in titles))
 
 
 def warn_of_repeated_values(workflow) -> None:
