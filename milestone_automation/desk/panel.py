@@ -143,22 +143,29 @@ def _stages(plan: plan_rows.Plan) -> list[dict]:
 	is_manager = rights.can_manage()
 	shown = []
 	for row in plan.stages:
-		own = [task for task in tasks if task.plan_stage == row.name]
 		# The document is readable, or nobody would be here: what is left of can_act_on_stage costs no query.
 		may_act = is_manager or rights.owns_stage(row, frappe.session.user)
 		may_act = may_act and plan.status != PlanStatus.CANCELLED
-		visible = [t for t in own if may_see_tasks or _is_assigned(people.get(t.name, []))]
 		stage = {name: row.get(name) for name in STAGE_COLUMNS}
 		stage.update(
+			_tasks_of_stage(plan, row, tasks, people, may_see_tasks, may_act),
 			actions=_stage_actions(plan, row, may_act),
-			tasks=[_task(t, people.get(t.name, []), row, may_act, plan) for t in visible],
-			hidden_tasks=len(own) - len(visible),
 			held_by=_held_by(
 				plan, row, visible_names={t.name for t in tasks if may_see_tasks}, tasks=tasks, people=people
 			),
 		)
 		shown.append(stage)
 	return shown
+
+
+def _tasks_of_stage(plan, stage, tasks: list, people: dict, may_see_tasks: bool, may_act: bool) -> dict:
+	"""Return the tasks of a stage that the user may see, and how many are hidden."""
+	own = [task for task in tasks if task.plan_stage == stage.name]
+	visible = [t for t in own if may_see_tasks or _is_assigned(people.get(t.name, []))]
+	return {
+		"tasks": [_task(t, people.get(t.name, []), stage, may_act, plan) for t in visible],
+		"hidden_tasks": len(own) - len(visible),
+	}
 
 
 def _people(tasks: list[str]) -> dict[str, list]:

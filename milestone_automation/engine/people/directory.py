@@ -69,18 +69,20 @@ class Directory:
 		roles = {role for role in roles if role} | set(STAND_IN_ROLES)
 		named, members = _users_named(names), _users_of_roles(roles)
 		users = {row.name: row for row in [*named, *members]}
-		addresses = names | {(row.email or "").lower() for row in users.values()}
-		wishes = _Wishes.read(list(users), sorted(address for address in addresses if "@" in address))
+		wishes = _Wishes.read(list(users), _addresses(names, users.values()))
 		people = {name: wishes.recipient_of_user(row) for name, row in users.items()}
-		for row in named:
-			directory.by_name[row.name.lower()] = people[row.name]
-			directory.by_name.setdefault((row.email or row.name).lower(), people[row.name])
-		for row in members:
-			if people[row.name]:
-				directory.by_role.setdefault(row.role, []).append(people[row.name])
+		directory._add_users(named, members, people)
 		for address in names - set(directory.by_name):
 			directory.by_name[address] = wishes.recipient_of_address(address) if "@" in address else None
 		return directory
+
+	def _add_users(self, named: list, members: list, people: dict[str, Recipient | None]) -> None:
+		for row in named:
+			self.by_name[row.name.lower()] = people[row.name]
+			self.by_name.setdefault((row.email or row.name).lower(), people[row.name])
+		for row in members:
+			if people[row.name]:
+				self.by_role.setdefault(row.role, []).append(people[row.name])
 
 	def person(self, name: str | None, full_name: str | None = None) -> Recipient | None:
 		"""Return who a user id or address means; None for a disabled user and for nobody.
@@ -101,6 +103,12 @@ class Directory:
 	def stand_ins(self) -> list[Recipient]:
 		"""Return who is asked where a stage has no owner that can be."""
 		return next((people for role in STAND_IN_ROLES if (people := self.members(role))), [])
+
+
+def _addresses(names: set[str], users: Iterable) -> list[str]:
+	"""Return the addresses among names and of users."""
+	texts = names | {(row.email or "").lower() for row in users}
+	return sorted(text for text in texts if "@" in text)
 
 
 @dataclass

@@ -5,7 +5,7 @@ stays as it is; the rest follows the workflow.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import count
@@ -230,15 +230,8 @@ def _standing_date(move: StageMove) -> date | None:
 
 
 def _compare_tasks(diff: VersionDiff) -> None:
-	rows = {row.name for row in diff.plan.stages}
-	there = [task for task in plan_rows.task_rows(diff.plan.name) if task.plan_stage in rows]
-	pairs = _pair(
-		[task for task in there if task.workflow_task],
-		diff.workflow.tasks,
-		"workflow_task",
-		lambda row: (cstr(row.get("stage_name") or row.get("stage")).casefold(), row.title.casefold()),
-		lambda task: task.status != TaskStatus.CANCELLED,
-	)
+	there = _tasks_of_plan(diff.plan)
+	pairs = _pair_tasks(diff, there)
 	stages = {move.template.stage_name: move for move in diff.stages if move.template}
 	for template in diff.workflow.tasks:
 		if stages[template.stage].is_reached:
@@ -249,6 +242,23 @@ def _compare_tasks(diff: VersionDiff) -> None:
 	paired = {task.name for task in pairs.values()}
 	diff.open_tasks = [task for task in there if task.status == TaskStatus.OPEN]
 	diff.removed_tasks = [task for task in there if _goes(diff, task, task.name in paired)]
+
+
+def _tasks_of_plan(plan: plan_rows.Plan) -> list:
+	"""Return the tasks that belong to a stage of the plan."""
+	stages = {row.name for row in plan.stages}
+	return [task for task in plan_rows.task_rows(plan.name) if task.plan_stage in stages]
+
+
+def _pair_tasks(diff: VersionDiff, tasks: list) -> dict:
+	"""Return the plan's task of each task of the workflow, by the latter's name."""
+	return _pair(
+		[task for task in tasks if task.workflow_task],
+		diff.workflow.tasks,
+		"workflow_task",
+		lambda row: (cstr(row.get("stage_name") or row.get("stage")).casefold(), row.title.casefold()),
+		lambda task: task.status != TaskStatus.CANCELLED,
+	)
 
 
 def _compare_task(diff: VersionDiff, task, template, stage: StageMove) -> None:
@@ -307,12 +317,16 @@ def _holding(diff: VersionDiff, move: StageMove) -> list[StageMove]:
 
 def _required_tasks(diff: VersionDiff) -> Counter:
 	"""Return the number of open required tasks each stage will have, by its name."""
+	return Counter(stage.name for row, stage in _tasks_after_move(diff) if row.required)
+
+
+def _tasks_after_move(diff: VersionDiff) -> Iterator[tuple]:
+	"""Yield the row that says what each open task will be (of the workflow or the plan), and its stage."""
+	yield from ((move.template, move.stage) for move in diff.tasks if not move.task)
 	gone = {task.name for task in diff.removed_tasks}
 	moves = {move.task.name: move for move in diff.tasks if move.task}
 	stages = {move.row.name: move for move in diff.stages if move.row}
-	required = Counter(move.stage.name for move in diff.tasks if not move.task and move.template.required)
 	for task in diff.open_tasks:
-		move = moves.get(task.name)
-		if task.name not in gone and (move.template if move else task).required:
-			required[(move.stage if move else stages[task.plan_stage]).name] += 1
-	return required
+		if task.name not in gone:
+			move = moves.get(task.name)
+			yield (move.template, move.stage) if move else (task, stages[task.plan_stage])

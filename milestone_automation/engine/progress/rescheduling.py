@@ -82,22 +82,33 @@ def reschedule(
 
 def move(plan, stage, new_date, reason, source: DateChangeSource, answer=None, by_hand=False) -> None:
 	"""Move a key date of a plan that is being changed, with all that follows from it."""
+	days = [getdate(row.key_date) if row.key_date else None for row in plan.stages]
+	moved = _moved_dates(plan, stage, days, new_date, _shift_mode(plan, source, answer))
+	if by_hand:
+		plan.set_stage(stage, date_by_hand=1)
+	index = plan.stages.index(stage)
+	if bool(days[index]) != bool(new_date):
+		moved = _let_next_follow(plan, index, moved)
+	pairs = zip(plan.stages, days, moved, strict=True)
+	change_dates(plan, {row.name: new for row, old, new in pairs if old != new}, reason, source)
+
+
+def _shift_mode(plan, source: DateChangeSource, answer: str | None) -> ShiftMode:
+	"""Return what later stages do. A document cannot be asked: its dates keep the order."""
 	mode = ShiftMode(answer or plan.later_stages or ShiftMode.SHIFT_TOO)
 	if mode is ShiftMode.ASK and source is DateChangeSource.DOCUMENT_FIELD:
-		mode = ShiftMode.KEEP_ORDER
+		return ShiftMode.KEEP_ORDER
+	return mode
+
+
+def _moved_dates(plan, stage, days: list, new_date, mode: ShiftMode) -> list:
+	"""Return the key dates of all stages after one has moved; a move that cannot be is refused with words."""
 	names = [row.stage_name for row in plan.stages]
-	days = [getdate(row.key_date) if row.key_date else None for row in plan.stages]
+	calendar, in_working_days = plan_rows.calendar_of(plan), bool(stage.working_days)
 	index = plan.stages.index(stage)
 	try:
 		result = dates.move_stage(
-			days,
-			plan.is_reached(),
-			index,
-			new_date,
-			mode,
-			plan_rows.calendar_of(plan),
-			bool(stage.working_days),
-			names,
+			days, plan.is_reached(), index, new_date, mode, calendar, in_working_days, names
 		)
 	except dates.StageAlreadyReached as error:
 		frappe.throw(_("{0} is reached; its key date stays. Undo it first.").format(error.stage))
@@ -117,13 +128,7 @@ def move(plan, stage, new_date, reason, source: DateChangeSource, answer=None, b
 		)
 	except working_days.OutOfCalendar:
 		frappe.throw(_("{0} cannot be moved that far. Choose an earlier day.").format(stage.stage_name))
-	if by_hand:
-		plan.set_stage(stage, date_by_hand=1)
-	moved = result.dates
-	if bool(days[index]) != bool(new_date):
-		moved = _let_next_follow(plan, index, moved)
-	pairs = zip(plan.stages, days, moved, strict=True)
-	change_dates(plan, {row.name: new for row, old, new in pairs if old != new}, reason, source)
+	return result.dates
 
 
 def _let_next_follow(plan, index: int, moved: list) -> list:
@@ -136,7 +141,7 @@ def _let_next_follow(plan, index: int, moved: list) -> list:
 			break
 		day = before and calendar.add_days(before, cint(row.offset_days), bool(row.working_days))
 		if day:
-			day = max([day, *filter(None, moved[:i])])
+			day = max([day, *(other for other in moved[:i] if other)])
 		moved = dates.move_stage(moved, plan.is_reached(), i, day, ShiftMode.KEEP_ORDER, calendar).dates
 	return moved
 

@@ -283,19 +283,27 @@ def _held(stage, held_by) -> list[MessagePlan]:
 
 def _reminder(kind: MessageKind, audience: Audience, stage, told_on, task=None) -> list[MessagePlan]:
 	"""Return the next reminder, if the stage wants one more."""
-	sent = int(stage.get("reminders_sent") or 0)
-	after, every = int(stage.get("remind_after_days") or 0), int(stage.get("remind_every_days") or 0)
-	at_most = int(stage.get("remind_at_most") or 0) or (sent + 1 if every else 1)
-	if not told_on or not after or sent >= at_most or (sent and not every):
+	sent, every = _count(stage, "reminders_sent"), _count(stage, "remind_every_days")
+	at_most = _count(stage, "remind_at_most") or (sent + 1 if every else 1)
+	if not told_on or not _count(stage, "remind_after_days") or sent >= at_most or (sent and not every):
 		return []
-	if sent and stage.get("last_reminder_on"):
-		day = as_day(stage.get("last_reminder_on")) + timedelta(days=every)
-	else:
-		day = max(as_day(told_on), as_day(stage.get("key_date"))) + timedelta(days=after)
+	day = _reminder_day(stage, told_on)
 	reminder = _stage_message(
 		kind, stage, "", audience=audience, task=task, first_day=day, occurrence=sent + 1
 	)
 	return [reminder]
+
+
+def _reminder_day(stage, told_on) -> date:
+	"""Return the first day of the next reminder: counted from the one before, else from what it reminds of."""
+	if _count(stage, "reminders_sent") and stage.get("last_reminder_on"):
+		return as_day(stage.get("last_reminder_on")) + timedelta(days=_count(stage, "remind_every_days"))
+	told = max(as_day(told_on), as_day(stage.get("key_date")))
+	return told + timedelta(days=_count(stage, "remind_after_days"))
+
+
+def _count(stage, fieldname: str) -> int:
+	return int(stage.get(fieldname) or 0)
 
 
 def _escalation(plan, stage, rules: Rules) -> list[MessagePlan]:
