@@ -43,9 +43,9 @@ def _log_entries(doctype: str, name: str):
 		)
 	)
 	fields = ["event", "stage_name", "task", "reason", "details", "done_by", "done_on", "creation"]
+	sentences = _event_sentences()
 	for row in _rows_of("Milestone Plan Log", doctype, name, fields):
-		sentence = EVENT_SENTENCES[PlanEvent(row.event)]()
-		text = sentence.format(_person(row.done_by), _what(row, tasks))
+		text = sentences[PlanEvent(row.event)].format(_person(row.done_by), _what(row, tasks))
 		# The reason may tell what a task was about: it goes with the task.
 		note = "" if row.task and row.task not in tasks else row.reason or row.details
 		if note in (tasks.get(row.task), row.stage_name) or row.event == PlanEvent.TASK_DELETED:
@@ -107,24 +107,23 @@ def _what(row, tasks: dict) -> str:
 	return f'<a href="{get_url_to_form("Milestone Task", row.task)}">{escape_html(tasks[row.task])}</a>'
 
 
-# {0} is who, {1} the stage or task.
-EVENT_SENTENCES = {
-	PlanEvent.PLAN_STARTED: lambda: _("{0} started the plan"),
-	PlanEvent.PLAN_CANCELLED: lambda: _("{0} cancelled the plan"),
-	PlanEvent.PLAN_COMPLETED: lambda: _("{0} reached the last milestone: the plan is complete"),
-	PlanEvent.PLAN_MOVED_TO_NEW_VERSION: lambda: _("{0} moved the plan to a new version of its workflow"),
-	PlanEvent.STAGE_REACHED: lambda: _("{0} reached {1}"),
-	PlanEvent.STAGE_UNDONE: lambda: _("{0} undid {1}"),
-	PlanEvent.GATE_WARNED: lambda: _("{0} reached {1} with required tasks open"),
-	PlanEvent.TASK_COMPLETED: lambda: _("{0} completed the task {1}"),
-	PlanEvent.TASK_REOPENED: lambda: _("{0} reopened the task {1}"),
-	PlanEvent.TASK_WAIVED: lambda: _("{0} waived the task {1}"),
-	PlanEvent.TASK_CANCELLED: lambda: _("{0} cancelled the task {1}"),
-	PlanEvent.TASK_ADDED: lambda: _("{0} added the task {1}"),
-	PlanEvent.TASK_MADE_REQUIRED: lambda: _("{0} made the task {1} required"),
-	PlanEvent.TASK_MADE_OPTIONAL: lambda: _(
-		"{0} made the task {1} optional: it holds its milestone no longer"
-	),
-	PlanEvent.TASK_DELETED: lambda: _("{0} deleted the task {1}"),
-	PlanEvent.NEXT_STEP: lambda: _("Next step of {1}, for {0}"),
-}
+def _event_sentences() -> dict[PlanEvent, str]:
+	"""Return the sentence of each event in the reader's language: {0} is who, {1} the stage or task."""
+	return {
+		PlanEvent.PLAN_STARTED: _("{0} started the plan"),
+		PlanEvent.PLAN_CANCELLED: _("{0} cancelled the plan"),
+		PlanEvent.PLAN_COMPLETED: _("{0} reached the last milestone: the plan is complete"),
+		PlanEvent.PLAN_MOVED_TO_NEW_VERSION: _("{0} moved the plan to a new version of its workflow"),
+		PlanEvent.STAGE_REACHED: _("{0} reached {1}"),
+		PlanEvent.STAGE_UNDONE: _("{0} undid {1}"),
+		PlanEvent.GATE_WARNED: _("{0} reached {1} with required tasks open"),
+		PlanEvent.TASK_COMPLETED: _("{0} completed the task {1}"),
+		PlanEvent.TASK_REOPENED: _("{0} reopened the task {1}"),
+		PlanEvent.TASK_WAIVED: _("{0} waived the task {1}"),
+		PlanEvent.TASK_CANCELLED: _("{0} cancelled the task {1}"),
+		PlanEvent.TASK_ADDED: _("{0} added the task {1}"),
+		PlanEvent.TASK_MADE_REQUIRED: _("{0} made the task {1} required"),
+		PlanEvent.TASK_MADE_OPTIONAL: _("{0} made the task {1} optional: it holds its milestone no longer"),
+		PlanEvent.TASK_DELETED: _("{0} deleted the task {1}"),
+		PlanEvent.NEXT_STEP: _("Next step of {1}, for {0}"),
+	}

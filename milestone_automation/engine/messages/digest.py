@@ -140,17 +140,21 @@ def send(reader: Reader, keys: set[str], quiet: dict) -> None:
 	"""
 	person = reader.person
 	rows = [row for row in reader.rows if row.plan not in quiet or quiet[row.plan].is_working_day(reader.day)]
-	holding = [row for row in rows if row.message_key in keys]
 	with languages.in_language(person.language if person else frappe.local.lang):
 		_leave_out([row for row in rows if row.message_key not in keys], _("Not sent: it no longer holds."))
-		if not person or not person.wants_mail:
-			_leave_out(holding, _("Not sent: this person wants no mail or has no address."))
-			return
-		unwanted = [row for row in holding if _document(row) in person.unsubscribed_from]
-		_leave_out(unwanted, outbox.unsubscribed(person))
-		wanted = [row for row in holding if row not in unwanted]
-		if wanted:
-			_send(reader, wanted)
+		_send_wanted(reader, [row for row in rows if row.message_key in keys])
+
+
+def _send_wanted(reader: Reader, rows: list) -> None:
+	"""Send those of the messages that their reader wants to have."""
+	person = reader.person
+	if not person or not person.wants_mail:
+		_leave_out(rows, _("Not sent: this person wants no mail or has no address."))
+		return
+	unwanted = [row for row in rows if _document(row) in person.unsubscribed_from]
+	_leave_out(unwanted, outbox.unsubscribed(person))
+	if wanted := [row for row in rows if row not in unwanted]:
+		_send(reader, wanted)
 
 
 def _send(reader: Reader, rows: list) -> None:
@@ -167,7 +171,7 @@ def _send(reader: Reader, rows: list) -> None:
 def _leave_out(rows: list, reason: str) -> None:
 	"""Mark messages that do not go out, and say why."""
 	status = MessageStatus.LEFT_OUT.value
-	changes = {row.name: {"status": status, "why": " ".join(filter(None, (row.why, reason)))} for row in rows}
+	changes = {row.name: {"status": status, "why": letters.joined(row.why, reason)} for row in rows}
 	bulk.update_rows("Milestone Message", changes)
 
 
@@ -270,7 +274,7 @@ def _keep(key: str, person, content: DigestContent, day, queued: str | None, pro
 				"channel": MessageChannel.MAIL.value,
 				"status": (MessageStatus.QUEUED if queued else MessageStatus.LEFT_OUT).value,
 				"subject": content.subject,
-				"why": " ".join(filter(None, (content.reason, problem))),
+				"why": letters.joined(content.reason, problem),
 				"for_date": day,
 				"sent_on": now_datetime(),
 				"email_queue": queued,

@@ -37,7 +37,7 @@ class Letter:
 		tasks: rows of the tasks it is about or, for an owner, of those that hold the stage; each with `people`,
 			the names of its assignees.
 		day: the day it is for, in the recipient's time.
-		reason: word for why this person gets it, and what the sentence names: see `_REASONS`.
+		reason: word for why this person gets it, and what the sentence names: see `_reason`.
 		keys: what its messages are known by, each with the task it is about (or None).
 		occurrence: 0, or which reminder.
 		may_answer: whether the recipient may answer for the stage.
@@ -105,8 +105,7 @@ def compose(letter: Letter) -> Content:
 	"""Return a letter's words in its recipient's language."""
 	with languages.in_language(letter.recipient.language):
 		content = _COMPOSERS[letter.kind](letter)
-		word, name = letter.reason
-		content.reason = _REASONS[word](name)
+		content.reason = _reason(*letter.reason)
 		if letter.recipient.is_desk_user and letter.kind not in TASK_MESSAGES:
 			content.buttons.append(_open_document(letter))
 	return content
@@ -257,13 +256,6 @@ def _warning(letter: Letter) -> Content:
 	return content
 
 
-_REASONS = {
-	"owner": lambda name: _("You get this message because you own this milestone."),
-	"notify": lambda name: _("You get this message because this milestone's workflow wants you to be told."),
-	"assignee": lambda name: _("You get this message because these tasks are assigned to you."),
-	"escalation": lambda name: _("You get this message because you have the role {0}.").format(_(name)),
-	"stand-in": lambda name: _("You get this message because this milestone has no owner who can be asked."),
-}
 _COMPOSERS = {
 	MessageKind.PROMPT: _prompt,
 	MessageKind.REMINDER: _reminder,
@@ -275,6 +267,23 @@ _COMPOSERS = {
 	MessageKind.NO_NEXT_DATE: _no_next_date,
 	MessageKind.WARNING: _warning,
 }
+
+
+def _reason(word: str, name: str | None) -> str:
+	"""Return why this person gets the message, in one sentence."""
+	sentences = {
+		"owner": _("You get this message because you own this milestone."),
+		"notify": _("You get this message because this milestone's workflow wants you to be told."),
+		"assignee": _("You get this message because these tasks are assigned to you."),
+		"escalation": _("You get this message because you have the role {0}."),
+		"stand-in": _("You get this message because this milestone has no owner who can be asked."),
+	}
+	return sentences[word].format(_(name) if name else "")
+
+
+def joined(*sentences: str | None) -> str:
+	"""Return the sentences that say something as one text."""
+	return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _stage(letter: Letter) -> str:

@@ -10,7 +10,7 @@ the batch is as if never begun; two sweeps at once do not meet, and should they 
 message out.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import datetime
 
 import frappe
@@ -46,9 +46,11 @@ def sweep_plans(names: list[str], now: datetime | None = None) -> None:
 		now: as in `run`.
 	"""
 	for start in range(0, len(names), BATCH):
-		frappe.db.commit()  # nosemgrep: each batch is a transaction of its own, begun after its rows are unlocked
+		# Each batch is a transaction of its own, begun after the rows before it are unlocked.
+		frappe.db.commit()  # nosemgrep: frappe-manual-commit
 		_handle_or_log(names[start : start + BATCH], now or now_datetime())
-	frappe.db.commit()  # nosemgrep: what was queued must not wait for what comes after
+	# Queued mails must not wait for what comes after.
+	frappe.db.commit()  # nosemgrep: frappe-manual-commit
 
 
 def _handle_or_log(names: list[str], now: datetime) -> None:
@@ -57,7 +59,7 @@ def _handle_or_log(names: list[str], now: datetime) -> None:
 		handle(names, now)
 	except Exception:
 		fault = frappe.get_traceback()
-		frappe.db.rollback()  # nosemgrep: the batch is a transaction of its own, see sweep_plans
+		frappe.db.rollback()  # The batch is a transaction of its own, see `sweep_plans`.
 		guard.log_fault("Milestone sweep: a batch was left to the next hour", fault)
 
 
@@ -191,18 +193,25 @@ def _stamp(
 	"""
 	for stage in batch.stages[plan.name]:
 		changes.stages[stage.name].update(stage.pop("new_round", {}) | stage.pop("found_owner", {}))
-		ours = [delivery for delivery in due if delivery.message.stage == stage.name]
-		values = {"recipients_waiting": int(any(name == stage.name for name, _stamp in partly))}
-		for delivery in ours:
-			if not (delivery.message.occurrence and delivery.step in partly):
-				values.update(_stage_stamp(batch, delivery))
-		if any(stamp in values for stamp in schedule.ROUND_STAMPS):
-			values["asked_round"] = schedule.round_of(stage)
-		_set(changes.stages, stage, values)
+		_set(changes.stages, stage, _stage_stamps(batch, stage, due, partly))
 	for delivery in due:
 		if delivery.message.kind in TASK_STAMP and not delivery.message.is_stamped:
 			task = due_messages.named_row(batch.tasks[plan.name], delivery.message.task)
 			_set(changes.tasks, task, {TASK_STAMP[delivery.message.kind]: batch.day(delivery.recipient)})
+
+
+def _stage_stamps(
+	batch: plan_batch.Batch, stage, due: list[due_messages.Delivery], partly: set[tuple]
+) -> dict:
+	"""Return what is to be noted on one stage."""
+	values = {"recipients_waiting": int(any(name == stage.name for name, _stamp in partly))}
+	for delivery in due:
+		is_partly = delivery.message.occurrence and delivery.step in partly
+		if delivery.message.stage == stage.name and not is_partly:
+			values.update(_stage_stamp(batch, delivery))
+	if any(stamp in values for stamp in schedule.ROUND_STAMPS):
+		values["asked_round"] = schedule.round_of(stage)
+	return values
 
 
 def _stage_stamp(batch: plan_batch.Batch, delivery: due_messages.Delivery) -> dict:
@@ -228,14 +237,14 @@ def _sum_up(batch: plan_batch.Batch, plan, changes: plan_batch.Changes) -> None:
 	"""Bring health and next check of a plan up to date, by the rules `plans.refresh` has."""
 	stages, tasks, rules = batch.stages[plan.name], batch.tasks[plan.name], batch.rules[plan.name]
 	today = getdate(batch.now)
+	required = Counter(task.plan_stage for task in tasks if task.required)
+	overdue = Counter(task.plan_stage for task in tasks if task.due_date and getdate(task.due_date) < today)
 	for stage in stages:
-		own = [task for task in tasks if task.plan_stage == stage.name]
-		required = sum(1 for task in own if task.required)
-		_set(changes.stages, stage, {"open_required": required})
+		_set(changes.stages, stage, {"open_required": required[stage.name]})
 	for stage in stages:
-		own = [task for task in tasks if task.plan_stage == stage.name]
-		overdue = sum(1 for task in own if task.due_date and getdate(task.due_date) < today)
-		found = sums.stage_health(stage, stages, plan.strict_order, today, rules.warning_lead_days, overdue)
+		found = sums.stage_health(
+			stage, stages, plan.strict_order, today, rules.warning_lead_days, overdue[stage.name]
+		)
 		_set(changes.stages, stage, {"health": found.value})
 	before = plan.health
 	check = schedule.next_check(plan, stages, tasks, rules, today)

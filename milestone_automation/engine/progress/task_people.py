@@ -34,7 +34,7 @@ def replace_assignees(people: dict[str, list[dict]]) -> None:
 	done = _done_rows(list(people))
 	rows = []
 	for task, found in people.items():
-		known = set().union(*map(identifiers_of, done[task]))
+		known = set().union(*(identifiers_of(row) for row in done[task]))
 		asked = [person for person in found if not known & identifiers_of(person)]
 		first = max((row.idx for row in done[task]), default=0) + 1
 		place = {"parent": task, "parenttype": "Milestone Task", "parentfield": "assignees"}

@@ -44,7 +44,8 @@ def problems(task, workflow, known: Known) -> Iterator[str]:
 	"""
 	if not task.title:
 		yield _("Give it a title that says what has to be done.")
-	yield from filter(None, [_stage_problem(task, workflow)])
+	if problem := _stage_problem(task, workflow):
+		yield problem
 	days = cint(task.due_days_before)
 	if days < 0:
 		yield _("A task is never due after its milestone. Set Due Days Before Milestone to 0 or more.")
@@ -52,7 +53,8 @@ def problems(task, workflow, known: Known) -> Iterator[str]:
 		yield _("{0} days are too many. Set Due Days Before Milestone to {1} at most.").format(
 			days, MOST_DAYS
 		)
-	yield from filter(None, [assignee_problem(task, workflow, known)])
+	if problem := assignee_problem(task, workflow, known):
+		yield problem
 
 
 def _stage_problem(task, workflow) -> str | None:
@@ -61,7 +63,7 @@ def _stage_problem(task, workflow) -> str | None:
 		return _("Choose the milestone it belongs to.")
 	if task.stage not in names:
 		return _("There is no milestone {0} in this workflow. Choose one of: {1}.").format(
-			escape_html(task.stage), ", ".join(map(escape_html, names)) or "-"
+			escape_html(task.stage), ", ".join(escape_html(name) for name in names) or "-"
 		)
 	return None
 
