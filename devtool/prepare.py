@@ -101,4 +101,6 @@ class Run:
 		values = json.loads(Path(path).read_text())
 		engine = engines.restore(values["engine"])
 		database = choose_database(engine, None if values["own_database"] else values["db"])
-		return cls(main_bench(engine, database), SiteTemplate(**values["bare"]), SiteTemplate(**values["app"]))
+		return cls(
+			main_bench(engine, database), SiteTemplate(**values["bare"]), SiteTemplate(**values["app"])
+		)

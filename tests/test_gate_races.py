@@ -140,7 +140,7 @@ def comes_second(race, second: list[str], work: str, on_mariadb: str = "went thr
 		assert second[-2:] == ["ConflictError", "waited"]
 		if on_mariadb == "went through":
 			exec(work)
-			frappe.db.commit()  # nosemgrep: as above
+			frappe.db.commit()  # as above
 		else:
 			with pytest.raises(getattr(frappe, on_mariadb)):
 				exec(work)
