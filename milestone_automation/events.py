@@ -38,6 +38,7 @@ def before_write(doc, method=None):
 
 
 def on_change(doc, method=None):
+	"""Record the change, ask the gate, and let the document's plan follow."""
 	own = _rules_for(doc)
 	if not own or doc.flags.in_delete:
 		return
@@ -62,6 +63,7 @@ def on_trash(doc, method=None):
 
 
 def after_rename(doc, method=None, old=None, new=None, merge=False):
+	"""Let milestones and plans follow a renamed document."""
 	if _are_tables_missing():
 		return
 	if renaming.is_tracked_value(doc.doctype):
@@ -85,18 +87,21 @@ def after_rename(doc, method=None, old=None, new=None, merge=False):
 
 
 def after_doctype_rename(doc, method=None, old=None, new=None, merge=False):
+	"""Let plans follow a renamed DocType."""
 	clear_rules(doc)
 	if not _are_tables_missing():
 		guard.run_guarded(f"Milestone plans of {old}: rename", renaming.follow_doctype, new)
 
 
 def after_delete(doc, method=None):
+	"""Mark the milestones of a deleted document."""
 	if not _are_tables_missing() and registry.for_doctype(doc.doctype):
 		what = f"Milestones of {doc.doctype} {doc.name}: delete"
 		guard.run_guarded(what, milestones.mark_deleted, doc.doctype, doc.name)
 
 
 def clear_rules(doc, method=None, *args, **kwargs):
+	"""Forget the cached rules."""
 	if not _are_tables_missing():
 		registry.clear()
 

@@ -18,6 +18,7 @@ CORE_DOCTYPES = ("Milestone", "Milestone Tracker")
 
 
 def after_install():
+	"""Make what the app needs in a site, and adopt the milestones that exist."""
 	make_link_secret()
 	make_role()
 	make_settings()
@@ -44,6 +45,7 @@ def before_migrate():
 
 
 def after_migrate():
+	"""Do again what a migrate undoes; changes nothing where all is as it should be."""
 	restore_time_stamps()
 	make_settings()
 	milestones.adopt()
@@ -65,6 +67,7 @@ def definition_in_core(doctype: str) -> str:
 
 
 def definition_path(doctype: str) -> tuple[str, ...]:
+	"""Return the path of a DocType's definition inside a module, in parts."""
 	folder = frappe.scrub(doctype)
 	return ("doctype", folder, f"{folder}.json")
 

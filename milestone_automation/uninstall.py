@@ -18,6 +18,7 @@ UNINSTALLING = "milestone_uninstalling"
 
 
 def before_uninstall():
+	"""Move the two DocTypes back to the module of Frappe, so that their tables stay."""
 	# From now on tables go while documents are still deleted: our events have nothing to ask.
 	frappe.flags[UNINSTALLING] = True
 	for doctype in CORE_DOCTYPES:
@@ -26,6 +27,7 @@ def before_uninstall():
 
 
 def after_uninstall():
+	"""Give the two DocTypes their definition in Frappe back, and remove what else is the app's."""
 	if "milestone_automation" in frappe.get_installed_apps():
 		frappe.flags[UNINSTALLING] = False
 		return

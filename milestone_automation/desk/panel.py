@@ -64,6 +64,7 @@ def readable_document(doctype: str, name):
 
 
 def raise_not_permitted(doctype: str, name) -> None:
+	"""Refuse to show a document. Raises frappe.PermissionError."""
 	frappe.throw(_("You may not see {0} {1}.").format(_(doctype), name), frappe.PermissionError)
 
 

@@ -17,6 +17,7 @@ from milestone_automation.links import acting_as
 
 
 def invalid() -> dict:
+	"""Return the page for a link that cannot be read."""
 	return refused(
 		_("This link does not work"),
 		_("It may have been cut in two by your mail program. Please copy the whole link from the mail."),
@@ -24,14 +25,17 @@ def invalid() -> dict:
 
 
 def refused(title: str, text: str) -> dict:
+	"""Return a page that says why nothing can be done."""
 	return {"state": "refused", "title": title, "text": text}
 
 
 def closed(text: str) -> dict:
+	"""Return the page for something that is done already."""
 	return {"state": "closed", "title": _("Nothing to do"), "text": text}
 
 
 def expired(link: Link, whom_to_ask: str) -> dict:
+	"""Return the page for a link whose last day is over."""
 	until = _("This link was valid until {0}.").format(languages.day_text(link.valid_until))
 	return refused(_("This link has expired"), f"{until} {whom_to_ask}")
 
@@ -62,20 +66,24 @@ def _refusal(error: Exception) -> dict:
 
 
 def document(plan) -> str:
+	"""Return how a page names the document of a plan."""
 	return f"{_(plan.reference_type)} {plan.reference_name}"
 
 
 def owner_name(row) -> str:
+	"""Return how a page names the owner of a stage."""
 	if row.stage_owner:
 		return get_fullname(row.stage_owner)
 	return _(row.owner_role) if row.owner_role else _("a Milestone Manager")
 
 
 def is_enabled(user: str) -> bool:
+	"""Tell whether there is an enabled user of that name."""
 	return bool(cint(frappe.db.get_value("User", user, "enabled")))
 
 
 def language_of(recipient: str) -> str:
+	"""Return the language of a recipient, or of the site."""
 	own = frappe.db.get_value("User", recipient, "language")
 	return own or frappe.get_system_settings("language") or "en"
 

@@ -9,6 +9,7 @@ sitemap = 0
 
 
 def get_context(context):
+	"""Fill the page that asks whether a milestone is reached."""
 	is_post = bool(frappe.request) and frappe.request.method == "POST"
 	context.page = answer_page.answer_page(dict(frappe.form_dict), is_post)
 	link_page.complete_context(context)

@@ -9,6 +9,7 @@ sitemap = 0
 
 
 def get_context(context):
+	"""Fill the page of one task."""
 	is_post = bool(frappe.request) and frappe.request.method == "POST"
 	context.page = task_page.task_page(dict(frappe.form_dict), is_post)
 	link_page.complete_context(context)

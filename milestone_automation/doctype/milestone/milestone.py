@@ -32,10 +32,12 @@ class Milestone(Document):
 	# end: auto-generated types
 
 	def before_insert(self):
+		"""Fill in when and by whom it was reached."""
 		# A milestone made by hand or over the API stands in the timeline like any other.
 		self.reached_on = self.reached_on or frappe.utils.now_datetime()
 		self.reached_by = self.reached_by or frappe.session.user
 
 
 def on_doctype_update():
+	"""Make the indexes. Frappe calls this after each change of the schema."""
 	indexes.ensure("Milestone")

@@ -8,4 +8,5 @@ class MilestoneDateChange(Document):
 
 
 def on_doctype_update():
+	"""Make the indexes. Frappe calls this after each change of the schema."""
 	indexes.ensure("Milestone Date Change")

@@ -15,6 +15,7 @@ class MilestonePlan(Document):
 	"""A workflow at work on one document. The engine keeps it; people move dates here, or better in the panel."""
 
 	def before_insert(self):
+		"""Fill the plan from its workflow and document, unless an amended document brings it along."""
 		if not self.flags.is_carried_over:
 			self.check_document()
 			self.check_is_only_one()
@@ -22,6 +23,7 @@ class MilestonePlan(Document):
 		starting.put_rows_aside(self)
 
 	def check_document(self):
+		"""Refuse a plan for a document that does not exist or may not be planned."""
 		if not frappe.db.exists(self.reference_type, self.reference_name):
 			frappe.throw(
 				_("There is no {0} {1} to plan for.").format(_(self.reference_type), self.reference_name)
@@ -32,6 +34,7 @@ class MilestonePlan(Document):
 			starting.check_can_start(self.flags.reference_doc, self.workflow)
 
 	def check_is_only_one(self):
+		"""Refuse a second plan for a document. A cancelled plan makes room."""
 		if not starting.make_room(self.reference_type, self.reference_name):
 			frappe.throw(
 				_("{0} {1} has a milestone plan already. Cancel that one first.").format(
@@ -44,11 +47,13 @@ class MilestonePlan(Document):
 		"""Frappe's rule for documents that are submitted; here it names the plan of the amended document."""
 
 	def after_insert(self):
+		"""Insert the stages and make their tasks."""
 		starting.insert_rows(self)
 		if not self.flags.is_carried_over:
 			starting.make_tasks(self)
 
 	def validate(self):
+		"""Keep what only the engine changes."""
 		if not self.is_new():
 			self.keep_fields()
 			self.keep_rows()
@@ -91,17 +96,20 @@ class MilestonePlan(Document):
 			row.key_date = old
 
 	def on_update(self):
+		"""Move the key dates that the form has changed."""
 		if self.is_new() or not self.flags.new_dates:
 			return
 		new_dates, self.flags.new_dates = self.flags.new_dates, {}
 		self.move_dates(new_dates)
 
 	def move_dates(self, new_dates: dict):
+		"""Move key dates, given by row name of the stage; None takes a date away."""
 		with changing(self.name) as plan:
 			for name, new in new_dates.items():
 				self.move_date(plan, plan.stage(name), new)
 
 	def move_date(self, plan, row, new):
+		"""Move the key date of one stage. Raises frappe.ValidationError when it is reached."""
 		if row.status == StageStatus.REACHED:
 			frappe.throw(_("{0} is reached; its key date stays. Undo it first.").format(row.stage_name))
 		if new != (row.key_date and getdate(row.key_date)):
@@ -113,8 +121,10 @@ class MilestonePlan(Document):
 			super().update_children()
 
 	def on_trash(self):
+		"""Delete what belongs to the plan."""
 		ending.delete_parts(self.name)
 
 
 def on_doctype_update():
+	"""Make the indexes. Frappe calls this after each change of the schema."""
 	indexes.ensure("Milestone Plan")

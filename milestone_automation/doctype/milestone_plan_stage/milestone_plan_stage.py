@@ -7,4 +7,5 @@ class MilestonePlanStage(RowOfDocument):
 
 
 def on_doctype_update():
+	"""Make the indexes. Frappe calls this after each change of the schema."""
 	indexes.ensure("Milestone Plan Stage")

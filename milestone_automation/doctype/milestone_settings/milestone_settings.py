@@ -21,6 +21,7 @@ SWEEP_FIELDS = (
 
 class MilestoneSettings(Document):
 	def load_from_db(self):
+		"""Read the settings; a sweep time that Frappe made up becomes the default."""
 		super().load_from_db()
 		if "." in str(self.sweep_time or ""):
 			# Frappe gives every Time field of a new document the present time, to the microsecond.
@@ -28,10 +29,12 @@ class MilestoneSettings(Document):
 		return self
 
 	def validate(self):
+		"""Check the days off and tidy the reasons."""
 		self.check_days_off()
 		self.clean_reasons()
 
 	def on_update(self):
+		"""Have every plan looked at again: their dates depend on the settings."""
 		self.recheck_plans()
 
 	def check_days_off(self):

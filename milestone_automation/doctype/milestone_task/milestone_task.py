@@ -20,11 +20,13 @@ class MilestoneTask(Document):
 		super().load_doc_before_save(**kwargs)
 
 	def before_insert(self):
+		"""Check and complete a task that somebody makes by hand."""
 		if not self.flags.by_engine:
 			permissions.check_new_task(self)
 			task_edits.complete_new(self)
 
 	def validate(self):
+		"""Check what has changed, and follow changed rules."""
 		if not self.is_new() and not self.flags.by_engine:
 			task_edits.put_status_aside(self)
 			permissions.check_task_edit(self)
@@ -36,30 +38,36 @@ class MilestoneTask(Document):
 		task_edits.check_due_date(self)
 
 	def after_insert(self):
+		"""Give the assignees their to-dos."""
 		todos.assign([self.name])
 		if not self.flags.by_engine:
 			task_edits.log_added(self)
 
 	def on_update(self):
+		"""Bring to-dos and log in step with the saved task."""
 		if not self.flags.by_engine:
 			task_edits.log_required(self)
 			task_edits.after_edit(self)
 		task_edits.follow_status(self)
 
 	def on_change(self):
+		"""Bring the plan's sums up to date."""
 		# The engine refreshes once, when it is done.
 		if not self.flags.by_engine and not self.flags.in_delete:
 			refresh(self.plan)
 
 	def on_trash(self):
+		"""Log the deletion and delete the to-dos."""
 		if frappe.db.exists("Milestone Plan", self.plan):
 			task_edits.log_deleted(self)
 		frappe.db.delete("ToDo", {"reference_type": "Milestone Task", "reference_name": self.name})
 
 	def after_delete(self):
+		"""Bring the plan's sums up to date."""
 		if frappe.db.exists("Milestone Plan", self.plan):
 			refresh(self.plan)
 
 
 def on_doctype_update():
+	"""Make the indexes. Frappe calls this after each change of the schema."""
 	indexes.ensure("Milestone Task")

@@ -44,6 +44,7 @@ class MilestoneTracker(Document):
 		return self
 
 	def values_while_saving(self) -> dict | None:
+		"""Return what is cached of this tracker while another document is being saved, or None."""
 		saving = frappe.flags.currently_saving
 		if not saving or (self.doctype, self.name) in saving or self.flags.for_update:
 			return None
@@ -51,6 +52,7 @@ class MilestoneTracker(Document):
 		return copy.deepcopy(values) if values else None
 
 	def validate(self):
+		"""Check DocType, fields and condition."""
 		trackable.check_doctype(self.document_type)
 		self.drop_repeated_fields()
 		for fieldname in self.tracked_fields():
@@ -58,6 +60,7 @@ class MilestoneTracker(Document):
 		conditions.check(self.condition, self.document_type)
 
 	def drop_repeated_fields(self):
+		"""Keep each field once."""
 		seen = {self.track_field}
 		kept = []
 		for row in self.extra_fields:
@@ -71,17 +74,21 @@ class MilestoneTracker(Document):
 		return [self.track_field, *(row.track_field for row in self.extra_fields)]
 
 	def on_change(self):
+		"""Forget the cached rules."""
 		# Also after a `db_set`, which knows no on_update.
 		self.clear_rules()
 
 	def on_trash(self):
+		"""Forget the cached rules."""
 		self.clear_rules()
 
 	def after_delete(self):
+		"""Forget the cached rules."""
 		# Hooks on the deletion itself have read the rules again while the row was still there.
 		self.clear_rules()
 
 	def after_rename(self, old, new, merge=False):
+		"""Forget the cached rules."""
 		self.clear_rules()
 
 	def clear_rules(self):

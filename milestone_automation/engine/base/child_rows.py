@@ -12,9 +12,11 @@ class RowOfDocument(Document):
 	"""
 
 	def validate(self):
+		"""Refuse a save of the row by itself."""
 		self._refuse()
 
 	def on_trash(self):
+		"""Refuse a deletion of the row by itself."""
 		self._refuse()
 
 	def _refuse(self):

@@ -80,6 +80,7 @@ def reconcile_field(doctype: str, tracker: registry.Tracker, field: registry.Tra
 
 
 def fault_title(tracker: str, fieldname: str) -> str:
+	"""Return the title of the error log for a field that could not be reconciled."""
 	return f"Milestone Tracker {tracker}: {fieldname} could not be reconciled"
 
 

@@ -33,6 +33,7 @@ class Delivery:
 
 	@property
 	def key(self) -> str:
+		"""What the message is stored by: the same for the same message on another day."""
 		return outbox.stored_key(self.message.key(self.recipient.identity if self.recipient else ""))
 
 	@property
@@ -136,6 +137,7 @@ def stage_owners(directory: Directory, stage) -> tuple[list[Recipient], str]:
 
 
 def named_row(rows: Iterable, name: str):
+	"""Return the row of that name."""
 	return next(row for row in rows if row.name == name)
 
 

@@ -65,6 +65,7 @@ class Letter:
 
 	@property
 	def key_date(self) -> date | None:
+		"""The key date of the stage."""
 		return schedule.as_day(self.stage.get("key_date"))
 
 

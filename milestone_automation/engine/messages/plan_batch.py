@@ -65,6 +65,7 @@ class Changes:
 	tasks: dict = field(default_factory=lambda: defaultdict(dict))
 
 	def add(self, other: "Changes") -> None:
+		"""Take over the changes of one plan."""
 		for mine, theirs in (
 			(self.plans, other.plans),
 			(self.stages, other.stages),
@@ -74,6 +75,7 @@ class Changes:
 				mine[name].update(values)
 
 	def write(self) -> None:
+		"""Write all changes, with one statement for each table and set of fields."""
 		bulk.update_rows("Milestone Plan Stage", self.stages)
 		bulk.update_rows("Milestone Task", self.tasks)
 		bulk.update_rows("Milestone Plan", self.plans)
@@ -187,6 +189,7 @@ def _named(batch: Batch, stages: list, tasks: list) -> tuple[list, list]:
 
 
 def also_notified(stage) -> list[str]:
+	"""Return the users and addresses in *Also Notify*."""
 	parts = (stage.notify_users or "").replace(",", "\n").replace(";", "\n").splitlines()
 	return [part.strip() for part in parts if part.strip()]
 

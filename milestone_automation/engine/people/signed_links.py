@@ -49,6 +49,7 @@ class Link(NamedTuple):
 
 	@property
 	def is_expired(self) -> bool:
+		"""Whether the last day of the link is over."""
 		return getdate(nowdate()) > self.valid_until
 
 

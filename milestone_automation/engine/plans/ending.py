@@ -12,6 +12,7 @@ CANCELLED_DOCUMENT = "2"
 
 
 def cancelled_reason() -> str:
+	"""Return the reason of a plan that is cancelled with its document, as it is stored."""
 	return "The document was cancelled."
 
 

@@ -235,6 +235,7 @@ def make_tasks(plan_doc) -> None:
 
 
 def start_if_matching(doc) -> None:
+	"""Start a plan for a document without one, if a workflow matches. A fault is logged."""
 	what = f"Milestone plan of {doc.doctype} {doc.name}: start"
 	workflow = guard.run_guarded(what, matching.find, doc)
 	if workflow:

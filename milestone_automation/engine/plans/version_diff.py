@@ -64,10 +64,12 @@ class StageMove:
 
 	@property
 	def is_reached(self) -> bool:
+		"""Whether the stage is reached."""
 		return (self.row or self.new_row)["status"] == StageStatus.REACHED
 
 	@property
 	def comes_to_be_reached(self) -> bool:
+		"""Whether the move itself reaches the stage."""
 		return self.is_fulfilled and not self.held_by
 
 	@property
@@ -82,6 +84,7 @@ class StageMove:
 
 	@property
 	def old_date(self) -> date | None:
+		"""The key date before the move."""
 		return getdate(self.row.key_date) if self.row and self.row.key_date else None
 
 

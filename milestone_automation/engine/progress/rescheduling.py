@@ -39,6 +39,7 @@ def date_next(plan, stage, reached_on) -> None:
 
 
 def catch_up_date(plan, stage, reason) -> None:
+	"""Make good a move of a key date that had to wait while its stage was reached."""
 	key_date = stage.key_date and getdate(stage.key_date)
 	new_date, source = key_date, DateChangeSource.PREVIOUS_STAGE
 	if stage.document_date_moved:

@@ -162,6 +162,7 @@ def check_due_date(doc) -> None:
 
 
 def refuse_after_stage(doc, stage, error) -> None:
+	"""Refuse a task that would be due after its milestone. Raises frappe.ValidationError."""
 	due = (
 		frappe.format(error.due_date, "Date")
 		if error

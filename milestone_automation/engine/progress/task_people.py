@@ -55,4 +55,5 @@ def _done_rows(tasks: list[str]) -> dict[str, list]:
 
 
 def identifiers_of(person) -> set[str]:
+	"""Return the user id and the address that a person is known by."""
 	return {name for name in (person.get("user"), person.get("email")) if name}

@@ -111,6 +111,7 @@ class Plan(frappe._dict):
 		return self.get("_open_tasks") is not None
 
 	def is_reached(self) -> list[bool]:
+		"""Return for each stage whether it is reached."""
 		return [stage.status == StageStatus.REACHED for stage in self.stages]
 
 	def reference_doc(self):

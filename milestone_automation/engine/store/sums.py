@@ -14,6 +14,7 @@ SUMS = ("health", "current_stage", "next_date", "next_check")
 
 
 def summarize_new(plan_doc) -> None:
+	"""Fill in health, sums and next check of a plan that is not saved yet."""
 	lead = cint(frappe.db.get_single_value("Milestone Settings", "warning_lead_days", cache=True))
 	today = getdate(nowdate())
 	for stage in plan_doc.stages:

@@ -32,6 +32,7 @@ def recheck(plan: str) -> None:
 
 
 def recheck_plans():
+	"""Return the update that has active plans looked at today; the caller adds which, and runs it."""
 	plan = frappe.qb.DocType("Milestone Plan")
 	query = frappe.qb.update(plan).set(plan.next_check, getdate(now_datetime()))
 	return query.where(plan.status == PlanStatus.ACTIVE.value)

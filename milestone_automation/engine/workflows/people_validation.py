@@ -57,6 +57,7 @@ def notified(stage) -> list[str]:
 
 
 def user_problem(user: str, known: Known) -> str | None:
+	"""Return what is wrong with a user, or None."""
 	if user not in known.users:
 		return _("There is no user {0}. Choose an enabled user.").format(escape_html(user))
 	if not known.users[user]:
@@ -65,6 +66,7 @@ def user_problem(user: str, known: Known) -> str | None:
 
 
 def role_problem(role: str, known: Known) -> str | None:
+	"""Return what is wrong with a role, or None."""
 	if role in ROLES_OF_EVERYBODY:
 		return _(
 			"Every account has the role {0}, those of the website too. Choose a role that is given to users."
@@ -77,6 +79,7 @@ def role_problem(role: str, known: Known) -> str | None:
 
 
 def notified_problem(name: str, known: Known) -> str | None:
+	"""Return what is wrong with an entry of *Also Notify*, or None."""
 	if known.users.get(name) or (name not in known.users and is_address(name)):
 		return None
 	if name in known.users:

@@ -35,10 +35,12 @@ def label(row, name: str | None, kind: str) -> str:
 
 
 def stage_label(stage) -> str:
+	"""Return how a message names a milestone: "Milestone 2 (Inspection)"."""
 	return label(stage, stage.stage_name, _("Milestone"))
 
 
 def task_label(task) -> str:
+	"""Return how a message names a task: "Task 3 (Pack)"."""
 	return label(task, task.title, _("Task"))
 
 
