@@ -108,8 +108,7 @@ def main() -> None:
 		f"{count:,} milestones written in {time.perf_counter() - begun:.1f} s on {frappe.db.db_type}",
 		flush=True,
 	)
-	# The peers and the database's housekeeping shall see them.
-	frappe.db.commit()  # nosemgrep: frappe-manual-commit
+	commit()
 	refresh_statistics()
 	ours, values, steps = measure(arguments.rounds)
 	print(
