@@ -43,7 +43,6 @@ def _log_entries(doctype: str, name: str):
 		)
 	)
 	fields = ["event", "stage_name", "task", "reason", "details", "done_by", "done_on", "creation"]
-	sentences = _event_sentences()
 	for row in _rows_of("Milestone Plan Log", doctype, name, fields):
 		text = _event_sentence(PlanEvent(row.event)).format(_person(row.done_by), _subject(row, tasks))
 		# The reason may show what a hidden task is about.

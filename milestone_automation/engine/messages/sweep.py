@@ -9,7 +9,7 @@ written in the same transaction as its mail, and a batch is committed as a whole
 as before. Two sweeps do not get the same plan; if they did, the unique key would stop the second message.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from datetime import datetime
 
 import frappe
@@ -234,20 +234,6 @@ def _stamp_tasks(
 		if message.kind in TASK_STAMP and not message.is_stamped:
 			task = due_messages.named_row(batch.tasks[plan.name], message.task)
 			_set(changes.tasks, task, {TASK_STAMP[message.kind]: batch.day(delivery.recipient)})
-
-
-def _stage_stamps(
-	batch: plan_batch.Batch, stage, due: list[due_messages.Delivery], partly: set[tuple]
-) -> dict:
-	"""Return what is to be noted on one stage."""
-	values = {"recipients_waiting": int(any(name == stage.name for name, _stamp in partly))}
-	for delivery in due:
-		is_partly = delivery.message.occurrence and delivery.step in partly
-		if delivery.message.stage == stage.name and not is_partly:
-			values.update(_stage_stamp(batch, delivery))
-	if any(stamp in values for stamp in schedule.ROUND_STAMPS):
-		values["asked_round"] = schedule.round_of(stage)
-	return values
 
 
 def _stage_stamps(

@@ -119,12 +119,6 @@ def _addresses(names: set[str], users: Iterable) -> list[str]:
 	return sorted(text for text in texts if "@" in text)
 
 
-def _addresses(names: set[str], users: Iterable) -> list[str]:
-	"""Return the addresses among names and of users."""
-	texts = names | {(row.email or "").lower() for row in users}
-	return sorted(text for text in texts if "@" in text)
-
-
 @dataclass
 class NotificationPreferences:
 	"""Notification preferences of people, as Frappe stores them."""

@@ -5,7 +5,7 @@ same; everything else follows the workflow.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import count
@@ -274,23 +274,6 @@ def _pair_tasks(diff: VersionDiff, tasks: list) -> dict:
 		diff.workflow.tasks,
 		"workflow_task",
 		key,
-		lambda task: task.status != TaskStatus.CANCELLED,
-	)
-
-
-def _tasks_of_plan(plan: plan_rows.Plan) -> list:
-	"""Return the tasks that belong to a stage of the plan."""
-	stages = {row.name for row in plan.stages}
-	return [task for task in plan_rows.task_rows(plan.name) if task.plan_stage in stages]
-
-
-def _pair_tasks(diff: VersionDiff, tasks: list) -> dict:
-	"""Return the plan's task of each task of the workflow, by the latter's name."""
-	return _pair(
-		[task for task in tasks if task.workflow_task],
-		diff.workflow.tasks,
-		"workflow_task",
-		lambda row: (cstr(row.get("stage_name") or row.get("stage")).casefold(), row.title.casefold()),
 		lambda task: task.status != TaskStatus.CANCELLED,
 	)
 
