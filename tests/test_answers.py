@@ -370,8 +370,8 @@ def test_yes_that_reaches_nothing_is_not_thanked_for(make_doctype, make_user):
 @pytest.mark.parametrize("status", [None, "Sewn"], ids=["confirmed", "by value"])
 def test_the_next_stage_counts_from_the_day_that_was_answered(olga, as_user, status):
 	order = plan_for(
-		stage("Sewn", status, key_date_rule="Set by Hand", **OLGAS),
-		stage("Packed", key_date_rule="After Previous Stage", days=5, **OLGAS),
+		stage("Sewn", status, key_date_rule="Set Manually", **OLGAS),
+		stage("Packed", key_date_rule="After Previous Milestone", days=5, **OLGAS),
 	)
 	with at("2030-06-10 10:00:00"), as_user(OLGA):
 		answers.answer_reached(plan_of(order).name, "Sewn", "2030-06-06")

@@ -265,7 +265,7 @@ def test_five_hundred_tasks_take_the_queries_of_one_of_each_kind(order, make_con
 
 def test_owner_of_a_stage(order):
 	order.merchandiser = "bert@example.com"
-	assert resolve_stage_owner({"owner_kind": "Document Owner"}, order) == "Administrator"
+	assert resolve_stage_owner({"owner_kind": "Document Creator"}, order) == "Administrator"
 	assert (
 		resolve_stage_owner({"owner_kind": "User", "owner_user": "anna@example.com"}, order)
 		== "anna@example.com"
@@ -277,7 +277,10 @@ def test_owner_of_a_stage(order):
 
 
 def test_fifty_stages_take_the_queries_of_one(order, count_queries):
-	stages = [{"owner_kind": "User", "owner_user": "anna@example.com"}, {"owner_kind": "Document Owner"}] * 25
+	stages = [
+		{"owner_kind": "User", "owner_user": "anna@example.com"},
+		{"owner_kind": "Document Creator"},
+	] * 25
 	with count_queries() as queries:
 		cache = assignees.prefetch([], order, {}, stages=stages)
 		owners = {assignees.resolve_stage_owner(stage, order, cache=cache) for stage in stages}
@@ -310,5 +313,5 @@ def test_messages_of_a_role_s_stage_go_to_all_of_the_role(order):
 
 
 def test_a_plan_s_own_owner_counts_over_the_rule(order):
-	stage = {"owner_kind": "Document Owner", "stage_owner": "bert@example.com"}
+	stage = {"owner_kind": "Document Creator", "stage_owner": "bert@example.com"}
 	assert [person["user"] for person in stage_recipients(stage, order)] == ["bert@example.com"]

@@ -204,9 +204,9 @@ class TestPlanDates:
 	def test_each_rule_counts_from_its_own_day(self):
 		stages = [
 			StageRule("Ordered", KeyDateRule.AFTER_CREATION, 1),
-			StageRule("Produced", KeyDateRule.AFTER_PREVIOUS_STAGE, 10),
+			StageRule("Produced", KeyDateRule.AFTER_PREVIOUS_MILESTONE, 10),
 			StageRule("Shipped", KeyDateRule.DOCUMENT_DATE_FIELD, -2, date_value=june(22)),
-			StageRule("Accepted", KeyDateRule.SET_BY_HAND, 5),
+			StageRule("Accepted", KeyDateRule.SET_MANUALLY, 5),
 		]
 		assert plan_dates(stages, june(1), EVERY_DAY) == [june(2), june(12), june(20), None]
 
@@ -223,17 +223,17 @@ class TestPlanDates:
 
 	def test_after_a_stage_without_date_there_is_no_date_and_none_after_the_start(self):
 		stages = [
-			StageRule("First", KeyDateRule.AFTER_PREVIOUS_STAGE, 3),
+			StageRule("First", KeyDateRule.AFTER_PREVIOUS_MILESTONE, 3),
 			StageRule("Empty field", KeyDateRule.DOCUMENT_DATE_FIELD, 3),
-			StageRule("After it", KeyDateRule.AFTER_PREVIOUS_STAGE, 3),
+			StageRule("After it", KeyDateRule.AFTER_PREVIOUS_MILESTONE, 3),
 		]
 		assert plan_dates(stages, june(1), EVERY_DAY) == [None, None, None]
 
 	def test_standing_dates_are_kept_and_holes_filled_from_them(self):
 		stages = [
-			StageRule("By hand", KeyDateRule.SET_BY_HAND),
-			StageRule("After it", KeyDateRule.AFTER_PREVIOUS_STAGE, 3),
-			StageRule("Moved before", KeyDateRule.AFTER_PREVIOUS_STAGE, 3),
+			StageRule("By hand", KeyDateRule.SET_MANUALLY),
+			StageRule("After it", KeyDateRule.AFTER_PREVIOUS_MILESTONE, 3),
+			StageRule("Moved before", KeyDateRule.AFTER_PREVIOUS_MILESTONE, 3),
 		]
 		planned = plan_dates(stages, june(1), EVERY_DAY, standing=[june(10), None, june(25)])
 		assert planned == [june(10), june(13), june(25)]

@@ -200,9 +200,9 @@ def test_planned_dates_are_what_each_rule_says(stages, created_on, calendar):
 	for index, stage in enumerate(stages):
 		counted_from = {
 			"Document Date Field": stage.date_value,
-			"After Previous Stage": planned[index - 1] if index else None,
+			"After Previous Milestone": planned[index - 1] if index else None,
 			"After Creation": created_on,
-			"Set by Hand": None,
+			"Set Manually": None,
 		}[stage.rule.value]
 		if counted_from is None:
 			assert planned[index] is None

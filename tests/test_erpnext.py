@@ -131,7 +131,7 @@ def test_a_closed_order_opened_again_opens_its_stage(make_order):
 	assert status_of(order) == {"Closed": "Reached"}
 	update_status("Submitted", order.name)
 	assert status_of(order) == {"Closed": "Open"}
-	assert "Stage Undone" in events_of(order)
+	assert "Milestone Undone" in events_of(order)
 
 
 def test_a_change_after_submit_moves_dates_and_meets_the_gate(make_order):

@@ -457,7 +457,7 @@ def test_warn_lets_pass_shows_it_and_logs_it_once(path):
 	path(order)
 	assert status_of(order) == {"Shipped": "Reached"}
 	assert warnings() == [f"<b>Shipped</b> is reached although required tasks are open: {TASK}."]
-	assert events_of(order).count("Gate Warned") == 1
+	assert events_of(order).count("Reached with Warning") == 1
 
 
 def test_warn_logs_each_time_anew_when_the_stage_is_reached_again():
@@ -467,7 +467,7 @@ def test_warn_logs_each_time_anew_when_the_stage_is_reached_again():
 		save(order)
 		order.status = "Open"
 		order.save()
-	assert events_of(order).count("Gate Warned") == 2
+	assert events_of(order).count("Reached with Warning") == 2
 
 
 def test_warn_on_confirmation_logs_once():
@@ -475,7 +475,7 @@ def test_warn_on_confirmation_logs_once():
 	order = make_document()
 	stages.confirm(plan_of(order).name, "Signed off")
 	assert status_of(order) == {"Signed off": "Reached"}
-	assert events_of(order).count("Gate Warned") == 1
+	assert events_of(order).count("Reached with Warning") == 1
 
 
 def test_off_lets_pass_without_a_word():
@@ -484,7 +484,7 @@ def test_off_lets_pass_without_a_word():
 	save(order)
 	assert status_of(order) == {"Shipped": "Reached"}
 	assert warnings() == []
-	assert "Gate Warned" not in events_of(order)
+	assert "Reached with Warning" not in events_of(order)
 
 
 def test_of_two_stages_reached_at_once_one_held_stage_refuses_both():

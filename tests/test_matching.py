@@ -32,7 +32,7 @@ def make_workflow(order):
 	import frappe
 
 	def make(name: str, **values):
-		stage = {"stage_name": "Delivery", "key_date_rule": "Set by Hand"}
+		stage = {"stage_name": "Delivery", "key_date_rule": "Set Manually"}
 		workflow = {
 			"doctype": "Milestone Workflow",
 			"workflow_name": name,

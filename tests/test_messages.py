@@ -137,7 +137,7 @@ def test_an_unsubscribed_address_gets_nothing_and_the_log_says_so(order, smtp, i
 	sweep_at("2030-06-07 07:00:00")
 	smtp.deliver()
 	assert smtp.to(MILL) == []
-	assert row(MILL, "Task Due").status == "Left Out"
+	assert row(MILL, "Task Due").status == "Skipped"
 	assert "unsubscribed" in row(MILL, "Task Due").why or "wants no mail" in row(MILL, "Task Due").why
 	assert sweep_at("2030-06-07 08:00:00") == []
 
@@ -157,7 +157,7 @@ def test_a_contact_who_unsubscribed_gets_nothing_at_any_of_their_addresses(order
 	sweep_at("2030-06-07 07:00:00")
 	smtp.deliver()
 	assert smtp.to(MILL) == []
-	assert row(MILL, "Task Due").status == "Left Out"
+	assert row(MILL, "Task Due").status == "Skipped"
 
 
 @pytest.mark.parametrize("is_global", [1, 0])
@@ -171,7 +171,7 @@ def test_unsubscribing_counts_however_the_address_is_written(order, smtp, is_glo
 	sweep_at("2030-06-07 07:00:00")
 	smtp.deliver()
 	assert smtp.to(MILL) == []
-	assert row(MILL, "Task Due").status == "Left Out"
+	assert row(MILL, "Task Due").status == "Skipped"
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_what_was_answered_before_the_digest_goes_out_is_left_out(order, digest_
 		digest.run(now_datetime())
 	smtp.deliver()
 	assert smtp.to(OLGA) == []
-	assert row(OLGA).status == "Left Out"
+	assert row(OLGA).status == "Skipped"
 
 
 OTTO, WANDA = "otto@example.com", "wanda@example.com"
@@ -269,7 +269,7 @@ def test_a_digest_does_not_ask_for_what_was_answered_not_yet(readers, smtp, as_u
 	sweep_at("2030-06-09 07:00:00")
 	smtp.deliver()
 	assert smtp.to(OLGA) == []
-	assert row(OLGA).status == "Left Out"
+	assert row(OLGA).status == "Skipped"
 	assert row(OLGA).why.endswith("Not sent: it no longer holds.")
 
 
@@ -378,7 +378,7 @@ def test_a_digest_is_silent_about_documents_its_reader_has_unsubscribed_from(rea
 	assert second.name in plain(mail)
 	assert order.name not in plain(mail)
 	kept = frappe.get_last_doc("Milestone Message", {"reference_name": order.name, "kind": "Prompt"})
-	assert (kept.status, "unsubscribed" in kept.why) == ("Left Out", True)
+	assert (kept.status, "unsubscribed" in kept.why) == ("Skipped", True)
 
 
 def test_validity_of_many_digests_is_looked_up_at_once(readers, count_queries):
@@ -443,7 +443,7 @@ def test_a_site_without_mail_account_notifies_on_the_desk(make_user):
 	assert len(sweep_at(DAY)) == 2
 	assert (row(OLGA).channel, row(OLGA).status) == ("Notification", "Sent")
 	assert row(OLGA).why.endswith("No mail: this site has no outgoing e-mail account.")
-	assert row(MILL).status == "Left Out"
+	assert row(MILL).status == "Skipped"
 	assert sweep_at("2030-06-08 08:00:00") == []
 	assert frappe.db.count("Error Log", {"method": ("like", "Milestone%")}) == 0
 

@@ -272,8 +272,8 @@ def test_a_document_without_its_date_gives_stages_without_dates_and_tasks_withou
 	assert plan_of(order).next_date is None
 
 
-AFTER = {"key_date_rule": "After Previous Stage", "date_field": None}
-BY_HAND = {"key_date_rule": "Set by Hand", "date_field": None}
+AFTER = {"key_date_rule": "After Previous Milestone", "date_field": None}
+BY_HAND = {"key_date_rule": "Set Manually", "date_field": None}
 
 
 def test_what_counts_from_a_stage_comes_and_goes_with_that_stages_date():

@@ -52,7 +52,7 @@ class PlanMachine(RuleBasedStateMachine):
 			stages=[
 				stage("Cut", "Cut", -30, **days),
 				stage("Inspected", "Inspected", -10, gate_mode=mode, **days),
-				stage("Approved", key_date_rule="After Previous Stage", date_field=None, days=5, **days),
+				stage("Approved", key_date_rule="After Previous Milestone", date_field=None, days=5, **days),
 				stage("Shipped", "Shipped", 0, gate_mode=mode),
 			],
 			tasks=[

@@ -85,13 +85,13 @@ def test_an_owner_is_named_by_the_first_user_field_there_is(order, bare):
 		("User Field", "account_manager")
 	}
 	workflow, _notes = ready.prepare("customer_onboarding", bare)
-	assert {row.owner_kind for row in workflow.stages} == {"Document Owner"}
+	assert {row.owner_kind for row in workflow.stages} == {"Document Creator"}
 
 
 def test_what_the_doctype_lacks_falls_back_and_is_told(bare):
 	workflow, notes = ready.prepare("purchase_order_production", bare)
 	assert {row.reach_rule for row in workflow.stages} == {"Confirmation"}
-	assert workflow.stages[5].key_date_rule == "Set by Hand"
+	assert workflow.stages[5].key_date_rule == "Set Manually"
 	assert (
 		"Milestone 1 (PO Acceptance): Ready Note has no status = Accepted, so its owner confirms it." in notes
 	)

@@ -49,7 +49,8 @@ def test_a_reached_stage_a_stage_without_date_and_a_plan_that_ended_say_nothing(
 
 
 @pytest.mark.parametrize(
-	("gate_mode", "expected"), [("Block", ["Held", "Held Owner"]), ("Warn", ["Prompt"]), ("Off", ["Prompt"])]
+	("gate_mode", "expected"),
+	[("Block", ["Blocked", "Blocked (Owner)"]), ("Warn", ["Prompt"]), ("Off", ["Prompt"])],
 )
 def test_only_a_blocking_gate_holds_a_prompt_back(gate_mode, expected):
 	assert due(0, [stage(gate_mode=gate_mode)], [task(due_date=None)]) == expected
@@ -72,7 +73,7 @@ def test_held_takes_the_place_of_the_tasks_own_messages_from_the_key_date_on():
 	early = [task(due_date=KEY_DATE - timedelta(days=3))]
 	no_warning = Rules(warn_owner=False)
 	found = [due(days, [stage()], early, rules=no_warning) for days in (-5, -4, -3, -2, -1, 0, 1)]
-	held = ["Held", "Held Owner"]
+	held = ["Blocked", "Blocked (Owner)"]
 	assert found == [[], ["Task Due"], ["Task Due"], ["Task Overdue"], ["Task Overdue"], held, held]
 
 
@@ -121,8 +122,8 @@ def test_reminders_missed_for_days_come_once():
 def test_in_strict_order_the_tasks_of_an_earlier_stage_hold_a_later_one():
 	stages = [stage(), stage("s2", idx=2)]
 	tasks = [task(due_date=None)]
-	assert due(0, stages, tasks) == ["Held", "Held Owner", "Prompt"]
-	assert due(0, stages, tasks, strict_order=1) == ["Held", "Held Owner", "Held Owner"]
+	assert due(0, stages, tasks) == ["Blocked", "Blocked (Owner)", "Prompt"]
+	assert due(0, stages, tasks, strict_order=1) == ["Blocked", "Blocked (Owner)", "Blocked (Owner)"]
 
 
 def test_the_next_stage_is_asked_for_a_date_only_once_the_one_before_is_reached():

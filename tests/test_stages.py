@@ -104,7 +104,7 @@ def test_a_value_changed_back_to_the_one_before_opens_the_stage_and_keeps_the_hi
 	row = stage_of(order, "Cut")
 	assert (row.status, row.reached_on, row.milestone, row.value_before) == ("Open", None, None, None)
 	assert [(m.value, m.undone) for m in milestones_of(order)] == [("Open", 0), ("Cut", 1), ("Open", 0)]
-	assert events_of(order)[-1] == "Stage Undone"
+	assert events_of(order)[-1] == "Milestone Undone"
 
 
 def test_a_value_changed_back_to_an_earlier_stage_opens_the_stages_between():
@@ -178,7 +178,7 @@ def test_undo_needs_a_reason_and_keeps_it():
 	assert status_of(order)["Cut"] == "Reached"
 	stages.undo(plan, "Cut", "The wrong bale")
 	log = frappe.get_last_doc("Milestone Plan Log", {"plan": plan})
-	assert (log.event, log.stage_name, log.reason) == ("Stage Undone", "Cut", "The wrong bale")
+	assert (log.event, log.stage_name, log.reason) == ("Milestone Undone", "Cut", "The wrong bale")
 	assert "It had been reached on" in log.details
 	assert [(m.value, m.undone) for m in milestones_of(order)] == [("Open", 0), ("Cut", 1)]
 
@@ -212,7 +212,7 @@ def test_a_stage_undone_after_earlier_ones_moved_past_it_lies_on_the_last_of_the
 	move_to(order, "Open")
 	assert stage_of(order, "Shipped").key_date == add_days(planned, 4)
 	(moved,) = moves_of(order, "Shipped")
-	assert (moved[:2], moved[3]) == ((planned, add_days(planned, 4)), "Previous Stage")
+	assert (moved[:2], moved[3]) == ((planned, add_days(planned, 4)), "Previous Milestone")
 
 
 def test_undo_of_an_open_stage_is_refused():
@@ -251,7 +251,7 @@ def test_a_confirmation_is_reached_on_the_day_given_and_records_a_milestone():
 		"Signed off",
 		"Confirmation",
 	)
-	assert events_of(order) == ["Plan Started", "Stage Reached", "Plan Completed"]
+	assert events_of(order) == ["Plan Started", "Milestone Reached", "Plan Completed"]
 
 
 def test_a_day_to_come_is_refused():
@@ -306,8 +306,8 @@ def test_a_stage_that_counts_from_the_one_before_gets_its_date_when_that_one_is_
 
 	make_workflow(
 		stages=[
-			stage("Approved", key_date_rule="Set by Hand", date_field=None),
-			stage("Sewn", key_date_rule="After Previous Stage", date_field=None, days=10),
+			stage("Approved", key_date_rule="Set Manually", date_field=None),
+			stage("Sewn", key_date_rule="After Previous Milestone", date_field=None, days=10),
 		],
 		tasks=[task("Sewn", "Order the yarn", days=2)],
 	)
@@ -319,7 +319,7 @@ def test_a_stage_that_counts_from_the_one_before_gets_its_date_when_that_one_is_
 	assert task_of(order, "Order the yarn").due_date == add_days(today(), 8)
 	change = frappe.get_last_doc("Milestone Date Change")
 	assert (change.source, change.old_date, change.new_date) == (
-		"Previous Stage",
+		"Previous Milestone",
 		None,
 		add_days(today(), 10),
 	)

@@ -154,9 +154,9 @@ def test_thirty_days_of_one_order(people, smtp):
 		],
 		16: [("Task Due", MILL, "Send patterns")],
 		18: [
-			("Held", MILL, "Send patterns"),
-			("Held Owner", "boss@example.org", "Sewing"),
-			("Held Owner", OTTO, "Sewing"),
+			("Blocked", MILL, "Send patterns"),
+			("Blocked (Owner)", "boss@example.org", "Sewing"),
+			("Blocked (Owner)", OTTO, "Sewing"),
 		],
 		"19, the task done": [("Prompt", "boss@example.org", "Sewing"), ("Prompt", OTTO, "Sewing")],
 		20: [("Task Due", WANDA, "Take photographs")],
@@ -262,7 +262,7 @@ def test_a_stage_held_again_after_its_prompt_is_asked_for_again(people):
 		[stage("Cut", None, -20, **owned_by(OLGA))], [task("Cut", "Order fabric", **member(WANDA))]
 	)
 	fabric = task_of(order, "Order fabric").name
-	held = [("Held", WANDA, "Order fabric"), ("Held Owner", OLGA, "Cut")]
+	held = [("Blocked", WANDA, "Order fabric"), ("Blocked (Owner)", OLGA, "Cut")]
 	assert sweep_at("2030-06-08 07:00:00") == held
 	with at("2030-06-08 08:00:00"):
 		tasks.complete(fabric, by=WANDA)
@@ -341,7 +341,7 @@ def test_a_stage_without_date_is_asked_for_when_the_one_before_is_reached(people
 	order = plan_for(
 		[
 			stage("Cut", None, -20, **owned_by(OLGA)),
-			stage("Sewn", key_date_rule="Set by Hand", **owned_by(OTTO)),
+			stage("Sewn", key_date_rule="Set Manually", **owned_by(OTTO)),
 		]
 	)
 	with at("2030-06-03 23:00:00"):
@@ -511,7 +511,10 @@ def test_an_owner_in_another_zone_is_told_of_held_on_the_day_itself(people):
 	set_zone(OLGA)
 	plan_for([stage("Cut", None, -20, **owned_by(OLGA))], [task("Cut", "Fabric", **member(WANDA))])
 	hours(7, 7)
-	assert hours(8, 9) == {"08 07": [("Held", WANDA, "Fabric")], "08 16": [("Held Owner", OLGA, "Cut")]}
+	assert hours(8, 9) == {
+		"08 07": [("Blocked", WANDA, "Fabric")],
+		"08 16": [("Blocked (Owner)", OLGA, "Cut")],
+	}
 
 
 def test_reminders_of_held_reach_the_assignees_of_all_zones(people):
@@ -521,9 +524,9 @@ def test_reminders_of_held_reach_the_assignees_of_all_zones(people):
 		[stage("Cut", None, -20, **owned_by(OLGA), **every_two_days)],
 		[task("Cut", "Fabric", **member(WANDA)), task("Cut", "Trims", **member(OTTO))],
 	)
-	held = {hour: [row for row in messages if row[0] == "Held"] for hour, messages in hours(8, 16).items()}
+	held = {hour: [row for row in messages if row[0] == "Blocked"] for hour, messages in hours(8, 16).items()}
 	for person, hour, title in ((WANDA, "07", "Fabric"), (OTTO, "16", "Trims")):
-		got = [moment for moment, messages in held.items() if ("Held", person, title) in messages]
+		got = [moment for moment, messages in held.items() if ("Blocked", person, title) in messages]
 		assert got == [f"{day} {hour}" for day in ("08", "10", "12", "14")]
 
 
@@ -631,7 +634,7 @@ def test_a_task_assigned_in_the_desk_while_held_is_told_once(people):
 	with at("2030-06-10 10:00:00"):
 		assign(task_of(order, "Fabric"), OTTO)
 	# On the 11th Wanda is reminded. Otto has just been told.
-	assert days(11, 30) == {11: [("Held", OTTO, "Fabric"), ("Held", WANDA, "Fabric")]}
+	assert days(11, 30) == {11: [("Blocked", OTTO, "Fabric"), ("Blocked", WANDA, "Fabric")]}
 
 
 def test_a_task_added_while_held_is_told_though_the_queued_job_was_lost(people):
@@ -639,7 +642,7 @@ def test_a_task_added_while_held_is_told_though_the_queued_job_was_lost(people):
 	days(8, 10)
 	with at("2030-06-10 10:00:00"):
 		tasks.add(plan_of(order).name, "Cut", title="Trims", required=1, **member(OTTO))
-	assert days(11, 20) == {11: [("Held", OTTO, "Trims")]}
+	assert days(11, 20) == {11: [("Blocked", OTTO, "Trims")]}
 
 
 @pytest.mark.parametrize("other", ["site", "America/Los_Angeles"])
@@ -659,7 +662,7 @@ def test_a_new_owner_gets_one_message_on_a_reminders_day(people, other):
 		order.responsible = OTTO
 		order.save()
 	hours(10, 12)
-	filters = {"recipient": OTTO, "status": ("!=", "Left Out")}
+	filters = {"recipient": OTTO, "status": ("!=", "Skipped")}
 	assert frappe.get_all("Milestone Message", filters, pluck="kind") == ["Prompt"]
 	assert frappe.db.count("Milestone Message", {"recipient": WANDA, "kind": "Reminder"}) == 1
 
@@ -677,7 +680,7 @@ def test_a_stage_held_again_is_not_escalated_again(people):
 	assert days(8, 11) == {8: [("Prompt", OLGA, "Cut")], 10: [("Escalation", ESTHER, "Cut")]}
 	with at("2030-06-12 05:00:00"):
 		tasks.reopen(fabric, "x")
-	assert days(12, 14) == {12: [("Held", WANDA, "Fabric"), ("Held Owner", OLGA, "Cut")]}
+	assert days(12, 14) == {12: [("Blocked", WANDA, "Fabric"), ("Blocked (Owner)", OLGA, "Cut")]}
 	with at("2030-06-15 05:00:00"):
 		tasks.complete(fabric, by=WANDA)
 	assert days(15, 20) == {15: [("Prompt", OLGA, "Cut")]}
@@ -739,7 +742,7 @@ def test_a_date_taken_away_again_is_asked_for_again(people):
 	order = plan_for(
 		[
 			stage("Cut", None, -20, **owned_by(OLGA)),
-			stage("Sewn", key_date_rule="Set by Hand", **owned_by(OTTO)),
+			stage("Sewn", key_date_rule="Set Manually", **owned_by(OTTO)),
 		]
 	)
 	plan = plan_of(order).name

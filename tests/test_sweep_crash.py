@@ -69,7 +69,7 @@ def assert_each_message_once(scratch) -> None:
 	with scratch.connect():
 		kinds = frappe.get_all("Milestone Message", fields=["kind", "plan"], as_list=True)
 		plans = frappe.get_all("Milestone Plan", pluck="name")
-		wanted = [(kind, plan) for plan in plans for kind in ("Prompt", "Held", "Held Owner")]
+		wanted = [(kind, plan) for plan in plans for kind in ("Prompt", "Blocked", "Blocked (Owner)")]
 		assert sorted(kinds) == sorted(wanted)
 		assert frappe.db.count("Email Queue") == len(wanted)
 		assert frappe.db.count("Notification Log", {"type": "Alert"}) == len(wanted)

@@ -136,7 +136,7 @@ def test_running_plans_stay_untouched_until_they_are_moved(plan, workflow):
 
 def test_a_new_stage_comes_in_its_place_with_date_and_tasks(plan, workflow, follow):
 	workflow.append(
-		"stages", {"stage_name": "Shipment", "key_date_rule": "After Previous Stage", "offset_days": 5}
+		"stages", {"stage_name": "Shipment", "key_date_rule": "After Previous Milestone", "offset_days": 5}
 	)
 	workflow.stages = [*workflow.stages[:2], workflow.stages[3], workflow.stages[2]]
 	workflow.append("tasks", {"stage": "Shipment", "title": "Pack", "due_days_before": 1, "required": 1})
@@ -397,7 +397,7 @@ def test_a_completed_plan_runs_again_when_a_stage_is_added(plan, workflow, follo
 	for stage in ("Acceptance", "Inspection", "Delivery"):
 		confirm(plan, stage)
 	assert frappe.db.get_value("Milestone Plan", plan, "status") == "Completed"
-	workflow.append("stages", {"stage_name": "Payment", "key_date_rule": "Set by Hand"})
+	workflow.append("stages", {"stage_name": "Payment", "key_date_rule": "Set Manually"})
 	assert follow() == ["Payment is new, key date: no date."]
 	assert frappe.db.get_value("Milestone Plan", plan, ["status", "current_stage"]) == ("Active", "Payment")
 
@@ -572,7 +572,7 @@ def test_a_stage_whose_new_rule_fits_the_document_is_reached(plan, workflow, fol
 	]
 	row = frappe.get_doc("Milestone Plan Stage", {"parent": plan, "stage_name": "Inspection"})
 	assert (row.status, row.health, row.reached_on) == ("Reached", "Done", getdate(nowdate()))
-	log = frappe.get_last_doc("Milestone Plan Log", {"plan": plan, "event": "Stage Reached"})
+	log = frappe.get_last_doc("Milestone Plan Log", {"plan": plan, "event": "Milestone Reached"})
 	assert log.stage_name == "Inspection"
 
 
@@ -614,7 +614,7 @@ def test_a_stage_that_only_warns_is_reached_with_a_warning_on_record(plan, workf
 	workflow.stages[1].update(by_status("Inspected") | {"gate_mode": "Warn"})
 	follow()
 	assert stages_of(plan)[1][1] == "Reached"
-	log = frappe.get_last_doc("Milestone Plan Log", {"plan": plan, "event": "Gate Warned"})
+	log = frappe.get_last_doc("Milestone Plan Log", {"plan": plan, "event": "Reached with Warning"})
 	assert log.details == "Book inspector"
 
 
@@ -638,7 +638,7 @@ def test_a_reached_stage_gives_its_old_name_to_a_new_one(plan, workflow, follow)
 	workflow.stages[1].stage_name = "First inspection"
 	for row in workflow.tasks[:2]:
 		row.stage = "First inspection"
-	workflow.append("stages", {"stage_name": "Inspection", "key_date_rule": "Set by Hand"})
+	workflow.append("stages", {"stage_name": "Inspection", "key_date_rule": "Set Manually"})
 	assert follow() == [
 		"Inspection is now called First inspection.",
 		"Inspection is new, key date: no date.",

@@ -338,7 +338,7 @@ def test_also_notify_refuses_a_disabled_user(refused, make_user):
 			"The field pieces of Validated Order is of type Int. Choose a Date or Datetime field.",
 		),
 		(
-			{"key_date_rule": "After Previous Stage"},
+			{"key_date_rule": "After Previous Milestone"},
 			"There is no milestone before the first one to count its key date from. "
 			"Count it from a date field or from the document's creation, or set it by hand.",
 		),
@@ -365,7 +365,7 @@ def test_a_key_date_may_count_before_a_date_of_the_document(build, field):
 def test_a_stage_counted_from_the_same_date_with_fewer_days_is_refused(refused):
 	stages = [
 		{"stage_name": "Inspection", "offset_days": 10},
-		{"stage_name": "Shipment", "key_date_rule": "After Previous Stage", "offset_days": 5},
+		{"stage_name": "Shipment", "key_date_rule": "After Previous Milestone", "offset_days": 5},
 		{"stage_name": "Delivery", "offset_days": 12},
 	]
 	assert refused(stages) == (
@@ -751,7 +751,7 @@ def test_a_change_of_substance_counts_the_version_up(build):
 	assert workflow.save().version == 2
 	workflow.tasks[0].required = 1
 	assert workflow.save().version == 3
-	workflow.append("stages", {"stage_name": "Payment", "key_date_rule": "Set by Hand"})
+	workflow.append("stages", {"stage_name": "Payment", "key_date_rule": "Set Manually"})
 	assert workflow.save().version == 4
 	workflow.remove(workflow.tasks[0])
 	assert workflow.save().version == 5

@@ -66,7 +66,7 @@ WORKFLOW = {
 		},
 		{
 			"stage_name": "Released",
-			"key_date_rule": "After Previous Stage",
+			"key_date_rule": "After Previous Milestone",
 			"offset_days": 14,
 			"reach_rule": "Field Value",
 			"track_field": "status",

@@ -166,7 +166,7 @@ def _send(reader: Reader, rows: list) -> None:
 
 def _leave_out(rows: list, reason: str) -> None:
 	"""Mark messages that do not go out, and say why."""
-	status = MessageStatus.LEFT_OUT.value
+	status = MessageStatus.SKIPPED.value
 	changes = {row.name: {"status": status, "why": " ".join(filter(None, (row.why, reason)))} for row in rows}
 	bulk.update_rows("Milestone Message", changes)
 
@@ -207,7 +207,7 @@ def _together(rows: list) -> list[list]:
 	found = defaultdict(list)
 	for row in rows:
 		kind = MessageKind.PROMPT if row.kind == MessageKind.REMINDER else row.kind
-		about = row.plan_stage if kind == MessageKind.HELD or not row.task else ""
+		about = row.plan_stage if kind == MessageKind.BLOCKED or not row.task else ""
 		found[kind, row.plan, about].append(row)
 	return list(found.values())
 
@@ -268,7 +268,7 @@ def _keep(key: str, person, content: DigestContent, day, queued: str | None, pro
 				"kind": MessageKind.DIGEST.value,
 				"recipient": person.identity,
 				"channel": MessageChannel.MAIL.value,
-				"status": (MessageStatus.QUEUED if queued else MessageStatus.LEFT_OUT).value,
+				"status": (MessageStatus.QUEUED if queued else MessageStatus.SKIPPED).value,
 				"subject": content.subject,
 				"why": " ".join(filter(None, (content.reason, problem))),
 				"for_date": day,

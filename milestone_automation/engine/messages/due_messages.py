@@ -15,8 +15,8 @@ from milestone_automation.engine.rules.vocabulary import MessageKind
 
 STAGE_STAMP = {
 	MessageKind.PROMPT: "prompted_on",
-	MessageKind.HELD: "held_told_on",
-	MessageKind.HELD_OWNER: "held_told_on",
+	MessageKind.BLOCKED: "held_told_on",
+	MessageKind.BLOCKED_OWNER: "held_told_on",
 	MessageKind.ESCALATION: "escalated_on",
 	MessageKind.WARNING: "warned_on",
 	MessageKind.NO_NEXT_DATE: "date_asked_on",

@@ -21,7 +21,7 @@ from milestone_automation.engine.workflows import custom_messages
 
 ANSWER_PAGE = "milestone-answer"
 TASK_PAGE = "milestone-task"
-TASK_MESSAGES = (MessageKind.TASK_DUE, MessageKind.TASK_OVERDUE, MessageKind.HELD)
+TASK_MESSAGES = (MessageKind.TASK_DUE, MessageKind.TASK_OVERDUE, MessageKind.BLOCKED)
 
 check_template = custom_messages.check_template
 
@@ -267,8 +267,8 @@ _REASONS = {
 _COMPOSERS = {
 	MessageKind.PROMPT: _prompt,
 	MessageKind.REMINDER: _reminder,
-	MessageKind.HELD: _held,
-	MessageKind.HELD_OWNER: _held_owner,
+	MessageKind.BLOCKED: _held,
+	MessageKind.BLOCKED_OWNER: _held_owner,
 	MessageKind.TASK_DUE: _task_due,
 	MessageKind.TASK_OVERDUE: _task_overdue,
 	MessageKind.ESCALATION: _escalation,

@@ -51,7 +51,7 @@ def _mail(letter: letters.Letter, content: letters.Content) -> tuple:
 		return both if recipient.wants_notification else MessageChannel.MAIL, MessageStatus.QUEUED, queued, ""
 	if recipient.wants_notification:
 		return MessageChannel.NOTIFICATION, MessageStatus.SENT, None, problem
-	return None, MessageStatus.LEFT_OUT, None, problem
+	return None, MessageStatus.SKIPPED, None, problem
 
 
 def send_mail(recipient: Recipient, content, template: str, plan=None) -> tuple[str | None, str]:

@@ -115,7 +115,8 @@ def _early_reminders(fresh: list[due_messages.Delivery]) -> list[due_messages.De
 	first = {
 		(delivery.message.stage, delivery.message.task, delivery.recipient.identity)
 		for delivery in fresh
-		if delivery.message.kind in (MessageKind.PROMPT, MessageKind.HELD) and not delivery.message.occurrence
+		if delivery.message.kind in (MessageKind.PROMPT, MessageKind.BLOCKED)
+		and not delivery.message.occurrence
 	}
 	return [
 		delivery
@@ -128,7 +129,7 @@ def _early_reminders(fresh: list[due_messages.Delivery]) -> list[due_messages.De
 def _leave_out(letter: letters.Letter) -> None:
 	content = letters.compose(letter)
 	values = {"subject": content.subject[:255], "why": content.reason, "channel": None}
-	outbox.keep(letter, values | {"status": MessageStatus.LEFT_OUT})
+	outbox.keep(letter, values | {"status": MessageStatus.SKIPPED})
 
 
 def _letters(batch: plan_batch.Batch, plan, fresh: list[due_messages.Delivery]) -> list[letters.Letter]:

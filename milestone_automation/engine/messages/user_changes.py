@@ -50,7 +50,7 @@ def _plans_of_roles(roles: list[str]) -> set[str]:
 def _plans_of_person(names: list[str]) -> set[str]:
 	"""Return the active plans that name somebody, and those with a stage whose owner could not be found."""
 	plan, stage = frappe.qb.DocType("Milestone Plan"), frappe.qb.DocType("Milestone Plan Stage")
-	by_field = stage.owner_kind.isin([OwnerKind.USER_FIELD.value, OwnerKind.DOCUMENT_OWNER.value])
+	by_field = stage.owner_kind.isin([OwnerKind.USER_FIELD.value, OwnerKind.DOCUMENT_CREATOR.value])
 	nobody = by_field & (stage.stage_owner.isnull() | (stage.stage_owner == ""))
 	named = stage.stage_owner.isin(names) | stage.owner_user.isin(names) | nobody
 	found = set(_open_stages(plan, stage).where(named).run(pluck=True))

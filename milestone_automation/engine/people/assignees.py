@@ -169,7 +169,7 @@ def _stored_owner(stage_row) -> list[str]:
 
 def _owner_names(stage_row, doc) -> list[str]:
 	kind = stage_row.get("owner_kind")
-	if kind == OwnerKind.DOCUMENT_OWNER:
+	if kind == OwnerKind.DOCUMENT_CREATOR:
 		return _split(doc.get("owner"))
 	if kind == OwnerKind.USER:
 		return _split(stage_row.get("owner_user"))

@@ -115,7 +115,7 @@ def _undo(plan, stage, doc) -> None:
 def _follow_people(plan, doc, changed) -> None:
 	for stage in plan.stages:
 		names_owner = stage.owner_kind == OwnerKind.USER_FIELD and stage.owner_field in changed
-		if names_owner or (stage.owner_kind == OwnerKind.DOCUMENT_OWNER and "owner" in changed):
+		if names_owner or (stage.owner_kind == OwnerKind.DOCUMENT_CREATOR and "owner" in changed):
 			plan.set_stage(stage, stage_owner=assignees.resolve_stage_owner(stage, doc))
 	supplier = plan.supplier_field or "supplier"
 	moved = {"owner", supplier, *_assignee_fields(plan)} & set(changed) - {"owner"}

@@ -221,7 +221,7 @@ def _standing_date(move: StageMove) -> date | None:
 	if move.is_reached:
 		return move.old_date or (getdate(move.row.reached_on) if move.row.reached_on else None)
 	has_new_rule = DATE_RULE_FIELDS.intersection(move.changed) and not move.row.date_by_hand
-	if has_new_rule and move.template.key_date_rule != KeyDateRule.SET_BY_HAND:
+	if has_new_rule and move.template.key_date_rule != KeyDateRule.SET_MANUALLY:
 		return None
 	return move.old_date
 

@@ -311,7 +311,7 @@ def _reach_fulfilled(diff: VersionDiff) -> None:
 	for row in fulfilled:
 		gate.check_stage(plan, row)
 		plan.set_stage(row, status=StageStatus.REACHED.value, health="Done", reached_on=getdate(nowdate()))
-		plan_log.write(plan, str(PlanEvent.STAGE_REACHED), stage=row)
+		plan_log.write(plan, str(PlanEvent.MILESTONE_REACHED), stage=row)
 
 
 def _keep_version(diff: VersionDiff) -> None:

@@ -203,5 +203,5 @@ def _warn_once(plan: plan_rows.Plan, stage, open_tasks: list, doc) -> None:
 	)
 	guard.run_guarded(
 		f"Milestone plan {plan.name}: log",
-		lambda: plan_log.write(plan, "Gate Warned", stage=stage, details=titles),
+		lambda: plan_log.write(plan, "Reached with Warning", stage=stage, details=titles),
 	)

@@ -23,7 +23,7 @@ def date_next(plan, stage, reached_on) -> None:
 	following = next((row for row in plan.stages if row.idx > stage.idx), None)
 	if not following or following.key_date or following.status == StageStatus.REACHED:
 		return
-	if following.key_date_rule != KeyDateRule.AFTER_PREVIOUS_STAGE:
+	if following.key_date_rule != KeyDateRule.AFTER_PREVIOUS_MILESTONE:
 		return
 	calendar = plan_rows.calendar_of(plan)
 	day = calendar.add_days(reached_on, cint(following.offset_days), bool(following.working_days))
@@ -33,14 +33,14 @@ def date_next(plan, stage, reached_on) -> None:
 		following,
 		max([day, *earlier]),
 		"",
-		DateChangeSource.PREVIOUS_STAGE,
+		DateChangeSource.PREVIOUS_MILESTONE,
 		answer=ShiftMode.KEEP_ORDER,
 	)
 
 
 def catch_up_date(plan, stage, reason) -> None:
 	key_date = stage.key_date and getdate(stage.key_date)
-	new_date, source = key_date, DateChangeSource.PREVIOUS_STAGE
+	new_date, source = key_date, DateChangeSource.PREVIOUS_MILESTONE
 	if stage.document_date_moved:
 		new_date, source = document_date(plan, stage), DateChangeSource.DOCUMENT_FIELD
 		plan.set_stage(stage, document_date_moved=0)
@@ -131,7 +131,7 @@ def _let_next_follow(plan, index: int, moved: list) -> list:
 	calendar = plan_rows.calendar_of(plan)
 	for i in range(index + 1, len(plan.stages)):
 		row, before = plan.stages[i], moved[i - 1]
-		counts = row.key_date_rule == KeyDateRule.AFTER_PREVIOUS_STAGE and not row.date_by_hand
+		counts = row.key_date_rule == KeyDateRule.AFTER_PREVIOUS_MILESTONE and not row.date_by_hand
 		if not counts or row.status == StageStatus.REACHED or bool(moved[i]) == bool(before):
 			break
 		day = before and calendar.add_days(before, cint(row.offset_days), bool(row.working_days))

@@ -48,7 +48,7 @@ def confirm(plan: str, stage: str, reached_on=None) -> None:
 		if not cint(plan.strict_order):
 			# Only in strict order does a stage's health depend on whether an earlier one is reached.
 			plan.trust_counts()
-		plan_log.write(plan, "Stage Reached", stage=row)
+		plan_log.write(plan, "Milestone Reached", stage=row)
 
 
 def check_is_open(row) -> None:
@@ -162,7 +162,7 @@ def mark_open(plan: plan_rows.Plan, stage, reason: str) -> None:
 	)
 	plan_log.write(
 		plan,
-		"Stage Undone",
+		"Milestone Undone",
 		stage=stage,
 		reason=reason,
 		details=_("It had been reached on {0}.").format(frappe.format(was_reached_on, "Date")),

@@ -188,9 +188,9 @@ def _date_by_rule(
 	"""Return one stage's date; ``previous`` is the date of the stage before."""
 	counted_from = {
 		KeyDateRule.DOCUMENT_DATE_FIELD: stage.date_value,
-		KeyDateRule.AFTER_PREVIOUS_STAGE: previous,
+		KeyDateRule.AFTER_PREVIOUS_MILESTONE: previous,
 		KeyDateRule.AFTER_CREATION: created_on,
-		KeyDateRule.SET_BY_HAND: None,
+		KeyDateRule.SET_MANUALLY: None,
 	}[KeyDateRule(stage.rule)]
 	return counted_from and calendar.add_days(counted_from, stage.offset_days, stage.working_days)
 

@@ -269,14 +269,14 @@ def _held(stage, held_by) -> list[MessagePlan]:
 	own = [task for task in held_by if task.get("plan_stage") == stage.get("name")]
 	found = [
 		_stage_message(
-			MessageKind.HELD, stage, "held_told_on", audience=Audience.ASSIGNEES, task=task.get("name")
+			MessageKind.BLOCKED, stage, "held_told_on", audience=Audience.ASSIGNEES, task=task.get("name")
 		)
 		for task in own
 	]
-	found.append(_stage_message(MessageKind.HELD_OWNER, stage, "held_told_on"))
+	found.append(_stage_message(MessageKind.BLOCKED_OWNER, stage, "held_told_on"))
 	for task in own:
 		found += _reminder(
-			MessageKind.HELD, Audience.ASSIGNEES, stage, stage.get("held_told_on"), task.get("name")
+			MessageKind.BLOCKED, Audience.ASSIGNEES, stage, stage.get("held_told_on"), task.get("name")
 		)
 	return found
 

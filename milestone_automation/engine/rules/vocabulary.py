@@ -26,7 +26,7 @@ class StageKind(Vocabulary):
 class OwnerKind(Vocabulary):
 	"""Who owns a stage, that is: who is asked whether it is reached."""
 
-	DOCUMENT_OWNER = "Document Owner"
+	DOCUMENT_CREATOR = "Document Creator"
 	USER = "User"
 	ROLE = "Role"
 	USER_FIELD = "User Field"
@@ -36,9 +36,9 @@ class KeyDateRule(Vocabulary):
 	"""What a stage's key date is counted from."""
 
 	DOCUMENT_DATE_FIELD = "Document Date Field"
-	AFTER_PREVIOUS_STAGE = "After Previous Stage"
+	AFTER_PREVIOUS_MILESTONE = "After Previous Milestone"
 	AFTER_CREATION = "After Creation"
-	SET_BY_HAND = "Set by Hand"
+	SET_MANUALLY = "Set Manually"
 
 
 class ReachRule(Vocabulary):
@@ -123,7 +123,7 @@ class DateChangeSource(Vocabulary):
 	FORM = "Form"
 	DOCUMENT_FIELD = "Document Field"
 	IMPORT = "Import"
-	PREVIOUS_STAGE = "Previous Stage"
+	PREVIOUS_MILESTONE = "Previous Milestone"
 	WORKFLOW_VERSION = "Workflow Version"
 
 
@@ -142,8 +142,8 @@ class MessageKind(Vocabulary):
 
 	PROMPT = "Prompt"
 	REMINDER = "Reminder"
-	HELD = "Held"
-	HELD_OWNER = "Held Owner"
+	BLOCKED = "Blocked"
+	BLOCKED_OWNER = "Blocked (Owner)"
 	TASK_DUE = "Task Due"
 	TASK_OVERDUE = "Task Overdue"
 	ESCALATION = "Escalation"
@@ -167,7 +167,7 @@ class MessageStatus(Vocabulary):
 	QUEUED = "Queued"
 	WAITING_FOR_DIGEST = "Waiting for Digest"
 	SENT = "Sent"
-	LEFT_OUT = "Left Out"
+	SKIPPED = "Skipped"
 	FAILED = "Failed"
 
 
@@ -178,9 +178,9 @@ class PlanEvent(Vocabulary):
 	PLAN_CANCELLED = "Plan Cancelled"
 	PLAN_COMPLETED = "Plan Completed"
 	PLAN_MOVED_TO_NEW_VERSION = "Plan Moved to New Version"
-	STAGE_REACHED = "Stage Reached"
-	STAGE_UNDONE = "Stage Undone"
-	GATE_WARNED = "Gate Warned"
+	MILESTONE_REACHED = "Milestone Reached"
+	MILESTONE_UNDONE = "Milestone Undone"
+	REACHED_WITH_WARNING = "Reached with Warning"
 	TASK_COMPLETED = "Task Completed"
 	TASK_REOPENED = "Task Reopened"
 	TASK_WAIVED = "Task Waived"

@@ -180,7 +180,7 @@ def _fit_date(row, fieldnames: list[str], doctype: str) -> str | None:
 		row.date_field = fieldname
 		if not list(stage_validation.date_problems(row, row.idx - 1, doctype)):
 			return None
-	row.update({"key_date_rule": KeyDateRule.SET_BY_HAND.value, "date_field": None, "offset_days": 0})
+	row.update({"key_date_rule": KeyDateRule.SET_MANUALLY.value, "date_field": None, "offset_days": 0})
 	return _("{0} has no date field {1}, so its key date is set by hand.").format(_(doctype), _or(fieldnames))
 
 

@@ -41,7 +41,7 @@ def tidy(stage) -> None:
 	row_fields.fill_choices(stage)
 	stage.notify_users = "\n".join(dict.fromkeys(people_validation.notified(stage)))
 	row_fields.drop_unused(stage, FIELDS_BY_CHOICE)
-	if stage.key_date_rule == KeyDateRule.SET_BY_HAND:
+	if stage.key_date_rule == KeyDateRule.SET_MANUALLY:
 		stage.offset_days = 0
 
 
@@ -97,12 +97,12 @@ def date_problems(stage, position: int, doctype: str) -> Iterator[str]:
 	rule, days = stage.key_date_rule, cint(stage.offset_days)
 	if rule == KeyDateRule.DOCUMENT_DATE_FIELD:
 		yield from filter(None, [_date_field_problem(stage.date_field, doctype)])
-	elif rule == KeyDateRule.AFTER_PREVIOUS_STAGE and position == 0:
+	elif rule == KeyDateRule.AFTER_PREVIOUS_MILESTONE and position == 0:
 		yield _(
 			"There is no milestone before the first one to count its key date from. "
 			"Count it from a date field or from the document's creation, or set it by hand."
 		)
-	elif rule in (KeyDateRule.AFTER_PREVIOUS_STAGE, KeyDateRule.AFTER_CREATION) and days < 0:
+	elif rule in (KeyDateRule.AFTER_PREVIOUS_MILESTONE, KeyDateRule.AFTER_CREATION) and days < 0:
 		yield _(
 			"{0} days would put its key date before what it is counted from. Set Days to 0 or more."
 		).format(days)

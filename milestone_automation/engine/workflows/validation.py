@@ -206,10 +206,10 @@ def _stages_before_earlier_ones(stages) -> Iterator[str]:
 def _counted_from(stage, previous: tuple | None) -> tuple | None:
 	"""Return (what a stage's key date is counted from, days), through stages in between; None where it is open."""
 	rule, days, unit = stage.key_date_rule, cint(stage.offset_days), cint(stage.working_days)
-	if rule == KeyDateRule.AFTER_PREVIOUS_STAGE:
+	if rule == KeyDateRule.AFTER_PREVIOUS_MILESTONE:
 		same_unit = previous and (previous[0][2] == unit or not days)
 		return (previous[0], previous[1] + days) if same_unit else None
-	if rule == KeyDateRule.SET_BY_HAND:
+	if rule == KeyDateRule.SET_MANUALLY:
 		return None
 	return (rule, stage.date_field if rule == KeyDateRule.DOCUMENT_DATE_FIELD else None, unit), days
 

@@ -225,7 +225,7 @@ export class Builder {
 		const first = !this.stages.length;
 		const stage = this.frm.add_child("stages", {
 			stage_name: this.new_name(),
-			key_date_rule: first ? "After Creation" : "After Previous Stage",
+			key_date_rule: first ? "After Creation" : "After Previous Milestone",
 		});
 		this.open.clear();
 		this.open.add(stage.name);

@@ -6,7 +6,7 @@ export const KINDS = () => [
 ];
 
 export const OWNER_KINDS = () => [
-	{ value: "Document Owner", label: __("Whoever created the document") },
+	{ value: "Document Creator", label: __("Whoever created the document") },
 	{ value: "User", label: __("One user") },
 	{ value: "Role", label: __("Everybody with a role") },
 	{ value: "User Field", label: __("A user named in the document") },
@@ -15,8 +15,8 @@ export const OWNER_KINDS = () => [
 export const DATE_RULES = (is_first) => [
 	{ value: "Document Date Field", label: __("a date of the document") },
 	{ value: "After Creation", label: __("the document's creation") },
-	...(is_first ? [] : [{ value: "After Previous Stage", label: __("the milestone before") }]),
-	{ value: "Set by Hand", label: __("nothing: set by hand") },
+	...(is_first ? [] : [{ value: "After Previous Milestone", label: __("the milestone before") }]),
+	{ value: "Set Manually", label: __("nothing: set by hand") },
 ];
 
 export const REACH_RULES = () => [

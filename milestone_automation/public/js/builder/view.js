@@ -157,7 +157,7 @@ function owner_words(stage, fields) {
 }
 
 function date_words(stage, fields) {
-	if (stage.key_date_rule === "Set by Hand") return __("date set by hand");
+	if (stage.key_date_rule === "Set Manually") return __("date set by hand");
 	const from =
 		stage.key_date_rule === "Document Date Field"
 			? fields.label(stage.date_field) || __("a date of the document")
@@ -221,7 +221,7 @@ function owner(stage, fields) {
 
 function key_date(stage, index, fields) {
 	const rule = select(stage, "key_date_rule", __("Counted from"), choices.DATE_RULES(index === 0));
-	if (stage.key_date_rule === "Set by Hand") return rule;
+	if (stage.key_date_rule === "Set Manually") return rule;
 	const least = stage.key_date_rule === "Document Date Field" ? null : 0;
 	const field =
 		stage.key_date_rule === "Document Date Field"

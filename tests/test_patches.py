@@ -1,0 +1,76 @@
+"""What the patches make of a site that was installed before: run twice, they change nothing more."""
+
+import frappe
+import pytest
+
+from milestone_automation.engine.messages import outbox
+from milestone_automation.engine.rules.schedule import Audience, MessagePlan
+from milestone_automation.engine.rules.vocabulary import MessageKind
+from milestone_automation.patches.v1_1 import rename_select_values
+from tests.support.factories import make_plan
+
+pytestmark = pytest.mark.usefixtures("production_order")
+
+OLD_KINDS = {MessageKind.BLOCKED: "Held", MessageKind.BLOCKED_OWNER: "Held Owner"}
+# The last two keys are cut: one before the patch already, one by the longer word.
+RECIPIENTS = ("olga@example.com", f"{'o' * 110}@example.com", f"{'o' * 95}@example.com")
+
+
+def store_old_message(kind: MessageKind, recipient: str) -> tuple[str, str]:
+	"""Insert a message as it was stored before the patch; return its name and the key it must have afterwards."""
+	message = MessagePlan(
+		kind, Audience.STAGE, "f3a9c0d2e4b61728", first_day=None, edition="f3a9c0d2e4b61728/1"
+	)
+	new_key = message.key(recipient)
+	old_key = new_key.replace(kind.value, OLD_KINDS[kind], 1)
+	doc = frappe.get_doc(
+		{"doctype": "Milestone Message", "recipient": recipient, "message_key": outbox.stored_key(old_key)}
+	)
+	doc.insert(ignore_permissions=True)  # test set-up
+	doc.db_set({"kind": OLD_KINDS[kind], "status": "Left Out"})
+	return doc.name, outbox.stored_key(new_key)
+
+
+def test_stored_values_of_renamed_options_follow():
+	plan = make_plan()
+	old_values = {"owner_kind": "Document Owner", "key_date_rule": "After Previous Stage"}
+	frappe.db.set_value("Milestone Plan Stage", plan.stages[0].name, old_values)
+	frappe.db.set_value("Milestone Plan Stage", plan.stages[1].name, "key_date_rule", "Set by Hand")
+	log = frappe.get_last_doc("Milestone Plan Log", {"plan": plan.name})
+	log.db_set("event", "Gate Warned")
+
+	for _run in range(2):
+		rename_select_values.execute()
+
+		plan.reload()
+		assert plan.stages[0].owner_kind == "Document Creator"
+		assert [row.key_date_rule for row in plan.stages] == [
+			"After Previous Milestone",
+			"Set Manually",
+			"Document Date Field",
+		]
+		assert frappe.db.get_value("Milestone Plan Log", log.name, "event") == "Reached with Warning"
+
+
+@pytest.mark.parametrize("recipient", RECIPIENTS)
+@pytest.mark.parametrize("kind", OLD_KINDS)
+def test_a_message_sent_before_the_patch_keeps_its_identity(kind, recipient):
+	name, key = store_old_message(kind, recipient)
+
+	for _run in range(2):
+		rename_select_values.execute()
+
+		stored = frappe.db.get_value("Milestone Message", name, ["kind", "status", "message_key"])
+		assert stored == (kind.value, "Skipped", key)
+
+
+def test_other_messages_keep_their_keys():
+	key = "Prompt|f3a9c0d2e4b61728|f3a9c0d2e4b61728/1|0|held|olga@example.com"
+	doc = frappe.get_doc(
+		{"doctype": "Milestone Message", "recipient": "olga@example.com", "message_key": key}
+	)
+	doc.insert(ignore_permissions=True)  # test set-up
+
+	rename_select_values.execute()
+
+	assert frappe.db.get_value("Milestone Message", doc.name, "message_key") == key
