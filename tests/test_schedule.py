@@ -24,10 +24,16 @@ def task(name="t1", plan_stage="s1", **values) -> dict:
 	return row | values
 
 
+def messages_due(day: date, stages, tasks=(), rules=RULES, **plan) -> list[schedule.MessagePlan]:
+	return [
+		message for message in schedule.scheduled(PLAN | plan, stages, tasks, rules) if message.is_due(day)
+	]
+
+
 def due(days: int, stages, tasks=(), rules=RULES, **plan) -> list[str]:
 	"""Kinds of the messages due so many days after the key date."""
 	day = KEY_DATE + timedelta(days=days)
-	return [found.kind.value for found in schedule.due_messages(PLAN | plan, stages, tasks, rules, day)]
+	return [message.kind.value for message in messages_due(day, stages, tasks, rules, **plan)]
 
 
 def check(stages, tasks=(), today=KEY_DATE, rules=RULES, **plan) -> date | None:
@@ -52,11 +58,11 @@ def test_a_reached_stage_a_stage_without_date_and_a_plan_that_ended_say_nothing(
 	("gate_mode", "expected"),
 	[("Block", ["Blocked", "Blocked (Owner)"]), ("Warn", ["Prompt"]), ("Off", ["Prompt"])],
 )
-def test_only_a_blocking_gate_holds_a_prompt_back(gate_mode, expected):
+def test_only_gate_mode_block_stops_a_prompt(gate_mode, expected):
 	assert due(0, [stage(gate_mode=gate_mode)], [task(due_date=None)]) == expected
 
 
-def test_optional_and_closed_tasks_hold_nothing():
+def test_optional_and_closed_tasks_block_nothing():
 	tasks = [task(required=0, due_date=None), task("t2", status="Waived"), task("t3", status="Completed")]
 	assert due(0, [stage()], tasks) == ["Prompt"]
 
@@ -69,12 +75,12 @@ def test_a_warning_goes_out_in_the_lead_while_required_tasks_are_open():
 	assert due(-3, [stage()], open_task, rules=Rules(warn_owner=False)) == []
 
 
-def test_held_takes_the_place_of_the_tasks_own_messages_from_the_key_date_on():
+def test_blocked_replaces_the_messages_of_the_task_from_the_key_date_on():
 	early = [task(due_date=KEY_DATE - timedelta(days=3))]
 	no_warning = Rules(warn_owner=False)
 	found = [due(days, [stage()], early, rules=no_warning) for days in (-5, -4, -3, -2, -1, 0, 1)]
-	held = ["Blocked", "Blocked (Owner)"]
-	assert found == [[], ["Task Due"], ["Task Due"], ["Task Overdue"], ["Task Overdue"], held, held]
+	blocked = ["Blocked", "Blocked (Owner)"]
+	assert found == [[], ["Task Due"], ["Task Due"], ["Task Overdue"], ["Task Overdue"], blocked, blocked]
 
 
 def test_an_optional_task_is_reminded_of_and_overdue_on_its_own():
@@ -119,7 +125,7 @@ def test_reminders_missed_for_days_come_once():
 	assert "Reminder" in due(5, [row])
 
 
-def test_in_strict_order_the_tasks_of_an_earlier_stage_hold_a_later_one():
+def test_in_strict_order_the_tasks_of_an_earlier_stage_block_a_later_one():
 	stages = [stage(), stage("s2", idx=2)]
 	tasks = [task(due_date=None)]
 	assert due(0, stages, tasks) == ["Blocked", "Blocked (Owner)", "Prompt"]
@@ -141,10 +147,10 @@ def test_quiet_days_pull_what_announces_a_date_forward():
 
 def test_a_key_tells_dates_rounds_and_reminders_apart_and_nothing_else():
 	def key(**values):
-		found = schedule.due_messages(PLAN, [stage(**values)], [], RULES, KEY_DATE + timedelta(days=9))
+		messages = messages_due(KEY_DATE + timedelta(days=9), [stage(**values)])
 		return [
 			message.key("Olga@Example.com")
-			for message in found
+			for message in messages
 			if message.kind.value in ("Prompt", "Reminder")
 		]
 
@@ -188,9 +194,5 @@ def test_whatever_is_due_and_not_stamped_makes_the_plan_due():
 	tasks = [task(), task("t2", "s2", due_date=KEY_DATE + timedelta(days=2))]
 	for days in range(-10, 20):
 		today = KEY_DATE + timedelta(days=days)
-		if [
-			found
-			for found in schedule.due_messages(PLAN, stages, tasks, RULES, today)
-			if not found.is_stamped
-		]:
+		if [message for message in messages_due(today, stages, tasks) if not message.is_stamped]:
 			assert check(stages, tasks, today=today) == today

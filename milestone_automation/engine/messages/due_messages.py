@@ -85,7 +85,7 @@ def deliveries_in(batch: plan_batch.Batch) -> dict[str, tuple]:
 def _of_plan(batch: plan_batch.Batch, plan) -> tuple[list[Delivery], list[Delivery]]:
 	"""Return (due, waiting) of one plan; starts the round of stages anew that are held again."""
 	stages, tasks, rules = batch.stages[plan.name], batch.tasks[plan.name], batch.rules[plan.name]
-	for stage in schedule.held_again(stages, tasks, bool(plan.strict_order)):
+	for stage in schedule.blocked_again(stages, tasks, bool(plan.strict_order)):
 		stage.new_round = {**schedule.NEW_ROUND, "asked_round": (stage.asked_round or 0) + 1}
 		stage.update(stage.new_round)
 	due, waiting = [], []

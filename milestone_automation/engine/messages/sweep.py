@@ -149,7 +149,7 @@ def _letter(batch: plan_batch.Batch, plan, group: list[due_messages.Delivery]) -
 	if first.message.task:
 		about = [due_messages.named_row(tasks, delivery.message.task) for delivery in group]
 	elif _may_read(plan, first.recipient):
-		about = schedule.required_open(stages, stage, tasks, bool(plan.strict_order))
+		about = schedule.open_required_tasks(stages, stage, tasks, bool(plan.strict_order))
 	else:
 		# What the document says is not for them: neither its fields nor its tasks, and answering would be refused.
 		about, stage = [], frappe._dict(stage, custom_message="")

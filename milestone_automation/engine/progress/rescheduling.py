@@ -205,7 +205,7 @@ def planned_task(task) -> dates.PlannedTask:
 		status=TaskStatus(task.status),
 		due_days_before=cint(task.due_days_before),
 		working_days=bool(task.working_days),
-		set_by_hand=bool(task.due_by_hand),
+		set_manually=bool(task.due_by_hand),
 	)
 
 

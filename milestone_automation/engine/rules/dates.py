@@ -1,14 +1,14 @@
 """Key dates of stages and due dates of tasks: pure rules over plain values, no site needed.
 
-The rules are those of the design, chapter "The domain rules":
+The rules:
 
-- a stage's key date follows its rule; dates of a plan are in order;
-- a task is due so many days before its stage, never after it; rolling off a day off goes earlier, never later;
-- moving a key date moves open tasks by the same rule and never touches the others; what later stages do is a mode;
-- what is reached stays where it is.
+- a stage's key date follows its rule; the dates of a plan are in order;
+- a task is due a number of days before its stage, never after it; on a day off it moves earlier, never later;
+- moving a key date moves open tasks by the same rule and never touches closed ones; what later stages do is a mode;
+- a reached stage never moves.
 
-All dates are ``datetime.date``; days are whole. Errors carry the facts as attributes: the callers, which know
-labels and languages, make the sentence the user reads.
+All dates are ``datetime.date``, without a time. Errors carry the facts as attributes; the caller, who knows labels and
+languages, writes the sentence for the user.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,10 +21,10 @@ from milestone_automation.engine.rules.working_days import WorkCalendar
 
 
 class DatesOutOfOrder(ValueError):
-	"""A stage's key date lies before that of an earlier stage.
+	"""A stage's key date is before that of an earlier stage.
 
-	Attributes: ``index``, ``stage``, ``stage_date`` of the stage at fault (position from 0, name, date);
-	``previous_index``, ``previous_stage``, ``previous_date`` of the earlier stage it may not lie before.
+	Attributes: ``index``, ``stage``, ``stage_date`` of the stage that is out of order (position from 0, name, date);
+	``previous_index``, ``previous_stage``, ``previous_date`` of the earlier stage.
 	"""
 
 	def __init__(self, names: Sequence[str], dates: Sequence[date | None], index: int, previous_index: int):
@@ -32,7 +32,7 @@ class DatesOutOfOrder(ValueError):
 		self.stage, self.previous_stage = _name(names, index), _name(names, previous_index)
 		self.stage_date, self.previous_date = dates[index], dates[previous_index]
 		super().__init__(
-			f"{self.stage} on {self.stage_date} lies before {self.previous_stage} on {self.previous_date}"
+			f"{self.stage} on {self.stage_date} is before {self.previous_stage} on {self.previous_date}"
 		)
 
 
@@ -45,15 +45,15 @@ class TaskAfterStage(ValueError):
 
 
 class StageAlreadyReached(ValueError):
-	"""A reached stage's key date was to be moved. Attributes: ``index``, ``stage`` (name)."""
+	"""The key date of a reached stage cannot be moved. Attributes: ``index``, ``stage`` (name)."""
 
 	def __init__(self, index: int, stage: str):
 		self.index, self.stage = index, stage
-		super().__init__(f"{stage} is reached; its key date stays")
+		super().__init__(f"{stage} is reached; its key date cannot be moved")
 
 
 class ReachedInFuture(ValueError):
-	"""A stage was to be reached on a day to come. Attributes: ``reached_on``, ``today``."""
+	"""A stage cannot be reached on a date in the future. Attributes: ``reached_on``, ``today``."""
 
 	def __init__(self, reached_on: date, today: date):
 		self.reached_on, self.today = reached_on, today
@@ -61,15 +61,15 @@ class ReachedInFuture(ValueError):
 
 
 class ShiftAnswerNeeded(Exception):
-	"""The workflow asks what later stages shall do, and they would have something to do.
+	"""The workflow asks what later stages do, and the answer makes a difference.
 
-	Attributes: ``choices``, for each answer (``ShiftMode.SHIFT_TOO``, ``ShiftMode.KEEP_ORDER``) the ``MoveResult``
-	it leads to. Call ``move_stage`` again with the chosen mode.
+	Attributes: ``choices``, the ``MoveResult`` of each mode (``ShiftMode.SHIFT_TOO``, ``ShiftMode.KEEP_ORDER``). Call
+	``move_stage`` again with the chosen mode.
 	"""
 
 	def __init__(self, choices: dict[ShiftMode, "MoveResult"]):
 		self.choices = choices
-		super().__init__("Later stages would move; choose how")
+		super().__init__("Later stages depend on this date; choose a mode")
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,10 @@ class StageRule:
 	"""How one stage gets its key date.
 
 	Attributes:
-		name: what people call the stage.
+		name: name of the stage.
 		rule: what to count from.
-		offset_days: how many days from there; negative is before.
-		working_days: whether these are working days, else calendar days.
+		offset_days: number of days from that date; negative is before it.
+		working_days: whether to count working days instead of calendar days.
 		date_value: value of the document's date field, for ``KeyDateRule.DOCUMENT_DATE_FIELD``.
 	"""
 
@@ -92,32 +92,16 @@ class StageRule:
 
 
 @dataclass(frozen=True)
-class TaskRule:
-	"""How one task gets its due date.
-
-	Attributes:
-		key: what the caller knows the task by.
-		stage: position of its stage in the plan, from 0.
-		due_days_before: how many days before the stage's key date, 0 or more.
-		working_days: whether these are working days, else calendar days.
-	"""
-
-	key: str
-	stage: int
-	due_days_before: int = 0
-	working_days: bool = False
-
-
-@dataclass(frozen=True)
 class PlannedTask:
-	"""A task of a running plan, as far as dates go.
+	"""A task of a running plan, with what its due date depends on.
 
 	Attributes:
-		key: what the caller knows the task by.
-		due_date: when it is due now.
+		key: identifies the task for the caller.
+		due_date: its due date now.
 		status: only open tasks move.
-		due_days_before, working_days: its rule, as in ``TaskRule``.
-		set_by_hand: somebody gave it another date than the rule; it keeps its distance to the stage instead.
+		due_days_before: number of days before the stage's key date, 0 or more.
+		working_days: whether to count working days instead of calendar days.
+		set_manually: somebody changed the date that the rule gave; it keeps its distance to the stage instead.
 	"""
 
 	key: str
@@ -125,11 +109,11 @@ class PlannedTask:
 	status: TaskStatus = TaskStatus.OPEN
 	due_days_before: int = 0
 	working_days: bool = False
-	set_by_hand: bool = False
+	set_manually: bool = False
 
 
 class DateMove(NamedTuple):
-	"""One stage's key date moved: position from 0, old and new date."""
+	"""The key date of one stage moved: position from 0, old and new date."""
 
 	index: int
 	old: date | None
@@ -137,7 +121,7 @@ class DateMove(NamedTuple):
 
 
 class TaskMove(NamedTuple):
-	"""One task's due date moved: the task's key, old and new date."""
+	"""The due date of one task moved: key of the task, old and new date."""
 
 	key: str
 	old: date | None
@@ -146,7 +130,7 @@ class TaskMove(NamedTuple):
 
 @dataclass(frozen=True)
 class MoveResult:
-	"""What a move leads to: the key dates of all stages, and those that changed, in order of stages."""
+	"""The key dates of all stages after a move, and the changes, both in the order of stages."""
 
 	dates: list[date | None]
 	changed: list[DateMove]
@@ -159,26 +143,28 @@ def plan_dates(
 	stages: Sequence[StageRule],
 	created_on: date,
 	calendar: WorkCalendar,
-	standing: Sequence[date | None] = (),
+	fixed_dates: Sequence[date | None] = (),
 ) -> list[date | None]:
-	"""Return the key date of each stage as its rule says, None where it gives none (yet).
+	"""Return the key date of each stage by its rule, None where the rule gives none.
 
-	No date: set by hand; an empty date field; the stage before has no date, or there is no stage before. An offset
-	of 0 is the very day counted from, even a day off. Order is not looked at: see ``check_order``.
+	A stage has no date when it is set manually, when its date field is empty, or when it counts from a previous stage
+	that has no date or does not exist. An offset of 0 is the start date itself, even if it is a day off. The order of
+	the dates is not checked, see ``first_out_of_order``.
 
 	Args:
-		stages: the rules, in order of the plan.
-		created_on: day the document was created.
+		stages: the rules, in the order of the plan.
+		created_on: date on which the document was created.
 		calendar: working days of the document.
-		standing: dates that stand already, by position; they are kept and counted from, only holes are filled.
+		fixed_dates: dates that are already set, by position; they are kept and only missing dates are worked out.
 
-	Raises: ``OutOfCalendar`` for a date before year 1 or after 9999.
+	Raises:
+		OutOfCalendar: a date would be before year 1 or after year 9999.
 	"""
 	dates: list[date | None] = []
 	for index, stage in enumerate(stages):
-		kept = standing[index] if index < len(standing) else None
+		fixed = fixed_dates[index] if index < len(fixed_dates) else None
 		previous = dates[-1] if dates else None
-		dates.append(kept or _date_by_rule(stage, created_on, previous, calendar))
+		dates.append(fixed or _date_by_rule(stage, created_on, previous, calendar))
 	return dates
 
 
@@ -195,25 +181,23 @@ def _date_by_rule(
 	return counted_from and calendar.add_days(counted_from, stage.offset_days, stage.working_days)
 
 
-def plan_task_dates(
-	tasks: Iterable[TaskRule], dates: Sequence[date | None], calendar: WorkCalendar
-) -> dict[str, date | None]:
-	"""Return the due date of each task by its key; ``dates`` are the key dates of the stages."""
-	return {
-		task.key: task_due_date(dates[task.stage], task.due_days_before, task.working_days, calendar)
-		for task in tasks
-	}
-
-
 def task_due_date(
 	stage_date: date | None, days_before: int, working_days: bool, calendar: WorkCalendar
 ) -> date | None:
-	"""Return when a task is due: never after its stage; None where the stage has no date.
+	"""Return the due date of a task, never after its stage; None if the stage has no date.
 
-	Calendar days are taken as they come. In working days the task is due on a working day: the ``days_before``-th
-	one before the stage's date; 0 is that date itself, or the last working day before it where it is a day off.
+	With working days the due date is a working day: 0 days before is the stage's date itself, or the last working day
+	before it.
 
-	Raises: ``ValueError`` for negative ``days_before``, ``OutOfCalendar`` for a date before year 1.
+	Args:
+		stage_date: key date of the stage.
+		days_before: number of days before it, 0 or more.
+		working_days: whether to count working days instead of calendar days.
+		calendar: working days of the document.
+
+	Raises:
+		ValueError: ``days_before`` is negative.
+		OutOfCalendar: the due date would be before year 1.
 	"""
 	if days_before < 0:
 		raise ValueError(f"A task is due 0 or more days before its stage, not {days_before}")
@@ -227,22 +211,19 @@ def task_due_date(
 # Order
 
 
-def in_order(dates: Sequence[date | None], reached: Sequence[bool] = ()) -> bool:
-	"""Return whether no open stage lies before an earlier stage (see ``first_out_of_order``)."""
-	return first_out_of_order(dates, reached) is None
-
-
 def first_out_of_order(dates: Sequence[date | None], reached: Sequence[bool] = ()) -> tuple[int, int] | None:
-	"""Return the first open stage that lies before an earlier stage, and the latest such earlier one.
+	"""Return the first open stage that is dated before an earlier stage, and that earlier stage.
 
-	The same day is in order. Stages without a date are passed over. A reached stage is history and never at fault
-	itself, yet the open ones after it may not lie before it.
+	Two stages on the same date are in order. Stages without a date are ignored. A reached stage is never reported,
+	but open stages after it may not be dated before it.
 
 	Args:
 		dates: key dates by position.
-		reached: by position, whether the stage is reached; what is missing counts as open.
+		reached: by position, whether the stage is reached; missing positions count as open.
 
-	Returns: (position of the stage at fault, position of the earlier one), None if all is in order.
+	Returns:
+		tuple: position of the stage that is out of order and position of the earlier stage with the latest date; None
+		if all dates are in order.
 	"""
 	latest: int | None = None
 	for index, day in enumerate(dates):
@@ -255,21 +236,26 @@ def first_out_of_order(dates: Sequence[date | None], reached: Sequence[bool] = (
 	return None
 
 
-def check_order(names: Sequence[str], dates: Sequence[date | None], reached: Sequence[bool] = ()) -> None:
-	"""Raise ``DatesOutOfOrder``, naming both stages, if an open stage lies before an earlier one."""
-	fault = first_out_of_order(dates, reached)
-	if fault:
-		raise DatesOutOfOrder(names, dates, *fault)
-
-
 def check_task_date(due_date: date | None, stage_date: date | None) -> None:
-	"""Raise ``TaskAfterStage`` if a task is due after its stage; without both dates there is nothing to say."""
+	"""Refuse a due date after the stage's key date. Either date may be missing.
+
+	Raises:
+		TaskAfterStage
+	"""
 	if due_date and stage_date and due_date > stage_date:
 		raise TaskAfterStage(due_date, stage_date)
 
 
 def validate_reached_on(reached_on: date, today: date) -> None:
-	"""Raise ``ReachedInFuture`` unless a stage was reached today or earlier; ``today`` is the user's day."""
+	"""Refuse a date in the future.
+
+	Args:
+		reached_on: date on which a stage was reached.
+		today: today's date for the user.
+
+	Raises:
+		ReachedInFuture
+	"""
 	if reached_on > today:
 		raise ReachedInFuture(reached_on, today)
 
@@ -287,41 +273,43 @@ def move_stage(
 	working_days: bool = False,
 	names: Sequence[str] = (),
 ) -> MoveResult:
-	"""Return the plan's key dates after one of them moves. Nothing passed in is changed.
+	"""Return the plan's key dates after one of them moves. The arguments stay unchanged.
 
-	Earlier and reached stages never move. Later open ones do as the mode says:
+	Earlier and reached stages never move. Later open stages follow the mode:
 
-	- *Shift Too*: they move by the same distance, so that moving there and back gives the old dates. The distance
-	  is counted in calendar days; with ``working_days`` in working days, if the old, the new and all dates that
-	  move with them are working days. One date off counts all in calendar days: counted in working days it could
-	  not find back. (What is left: a later stage on a day off, shifted onto a working day between two working
-	  days, comes back by working days.) A later stage reached ahead of its turn stays, and those after it
-	  do not move before it.
-	- *Keep Order*: only those the new date would overtake move, onto that date.
-	- *Ask*: as the other two where both come to the same, else ``ShiftAnswerNeeded``. Who has nobody to ask (an
-	  import, a background job) takes Keep Order.
+	- *Shift Too*: they move by the same distance, so that moving back restores the old dates. The distance is counted
+	  in calendar days. With ``working_days`` it is counted in working days if the old date, the new date and all dates
+	  that move along are working days; otherwise moving back would not restore them. (One exception remains: a later
+	  stage on a day off that lands on a working day moves back by working days.) A later stage that is already reached
+	  stays, and the stages after it do not move before it.
+	- *Keep Order*: only stages that would be dated before the new date move, to that date.
+	- *Ask*: as above where both modes give the same dates, otherwise ``ShiftAnswerNeeded``. Callers without a user to
+	  ask (an import, a background job) use Keep Order.
 
-	A stage that gets its first date, or loses it, gives no distance: later ones then only keep order.
+	A stage that gets its first date or loses its date has no distance: later stages then only keep the order.
 
 	Args:
 		dates: key dates by position.
 		reached: by position, whether the stage is reached.
-		index: the stage to move.
-		new_date: where to; None takes the date away.
+		index: position of the stage to move.
+		new_date: its new key date; None removes the date.
 		mode: what later stages do.
 		calendar: working days of the document.
-		working_days: whether the moved stage counts in working days.
-		names: stage names for the errors.
+		working_days: whether the stage counts working days.
+		names: stage names, for the errors.
 
-	Raises: ``StageAlreadyReached``; ``DatesOutOfOrder`` if the new date lies before an earlier stage, reached or
-		not; ``ShiftAnswerNeeded``; ``OutOfCalendar``.
+	Raises:
+		StageAlreadyReached: the stage is reached.
+		DatesOutOfOrder: the new date is before that of an earlier stage, reached or not.
+		ShiftAnswerNeeded: the mode is Ask and the two other modes differ.
+		OutOfCalendar: a date would be before year 1 or after year 9999.
 	"""
 	if _is_reached(reached, index):
 		raise StageAlreadyReached(index, _name(names, index))
 	_check_not_before_earlier(dates, index, new_date, names)
 	if ShiftMode(mode) is ShiftMode.ASK:
 		return _move_or_ask(dates, reached, index, new_date, calendar, working_days)
-	moved = _set(dates, index, new_date)
+	moved = _with_date(dates, index, new_date)
 	if ShiftMode(mode) is ShiftMode.SHIFT_TOO:
 		moved = _shift_later(moved, dates[index], reached, index, calendar, working_days)
 	return _result(dates, _push_later(moved, reached, index))
@@ -330,17 +318,17 @@ def move_stage(
 def _check_not_before_earlier(
 	dates: Sequence[date | None], index: int, new_date: date | None, names: Sequence[str]
 ) -> None:
-	"""Raise ``DatesOutOfOrder`` if the new date of a stage lies before the latest of the earlier ones."""
+	"""Raise ``DatesOutOfOrder`` if the new date of a stage is before the latest date of the earlier stages."""
 	dated = [earlier for earlier in range(index) if dates[earlier]]
 	if not dated or new_date is None:
 		return
 	latest = max(dated, key=lambda earlier: (dates[earlier], earlier))
 	if new_date < dates[latest]:
-		raise DatesOutOfOrder(names, _set(dates, index, new_date), index, latest)
+		raise DatesOutOfOrder(names, _with_date(dates, index, new_date), index, latest)
 
 
 def _move_or_ask(dates, reached, index, new_date, calendar, working_days) -> MoveResult:
-	"""Return the move if both modes come to the same, else raise ``ShiftAnswerNeeded``; arguments as above."""
+	"""Return the move if both modes give the same dates, else raise ``ShiftAnswerNeeded``."""
 	choices = {
 		mode: move_stage(dates, reached, index, new_date, mode, calendar, working_days)
 		for mode in (ShiftMode.SHIFT_TOO, ShiftMode.KEEP_ORDER)
@@ -351,7 +339,7 @@ def _move_or_ask(dates, reached, index, new_date, calendar, working_days) -> Mov
 
 
 def _shift_later(dates, old_date, reached, index, calendar, working_days) -> list[date | None]:
-	"""Return the dates with all open ones after ``index`` moved as far as that one moved from ``old_date``."""
+	"""Return the dates with all open stages after ``index`` moved by the distance that stage moved."""
 	new_date = dates[index]
 	if old_date is None or new_date is None:
 		return list(dates)
@@ -368,7 +356,7 @@ def _shift_later(dates, old_date, reached, index, calendar, working_days) -> lis
 
 
 def _push_later(dates: Sequence[date | None], reached: Sequence[bool], index: int) -> list[date | None]:
-	"""Return the dates with open ones after ``index`` that lie before a stage from ``index`` on pushed onto it."""
+	"""Return the dates with the open stages after ``index`` moved later where they would be out of order."""
 	pushed = list(dates)
 	latest = pushed[index]
 	for i in range(index + 1, len(pushed)):
@@ -388,16 +376,17 @@ def move_tasks(
 ) -> list[TaskMove]:
 	"""Return the tasks of one stage whose due date changes when the stage's key date moves.
 
-	Open tasks get their date by the same rule from the new key date. One set by hand keeps its distance to the
-	stage in calendar days, and where there was no distance its date; either way it is never after the stage.
-	Completed, cancelled and waived tasks stay. A stage without a date leaves the tasks of the rule without one.
+	Open tasks get their due date from the new key date by the same rule. A due date that was set manually keeps its
+	distance to the key date in calendar days, or stays if there was no key date; it is never after the stage. Closed
+	tasks stay. If the stage loses its date, so do the tasks that follow a rule.
 
 	Args:
 		tasks: the tasks of that stage.
 		old_stage_date, new_stage_date: the stage's key date before and after.
 		calendar: working days of the document.
 
-	Raises: ``OutOfCalendar``.
+	Raises:
+		OutOfCalendar: a due date would be before year 1.
 	"""
 	moves = []
 	for task in tasks:
@@ -413,7 +402,7 @@ def _moved_due_date(
 	task: PlannedTask, old_stage_date: date | None, new_stage_date: date | None, calendar: WorkCalendar
 ) -> date | None:
 	"""Return an open task's due date under the new key date of its stage."""
-	if not task.set_by_hand:
+	if not task.set_manually:
 		return task_due_date(new_stage_date, task.due_days_before, task.working_days, calendar)
 	if task.due_date is None or new_stage_date is None:
 		return task.due_date
@@ -422,16 +411,18 @@ def _moved_due_date(
 
 
 def reopened_due_date(task: PlannedTask, stage_date: date | None, calendar: WorkCalendar) -> date | None:
-	"""Return the due date of a task that is opened again: closed tasks did not follow the moves of their stage.
+	"""Return the due date of a reopened task: while it was closed it did not move with its stage.
 
-	One by rule gets the date its rule gives now. One set by hand keeps its date, but is never after the stage.
+	A task with a rule gets the date that the rule gives now. A date that was set manually stays, but is never after the
+	stage.
 
 	Args:
-		task: as it was closed.
+		task: the task as it was closed.
 		stage_date: the stage's key date now.
 		calendar: working days of the document.
 
-	Raises: ``OutOfCalendar``.
+	Raises:
+		OutOfCalendar: the due date would be before year 1.
 	"""
 	return _moved_due_date(task, stage_date, stage_date, calendar)
 
@@ -440,16 +431,16 @@ def reopened_due_date(task: PlannedTask, stage_date: date | None, calendar: Work
 
 
 def _is_reached(reached: Sequence[bool], index: int) -> bool:
-	"""Return whether a stage is reached; a position nobody told about is open."""
+	"""Return whether a stage is reached; a missing position counts as open."""
 	return index < len(reached) and bool(reached[index])
 
 
 def _name(names: Sequence[str], index: int) -> str:
-	"""Return a stage's name, its number in the plan where nobody told the name."""
+	"""Return the name of a stage, its number where the name is missing."""
 	return names[index] if index < len(names) else f"Stage {index + 1}"
 
 
-def _set(dates: Sequence[date | None], index: int, new_date: date | None) -> list[date | None]:
+def _with_date(dates: Sequence[date | None], index: int, new_date: date | None) -> list[date | None]:
 	"""Return the dates with one of them replaced."""
 	return [new_date if i == index else day for i, day in enumerate(dates)]
 

@@ -1,16 +1,16 @@
-"""How a stage and a plan are doing: one set of pure rules for every page, mail and report.
+"""The health of stages and plans: one set of pure rules for every page, mail and report.
 
-The health of a stage is the first of these that is true:
+The health of a stage is the first of these that applies:
 
 1. *Done*: it is reached.
-2. *Blocked*: its key date has come (today or earlier) and required tasks are open. No prompt goes out then, so
-   this comes before Late: the assignees are the ones to act, not the stage's owner.
-3. *Late*: its key date is past, and nothing holds it.
-4. *At Risk*: an open task is overdue; or required tasks are open with the key date at most the warning lead away;
-   or the forecast lies after the key date.
-5. *On Track*: everything else. On the key date itself with all required tasks done the owner is being asked.
+2. *Blocked*: its key date is today or past, and required tasks are open. This comes before Late because the assignees
+   have to act, not the owner of the stage.
+3. *Late*: its key date is past, and no task blocks it.
+4. *At Risk*: an open task is overdue; or required tasks are open within the warning lead before the key date; or the
+   forecast is after the key date.
+5. *On Track*: everything else. On the key date itself, with all required tasks done, the owner is being asked.
 
-Without a key date only an overdue task says anything: At Risk. Source: the design, "Plans" and "Prompts".
+A stage without a key date is At Risk if a task is overdue, otherwise On Track.
 """
 
 from collections.abc import Iterable
@@ -30,17 +30,16 @@ def stage_health(
 	forecast_date: date | None = None,
 	overdue_open_tasks: int = 0,
 ) -> Health:
-	"""Return the health of one stage, by the rules on top of this module.
+	"""Return the health of one stage.
 
 	Args:
-		status: of the stage.
+		status: status of the stage.
 		key_date: its key date, if it has one.
-		today: the day to judge by.
-		open_required_tasks: how many tasks hold the stage. With strict order the caller counts those of earlier
-			open stages too.
-		warning_lead_days: calendar days before the key date from which on open required tasks are a risk.
-		forecast_date: when it will probably be reached, if there is history enough to tell.
-		overdue_open_tasks: how many open tasks, required or not, are past their due date.
+		today: today's date.
+		open_required_tasks: number of tasks that block the stage; in strict order with those of earlier open stages.
+		warning_lead_days: calendar days before the key date within which open required tasks are a risk.
+		forecast_date: predicted date on which it is reached, if there is enough history.
+		overdue_open_tasks: number of open tasks, required or not, that are past their due date.
 	"""
 	if StageStatus(status) is StageStatus.REACHED:
 		return Health.DONE
@@ -48,21 +47,21 @@ def stage_health(
 		return Health.BLOCKED
 	if key_date and key_date < today:
 		return Health.LATE
-	if overdue_open_tasks or _is_endangered(
+	if overdue_open_tasks or _is_at_risk(
 		key_date, today, open_required_tasks, warning_lead_days, forecast_date
 	):
 		return Health.AT_RISK
 	return Health.ON_TRACK
 
 
-def _is_endangered(
+def _is_at_risk(
 	key_date: date | None,
 	today: date,
 	open_required_tasks: int,
 	warning_lead_days: int,
 	forecast_date: date | None,
 ) -> bool:
-	"""Return whether the key date itself is in danger; arguments as above."""
+	"""Return whether the key date is at risk; arguments as in `stage_health`."""
 	if key_date is None:
 		return False
 	is_close = key_date - today <= timedelta(days=warning_lead_days or 0)
@@ -70,11 +69,12 @@ def _is_endangered(
 
 
 def plan_health(stages: Iterable[Health]) -> Health:
-	"""Return the health of a plan: the worst of its open stages (Late, Blocked, At Risk, On Track), else Done.
+	"""Return the health of a plan: the worst health of its open stages, Done if all are reached.
 
-	A plan without stages is On Track: there is nothing it could have done.
+	Args:
+		stages: health of each stage. A plan without stages is On Track.
 	"""
-	found = {Health(stage) for stage in stages}
-	if found == {Health.DONE}:
+	healths = {Health(stage) for stage in stages}
+	if healths == {Health.DONE}:
 		return Health.DONE
-	return next((health for health in WORST_FIRST if health in found), Health.ON_TRACK)
+	return next((health for health in WORST_FIRST if health in healths), Health.ON_TRACK)

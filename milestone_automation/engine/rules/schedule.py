@@ -1,27 +1,28 @@
 """When a plan's messages are due: pure rules over rows of a plan, no site needed.
 
-`scheduled` lists every message the plan's present state leads to, each with the days on which it may go out. What is
-due today and the day on which to look again both follow from that one list, so they cannot disagree.
+`scheduled` lists every message that follows from the state of a plan, each with the days on which it may be sent. The
+messages of today and the next day to check come from the same list, so they always agree.
 
 The rules:
 
-- *Prompt*: from a stage's key date on, once its required tasks are done. In strict order only the first open stage
-  is asked for, else every stage whose day has come.
-- *Held*: from the key date on while required tasks hold the stage: to each assignee, for each task, once; its owner
-  is told who. No prompt goes out then. A stage held again after its prompt starts a new round of messages.
-- *Reminders*: so many days after the prompt (to its recipients) or, while the stage is held, after the assignees were
-  told (to them), then every so many days, at most so many times. They count from the day the last one really went
-  out: after three days without scheduler one goes out, not three.
-- *Escalation*: so many days after the key date, once, whatever keeps the stage open; a stage held again later is not
-  escalated a second time.
+- *Prompt*: from a stage's key date on, once its required tasks are done. In strict order only for the first open
+  stage, otherwise for every stage whose key date has come.
+- *Blocked*: from the key date on, while required tasks block the stage: once to each assignee for each task, and to the
+  owner with the names of the assignees. No prompt is sent meanwhile. A stage that is blocked again after its prompt
+  starts a new round of messages.
+- *Reminder*: a number of days after the prompt, to the same people; for a blocked stage after the assignees were told,
+  to the assignees. Then every few days, up to a maximum. Days count from the last reminder that was sent: after three
+  days without the scheduler one reminder is sent, not three.
+- *Escalation*: a number of days after the key date, once, whether the stage is blocked or not answered. A stage that is
+  blocked again later is not escalated a second time.
 - *Warning*: the warning lead before the key date, while required tasks are open, once.
-- *Task Due*: the task lead before a task's due date, until that date. *Task Overdue*: from the day after, once. Where
-  a task holds a stage whose key date has come, the Held message says it all and these two are left out.
-- *No Next Date*: at once, when a stage is reached and the first open one after it has no key date.
+- *Task Due*: from the task lead before a task's due date until that date. *Task Overdue*: from the day after, once. Once
+  the Blocked message covers a task, neither is sent.
+- *No Next Date*: at once, when a stage is reached and the next open stage has no key date.
 
-Only gate mode Block holds a prompt back: with Warn and Off a stage can be reached over open tasks.
-On days off (where the site wants them quiet) nothing goes out; it goes on the next working day. What announces a date
-(Task Due, Warning) goes on the working day before instead, so that it never comes too late.
+Only gate mode Block stops the prompt: with Warn and Off a stage can be reached while tasks are open.
+If the site wants no messages on days off, they wait for the next working day. Messages that announce a date (Task Due,
+Warning) are sent on the working day before instead, so that they are never late.
 """
 
 from collections.abc import Iterable, Sequence
@@ -38,7 +39,7 @@ from milestone_automation.engine.rules.vocabulary import (
 )
 from milestone_automation.engine.rules.working_days import WorkCalendar
 
-# A moved or reopened stage is prompted and reminded anew.
+# A stage with a new date or a reopened stage gets all its messages again.
 FRESH_STAMPS = {
 	"prompted_on": None,
 	"reminders_sent": 0,
@@ -48,11 +49,11 @@ FRESH_STAMPS = {
 	"warned_on": None,
 	"date_asked_on": None,
 }
-# A task with another due date is reminded anew.
+# A task with a new due date gets its reminders again.
 FRESH_TASK_STAMPS = {"due_reminder_on": None, "overdue_reminder_on": None}
 
 ROUND_STAMPS = ("prompted_on", "held_told_on", "escalated_on", "warned_on", "date_asked_on")
-# What a stage forgets that was prompted for and is held again.
+# Cleared on a stage that is blocked again after its prompt.
 NEW_ROUND = {"prompted_on": None, "held_told_on": None, "reminders_sent": 0, "last_reminder_on": None}
 AT_ONCE = date.min
 
@@ -60,22 +61,22 @@ AT_ONCE = date.min
 class Audience(Vocabulary):
 	"""Whom a message goes to."""
 
-	STAGE = "stage"  # the stage's owner and whom else it notifies
-	ASSIGNEES = "assignees"  # those of the task who are not done
-	ESCALATION = "escalation"  # the users of the plan's escalation role
+	STAGE = "stage"  # owner of the stage and the others it notifies
+	ASSIGNEES = "assignees"  # assignees of the task who have not completed it
+	ESCALATION = "escalation"  # users with the escalation role of the plan
 
 
 @dataclass(frozen=True)
 class Rules:
-	"""What the site says about messages.
+	"""The site's settings for messages.
 
 	Attributes:
-		send: whether any go out at all.
-		warning_lead_days: calendar days before a key date to warn, where the stage does not say.
-		task_lead_days: calendar days before a task's due date to remind.
-		escalate_after_days: days after a key date to escalate, where the plan does not say; 0 for never.
-		warn_owner: whether warnings go out.
-		quiet: the working days, where days off are to be quiet.
+		send: whether messages are sent at all.
+		warning_lead_days: calendar days before a key date to warn, unless the stage has its own lead.
+		task_lead_days: calendar days before a task's due date to remind, unless the stage has its own lead.
+		escalate_after_days: days after a key date to escalate, unless the plan has its own number; 0 for never.
+		warn_owner: whether warnings are sent.
+		quiet: the working days, if no messages are sent on days off.
 	"""
 
 	send: bool = True
@@ -88,16 +89,17 @@ class Rules:
 
 @dataclass(frozen=True)
 class MessagePlan:
-	"""One message the state of a plan leads to.
+	"""One message that follows from the state of a plan.
 
 	Attributes:
-		kind, audience: what it is and whom it goes to.
+		kind, audience: why it is sent and to whom.
 		stage: row name of the stage.
-		task: name of the task it is about, if about one.
-		first_day, last_day: the days on which it may go out, in the recipient's time; no end without `last_day`.
-		occurrence: 0, or which reminder this is.
-		edition: tells this message from the same one for another date or after the stage was opened again.
-		is_stamped: the rows say that it went out to everybody.
+		task: name of the task, for a message about a task.
+		first_day, last_day: first and last day on which it may be sent, in the recipient's time zone; `last_day` may be
+			missing.
+		occurrence: number of the reminder; 0 for other messages.
+		edition: differs for another date and for a stage that was reopened.
+		is_stamped: whether the rows say that all recipients have it.
 	"""
 
 	kind: MessageKind
@@ -111,24 +113,22 @@ class MessagePlan:
 	is_stamped: bool = False
 
 	def is_due(self, day: date) -> bool:
-		"""Return whether it may go out on this day."""
+		"""Return whether it may be sent on this day."""
 		return self.first_day <= day and (self.last_day is None or day <= self.last_day)
 
 	def key(self, recipient: str) -> str:
-		"""Return what this message to this recipient (user or address) is known by: the same for ever."""
+		"""Return the key that identifies this message to one recipient, given as user or e-mail address."""
 		about = self.task or self.stage
 		return "|".join((self.kind.value, about, self.edition, str(self.occurrence), recipient.lower()))
 
 
 def rules_from(settings, quiet: WorkCalendar | None = None) -> Rules:
-	"""Return the rules a Milestone Settings document describes; what it leaves open is as in a new site.
+	"""Return the rules of a Milestone Settings document, with defaults for settings that were never saved.
 
 	Args:
-		settings: anything with `get`; a `Rules` is returned as it is.
-		quiet: working days of the document, looked at only where the settings want days off quiet.
+		settings: document or dict.
+		quiet: working days of the document; used if the settings want no messages on days off.
 	"""
-	if isinstance(settings, Rules):
-		return settings
 	standard = Rules()
 	return Rules(
 		send=bool(_number(settings, "messages_enabled", 1)),
@@ -141,85 +141,88 @@ def rules_from(settings, quiet: WorkCalendar | None = None) -> Rules:
 
 
 def _number(settings, name: str, default: int) -> int:
-	"""Return a setting, the default where it was never saved; an empty number is 0."""
+	"""Return a setting as a number; the default if it was never saved, 0 if it is empty."""
 	value = settings.get(name)
 	return default if value is None else int(value or 0)
 
 
-def due_messages(plan, stages: Sequence, tasks: Iterable, settings, day: date) -> list[MessagePlan]:
-	"""Return what should have gone out by this day, in the order of stages; who has got it is not looked at.
+def next_check(plan, stages: Sequence, open_tasks: Iterable, rules: Rules, today: date) -> date | None:
+	"""Return the next day, today or later, on which a plan needs a check: for a message or a change of its health.
 
 	Args:
-		plan, stages, tasks: rows of Milestone Plan, Milestone Plan Stage (in order) and Milestone Task.
-		settings: `Rules`, or Milestone Settings.
-		day: the day to judge by.
-	"""
-	return [found for found in scheduled(plan, stages, tasks, rules_from(settings)) if found.is_due(day)]
+		plan: row of Milestone Plan.
+		stages: its rows of Milestone Plan Stage, in order.
+		open_tasks: its rows of Milestone Task; closed tasks are ignored.
+		rules: the site's settings for messages.
+		today: today's date.
 
-
-def next_check(plan, stages: Sequence, open_tasks: Iterable, settings, today: date) -> date | None:
-	"""Return the first day from today on with something to do for a plan: a message, or a turn of its health.
-
-	Args:
-		plan, stages: as above.
-		open_tasks: its tasks; those not open are passed over.
-		settings: as above.
-		today: never is an earlier day returned.
-
-	Returns: None for a plan that is not active, and for one nothing will ever happen to by itself.
+	Returns:
+		date: None for a plan that is not active or needs no check.
 	"""
 	if plan.get("status") != PlanStatus.ACTIVE:
 		return None
-	rules, tasks = rules_from(settings), _open(open_tasks)
-	if rules.send and _has_unfinished(plan, stages, tasks):
+	tasks = _open(open_tasks)
+	if rules.send and _is_unfinished(plan, stages, tasks):
 		return today
-	waiting = [found for found in scheduled(plan, stages, tasks, rules) if not found.is_stamped]
-	days = [_rolled(max(found.first_day, today), rules) for found in waiting if not _is_over(found, today)]
-	days += [day for day in _turns_of_health(stages, tasks, rules) if day > today]
+	unsent = [message for message in scheduled(plan, stages, tasks, rules) if not message.is_stamped]
+	days = [
+		_rolled(max(message.first_day, today), rules) for message in unsent if not _is_over(message, today)
+	]
+	days += [day for day in _days_health_may_change(stages, tasks, rules) if day > today]
 	return min(days, default=None)
 
 
-def _has_unfinished(plan, stages, tasks) -> bool:
-	"""Return whether something is left that no stamp tells of: recipients to come, a stage held again."""
-	waiting = any(stage.get("recipients_waiting") for stage in stages)
-	return waiting or bool(held_again(stages, tasks, bool(plan.get("strict_order"))))
+def _is_unfinished(plan, stages, tasks) -> bool:
+	"""Return whether the sweep has work that no stamp shows: recipients still to be told, a stage blocked again."""
+	is_waiting = any(stage.get("recipients_waiting") for stage in stages)
+	return is_waiting or bool(blocked_again(stages, tasks, bool(plan.get("strict_order"))))
 
 
 def scheduled(plan, stages: Sequence, tasks: Iterable, rules: Rules) -> list[MessagePlan]:
-	"""Return every message the present state of a plan leads to, whenever that is."""
+	"""Return every message that follows from the state of a plan, whatever its date.
+
+	Args:
+		plan: row of Milestone Plan.
+		stages: its rows of Milestone Plan Stage, in order.
+		tasks: its rows of Milestone Task; closed tasks are ignored.
+		rules: the site's settings for messages.
+	"""
 	if not rules.send or plan.get("status") != PlanStatus.ACTIVE:
 		return []
 	tasks = _open(tasks)
-	found = []
+	messages = []
 	for stage in stages:
 		if _is_open(stage):
-			found += _of_stage(plan, stages, stage, tasks, rules)
-	found += [message for task in tasks for message in _of_task(stages, task, rules)]
-	return found
+			messages += _messages_of_stage(plan, stages, stage, tasks, rules)
+	return messages + [message for task in tasks for message in _messages_of_task(stages, task, rules)]
 
 
-def held_again(stages: Sequence, tasks: Iterable, strict_order: bool) -> list:
-	"""Return the stages that were prompted for and are held now: their round of messages starts anew."""
+def blocked_again(stages: Sequence, tasks: Iterable, strict_order: bool) -> list:
+	"""Return the open stages that were prompted for and are blocked now; they start a new round of messages."""
 	tasks = _open(tasks)
 	return [
 		stage
 		for stage in stages
-		if _is_open(stage) and stage.get("prompted_on") and holding(stages, stage, tasks, strict_order)
+		if _is_open(stage) and stage.get("prompted_on") and blocking_tasks(stages, stage, tasks, strict_order)
 	]
 
 
-def holding(stages: Sequence, stage, tasks: Iterable, strict_order: bool) -> list:
-	"""Return the open required tasks that hold a stage back; in strict order those of earlier open stages too.
+def blocking_tasks(stages: Sequence, stage, tasks: Iterable, strict_order: bool) -> list:
+	"""Return the open required tasks that block a stage; none if its gate only warns or is off.
 
-	Empty for a stage whose gate only warns or is off.
+	Args:
+		stages: all stages of the plan.
+		stage: one of them.
+		tasks: the tasks of the plan.
+		strict_order: whether tasks of earlier open stages block it too.
 	"""
 	if (stage.get("gate_mode") or GateMode.BLOCK) != GateMode.BLOCK:
 		return []
-	return required_open(stages, stage, tasks, strict_order)
+	return open_required_tasks(stages, stage, tasks, strict_order)
 
 
-def required_open(stages: Sequence, stage, tasks: Iterable, strict_order: bool) -> list:
-	"""Return the open required tasks of a stage, whatever its gate does."""
+def open_required_tasks(stages: Sequence, stage, tasks: Iterable, strict_order: bool) -> list:
+	"""Return the open required tasks of a stage in any gate mode; arguments as in `blocking_tasks`."""
 	names = {stage.get("name")}
 	if strict_order:
 		names |= {row.get("name") for row in stages if row.get("idx") < stage.get("idx") and _is_open(row)}
@@ -229,20 +232,19 @@ def required_open(stages: Sequence, stage, tasks: Iterable, strict_order: bool) 
 # Messages of a stage
 
 
-def _of_stage(plan, stages, stage, tasks, rules: Rules) -> list[MessagePlan]:
+def _messages_of_stage(plan, stages, stage, tasks, rules: Rules) -> list[MessagePlan]:
 	if not as_day(stage.get("key_date")):
 		return _no_next_date(stages, stage)
 	strict = bool(plan.get("strict_order"))
-	held_by = holding(stages, stage, tasks, strict)
-	found = _held(stage, held_by) if held_by else []
+	blocking = blocking_tasks(stages, stage, tasks, strict)
+	messages = _blocked(stage, blocking) if blocking else []
 	if strict and stage is not next(row for row in stages if _is_open(row)):
-		return found
-	if not held_by:
-		found = [_stage_message(MessageKind.PROMPT, stage, stamp="prompted_on")]
-		found += _reminder(MessageKind.REMINDER, Audience.STAGE, stage, stage.get("prompted_on"))
-	found += _escalation(plan, stage, rules)
-	found += _warning(stages, stage, tasks, strict, rules)
-	return found
+		return messages
+	if not blocking:
+		messages = [_stage_message(MessageKind.PROMPT, stage, stamp="prompted_on")]
+		messages += _reminder(MessageKind.REMINDER, Audience.STAGE, stage, stage.get("prompted_on"))
+	messages += _escalation(plan, stage, rules)
+	return messages + _warning(stages, stage, tasks, strict, rules)
 
 
 def _stage_message(kind: MessageKind, stage, stamp: str, **values) -> MessagePlan:
@@ -257,49 +259,59 @@ def _edition(stage) -> str:
 
 
 def round_of(stage) -> int:
-	"""Return the number of the stage's running round of messages, or that of the one its next message starts.
+	"""Return the number of a stage's round of messages: the current one, or the one that its next message starts.
 
-	A new date and an undone stage clear the stamps; the next message then starts a new round.
+	A new date or an undone stage clears the stamps; the next message then starts a new round.
 	"""
 	is_running = any(stage.get(stamp) for stamp in ROUND_STAMPS)
-	return max(int(stage.get("asked_round") or 0) + (0 if is_running else 1), 1)
+	return max(_count(stage, "asked_round") + (0 if is_running else 1), 1)
 
 
-def _held(stage, held_by) -> list[MessagePlan]:
-	own = [task for task in held_by if task.get("plan_stage") == stage.get("name")]
-	found = [
+def _blocked(stage, blocking) -> list[MessagePlan]:
+	tasks = [task for task in blocking if task.get("plan_stage") == stage.get("name")]
+	messages = [
 		_stage_message(
 			MessageKind.BLOCKED, stage, "held_told_on", audience=Audience.ASSIGNEES, task=task.get("name")
 		)
-		for task in own
+		for task in tasks
 	]
-	found.append(_stage_message(MessageKind.BLOCKED_OWNER, stage, "held_told_on"))
-	for task in own:
-		found += _reminder(
+	messages.append(_stage_message(MessageKind.BLOCKED_OWNER, stage, "held_told_on"))
+	for task in tasks:
+		messages += _reminder(
 			MessageKind.BLOCKED, Audience.ASSIGNEES, stage, stage.get("held_told_on"), task.get("name")
 		)
-	return found
+	return messages
 
 
 def _reminder(kind: MessageKind, audience: Audience, stage, told_on, task=None) -> list[MessagePlan]:
-	"""Return the next reminder, if the stage wants one more."""
-	sent = int(stage.get("reminders_sent") or 0)
-	after, every = int(stage.get("remind_after_days") or 0), int(stage.get("remind_every_days") or 0)
-	at_most = int(stage.get("remind_at_most") or 0) or (sent + 1 if every else 1)
-	if not told_on or not after or sent >= at_most or (sent and not every):
+	"""Return the next reminder; none if the stage wants no further one."""
+	sent = _count(stage, "reminders_sent")
+	if not told_on or not _wants_reminder(stage, sent):
 		return []
 	if sent and stage.get("last_reminder_on"):
-		day = as_day(stage.get("last_reminder_on")) + timedelta(days=every)
+		day = as_day(stage.get("last_reminder_on")) + timedelta(days=_count(stage, "remind_every_days"))
 	else:
-		day = max(as_day(told_on), as_day(stage.get("key_date"))) + timedelta(days=after)
+		first = max(as_day(told_on), as_day(stage.get("key_date")))
+		day = first + timedelta(days=_count(stage, "remind_after_days"))
 	reminder = _stage_message(
 		kind, stage, "", audience=audience, task=task, first_day=day, occurrence=sent + 1
 	)
 	return [reminder]
 
 
+def _wants_reminder(stage, sent: int) -> bool:
+	"""Return whether a stage wants one more reminder; without a maximum, repeated ones have no end."""
+	every = _count(stage, "remind_every_days")
+	at_most = _count(stage, "remind_at_most") or (sent + 1 if every else 1)
+	return bool(_count(stage, "remind_after_days")) and sent < at_most and bool(every or not sent)
+
+
+def _count(row, name: str) -> int:
+	return int(row.get(name) or 0)
+
+
 def _escalation(plan, stage, rules: Rules) -> list[MessagePlan]:
-	days = int(plan.get("escalate_after_days") or 0) or rules.escalate_after_days
+	days = _count(plan, "escalate_after_days") or rules.escalate_after_days
 	if not days or not plan.get("escalation_role") or _was_escalated_before(stage):
 		return []
 	day = as_day(stage.get("key_date")) + timedelta(days=days)
@@ -311,19 +323,19 @@ def _escalation(plan, stage, rules: Rules) -> list[MessagePlan]:
 
 
 def _was_escalated_before(stage) -> bool:
-	"""Return whether a stage was escalated in an earlier round, before it was held again."""
+	"""Return whether a stage was escalated in an earlier round, before it was blocked again."""
 	escalated = as_day(stage.get("escalated_on"))
 	if not escalated:
 		return False
-	told = [as_day(stage.get(stamp)) for stamp in ("prompted_on", "held_told_on") if stage.get(stamp)]
-	begun = min(told, default=date.max)
-	# On one and the same day it may be the running round's own, which some recipients have yet to get.
-	return escalated < begun or (escalated == begun and not stage.get("recipients_waiting"))
+	stamps = [as_day(stage.get(stamp)) for stamp in ("prompted_on", "held_told_on") if stage.get(stamp)]
+	started = min(stamps, default=date.max)
+	# On the same day it may be the escalation of this round, which some recipients have not got yet.
+	return escalated < started or (escalated == started and not stage.get("recipients_waiting"))
 
 
 def _warning(stages, stage, tasks, strict: bool, rules: Rules) -> list[MessagePlan]:
 	lead = warning_lead(stage, rules)
-	if not rules.warn_owner or not lead or not required_open(stages, stage, tasks, strict):
+	if not rules.warn_owner or not lead or not open_required_tasks(stages, stage, tasks, strict):
 		return []
 	key_date = as_day(stage.get("key_date"))
 	first = _earlier(key_date - timedelta(days=lead), rules)
@@ -332,12 +344,12 @@ def _warning(stages, stage, tasks, strict: bool, rules: Rules) -> list[MessagePl
 
 
 def warning_lead(stage, rules: Rules) -> int:
-	"""Return how many days before its key date a stage is warned of."""
-	return int(stage.get("warning_lead_days") or 0) or rules.warning_lead_days
+	"""Return how many calendar days before its key date a stage is warned of."""
+	return _count(stage, "warning_lead_days") or rules.warning_lead_days
 
 
 def _no_next_date(stages, stage) -> list[MessagePlan]:
-	"""Its owner is asked for a date once an earlier stage is reached and no open one is left before it."""
+	"""Ask the owner for a date once all earlier stages are reached, at least one."""
 	earlier = [row for row in stages if row.get("idx") < stage.get("idx")]
 	if not earlier or any(_is_open(row) for row in earlier):
 		return []
@@ -347,53 +359,52 @@ def _no_next_date(stages, stage) -> list[MessagePlan]:
 # Messages of a task
 
 
-def _of_task(stages, task, rules: Rules) -> list[MessagePlan]:
+def _messages_of_task(stages, task, rules: Rules) -> list[MessagePlan]:
 	due = as_day(task.get("due_date"))
 	stage = next((row for row in stages if row.get("name") == task.get("plan_stage")), None)
 	if not due or not stage:
 		return []
-	covered_from = _day_held_says_it(stage, task)
+	covered_from = _covered_by_blocked_from(stage, task)
+	last_before = covered_from - timedelta(days=1) if covered_from else None
 	remind_from = _earlier(due - timedelta(days=task_lead(stage, rules)), rules)
 	overdue_from = due + timedelta(days=1)
-	told, told_overdue = as_day(task.get("due_reminder_on")), as_day(task.get("overdue_reminder_on"))
+	reminded, told_overdue = as_day(task.get("due_reminder_on")), as_day(task.get("overdue_reminder_on"))
 	common = {"audience": Audience.ASSIGNEES, "stage": stage.get("name"), "task": task.get("name")}
 	common["edition"] = due.isoformat()
-	until_due = min(due, covered_from - timedelta(days=1)) if covered_from else due
-	until_held = covered_from - timedelta(days=1) if covered_from else None
 	return [
 		MessagePlan(
 			MessageKind.TASK_DUE,
 			first_day=remind_from,
-			last_day=until_due,
-			is_stamped=bool(told and told >= remind_from),
+			last_day=min(due, last_before) if last_before else due,
+			is_stamped=bool(reminded and reminded >= remind_from),
 			**common,
 		),
 		MessagePlan(
 			MessageKind.TASK_OVERDUE,
 			first_day=overdue_from,
-			last_day=until_held,
+			last_day=last_before,
 			is_stamped=bool(told_overdue and told_overdue >= overdue_from),
 			**common,
 		),
 	]
 
 
-def _day_held_says_it(stage, task) -> date | None:
-	"""Return the day from which on the Held message covers this task; None if it never does."""
-	is_held = _is_open(stage) and bool(holding([stage], stage, [task], False))
-	return as_day(stage.get("key_date")) if is_held else None
+def _covered_by_blocked_from(stage, task) -> date | None:
+	"""Return the first day on which the Blocked message covers a task; None if it never does."""
+	is_blocking = _is_open(stage) and bool(blocking_tasks([stage], stage, [task], False))
+	return as_day(stage.get("key_date")) if is_blocking else None
 
 
 def task_lead(stage, rules: Rules) -> int:
-	"""Return how many days before its due date a task of this stage is reminded of."""
-	return int(stage.get("task_lead_days") or 0) or rules.task_lead_days
+	"""Return how many calendar days before their due date the assignees of a stage's tasks are reminded."""
+	return _count(stage, "task_lead_days") or rules.task_lead_days
 
 
 # Days
 
 
-def _turns_of_health(stages, tasks, rules: Rules) -> list[date]:
-	"""Return the days on which the health of a stage may turn by itself: see `health.stage_health`."""
+def _days_health_may_change(stages, tasks, rules: Rules) -> list[date]:
+	"""Return the days on which the health of a stage may change by itself, see `health.stage_health`."""
 	days = []
 	for stage in stages:
 		key_date = as_day(stage.get("key_date"))
@@ -417,7 +428,7 @@ def _rolled(day: date, rules: Rules) -> date:
 
 
 def as_day(value) -> date | None:
-	"""Return a date, a datetime or the text of either as a date; None for nothing."""
+	"""Return a date, a datetime or the text of either as a date; None for an empty value."""
 	if not value:
 		return None
 	return date.fromisoformat(str(value)[:10])

@@ -1,30 +1,30 @@
-"""The words of the project, each written down once.
+"""The options of all Select fields, each defined once.
 
-Every class is the vocabulary of one kind of Select field; its values, in this order, are the options of the
-DocTypes (``tests/test_vocabulary.py`` holds the two together). Members are strings: they compare equal to what
-the database holds, go into queries and JSON as they are, and print as their value.
+The values of a class, in this order, are the options of the fields of the DocTypes; a test compares the two. Members
+are strings: they compare equal to what the database stores, go into queries and JSON as they are, and print as their
+value.
 """
 
 from enum import Enum
 
 
 class Vocabulary(str, Enum):
-	"""Base of all vocabularies: what ``enum.StrEnum`` is from Python 3.11 on (this app starts at 3.10)."""
+	"""Base class of all vocabularies; replaces ``enum.StrEnum``, which Python 3.10 does not have."""
 
 	def __str__(self) -> str:
-		"""Return the stored value, so that messages and query values never show the member's name."""
+		"""Return the stored value, not the name of the member."""
 		return str(self.value)
 
 
 class StageKind(Vocabulary):
-	"""What a stage is: ordinary, or an acceptance, which carries no tasks."""
+	"""Kind of a stage. An acceptance has no tasks."""
 
 	STANDARD = "Standard"
 	ACCEPTANCE = "Acceptance"
 
 
 class OwnerKind(Vocabulary):
-	"""Who owns a stage, that is: who is asked whether it is reached."""
+	"""Who owns a stage and is asked whether it is reached."""
 
 	DOCUMENT_CREATOR = "Document Creator"
 	USER = "User"
@@ -42,14 +42,14 @@ class KeyDateRule(Vocabulary):
 
 
 class ReachRule(Vocabulary):
-	"""How a stage is reached: a tracked field gets a value, or someone confirms it."""
+	"""How a stage is reached: a tracked field gets a value, or somebody confirms it."""
 
 	FIELD_VALUE = "Field Value"
 	CONFIRMATION = "Confirmation"
 
 
 class GateMode(Vocabulary):
-	"""What open required tasks do to somebody who wants to reach the stage."""
+	"""What open required tasks do when a stage is about to be reached."""
 
 	BLOCK = "Block"
 	WARN = "Warn"
@@ -57,7 +57,7 @@ class GateMode(Vocabulary):
 
 
 class ShiftMode(Vocabulary):
-	"""What happens to later stages when a key date moves."""
+	"""What later stages do when a key date moves."""
 
 	SHIFT_TOO = "Shift Too"
 	KEEP_ORDER = "Keep Order"
@@ -65,7 +65,7 @@ class ShiftMode(Vocabulary):
 
 
 class AssigneeKind(Vocabulary):
-	"""Who gets a task."""
+	"""Who a task is assigned to."""
 
 	WHOLE_TEAM = "Whole Team"
 	ALL_SUPPLIER_CONTACTS = "All Supplier Contacts"
@@ -76,14 +76,14 @@ class AssigneeKind(Vocabulary):
 
 
 class CompletionRule(Vocabulary):
-	"""How many of a task's assignees have to be done before the task is."""
+	"""How many assignees have to complete a task."""
 
 	ANY_OF = "Any Of"
 	ALL_OF = "All Of"
 
 
 class PlanStatus(Vocabulary):
-	"""Where a plan stands."""
+	"""Status of a plan."""
 
 	ACTIVE = "Active"
 	COMPLETED = "Completed"
@@ -91,14 +91,14 @@ class PlanStatus(Vocabulary):
 
 
 class StageStatus(Vocabulary):
-	"""Where a stage of a plan stands."""
+	"""Status of a stage of a plan."""
 
 	OPEN = "Open"
 	REACHED = "Reached"
 
 
 class TaskStatus(Vocabulary):
-	"""Where a task stands. Only an open task can hold its stage."""
+	"""Status of a task. Only an open task can block its stage."""
 
 	OPEN = "Open"
 	COMPLETED = "Completed"
@@ -107,7 +107,7 @@ class TaskStatus(Vocabulary):
 
 
 class Health(Vocabulary):
-	"""How a stage or a plan is doing; the rules are in ``engine/health.py``."""
+	"""Health of a stage or a plan; the rules are in ``engine/rules/health.py``."""
 
 	ON_TRACK = "On Track"
 	AT_RISK = "At Risk"
@@ -138,7 +138,7 @@ class MilestoneSource(Vocabulary):
 
 
 class MessageKind(Vocabulary):
-	"""Why a message of a plan went out."""
+	"""Why a message was sent."""
 
 	PROMPT = "Prompt"
 	REMINDER = "Reminder"
@@ -153,7 +153,7 @@ class MessageKind(Vocabulary):
 
 
 class MessageChannel(Vocabulary):
-	"""How a message reaches its recipient."""
+	"""How a message is sent."""
 
 	MAIL = "Mail"
 	NOTIFICATION = "Notification"
@@ -162,7 +162,7 @@ class MessageChannel(Vocabulary):
 
 
 class MessageStatus(Vocabulary):
-	"""How far a message has got."""
+	"""Status of a message."""
 
 	QUEUED = "Queued"
 	WAITING_FOR_DIGEST = "Waiting for Digest"
@@ -172,7 +172,7 @@ class MessageStatus(Vocabulary):
 
 
 class PlanEvent(Vocabulary):
-	"""What a plan's log keeps besides dates and milestones."""
+	"""Events in the log of a plan, besides date changes and milestones."""
 
 	PLAN_STARTED = "Plan Started"
 	PLAN_CANCELLED = "Plan Cancelled"
@@ -190,8 +190,3 @@ class PlanEvent(Vocabulary):
 	TASK_MADE_OPTIONAL = "Task Made Optional"
 	TASK_DELETED = "Task Deleted"
 	NEXT_STEP = "Next Step"
-
-
-def options(vocabulary: type[Vocabulary]) -> str:
-	"""Return the values of a vocabulary as the options of a Select field: one a line, in order."""
-	return "\n".join(word.value for word in vocabulary)

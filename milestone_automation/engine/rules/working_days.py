@@ -1,11 +1,8 @@
-"""Working days: which days count, and counting with them.
+"""Working days: a calendar of days off and counting with it.
 
-``WorkCalendar`` is pure and needs no site. All its counting goes through one function, "how many working days are
-there from day one of the calendar up to this day", which is a sum of whole weeks corrected by the listed dates;
-so ten thousand days cost as little as one (a binary search, about 22 steps).
-
-``for_document`` and ``for_site`` build a calendar from what the site has: the ERP's Holiday List where there is
-one, else the weekly days off of Milestone Settings. They import Frappe only when called.
+All counting uses one function: the number of working days from 0001-01-01 up to a day, which is a sum of whole weeks
+corrected by the listed dates. So counting ten thousand days costs as little as counting one: a binary search of about
+22 steps. ``engine/base/calendars.py`` builds the calendar of a document from the data of the site.
 """
 
 from bisect import bisect_left, bisect_right
@@ -19,13 +16,13 @@ LAST_ORDINAL = date.max.toordinal()
 
 
 class NoWorkingDay(ValueError):
-	"""A calendar in which all seven days of the week are off: nothing can be counted with it."""
+	"""All seven days of the week are off, so no date can be counted."""
 
 
 class OutOfCalendar(ValueError):
-	"""The day counted to lies before year 1 or after year 9999.
+	"""A counted date is before year 1 or after year 9999.
 
-	Attributes: ``day`` (date, the start), ``days`` (int, how many were to be counted).
+	Attributes: ``day`` (date to count from), ``days`` (number of days to count).
 	"""
 
 	def __init__(self, day: date, days: int):
@@ -35,14 +32,16 @@ class OutOfCalendar(ValueError):
 
 @dataclass(frozen=True)
 class WorkCalendar:
-	"""Which days are worked. Immutable and hashable; dates in, dates out (a datetime counts as its day).
+	"""A calendar of working days. Immutable and hashable; a datetime counts as its date.
 
 	Attributes:
 		weekly_off: weekdays off in every week, Monday = 0 to Sunday = 6.
-		holidays: single days off besides.
-		extra_working_days: single days worked although their weekday is off (a holiday that day still wins).
+		holidays: further days off.
+		extra_working_days: working days on a weekday that is off; a holiday on the same day wins.
 
-	Raises: ``NoWorkingDay`` for seven weekdays off, ``ValueError`` for a weekday outside 0 to 6.
+	Raises:
+		NoWorkingDay: seven weekdays are off.
+		ValueError: a weekday is outside 0 to 6.
 	"""
 
 	weekly_off: frozenset[int] = frozenset()
@@ -56,27 +55,28 @@ class WorkCalendar:
 			raise NoWorkingDay("All seven days of the week are off; leave at least one working day")
 
 	def is_working_day(self, day: date) -> bool:
-		"""Return whether this day is worked."""
+		"""Return whether a day is a working day."""
 		ordinal = day.toordinal()
 		return self._count(ordinal) > self._count(ordinal - 1)
 
 	def next_working_day(self, day: date) -> date:
-		"""Return this day if it is worked, else the first working day after it."""
+		"""Return this day if it is a working day, else the first working day after it."""
 		return self._nth_working_day(self._count(day.toordinal() - 1) + 1, day, 0)
 
 	def previous_working_day(self, day: date) -> date:
-		"""Return this day if it is worked, else the last working day before it."""
+		"""Return this day if it is a working day, else the last working day before it."""
 		return self._nth_working_day(self._count(day.toordinal()), day, 0)
 
 	def add_working_days(self, day: date, days: int) -> date:
-		"""Count working days from a day that itself is not counted, worked or not.
+		"""Return the date a number of working days after a day, which itself is not counted.
 
 		Args:
-			day: where to start.
-			days: how many working days; 1 is the first working day after ``day``, -1 the last one before it,
-				0 is ``day`` itself even if it is off (roll it with ``next_`` or ``previous_working_day``).
+			day: date to count from, a working day or not.
+			days: number of working days: 1 is the first working day after ``day``, -1 the last one before it, 0 is
+				``day`` itself even if it is a day off (see ``next_working_day`` and ``previous_working_day``).
 
-		Raises: ``OutOfCalendar``.
+		Raises:
+			OutOfCalendar: the date would be before year 1 or after year 9999.
 		"""
 		if days == 0:
 			return date.fromordinal(day.toordinal())
@@ -85,16 +85,20 @@ class WorkCalendar:
 		return self._nth_working_day(self._count(day.toordinal() - 1) + days + 1, day, days)
 
 	def working_days_between(self, start: date, end: date) -> int:
-		"""Return how many working days lead from start to end: the inverse of ``add_working_days``.
+		"""Return the number of working days from start to end, the inverse of ``add_working_days``.
 
-		Counted are the working days after ``start`` up to and with ``end``; where ``end`` lies before ``start``,
-		those from ``end`` up to the day before ``start``, as a negative number.
+		This counts the working days after ``start`` up to and including ``end``; if ``end`` is before ``start``, those
+		from ``end`` up to the day before ``start``, as a negative number.
 		"""
 		before = 1 if end < start else 0
 		return self._count(end.toordinal() - before) - self._count(start.toordinal() - before)
 
 	def add_days(self, day: date, days: int, working_days: bool = False) -> date:
-		"""Count days in the unit a rule asks for: working days, else calendar days. Raises ``OutOfCalendar``."""
+		"""Return the date a number of days after a day, in working days or in calendar days.
+
+		Raises:
+			OutOfCalendar: the date would be before year 1 or after year 9999.
+		"""
 		if working_days:
 			return self.add_working_days(day, days)
 		ordinal = day.toordinal() + days
@@ -103,13 +107,13 @@ class WorkCalendar:
 		return date.fromordinal(ordinal)
 
 	def _count(self, ordinal: int) -> int:
-		"""Return the number of working days from 0001-01-01 (a Monday) up to and with this day."""
+		"""Return the number of working days from 0001-01-01 (a Monday) up to and including this day."""
 		weeks, rest = divmod(ordinal, 7)
 		regular = weeks * self._worked_before[7] + self._worked_before[rest]
 		return regular - bisect_right(self._closed, ordinal) + bisect_right(self._opened, ordinal)
 
 	def _nth_working_day(self, number: int, day: date, days: int) -> date:
-		"""Return the working day with this number, as ``_count`` numbers them; day and days tell the error."""
+		"""Return the working day with this number, as ``_count`` numbers them; `day` and `days` are for the error."""
 		ordinal = bisect_left(range(1, LAST_ORDINAL + 1), number, key=self._count) + 1
 		if number < 1 or ordinal > LAST_ORDINAL:
 			raise OutOfCalendar(day, days)
@@ -117,27 +121,30 @@ class WorkCalendar:
 
 	@cached_property
 	def _worked_before(self) -> tuple[int, ...]:
-		"""How many of the week's first 0 to 7 days are worked."""
+		"""How many of the first 0 to 7 days of a week are working days."""
 		return tuple(sum(day not in self.weekly_off for day in range(length)) for length in range(8))
 
 	@cached_property
 	def _closed(self) -> list[int]:
-		"""Ordinals, sorted, of the holidays that fall on a day the week would work."""
+		"""Sorted ordinals of the holidays on weekdays that are not off."""
 		return sorted({day.toordinal() for day in self.holidays if day.weekday() not in self.weekly_off})
 
 	@cached_property
 	def _opened(self) -> list[int]:
-		"""Ordinals, sorted, of the days worked although the week has them off."""
+		"""Sorted ordinals of the working days on weekdays that are off."""
 		holidays = {day.toordinal() for day in self.holidays}
 		opened = {day.toordinal() for day in self.extra_working_days if day.weekday() in self.weekly_off}
 		return sorted(opened - holidays)
 
 
 def working_seconds_between(start: datetime, end: datetime, calendar: WorkCalendar) -> int:
-	"""Return the seconds from start to end, without those that fall on whole days off.
+	"""Return the seconds from start to end, without those on days off; negative if ``end`` is before ``start``.
 
-	There are no office hours: a working day counts from midnight to midnight. Both moments are naive and in one
-	time zone, as Frappe stores them. Fractions are cut off; negative where ``end`` lies before ``start``.
+	A working day counts from midnight to midnight. Fractions of a second are cut off.
+
+	Args:
+		start, end: naive datetimes in the same time zone, as Frappe stores them.
+		calendar: the working days.
 	"""
 	whole_days = calendar._count(end.toordinal() - 1) - calendar._count(start.toordinal() - 1)
 	elapsed = timedelta(days=whole_days) + _worked_today(end, calendar) - _worked_today(start, calendar)
@@ -145,7 +152,7 @@ def working_seconds_between(start: datetime, end: datetime, calendar: WorkCalend
 
 
 def _worked_today(moment: datetime, calendar: WorkCalendar) -> timedelta:
-	"""Return the time since midnight, nothing on a day off."""
+	"""Return the time since midnight, zero on a day off."""
 	if not calendar.is_working_day(moment):
 		return timedelta()
 	return moment - datetime.combine(moment.date(), time.min)
@@ -153,39 +160,39 @@ def _worked_today(moment: datetime, calendar: WorkCalendar) -> timedelta:
 
 @lru_cache(maxsize=64)
 def from_holiday_list(from_date: date, to_date: date, days: tuple[tuple[date, bool], ...]) -> WorkCalendar:
-	"""Return the calendar an ERP's Holiday List describes.
+	"""Return the calendar of an ERP's Holiday List.
 
-	From ``from_date`` to ``to_date`` exactly the listed days are off, as ERPNext reads its lists. Most lists end
-	with the year and plans do not, so outside these dates the list's weekly pattern goes on: a weekday of which
-	more than half the days are listed as weekly off is off there too.
-
-	Pure and asked for again with every document, so the last answers are kept.
+	From ``from_date`` to ``to_date`` exactly the listed days are off, as in ERPNext. Most lists end with the year but
+	plans do not, so outside these dates the weekly pattern of the list continues: a weekday is off if more than half of
+	its days are listed as weekly days off. The last results are cached.
 
 	Args:
 		from_date, to_date: first and last day of the list.
-		days: for each listed day its date and whether it is a weekly day off.
+		days: date of each listed day and whether it is a weekly day off.
 	"""
 	listed = frozenset(day for day, _ in days)
 	weekly = Counter(
 		day.weekday() for day, is_weekly in set(days) if is_weekly and from_date <= day <= to_date
 	)
 	weekly_off = frozenset(
-		weekday for weekday, found in weekly.items() if 2 * found > _occurrences(weekday, from_date, to_date)
+		weekday
+		for weekday, listed_days in weekly.items()
+		if 2 * listed_days > _occurrences(weekday, from_date, to_date)
 	)
 	if len(weekly_off) == 7:
 		return WorkCalendar(holidays=listed)
-	# What is listed among these stays off: a holiday wins over an extra working day.
+	# Listed days among these stay off: a holiday wins over an extra working day.
 	worked = (day for weekday in weekly_off for day in _weekdays(weekday, from_date, to_date))
 	return WorkCalendar(weekly_off, listed, extra_working_days=frozenset(worked))
 
 
 def _weekdays(weekday: int, from_date: date, to_date: date) -> list[date]:
-	"""Return all dates of one weekday (Monday = 0) from one date to another, both included."""
+	"""Return all dates of one weekday (Monday = 0) between two dates, both included."""
 	first = from_date.toordinal() + (weekday - from_date.weekday()) % 7
 	return [date.fromordinal(ordinal) for ordinal in range(first, to_date.toordinal() + 1, 7)]
 
 
 def _occurrences(weekday: int, from_date: date, to_date: date) -> int:
-	"""Return how often a weekday comes from one date to another, both included."""
+	"""Return how often a weekday occurs between two dates, both included."""
 	first = from_date.toordinal() + (weekday - from_date.weekday()) % 7
 	return len(range(first, to_date.toordinal() + 1, 7))
