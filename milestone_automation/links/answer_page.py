@@ -101,7 +101,7 @@ def _is_asked(row, user: str) -> bool:
 def _ask(form: dict, link: Link, plan, row, is_post: bool) -> dict:
 	"""Return the form, filled in as it was sent; of a link's address only the answer comes into it."""
 	sent = form if is_post else {}
-	today = clock.own_today(link.recipient)
+	today = clock.today_of_user(link.recipient)
 	return {
 		"state": "ask",
 		"answer": "no" if form.get("answer") == "no" or not row.key_date else "yes",
@@ -126,7 +126,7 @@ def _answer(form: dict, plan, row) -> str:
 		)
 	answers.answer_reached(plan.name, row.name, form.get("reached_on") or None)
 	return _("{0} is marked as reached on {1}.").format(
-		_(row.stage_name), languages.day_text(getdate(form.get("reached_on") or clock.own_today()))
+		_(row.stage_name), languages.day_text(getdate(form.get("reached_on") or clock.today_of_user()))
 	)
 
 

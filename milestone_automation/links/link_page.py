@@ -42,7 +42,7 @@ def act(page: dict, link: Link, action) -> dict:
 	frappe.db.savepoint(save_point)
 	user = link.recipient if is_enabled(link.recipient) else "Guest"
 	try:
-		with acting_as.acting_as(user), guard.conflicts_told():
+		with acting_as.acting_as(user), guard.translate_conflicts():
 			done = action()
 	except guard.ConflictError as error:
 		# After a conflict the database has undone the transaction, or can only fail in it again.

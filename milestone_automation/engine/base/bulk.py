@@ -1,4 +1,4 @@
-"""Writing many rows with few statements."""
+"""Insert and update many rows with few statements."""
 
 import json
 from collections import defaultdict
@@ -6,23 +6,23 @@ from collections import defaultdict
 import frappe
 from frappe.utils import now
 
-# Frappe's ten hex digits collide for once in 400,000 rows of one table with a chance of 7 %; sixteen do not.
+# With Frappe's ten hex digits, 400,000 rows of one table have a 7 % chance of a collision; with sixteen none.
 NAME_LENGTH = 16
-# Their defaults are words ("Today"), which only the document layer understands.
+# Their defaults are words such as "Today", which only the document layer understands.
 DATE_TYPES = ("Date", "Datetime", "Time")
 
 
 def insert_rows(doctype: str, rows: list[dict]) -> list[str]:
-	"""Insert rows past the document layer, in one statement a thousand rows.
+	"""Insert rows without document events, one statement for every thousand rows.
 
-	For rows the engine itself made and checked. Missing names are generated, as are owner and times.
+	Only for rows that the engine made and checked. Missing names, owners and time stamps are filled in.
 
 	Args:
-		doctype: of a DocType or child table whose names are hashes.
-		rows: field values; columns missing in a row get the field's default.
+		doctype: DocType or child table whose names are hashes.
+		rows: field values of each row; missing fields get their default.
 
 	Returns:
-		list[str]: the names, in the order of the rows.
+		list[str]: names of the rows, in the same order.
 	"""
 	if not rows:
 		return []
@@ -45,34 +45,34 @@ def insert_rows(doctype: str, rows: list[dict]) -> list[str]:
 
 
 def new_name() -> str:
-	"""Return a name for a row that the engine inserts itself."""
+	"""Return a name for a row that is inserted without the document layer."""
 	return frappe.generate_hash(length=NAME_LENGTH)
 
 
 def _defaults(doctype: str) -> dict:
-	"""Return the default of each field that has one, and 0 for those the database keeps NOT NULL."""
-	found = {}
+	"""Return the default of each field that has one, and 0 for numbers, whose columns are NOT NULL."""
+	defaults = {}
 	for field in frappe.get_meta(doctype).fields:
 		if field.fieldtype in ("Check", "Int", "Float", "Currency", "Percent"):
-			found[field.fieldname] = frappe.utils.cint(field.default)
+			defaults[field.fieldname] = frappe.utils.cint(field.default)
 		elif field.default and field.fieldtype not in DATE_TYPES:
-			found[field.fieldname] = field.default
-	return found
+			defaults[field.fieldname] = field.default
+	return defaults
 
 
 def update_rows(doctype: str, changes: dict[str, dict]) -> None:
-	"""Update many rows by name: one statement for all rows that get the same values.
+	"""Update rows without document events: one statement for all rows that get the same values.
 
 	Args:
-		doctype: of the rows; for the engine's own bookkeeping, so no document event runs.
-		changes: new values by the row's name; rows without any are left out.
+		doctype: DocType of the rows.
+		changes: new field values by row name; rows without values are skipped.
 	"""
-	alike = defaultdict(list)
+	rows_by_values = defaultdict(list)
 	for name, values in changes.items():
 		if values:
-			alike[json.dumps(values, default=str, sort_keys=True)].append((name, values))
+			rows_by_values[json.dumps(values, default=str, sort_keys=True)].append((name, values))
 	table = frappe.qb.DocType(doctype)
-	for rows in alike.values():
+	for rows in rows_by_values.values():
 		query = frappe.qb.update(table).where(table.name.isin([name for name, _values in rows]))
 		for column, value in rows[0][1].items():
 			query = query.set(table[column], value)

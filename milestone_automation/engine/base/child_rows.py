@@ -1,4 +1,4 @@
-"""Rows of tables, which are written together with their document only: its controller holds the checks."""
+"""Child rows that can only be changed by saving their document, whose controller checks them."""
 
 import frappe
 from frappe import _
@@ -6,15 +6,17 @@ from frappe.model.document import Document
 
 
 class RowOfDocument(Document):
-	"""A row that Frappe would also save and delete by itself, past every check of the document it belongs to.
+	"""A child row that refuses to be saved or deleted on its own, without the checks of its document.
 
 	Neither event runs when the document is saved or deleted with its rows.
 	"""
 
 	def validate(self):
+		"""Refuse to save a single row."""
 		self._refuse()
 
 	def on_trash(self):
+		"""Refuse to delete a single row."""
 		self._refuse()
 
 	def _refuse(self):

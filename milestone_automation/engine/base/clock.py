@@ -1,4 +1,4 @@
-"""Time as the site keeps it: naive, in the site's time zone. Differences are real seconds, also over a clock change."""
+"""Dates and times of the site and of its users. Times are naive and in the time zone of the site."""
 
 import datetime
 from datetime import date, timedelta
@@ -8,48 +8,55 @@ import frappe
 from frappe import _
 from frappe.utils import get_datetime, getdate, now_datetime, nowdate
 
-# Days people give; beyond them a plan's dates could not be counted.
+# Dates that users may enter; with dates further off nothing can be counted.
 FIRST_YEAR, LAST_YEAR = 1900, 2999
 
 
-def own_today(user: str | None = None) -> date:
-	"""Return the day it is where a user is (the session user by default)."""
+def today_of_user(user: str | None = None) -> date:
+	"""Return today's date in a user's time zone.
+
+	Args:
+		user: the session user by default.
+	"""
 	user = user or frappe.session.user
-	# Frappe's own two accounts have a time zone that nobody chose.
-	has_own = user not in ("Administrator", "Guest")
-	zone = frappe.db.get_value("User", user, "time_zone") if has_own else None
+	# Nobody chose the time zone of Frappe's standard accounts.
+	is_person = user not in ("Administrator", "Guest")
+	zone = frappe.db.get_value("User", user, "time_zone") if is_person else None
 	return message_day(now_datetime(), zone, timedelta())
 
 
 def latest_today() -> date:
-	"""Return the last day that is not to come: today on the site, or for a user who is ahead of it."""
-	return max(getdate(nowdate()), own_today())
+	"""Return the latest date that is not in the future: today on the site or in the session user's time zone."""
+	return max(getdate(nowdate()), today_of_user())
 
 
-def given_day(day) -> date:
-	"""Return a day as somebody gave it.
+def parse_day(day) -> date:
+	"""Return a date that a user entered.
+
+	Args:
+		day: date or ISO text.
 
 	Raises:
-		frappe.ValidationError: it is no date, or too far away to count from.
+		frappe.ValidationError: it is not a date, or it is too far off.
 	"""
 	try:
-		found = getdate(day)
+		parsed = getdate(day)
 	except (ValueError, OverflowError):
-		found = None
-	if not found or not FIRST_YEAR <= found.year <= LAST_YEAR:
+		parsed = None
+	if not parsed or not FIRST_YEAR <= parsed.year <= LAST_YEAR:
 		frappe.throw(
 			_("This date cannot be used. Give one between the years {0} and {1}.").format(
 				FIRST_YEAR, LAST_YEAR
 			)
 		)
-	return found
+	return parsed
 
 
 def seconds_between(start, end) -> int | None:
-	"""Return the seconds from one moment to another, never negative; None where the start is unknown.
+	"""Return the seconds between two times, also across a clock change; never negative, None without a start.
 
 	Args:
-		start, end: datetimes (or their text) in the site's time zone.
+		start, end: datetimes or their text, in the site's time zone.
 	"""
 	if not start or not end:
 		return None
@@ -59,7 +66,7 @@ def seconds_between(start, end) -> int | None:
 
 
 def site_zone() -> datetime.tzinfo:
-	"""Return the site's time zone; UTC when its name is unknown to this machine."""
+	"""Return the time zone of the site; UTC if this machine does not know its name."""
 	try:
 		return ZoneInfo(frappe.get_system_settings("time_zone") or "UTC")
 	except (ZoneInfoNotFoundError, ValueError):
@@ -73,15 +80,15 @@ def _in_zone(moment: datetime.datetime, zone: datetime.tzinfo) -> datetime.datet
 
 
 def message_day(now: datetime.datetime, zone: str, at: datetime.timedelta) -> datetime.date:
-	"""Return the day whose messages are due: a day begins when its time of day has come.
+	"""Return the date whose messages are due for a recipient: it changes at the time of day of messages.
 
 	Args:
 		now: naive, in the site's time zone.
-		zone: name of the recipient's time zone; the site's where it is unknown.
-		at: time of day, since midnight.
+		zone: name of the recipient's time zone; the site's if it is empty or unknown.
+		at: time of day at which messages are sent, since midnight.
 	"""
-	there = now.replace(tzinfo=site_zone()).astimezone(_zone(zone))
-	return (there.replace(tzinfo=None) - at).date()
+	local_time = now.replace(tzinfo=site_zone()).astimezone(_zone(zone))
+	return (local_time.replace(tzinfo=None) - at).date()
 
 
 def _zone(name: str | None) -> datetime.tzinfo:

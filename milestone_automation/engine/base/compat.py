@@ -1,4 +1,4 @@
-"""The few places where Frappe 15 and 16 differ. Nothing else in the app asks for a version."""
+"""Differences between Frappe 15 and 16. No other module depends on a version."""
 
 from collections.abc import Callable
 
@@ -6,14 +6,14 @@ import frappe
 
 
 def cached(key: str, generator: Callable):
-	"""Return a site-wide cached value, made by `generator` when it is not there.
+	"""Return a value cached for the site; `generator` makes it if it is missing.
 
-	Frappe 16 keeps it in the process (client cache, 0 Redis calls when warm), Frappe 15 in Redis and for the rest of
-	the request in memory (1 Redis call).
+	Frappe 16 keeps it in the process (client cache, no Redis call when warm). Frappe 15 keeps it in Redis and in memory
+	for the rest of the request (one Redis call).
 
 	Args:
 		key: cache key, without the site.
-		generator: called without arguments; must not return None (None is not cached).
+		generator: called without arguments; must not return None, which is not cached.
 	"""
 	client_cache = getattr(frappe, "client_cache", None)
 	if client_cache is not None:
@@ -22,7 +22,7 @@ def cached(key: str, generator: Callable):
 
 
 def forget(key: str) -> None:
-	"""Delete a value kept by `cached`, here and for every other process."""
+	"""Delete a value of `cached`, for all processes."""
 	client_cache = getattr(frappe, "client_cache", None)
 	if client_cache is not None:
 		client_cache.delete_value(key)
@@ -31,16 +31,16 @@ def forget(key: str) -> None:
 
 
 def redis_cache():
-	"""Frappe's Redis wrapper: an object on 15 and later, a function on its early snapshots."""
+	"""Return Frappe's Redis wrapper: an object on Frappe 15 and later, a function on early snapshots of 15."""
 	return frappe.cache if hasattr(frappe.cache, "get_value") else frappe.cache()
 
 
 def after_transaction(function: Callable) -> None:
-	"""Call `function` once the running transaction ends, whether it commits or rolls back."""
+	"""Call `function` after the current transaction, whether it commits or rolls back."""
 	frappe.db.after_commit.add(function)
 	frappe.db.after_rollback.add(function)
 
 
 def is_saving(doctype: str, name) -> bool:
-	"""Tell whether this document is between the begin and the end of its own save."""
+	"""Tell whether a document is being saved right now."""
 	return (doctype, name) in (frappe.flags.currently_saving or [])

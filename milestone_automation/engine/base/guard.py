@@ -1,4 +1,4 @@
-"""A fault of ours never breaks the user's save: it is undone, logged, and the save goes on."""
+"""An error of this app never breaks the user's save: it is undone and logged, and the save goes on."""
 
 import sqlite3
 from collections.abc import Callable
@@ -10,34 +10,38 @@ from frappe import _
 
 
 class GateError(frappe.ValidationError):
-	"""A refusal by the gate. Never swallowed: the document keeps the value it had."""
+	"""A refusal by the gate. Always passed on, so that the document keeps its value."""
 
 	http_status_code = 417
 
 
 class ConflictError(frappe.QueryDeadlockError):
-	"""Somebody else changed the same rows at the same moment. Never swallowed: the gate could not look."""
+	"""Somebody else changed the same rows at the same moment. Always passed on: the gate could not check them."""
 
 	http_status_code = 409
 
 
-# After a deadlock the database has already undone the user's own work too; going on would save half of it.
+# After a deadlock the database has undone the user's work too; going on would save half of it.
 PASSED_ON = (GateError, frappe.QueryDeadlockError)
 # PostgreSQL: serialization failure, deadlock, lock not available.
 CONFLICT_CODES = ("40001", "40P01", "55P03")
-# How many guards run inside each other; each has a savepoint of its own name.
+# Number of nested guards; each has its own savepoint.
 DEPTH = "milestone_guard_depth"
 
 
 def run_guarded(what: str, function: Callable, *args):
-	"""Run `function(*args)` inside a savepoint; on an error undo its writes, log it, and return None.
+	"""Call `function(*args)` inside a savepoint and return its result; on an error undo its writes and log it.
 
 	Args:
-		what: names the work and the rule at fault; becomes the title of the Error Log.
-		function: the work.
+		what: title of the Error Log; names the work and the document or rule.
+		function: the function to call.
+
+	Returns:
+		The function's result; None after an error.
 
 	Raises:
-		GateError, frappe.QueryDeadlockError (ConflictError is one): passed on.
+		GateError: passed on.
+		frappe.QueryDeadlockError: passed on; a ConflictError is one.
 	"""
 	depth = getattr(frappe.local, DEPTH, 0)
 	save_point = f"milestone_guard_{depth}"
@@ -58,7 +62,7 @@ def run_guarded(what: str, function: Callable, *args):
 		if is_open:
 			with suppress(Exception):
 				frappe.db.rollback(save_point=save_point)
-		# What we swallow is not for the user's eyes either.
+		# The user does not see the messages of an error that is only logged.
 		frappe.local.message_log = (frappe.local.message_log or [])[:messages]
 		log_fault(what, fault)
 		return None
@@ -68,7 +72,7 @@ def run_guarded(what: str, function: Callable, *args):
 
 
 def is_conflict(error: Exception) -> bool:
-	"""Tell whether the database refused because somebody else is at work on the same rows."""
+	"""Tell whether the database refused a statement because somebody else is changing the same rows."""
 	if isinstance(error, (frappe.QueryDeadlockError, frappe.QueryTimeoutError)):
 		return True
 	if isinstance(error, sqlite3.OperationalError):
@@ -77,7 +81,10 @@ def is_conflict(error: Exception) -> bool:
 
 
 def raise_conflict(error: Exception) -> NoReturn:
-	"""Raise what the user reads when somebody else was at the same rows.
+	"""Raise the error that asks the user to try again.
+
+	Args:
+		error: what the database raised.
 
 	Raises:
 		ConflictError
@@ -97,8 +104,8 @@ def raise_conflict(error: Exception) -> NoReturn:
 
 
 @contextmanager
-def conflicts_told():
-	"""Inside, what the database refuses because of somebody else becomes a ConflictError."""
+def translate_conflicts():
+	"""Turn conflicts with other users, as the database raises them, into a ConflictError."""
 	try:
 		yield
 	except Exception as error:
@@ -108,13 +115,13 @@ def conflicts_told():
 
 
 def _release(save_point: str) -> None:
-	"""Release a savepoint. MariaDB forgets it when the next one takes its name, which saves a statement a save."""
+	"""Release a savepoint. MariaDB drops it when the next one takes its name, which saves one statement."""
 	if frappe.db.db_type != "mariadb":
 		frappe.db.release_savepoint(save_point)
 
 
 def log_fault(what: str, fault: str) -> None:
-	"""Write an Error Log, in a savepoint of its own; if even that fails, to the log file of the site.
+	"""Write an Error Log in its own savepoint; if that fails, write to the log file of the site.
 
 	Args:
 		what: title, cut to 140 characters.

@@ -1,8 +1,8 @@
 """Indexes of the app's tables, the same on every database.
 
-On PostgreSQL and SQLite a name of an index is there once for the whole site. Frappe names an index after its columns
-and asks for it "if not exists", so the second table that wants one on `plan` gets none; nor has a child table one on
-`parent`. There ours carry the name of their table and stand in for Frappe's.
+On PostgreSQL and SQLite the name of an index is unique in the whole site. Frappe names an index after its columns and
+creates it "if not exists", so a second table with an index on `plan` gets none, and child tables get none on `parent`.
+On those databases the app creates these indexes itself, with the name of the table in their names.
 """
 
 import hashlib
@@ -17,9 +17,9 @@ LONGEST_NAME = 60
 
 INDEXES = {
 	"Milestone": (
-		# The desk timeline, and the milestone before, of one document (core's own index).
+		# Timeline and previous milestone of one document (core's index).
 		("reference_type", "reference_name"),
-		# Reports and the nightly check: one field of a DocType over time.
+		# Reports and the nightly reconcile: one field of a DocType over time.
 		("reference_type", "track_field", "reached_on"),
 		# Bottlenecks: the stays in one value in order of their time. Equal columns first, so a percentile is a walk.
 		(*COUNTED, "from_value", "time_in_previous"),
@@ -29,40 +29,40 @@ INDEXES = {
 		(*COUNTED, "value", "reference_name"),
 	),
 	"Milestone Plan": (
-		# The sweep: active plans with something to do today.
+		# The sweep: active plans that need a check today.
 		("status", "next_check"),
-		# Plans of one document: rename, delete.
+		# Plans of one document: rename and delete.
 		("reference_type", "reference_name"),
 	),
 	"Milestone Task": (
-		# The gate and the panel: the tasks of a plan, of a stage.
+		# The gate and the panel: tasks of a stage.
 		("plan_stage", "status"),
 		("reference_type", "reference_name"),
 		# The sweep: open tasks by due date.
 		("status", "due_date"),
 	),
-	# What follows its document when that is renamed or deleted; lists by document.
+	# Renamed and deleted with their document; lists by document.
 	"Milestone Date Change": (("reference_type", "reference_name"),),
 	"Milestone Plan Log": (("reference_type", "reference_name"),),
 }
 
 
 def ensure(doctype: str) -> None:
-	"""Add the indexes of a table that are not there; called when its DocType was synced."""
-	for fields in wanted(doctype):
+	"""Create the missing indexes of a table. Called when its DocType is synced."""
+	for fields in needed(doctype):
 		frappe.db.add_index(doctype, list(fields), _name(doctype, fields))
 
 
-def wanted(doctype: str) -> list[tuple[str, ...]]:
-	"""Return the columns of each index a table is to have and Frappe does not reliably make."""
-	several = list(INDEXES.get(doctype, ()))
+def needed(doctype: str) -> list[tuple[str, ...]]:
+	"""Return the columns of each index of a table that Frappe does not create reliably."""
+	listed = list(INDEXES.get(doctype, ()))
 	if frappe.db.db_type == "mariadb":
-		return several
+		return listed
 	meta = frappe.get_meta(doctype)
 	columns = ["parent"] if meta.istable else []
 	columns += [df.fieldname for df in meta.fields if df.search_index and not df.unique]
-	led = {fields[0] for fields in several}
-	return several + [(name,) for name in columns if name not in led]
+	covered = {fields[0] for fields in listed}
+	return listed + [(name,) for name in columns if name not in covered]
 
 
 def _name(doctype: str, fields: tuple[str, ...]) -> str | None:

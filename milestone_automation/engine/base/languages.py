@@ -1,4 +1,4 @@
-"""Texts and dates in the language of the person who reads them."""
+"""Texts and dates in the language of the reader."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +11,17 @@ from babel.dates import format_date
 
 @contextmanager
 def in_language(language: str) -> Iterator[None]:
-	"""Inside, `_` and dates speak this language."""
-	before = frappe.local.lang
+	"""Translate texts and format dates in this language while the context is open."""
+	previous = frappe.local.lang
 	frappe.local.lang = language
 	try:
 		yield
 	finally:
-		frappe.local.lang = before
+		frappe.local.lang = previous
 
 
 def day_text(day: date | None) -> str:
-	"""Return a date in words, in the current language; empty for none."""
+	"""Return a date in words in the current language; an empty text without a date."""
 	if not day:
 		return ""
 	try:

@@ -1,4 +1,4 @@
-"""How a field's value is written down in a Milestone, and when two values are the same one. Pure."""
+"""How a Milestone stores the value of a field, and when two values are the same."""
 
 import datetime
 import html
@@ -8,14 +8,14 @@ from decimal import Decimal
 from frappe.utils import cint, cstr, flt, get_datetime, get_time, getdate, strip_html_tags
 from frappe.utils.html_utils import sanitize_html
 
-# Width of a Data column: `value` and `from_value` of Milestone.
+# Length of the Data columns `value` and `from_value` of Milestone.
 MAX_LENGTH = 140
 CUT_MARK = "…"
 
-# PostgreSQL refuses NUL in text; the other control characters have no place in a list view either.
+# PostgreSQL refuses NUL in text; the other control characters do not belong into lists either.
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
-# What a browser takes for the start of a tag.
+# What a browser reads as the start of a tag.
 TAG_START = re.compile(r"<[a-zA-Z/!?]")
 A_TAG = "<b></b>"
 
@@ -23,15 +23,15 @@ NUMBER_TYPES = frozenset({"Int", "Check", "Long Int", "Float", "Currency", "Perc
 
 
 def as_text(value, fieldtype: str = "Data") -> str:
-	"""Write a field's value as Milestone stores it.
+	"""Return the value of a field as Milestone stores it.
 
 	Args:
-		value: the value as a document holds it (any Python type, or text of that type).
-		fieldtype: the Frappe field type; decides how text is read (a Date given as text is the same date).
+		value: value of the field in a document, of its Python type or as text.
+		fieldtype: Frappe's field type; a Date given as text is the same date.
 
 	Returns:
-		str: at most 140 characters. Empty for a cleared value; a longer one is cut and ends with "…". Dates and
-		times are ISO 8601 with a blank between date and time, as Frappe's databases print them. HTML is sanitized.
+		str: at most 140 characters; empty for a cleared value; a longer text is cut and ends with "…". Dates and times
+		are in ISO 8601 with a space between date and time, as the databases print them. HTML is sanitized.
 	"""
 	if value is None:
 		return ""
@@ -39,11 +39,11 @@ def as_text(value, fieldtype: str = "Data") -> str:
 
 
 def is_same(old, new, fieldtype: str = "Data") -> bool:
-	"""Tell whether two values of a field are the same one, compared by the field's type and in full length.
+	"""Tell whether two values of a field are the same, compared by the field type and in full length.
 
 	Args:
-		old, new: values as documents hold them; None and the empty text are both "no value".
-		fieldtype: the Frappe field type.
+		old, new: values of the field in documents; None and an empty text are both no value.
+		fieldtype: Frappe's field type.
 	"""
 	if old is new or old == new:
 		return True
@@ -51,32 +51,32 @@ def is_same(old, new, fieldtype: str = "Data") -> bool:
 
 
 def cut(text: str) -> str:
-	"""Cut text to what a Data column holds, marking the cut. HTML is reduced to its text: half a tag is none."""
+	"""Cut a text to the length of a Data column and mark the cut. HTML that is too long is reduced to its text."""
 	if len(text) > MAX_LENGTH and "<" in text:
 		text = strip_html_tags(text).strip() or html.escape(text)
 	return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - len(CUT_MARK)] + CUT_MARK
 
 
 def clean(text: str) -> str:
-	"""Drop control characters and what HTML could do harm where milestones are shown."""
+	"""Remove control characters and harmful HTML."""
 	text = CONTROL_CHARACTERS.sub("", text)
 	if not TAG_START.search(text):
 		return text
-	# Frappe leaves JSON and a tag that never ends alone; browsers do not. With a tag before it, it does its work.
+	# Frappe does not sanitize JSON and unclosed tags, which browsers still run. With a tag before them it does.
 	cleaned = sanitize_html(A_TAG + text).removeprefix(A_TAG)
-	# Nothing left would read like a cleared value.
+	# An empty text would look like a cleared value.
 	return cleaned or html.escape(text)
 
 
 def _plain(value, fieldtype: str) -> str:
 	if value is None or value == "":
-		# A number field that was never filled is 0 in the database, so no value and 0 are one.
+		# An empty number is stored as 0, so no value and 0 are the same.
 		return "0" if fieldtype in NUMBER_TYPES else ""
 	reader = READERS.get(fieldtype)
 	try:
 		return reader(value) if reader else cstr(value)
 	except Exception:
-		# What cannot be read as its type (old data, a controller's own object) is still a value.
+		# Old data or an object of a controller may not fit the type, but is still a value.
 		return cstr(value)
 
 

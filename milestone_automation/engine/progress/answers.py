@@ -33,7 +33,7 @@ def answer_reached(plan: str, stage: str, reached_on: str | None = None) -> None
 	found, row = _checked(plan, stage)
 	found.check_is_active()
 	stages.check_is_open(row)
-	day = clock.given_day(reached_on) if reached_on else clock.own_today()
+	day = clock.parse_day(reached_on) if reached_on else clock.today_of_user()
 	if stages.waits_for_value(found, row):
 		_reach_by_value(found, row, day)
 	else:
@@ -160,8 +160,8 @@ def _check_day(row, day: date) -> None:
 
 
 def _day_to_come(row, new_date: str | None) -> date:
-	day = clock.given_day(new_date) if new_date else None
-	if not day or day <= clock.own_today():
+	day = clock.parse_day(new_date) if new_date else None
+	if not day or day <= clock.today_of_user():
 		frappe.throw(_("Give a new date after today: until then you will not be asked again."))
 	if row.key_date and day == getdate(row.key_date):
 		frappe.throw(

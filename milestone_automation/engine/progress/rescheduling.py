@@ -76,7 +76,7 @@ def reschedule(
 	reason = plan_log.check_reason(reason)
 	with changing(plan) as plan:
 		plan.check_is_active()
-		day = clock.given_day(new_date) if new_date else None
+		day = clock.parse_day(new_date) if new_date else None
 		move(plan, plan.stage(stage), day, reason, DateChangeSource(source), answer, by_hand=True)
 
 

@@ -70,7 +70,7 @@ def _check_can_confirm(plan, row, reached_on):
 				row.stage_name, _(label), row.track_value
 			)
 		)
-	day = clock.given_day(reached_on) if reached_on else getdate(nowdate())
+	day = clock.parse_day(reached_on) if reached_on else getdate(nowdate())
 	try:
 		dates.validate_reached_on(day, clock.latest_today())
 	except dates.ReachedInFuture:

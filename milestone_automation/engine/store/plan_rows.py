@@ -165,7 +165,7 @@ def load_by_name(plan: str, lock: bool = False) -> Plan:
 def lock(plan: str) -> None:
 	"""Hold a plan's row until the transaction ends; nothing happens where there is no such plan."""
 	if frappe.db.db_type != "sqlite":
-		with guard.conflicts_told():
+		with guard.translate_conflicts():
 			frappe.db.get_value("Milestone Plan", plan, "name", for_update=True)
 
 
@@ -178,7 +178,7 @@ def run_locked(query) -> list[frappe._dict]:
 	if frappe.db.db_type != "sqlite":
 		# SQLite has one writer at a time anyway.
 		query = query.for_update()
-	with guard.conflicts_told():
+	with guard.translate_conflicts():
 		return query.run(as_dict=True)
 
 

@@ -26,7 +26,7 @@ def recheck_all() -> None:
 
 def recheck(plan: str) -> None:
 	"""Have a plan looked at at once, and by the next sweep should the job be lost."""
-	with guard.conflicts_told():
+	with guard.translate_conflicts():
 		recheck_plans().where(frappe.qb.DocType("Milestone Plan").name == plan).run()
 	request(plan)
 
