@@ -3,7 +3,7 @@
 import pytest
 
 from milestone_automation.engine.people import assignees
-from milestone_automation.engine.people.assignees import resolve_stage_owner, stage_recipients
+from milestone_automation.engine.people.assignees import resolve_stage_owner
 
 DOCUMENT_FIELDS = [
 	{"fieldname": "supplier", "fieldtype": "Link", "options": "Assignee Supplier"},
@@ -286,32 +286,3 @@ def test_fifty_stages_take_the_queries_of_one(order, count_queries):
 		owners = {assignees.resolve_stage_owner(stage, order, cache=cache) for stage in stages}
 	assert owners == {"anna@example.com", "Administrator"}
 	assert queries.count == 1
-
-
-def test_messages_of_a_stage_go_to_owner_and_whom_it_notifies(order):
-	stage = {
-		"owner_kind": "User",
-		"owner_user": "anna@example.com",
-		"notify_users": "bert@example.com\nLab@North.example\ngone@example.com\nanna@example.com",
-		"notify_role": "Test Portal",
-	}
-	found = [(person["user"], person["email"]) for person in stage_recipients(stage, order)]
-	assert found == [
-		("anna@example.com", "anna@example.com"),
-		("bert@example.com", "bert@example.com"),
-		(None, "lab@north.example"),
-		("portal@example.com", "portal@example.com"),
-	]
-
-
-def test_messages_of_a_role_s_stage_go_to_all_of_the_role(order):
-	stage = {"owner_kind": "Role", "owner_role": "Test Buyer"}
-	assert [person["user"] for person in stage_recipients(stage, order)] == [
-		"anna@example.com",
-		"bert@example.com",
-	]
-
-
-def test_a_plan_s_own_owner_counts_over_the_rule(order):
-	stage = {"owner_kind": "Document Creator", "stage_owner": "bert@example.com"}
-	assert [person["user"] for person in stage_recipients(stage, order)] == ["bert@example.com"]

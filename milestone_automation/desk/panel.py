@@ -4,7 +4,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint, getdate, nowdate
 
-from milestone_automation.engine.people import rights
+from milestone_automation.engine.people import assigned, rights
 from milestone_automation.engine.plans import plan_builder
 from milestone_automation.engine.progress import gate, stages
 from milestone_automation.engine.rules.vocabulary import PlanStatus, StageKind, StageStatus, TaskStatus
@@ -138,7 +138,7 @@ def _plan(plan: plan_rows.Plan) -> dict:
 
 def _stages(plan: plan_rows.Plan) -> list[dict]:
 	tasks = plan_rows.task_rows(plan.name)
-	people = _people([task.name for task in tasks])
+	people = assigned.rows_by_task(task.name for task in tasks)
 	may_see_tasks = rights.is_desk_user(frappe.session.user)
 	is_manager = rights.can_manage()
 	shown = []
@@ -147,11 +147,11 @@ def _stages(plan: plan_rows.Plan) -> list[dict]:
 		# The document is readable, or nobody would be here: what is left of can_act_on_stage costs no query.
 		may_act = is_manager or rights.owns_stage(row, frappe.session.user)
 		may_act = may_act and plan.status != PlanStatus.CANCELLED
-		visible = [t for t in own if may_see_tasks or _is_assigned(people.get(t.name, []))]
+		visible = [t for t in own if may_see_tasks or _is_assigned(people[t.name])]
 		stage = {name: row.get(name) for name in STAGE_COLUMNS}
 		stage.update(
 			actions=_stage_actions(plan, row, may_act),
-			tasks=[_task(t, people.get(t.name, []), row, may_act, plan) for t in visible],
+			tasks=[_task(t, people[t.name], row, may_act, plan) for t in visible],
 			hidden_tasks=len(own) - len(visible),
 			held_by=_held_by(
 				plan, row, visible_names={t.name for t in tasks if may_see_tasks}, tasks=tasks, people=people
@@ -159,20 +159,6 @@ def _stages(plan: plan_rows.Plan) -> list[dict]:
 		)
 		shown.append(stage)
 	return shown
-
-
-def _people(tasks: list[str]) -> dict[str, list]:
-	if not tasks:
-		return {}
-	found: dict[str, list] = {}
-	for row in frappe.get_all(
-		"Milestone Task Assignee",
-		filters={"parent": ("in", tasks), "parenttype": "Milestone Task"},
-		fields=["parent", "user", "full_name", "email", "done"],
-		order_by="idx",
-	):
-		found.setdefault(row.parent, []).append(row)
-	return found
 
 
 def _is_assigned(people: list) -> bool:
@@ -202,7 +188,7 @@ def _held_by(plan, stage, visible_names: set, tasks: list, people: dict) -> list
 			"task": task.name,
 			"title": task.title,
 			"stage_name": task.stage_name,
-			"assignees": [p.full_name or p.user or p.email for p in people.get(task.name, []) if not p.done],
+			"assignees": assigned.open_names(people[task.name]),
 		}
 		for task in tasks
 		if task.plan_stage in rows

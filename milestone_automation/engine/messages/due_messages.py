@@ -8,6 +8,7 @@ import frappe
 
 from milestone_automation.engine.base import guard
 from milestone_automation.engine.messages import outbox, plan_batch
+from milestone_automation.engine.people import assignees
 from milestone_automation.engine.people.directory import Directory, Recipient
 from milestone_automation.engine.rules import schedule
 from milestone_automation.engine.rules.schedule import Audience, MessagePlan
@@ -121,9 +122,9 @@ def _assignee(directory: Directory, row) -> Recipient | None:
 
 def _stage_audience(directory: Directory, stage) -> list[tuple[Recipient, tuple[str, str]]]:
 	asked, word = stage_owners(directory, stage)
-	others = [directory.person(name) for name in plan_batch.also_notified(stage)] + directory.members(
-		stage.notify_role
-	)
+	others = [
+		directory.person(name) for name in assignees.split_names(stage.notify_users)
+	] + directory.members(stage.notify_role)
 	return [(person, (word, "")) for person in asked] + [(person, ("notify", "")) for person in others]
 
 
@@ -132,7 +133,7 @@ def stage_owners(directory: Directory, stage) -> tuple[list[Recipient], str]:
 	by_role = directory.members(stage.owner_role) if stage.owner_kind == "Role" else []
 	owner = directory.person(stage.stage_owner)
 	owners = by_role or [person for person in [owner] if person and person.user]
-	return (owners, "owner") if owners else (directory.stand_ins(), "stand-in")
+	return (owners, "owner") if owners else (directory.substitutes(), "substitute")
 
 
 def named_row(rows: Iterable, name: str):

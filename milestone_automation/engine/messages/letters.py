@@ -262,7 +262,9 @@ _REASONS = {
 	"notify": lambda name: _("You get this message because this milestone's workflow wants you to be told."),
 	"assignee": lambda name: _("You get this message because these tasks are assigned to you."),
 	"escalation": lambda name: _("You get this message because you have the role {0}.").format(_(name)),
-	"stand-in": lambda name: _("You get this message because this milestone has no owner who can be asked."),
+	"substitute": lambda name: _(
+		"You get this message because this milestone has no owner who can be asked."
+	),
 }
 _COMPOSERS = {
 	MessageKind.PROMPT: _prompt,

@@ -8,7 +8,7 @@ import frappe
 
 from milestone_automation.engine.base import bulk, calendars, clock, guard
 from milestone_automation.engine.messages import sending_day
-from milestone_automation.engine.people import assignees
+from milestone_automation.engine.people import assigned, assignees
 from milestone_automation.engine.people.directory import Directory, Recipient
 from milestone_automation.engine.rules import schedule
 from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus, TaskStatus
@@ -128,16 +128,10 @@ def _rows(doctype: str, column: str, names: list[str], order: str, lock: bool, *
 
 
 def _add_assignees(tasks: list) -> None:
-	people = frappe.get_all(
-		"Milestone Task Assignee",
-		filters={"parenttype": "Milestone Task", "parent": ("in", [task.name for task in tasks])},
-		fields=["parent", "user", "full_name", "email", "done"],
-		order_by="idx",
-	)
-	of_task = _by(people, "parent")
+	rows = assigned.rows_by_task(task.name for task in tasks)
 	for task in tasks:
-		task.assignees = [person for person in of_task.get(task.name, []) if not person.done]
-		task.people = [person.full_name or person.user or person.email for person in task.assignees]
+		task.assignees = [row for row in rows[task.name] if not row.done]
+		task.people = assigned.open_names(task.assignees)
 
 
 def _by(rows: list, column: str) -> dict[str, list]:
@@ -178,15 +172,10 @@ def _find_owners_in(batch: Batch, doctype: str, rows: list) -> bool:
 def _named(batch: Batch, stages: list, tasks: list) -> tuple[list, list]:
 	"""Return the names and the roles of everybody these rows mention."""
 	names = [stage.stage_owner for stage in stages]
-	names += [name for stage in stages for name in also_notified(stage)]
+	names += [name for stage in stages for name in assignees.split_names(stage.notify_users)]
 	names += [name for task in tasks for person in task.assignees for name in (person.user, person.email)]
 	roles = [stage[column] for stage in stages for column in ("owner_role", "notify_role")]
 	return names, roles + [plan.escalation_role for plan in batch.plans]
-
-
-def also_notified(stage) -> list[str]:
-	parts = (stage.notify_users or "").replace(",", "\n").replace(";", "\n").splitlines()
-	return [part.strip() for part in parts if part.strip()]
 
 
 def _rules(plan_rows: list) -> dict[str, schedule.Rules]:

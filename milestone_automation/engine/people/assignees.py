@@ -1,10 +1,10 @@
-"""Who a task's assignees and a stage's owners are, as people with names and addresses.
+"""Who the assignees of tasks and the owners of stages are, worked out from a document, its plan and the rows.
 
-A person is a dict with `user` (id of an enabled user, or None), `contact` (name of a Contact, or None),
-`full_name` and `email`. What rows need is read ahead by `prefetch`, with the same few queries for one task as
-for five hundred.
+A person is a dict with `user` (id of an enabled user, or None), `contact` (name of a Contact, or None), `full_name` and
+`email`. `prefetch` reads what many rows need with the same few queries as for one row.
 """
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -13,8 +13,8 @@ from frappe.utils import cstr
 
 from milestone_automation.engine.rules.vocabulary import AssigneeKind, OwnerKind
 
-# What of a task says whom it is given to.
-RULE_FIELDS = (
+# Fields of a task that say whom it is assigned to.
+ASSIGNEE_RULE_FIELDS = (
 	"assignee_kind",
 	"assignee_user",
 	"assignee_role",
@@ -23,31 +23,35 @@ RULE_FIELDS = (
 	"collaborator_email",
 )
 DEFAULT_SUPPLIER_FIELD = "supplier"
+SEPARATORS = re.compile(r"[\n,;]+")
 GUEST = "Guest"
 ADMINISTRATOR = "Administrator"
 SYSTEM_USER = "System User"
-# Frappe gives these by the kind of account; no row says who has them.
+# Frappe gives these roles by type of account, without rows in Has Role.
 EVERY_USER_ROLE = "All"
 EVERY_DESK_USER_ROLE = "Desk User"
 
 
 class People(NamedTuple):
-	"""What `prefetch` read: everybody that some rows may name."""
+	"""Everybody that some rows may name, as read by `prefetch`."""
 
-	users: dict[str, dict]  # by id and by e-mail, lower case; disabled ones too
-	roles: dict[str, list[dict]]  # enabled users of a role
+	users: dict[str, dict]  # users by id and by e-mail address in lower case, also disabled ones
+	roles: dict[str, list[dict]]  # enabled users by role
 	team: list[dict]  # enabled system users of the plan's team
 	contacts: list[dict]  # contacts of the document's supplier
 
 
 def resolve(task_row, doc, plan_or_workflow, cache: People | None = None) -> list[dict]:
-	"""Return the people a task is for, each once, without disabled users; empty when it names nobody.
+	"""Return the people a task is assigned to, each once, without disabled users.
 
 	Args:
 		task_row: Milestone Task or Milestone Workflow Task, as document or dict.
-		doc: the document the plan is about.
-		plan_or_workflow: where team and supplier field are said (both DocTypes have the same fields).
-		cache: what `prefetch` read for this row and this document; read now when left out.
+		doc: the document of the plan.
+		plan_or_workflow: has the team and the supplier field; both DocTypes have the same fields.
+		cache: result of `prefetch` for this row and document; read now if missing.
+
+	Returns:
+		list[dict]: empty if the task has no assignee kind or nobody fits.
 	"""
 	kind = task_row.get("assignee_kind")
 	if not kind:
@@ -57,12 +61,12 @@ def resolve(task_row, doc, plan_or_workflow, cache: People | None = None) -> lis
 
 
 def prefetch(rows: Iterable, doc, plan_or_workflow, stages: Iterable = ()) -> People:
-	"""Read all that `resolve` and `resolve_stage_owner` need for one document: at most eight queries in all.
+	"""Read everybody that `resolve` and `resolve_stage_owner` need for one document, with at most eight queries.
 
 	Args:
-		rows: tasks as in `resolve`.
+		rows: tasks, as in `resolve`.
 		doc, plan_or_workflow: as in `resolve`.
-		stages: as in `resolve_stage_owner`.
+		stages: stages, as in `resolve_stage_owner`.
 	"""
 	rows = list(rows)
 	kinds = {row.get("assignee_kind") for row in rows}
@@ -81,33 +85,20 @@ def prefetch(rows: Iterable, doc, plan_or_workflow, stages: Iterable = ()) -> Pe
 
 
 def resolve_stage_owner(stage_row, doc, cache: People | None = None) -> str | None:
-	"""Return the user who owns a stage; None when a role owns it, or nobody fits (left the site, field empty).
+	"""Return the user who owns a stage.
 
 	Args:
 		stage_row: Milestone Plan Stage or Milestone Workflow Stage, as document or dict.
-		doc: the document the plan is about.
-		cache: what `prefetch` read for this stage and this document; read now when left out.
+		doc: the document of the plan.
+		cache: result of `prefetch` for this stage and document; read now if missing.
+
+	Returns:
+		str: None if a role owns the stage, or nobody fits: the user is disabled or the field is empty.
 	"""
 	names = _owner_names(stage_row, doc)
 	users = cache.users if cache else _users_named(names)
 	people = (_person_named(name, users) for name in names)
 	return next((person["user"] for person in people if person and person["user"]), None)
-
-
-def stage_recipients(stage_row, doc) -> list[dict]:
-	"""Return whom a stage's messages go to: its owner (or all of its role), and whom else it says to notify.
-
-	Args:
-		stage_row, doc: as in `resolve_stage_owner`. A plan's row that knows its owner already is believed.
-	"""
-	by_role = stage_row.get("owner_kind") == OwnerKind.ROLE
-	names = [] if by_role else _stored_owner(stage_row) or _owner_names(stage_row, doc)[:1]
-	names = [*names, *_split(stage_row.get("notify_users"))]
-	roles = [stage_row.get("owner_role") if by_role else None, stage_row.get("notify_role")]
-	users, members = _users_named(names), _users_of_roles(roles)
-	owners = [person for role in roles[:1] for person in _members(members, role)]
-	others = [_person_named(name, users) for name in names] + _members(members, roles[1])
-	return _unique(owners + others)
 
 
 def _is_kind(row, kind: AssigneeKind) -> bool:
@@ -152,7 +143,7 @@ _CHOOSERS = {
 
 
 def _named_in_task(row, doc) -> list[str]:
-	"""Return user ids and e-mail addresses that a task names, by itself or through a field of the document."""
+	"""Return the user ids and e-mail addresses that a task names, itself or in a field of the document."""
 	kind = row.get("assignee_kind")
 	if kind == AssigneeKind.ONE_TEAM_MEMBER:
 		return [row.get("assignee_user")]
@@ -163,55 +154,55 @@ def _named_in_task(row, doc) -> list[str]:
 	return []
 
 
-def _stored_owner(stage_row) -> list[str]:
-	return [stage_row.get("stage_owner")] if stage_row.get("stage_owner") else []
-
-
 def _owner_names(stage_row, doc) -> list[str]:
 	kind = stage_row.get("owner_kind")
 	if kind == OwnerKind.DOCUMENT_CREATOR:
-		return _split(doc.get("owner"))
+		return split_names(doc.get("owner"))
 	if kind == OwnerKind.USER:
-		return _split(stage_row.get("owner_user"))
+		return split_names(stage_row.get("owner_user"))
 	if kind == OwnerKind.USER_FIELD:
 		return names_in_field(doc, stage_row.get("owner_field"))
 	return []
 
 
 def names_in_field(doc, fieldname: str | None) -> list[str]:
-	"""Return the user ids or addresses in a field of the document; of a table of users, one of each row."""
+	"""Return the user ids or e-mail addresses in a field of a document.
+
+	Args:
+		doc: the document.
+		fieldname: a Link, a text with one or several names, or a table with a Link to User in each row.
+	"""
 	value = doc.get(fieldname) if fieldname else None
 	if not isinstance(value, list | tuple):
-		return _split(value)
+		return split_names(value)
 	column = _user_column(doc.get("doctype"), fieldname)
-	return [name for row in value for name in _split(row.get(column))] if column else []
+	return [name for row in value for name in split_names(row.get(column))] if column else []
 
 
 def _user_column(doctype: str, fieldname: str) -> str | None:
-	"""Return the field of a child table that links to User."""
+	"""Return the field of a child table that is a Link to User."""
 	table = frappe.get_meta(doctype).get_field(fieldname)
 	links = frappe.get_meta(table.options).get_link_fields() if table else []
 	return next((field.fieldname for field in links if field.options == "User"), None)
 
 
-def _split(value) -> list[str]:
-	"""Return the names in a text: one a line, or divided by commas."""
-	parts = cstr(value).replace(",", "\n").splitlines()
-	return [part.strip() for part in parts if part.strip()]
+def split_names(value) -> list[str]:
+	"""Return the names in a text: one per line, or separated by commas or semicolons."""
+	return [part.strip() for part in SEPARATORS.split(cstr(value)) if part.strip()]
 
 
 def _users_named(names: Iterable[str | None]) -> dict[str, dict]:
-	"""Return users by id and by e-mail in lower case, disabled ones too. At most one query."""
-	given = {name.strip() for name in names if name}
-	if not given:
+	"""Return users by id and by e-mail address in lower case, also disabled ones. At most one query."""
+	names = {name.strip() for name in names if name}
+	if not names:
 		return {}
 	user = frappe.qb.DocType("User")
-	# Frappe keeps ids and addresses in lower case, save for its own two accounts.
-	wanted = sorted(given | {name.lower() for name in given})
+	# Frappe stores ids and addresses in lower case, except for its standard accounts.
+	identifiers = sorted(names | {name.lower() for name in names})
 	query = _select_users(frappe.qb.from_(user), user)
-	found = query.where(user.name.isin(wanted) | user.email.isin(wanted)).run(as_dict=True)
-	by_email = {row.email.lower(): row for row in found if row.email}
-	return by_email | {row.user.lower(): row for row in found}
+	rows = query.where(user.name.isin(identifiers) | user.email.isin(identifiers)).run(as_dict=True)
+	by_email = {row.email.lower(): row for row in rows if row.email}
+	return by_email | {row.user.lower(): row for row in rows}
 
 
 def _select_users(query, user):
@@ -222,14 +213,14 @@ def _select_users(query, user):
 
 def _users_of_roles(roles: Iterable[str | None]) -> dict[str, list[dict]]:
 	"""Return the enabled users of each role. At most two queries."""
-	wanted = {role for role in roles if role}
+	roles = {role for role in roles if role}
 	members: dict[str, list[dict]] = {}
-	by_account = wanted & {EVERY_USER_ROLE, EVERY_DESK_USER_ROLE}
+	by_account = roles & {EVERY_USER_ROLE, EVERY_DESK_USER_ROLE}
 	if by_account:
 		everybody = _enabled_users()
 		members[EVERY_USER_ROLE] = everybody
 		members[EVERY_DESK_USER_ROLE] = [row for row in everybody if row.user_type == SYSTEM_USER]
-	for row in _role_rows(sorted(wanted - by_account)):
+	for row in _role_rows(sorted(roles - by_account)):
 		members.setdefault(row.role, []).append(row)
 	return members
 
@@ -249,7 +240,7 @@ def _role_rows(roles: list[str]) -> list[dict]:
 
 
 def _team(plan_or_workflow) -> list[dict]:
-	"""Return the enabled system users of a plan's team: by role and by user group. At most three queries."""
+	"""Return the enabled system users of a plan's team, by role and by user group. At most three queries."""
 	role, group = plan_or_workflow.get("team_role"), plan_or_workflow.get("team_group")
 	members = _users_of_roles([role]).get(role, []) + _group_members(group)
 	return [_user_person(row) for row in members if row.user_type == SYSTEM_USER]
@@ -265,7 +256,7 @@ def _group_members(group: str | None) -> list[dict]:
 
 
 def _supplier_contacts(doc, plan_or_workflow) -> list[dict]:
-	"""Return the contacts linked to the document's supplier, main contact first. At most two queries."""
+	"""Return the contacts of the document's supplier, primary contact first. At most two queries."""
 	party_type, party = _supplier(doc, plan_or_workflow)
 	if not party:
 		return []
@@ -274,12 +265,12 @@ def _supplier_contacts(doc, plan_or_workflow) -> list[dict]:
 	query = query.select(
 		contact.name, contact.first_name, contact.full_name, contact.email_id, contact.user
 	).where((link.parenttype == "Contact") & (link.link_doctype == party_type) & (link.link_name == party))
-	found = (
+	contacts = (
 		query.orderby(contact.is_primary_contact, order=frappe.qb.desc)
 		.orderby(contact.name)
 		.run(as_dict=True)
 	)
-	return _with_addresses(found)
+	return _with_addresses(contacts)
 
 
 def _supplier(doc, plan_or_workflow) -> tuple[str | None, str | None]:
@@ -293,7 +284,7 @@ def _supplier(doc, plan_or_workflow) -> tuple[str | None, str | None]:
 
 
 def _with_addresses(contacts: list[dict]) -> list[dict]:
-	"""Give contacts without a main address the first of their other ones."""
+	"""Give contacts without a primary address the first of their other addresses."""
 	missing = [row.name for row in contacts if not row.email_id]
 	if not missing:
 		return contacts
@@ -311,12 +302,12 @@ def _with_addresses(contacts: list[dict]) -> list[dict]:
 
 
 def _contact_key(contact: dict) -> str | None:
-	"""Return by what a contact's account is found: the user it names, else its address."""
+	"""Return what identifies the account of a contact: its user, otherwise its address."""
 	return contact.user or contact.email_id
 
 
 def _contact_person(contact: dict, users: dict[str, dict]) -> dict | None:
-	"""Return a contact as a person; None for one who cannot be reached or whose account was disabled."""
+	"""Return a contact as a person; None without an address or with a disabled account."""
 	person = _person_named(_contact_key(contact), users)
 	if person and not person["user"]:
 		person["full_name"] = contact.full_name or contact.first_name or person["full_name"]
@@ -324,7 +315,7 @@ def _contact_person(contact: dict, users: dict[str, dict]) -> dict | None:
 
 
 def _person_named(name: str | None, users: dict[str, dict]) -> dict | None:
-	"""Return who a user id or an e-mail address means; None for a disabled user, Guest, or no address at all."""
+	"""Return the person with a user id or e-mail address; None for a disabled user, Guest, or a text without address."""
 	name = cstr(name).strip()
 	account = users.get(name.lower())
 	if account:
@@ -344,18 +335,18 @@ def _members(members: dict[str, list[dict]], role: str | None) -> list[dict]:
 
 
 def _without_administrator(people: list[dict]) -> list[dict]:
-	"""Leave out Guest, and Administrator too unless nobody else is there."""
+	"""Leave out Guest, and Administrator unless there is nobody else."""
 	people = [person for person in people if person["user"] != GUEST]
 	return [person for person in people if person["user"] != ADMINISTRATOR] or people
 
 
 def _unique(people: Iterable[dict | None]) -> list[dict]:
-	"""Return each person once, known by user or by address; the first mention counts."""
+	"""Return each person once, identified by user or address; the first entry counts."""
 	seen: set[str] = set()
-	result = []
+	unique = []
 	for person in people:
 		keys = {key for key in (person["user"], person["email"]) if key} if person else set()
 		if keys and not keys & seen:
-			result.append(person)
+			unique.append(person)
 		seen |= keys
-	return result
+	return unique

@@ -1,34 +1,35 @@
-"""Who can be reached how: users and addresses with language, time zone and what they want to get.
+"""Recipients of messages: users and addresses with their language, time zone and notification preferences.
 
-`Directory.read` reads all that a batch of plans needs with a constant number of queries.
+`Directory.read` reads everybody that a batch of plans needs, with a constant number of queries.
 """
 
 import datetime
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import frappe
 from frappe.utils import cint
 from pypika.functions import Lower
 
-DIGEST_DEFAULT = "milestone_digest"  # the user default that turns single mails into one a day
-STAND_IN_ROLES = ("Milestone Manager", "System Manager")  # asked where a stage has no owner any more
-NO_MAILBOX = {"admin@example.com", "guest@example.com"}  # what Frappe gives its own two accounts
+DIGEST_DEFAULT = "milestone_digest"  # user default: one mail a day instead of single mails
+SUBSTITUTE_ROLES = ("Milestone Manager", "System Manager")  # asked if a stage no longer has an owner
+PLACEHOLDER_ADDRESSES = {"admin@example.com", "guest@example.com"}  # of Frappe's standard accounts
 
 
 @dataclass(frozen=True)
 class Recipient:
-	"""One person a message goes to.
+	"""One person who gets messages.
 
 	Attributes:
 		user: id of an enabled user, or None.
-		email: address, lower case, or None.
-		language: code, the site's where the person has none.
-		zone: name of the time zone, the site's where the person has none.
-		is_desk_user: may open the desk.
-		wants_mail, wants_notification, wants_digest: what may be sent.
-		unsubscribed_from: pairs of DocType and name of documents about which no mail is wanted.
+		full_name: name to show.
+		email: address in lower case, or None.
+		language: language code; the site's if the person has none.
+		zone: name of the time zone; the site's if the person has none.
+		is_desk_user: whether the person may open the desk.
+		wants_mail, wants_notification, wants_digest: which kinds of message may be sent.
+		unsubscribed_from: (DocType, name) of the documents about which the person wants no mail.
 	"""
 
 	user: str | None
@@ -44,68 +45,77 @@ class Recipient:
 
 	@property
 	def identity(self) -> str:
-		"""What messages know the person by."""
+		"""User id or e-mail address that identifies the person in messages."""
 		return self.user or self.email or ""
 
 
 class Directory:
-	"""The people of a batch of plans; made by `read`."""
+	"""The recipients of a batch of plans; made by `read`."""
 
 	def __init__(self):
-		self.by_name: dict[str, Recipient | None] = {}  # by user id and by address; None: a disabled user
+		self.by_name: dict[str, Recipient | None] = {}  # by user id and by address; None for a disabled user
 		self.by_role: dict[str, list[Recipient]] = {}
 		self.zones: dict[str, datetime.tzinfo] = {}
 
 	@classmethod
 	def read(cls, names: Iterable[str | None], roles: Iterable[str | None]) -> "Directory":
-		"""Read everybody that these user ids, addresses and roles name. At most six queries.
+		"""Read everybody with these user ids, addresses and roles, with at most six queries.
 
 		Args:
 			names: user ids and e-mail addresses.
-			roles: role names; those of the stand-ins are added.
+			roles: role names; those of the substitutes are added.
 		"""
-		directory = cls()
 		names = {name.strip().lower() for name in names if name}
-		roles = {role for role in roles if role} | set(STAND_IN_ROLES)
-		named, members = _users_named(names), _users_of_roles(roles)
-		users = {row.name: row for row in [*named, *members]}
-		addresses = names | {(row.email or "").lower() for row in users.values()}
-		wishes = _Wishes.read(list(users), sorted(address for address in addresses if "@" in address))
-		people = {name: wishes.recipient_of_user(row) for name, row in users.items()}
-		for row in named:
-			directory.by_name[row.name.lower()] = people[row.name]
-			directory.by_name.setdefault((row.email or row.name).lower(), people[row.name])
-		for row in members:
-			if people[row.name]:
-				directory.by_role.setdefault(row.role, []).append(people[row.name])
-		for address in names - set(directory.by_name):
-			directory.by_name[address] = wishes.recipient_of_address(address) if "@" in address else None
+		named_users = _users_named(names)
+		members = _users_of_roles({role for role in roles if role} | set(SUBSTITUTE_ROLES))
+		users = {row.name: row for row in [*named_users, *members]}
+		preferences = NotificationPreferences.read(users, names)
+		people = {name: preferences.recipient_of_user(row) for name, row in users.items()}
+		directory = cls()
+		directory._add_users(named_users, people)
+		directory._add_members(members, people)
+		directory._add_addresses(names, preferences)
 		return directory
 
+	def _add_users(self, rows: list, people: dict) -> None:
+		for row in rows:
+			self.by_name[row.name.lower()] = people[row.name]
+			self.by_name.setdefault((row.email or row.name).lower(), people[row.name])
+
+	def _add_members(self, rows: list, people: dict) -> None:
+		for row in rows:
+			if people[row.name]:
+				self.by_role.setdefault(row.role, []).append(people[row.name])
+
+	def _add_addresses(self, names: set[str], preferences: "NotificationPreferences") -> None:
+		for name in names - set(self.by_name):
+			self.by_name[name] = preferences.recipient_of_address(name) if "@" in name else None
+
 	def person(self, name: str | None, full_name: str | None = None) -> Recipient | None:
-		"""Return who a user id or address means; None for a disabled user and for nobody.
+		"""Return the recipient with a user id or address; None for a disabled or unknown user.
 
 		Args:
-			full_name: what an address without account is called.
+			name: user id or e-mail address that was given to `read`.
+			full_name: name to show for an address without an account.
 		"""
-		found = self.by_name.get((name or "").strip().lower())
-		if found and not found.user and full_name:
-			return Recipient(**{**found.__dict__, "full_name": full_name})
-		return found
+		person = self.by_name.get((name or "").strip().lower())
+		if person and not person.user and full_name:
+			return replace(person, full_name=full_name)
+		return person
 
 	def members(self, role: str | None) -> list[Recipient]:
-		"""Return the enabled users of a role, Administrator only if nobody else has it."""
+		"""Return the enabled users with a role; Administrator only if nobody else has it."""
 		people = self.by_role.get(role or "", [])
 		return [person for person in people if person.user != "Administrator"] or people
 
-	def stand_ins(self) -> list[Recipient]:
-		"""Return who is asked where a stage has no owner that can be."""
-		return next((people for role in STAND_IN_ROLES if (people := self.members(role))), [])
+	def substitutes(self) -> list[Recipient]:
+		"""Return who is asked for a stage without an owner who can be asked."""
+		return next((people for role in SUBSTITUTE_ROLES if (people := self.members(role))), [])
 
 
 @dataclass
-class _Wishes:
-	"""What people said about messages, in Frappe's own places."""
+class NotificationPreferences:
+	"""Notification preferences of people, as Frappe stores them."""
 
 	no_mail: set
 	no_notification: set
@@ -116,17 +126,27 @@ class _Wishes:
 	zone: str
 
 	@classmethod
-	def read(cls, users: list[str], addresses: list[str]) -> "_Wishes":
+	def read(cls, users: dict, names: set[str]) -> "NotificationPreferences":
+		"""Read the preferences with at most four queries.
+
+		Args:
+			users: rows of User by name.
+			names: user ids and addresses in lower case; those that are addresses count.
+		"""
+		addresses = names | {(row.email or "").lower() for row in users.values()}
+		user_ids = list(users)
 		settings = frappe.get_all(
 			"Notification Settings",
-			filters={"name": ("in", users)},
+			filters={"name": ("in", user_ids)},
 			fields=["name", "enabled", "enable_email_notifications"],
 		)
-		unsubscribed, unsubscribed_from = _unsubscribed(addresses)
+		unsubscribed, unsubscribed_from = _unsubscribed(
+			sorted(address for address in addresses if "@" in address)
+		)
 		return cls(
 			no_mail={row.name for row in settings if not row.enable_email_notifications},
 			no_notification={row.name for row in settings if not row.enabled},
-			digest=_users_with_digest(users),
+			digest=_users_with_digest(user_ids),
 			unsubscribed=unsubscribed,
 			unsubscribed_from=unsubscribed_from,
 			language=frappe.get_system_settings("language") or "en",
@@ -134,34 +154,35 @@ class _Wishes:
 		)
 
 	def recipient_of_user(self, row) -> Recipient | None:
+		"""Return the recipient for a row of User; None if it is disabled."""
 		if not row.enabled or row.name == "Guest":
 			return None
 		email = (row.email or "").lower() or None
-		has_mail = (
-			bool(email) and email not in NO_MAILBOX | self.unsubscribed and row.name not in self.no_mail
-		)
+		is_desk_user = row.user_type == "System User"
+		wants_mail = bool(email) and row.name not in self.no_mail
+		wants_mail = wants_mail and email not in PLACEHOLDER_ADDRESSES | self.unsubscribed
 		return Recipient(
 			user=row.name,
 			full_name=row.full_name or row.name,
 			email=email,
 			language=row.language or self.language,
 			zone=row.time_zone or self.zone,
-			is_desk_user=row.user_type == "System User",
-			wants_mail=has_mail,
-			wants_notification=row.user_type == "System User" and row.name not in self.no_notification,
-			wants_digest=has_mail and row.name in self.digest,
+			is_desk_user=is_desk_user,
+			wants_mail=wants_mail,
+			wants_notification=is_desk_user and row.name not in self.no_notification,
+			wants_digest=wants_mail and row.name in self.digest,
 			unsubscribed_from=frozenset(self.unsubscribed_from.get(email, ())),
 		)
 
 	def recipient_of_address(self, address: str) -> Recipient:
-		is_open = address not in self.unsubscribed
+		"""Return the recipient for an e-mail address without an account."""
 		return Recipient(
 			None,
 			address,
 			address,
 			self.language,
 			self.zone,
-			wants_mail=is_open,
+			wants_mail=address not in self.unsubscribed,
 			unsubscribed_from=frozenset(self.unsubscribed_from.get(address, ())),
 		)
 
@@ -173,9 +194,9 @@ def _users_named(names: set[str]) -> list:
 	if not names:
 		return []
 	user = frappe.qb.DocType("User")
-	wanted = sorted(names | {"Administrator"}) if "administrator" in names else sorted(names)
+	identifiers = sorted(names | {"Administrator"}) if "administrator" in names else sorted(names)
 	query = frappe.qb.from_(user).select(*(user[column] for column in USER_COLUMNS))
-	return query.where(user.name.isin(wanted) | user.email.isin(wanted)).run(as_dict=True)
+	return query.where(user.name.isin(identifiers) | user.email.isin(identifiers)).run(as_dict=True)
 
 
 def _users_of_roles(roles: set[str]) -> list:
@@ -196,29 +217,31 @@ def _users_with_digest(users: list[str]) -> set[str]:
 
 
 def _unsubscribed(addresses: list[str]) -> tuple[set[str], dict[str, set]]:
-	"""Return who wants no mail of this site, by Email Unsubscribe or Contact, and who wants none of which documents.
+	"""Return which addresses want no mail at all, and about which documents others want none.
 
 	Args:
-		addresses: lower case. What is stored may be written otherwise.
+		addresses: in lower case; stored addresses are compared without case.
 	"""
 	if not addresses:
 		return set(), {}
-	found, documents = _unsubscribed_contacts(addresses), defaultdict(set)
+	unsubscribed, documents = _unsubscribed_contacts(addresses), defaultdict(set)
 	table = frappe.qb.DocType("Email Unsubscribe")
 	query = frappe.qb.from_(table).where(Lower(table.email).isin(addresses))
 	query = query.select(table.email, table.global_unsubscribe, table.reference_doctype, table.reference_name)
 	for email, is_global, doctype, name in query.run():
 		if is_global:
-			found.add(email.lower())
+			unsubscribed.add(email.lower())
 		elif name:
 			documents[email.lower()].add((doctype, name))
-	return found, documents
+	return unsubscribed, documents
 
 
 def _unsubscribed_contacts(addresses: list[str]) -> set[str]:
-	contact, other = frappe.qb.DocType("Contact"), frappe.qb.DocType("Contact Email")
-	query = frappe.qb.from_(contact).left_join(other)
-	query = query.on((other.parent == contact.name) & (other.parenttype == "Contact"))
-	query = query.select(contact.email_id, other.email_id).where(contact.unsubscribed == 1)
-	query = query.where(Lower(contact.email_id).isin(addresses) | Lower(other.email_id).isin(addresses))
+	contact, contact_email = frappe.qb.DocType("Contact"), frappe.qb.DocType("Contact Email")
+	query = frappe.qb.from_(contact).left_join(contact_email)
+	query = query.on((contact_email.parent == contact.name) & (contact_email.parenttype == "Contact"))
+	query = query.select(contact.email_id, contact_email.email_id).where(contact.unsubscribed == 1)
+	query = query.where(
+		Lower(contact.email_id).isin(addresses) | Lower(contact_email.email_id).isin(addresses)
+	)
 	return {address.lower() for pair in query.run() for address in pair if address}

@@ -1,7 +1,7 @@
-"""Links in mails that let their reader do one thing, without a password, until a day.
+"""Signed links in mails: the recipient can do one thing without a password until the link expires.
 
-A token says what for, about what and for whom, and carries a signature made with the site's secret. Opening a link
-never changes anything: mail scanners open links. The page it leads to asks, and acts on a POST.
+A token names the purpose, the stage or task and the recipient, and is signed with the site's secret. Opening a link
+never changes anything, because mail scanners open links; its page asks first and acts on a POST.
 """
 
 import base64
@@ -21,24 +21,25 @@ DEFAULT_VALID_DAYS = 14
 
 
 class Purpose(Vocabulary):
-	"""What a link lets its reader do."""
+	"""What a link is for."""
 
-	ANSWER = "answer"  # say whether a stage is reached
+	ANSWER = "answer"  # answer whether a stage is reached
 	TASK = "task"  # see one task, complete it, comment on it
 
 
 class LinkInvalid(frappe.ValidationError):
-	"""A token this site did not make, for this purpose."""
+	"""The token was not made by this site, or not for this purpose."""
 
 
 class Link(NamedTuple):
-	"""What a token says.
+	"""The content of a token.
 
 	Attributes:
+		purpose: what the link is for, a `Purpose`.
 		name: row name of the stage, or name of the task.
-		recipient: user id or e-mail address it was sent to.
-		valid_until: last day.
-		about: what was asked when it was made (a stage's key date).
+		recipient: user id or e-mail address to which it was sent.
+		valid_until: last day on which it is valid.
+		about: the stage's key date when it was made, as ISO date.
 	"""
 
 	purpose: str
@@ -49,14 +50,15 @@ class Link(NamedTuple):
 
 	@property
 	def is_expired(self) -> bool:
+		"""Whether the link is no longer valid today."""
 		return getdate(nowdate()) > self.valid_until
 
 
 def make_token(purpose: Purpose, name: str, recipient: str, about: str = "") -> str:
-	"""Return a token for a link.
+	"""Return a token that is valid for the days in Milestone Settings.
 
 	Args:
-		purpose, name, recipient, about: see `Link`.
+		purpose, name, recipient, about: as in `Link`.
 	"""
 	valid_until = getdate(nowdate()) + timedelta(days=_valid_days())
 	payload = _encode(json.dumps([purpose.value, name, recipient, valid_until.isoformat(), about]).encode())
@@ -64,7 +66,11 @@ def make_token(purpose: Purpose, name: str, recipient: str, about: str = "") -> 
 
 
 def read_token(token: str | None, purpose: Purpose) -> Link:
-	"""Return what a token says; an expired one too, see `Link.is_expired`.
+	"""Return the content of a token, also of an expired one (see `Link.is_expired`).
+
+	Args:
+		token: text from the address of the page.
+		purpose: purpose that it must have.
 
 	Raises:
 		LinkInvalid: it was not made by this site, or for another purpose.
@@ -72,14 +78,20 @@ def read_token(token: str | None, purpose: Purpose) -> Link:
 	payload, _dot, signature = str(token or "").partition(".")
 	if not hmac.compare_digest(_sign(payload).encode(), signature.encode()):
 		raise LinkInvalid
-	found, name, recipient, valid_until, about = json.loads(_decode(payload))
-	if found != purpose.value:
+	token_purpose, name, recipient, valid_until, about = json.loads(_decode(payload))
+	if token_purpose != purpose.value:
 		raise LinkInvalid
-	return Link(found, name, recipient, date.fromisoformat(valid_until), about)
+	return Link(token_purpose, name, recipient, date.fromisoformat(valid_until), about)
 
 
 def url(path: str, token: str, **values) -> str:
-	"""Return the address of a page with a token. Values are short words that need no quoting."""
+	"""Return the address of a page with a token.
+
+	Args:
+		path: path of the page.
+		token: result of `make_token`.
+		values: further arguments, words that need no quoting.
+	"""
 	more = "".join(f"&{key}={value}" for key, value in values.items())
 	return get_url(f"/{path}?token={token}{more}")
 
@@ -94,7 +106,7 @@ def _sign(payload: str) -> str:
 
 
 def _key() -> bytes:
-	"""Return a key of our own made from the site's secret: no other signature of the site can pass for ours."""
+	"""Return a key derived from the site's secret, so that no other signature of the site is valid here."""
 	secret = frappe.local.conf.get("secret") or get_encryption_key()
 	return hmac.new(str(secret).encode(), b"milestone_automation.signed_links", hashlib.sha256).digest()
 

@@ -1,7 +1,7 @@
-"""A task's assignees and Frappe's to-dos for them, kept in step both ways.
+"""Frappe's to-dos for the assignees of tasks.
 
-The engine writes to-dos in bulk and past the document layer: five hundred tasks are no five hundred notifications, and
-nothing of it comes back through `on_todo_change`. What people do to a to-do in the desk comes in there.
+To-dos are written in bulk and without document events: five hundred tasks do not send five hundred notifications, and
+nothing triggers `todo_changes.on_todo_change`, which handles what people do to a to-do in the desk.
 """
 
 import json
@@ -24,43 +24,43 @@ OPEN, CLOSED, CANCELLED = "Open", "Closed", "Cancelled"
 
 
 def assign(task_names: Iterable[str]) -> None:
-	"""Give each system user among the assignees of some open tasks a to-do; who has one keeps it.
+	"""Create the missing to-dos of open tasks, one for each assignee who is a system user.
 
-	To-dos of users who are no assignees any more are cancelled. At most six statements a thousand tasks.
+	To-dos of users who are no longer assignees are cancelled. At most six statements for a thousand tasks.
 
 	Args:
-		task_names: names of Milestone Tasks; closed ones are passed over.
+		task_names: names of Milestone Tasks; closed tasks are skipped.
 	"""
 	tasks = _open_tasks(_names(task_names))
 	if not tasks:
 		return
-	wanted = _wanted(tasks)
+	expected = _expected(tasks)
 	todos = _todos(tasks, (OPEN, CLOSED))
-	present = {(todo.reference_name, todo.allocated_to) for todo in todos}
+	existing = {(todo.reference_name, todo.allocated_to) for todo in todos}
 	bulk.insert_rows(
-		"ToDo", [_todo(tasks[task], user) for task, user in wanted if (task, user) not in present]
+		"ToDo", [_todo(tasks[task], user) for task, user in expected if (task, user) not in existing]
 	)
-	surplus = [
+	obsolete = [
 		todo.name
 		for todo in todos
-		if todo.status == OPEN and (todo.reference_name, todo.allocated_to) not in wanted
+		if todo.status == OPEN and (todo.reference_name, todo.allocated_to) not in expected
 	]
-	_set_status(surplus, CANCELLED)
-	_keep_assign_column(tasks)
+	_set_status(obsolete, CANCELLED)
+	_update_assign_column(tasks)
 
 
 def close(task: str | Iterable[str], user: str | None = None) -> None:
-	"""Close the open to-dos of a task, or of several.
+	"""Close the open to-dos of one or several tasks.
 
 	Args:
 		task: name of the task, or names.
-		user: whose to-do; of all assignees when left out.
+		user: assignee whose to-do is closed; all assignees by default.
 	"""
 	_move(_names(task), (OPEN,), CLOSED, user)
 
 
 def cancel(task: str | Iterable[str]) -> None:
-	"""Cancel the open to-dos of a task, or of several: nobody is to do them any more.
+	"""Cancel the open to-dos of one or several tasks.
 
 	Args:
 		task: name of the task, or names.
@@ -69,31 +69,31 @@ def cancel(task: str | Iterable[str]) -> None:
 
 
 def reopen(task: str | Iterable[str], user: str | None = None) -> None:
-	"""Open the to-dos of a task again, or of several; assignees without one get one.
+	"""Reopen the closed to-dos of one or several open tasks and create missing ones.
 
 	Args:
-		task: name of the task, or names; they must be open already.
-		user: whose to-do; of all assignees when left out.
+		task: name of the task, or names.
+		user: assignee whose to-do is reopened; all assignees by default.
 	"""
 	names = _names(task)
 	_move(names, (CLOSED,), OPEN, user)
 	assign(names)
 
 
-def follow(task: str | Iterable[str], text: bool = False) -> None:
-	"""Bring the open to-dos of some open tasks to the tasks' due dates. Two reads, one write for each date.
+def update_open(task: str | Iterable[str], text: bool = False) -> None:
+	"""Update the open to-dos of open tasks to the due dates of the tasks. Two queries, one update for each date.
 
 	Args:
 		task: name of the task, or names.
-		text: whether what a to-do says may be out of date too: the title, the document's name.
+		text: whether to update the description too, because the title or the name of the document changed.
 	"""
 	tasks = _open_tasks(_names(task))
 	changes = {}
 	for todo in _todos(tasks, (OPEN,)) if tasks else []:
-		about = tasks[todo.reference_name]
-		changes[todo.name] = {"date": about.due_date} if about.due_date else {}
+		task_row = tasks[todo.reference_name]
+		changes[todo.name] = {"date": task_row.due_date} if task_row.due_date else {}
 		if text:
-			changes[todo.name]["description"] = _describe(about)
+			changes[todo.name]["description"] = _describe(task_row)
 	bulk.update_rows("ToDo", changes)
 
 
@@ -112,13 +112,13 @@ def _open_tasks(names: list[str]) -> dict[str, dict]:
 	return {row.name: row for row in rows}
 
 
-def _wanted(tasks: Iterable[str]) -> dict[tuple[str, str], None]:
-	"""Return task and user of each to-do there should be, in the order of the assignees."""
+def _expected(tasks: Iterable[str]) -> dict[tuple[str, str], None]:
+	"""Return (task, user) of each to-do that should exist, in the order of the assignees."""
 	row, user = frappe.qb.DocType("Milestone Task Assignee"), frappe.qb.DocType("User")
 	query = frappe.qb.from_(row).join(user).on(user.name == row.user).select(row.parent, row.user)
 	query = query.where((row.parenttype == TASK) & row.parent.isin(list(tasks)))
 	query = query.where((user.enabled == 1) & (user.user_type == assignees.SYSTEM_USER) & (row.done == 0))
-	return {(found.parent, found.user): None for found in query.orderby(row.idx).run(as_dict=True)}
+	return {(assignee.parent, assignee.user): None for assignee in query.orderby(row.idx).run(as_dict=True)}
 
 
 def _todos(tasks: Iterable[str], statuses: tuple[str, ...], user: str | None = None) -> list[dict]:
@@ -133,7 +133,7 @@ def _todo(task: dict, user: str) -> dict:
 	return {
 		"status": OPEN,
 		"priority": "Medium",
-		"date": task.due_date or today(),  # as core's own assignments without a date
+		"date": task.due_date or today(),  # like Frappe's own assignments without a date
 		"allocated_to": user,
 		"description": _describe(task),
 		"reference_type": TASK,
@@ -144,26 +144,26 @@ def _todo(task: dict, user: str) -> dict:
 
 
 def _describe(task: dict) -> str:
-	"""Return the text of a to-do. It names the document, which its reader may know anyway, and nothing of its content."""
+	"""Return the description of a to-do. It names the document but shows none of its content."""
 	return _("{0} (task of the milestone {1}, {2} {3})").format(
 		escape_html(task.title), escape_html(task.stage_name), _(task.reference_type), task.reference_name
 	)
 
 
 def _move(tasks: list[str], statuses: tuple[str, ...], status: str, user: str | None = None) -> None:
-	"""Give to-dos of some tasks another status. Three statements, however many tasks."""
+	"""Set the status of the to-dos of some tasks. Three statements for any number of tasks."""
 	todos = _todos(tasks, statuses, user) if tasks else []
 	_set_status([todo.name for todo in todos], status)
 	if todos:
-		_keep_assign_column({todo.reference_name for todo in todos})
+		_update_assign_column({todo.reference_name for todo in todos})
 
 
 def _set_status(todos: list[str], status: str) -> None:
 	bulk.update_rows("ToDo", {name: {"status": status} for name in todos})
 
 
-def _keep_assign_column(tasks: Iterable[str]) -> None:
-	"""Write who has an open to-do where the desk's lists look for it."""
+def _update_assign_column(tasks: Iterable[str]) -> None:
+	"""Write the users with an open to-do to the column `_assign`, which lists in the desk show."""
 	assigned = defaultdict(list)
 	for todo in _todos(tasks, (OPEN,)):
 		assigned[todo.reference_name].append(todo.allocated_to)

@@ -120,7 +120,7 @@ def _follow_people(plan, doc, changed) -> None:
 	supplier = plan.supplier_field or "supplier"
 	moved = {"owner", supplier, *_assignee_fields(plan)} & set(changed) - {"owner"}
 	if moved:
-		task_people.assign_anew(plan, doc, moved, supplier)
+		task_people.reassign(plan, doc, moved, supplier)
 
 
 def _assignee_fields(plan) -> set[str]:

@@ -46,7 +46,7 @@ TASK_FIELDS = (
 	"title",
 	"description",
 	"required",
-	*assignees.RULE_FIELDS,
+	*assignees.ASSIGNEE_RULE_FIELDS,
 	"completion_rule",
 	"due_days_before",
 	"working_days",

@@ -109,7 +109,7 @@ def follow_rename(doctype: str, old, new, merge: bool = False) -> None:
 		if merge and not has_plan:
 			values["snapshot"] = _snapshot_as_it_stands(plan, frappe.get_doc(doctype, new))
 		bulk.update_rows("Milestone Plan", {plan.name: values})
-		todos.follow([task.name for task in plan_rows.task_rows(plan.name)], text=True)
+		todos.update_open([task.name for task in plan_rows.task_rows(plan.name)], text=True)
 
 
 def _snapshot_as_it_stands(plan, doc) -> str:

@@ -236,7 +236,7 @@ def _move_tasks(diff: VersionDiff) -> None:
 			changes[name] = _changed_values(task_move, due_dates[name], calendar)
 	bulk.update_rows("Milestone Task", changes)
 	_assign_anew(diff, people)
-	todos.follow(changes, text=True)
+	todos.update_open(changes, text=True)
 	tasks.insert_tasks(diff.plan, [_new_task(diff, m, people, calendar) for m in diff.tasks if not m.task])
 	diff.plan.forget_tasks()
 
@@ -294,7 +294,7 @@ def _new_task(diff: VersionDiff, task_move: TaskMove, people, calendar) -> dict:
 
 def _assign_anew(diff: VersionDiff, people) -> None:
 	"""Give changed tasks the assignees the workflow names now."""
-	moves = [m for m in diff.tasks if m.task and set(assignees.RULE_FIELDS).intersection(m.changed)]
+	moves = [m for m in diff.tasks if m.task and set(assignees.ASSIGNEE_RULE_FIELDS).intersection(m.changed)]
 	doc = diff.plan.reference_doc()
 	if moves:
 		task_people.replace_assignees(

@@ -194,7 +194,7 @@ def _move_tasks(plan, moved: list[tuple]) -> None:
 	bulk.update_rows("Milestone Task", changes)
 	for task in tasks:
 		task.update(changes.get(task.name, {}))
-	todos.follow(changes)
+	todos.update_open(changes)
 
 
 def planned_task(task) -> dates.PlannedTask:

@@ -7,8 +7,8 @@ from frappe import _
 from frappe.utils import cint, getdate
 
 from milestone_automation.engine.base import values
-from milestone_automation.engine.people import assignees, rights, todos
-from milestone_automation.engine.progress import task_people, tasks
+from milestone_automation.engine.people import assigned, assignees, rights, todos
+from milestone_automation.engine.progress import tasks
 from milestone_automation.engine.rules import dates
 from milestone_automation.engine.rules.vocabulary import AssigneeKind, PlanEvent, TaskStatus
 from milestone_automation.engine.store import plan_log, plan_rows, watched
@@ -197,13 +197,13 @@ def follow_edit(doc) -> None:
 			key_date, days, bool(doc.working_days), plan_rows.calendar_of(plan)
 		)
 		doc.due_by_hand = 0
-	if _differs(before, doc, assignees.RULE_FIELDS):
+	if _differs(before, doc, assignees.ASSIGNEE_RULE_FIELDS):
 		plan = plan or plan_rows.load_by_name(doc.plan, lock=True)
 		done = [row for row in doc.assignees if row.done]
-		known = set().union(*map(task_people.identifiers_of, done))
+		known = set().union(*map(assigned.identifiers_of, done))
 		doc.set("assignees", done)
 		for person in assignees.resolve(doc, plan.reference_doc(), plan):
-			if not known & task_people.identifiers_of(person):
+			if not known & assigned.identifiers_of(person):
 				doc.append("assignees", person)
 
 
@@ -212,12 +212,12 @@ def after_edit(doc) -> None:
 	before = doc.get_doc_before_save()
 	if not before or doc.status != TaskStatus.OPEN:
 		return
-	if _differs(before, doc, assignees.RULE_FIELDS):
+	if _differs(before, doc, assignees.ASSIGNEE_RULE_FIELDS):
 		todos.assign([doc.name])
 	if _differs(before, doc, ("title", "due_date")):
-		todos.follow(doc.name, text=before.title != doc.title)
+		todos.update_open(doc.name, text=before.title != doc.title)
 	done = [row for row in doc.assignees if row.done]
-	may_be_done = _differs(before, doc, (*assignees.RULE_FIELDS, "completion_rule"))
+	may_be_done = _differs(before, doc, (*assignees.ASSIGNEE_RULE_FIELDS, "completion_rule"))
 	if may_be_done and done and not tasks.is_waiting_for_others(doc):
 		tasks.complete(doc.name, by=done[-1].user or done[-1].email)
 		doc.update(frappe.db.get_value("Milestone Task", doc.name, FIELDS_OF_STATUS, as_dict=True))

@@ -1,17 +1,21 @@
-"""Finding the assignees of open tasks anew when the document's supplier or users change."""
-
-from collections import defaultdict
+"""Replacing the assignees of open tasks, for example when the document's supplier or users change."""
 
 import frappe
 
-from milestone_automation.engine.base import bulk
-from milestone_automation.engine.people import assignees, todos
+from milestone_automation.engine.people import assigned, assignees, todos
 from milestone_automation.engine.rules.vocabulary import AssigneeKind
 from milestone_automation.engine.store import plan_rows
 
 
-def assign_anew(plan: plan_rows.Plan, doc, changed_fields: set[str], supplier_field: str) -> None:
-	"""Find the assignees of open tasks anew whose supplier or user field changed. Who is done stays."""
+def reassign(plan: plan_rows.Plan, doc, changed_fields: set[str], supplier_field: str) -> None:
+	"""Replace the assignees of the open tasks whose supplier or user field changed in the document.
+
+	Args:
+		plan: locked.
+		doc: the document with its new values.
+		changed_fields: names of the changed fields.
+		supplier_field: field that names the supplier.
+	"""
 	affected = [
 		task
 		for task in plan.open_tasks()
@@ -26,33 +30,18 @@ def assign_anew(plan: plan_rows.Plan, doc, changed_fields: set[str], supplier_fi
 
 
 def replace_assignees(people: dict[str, list[dict]]) -> None:
-	"""Give tasks other assignees, and these their to-dos. Who has done their part stays and is not asked again.
+	"""Replace the assignees of open tasks, with their to-dos. Who has completed their part stays and is not asked again.
 
 	Args:
-		people: by name of the task, as `assignees.resolve` finds them.
+		people: people as `assignees.resolve` returns them, by name of the task.
 	"""
-	done = _done_rows(list(people))
-	rows = []
-	for task, found in people.items():
-		known = set().union(*map(identifiers_of, done[task]))
-		asked = [person for person in found if not known & identifiers_of(person)]
-		first = max((row.idx for row in done[task]), default=0) + 1
-		place = {"parent": task, "parenttype": "Milestone Task", "parentfield": "assignees"}
-		rows += [{**person, **place, "idx": idx} for idx, person in enumerate(asked, first)]
-	frappe.db.delete("Milestone Task Assignee", {"parent": ("in", list(people)), "done": 0})
-	bulk.insert_rows("Milestone Task Assignee", rows)
+	stored = assigned.rows_by_task(people)
+	done = {task: [row for row in stored[task] if row.done] for task in people}
+	added, first_idx = {}, {}
+	for task, resolved in people.items():
+		known = set().union(*map(assigned.identifiers_of, done[task]))
+		added[task] = [person for person in resolved if not known & assigned.identifiers_of(person)]
+		first_idx[task] = max((row.idx for row in done[task]), default=0) + 1
+	frappe.db.delete(assigned.ASSIGNEE, {"parent": ("in", list(people)), "done": 0})
+	assigned.insert(added, first_idx)
 	todos.assign(list(people))
-
-
-def _done_rows(tasks: list[str]) -> dict[str, list]:
-	"""Return the rows of those who have done their part, by task."""
-	filters = {"parenttype": "Milestone Task", "parent": ("in", tasks), "done": 1}
-	found = defaultdict(list)
-	fields = ["parent", "user", "email", "idx"]
-	for row in frappe.get_all("Milestone Task Assignee", filters=filters, fields=fields):
-		found[row.parent].append(row)
-	return found
-
-
-def identifiers_of(person) -> set[str]:
-	return {name for name in (person.get("user"), person.get("email")) if name}

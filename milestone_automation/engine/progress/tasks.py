@@ -7,7 +7,7 @@ from frappe import _
 from frappe.utils import getdate, now_datetime
 
 from milestone_automation.engine.base import bulk
-from milestone_automation.engine.people import todos
+from milestone_automation.engine.people import assigned, todos
 from milestone_automation.engine.progress.rescheduling import planned_task
 from milestone_automation.engine.rules import dates
 from milestone_automation.engine.rules.schedule import FRESH_TASK_STAMPS
@@ -44,12 +44,7 @@ def insert_tasks(plan, tasks: list[dict]) -> list[str]:
 		)
 		rows.append(row)
 	names = bulk.insert_rows("Milestone Task", rows)
-	people = [
-		{**person, "parent": name, "parenttype": "Milestone Task", "parentfield": "assignees", "idx": idx}
-		for name, task in zip(names, tasks, strict=True)
-		for idx, person in enumerate(task.get("assignees") or [], 1)
-	]
-	bulk.insert_rows("Milestone Task Assignee", people)
+	assigned.insert({name: task.get("assignees") or [] for name, task in zip(names, tasks, strict=True)})
 	todos.assign(names)
 	return names
 
@@ -132,7 +127,7 @@ def reopen(task: str, reason: str) -> None:
 			**_caught_up_date(doc, plan, stage),
 		)
 		todos.reopen(doc.name)
-		todos.follow(doc.name)
+		todos.update_open(doc.name)
 		log(doc, plan, "Task Reopened", reason)
 
 

@@ -7,7 +7,7 @@ from frappe import _
 from frappe.utils import get_fullname
 
 from milestone_automation.engine.base import bulk
-from milestone_automation.engine.people import rights, todos
+from milestone_automation.engine.people import assigned, rights, todos
 from milestone_automation.engine.progress import tasks
 from milestone_automation.engine.rules.vocabulary import TaskStatus
 from milestone_automation.engine.store import sweep_requests
@@ -100,13 +100,8 @@ def _give(todo: Assignment) -> None:
 	if task.status != TaskStatus.OPEN:
 		frappe.throw(_("The task {0} is {1}. Reopen it first.").format(task.title, _(task.status)))
 	person = frappe.db.get_value("User", todo.user, ["name as user", "full_name", "email"], as_dict=True)
-	place = {
-		"parent": task.name,
-		"parenttype": todos.TASK,
-		"parentfield": "assignees",
-		"idx": _next_idx(task.name),
-	}
-	bulk.insert_rows("Milestone Task Assignee", [{**person, **place}])
+	rows = assigned.rows_by_task([task.name])[task.name]
+	assigned.insert({task.name: [person]}, {task.name: rows[-1].idx + 1 if rows else 1})
 	frappe.clear_document_cache(todos.TASK, task.name)
 	sweep_requests.recheck(task.plan)
 
@@ -121,27 +116,18 @@ def _take_away(todo: Assignment) -> None:
 			_("You may not take the task {0} from {1}.").format(task.title, get_fullname(todo.user)),
 			frappe.PermissionError,
 		)
-	frappe.db.delete("Milestone Task Assignee", {**_row_of(todo), "done": 0})
+	frappe.db.delete(
+		assigned.ASSIGNEE, {"parenttype": todos.TASK, "parent": todo.task, "user": todo.user, "done": 0}
+	)
 	frappe.clear_document_cache(todos.TASK, task.name)
 	sweep_requests.recheck(task.plan)
 
 
 def _mark_not_done(todo: Assignment) -> None:
-	names = frappe.get_all("Milestone Task Assignee", filters={**_row_of(todo), "done": 1}, pluck="name")
+	rows = assigned.rows_by_task([todo.task])[todo.task]
+	names = [row.name for row in rows if row.user == todo.user and row.done]
 	bulk.update_rows("Milestone Task Assignee", {name: {"done": 0, "done_on": None} for name in names})
 	frappe.clear_document_cache(todos.TASK, todo.task)
-
-
-def _row_of(todo: Assignment) -> dict:
-	return {"parenttype": todos.TASK, "parent": todo.task, "user": todo.user}
-
-
-def _next_idx(task: str) -> int:
-	filters = {"parenttype": todos.TASK, "parent": task}
-	last = frappe.get_all(
-		"Milestone Task Assignee", filters=filters, order_by="idx desc", limit=1, pluck="idx"
-	)
-	return last[0] + 1 if last else 1
 
 
 def _task(todo: Assignment):

@@ -7,6 +7,7 @@ from frappe import _
 from frappe.utils import now_datetime
 
 from milestone_automation.engine.base import bulk, calendars, guard, save_state
+from milestone_automation.engine.base.locks import run_locked
 from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus, TaskStatus
 
 # Columns read of every plan; a stage is read whole.
@@ -167,19 +168,6 @@ def lock(plan: str) -> None:
 	if frappe.db.db_type != "sqlite":
 		with guard.translate_conflicts():
 			frappe.db.get_value("Milestone Plan", plan, "name", for_update=True)
-
-
-def run_locked(query) -> list[frappe._dict]:
-	"""Run a query that holds what it reads, as it is committed now, until the transaction ends.
-
-	Raises:
-		ConflictError: somebody else is at the same rows.
-	"""
-	if frappe.db.db_type != "sqlite":
-		# SQLite has one writer at a time anyway.
-		query = query.for_update()
-	with guard.translate_conflicts():
-		return query.run(as_dict=True)
 
 
 def _load(column: str, value: str, lock: bool) -> Plan | None:

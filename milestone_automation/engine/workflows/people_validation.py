@@ -3,7 +3,6 @@
 Each function returns a sentence that says what is wrong and what to do, or None.
 """
 
-import re
 from dataclasses import dataclass
 
 import frappe
@@ -11,11 +10,12 @@ from frappe import _
 from frappe.model import table_fields
 from frappe.utils import escape_html, validate_email_address
 
+from milestone_automation.engine.people import assignees
+
 # Roles of every account, those of suppliers and customers on the website too.
 ROLES_OF_EVERYBODY = frozenset({"All", "Guest"})
 ADDRESS_TYPES = frozenset({"Data", "Read Only", "Small Text"})
 USER_COLUMNS = frozenset({"owner", "modified_by"})
-SEPARATORS = re.compile(r"[\n,;]+")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def _read_flags(doctype: str, field: str, names: set, inverted: bool = False) ->
 
 def notified(stage) -> list[str]:
 	"""Return whom a stage also notifies: user names and e-mail addresses."""
-	return [part.strip() for part in SEPARATORS.split(stage.notify_users or "") if part.strip()]
+	return assignees.split_names(stage.notify_users)
 
 
 def user_problem(user: str, known: Known) -> str | None:
@@ -90,7 +90,11 @@ def is_address(text: str | None) -> bool:
 	"""Tell whether a text is one e-mail address and nothing else."""
 	text = (text or "").strip()
 	# Some versions of Frappe give the address back in small letters.
-	return bool(text) and validate_email_address(text).lower() == text.lower() and not SEPARATORS.search(text)
+	return (
+		bool(text)
+		and validate_email_address(text).lower() == text.lower()
+		and assignees.split_names(text) == [text]
+	)
 
 
 def user_field_problem(fieldname: str, doctype: str) -> str | None:
