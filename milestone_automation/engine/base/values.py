@@ -72,9 +72,9 @@ def _plain(value, fieldtype: str) -> str:
 	if value is None or value == "":
 		# An empty number is stored as 0, so no value and 0 are the same.
 		return "0" if fieldtype in NUMBER_TYPES else ""
-	reader = READERS.get(fieldtype)
+	formatter = FORMATTERS.get(fieldtype)
 	try:
-		return reader(value) if reader else cstr(value)
+		return formatter(value) if formatter else cstr(value)
 	except Exception:
 		# Old data or an object of a controller may not fit the type, but is still a value.
 		return cstr(value)
@@ -87,18 +87,20 @@ def _number(value) -> str:
 	return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 
-def _datetime(value) -> str:
-	moment = get_datetime(value)
-	return moment.isoformat(sep=" ") if moment else ""
-
-
-def _time(value) -> str:
+def _parse_time(value) -> datetime.time:
 	if isinstance(value, datetime.timedelta):
 		value = (datetime.datetime.min + value).time()
-	return get_time(value).isoformat()
+	return get_time(value)
 
 
-READERS = {
+def _datetime(value) -> str:
+	parsed = get_datetime(value)
+	return parsed.isoformat(sep=" ") if parsed else ""
+
+
+# Parsers of dates and times, given as Python values or as text.
+DATE_PARSERS = {"Date": getdate, "Datetime": get_datetime, "Time": _parse_time}
+FORMATTERS = {
 	"Int": lambda value: str(cint(value)),
 	"Long Int": lambda value: str(cint(value)),
 	"Check": lambda value: str(cint(bool(cint(value)))),
@@ -109,5 +111,5 @@ READERS = {
 	"Duration": _number,
 	"Date": lambda value: getdate(value).isoformat(),
 	"Datetime": _datetime,
-	"Time": _time,
+	"Time": lambda value: _parse_time(value).isoformat(),
 }

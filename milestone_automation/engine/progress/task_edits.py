@@ -115,10 +115,10 @@ def _check_new(doc, plan: plan_rows.Plan) -> None:
 				doc.assignee_kind, ", ".join(AssigneeKind)
 			)
 		)
-	if cint(doc.due_days_before) > row_fields.MOST_DAYS:
+	if cint(doc.due_days_before) > row_fields.MAX_DAYS:
 		frappe.throw(
 			_("{0} days are too many. Set Due Days Before Milestone to {1} at most.").format(
-				cint(doc.due_days_before), row_fields.MOST_DAYS
+				cint(doc.due_days_before), row_fields.MAX_DAYS
 			)
 		)
 	workflow = frappe._dict(plan, document_type=plan.reference_type, stages=[], tasks=[doc])

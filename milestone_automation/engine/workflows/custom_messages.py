@@ -1,7 +1,7 @@
-"""A workflow's own words in a prompt: Jinja over the document's values, and nothing but those.
+"""Custom messages of a workflow: Jinja templates over the values of the document.
 
-The template sees a copy of the values, never the document, the database or the session. It is checked when the
-workflow is saved; should it break on a real document all the same, the prompt goes out with its words alone.
+A template sees a copy of the values, never the document, the database or the session. It is checked when the workflow
+is saved; if it fails on a document anyway, the prompt is sent with the text outside the expressions.
 """
 
 import re
@@ -25,30 +25,30 @@ DOCUMENT_METHODS = {"get", "get_formatted", "keys", "items", "values"}
 STAGE_VALUES = {"stage_name", "key_date"}
 EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 
-# What begins on a line of its own when HTML is read as text.
+# Tags that start a new line when HTML is read as text.
 BLOCKS = re.compile(
 	r"address|article|aside|blockquote|d[dlt]|div|fig(ure|caption)|footer|form|h[1-6]|header|hr|li|main|nav|ol|p|pre"
 	r"|section|table|tr|ul"
 )
-UNREAD = frozenset({"script", "style", "title"})
+SKIPPED_TAGS = frozenset({"script", "style", "title"})
 BULLET = "- "
 
 
 class _Environment(jinja2.sandbox.ImmutableSandboxedEnvironment):
-	"""Jinja's sandbox in which a document's field goes before the dict's method of the same name."""
+	"""Jinja's sandbox; a field of the document hides the dict's method of the same name."""
 
 	def getattr(self, obj, attribute: str):
-		"""Return `obj.attribute`; names that begin with an underscore stay the sandbox's to refuse."""
+		"""Return `obj.attribute`; the sandbox refuses names that begin with an underscore."""
 		if isinstance(obj, dict) and attribute in obj and not attribute.startswith("_"):
 			return obj[attribute]
 		return super().getattr(obj, attribute)
 
 
 class DocumentValues(frappe._dict):
-	"""A document's values as a template sees them: `doc.field`, `doc.get_formatted("field")`."""
+	"""Values of a document for a template: `doc.field`, `doc.get_formatted("field")`."""
 
 	def get_formatted(self, fieldname: str) -> str:
-		"""Return a value as the desk shows it."""
+		"""Return the value of a field as the desk shows it."""
 		field = frappe.get_meta(self.get("doctype")).get_field(fieldname)
 		return frappe.format_value(self.get(fieldname), field) if field else str(self.get(fieldname) or "")
 
@@ -56,12 +56,12 @@ class DocumentValues(frappe._dict):
 def render(text: str, doc, stage) -> str:
 	"""Return a custom message as safe HTML, in the language of `frappe.local.lang`.
 
+	An error is logged; the message is then the text of the template without its expressions.
+
 	Args:
 		text: the template.
 		doc: the document.
 		stage: row of the stage.
-
-	A template that breaks is logged and gives its text with the broken places left out.
 	"""
 	try:
 		values = DocumentValues(doc.as_dict(convert_dates_to_str=False, no_nulls=False))
@@ -74,14 +74,14 @@ def render(text: str, doc, stage) -> str:
 
 
 def _sanitized(text: str) -> str:
-	# Frappe leaves JSON alone, and a text in quotes is JSON. With a tag before it, it is not.
+	# Frappe does not sanitize JSON, and a text in quotes is JSON. With a tag before it, it is not.
 	return sanitize_html(A_TAG + text, linkify=False).removeprefix(A_TAG)
 
 
 def _context(values: DocumentValues, stage) -> dict:
 	utils = get_safe_globals().get("frappe", {}).get("utils")
-	own = frappe._dict({name: stage.get(name) for name in STAGE_VALUES})
-	return {"doc": values, "stage": own, "frappe": frappe._dict(utils=utils), "_": _}
+	stage_values = frappe._dict({name: stage.get(name) for name in STAGE_VALUES})
+	return {"doc": values, "stage": stage_values, "frappe": frappe._dict(utils=utils), "_": _}
 
 
 def _environment() -> jinja2.Environment:
@@ -93,7 +93,7 @@ def _environment() -> jinja2.Environment:
 
 
 def as_text(html: str) -> str:
-	"""Return what HTML says as plain text: lines where it has blocks, and behind a link where it leads."""
+	"""Return HTML as plain text, with a line for each block and the address behind each link."""
 	reader = _TextReader()
 	reader.feed(html)
 	reader.close()
@@ -101,18 +101,18 @@ def as_text(html: str) -> str:
 
 
 class _TextReader(HTMLParser):
-	"""Collects the text of HTML line by line."""
+	"""Collects the text of HTML in lines."""
 
 	def __init__(self):
 		super().__init__(convert_charrefs=True)
 		self.lines = [""]
-		self.links: list[list[str]] = []  # of each open link: where it leads, and its words so far
-		self.unread = 0
+		self.links: list[list[str]] = []  # address and text of each open link
+		self.skipped_depth = 0
 
 	def handle_starttag(self, tag: str, attrs: list) -> None:
 		attributes = dict(attrs)
-		if tag in UNREAD:
-			self.unread += 1
+		if tag in SKIPPED_TAGS:
+			self.skipped_depth += 1
 		elif tag == "br":
 			self.lines.append("")
 		elif BLOCKS.fullmatch(tag):
@@ -124,8 +124,8 @@ class _TextReader(HTMLParser):
 			self.handle_data(" " if tag in ("td", "th") else attributes.get("alt") or "")
 
 	def handle_endtag(self, tag: str) -> None:
-		if tag in UNREAD:
-			self.unread = max(0, self.unread - 1)
+		if tag in SKIPPED_TAGS:
+			self.skipped_depth = max(0, self.skipped_depth - 1)
 		elif BLOCKS.fullmatch(tag):
 			self._begin_line()
 		elif tag == "a" and self.links:
@@ -134,14 +134,14 @@ class _TextReader(HTMLParser):
 				self.handle_data(f" ({target})" if words.strip() else target)
 
 	def handle_data(self, data: str) -> None:
-		if self.unread:
+		if self.skipped_depth:
 			return
 		self.lines[-1] += data
 		for link in self.links:
 			link[1] += data
 
 	def text(self) -> str:
-		"""Return what was read, without the blanks HTML does not show."""
+		"""Return the collected text, without the white space that HTML does not show."""
 		text = "\n".join(" ".join(line.split()) for line in self.lines)
 		return re.sub(r"\n{3,}", "\n\n", text).strip()
 
@@ -151,11 +151,11 @@ class _TextReader(HTMLParser):
 
 
 def check_template(text: str | None, doctype: str) -> None:
-	"""Refuse a custom message that can never work: bad syntax, unknown names, fields the DocType does not have.
+	"""Refuse a custom message with syntax errors, unknown names or fields that the DocType does not have.
 
 	Args:
-		text: the template; none is fine.
-		doctype: of the documents it will be rendered for.
+		text: the template; may be empty.
+		doctype: DocType of the workflow's documents.
 
 	Raises:
 		frappe.ValidationError: says what is wrong and what to write instead.
@@ -170,12 +170,12 @@ def check_template(text: str | None, doctype: str) -> None:
 			)
 		)
 	_check_attributes(tree, doctype)
-	_try(text, doctype)
+	_check_renders(text, doctype)
 
 
 def _parse(text: str) -> nodes.Template:
 	try:
-		_environment().from_string(text)  # knows filters and tests too, which the tree does not
+		_environment().from_string(text)  # checks filters and tests too
 		return _environment().parse(text)
 	except jinja2.TemplateSyntaxError as error:
 		_refuse(
@@ -201,8 +201,8 @@ def _check_attributes(tree: nodes.Template, doctype: str) -> None:
 			)
 
 
-def _try(text: str, doctype: str) -> None:
-	"""Render once over an empty document. Its values are missing, so only faults of the text itself count."""
+def _check_renders(text: str, doctype: str) -> None:
+	"""Render with an empty document. Only errors of the template itself count, not missing values."""
 	stage = {"stage_name": _("Milestone"), "key_date": None}
 	try:
 		values = DocumentValues(frappe.new_doc(doctype).as_dict())
@@ -210,7 +210,7 @@ def _try(text: str, doctype: str) -> None:
 	except (jinja2.TemplateError, NameError, SyntaxError) as error:
 		_refuse(_("The custom message cannot be filled in: {0}.").format(escape_html(str(error))))
 	except Exception:
-		# An empty document has no values to calculate with; a real one may well have.
+		# The template may need values that an empty document does not have.
 		return
 
 

@@ -1,6 +1,6 @@
-"""Frappe filters judged on one document in memory: the same answer on every Frappe, and no query.
+"""Frappe filters applied to one document in memory: the same result on every version, and without a query.
 
-Frappe's own `evaluate_filters` compares without the field's type and knows fewer operators on its early versions.
+Frappe's own `evaluate_filters` compares without the field type, and early versions know fewer operators.
 """
 
 import json
@@ -10,16 +10,16 @@ from typing import NamedTuple
 import frappe
 from frappe import _
 from frappe.model import default_fields, no_value_fields, table_fields
-from frappe.utils import cstr, escape_html, flt, get_datetime, get_time, getdate
+from frappe.utils import cstr, escape_html, flt
 
-from milestone_automation.engine.base.values import NUMBER_TYPES
+from milestone_automation.engine.base.values import DATE_PARSERS, NUMBER_TYPES
 from milestone_automation.engine.tracking.registry import field_type
 
 LIST_OPERATORS = frozenset({"in", "not in"})
 
 
 class Filter(NamedTuple):
-	"""One filter: a field, an operator in small letters, and what to compare with."""
+	"""One filter: field, operator in lower case, and the value to compare with."""
 
 	fieldname: str
 	operator: str
@@ -27,11 +27,14 @@ class Filter(NamedTuple):
 
 
 def parse(text: str | list | dict | None) -> list[Filter]:
-	"""Read filters: a JSON list of [field, operator, value] (with the DocType before, as list views write them), or
-	an object {field: value} or {field: [operator, value]}.
+	"""Parse filters.
+
+	Args:
+		text: a list of [field, operator, value] or [DocType, field, operator, value], or an object {field: value} or
+			{field: [operator, value]}; as JSON or parsed.
 
 	Raises:
-		ValueError: it is not that.
+		ValueError: the filters have none of these forms.
 	"""
 	return [filter_ for _doctype, filter_ in _read(text)]
 
@@ -58,7 +61,7 @@ def _read_one(row) -> tuple[str | None, Filter]:
 
 
 def problems(text: str | None, doctype: str) -> Iterator[str]:
-	"""Yield what is wrong with filters over a DocType, as sentences that say what to do."""
+	"""Yield the problems of filters on a DocType, as sentences that say what to do."""
 	try:
 		rows = _read(text)
 	except ValueError:
@@ -66,14 +69,14 @@ def problems(text: str | None, doctype: str) -> Iterator[str]:
 			'The filters are not a JSON list of [field, operator, value]. Write for example [["status", "=", "Open"]].'
 		)
 		return
-	for own_doctype, filter_ in rows:
-		yield from _problems_of_one(own_doctype, filter_, doctype)
+	for filter_doctype, filter_ in rows:
+		yield from _problems_of_one(filter_doctype, filter_, doctype)
 
 
-def _problems_of_one(own_doctype, filter_: Filter, doctype: str) -> Iterator[str]:
-	if own_doctype and own_doctype != doctype:
+def _problems_of_one(filter_doctype, filter_: Filter, doctype: str) -> Iterator[str]:
+	if filter_doctype and filter_doctype != doctype:
 		yield _("The filters use a field of {0}. Only fields of {1} itself can be used.").format(
-			escape_html(cstr(own_doctype)), _(doctype)
+			escape_html(cstr(filter_doctype)), _(doctype)
 		)
 	elif not _is_filterable(doctype, filter_.fieldname):
 		yield _(
@@ -98,29 +101,33 @@ def _is_filterable(doctype: str, fieldname: str) -> bool:
 
 def _is_evaluable(doctype: str, filter_: Filter) -> bool:
 	try:
-		_wanted(filter_, field_type(doctype, filter_.fieldname))
+		_filter_value(filter_, field_type(doctype, filter_.fieldname))
 	except Exception:
 		return False
 	return True
 
 
-def hold(text: str | None, doc) -> bool:
-	"""Tell whether a document passes all filters. No filters always hold.
+def match(text: str | None, doc) -> bool:
+	"""Tell whether a document matches all filters; without filters it does.
+
+	Args:
+		text: filters, as in `parse`.
+		doc: the document.
 
 	Raises:
-		ValueError: the filters cannot be read.
+		ValueError: the filters cannot be parsed.
 	"""
-	return all(_holds(filter_, doc) for filter_ in parse(text))
+	return all(_matches(filter_, doc) for filter_ in parse(text))
 
 
-def _holds(filter_: Filter, doc) -> bool:
+def _matches(filter_: Filter, doc) -> bool:
 	fieldtype = field_type(doc.doctype, filter_.fieldname)
 	value = _cast(doc.get(filter_.fieldname), fieldtype)
-	return OPERATORS[filter_.operator](value, _wanted(filter_, fieldtype))
+	return OPERATORS[filter_.operator](value, _filter_value(filter_, fieldtype))
 
 
-def _wanted(filter_: Filter, fieldtype: str):
-	"""Return what to compare with, in the field's type."""
+def _filter_value(filter_: Filter, fieldtype: str):
+	"""Return the value of a filter in the type of its field."""
 	value = filter_.value
 	if filter_.operator in LIST_OPERATORS:
 		parts = value.split(",") if isinstance(value, str) else value
@@ -134,48 +141,45 @@ def _wanted(filter_: Filter, fieldtype: str):
 
 
 def _cast(value, fieldtype: str):
-	"""Return a value in its field's type; "" for no value (0 of a number), as the database compares it."""
+	"""Return a value in the type of its field; "" for no value (0 for numbers), as the database compares it."""
 	if fieldtype in NUMBER_TYPES:
 		return flt(value)
 	if value is None or value == "":
 		return ""
-	return CASTS.get(fieldtype, cstr)(value)
-
-
-CASTS = {"Date": getdate, "Datetime": get_datetime, "Time": lambda value: get_time(cstr(value))}
+	return DATE_PARSERS.get(fieldtype, cstr)(value)
 
 
 def _is_like(value, pattern: str) -> bool:
-	"""Compare as a list view does: `%` stands for any text, case does not count; without % anywhere within."""
+	"""Compare like a list view: `%` stands for any text, case is ignored; without `%` the text may be anywhere."""
 	text, pattern = cstr(value).lower(), pattern.lower()
 	parts = pattern.split("%") if "%" in pattern else ["", pattern, ""]
 	if not text.startswith(parts[0]) or not text.endswith(parts[-1]):
 		return False
 	position = len(parts[0])
 	for part in parts[1:-1]:
-		found = text.find(part, position)
-		if found < 0:
+		index = text.find(part, position)
+		if index < 0:
 			return False
-		position = found + len(part)
+		position = index + len(part)
 	return position <= len(text) - len(parts[-1])
 
 
 def _ordered(compare):
-	"""Wrap a comparison of order: no value is neither before nor after anything."""
-	return lambda value, wanted: value != "" and wanted != "" and compare(value, wanted)
+	"""Wrap a comparison so that an empty value is neither before nor after any other."""
+	return lambda value, other: value != "" and other != "" and compare(value, other)
 
 
 OPERATORS = {
-	"=": lambda value, wanted: value == wanted,
-	"!=": lambda value, wanted: value != wanted,
-	">": _ordered(lambda value, wanted: value > wanted),
-	"<": _ordered(lambda value, wanted: value < wanted),
-	">=": _ordered(lambda value, wanted: value >= wanted),
-	"<=": _ordered(lambda value, wanted: value <= wanted),
-	"in": lambda value, wanted: value in wanted,
-	"not in": lambda value, wanted: value not in wanted,
+	"=": lambda value, other: value == other,
+	"!=": lambda value, other: value != other,
+	">": _ordered(lambda value, other: value > other),
+	"<": _ordered(lambda value, other: value < other),
+	">=": _ordered(lambda value, other: value >= other),
+	"<=": _ordered(lambda value, other: value <= other),
+	"in": lambda value, other: value in other,
+	"not in": lambda value, other: value not in other,
 	"like": _is_like,
-	"not like": lambda value, wanted: not _is_like(value, wanted),
-	"is": lambda value, wanted: bool(value) is wanted,
-	"between": lambda value, wanted: value != "" and wanted[0] <= value <= wanted[1],
+	"not like": lambda value, other: not _is_like(value, other),
+	"is": lambda value, other: bool(value) is other,
+	"between": lambda value, other: value != "" and other[0] <= value <= other[1],
 }

@@ -1,7 +1,6 @@
-"""Which workflow a document gets: of the enabled ones that fit, the one with the highest priority, then the oldest.
+"""Which workflow a document gets: of the enabled ones that match, the one with the highest priority, then the oldest.
 
-One small cached map (filters and condition of every workflow, by DocType) is all that is read, so that a save asks
-the database nothing once the map is warm.
+Filters and conditions of all workflows are one small cached map, so that a save needs no query when it is warm.
 """
 
 from typing import NamedTuple
@@ -16,7 +15,7 @@ CACHE_KEY = "milestone_automation_workflows"
 
 
 class Candidate(NamedTuple):
-	"""What deciding on a workflow takes."""
+	"""A workflow with what decides whether it matches a document."""
 
 	name: str
 	document_filters: str
@@ -24,27 +23,27 @@ class Candidate(NamedTuple):
 
 
 def find(doc) -> str | None:
-	"""Return the name of the workflow a document gets, or None. No SQL when warm.
+	"""Return the name of the workflow a document gets, or None. Needs no query when the cache is warm.
 
 	Args:
-		doc: the document; read as it is in memory.
+		doc: the document as it is in memory.
 	"""
 	return next((one.name for one in _candidates(doc.doctype) if matches(one, doc)), None)
 
 
 def matches(workflow, doc) -> bool:
-	"""Tell whether a document is one of those a workflow is for: its DocType, its filters, its condition.
+	"""Tell whether a document matches the DocType, filters and condition of a workflow.
 
-	A filter or condition that fails is logged with the workflow's name and counts as no match.
+	A filter or condition that raises an error is logged with the name of the workflow and counts as no match.
 
 	Args:
-		workflow: Milestone Workflow document (or a `Candidate`). Whether it is enabled is not asked.
+		workflow: Milestone Workflow document or `Candidate`, enabled or not.
 		doc: the document.
 	"""
 	if getattr(workflow, "document_type", doc.doctype) != doc.doctype:
 		return False
 	try:
-		return document_filters.hold(workflow.document_filters, doc) and conditions.holds(
+		return document_filters.match(workflow.document_filters, doc) and conditions.holds(
 			workflow.condition, doc
 		)
 	except Exception:
@@ -54,12 +53,12 @@ def matches(workflow, doc) -> bool:
 
 
 def candidates(doctype: str) -> list[str]:
-	"""Return the names of the enabled workflows of a DocType, in the order they are asked."""
+	"""Return the names of the enabled workflows of a DocType, in order of precedence."""
 	return [one.name for one in _candidates(doctype)]
 
 
 def clear() -> None:
-	"""Forget what is cached of workflows and rules. Call on every change of a workflow."""
+	"""Clear the cached workflows and rules. Called on every change of a workflow."""
 	registry.clear()
 	compat.forget(CACHE_KEY)
 	compat.after_transaction(_forget)
@@ -70,19 +69,19 @@ def _forget() -> None:
 
 
 def _candidates(doctype: str) -> list[Candidate]:
-	own = registry.for_doctype(doctype)
-	if not own or not own.has_workflow:
+	rules = registry.for_doctype(doctype)
+	if not rules or not rules.has_workflow:
 		return []
 	rows = _map().get(doctype)
 	if rows is None:
-		# Known to the rules, not to the map: the DocType was renamed since the map was made.
+		# The rules know the DocType but the map does not: it was renamed since the map was made.
 		_forget()
 		rows = _map().get(doctype, [])
 	return [Candidate(*row) for row in rows]
 
 
 def _map() -> dict[str, list[tuple]]:
-	"""Return the map; while this transaction has changed a rule, one of its own that nobody else sees."""
+	"""Return the map; in a transaction that has changed a rule, a map that only this transaction sees."""
 	uncommitted = getattr(frappe.local, registry.DIRTY_FLAG, None)
 	if uncommitted is None:
 		return compat.cached(CACHE_KEY, _read)
@@ -92,14 +91,15 @@ def _map() -> dict[str, list[tuple]]:
 
 
 def _read() -> dict[str, list[tuple]]:
-	"""Read the map as plain tuples, as `rules` does. Disabled workflows only make their DocType known."""
+	"""Read the map as plain tuples. Disabled workflows only add their DocType."""
 	rows = frappe.get_all(
 		"Milestone Workflow",
 		fields=["name", "document_type", "enabled", "document_filters", "condition"],
 		order_by="priority desc, creation asc, name asc",
 	)
-	known: dict[str, list[tuple]] = {row.document_type: [] for row in rows}
+	candidates_by_doctype: dict[str, list[tuple]] = {row.document_type: [] for row in rows}
 	for row in rows:
 		if row.enabled:
-			known[row.document_type].append((row.name, row.document_filters or "", row.condition or ""))
-	return known
+			candidate = (row.name, row.document_filters or "", row.condition or "")
+			candidates_by_doctype[row.document_type].append(candidate)
+	return candidates_by_doctype

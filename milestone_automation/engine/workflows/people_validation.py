@@ -1,6 +1,6 @@
-"""Whether the people a workflow names are there: users, roles, user fields, e-mail addresses.
+"""Rules for the people that a workflow names: users, roles, user fields and e-mail addresses.
 
-Each function returns a sentence that says what is wrong and what to do, or None.
+Each check returns a sentence that says what is wrong and what to do, or None.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from frappe.utils import escape_html, validate_email_address
 
 from milestone_automation.engine.people import assignees
 
-# Roles of every account, those of suppliers and customers on the website too.
+# Roles of every account, also of suppliers and customers on the website.
 ROLES_OF_EVERYBODY = frozenset({"All", "Guest"})
 ADDRESS_TYPES = frozenset({"Data", "Read Only", "Small Text"})
 USER_COLUMNS = frozenset({"owner", "modified_by"})
@@ -20,11 +20,11 @@ USER_COLUMNS = frozenset({"owner", "modified_by"})
 
 @dataclass(frozen=True)
 class Known:
-	"""What the rules ask of the site, read with one query each however many rows a workflow has.
+	"""The users and roles that a workflow names and that exist, read with one query each.
 
 	Attributes:
-		users: the users named, each with whether it is enabled.
-		roles: the roles named, each with whether it is enabled.
+		users: whether each user is enabled, by name.
+		roles: whether each role is enabled, by name.
 	"""
 
 	users: dict[str, bool]
@@ -32,7 +32,7 @@ class Known:
 
 
 def read_known(workflow) -> Known:
-	"""Return what is known of the users and roles a Milestone Workflow document names."""
+	"""Read the users and roles that a Milestone Workflow document names."""
 	users, roles = set(), {workflow.team_role, workflow.escalation_role}
 	for stage in workflow.stages:
 		users.update((stage.owner_user, *notified(stage)))
@@ -52,11 +52,12 @@ def _read_flags(doctype: str, field: str, names: set, inverted: bool = False) ->
 
 
 def notified(stage) -> list[str]:
-	"""Return whom a stage also notifies: user names and e-mail addresses."""
+	"""Return whom a stage also notifies, as user ids and e-mail addresses."""
 	return assignees.split_names(stage.notify_users)
 
 
 def user_problem(user: str, known: Known) -> str | None:
+	"""Return why a user cannot be chosen, or None."""
 	if user not in known.users:
 		return _("There is no user {0}. Choose an enabled user.").format(escape_html(user))
 	if not known.users[user]:
@@ -65,6 +66,7 @@ def user_problem(user: str, known: Known) -> str | None:
 
 
 def role_problem(role: str, known: Known) -> str | None:
+	"""Return why a role cannot be chosen, or None."""
 	if role in ROLES_OF_EVERYBODY:
 		return _(
 			"Every account has the role {0}, those of the website too. Choose a role that is given to users."
@@ -77,6 +79,7 @@ def role_problem(role: str, known: Known) -> str | None:
 
 
 def notified_problem(name: str, known: Known) -> str | None:
+	"""Return why a user id or e-mail address cannot be notified, or None."""
 	if known.users.get(name) or (name not in known.users and is_address(name)):
 		return None
 	if name in known.users:
@@ -87,9 +90,9 @@ def notified_problem(name: str, known: Known) -> str | None:
 
 
 def is_address(text: str | None) -> bool:
-	"""Tell whether a text is one e-mail address and nothing else."""
+	"""Tell whether a text is exactly one e-mail address."""
 	text = (text or "").strip()
-	# Some versions of Frappe give the address back in small letters.
+	# Some versions of Frappe return the address in lower case.
 	return (
 		bool(text)
 		and validate_email_address(text).lower() == text.lower()
@@ -98,7 +101,10 @@ def is_address(text: str | None) -> bool:
 
 
 def user_field_problem(fieldname: str, doctype: str) -> str | None:
-	"""A user field is a Link to User, text that holds an e-mail address, or a table with a Link to User."""
+	"""Return why a field cannot name users, or None.
+
+	A user field is a Link to User, a text with an e-mail address, or a table with a Link to User.
+	"""
 	if fieldname in USER_COLUMNS:
 		return None
 	field = frappe.get_meta(doctype).get_field(fieldname)
@@ -114,14 +120,19 @@ def user_field_problem(fieldname: str, doctype: str) -> str | None:
 
 
 def _names_users(field) -> bool:
-	"""Tell whether a field links to User, has room for an address, or is a table of such links."""
+	"""Tell whether a field is a Link to User, a text or a table with a Link to User."""
 	if field.fieldtype in table_fields:
 		return any(link.options == "User" for link in frappe.get_meta(field.options).get_link_fields())
 	return field.fieldtype in ADDRESS_TYPES or (field.fieldtype == "Link" and field.options == "User")
 
 
 def supplier_field_problem(fieldname: str | None, doctype: str) -> str | None:
-	"""A supplier field links to the document whose contacts get the task. Empty stands for `supplier`."""
+	"""Return why a field cannot name the supplier, or None.
+
+	Args:
+		fieldname: a link to the document whose contacts get the task; `supplier` by default.
+		doctype: DocType of the workflow's documents.
+	"""
 	fieldname = fieldname or "supplier"
 	field = frappe.get_meta(doctype).get_field(fieldname)
 	if not field:

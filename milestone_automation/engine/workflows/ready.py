@@ -1,7 +1,7 @@
-"""Ready workflows to start from: JSON files beside this module, fitted to the DocType they are installed for.
+"""Ready workflows to start from: JSON files beside this module, adapted to the DocType they are installed for.
 
-A file is written for one DocType, yet names several fields where one might be missing (`dates_from`, `reached_by`,
-`owners_from`). What a DocType does not have falls back to something that always works, and every such step is told.
+A file names several fields where a DocType might not have the first one (`dates_from`, `reached_by`, `owners_from`).
+If the DocType has none of them, a rule that always works is used instead, and a note says so.
 """
 
 import json
@@ -25,15 +25,15 @@ FOLDER = Path(__file__).parent / "ready_made"
 
 
 def names() -> list[str]:
-	"""Return the names of the ready workflows: those of their files."""
+	"""Return the names of the ready workflows, which are the names of their files."""
 	return sorted(file.stem for file in FOLDER.glob("*.json"))
 
 
 def read(name: str) -> dict:
-	"""Return a ready workflow as its file says it.
+	"""Return the content of a ready workflow's file.
 
 	Raises:
-		frappe.DoesNotExistError: names those there are.
+		frappe.DoesNotExistError: there is no such file; names the existing ones.
 	"""
 	if name not in names():
 		frappe.throw(
@@ -44,8 +44,12 @@ def read(name: str) -> dict:
 
 
 def offer() -> list[dict]:
-	"""Return what the desk offers: name, title, description, number of stages and tasks, and the DocTypes of this
-	site each is meant for (it can be installed for others)."""
+	"""Return the ready workflows for the desk.
+
+	Returns:
+		list[dict]: name, title, description, stages and tasks (numbers), document_types (those of this site it is meant
+		for; it can be installed for others).
+	"""
 	return [_offer_of(name) for name in names()]
 
 
@@ -57,16 +61,16 @@ def _offer_of(name: str) -> dict:
 		"description": _(ready["description"]),
 		"stages": len(ready["stages"]),
 		"tasks": len(ready["tasks"]),
-		"document_types": _document_types_here(ready),
+		"document_types": _existing_document_types(ready),
 	}
 
 
 def install(name: str, document_type: str | None = None) -> str:
-	"""Make a Milestone Workflow of a ready one, disabled: somebody looks it over and enables it.
+	"""Create a disabled Milestone Workflow from a ready one; somebody reviews and enables it.
 
 	Args:
-		name: of the ready workflow.
-		document_type: for which documents; by default the first it is meant for that this site has.
+		name: name of the ready workflow.
+		document_type: DocType of its documents; by default the first it is meant for that this site has.
 
 	Returns:
 		str: name of the workflow.
@@ -80,14 +84,14 @@ def install(name: str, document_type: str | None = None) -> str:
 
 
 def prepare(name: str, document_type: str | None = None):
-	"""Fit a ready workflow to a DocType without writing anything.
+	"""Adapt a ready workflow to a DocType without writing anything.
 
 	Args:
-		name, document_type: as `install`.
+		name, document_type: as in `install`.
 
 	Returns:
-		tuple: the Milestone Workflow document, not inserted; and the list of notes, sentences on what fell back to
-		something else because the DocType or the site does not have it.
+		tuple: the new Milestone Workflow document, and a list of notes: sentences about what is different because the
+		DocType or the site lacks something.
 	"""
 	ready = read(name)
 	document_type = document_type or _first_document_type(ready)
@@ -111,22 +115,22 @@ def prepare(name: str, document_type: str | None = None):
 
 
 def _first_document_type(ready: dict) -> str:
-	there = _document_types_here(ready)
-	if not there:
+	document_types = _existing_document_types(ready)
+	if not document_types:
 		frappe.throw(
 			_("This site has none of {0}. Choose the document type the workflow {1} is to be for.").format(
 				", ".join(ready["document_types"]), ready["title"]
 			)
 		)
-	return there[0]
+	return document_types[0]
 
 
-def _document_types_here(ready: dict) -> list[str]:
+def _existing_document_types(ready: dict) -> list[str]:
 	return [doctype for doctype in ready["document_types"] if frappe.db.exists("DocType", doctype)]
 
 
 def _free_name(title: str) -> str:
-	"""Return the title, with a number if a workflow is called so already."""
+	"""Return the title, with a number if a workflow already has that name."""
 	name, number = title, 1
 	while frappe.db.exists("Milestone Workflow", name):
 		number += 1
@@ -134,7 +138,7 @@ def _free_name(title: str) -> str:
 	return name
 
 
-# Fitting
+# Adapting
 
 
 def _fit_roles(workflow) -> list[str]:
@@ -157,23 +161,23 @@ def _fit_roles(workflow) -> list[str]:
 
 
 def _add_stage(workflow, stage: dict) -> list[str]:
-	"""Add one stage, fitted to the DocType; return the notes."""
+	"""Add one stage, adapted to the DocType, and return the notes."""
 	stage = dict(stage)
 	dates_from, reached_by, owners_from = (
 		stage.pop(key, []) for key in ("dates_from", "reached_by", "owners_from")
 	)
 	row = workflow.append("stages", {"stage_name": _(stage.pop("stage_name")), **stage})
 	row_fields.fill_choices(row)
-	faults = [
+	notes = [
 		_fit_date(row, dates_from, workflow.document_type),
 		_fit_reach(row, reached_by, workflow.document_type),
 	]
 	_fit_owner(row, owners_from, workflow.document_type)
-	return [f"{validation.stage_label(row)}: {fault}" for fault in faults if fault]
+	return [f"{validation.stage_label(row)}: {note}" for note in notes if note]
 
 
 def _fit_date(row, fieldnames: list[str], doctype: str) -> str | None:
-	"""Count a key date from the first of some date fields the DocType has; without any it is set by hand."""
+	"""Count the key date from the first date field that the DocType has; without any it is set manually."""
 	if row.key_date_rule != KeyDateRule.DOCUMENT_DATE_FIELD:
 		return None
 	for fieldname in fieldnames:
@@ -185,7 +189,7 @@ def _fit_date(row, fieldnames: list[str], doctype: str) -> str | None:
 
 
 def _fit_reach(row, choices: list[list[str]], doctype: str) -> str | None:
-	"""Have a stage reached by the first of some values a field can have; without any it is confirmed."""
+	"""Have the stage reached by the first value that its field can have; without any it is confirmed."""
 	for fieldname, value in choices:
 		row.update(
 			{"reach_rule": ReachRule.FIELD_VALUE.value, "track_field": fieldname, "track_value": value}
@@ -195,12 +199,12 @@ def _fit_reach(row, choices: list[list[str]], doctype: str) -> str | None:
 	row.update({"reach_rule": ReachRule.CONFIRMATION.value, "track_field": None, "track_value": None})
 	if not choices:
 		return None
-	wanted = _or([f"{fieldname} = {value}" for fieldname, value in choices])
-	return _("{0} has no {1}, so its owner confirms it.").format(_(doctype), wanted)
+	conditions = _or([f"{fieldname} = {value}" for fieldname, value in choices])
+	return _("{0} has no {1}, so its owner confirms it.").format(_(doctype), conditions)
 
 
 def _fit_owner(row, fieldnames: list[str], doctype: str) -> None:
-	"""Let the first of some user fields the DocType has name the owner; without any, who made the document."""
+	"""Take the owner from the first user field that the DocType has; without any, the document creator."""
 	for fieldname in fieldnames:
 		if not people_validation.user_field_problem(fieldname, doctype):
 			row.update({"owner_kind": OwnerKind.USER_FIELD.value, "owner_field": fieldname})
@@ -208,7 +212,7 @@ def _fit_owner(row, fieldnames: list[str], doctype: str) -> None:
 
 
 def _add_task(workflow, task: dict) -> list[str]:
-	"""Add one task; who cannot be found by this DocType is nobody. Return the notes."""
+	"""Add one task, without assignee if the DocType lacks the field for it, and return the notes."""
 	row = workflow.append("tasks", {**task, "stage": _(task["stage"]), "title": _(task["title"])})
 	problem = task_validation.assignee_problem(row, workflow, people_validation.read_known(workflow))
 	if not problem:

@@ -1,4 +1,4 @@
-"""An enabled workflow whose stages wait for field values needs these fields recorded."""
+"""Trackers for workflows: fields whose values reach a stage of an enabled workflow must be recorded."""
 
 import frappe
 from frappe import _
@@ -7,13 +7,13 @@ from milestone_automation.engine.rules.vocabulary import ReachRule
 
 
 def fields_of(workflow) -> list[str]:
-	"""Return the fields the stages of a Milestone Workflow document wait for, each once, in order."""
+	"""Return the fields whose values reach stages of a Milestone Workflow document, each once, in order."""
 	names = (row.track_field for row in workflow.stages if row.reach_rule == ReachRule.FIELD_VALUE)
 	return list(dict.fromkeys(name for name in names if name))
 
 
 def ensure(workflow) -> None:
-	"""Have the fields of a workflow's stages recorded: by a new tracker, or as more fields of the one there is.
+	"""Create or extend the tracker of a workflow's DocType so that it records the fields of its stages.
 
 	Args:
 		workflow: an enabled Milestone Workflow document, after its checks.

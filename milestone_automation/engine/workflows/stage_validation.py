@@ -1,5 +1,4 @@
-"""What a milestone of a workflow has to fulfil. Pure in spirit: generators of sentences, nothing is changed here
-but `tidy`, which brings a row into the form the rules are written for."""
+"""Rules for the milestones of a workflow. `problems` yields sentences; only `tidy` changes a row, before the checks."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +6,7 @@ from collections.abc import Iterator
 import frappe
 from frappe import _
 from frappe.model.workflow import get_workflow_name
-from frappe.utils import cint, cstr, escape_html, get_datetime, get_time, getdate
+from frappe.utils import cint, cstr, escape_html
 
 from milestone_automation.engine.base import values
 from milestone_automation.engine.rules.vocabulary import KeyDateRule, OwnerKind, ReachRule
@@ -23,7 +22,7 @@ from milestone_automation.engine.workflows.people_validation import Known
 
 DATE_TYPES = ("Date", "Datetime")
 
-# For each choice of a kind, the fields only that choice uses.
+# For each option, the fields that only this option uses.
 FIELDS_BY_CHOICE = {
 	"owner_kind": {
 		OwnerKind.USER: ("owner_user",),
@@ -36,7 +35,11 @@ FIELDS_BY_CHOICE = {
 
 
 def tidy(stage) -> None:
-	"""Trim texts, fill in defaults, and drop what a choice made before has left behind."""
+	"""Trim texts, fill in defaults, and clear the fields of options that are no longer chosen.
+
+	Args:
+		stage: row of Milestone Workflow Stage.
+	"""
 	stage.stage_name = cstr(stage.stage_name).strip()
 	row_fields.fill_choices(stage)
 	stage.notify_users = "\n".join(dict.fromkeys(people_validation.notified(stage)))
@@ -46,12 +49,12 @@ def tidy(stage) -> None:
 
 
 def problems(stage, position: int, doctype: str, known: Known) -> Iterator[str]:
-	"""Yield what is wrong with one stage, as sentences that say what to do.
+	"""Yield the problems of one stage, as sentences that say what to do.
 
 	Args:
-		stage: row of Milestone Workflow Stage, tidied.
-		position: from 0.
-		doctype: of the documents the workflow is for.
+		stage: row of Milestone Workflow Stage, after `tidy`.
+		position: position of the stage, from 0.
+		doctype: DocType of the workflow's documents.
 		known: users and roles of the site.
 	"""
 	if not stage.stage_name:
@@ -73,7 +76,7 @@ def _owner_problems(stage, doctype: str, known: Known) -> Iterator[str]:
 
 
 def owner_problem(stage, doctype: str, known: Known) -> str | None:
-	"""Return what is wrong with a stage's owner, or None."""
+	"""Return the problem of a stage's owner as a sentence, or None; arguments as in `problems`."""
 	if stage.owner_kind == OwnerKind.USER:
 		if not stage.owner_user:
 			return _("Choose the user who owns it.")
@@ -93,7 +96,7 @@ def owner_problem(stage, doctype: str, known: Known) -> str | None:
 
 
 def date_problems(stage, position: int, doctype: str) -> Iterator[str]:
-	"""Yield what is wrong with a stage's key date rule."""
+	"""Yield the problems of a stage's key date rule; arguments as in `problems`."""
 	rule, days = stage.key_date_rule, cint(stage.offset_days)
 	if rule == KeyDateRule.DOCUMENT_DATE_FIELD:
 		yield from filter(None, [_date_field_problem(stage.date_field, doctype)])
@@ -106,8 +109,8 @@ def date_problems(stage, position: int, doctype: str) -> Iterator[str]:
 		yield _(
 			"{0} days would put its key date before what it is counted from. Set Days to 0 or more."
 		).format(days)
-	if abs(days) > row_fields.MOST_DAYS:
-		yield _("{0} days are too many. Set Days to {1} at most.").format(days, row_fields.MOST_DAYS)
+	if abs(days) > row_fields.MAX_DAYS:
+		yield _("{0} days are too many. Set Days to {1} at most.").format(days, row_fields.MAX_DAYS)
 
 
 def _date_field_problem(fieldname: str | None, doctype: str) -> str | None:
@@ -131,7 +134,7 @@ def _date_field_problem(fieldname: str | None, doctype: str) -> str | None:
 
 
 def reach_problems(stage, doctype: str) -> Iterator[str]:
-	"""Yield what is wrong with how a stage is reached."""
+	"""Yield the problems of the rule by which a stage is reached; arguments as in `problems`."""
 	if stage.reach_rule != ReachRule.FIELD_VALUE:
 		return
 	if not stage.track_field:
@@ -149,7 +152,7 @@ def reach_problems(stage, doctype: str) -> Iterator[str]:
 
 
 def _value_problem(doctype: str, fieldname: str, value: str) -> str | None:
-	"""Return why a field can never have this value, or None."""
+	"""Return why a field can never have a value, or None."""
 	if fieldname == "docstatus":
 		return _docstatus_problem(doctype, value)
 	field = frappe.get_meta(doctype).get_field(fieldname)
@@ -198,7 +201,7 @@ def _options(field) -> list[str]:
 
 
 def _workflow_states(doctype: str, fieldname: str) -> list[str] | None:
-	"""Return the states of Frappe's own active Workflow if it keeps them in this field, else None."""
+	"""Return the states of Frappe's active Workflow if this is its state field, else None."""
 	name = get_workflow_name(doctype)
 	workflow = name and frappe.get_cached_doc("Workflow", name)
 	if not workflow or workflow.workflow_state_field != fieldname:
@@ -206,23 +209,25 @@ def _workflow_states(doctype: str, fieldname: str) -> list[str] | None:
 	return list(dict.fromkeys(row.state for row in workflow.states))
 
 
-READERS = {"Date": getdate, "Datetime": get_datetime, "Time": get_time}
-
-
 def _is_readable(value: str, fieldtype: str) -> bool:
-	"""Tell whether a text can be read as a value of a field's type."""
+	"""Tell whether a text is a valid value of a field type."""
 	try:
 		if fieldtype in values.NUMBER_TYPES:
 			float(value)
-		elif fieldtype in READERS:
-			return READERS[fieldtype](value) is not None
+		elif fieldtype in values.DATE_PARSERS:
+			return values.DATE_PARSERS[fieldtype](value) is not None
 	except Exception:
 		return False
 	return True
 
 
 def normalize_value(stage, doctype: str) -> None:
-	"""Write a stage's value as the document's field is compared with it; a Date in one way only, 5.0 as 5."""
+	"""Bring the value of a stage into the form that document values are compared in, for example 5.0 into 5.
+
+	Args:
+		stage: row of Milestone Workflow Stage without problems.
+		doctype: DocType of the workflow's documents.
+	"""
 	if stage.reach_rule == ReachRule.FIELD_VALUE:
 		stage.track_value = values.as_text(stage.track_value, field_type(doctype, stage.track_field))
 

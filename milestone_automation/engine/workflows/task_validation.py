@@ -1,4 +1,4 @@
-"""What a task of a workflow has to fulfil: generators of sentences; `tidy` brings a row into form first."""
+"""Rules for the tasks of a workflow. `problems` yields sentences; only `tidy` changes a row, before the checks."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from frappe.utils import cint, cstr, escape_html
 from milestone_automation.engine.rules.vocabulary import AssigneeKind
 from milestone_automation.engine.workflows import people_validation
 from milestone_automation.engine.workflows.people_validation import Known
-from milestone_automation.engine.workflows.row_fields import MOST_DAYS, drop_unused, fill_choices
+from milestone_automation.engine.workflows.row_fields import MAX_DAYS, drop_unused, fill_choices
 
 FIELDS_BY_CHOICE = {
 	"assignee_kind": {
@@ -21,11 +21,11 @@ FIELDS_BY_CHOICE = {
 
 
 def tidy(task, stage_names: dict[str, str]) -> None:
-	"""Trim texts, write the stage's name as the stage does, drop what another assignee kind has left behind.
+	"""Trim texts, spell the stage's name as the stage does, and clear the fields of other assignee kinds.
 
 	Args:
 		task: row of Milestone Workflow Task.
-		stage_names: the stages' names by their name in small letters.
+		stage_names: names of the stages by their name in lower case.
 	"""
 	task.title = cstr(task.title).strip()
 	stage = cstr(task.stage).strip()
@@ -35,10 +35,10 @@ def tidy(task, stage_names: dict[str, str]) -> None:
 
 
 def problems(task, workflow, known: Known) -> Iterator[str]:
-	"""Yield what is wrong with one task, as sentences that say what to do.
+	"""Yield the problems of one task, as sentences that say what to do.
 
 	Args:
-		task: row of Milestone Workflow Task, tidied.
+		task: row of Milestone Workflow Task, after `tidy`.
 		workflow: its Milestone Workflow document.
 		known: users and roles of the site.
 	"""
@@ -48,10 +48,8 @@ def problems(task, workflow, known: Known) -> Iterator[str]:
 	days = cint(task.due_days_before)
 	if days < 0:
 		yield _("A task is never due after its milestone. Set Due Days Before Milestone to 0 or more.")
-	elif days > MOST_DAYS:
-		yield _("{0} days are too many. Set Due Days Before Milestone to {1} at most.").format(
-			days, MOST_DAYS
-		)
+	elif days > MAX_DAYS:
+		yield _("{0} days are too many. Set Due Days Before Milestone to {1} at most.").format(days, MAX_DAYS)
 	yield from filter(None, [assignee_problem(task, workflow, known)])
 
 
@@ -67,7 +65,11 @@ def _stage_problem(task, workflow) -> str | None:
 
 
 def assignee_problem(task, workflow, known: Known) -> str | None:
-	"""Return what is wrong with a task's assignee, or None. Nobody named is no fault."""
+	"""Return the problem of a task's assignee as a sentence, or None. A task may have no assignee.
+
+	Args:
+		task, workflow, known: as in `problems`.
+	"""
 	check = ASSIGNEE_CHECKS.get(task.assignee_kind)
 	return check(task, workflow, known) if check else None
 

@@ -1,7 +1,6 @@
-"""The rules a Milestone Workflow is held to; the controller only names them.
+"""The rules for a Milestone Workflow; its controller calls them.
 
-A sentence about a row begins with it: "Milestone 2 (Inspection): ...". All that is wrong is said at once, so that
-nobody has to save ten times to learn ten faults.
+All problems are reported at once. A sentence about a row begins with the row: "Milestone 2 (Inspection): ...".
 """
 
 from collections.abc import Iterator
@@ -21,24 +20,32 @@ from milestone_automation.engine.workflows import (
 	task_validation,
 )
 
-# A change of these changes no plan.
-WITHOUT_SUBSTANCE = frozenset({"workflow_name", "enabled", "priority", "description", "version", "builder"})
+# A change of these fields does not make a new version.
+UNVERSIONED_FIELDS = frozenset({"workflow_name", "enabled", "priority", "description", "version", "builder"})
 
 
 # Rows
 
 
 def label(row, name: str | None, kind: str) -> str:
-	"""Return how a message names a row: "Milestone 2 (Inspection)"."""
+	"""Return the label of a row in messages: "Milestone 2 (Inspection)".
+
+	Args:
+		row: the row.
+		name: its name or title, if it has one.
+		kind: what the row is, translated.
+	"""
 	numbered = _("{0} {1}").format(kind, row.idx)
 	return _("{0} ({1})").format(numbered, escape_html(name)) if name else numbered
 
 
 def stage_label(stage) -> str:
+	"""Return the label of a stage in messages."""
 	return label(stage, stage.stage_name, _("Milestone"))
 
 
 def task_label(task) -> str:
+	"""Return the label of a task in messages."""
 	return label(task, task.title, _("Task"))
 
 
@@ -46,8 +53,10 @@ def task_label(task) -> str:
 
 
 def check_rights(workflow) -> None:
-	"""Refuse workflows over documents the user may not read: their messages tell of them; and next steps by those who
-	may not write them: these act without the rights of whoever reaches the stage. System Managers may do both.
+	"""Refuse a workflow for documents that the user may not read, and new next steps for those they may not write.
+
+	Messages show values of the documents, and next steps do not run with the rights of the user who reaches the stage.
+	System Managers may do both.
 
 	Raises:
 		frappe.PermissionError: says whom to ask.
@@ -78,7 +87,7 @@ def _next_actions(workflow) -> set[str]:
 
 
 def check_document_type(workflow) -> None:
-	"""Refuse a DocType whose documents cannot have plans, and another DocType once there are plans.
+	"""Refuse a DocType whose documents cannot have plans, and a change of the DocType once there are plans.
 
 	Raises:
 		frappe.ValidationError: says why, and what to do.
@@ -96,21 +105,21 @@ def check_document_type(workflow) -> None:
 
 
 def tidy(workflow) -> None:
-	"""Bring the rows into the form the rules are written for; see `tidy` of the rows. Their order is that of the list."""
+	"""Number, trim and complete the rows before they are checked, see `tidy` of the rows."""
 	for rows in (workflow.stages, workflow.tasks):
 		for idx, row in enumerate(rows, 1):
 			row.idx = idx
 	workflow.condition = cstr(workflow.condition).strip()
 	for stage in workflow.stages:
 		stage_validation.tidy(stage)
-	follow_renamed_stages(workflow)
+	rename_stages_of_tasks(workflow)
 	names = {stage.stage_name.casefold(): stage.stage_name for stage in workflow.stages}
 	for task in workflow.tasks:
 		task_validation.tidy(task, names)
 
 
-def follow_renamed_stages(workflow) -> None:
-	"""Let tasks follow a stage that got another name: those that still carry the old one."""
+def rename_stages_of_tasks(workflow) -> None:
+	"""Give tasks the new name of a renamed stage if they still carry the old one."""
 	before = workflow.get_doc_before_save()
 	if not before:
 		return
@@ -125,24 +134,24 @@ def follow_renamed_stages(workflow) -> None:
 
 
 def check(workflow) -> None:
-	"""Refuse a workflow with faults.
+	"""Refuse a workflow with problems.
 
 	Args:
-		workflow: Milestone Workflow document, tidied.
+		workflow: Milestone Workflow document, after `tidy`.
 
 	Raises:
-		frappe.ValidationError: all faults, one a line.
+		frappe.ValidationError: lists all problems, one per line.
 	"""
 	conditions.check(workflow.condition, workflow.document_type)
-	found = list(dict.fromkeys(problems(workflow)))
-	if found:
-		frappe.throw("<br>".join(found), title=_("Milestone Workflow"))
+	sentences = list(dict.fromkeys(problems(workflow)))
+	if sentences:
+		frappe.throw("<br>".join(sentences), title=_("Milestone Workflow"))
 	for stage in workflow.stages:
 		stage_validation.normalize_value(stage, workflow.document_type)
 
 
 def problems(workflow) -> Iterator[str]:
-	"""Yield all that is wrong with a workflow of a known DocType, as sentences; the condition is not looked at."""
+	"""Yield all problems of a workflow with a valid DocType, as sentences; the condition is checked elsewhere."""
 	known = people_validation.read_known(workflow)
 	yield from document_filters.problems(workflow.document_filters, workflow.document_type)
 	yield from _role_problems(workflow, known)
@@ -185,7 +194,7 @@ def _repeated_names(stages) -> Iterator[str]:
 
 
 def _stages_before_earlier_ones(stages) -> Iterator[str]:
-	"""Find stages counted from the same date as an earlier one, with fewer days: they could never be in order."""
+	"""Yield stages that count fewer days from the same date than an earlier stage and so can never be in order."""
 	latest: dict[tuple, tuple] = {}
 	counted = None
 	for stage in stages:
@@ -204,7 +213,7 @@ def _stages_before_earlier_ones(stages) -> Iterator[str]:
 
 
 def _counted_from(stage, previous: tuple | None) -> tuple | None:
-	"""Return (what a stage's key date is counted from, days), through stages in between; None where it is open."""
+	"""Return what a stage's key date is counted from, through the stages in between, and the days; None if unknown."""
 	rule, days, unit = stage.key_date_rule, cint(stage.offset_days), cint(stage.working_days)
 	if rule == KeyDateRule.AFTER_PREVIOUS_MILESTONE:
 		same_unit = previous and (previous[0][2] == unit or not days)
@@ -225,7 +234,7 @@ def _acceptance_with_tasks(workflow) -> Iterator[str]:
 
 
 def warn_of_repeated_values(workflow) -> None:
-	"""Say it when two stages wait for the same value: meant for rework, else a slip of the pen."""
+	"""Warn if two stages are reached by the same value: this is right for rework, otherwise a mistake."""
 	first: dict[tuple, object] = {}
 	for stage in workflow.stages:
 		if stage.reach_rule != ReachRule.FIELD_VALUE:
@@ -248,7 +257,7 @@ def warn_of_repeated_values(workflow) -> None:
 
 
 def is_only_switched_off(workflow) -> bool:
-	"""Tell whether this save does no more than disable the workflow. That works whatever became of its DocType."""
+	"""Tell whether this save only disables the workflow, which must work even if its DocType no longer exists."""
 	before = workflow.get_doc_before_save()
 	return bool(before and before.enabled and not workflow.enabled and not has_changed(workflow))
 
@@ -257,7 +266,7 @@ def is_only_switched_off(workflow) -> bool:
 
 
 def count_version(workflow) -> None:
-	"""Count the version up when this save changes what plans are made of. Nobody else sets it."""
+	"""Increase the version if this save changes what plans are made of; nobody sets it otherwise."""
 	before = workflow.get_doc_before_save()
 	if not before:
 		workflow.version = 1
@@ -266,22 +275,22 @@ def count_version(workflow) -> None:
 
 
 def has_changed(workflow) -> bool:
-	"""Tell whether a workflow differs in substance from what is stored. A new one does."""
+	"""Tell whether a workflow differs from the stored one in a field that counts for its version. A new one does."""
 	before = workflow.get_doc_before_save()
-	return not before or _substance(before) != _substance(workflow)
+	return not before or _versioned_values(before) != _versioned_values(workflow)
 
 
-def _substance(workflow) -> list:
+def _versioned_values(workflow) -> list:
 	rows = [[_row_values(row) for row in workflow.get(table)] for table in ("stages", "tasks")]
 	return [_row_values(workflow), rows]
 
 
 def _row_values(row) -> dict[str, str]:
-	"""Return the values of a row by field; no value, 0 and the empty text are one."""
+	"""Return the values of a row by field; no value, 0 and an empty text are the same."""
 	return {
 		field.fieldname: cstr(row.get(field.fieldname) or "")
 		for field in row.meta.fields
-		if field.fieldname not in WITHOUT_SUBSTANCE and field.fieldtype in _stored_types()
+		if field.fieldname not in UNVERSIONED_FIELDS and field.fieldtype in _stored_types()
 	}
 
 
@@ -293,16 +302,16 @@ def _stored_types() -> frozenset[str]:
 
 
 def count_plans(workflow: str, status: PlanStatus | None = None) -> int:
-	"""Return how many plans were made from a workflow; of one status only, if given."""
+	"""Return the number of plans that were made from a workflow, optionally with one status only."""
 	filters = {"workflow": workflow} | ({"status": status.value} if status else {})
 	return frappe.db.count("Milestone Plan", filters)
 
 
 def check_deletable(workflow) -> None:
-	"""Refuse to delete a workflow plans were made from: running ones need it, finished ones refer to it.
+	"""Refuse to delete a workflow that has plans: running plans need it, finished plans refer to it.
 
 	Raises:
-		frappe.ValidationError: says how many plans there are, and what to do instead.
+		frappe.ValidationError: says how many plans there are and what to do instead.
 	"""
 	running = count_plans(workflow.name, PlanStatus.ACTIVE)
 	if running:
