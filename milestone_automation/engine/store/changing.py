@@ -35,7 +35,7 @@ def changing(plan: str | plan_rows.Plan, count_tasks: bool = True) -> Iterator[p
 	plan = plan_rows.load_by_name(plan, lock=True) if isinstance(plan, str) else plan
 	under_way[name] = plan
 	try:
-		with guard.conflicts_told():
+		with guard.translate_conflicts():
 			yield plan
 			if not plan.is_unchanged:
 				_finish(plan, count_tasks)
