@@ -106,7 +106,7 @@ def _handle_plan(
 		_leave_out(letter)
 	changes = plan_batch.Changes()
 	_stamp(batch, plan, due, partly, changes)
-	_sum_up(batch, plan, changes)
+	_update_sums(batch, plan, changes)
 	return changes
 
 
@@ -225,21 +225,16 @@ def _set(changes: dict, row, values: dict) -> None:
 	changes[row.name].update(new)
 
 
-def _sum_up(batch: plan_batch.Batch, plan, changes: plan_batch.Changes) -> None:
-	"""Bring health and next check of a plan up to date, by the rules `plans.refresh` has."""
+def _update_sums(batch: plan_batch.Batch, plan, changes: plan_batch.Changes) -> None:
+	"""Update the sums of a plan, its health and its next check."""
 	stages, tasks, rules = batch.stages[plan.name], batch.tasks[plan.name], batch.rules[plan.name]
 	today = getdate(batch.now)
-	for stage in stages:
-		own = [task for task in tasks if task.plan_stage == stage.name]
-		required = sum(1 for task in own if task.required)
-		_set(changes.stages, stage, {"open_required": required})
-	for stage in stages:
-		own = [task for task in tasks if task.plan_stage == stage.name]
-		overdue = sum(1 for task in own if task.due_date and getdate(task.due_date) < today)
-		found = sums.stage_health(stage, stages, plan.strict_order, today, rules.warning_lead_days, overdue)
-		_set(changes.stages, stage, {"health": found.value})
-	before = plan.health
+	counts = sums.count_by_stage(stages, tasks, today)
+	new_sums = sums.stage_sums(stages, *counts, plan.strict_order, today, rules.warning_lead_days)
+	for stage, values in zip(stages, new_sums, strict=True):
+		_set(changes.stages, stage, values)
+	old_health = plan.health
 	check = schedule.next_check(plan, stages, tasks, rules, today)
 	_set(changes.plans, plan, sums.summary_of(stages) | {"next_check": check})
-	if plan.health != before:
+	if plan.health != old_health:
 		sums.tell_desk(plan)

@@ -1,23 +1,28 @@
-"""What is added up and stored with a plan: open required tasks, health, current stage, next date."""
-
-from collections import defaultdict
+"""The sums stored with a plan: open required tasks and health of each stage, and the plan's health, stage and dates."""
 
 import frappe
 from frappe.utils import cint, getdate, nowdate
 
-from milestone_automation.engine.rules import health, vocabulary
-from milestone_automation.engine.rules.vocabulary import GateMode, PlanStatus, StageStatus
+from milestone_automation.engine.rules import health
+from milestone_automation.engine.rules.vocabulary import GateMode, Health, PlanStatus, StageStatus
 from milestone_automation.engine.store import plan_rows
 
-# Columns of a plan that `add_up` and the sweep work out from its stages and the day.
+# Columns of a plan that `add_up` and the sweep work out from its stages and today's date.
 SUMS = ("health", "current_stage", "next_date", "next_check")
 
 
 def summarize_new(plan_doc) -> None:
-	lead = cint(frappe.db.get_single_value("Milestone Settings", "warning_lead_days", cache=True))
+	"""Set the sums of a new plan.
+
+	Args:
+		plan_doc: Milestone Plan document whose stages have their number of open required tasks.
+	"""
 	today = getdate(nowdate())
-	for stage in plan_doc.stages:
-		stage.health = stage_health(stage, plan_doc.stages, plan_doc.strict_order, today, lead, 0).value
+	required = [cint(stage.open_required) for stage in plan_doc.stages]
+	overdue = [0] * len(required)
+	sums = stage_sums(plan_doc.stages, required, overdue, plan_doc.strict_order, today, _warning_lead_days())
+	for stage, values in zip(plan_doc.stages, sums, strict=True):
+		stage.update(values)
 	plan_doc.update(summary_of(plan_doc.stages))
 	plan_doc.next_check = today
 
@@ -27,83 +32,113 @@ def add_up(plan: plan_rows.Plan, count_tasks: bool) -> None:
 
 	Args:
 		plan: locked, with its changes.
-		count_tasks: count the open tasks, and judge each stage's health by them.
+		count_tasks: whether to count the open tasks and work out the health of each stage.
 	"""
 	if count_tasks:
-		_judge_stages(plan, count_open_tasks(plan))
+		_add_up_stages(plan)
 	if plan.status != PlanStatus.CANCELLED:
 		plan.set_plan(**summary_of(plan.stages))
-		# The sweep finds the day after that: only it knows who is left to be told, and the working days.
+		# The sweep sets a later day: it knows the working days and who is still to be told.
 		plan.set_plan(next_check=getdate(nowdate()) if plan.status == PlanStatus.ACTIVE else None)
 
 
-def count_open_tasks(plan: plan_rows.Plan) -> dict[str, list]:
-	"""Count the open required tasks of each stage, so that the gate sees them; writes nothing.
+def _add_up_stages(plan: plan_rows.Plan) -> None:
+	today = getdate(nowdate())
+	required, overdue = count_by_stage(plan.stages, _open_tasks(plan), today)
+	sums = stage_sums(plan.stages, required, overdue, plan.strict_order, today, _warning_lead_days())
+	for stage, values in zip(plan.stages, sums, strict=True):
+		plan.set_stage(stage, **values)
+
+
+def count_open_tasks(plan: plan_rows.Plan) -> None:
+	"""Count the open required tasks of each stage of a plan, for the gate; writes nothing.
+
+	Args:
+		plan: locked; the tasks of a cancelled plan count as closed.
+	"""
+	required, _overdue = count_by_stage(plan.stages, _open_tasks(plan), getdate(nowdate()))
+	for stage, number in zip(plan.stages, required, strict=True):
+		plan.set_stage(stage, open_required=number)
+
+
+def _open_tasks(plan: plan_rows.Plan) -> list:
+	return plan.open_tasks() if plan.status != PlanStatus.CANCELLED else []
+
+
+def _warning_lead_days() -> int:
+	return cint(frappe.db.get_single_value("Milestone Settings", "warning_lead_days", cache=True))
+
+
+def count_by_stage(stages, open_tasks, today) -> tuple[list[int], list[int]]:
+	"""Count the open tasks of each stage.
+
+	Args:
+		stages: rows of Milestone Plan Stage.
+		open_tasks: open rows of Milestone Task.
+		today: today's date.
 
 	Returns:
-		dict: the open tasks by row name of their stage; none where the plan is cancelled.
+		tuple: for each stage, the number of open required tasks; and the number of open tasks past their due date.
 	"""
-	tasks = defaultdict(list)
-	for task in plan.open_tasks() if plan.status != PlanStatus.CANCELLED else ():
-		tasks[task.plan_stage].append(task)
-	for stage in plan.stages:
-		plan.set_stage(stage, open_required=sum(1 for task in tasks[stage.name] if task.required))
-	return tasks
+	required, overdue = dict.fromkeys((stage.name for stage in stages), 0), {}
+	for task in open_tasks:
+		required[task.plan_stage] = required.get(task.plan_stage, 0) + bool(task.required)
+		is_overdue = bool(task.due_date) and getdate(task.due_date) < today
+		overdue[task.plan_stage] = overdue.get(task.plan_stage, 0) + is_overdue
+	return [required[stage.name] for stage in stages], [overdue.get(stage.name, 0) for stage in stages]
 
 
-def _judge_stages(plan: plan_rows.Plan, tasks: dict[str, list]) -> None:
-	today = getdate(nowdate())
-	lead = cint(frappe.db.get_single_value("Milestone Settings", "warning_lead_days", cache=True))
-	for stage in plan.stages:
-		overdue = sum(1 for task in tasks[stage.name] if task.due_date and getdate(task.due_date) < today)
-		verdict = stage_health(stage, plan.stages, plan.strict_order, today, lead, overdue)
-		plan.set_stage(stage, health=verdict.value)
+def stage_sums(
+	stages, required: list[int], overdue: list[int], strict_order, today, warning_lead_days: int
+) -> list[dict]:
+	"""Return `open_required` and `health` of each stage of a plan.
+
+	Args:
+		stages: all stages of the plan, in order.
+		required: number of open required tasks of each stage.
+		overdue: number of open tasks of each stage that are past their due date.
+		strict_order: whether open required tasks of earlier open stages block the later ones too.
+		today: today's date.
+		warning_lead_days: calendar days before the key date, for stages without their own.
+	"""
+	sums, earlier_required = [], 0
+	for stage, open_required, overdue_tasks in zip(stages, required, overdue, strict=True):
+		blocking = open_required + (earlier_required if strict_order else 0)
+		lead = cint(stage.warning_lead_days) or warning_lead_days
+		stage_health = _stage_health(stage, blocking, overdue_tasks, today, lead)
+		sums.append({"open_required": open_required, "health": stage_health.value})
+		if stage.status != StageStatus.REACHED:
+			earlier_required += open_required
+	return sums
+
+
+def _stage_health(stage, blocking: int, overdue: int, today, lead: int) -> Health:
+	is_gate = (stage.gate_mode or GateMode.BLOCK) == GateMode.BLOCK
+	return health.stage_health(
+		stage.status,
+		getdate(stage.key_date) if stage.key_date else None,
+		today,
+		# Tasks do not block a stage in gate mode Warn or Off: it can be late, but never blocked.
+		blocking if is_gate else 0,
+		lead,
+		overdue_open_tasks=overdue,
+	)
 
 
 def summary_of(stages) -> dict:
-	"""Return health, current_stage, next_date and status of a plan from its stages."""
+	"""Return health, current_stage, next_date and status of a plan, worked out from its stages."""
 	open_stages = [stage for stage in stages if stage.status != StageStatus.REACHED]
 	dated = [getdate(stage.key_date) for stage in open_stages if stage.key_date]
 	return {
-		"health": health.plan_health([stage.health or "On Track" for stage in stages]).value,
+		"health": health.plan_health([stage.health or Health.ON_TRACK for stage in stages]).value,
 		"current_stage": open_stages[0].stage_name if open_stages else "",
 		"next_date": min(dated) if dated else None,
 		"status": PlanStatus.ACTIVE.value if open_stages else PlanStatus.COMPLETED.value,
 	}
 
 
-def stage_health(stage, stages, strict_order, today, default_lead: int, overdue: int) -> vocabulary.Health:
-	"""Return the health of one stage of a plan, by the rules of `engine/health.py`.
-
-	Args:
-		stage: its row, with open_required up to date.
-		stages: all rows; in strict order open tasks of earlier open stages hold this one too.
-		strict_order: whether the plan keeps strict order.
-		today: the day to judge by.
-		default_lead: warning lead in days, where the stage has none of its own.
-		overdue: number of the stage's open tasks that are past their due date.
-	"""
-	# Where open tasks hold nothing (Warn, Off), the stage is late or not, but never blocked.
-	is_gate = (stage.gate_mode or GateMode.BLOCK) == GateMode.BLOCK
-	held_by = cint(stage.open_required) if is_gate else 0
-	if strict_order and is_gate:
-		held_by += sum(
-			cint(earlier.open_required)
-			for earlier in stages
-			if earlier.idx < stage.idx and earlier.status != StageStatus.REACHED
-		)
-	return health.stage_health(
-		stage.status,
-		getdate(stage.key_date) if stage.key_date else None,
-		today,
-		held_by,
-		cint(stage.warning_lead_days) or default_lead,
-		overdue_open_tasks=overdue,
-	)
-
-
 def tell_desk(plan) -> None:
-	"""Tell open forms of the document that its plan changed, once the change is committed."""
+	"""Tell open forms of the document that its plan changed, after the commit."""
 	frappe.publish_realtime(
 		"milestone_plan_changed",
 		{"doctype": plan.reference_type, "name": plan.reference_name},
