@@ -194,7 +194,7 @@ def test_what_became_of_a_mail_is_noted(order, smtp, state, status):
 		frappe.db.set_value("Email Queue", mail, "status", state)
 	else:
 		frappe.db.delete("Email Queue", {"name": mail})
-	outbox.note_sent()
+	outbox.update_sent()
 	assert row(OLGA).status == status
 
 
@@ -393,7 +393,7 @@ def test_validity_of_many_digests_is_looked_up_at_once(readers, count_queries):
 		with at(DAY):
 			found = digest._readers(now_datetime(), directory.sweep_time())
 			with count_queries() as counted:
-				digest._what_holds(found, now_datetime())
+				digest._read_current(found, now_datetime())
 		return counted.count
 
 	made = [plan_with([stage("Cut", None, -21, **OWNED)])]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from milestone_automation.engine.messages import letters
+from milestone_automation.engine.workflows import custom_messages
 from tests.support.clock import at, forget_mail_account, sweep_at
 from tests.support.factories import CLERK_ROLE, ORDER, make_document, make_workflow, stage
 
@@ -107,7 +107,7 @@ def test_a_message_that_can_never_work_is_refused_when_it_is_saved(template, fau
 	import frappe
 
 	with pytest.raises(frappe.ValidationError) as refusal:
-		letters.check_template(template, ORDER)
+		custom_messages.check_template(template, ORDER)
 	assert fault in str(refusal.value)
 
 
@@ -123,7 +123,7 @@ def test_a_message_that_can_never_work_is_refused_when_it_is_saved(template, fau
 	],
 )
 def test_a_message_that_can_work_is_taken(template):
-	letters.check_template(template, ORDER)
+	custom_messages.check_template(template, ORDER)
 
 
 def test_a_mail_speaks_its_readers_language(prompt):

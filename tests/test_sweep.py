@@ -167,7 +167,7 @@ def test_thirty_days_of_one_order(people, smtp):
 	smtp.deliver()
 	told = sorted(recipient for messages in story.values() for _kind, recipient, _about in messages)
 	assert sorted(message.recipients[0] for message in smtp.messages) == told
-	outbox.note_sent()
+	outbox.update_sent()
 	channels = frappe.get_all("Milestone Message", fields=["recipient", "channel", "status"], as_list=True)
 	no_account = {MILL, "boss@example.org"}
 	assert set(channels) == {

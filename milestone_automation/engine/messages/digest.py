@@ -1,4 +1,4 @@
-"""One mail a day for those who want it: what the sweep left for the digest, as far as it still holds."""
+"""The digest: one mail a day instead of single ones, with the messages that still apply."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ from milestone_automation.engine.rules.vocabulary import MessageChannel, Message
 from milestone_automation.engine.workflows import custom_messages
 
 ANSWERABLE = (MessageKind.PROMPT, MessageKind.REMINDER, MessageKind.ESCALATION, MessageKind.NO_NEXT_DATE)
-# While a large sweep is under way, digests wait for it, but no longer than this after their time of day.
+# Digests wait for a large sweep, but no longer than this after their time of day.
 WAIT = timedelta(hours=3)
-PLANS_AT_ONCE = 500  # plans looked at together
+PLANS_AT_ONCE = 500  # plans read together
 
 COLUMNS = (
 	"name",
@@ -41,7 +41,7 @@ COLUMNS = (
 
 @dataclass
 class DigestContent:
-	"""What the template shows."""
+	"""The texts of a digest, for its template."""
 
 	subject: str
 	items: list = field(default_factory=list)
@@ -50,13 +50,13 @@ class DigestContent:
 
 @dataclass
 class Reader:
-	"""Somebody whose digest may go out now.
+	"""Somebody whose digest may be sent now.
 
 	Attributes:
-		user: its recipient.
-		person: None for one disabled meanwhile.
-		rows: of Milestone Message that wait.
-		day: the day the digest is for.
+		user: user id.
+		person: the recipient; None if the user was disabled meanwhile.
+		rows: waiting rows of Milestone Message.
+		day: date of the digest.
 	"""
 
 	user: str
@@ -66,91 +66,96 @@ class Reader:
 
 	@property
 	def key(self) -> str:
-		"""Return what the digest is known by: one a day."""
+		"""Key of the digest; there is one a day."""
 		return outbox.stored_key(f"{MessageKind.DIGEST}||{self.day}|0|{self.user}")
 
 
 def run(now: datetime, wait_for_sweep: bool = False) -> None:
-	"""Send each person's digest that has something in it and whose time of day has come; once a day.
+	"""Send the digests that are not empty and whose time of day has come, one a day to each person.
 
 	Args:
 		now: naive, in the site's time zone.
-		wait_for_sweep: whether more of the day's messages are still being made.
+		wait_for_sweep: whether background jobs still make messages of this day.
 	"""
 	readers = _readers(now, sending_day.sweep_time() + (WAIT if wait_for_sweep else timedelta()))
 	if not readers:
 		return
-	found = guard.run_guarded("Milestone digests", _what_holds, readers, now)
-	if found is None:
+	current = guard.run_guarded("Milestone digests", _read_current, readers, now)
+	if current is None:
 		return
 	for reader in readers:
-		guard.run_guarded(f"Milestone digest of {reader.user}", send, reader, *found)
+		guard.run_guarded(f"Milestone digest of {reader.user}", send, reader, *current)
 
 
 def _readers(now: datetime, at: timedelta) -> list[Reader]:
-	"""Return those whose day has come and who have not had its digest yet."""
-	rows = frappe.get_all(
+	"""Return the people whose digest may be sent now and was not sent today."""
+	waiting = frappe.get_all(
 		"Milestone Message",
 		filters={"status": MessageStatus.WAITING_FOR_DIGEST.value},
 		fields=list(COLUMNS),
 		order_by="creation",
 	)
-	if not rows:
+	if not waiting:
 		return []
-	directory = Directory.read({row.recipient for row in rows}, [])
+	directory = Directory.read({row.recipient for row in waiting}, [])
 	readers = []
-	for user, own in _by_recipient(rows).items():
+	for user, rows in _by_recipient(waiting).items():
 		person = directory.person(user)
 		day = clock.message_day(now, person.zone if person else None, at)
-		if any(row.for_date <= day for row in own):
-			readers.append(Reader(user, person, own, day))
-	keys = {"message_key": ("in", [reader.key for reader in readers])}
-	told = set(frappe.get_all("Milestone Message", keys, pluck="message_key")) if readers else set()
-	return [reader for reader in readers if reader.key not in told]
+		if any(row.for_date <= day for row in rows):
+			readers.append(Reader(user, person, rows, day))
+	sent = due_messages.stored_keys({reader.key for reader in readers})
+	return [reader for reader in readers if reader.key not in sent]
 
 
 def _by_recipient(rows: list) -> dict[str, list]:
-	found = defaultdict(list)
+	rows_of_recipient = defaultdict(list)
 	for row in rows:
-		found[row.recipient].append(row)
-	return found
+		rows_of_recipient[row.recipient].append(row)
+	return rows_of_recipient
 
 
-def _what_holds(readers: list[Reader], now: datetime) -> tuple[set[str], dict]:
-	"""Return the keys of what holds now, and by plan its working days where its days off are quiet."""
+def _read_current(readers: list[Reader], now: datetime) -> tuple[set[str], dict]:
+	"""Return the keys of the messages that still apply, and the working days of the plans with quiet days off."""
 	plans = sorted({row.plan for reader in readers for row in reader.rows if row.plan})
 	has_quiet_days = frappe.get_cached_doc("Milestone Settings").get("quiet_on_days_off")
 	keys, quiet = set(), {}
 	for start in range(0, len(plans), PLANS_AT_ONCE):
-		some = plans[start : start + PLANS_AT_ONCE]
-		keys |= due_messages.due_keys(some, now)
+		chunk = plans[start : start + PLANS_AT_ONCE]
+		keys |= due_messages.due_keys(chunk, now)
 		if has_quiet_days:
-			rules = plan_batch.read(some, now, lock=False).rules
+			rules = plan_batch.read(chunk, now, lock=False).rules
 			quiet |= {plan: rule.quiet for plan, rule in rules.items() if rule.quiet}
 	return keys, quiet
 
 
-def send(reader: Reader, keys: set[str], quiet: dict) -> None:
-	"""Send one digest and mark its messages. What has a quiet day waits.
+def send(reader: Reader, current_keys: set[str], quiet: dict) -> None:
+	"""Send one digest and update its messages. Messages of a plan that is quiet today wait.
 
 	Args:
-		reader: whose.
-		keys: of the messages that hold now.
-		quiet: the working days of the plans that have quiet ones.
+		reader: who gets the digest.
+		current_keys: keys of the messages that still apply.
+		quiet: working days of the plans with quiet days off, by name of the plan.
 	"""
 	person = reader.person
 	rows = [row for row in reader.rows if row.plan not in quiet or quiet[row.plan].is_working_day(reader.day)]
-	holding = [row for row in rows if row.message_key in keys]
+	current = [row for row in rows if row.message_key in current_keys]
+	outdated = [row for row in rows if row.message_key not in current_keys]
 	with languages.in_language(person.language if person else frappe.local.lang):
-		_leave_out([row for row in rows if row.message_key not in keys], _("Not sent: it no longer holds."))
+		_skip(outdated, _("Not sent: it no longer holds."))
 		if not person or not person.wants_mail:
-			_leave_out(holding, _("Not sent: this person wants no mail or has no address."))
+			_skip(current, _("Not sent: this person wants no mail or has no address."))
 			return
-		unwanted = [row for row in holding if _document(row) in person.unsubscribed_from]
-		_leave_out(unwanted, outbox.unsubscribed(person))
-		wanted = [row for row in holding if row not in unwanted]
-		if wanted:
-			_send(reader, wanted)
+		_send_wanted(reader, current)
+
+
+def _send_wanted(reader: Reader, rows: list) -> None:
+	"""Send those messages whose document the reader has not unsubscribed from."""
+	unwanted = [row for row in rows if _document(row) in reader.person.unsubscribed_from]
+	_skip(unwanted, outbox.unsubscribed(reader.person))
+	wanted = [row for row in rows if row not in unwanted]
+	if wanted:
+		_send(reader, wanted)
 
 
 def _send(reader: Reader, rows: list) -> None:
@@ -158,14 +163,14 @@ def _send(reader: Reader, rows: list) -> None:
 	queued, problem = outbox.send_mail(reader.person, content, "milestone_digest")
 	_keep(reader.key, reader.person, content, reader.day, queued, problem)
 	if not queued:
-		_leave_out(rows, problem)
+		_skip(rows, problem)
 		return
 	values = {"status": MessageStatus.QUEUED.value, "email_queue": queued, "sent_on": now_datetime()}
 	bulk.update_rows("Milestone Message", {row.name: values for row in rows})
 
 
-def _leave_out(rows: list, reason: str) -> None:
-	"""Mark messages that do not go out, and say why."""
+def _skip(rows: list, reason: str) -> None:
+	"""Mark messages that are not sent, with the reason."""
 	status = MessageStatus.SKIPPED.value
 	changes = {row.name: {"status": status, "why": " ".join(filter(None, (row.why, reason)))} for row in rows}
 	bulk.update_rows("Milestone Message", changes)
@@ -175,7 +180,7 @@ def _document(row) -> tuple[str, str]:
 	return row.reference_type, row.reference_name
 
 
-# What it says
+# Texts
 
 
 def _content(reader: Reader, rows: list) -> DigestContent:
@@ -183,11 +188,11 @@ def _content(reader: Reader, rows: list) -> DigestContent:
 	tasks = _rows("Milestone Task", {row.task for row in rows if row.task})
 	stages = _rows("Milestone Plan Stage", {row.plan_stage for row in rows})
 	content = DigestContent(subject)
-	for group in _together(rows):
+	for group in _groups(rows):
 		if group[0].task:
 			content.items += _task_items(reader, group, tasks, stages)
 		else:
-			# Of a prompt and its reminder, the later one.
+			# A reminder replaces its prompt.
 			content.items.append(_stage_item(reader.person, group[-1], stages))
 	content.reason = _(
 		"You get one mail a day because you chose so. Switch it off in your milestone settings."
@@ -198,25 +203,25 @@ def _content(reader: Reader, rows: list) -> DigestContent:
 def _rows(doctype: str, names: set[str]) -> dict:
 	if not names:
 		return {}
-	found = frappe.get_all(doctype, filters={"name": ("in", sorted(names))}, fields=["*"])
-	return {row.name: row for row in found}
+	rows = frappe.get_all(doctype, filters={"name": ("in", sorted(names))}, fields=["*"])
+	return {row.name: row for row in rows}
 
 
-def _together(rows: list) -> list[list]:
-	"""Return the rows that make one item each, in their order."""
-	found = defaultdict(list)
+def _groups(rows: list) -> list[list]:
+	"""Return the rows of each item, in order."""
+	groups = defaultdict(list)
 	for row in rows:
 		kind = MessageKind.PROMPT if row.kind == MessageKind.REMINDER else row.kind
 		about = row.plan_stage if kind == MessageKind.BLOCKED or not row.task else ""
-		found[kind, row.plan, about].append(row)
-	return list(found.values())
+		groups[kind, row.plan, about].append(row)
+	return list(groups.values())
 
 
 def _task_items(reader: Reader, group: list, tasks: dict, stages: dict) -> list[dict]:
-	"""Return what is said about tasks in words of today: some of those told together may be done by now."""
+	"""Return the item about some tasks, written anew: some of them may be done by now."""
 	first = group[0]
-	about = [tasks[name] for name in dict.fromkeys(row.task for row in group) if name in tasks]
-	if not about or first.plan_stage not in stages:
+	existing = [tasks[name] for name in dict.fromkeys(row.task for row in group) if name in tasks]
+	if not existing or first.plan_stage not in stages:
 		return []
 	letter = Letter(
 		kind=MessageKind(first.kind),
@@ -229,7 +234,7 @@ def _task_items(reader: Reader, group: list, tasks: dict, stages: dict) -> list[
 		stage=stages[first.plan_stage],
 		day=reader.day,
 		reason=("assignee", ""),
-		tasks=about,
+		tasks=existing,
 		occurrence=max(outbox.occurrence_of(row.message_key) for row in group),
 	)
 	content = letters.compose(letter)

@@ -1,4 +1,4 @@
-"""Which messages are due for a plan, to whom, and as what: owner, stand-in, assignee, escalation."""
+"""Which messages of a plan are due, and who gets them: owners, substitutes, assignees, escalation."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ STAGE_STAMP = {
 
 @dataclass(frozen=True)
 class Delivery:
-	"""One message for one recipient, and why they get it; without recipient where there is nobody to tell."""
+	"""One message to one recipient and the reason; without a recipient if there is nobody to tell."""
 
 	message: MessagePlan
 	recipient: Recipient | None
@@ -34,57 +34,61 @@ class Delivery:
 
 	@property
 	def key(self) -> str:
+		"""Key under which the message is stored."""
 		return outbox.stored_key(self.message.key(self.recipient.identity if self.recipient else ""))
 
 	@property
 	def step(self) -> tuple:
-		"""What is noted as done by one stamp: it goes on once all recipients of all its messages have theirs."""
+		"""The stage and stamp that count as done once all recipients of all its messages have theirs."""
 		message = self.message
 		stamp = message.occurrence or STAGE_STAMP.get(message.kind) or (message.kind, message.task)
 		return message.stage, stamp
 
 
 def due_keys(plans: list[str], now: datetime) -> set[str]:
-	"""Return the keys of all messages that hold for some plans now, those that people have been told already too.
+	"""Return the keys of all messages that apply to some plans now, also of those that were sent already.
 
-	Read as the sweep reads, with a constant number of queries, but nothing is locked: a plan that somebody is at
-	counts as it was. On a quiet day of a plan's calendar its keys are not in it, nor are those of a plan at fault.
+	This reads like the sweep, with a constant number of queries, but without locks. Plans have no keys on their days off
+	(if messages wait then) and after an error.
 
 	Args:
-		plans: names; those that are not active have no keys.
+		plans: names of plans; those that are not active have no keys.
 		now: naive, in the site's time zone.
 
 	Returns:
-		set[str]: as `Delivery.key` and as kept in Milestone Message.
+		set[str]: keys as in `Delivery.key` and Milestone Message.
 	"""
 	batch = plan_batch.read(plans, now, lock=False)
-	found = list(deliveries_in(batch).values())
+	deliveries = list(deliveries_in(batch).values())
 	for stages in batch.stages.values():
 		for stage in stages:
-			_wind_back(stage)
-	found += deliveries_in(batch).values()
-	return {delivery.key for due, _waiting in found for delivery in due}
+			_undo_last_reminder(stage)
+	deliveries += deliveries_in(batch).values()
+	return {delivery.key for due, _waiting in deliveries for delivery in due}
 
 
-def _wind_back(stage) -> None:
-	"""Let a stage be as before its last reminder, whose place the next one has taken."""
+def _undo_last_reminder(stage) -> None:
+	"""Set a stage in memory back to before its last reminder, which still applies until the next one."""
 	sent = max(int(stage.reminders_sent or 0) - 1, 0)
 	stage.update(reminders_sent=sent, last_reminder_on=None, recipients_waiting=1)
 
 
-def deliveries_in(batch: plan_batch.Batch) -> dict[str, tuple]:
-	"""Return by plan what is due and what must wait for its recipient's time of day."""
-	found = {}
+def deliveries_in(batch: plan_batch.Batch) -> dict[str, tuple[list[Delivery], list[Delivery]]]:
+	"""Return by plan the deliveries that are due, and those that wait for their recipient's time of day.
+
+	Plans with an error are logged and left out.
+	"""
+	deliveries = {}
 	for plan in batch.plans:
 		what = f"Milestone sweep of {plan.reference_type} {plan.reference_name}"
-		ours = guard.run_guarded(what, _of_plan, batch, plan)
-		if ours is not None:
-			found[plan.name] = ours
-	return found
+		of_plan = guard.run_guarded(what, _deliveries_of_plan, batch, plan)
+		if of_plan is not None:
+			deliveries[plan.name] = of_plan
+	return deliveries
 
 
-def _of_plan(batch: plan_batch.Batch, plan) -> tuple[list[Delivery], list[Delivery]]:
-	"""Return (due, waiting) of one plan; starts the round of stages anew that are held again."""
+def _deliveries_of_plan(batch: plan_batch.Batch, plan) -> tuple[list[Delivery], list[Delivery]]:
+	"""Return what is due and what waits in one plan; stages that are blocked again start a new round."""
 	stages, tasks, rules = batch.stages[plan.name], batch.tasks[plan.name], batch.rules[plan.name]
 	for stage in schedule.blocked_again(stages, tasks, bool(plan.strict_order)):
 		stage.new_round = {**schedule.NEW_ROUND, "asked_round": (stage.asked_round or 0) + 1}
@@ -101,19 +105,21 @@ def _of_plan(batch: plan_batch.Batch, plan) -> tuple[list[Delivery], list[Delive
 
 
 def _audience(batch: plan_batch.Batch, plan, message: MessagePlan) -> list[tuple[Recipient, tuple[str, str]]]:
-	"""Return whom a message goes to and why, each person once."""
+	"""Return the recipients of a message, each once, with the reason why they get it."""
 	stage = named_row(batch.stages[plan.name], message.stage)
 	if message.audience is Audience.ASSIGNEES:
 		task = named_row(batch.tasks[plan.name], message.task)
-		found = [(_assignee(batch.directory, row), ("assignee", "")) for row in task.assignees]
+		audience = [(_assignee(batch.directory, row), ("assignee", "")) for row in task.assignees]
 	elif message.audience is Audience.ESCALATION:
 		reason = ("escalation", plan.escalation_role)
-		found = [(person, reason) for person in batch.directory.members(plan.escalation_role)]
+		audience = [(person, reason) for person in batch.directory.members(plan.escalation_role)]
 	else:
-		found = _stage_audience(batch.directory, stage)
-	return list({person.identity: (person, reason) for person, reason in reversed(found) if person}.values())[
-		::-1
-	]
+		audience = _stage_audience(batch.directory, stage)
+	unique = {}
+	for person, reason in audience:
+		if person:
+			unique.setdefault(person.identity, (person, reason))
+	return list(unique.values())
 
 
 def _assignee(directory: Directory, row) -> Recipient | None:
@@ -121,15 +127,15 @@ def _assignee(directory: Directory, row) -> Recipient | None:
 
 
 def _stage_audience(directory: Directory, stage) -> list[tuple[Recipient, tuple[str, str]]]:
-	asked, word = stage_owners(directory, stage)
+	asked, reason = stage_owners(directory, stage)
 	others = [
 		directory.person(name) for name in assignees.split_names(stage.notify_users)
 	] + directory.members(stage.notify_role)
-	return [(person, (word, "")) for person in asked] + [(person, ("notify", "")) for person in others]
+	return [(person, (reason, "")) for person in asked] + [(person, ("notify", "")) for person in others]
 
 
 def stage_owners(directory: Directory, stage) -> tuple[list[Recipient], str]:
-	"""Return who is asked for a stage, and whether as owner or standing in for one."""
+	"""Return who is asked for a stage, and whether they are owners or substitutes."""
 	by_role = directory.members(stage.owner_role) if stage.owner_kind == "Role" else []
 	owner = directory.person(stage.stage_owner)
 	owners = by_role or [person for person in [owner] if person and person.user]
@@ -137,11 +143,12 @@ def stage_owners(directory: Directory, stage) -> tuple[list[Recipient], str]:
 
 
 def named_row(rows: Iterable, name: str):
+	"""Return the row with this name."""
 	return next(row for row in rows if row.name == name)
 
 
-def told(keys: set[str]) -> set[str]:
-	"""Return those of the keys that have a message already."""
+def stored_keys(keys: set[str]) -> set[str]:
+	"""Return the keys for which a message exists."""
 	if not keys:
 		return set()
 	filters = {"message_key": ("in", sorted(keys))}

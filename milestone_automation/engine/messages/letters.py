@@ -1,8 +1,4 @@
-"""Messages as people get them: words, mail, desk notification, and the row that keeps what went to whom and why.
-
-A message's row in Milestone Message carries its key, which is unique, and is written in the same transaction as the
-mail's row in Frappe's Email Queue and the Notification Log. So a message exists once or not at all.
-"""
+"""The texts of messages. A `Letter` says what somebody is told; `compose` writes it in the recipient's language."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -23,26 +19,24 @@ ANSWER_PAGE = "milestone-answer"
 TASK_PAGE = "milestone-task"
 TASK_MESSAGES = (MessageKind.TASK_DUE, MessageKind.TASK_OVERDUE, MessageKind.BLOCKED)
 
-check_template = custom_messages.check_template
-
 
 @dataclass
 class Letter:
 	"""What one person is told at one time about one plan.
 
 	Attributes:
-		kind: why.
-		recipient: who.
-		plan, stage: rows.
-		tasks: rows of the tasks it is about or, for an owner, of those that hold the stage; each with `people`,
-			the names of its assignees.
-		day: the day it is for, in the recipient's time.
-		reason: word for why this person gets it, and what the sentence names: see `_REASONS`.
-		keys: what its messages are known by, each with the task it is about (or None).
-		occurrence: 0, or which reminder.
+		kind: kind of the message.
+		recipient: who gets it.
+		plan, stage: rows of the plan and the stage.
+		day: date of the message in the recipient's time zone.
+		reason: why this person gets it ("owner", "notify", "assignee", "escalation", "substitute"), and the role for an
+			escalation.
+		tasks: rows of its tasks, or of the tasks that block the stage; each with `people`, the names of its assignees.
+		keys: (key, name of the task or None) of each of its messages.
+		occurrence: number of the reminder; 0 for other messages.
 		may_answer: whether the recipient may answer for the stage.
-		owners: names of those who may.
-		previous_stage: the reached stage before, for a missing date.
+		owners: names of the people who may answer.
+		previous_stage: name of the reached stage before, for a missing date.
 	"""
 
 	kind: MessageKind
@@ -60,27 +54,28 @@ class Letter:
 
 	@property
 	def document(self) -> str:
-		"""Kind and name of the document, for people."""
+		"""DocType and name of the document, translated."""
 		return f"{_(self.plan['reference_type'])} {self.plan['reference_name']}"
 
 	@property
 	def key_date(self) -> date | None:
+		"""Key date of the stage."""
 		return schedule.as_day(self.stage.get("key_date"))
 
 
 @dataclass
 class Content:
-	"""A message in the reader's language, before it is laid out.
+	"""The texts of a message in the recipient's language, for the templates.
 
 	Attributes:
-		subject: also its heading.
+		subject: subject and heading.
 		paragraphs: plain text.
-		custom_html: the workflow's own words, safe HTML.
-		facts: pairs of label and value.
+		custom_html: the workflow's custom message as safe HTML.
+		facts: (label, value) pairs.
 		tasks: dicts with title, description, due, people, url.
-		tasks_heading: the sentence they follow, where other things stand between it and the paragraphs.
+		tasks_heading: sentence above the tasks, if they do not follow the paragraphs.
 		buttons: dicts with label, url, is_main.
-		reason: why the reader gets it.
+		reason: why the recipient gets it.
 	"""
 
 	subject: str
@@ -94,19 +89,18 @@ class Content:
 
 	@property
 	def custom_text(self) -> str:
-		"""The workflow's own words as plain text."""
+		"""The workflow's custom message as plain text."""
 		return custom_messages.as_text(self.custom_html)
 
 
-# Words
+# Texts
 
 
 def compose(letter: Letter) -> Content:
-	"""Return a letter's words in its recipient's language."""
+	"""Return the texts of a letter in its recipient's language."""
 	with languages.in_language(letter.recipient.language):
 		content = _COMPOSERS[letter.kind](letter)
-		word, name = letter.reason
-		content.reason = _REASONS[word](name)
+		content.reason = _reason(letter)
 		if letter.recipient.is_desk_user and letter.kind not in TASK_MESSAGES:
 			content.buttons.append(_open_document(letter))
 	return content
@@ -149,7 +143,7 @@ def _how_to_answer(letter: Letter) -> list[str]:
 	return []
 
 
-def _held(letter: Letter) -> Content:
+def _blocked(letter: Letter) -> Content:
 	subject = (
 		_("Reminder: {0} of {1} is waiting for your tasks")
 		if letter.occurrence
@@ -163,11 +157,11 @@ def _held(letter: Letter) -> Content:
 	]
 	if letter.owners:
 		content.paragraphs.append(_("{0} is waiting for them.").format(", ".join(letter.owners)))
-	content.tasks = _own_tasks(letter)
+	content.tasks = _tasks_with_links(letter)
 	return content
 
 
-def _held_owner(letter: Letter) -> Content:
+def _blocked_owner(letter: Letter) -> Content:
 	content = Content(_("{0} of {1} is held by open tasks").format(_stage(letter), letter.document))
 	content.paragraphs = [
 		_when(letter),
@@ -195,7 +189,7 @@ def _task_due(letter: Letter) -> Content:
 	content.paragraphs = [_("These tasks of {0} are due soon:").format(letter.document)]
 	if len(letter.tasks) == 1:
 		content.paragraphs = [_("This task of {0} is due soon:").format(letter.document)]
-	content.tasks = _own_tasks(letter)
+	content.tasks = _tasks_with_links(letter)
 	return content
 
 
@@ -209,7 +203,7 @@ def _task_overdue(letter: Letter) -> Content:
 	else:
 		subject = _("{0} tasks of {1} are overdue").format(len(letter.tasks), letter.document)
 		paragraph = _("These tasks of {0} are overdue:").format(letter.document)
-	return Content(subject, [paragraph], tasks=_own_tasks(letter))
+	return Content(subject, [paragraph], tasks=_tasks_with_links(letter))
 
 
 def _escalation(letter: Letter) -> Content:
@@ -257,20 +251,24 @@ def _warning(letter: Letter) -> Content:
 	return content
 
 
-_REASONS = {
-	"owner": lambda name: _("You get this message because you own this milestone."),
-	"notify": lambda name: _("You get this message because this milestone's workflow wants you to be told."),
-	"assignee": lambda name: _("You get this message because these tasks are assigned to you."),
-	"escalation": lambda name: _("You get this message because you have the role {0}.").format(_(name)),
-	"substitute": lambda name: _(
-		"You get this message because this milestone has no owner who can be asked."
-	),
-}
+def _reason(letter: Letter) -> str:
+	"""Return the sentence that says why the recipient gets the message."""
+	reason, name = letter.reason
+	if reason == "escalation":
+		return _("You get this message because you have the role {0}.").format(_(name))
+	return {
+		"owner": _("You get this message because you own this milestone."),
+		"notify": _("You get this message because this milestone's workflow wants you to be told."),
+		"assignee": _("You get this message because these tasks are assigned to you."),
+		"substitute": _("You get this message because this milestone has no owner who can be asked."),
+	}[reason]
+
+
 _COMPOSERS = {
 	MessageKind.PROMPT: _prompt,
 	MessageKind.REMINDER: _reminder,
-	MessageKind.BLOCKED: _held,
-	MessageKind.BLOCKED_OWNER: _held_owner,
+	MessageKind.BLOCKED: _blocked,
+	MessageKind.BLOCKED_OWNER: _blocked_owner,
 	MessageKind.TASK_DUE: _task_due,
 	MessageKind.TASK_OVERDUE: _task_overdue,
 	MessageKind.ESCALATION: _escalation,
@@ -312,8 +310,8 @@ def _open_document(letter: Letter) -> dict:
 	return {"label": _("Open {0}").format(letter.document), "url": url, "is_main": not letter.may_answer}
 
 
-def _own_tasks(letter: Letter) -> list[dict]:
-	"""Return the reader's tasks, each with a link to its page."""
+def _tasks_with_links(letter: Letter) -> list[dict]:
+	"""Return the recipient's tasks, each with a signed link to its page."""
 	rows = _open_tasks(letter)
 	for row, task in zip(rows, letter.tasks, strict=True):
 		token = signed_links.make_token(Purpose.TASK, task.name, letter.recipient.identity)

@@ -1,20 +1,22 @@
-"""One message to one person, exactly once: its row, its mail and its notification."""
+"""Sending one message to one person exactly once: its row, its mail and its desk notification."""
 
 import hashlib
+from dataclasses import dataclass
 
 import frappe
 from frappe import _
+from frappe.model.document import Document
 from frappe.utils import cint, escape_html, now_datetime
 
-from milestone_automation.engine.base import bulk, languages
-from milestone_automation.engine.messages import held_back_events, letters
+from milestone_automation.engine.base import bulk, guard, languages
+from milestone_automation.engine.messages import letters
 from milestone_automation.engine.people.directory import Recipient
 from milestone_automation.engine.rules.vocabulary import MessageChannel, MessageStatus
 
 KEY_LENGTH = 140
-NOTED_AT_ONCE = 5000  # messages looked at by one `note_sent`
-# What became of a message, by the last states a mail can have in Frappe's Email Queue.
-MAIL_ENDS = {
+UPDATED_AT_ONCE = 5000  # messages that one `update_sent` checks
+# Final status of a message by the final status of its mail in Frappe's Email Queue.
+FINAL_STATUS = {
 	"Sent": MessageStatus.SENT,
 	"Error": MessageStatus.FAILED,
 	"Expired": MessageStatus.FAILED,
@@ -22,23 +24,39 @@ MAIL_ENDS = {
 }
 
 
-def deliver(letter: letters.Letter) -> None:
-	"""Queue a letter's mail and notification and keep its row. Whether it went out before was looked at."""
+@dataclass
+class DeskNotification:
+	"""A desk notification that is shown once the messages of its plan are stored.
+
+	Attributes:
+		log: Notification Log document, not inserted yet.
+		keys: keys of the messages it shows.
+	"""
+
+	log: Document
+	keys: list[str]
+
+
+def deliver(letter: letters.Letter) -> DeskNotification | None:
+	"""Queue the mail of a letter and store its messages. The caller has checked that they were not sent before.
+
+	Returns:
+		DeskNotification: for `show`, once the caller's savepoint is released; None if the recipient wants none.
+	"""
 	content = letters.compose(letter)
 	recipient = letter.recipient
 	values = {"subject": content.subject[:255], "message": log_text(content), "why": content.reason}
-	if recipient.wants_notification:
-		notify(letter, content)
 	if recipient.wants_digest:
 		channel, status = MessageChannel.DIGEST, MessageStatus.WAITING_FOR_DIGEST
 	else:
 		channel, status, values["email_queue"], problem = _mail(letter, content)
 		values["why"] = " ".join(filter(None, (values["why"], problem)))
 	keep(letter, values | {"channel": channel, "status": status})
+	return _notification(letter, content) if recipient.wants_notification else None
 
 
 def _mail(letter: letters.Letter, content: letters.Content) -> tuple:
-	"""Queue the mail. Return (channel, status, name in the Email Queue or None, what kept it back)."""
+	"""Queue the mail; return channel, status, name in the Email Queue or None, and the sentence why it was not sent."""
 	recipient = letter.recipient
 	queued, problem = None, ""
 	if recipient.wants_mail:
@@ -58,11 +76,13 @@ def send_mail(recipient: Recipient, content, template: str, plan=None) -> tuple[
 	"""Queue one mail in the recipient's language.
 
 	Args:
+		recipient: who gets it.
 		content: what the template shows, as `content`.
-		template: name under templates/emails, as HTML and text.
-		plan: row of the plan, for what is about one.
+		template: name of the HTML and text templates under templates/emails.
+		plan: row of the plan, for a mail about one plan.
 
-	Returns: (name in the Email Queue, "") or (None, whole sentence that says what kept it back).
+	Returns:
+		tuple: name in the Email Queue and an empty text; or None and a sentence that says why there is no mail.
 	"""
 	message_id = f"{frappe.generate_hash(length=32)}@{frappe.local.site}"
 	with languages.in_language(recipient.language):
@@ -91,12 +111,11 @@ def send_mail(recipient: Recipient, content, template: str, plan=None) -> tuple[
 
 
 def unsubscribed(recipient: Recipient) -> str:
-	"""Return the sentence for who wants no mail about a document."""
+	"""Return the sentence for a recipient who wants no mail."""
 	return _("No mail: {0} has unsubscribed or is no valid address.").format(recipient.email)
 
 
-def notify(letter: letters.Letter, content: letters.Content) -> None:
-	"""Put a letter into the recipient's notifications on the desk, and on the screen if they are there now."""
+def _notification(letter: letters.Letter, content: letters.Content) -> DeskNotification:
 	task = letter.tasks[0].name if letter.kind in letters.TASK_MESSAGES else None
 	log = frappe.new_doc("Notification Log")
 	log.update(
@@ -110,20 +129,43 @@ def notify(letter: letters.Letter, content: letters.Content) -> None:
 			"document_name": task or letter.plan["reference_name"],
 		}
 	)
-	with held_back_events.events_held_back(log):
-		log.insert(ignore_permissions=True)  # the sweep writes into everybody's notifications
-		frappe.publish_realtime(
-			"msgprint",
-			{"message": escape_html(content.subject), "alert": 1, "indicator": "blue"},
-			user=letter.recipient.user,
-			after_commit=True,
-		)
+	return DeskNotification(log, [key for key, _task in letter.keys])
+
+
+def show(notification: DeskNotification) -> None:
+	"""Store a desk notification and show it to a user who is online. On an error its message counts as failed.
+
+	Called outside the savepoint of the plan: Frappe does not drop realtime events when a savepoint is rolled back.
+	"""
+	log = notification.log
+	if guard.run_guarded(f"Milestone notification of {log.for_user}", _insert_notification, log):
+		return
+	message = frappe.qb.DocType("Milestone Message")
+	is_shown_only = message.channel == MessageChannel.NOTIFICATION.value
+	query = frappe.qb.update(message).set(message.status, MessageStatus.FAILED.value)
+	query.where(message.message_key.isin(notification.keys) & is_shown_only).run()
+
+
+def _insert_notification(log: Document) -> bool:
+	log.insert(ignore_permissions=True)  # the sweep writes notifications for every user
+	frappe.publish_realtime(
+		"msgprint",
+		{"message": log.subject, "alert": 1, "indicator": "blue"},
+		user=log.for_user,
+		after_commit=True,
+	)
+	return True
 
 
 def keep(letter: letters.Letter, values: dict) -> None:
-	"""Write a letter's rows in Milestone Message, one for each key.
+	"""Store a letter in Milestone Message, one row for each key.
 
-	Raises: the database's error for a second row with the same key.
+	Args:
+		letter: the letter.
+		values: field values of the rows: channel, status, subject and others.
+
+	Raises:
+		Exception: the database's error for a second row with the same key.
 	"""
 	common = {
 		"plan": letter.plan["name"],
@@ -143,7 +185,7 @@ def keep(letter: letters.Letter, values: dict) -> None:
 
 
 def log_text(content: letters.Content) -> str:
-	"""Return what a message says as HTML, without its links: they are for its reader alone."""
+	"""Return the text of a message as HTML, without its links, which are for the recipient only."""
 	parts = [content.custom_html] if content.custom_html else []
 	parts += [escape_html(paragraph) for paragraph in content.paragraphs]
 	parts += [f"{escape_html(label)}: {escape_html(str(value))}" for label, value in content.facts]
@@ -154,31 +196,32 @@ def log_text(content: letters.Content) -> str:
 
 
 def stored_key(key: str) -> str:
-	"""Return a message's key as it is stored: a long one cut and told apart by a hash."""
+	"""Return the key of a message as it is stored; a long key is cut and ends with a hash."""
 	if len(key) <= KEY_LENGTH:
 		return key
 	return f"{key[: KEY_LENGTH - 41]}|{hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()}"
 
 
 def occurrence_of(key: str) -> int:
-	"""Return which reminder a stored key is of; 0 for none."""
+	"""Return the number of the reminder in a stored key; 0 for other messages."""
 	return cint(key.split("|")[3])
 
 
-def note_sent() -> None:
-	"""Note of the messages whose mail waits how Frappe got on with it, the oldest first. A few statements."""
+def update_sent() -> None:
+	"""Update the status of queued messages from Frappe's Email Queue, oldest first, with a few statements."""
 	filters = {"status": MessageStatus.QUEUED.value, "email_queue": ("is", "set")}
-	waiting = frappe.get_all(
+	queued = frappe.get_all(
 		"Milestone Message",
 		filters=filters,
 		fields=["name", "email_queue"],
 		order_by="creation",
-		limit=NOTED_AT_ONCE,
+		limit=UPDATED_AT_ONCE,
 	)
-	names = [row.email_queue for row in waiting]
+	names = [row.email_queue for row in queued]
 	mails = frappe.get_all("Email Queue", {"name": ("in", names)}, ["name", "status"], as_list=True)
-	# Names in the Email Queue are numbers, ours are kept as text.
-	state = {str(name): status for name, status in mails}
-	# Frappe keeps a mail for weeks after it was sent: one that is gone was deleted before.
-	ends = {row.name: MAIL_ENDS.get(state.get(row.email_queue, "Deleted")) for row in waiting}
-	bulk.update_rows("Milestone Message", {name: {"status": end.value} for name, end in ends.items() if end})
+	# The Email Queue has numbers as names; messages store them as text.
+	mail_status = {str(name): status for name, status in mails}
+	# Frappe keeps sent mails for weeks, so a missing mail was deleted before it was sent.
+	final = {row.name: FINAL_STATUS.get(mail_status.get(row.email_queue, "Deleted")) for row in queued}
+	changes = {name: {"status": status.value} for name, status in final.items() if status}
+	bulk.update_rows("Milestone Message", changes)

@@ -1,4 +1,4 @@
-"""Everything the sweep needs to know of a batch of plans, in a constant number of queries."""
+"""Everything that the sweep needs of a batch of plans, read with a constant number of queries."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -31,15 +31,17 @@ PLAN_COLUMNS = (
 
 @dataclass
 class Batch:
-	"""Some plans with all that is needed to decide about them.
+	"""Some plans with everything that decides about their messages.
 
 	Attributes:
 		now: naive, in the site's time zone.
-		at: time of day at which messages go out, since midnight.
-		plans: rows, locked.
-		stages, tasks: rows by plan; tasks carry `assignees` (rows) and `people` (names of those not done).
-		directory: who can be reached how.
-		told: keys of messages there are already.
+		at: time of day at which messages are sent, since midnight.
+		plans: rows of the plans, locked.
+		stages, tasks: rows by name of the plan; open tasks have `assignees`, the rows of those who have not completed
+			their part, and `people`, the names of these.
+		rules: settings for messages by name of the plan.
+		directory: the recipients.
+		told: keys of the messages that exist already.
 	"""
 
 	now: datetime
@@ -52,48 +54,50 @@ class Batch:
 	told: set = field(default_factory=set)
 
 	def day(self, recipient: Recipient | None) -> date:
-		"""Return the day whose messages are due for this recipient; for nobody, the site's."""
+		"""Return the date whose messages are due for a recipient; without one, the date of the site."""
 		return clock.message_day(self.now, recipient.zone if recipient else None, self.at)
 
 
 @dataclass
 class Changes:
-	"""New values of rows, collected over a batch and written together."""
+	"""New values of rows by row name, collected for a batch and written together."""
 
 	plans: dict = field(default_factory=lambda: defaultdict(dict))
 	stages: dict = field(default_factory=lambda: defaultdict(dict))
 	tasks: dict = field(default_factory=lambda: defaultdict(dict))
 
 	def add(self, other: "Changes") -> None:
-		for mine, theirs in (
+		"""Add the changes of one plan."""
+		for collected, added in (
 			(self.plans, other.plans),
 			(self.stages, other.stages),
 			(self.tasks, other.tasks),
 		):
-			for name, values in theirs.items():
-				mine[name].update(values)
+			for name, values in added.items():
+				collected[name].update(values)
 
 	def write(self) -> None:
+		"""Write all changes, with one statement for rows that get the same values."""
 		bulk.update_rows("Milestone Plan Stage", self.stages)
 		bulk.update_rows("Milestone Task", self.tasks)
 		bulk.update_rows("Milestone Plan", self.plans)
 
 
 def read(names: list[str], now: datetime, lock: bool = True) -> Batch:
-	"""Read all that is needed to decide about some plans, with a constant number of queries.
+	"""Read a batch of plans with a constant number of queries.
 
 	Args:
-		names: of plans; those that are not active are passed over.
+		names: names of plans; those that are not active are skipped.
 		now: naive, in the site's time zone.
-		lock: hold the plans until the transaction ends; those that somebody else holds are passed over.
+		lock: whether to lock the plans until the end of the transaction; plans locked by others are then skipped.
 	"""
 	batch = Batch(now, sending_day.sweep_time())
 	batch.plans = _plans(names, lock)
-	found = [plan.name for plan in batch.plans]
-	if not found:
+	locked_names = [plan.name for plan in batch.plans]
+	if not locked_names:
 		return batch
-	stages = _rows("Milestone Plan Stage", "parent", found, "idx", lock)
-	tasks = _rows("Milestone Task", "plan", found, "task_order", lock, status=TaskStatus.OPEN.value)
+	stages = _rows("Milestone Plan Stage", "parent", locked_names, "idx", lock)
+	tasks = _rows("Milestone Task", "plan", locked_names, "task_order", lock, status=TaskStatus.OPEN.value)
 	_add_assignees(tasks)
 	batch.stages, batch.tasks = _by(stages, "parent"), _by(tasks, "plan")
 	_find_owners(batch)
@@ -111,13 +115,13 @@ def _plans(names: list[str], lock: bool) -> list:
 	query = query.where(plan.name.isin(names)).where(plan.status == PlanStatus.ACTIVE.value)
 	query = query.orderby(plan.name)
 	if lock and frappe.db.db_type != "sqlite":
-		# SQLite has one writer at a time anyway.
+		# SQLite has only one writer at a time.
 		query = query.for_update(skip_locked=True)
 	return query.run(as_dict=True)
 
 
 def _rows(doctype: str, column: str, names: list[str], order: str, lock: bool, **where) -> list:
-	"""Return rows; with `lock` as they are committed now, whenever the transaction began."""
+	"""Return rows; with `lock` as they are committed now, not as of the start of the transaction."""
 	table = frappe.qb.DocType(doctype)
 	query = frappe.qb.from_(table).select(table.star).where(table[column].isin(names))
 	for name, value in where.items():
@@ -135,16 +139,16 @@ def _add_assignees(tasks: list) -> None:
 
 
 def _by(rows: list, column: str) -> dict[str, list]:
-	found = defaultdict(list)
+	groups = defaultdict(list)
 	for row in rows:
-		found[row[column]].append(row)
-	return found
+		groups[row[column]].append(row)
+	return groups
 
 
 def _find_owners(batch: Batch) -> None:
-	"""Look again for the owner of open stages that have none: the field that names one may be filled by now.
+	"""Find the owners of open stages that have none: a user field may have been filled meanwhile.
 
-	Plans whose DocType is at fault (deleted, say) leave the batch.
+	Plans of a DocType with an error, for example a deleted one, leave the batch.
 	"""
 	ownerless = [plan for plan in batch.plans if any(map(_has_no_owner, batch.stages[plan.name]))]
 	for doctype, rows in _by(ownerless, "reference_type").items():
@@ -170,7 +174,7 @@ def _find_owners_in(batch: Batch, doctype: str, rows: list) -> bool:
 
 
 def _named(batch: Batch, stages: list, tasks: list) -> tuple[list, list]:
-	"""Return the names and the roles of everybody these rows mention."""
+	"""Return the names and the roles of everybody whom these rows mention."""
 	names = [stage.stage_owner for stage in stages]
 	names += [name for stage in stages for name in assignees.split_names(stage.notify_users)]
 	names += [name for task in tasks for person in task.assignees for name in (person.user, person.email)]
@@ -179,19 +183,19 @@ def _named(batch: Batch, stages: list, tasks: list) -> tuple[list, list]:
 
 
 def _rules(plan_rows: list) -> dict[str, schedule.Rules]:
-	"""Return the rules for each plan: they differ by the calendar of its document, if at all.
+	"""Return the settings for messages of each plan, which differ by the calendar of its document only.
 
-	Plans whose DocType is at fault (deleted, say) are not in it.
+	Plans of a DocType with an error, for example a deleted one, are left out.
 	"""
 	settings = frappe.get_cached_doc("Milestone Settings")
 	if not settings.get("quiet_on_days_off"):
 		rules = schedule.rules_from(settings)
 		return {plan.name: rules for plan in plan_rows}
-	found = {}
+	rules_by_plan = {}
 	for doctype, rows in _by(plan_rows, "reference_type").items():
 		what = f"Milestone sweep: calendars of {doctype}"
-		found |= guard.run_guarded(what, _rules_in, settings, doctype, rows) or {}
-	return found
+		rules_by_plan |= guard.run_guarded(what, _rules_in, settings, doctype, rows) or {}
+	return rules_by_plan
 
 
 def _rules_in(settings, doctype: str, rows: list) -> dict[str, schedule.Rules]:
@@ -202,12 +206,12 @@ def _rules_in(settings, doctype: str, rows: list) -> dict[str, schedule.Rules]:
 
 
 def _calendar_values(doctype: str, rows: list) -> list[dict]:
-	"""Return what names a document's calendar, for each row. One query."""
+	"""Return the fields that decide about the calendar of the document of each row. One query."""
 	meta = frappe.get_meta(doctype)
 	columns = [column for column in ("company", "holiday_list") if meta.has_field(column)]
 	if not columns:
 		return [{} for _row in rows]
 	filters = {"name": ("in", [row.reference_name for row in rows])}
-	found = frappe.get_all(doctype, filters=filters, fields=["name", *columns])
-	values = {str(row.name): row for row in found}
+	documents = frappe.get_all(doctype, filters=filters, fields=["name", *columns])
+	values = {str(row.name): row for row in documents}
 	return [values.get(row.reference_name, {}) for row in rows]

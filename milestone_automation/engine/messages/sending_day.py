@@ -1,4 +1,4 @@
-"""The day and hour at which a person's messages go out, in their own time zone."""
+"""When messages are sent: the time of day, and the date in the recipient's time zone."""
 
 import datetime
 
@@ -11,15 +11,19 @@ DEFAULT_SWEEP_TIME = "07:00:00"
 
 
 def sweep_time() -> datetime.timedelta:
-	"""Return the time of day at which a day's messages go out, as time since midnight."""
-	# The default is here and not in the DocType: Frappe gives a Time field with a default the present time instead.
+	"""Return the time of day at which messages are sent, as time since midnight."""
+	# The default is not in the DocType, where Frappe would use the current time instead.
 	settings = frappe.get_cached_doc("Milestone Settings")
 	return to_timedelta(str(settings.get("sweep_time") or DEFAULT_SWEEP_TIME))
 
 
 def latest_message_day(now: datetime.datetime) -> datetime.date:
-	"""Return the latest such day there is among the site and its users: plans due later have nothing to do yet."""
-	# Frappe's own two accounts have a time zone that nobody chose.
+	"""Return the latest date whose messages are due for the site or any of its users.
+
+	Args:
+		now: naive, in the site's time zone.
+	"""
+	# Nobody chose the time zone of Frappe's standard accounts.
 	filters = {"enabled": 1, "name": ("not in", ("Administrator", "Guest"))}
 	zones = set(frappe.get_all("User", filters=filters, pluck="time_zone", distinct=True))
 	at = sweep_time()

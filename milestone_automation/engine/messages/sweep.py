@@ -1,13 +1,12 @@
-"""The sweep: what is due in the plans goes to people, every message once.
+"""The sweep: sends the messages that are due in plans, each exactly once.
 
-`run` is called by the scheduler every hour and finds plans by their `next_check`; `request` has one plan looked at as
-soon as a change of it is committed. Both end in `handle`, which looks at the state of plans, never at events: what was
-missed is seen the next time, what was answered meanwhile is not sent.
+`hourly.run` finds plans by their `next_check` every hour; `sweep_requests.request` has one plan checked as soon as a
+change is committed. Both call `handle`, which looks at the state of plans and not at events: what was missed is sent the
+next time, and what was answered meanwhile is not sent.
 
-Exactly once: a batch of plans is locked (rows that somebody else holds are left to them), a message's row with its
-unique key is written in the same transaction as its mail, and a batch is committed as a whole. Killed at any point,
-the batch is as if never begun; two sweeps at once do not meet, and should they all the same, the key keeps the second
-message out.
+Exactly once: the plans of a batch are locked (locked rows are skipped), the row of a message with its unique key is
+written in the same transaction as its mail, and a batch is committed as a whole. If the process is killed, the batch is
+as before. Two sweeps do not get the same plan; if they did, the unique key would stop the second message.
 """
 
 from collections import defaultdict
@@ -24,26 +23,29 @@ from milestone_automation.engine.rules import schedule
 from milestone_automation.engine.rules.vocabulary import MessageKind, MessageStatus
 from milestone_automation.engine.store import sums
 
-BATCH = 50  # plans of one transaction: they stay locked while their messages are written
+BATCH = 50  # plans of one transaction, which stay locked while their messages are written
 TASK_STAMP = {MessageKind.TASK_DUE: "due_reminder_on", MessageKind.TASK_OVERDUE: "overdue_reminder_on"}
-# Told by plan, not by stage: several tasks of one person make one mail.
+# Combined by plan, not by stage: several tasks of one person make one mail.
 BY_PLAN = (MessageKind.TASK_DUE, MessageKind.TASK_OVERDUE)
 
 
 def sweep_plan(plan: str) -> None:
-	"""Look at one plan: what has become due goes out. A background job; the worker commits.
+	"""Background job: send what is due in one plan. The worker commits.
 
-	Where somebody else is at the plan just then, the next hour finds what is left.
+	If the plan is locked at that moment, the next hourly sweep does it.
+
+	Args:
+		plan: name of the plan.
 	"""
 	handle([plan], now_datetime())
 
 
 def sweep_plans(names: list[str], now: datetime | None = None) -> None:
-	"""Look at some plans, a batch a transaction.
+	"""Send what is due in some plans, one transaction for each batch.
 
 	Args:
-		names: of plans.
-		now: as in `run`.
+		names: names of plans.
+		now: naive, in the site's time zone; the current time by default.
 	"""
 	for start in range(0, len(names), BATCH):
 		frappe.db.commit()  # nosemgrep: each batch is a transaction of its own, begun after its rows are unlocked
@@ -52,41 +54,45 @@ def sweep_plans(names: list[str], now: datetime | None = None) -> None:
 
 
 def _handle_or_log(names: list[str], now: datetime) -> None:
-	"""Handle a batch; one that meets somebody else's change is undone and left to the next sweep."""
+	"""Handle a batch; if it fails, for example by a conflict, it is undone and left to the next sweep."""
 	try:
 		handle(names, now)
 	except Exception:
-		fault = frappe.get_traceback()
+		traceback = frappe.get_traceback()
 		frappe.db.rollback()  # nosemgrep: the batch is a transaction of its own, see sweep_plans
-		guard.log_fault("Milestone sweep: a batch was left to the next hour", fault)
+		guard.log_fault("Milestone sweep: a batch was left to the next hour", traceback)
 
 
 # A batch
 
 
 def handle(names: list[str], now: datetime) -> None:
-	"""Send what is due in some plans and bring their sums up to date; the caller commits.
+	"""Send what is due in some plans and update their sums; the caller commits.
 
-	A plan at fault is logged and left as it was; the others go on.
+	An error in one plan is logged and its changes are undone; the other plans go on.
 
 	Args:
-		names: of plans; those somebody else holds, or that are not active, are passed over.
+		names: names of plans; those that are locked or not active are skipped.
 		now: naive, in the site's time zone.
 	"""
 	batch = plan_batch.read(names, now)
 	if not batch.plans:
 		return
 	deliveries = due_messages.deliveries_in(batch)
-	batch.told = due_messages.told({delivery.key for found in deliveries.values() for delivery in found[0]})
-	changes = plan_batch.Changes()
+	keys = {delivery.key for due, _waiting in deliveries.values() for delivery in due}
+	batch.told = due_messages.stored_keys(keys)
+	changes, notifications = plan_batch.Changes(), []
 	for plan in batch.plans:
 		if plan.name not in deliveries:
 			continue
 		what = f"Milestone sweep of {plan.reference_type} {plan.reference_name}"
-		own = guard.run_guarded(what, _handle_plan, batch, plan, *deliveries[plan.name])
-		if own:
-			changes.add(own)
+		handled = guard.run_guarded(what, _handle_plan, batch, plan, *deliveries[plan.name])
+		if handled:
+			changes.add(handled[0])
+			notifications += handled[1]
 	changes.write()
+	for notification in notifications:
+		outbox.show(notification)
 
 
 # One plan
@@ -94,48 +100,55 @@ def handle(names: list[str], now: datetime) -> None:
 
 def _handle_plan(
 	batch: plan_batch.Batch, plan, due: list[due_messages.Delivery], waiting: list[due_messages.Delivery]
-) -> plan_batch.Changes:
-	"""Send what is due in one plan and return what is to be written to its rows."""
-	fresh = [delivery for delivery in due if delivery.recipient and delivery.key not in batch.told]
-	partly = {delivery.step for delivery in due} & {delivery.step for delivery in waiting}
-	early = _early_reminders(fresh)
-	for letter in _letters(batch, plan, [delivery for delivery in fresh if delivery not in early]):
-		outbox.deliver(letter)
-	# Once everybody has a reminder its stamp says so; until then a row keeps those from getting it who need it not.
-	for letter in _letters(batch, plan, [delivery for delivery in early if delivery.step in partly]):
-		_leave_out(letter)
+) -> tuple[plan_batch.Changes, list[outbox.DeskNotification]]:
+	"""Send what is due in one plan; return the changes of its rows and the desk notifications to show."""
+	unsent = [delivery for delivery in due if delivery.recipient and delivery.key not in batch.told]
+	partly_sent = _steps(due) & _steps(waiting)
+	early = _early_reminders(unsent)
+	letters_to_send = _letters(batch, plan, [delivery for delivery in unsent if delivery not in early])
+	notifications = list(filter(None, map(outbox.deliver, letters_to_send)))
+	# The stamp says when everybody has a reminder; until then a row prevents a duplicate for people already told.
+	for letter in _letters(batch, plan, [delivery for delivery in early if delivery.step in partly_sent]):
+		_skip(letter)
 	changes = plan_batch.Changes()
-	_stamp(batch, plan, due, partly, changes)
+	_stamp_stages(batch, plan, due, partly_sent, changes)
+	_stamp_tasks(batch, plan, due, changes)
 	_update_sums(batch, plan, changes)
-	return changes
+	return changes, notifications
 
 
-def _early_reminders(fresh: list[due_messages.Delivery]) -> list[due_messages.Delivery]:
-	"""Return the reminders of those who are told for the first time just now: a new owner, a new assignee."""
-	first = {
-		(delivery.message.stage, delivery.message.task, delivery.recipient.identity)
-		for delivery in fresh
+def _steps(deliveries: list[due_messages.Delivery]) -> set[tuple]:
+	return {delivery.step for delivery in deliveries}
+
+
+def _early_reminders(unsent: list[due_messages.Delivery]) -> list[due_messages.Delivery]:
+	"""Return the reminders to people who get the first message only now: a new owner, a new assignee."""
+
+	def subject(delivery: due_messages.Delivery) -> tuple:
+		return delivery.message.stage, delivery.message.task, delivery.recipient.identity
+
+	first_messages = {
+		subject(delivery)
+		for delivery in unsent
 		if delivery.message.kind in (MessageKind.PROMPT, MessageKind.BLOCKED)
 		and not delivery.message.occurrence
 	}
 	return [
-		delivery
-		for delivery in fresh
-		if delivery.message.occurrence
-		and (delivery.message.stage, delivery.message.task, delivery.recipient.identity) in first
+		delivery for delivery in unsent if delivery.message.occurrence and subject(delivery) in first_messages
 	]
 
 
-def _leave_out(letter: letters.Letter) -> None:
+def _skip(letter: letters.Letter) -> None:
+	"""Store a message that is not sent."""
 	content = letters.compose(letter)
 	values = {"subject": content.subject[:255], "why": content.reason, "channel": None}
 	outbox.keep(letter, values | {"status": MessageStatus.SKIPPED})
 
 
-def _letters(batch: plan_batch.Batch, plan, fresh: list[due_messages.Delivery]) -> list[letters.Letter]:
-	"""Put deliveries of one kind to one person together."""
+def _letters(batch: plan_batch.Batch, plan, deliveries: list[due_messages.Delivery]) -> list[letters.Letter]:
+	"""Combine deliveries of one kind to one person into letters."""
 	groups = defaultdict(list)
-	for delivery in fresh:
+	for delivery in deliveries:
 		message = delivery.message
 		about = "" if message.kind in BY_PLAN else message.stage
 		groups[message.kind, about, message.occurrence, delivery.recipient.identity].append(delivery)
@@ -143,16 +156,13 @@ def _letters(batch: plan_batch.Batch, plan, fresh: list[due_messages.Delivery]) 
 
 
 def _letter(batch: plan_batch.Batch, plan, group: list[due_messages.Delivery]) -> letters.Letter:
-	first, stages, tasks = group[0], batch.stages[plan.name], batch.tasks[plan.name]
+	first, stages = group[0], batch.stages[plan.name]
 	stage = due_messages.named_row(stages, first.message.stage)
-	owners, _word = due_messages.stage_owners(batch.directory, stage)
-	if first.message.task:
-		about = [due_messages.named_row(tasks, delivery.message.task) for delivery in group]
-	elif _may_read(plan, first.recipient):
-		about = schedule.open_required_tasks(stages, stage, tasks, bool(plan.strict_order))
-	else:
-		# What the document says is not for them: neither its fields nor its tasks, and answering would be refused.
-		about, stage = [], frappe._dict(stage, custom_message="")
+	owners, _reason = due_messages.stage_owners(batch.directory, stage)
+	tasks = _tasks_to_name(batch, plan, stage, group)
+	if tasks is None:
+		# Nothing of the document is shown, neither fields nor tasks, and an answer would be refused.
+		tasks, stage = [], frappe._dict(stage, custom_message="")
 		owners = [person for person in owners if person.identity != first.recipient.identity]
 	earlier = [row for row in stages if row.idx < stage.idx]
 	return letters.Letter(
@@ -162,7 +172,7 @@ def _letter(batch: plan_batch.Batch, plan, group: list[due_messages.Delivery]) -
 		stage=stage,
 		day=batch.day(first.recipient),
 		reason=first.reason,
-		tasks=about,
+		tasks=tasks,
 		keys=[(delivery.key, delivery.message.task) for delivery in group],
 		occurrence=first.message.occurrence,
 		may_answer=first.recipient.identity in {person.identity for person in owners},
@@ -171,39 +181,56 @@ def _letter(batch: plan_batch.Batch, plan, group: list[due_messages.Delivery]) -
 	)
 
 
+def _tasks_to_name(batch: plan_batch.Batch, plan, stage, group: list[due_messages.Delivery]) -> list | None:
+	"""Return the tasks of a letter; None if its recipient may not read the document."""
+	tasks = batch.tasks[plan.name]
+	if group[0].message.task:
+		return [due_messages.named_row(tasks, delivery.message.task) for delivery in group]
+	if not _may_read(plan, group[0].recipient):
+		return None
+	stages = batch.stages[plan.name]
+	return schedule.open_required_tasks(stages, stage, tasks, bool(plan.strict_order))
+
+
 def _may_read(plan, recipient: Recipient) -> bool:
-	"""Return whether a recipient may read a plan's document; nobody without an account may."""
+	"""Return whether a recipient may read the document of a plan; people without an account may not."""
 	if not recipient.user:
 		return False
 	return rights.can_read_document(plan.reference_type, plan.reference_name, recipient.user)
 
 
-def _stamp(
+def _stamp_stages(
 	batch: plan_batch.Batch,
 	plan,
 	due: list[due_messages.Delivery],
-	partly: set[tuple],
+	partly_sent: set[tuple],
 	changes: plan_batch.Changes,
 ) -> None:
-	"""Note on stages and tasks what has gone out; a reminder counts once all its recipients have it.
+	"""Stamp the stages with what was sent; a reminder counts once all its recipients have it.
 
 	Args:
-		partly: steps of which some messages must wait for their recipient's time of day.
+		partly_sent: steps of which some messages wait for their recipient's time of day.
 	"""
 	for stage in batch.stages[plan.name]:
 		changes.stages[stage.name].update(stage.pop("new_round", {}) | stage.pop("found_owner", {}))
-		ours = [delivery for delivery in due if delivery.message.stage == stage.name]
-		values = {"recipients_waiting": int(any(name == stage.name for name, _stamp in partly))}
-		for delivery in ours:
-			if not (delivery.message.occurrence and delivery.step in partly):
+		values = {"recipients_waiting": int(any(name == stage.name for name, _stamp in partly_sent))}
+		for delivery in due:
+			is_complete = not (delivery.message.occurrence and delivery.step in partly_sent)
+			if delivery.message.stage == stage.name and is_complete:
 				values.update(_stage_stamp(batch, delivery))
 		if any(stamp in values for stamp in schedule.ROUND_STAMPS):
 			values["asked_round"] = schedule.round_of(stage)
 		_set(changes.stages, stage, values)
+
+
+def _stamp_tasks(
+	batch: plan_batch.Batch, plan, due: list[due_messages.Delivery], changes: plan_batch.Changes
+) -> None:
 	for delivery in due:
-		if delivery.message.kind in TASK_STAMP and not delivery.message.is_stamped:
-			task = due_messages.named_row(batch.tasks[plan.name], delivery.message.task)
-			_set(changes.tasks, task, {TASK_STAMP[delivery.message.kind]: batch.day(delivery.recipient)})
+		message = delivery.message
+		if message.kind in TASK_STAMP and not message.is_stamped:
+			task = due_messages.named_row(batch.tasks[plan.name], message.task)
+			_set(changes.tasks, task, {TASK_STAMP[message.kind]: batch.day(delivery.recipient)})
 
 
 def _stage_stamp(batch: plan_batch.Batch, delivery: due_messages.Delivery) -> dict:
@@ -219,7 +246,7 @@ def _stage_stamp(batch: plan_batch.Batch, delivery: due_messages.Delivery) -> di
 
 
 def _set(changes: dict, row, values: dict) -> None:
-	"""Change a row here, and note for writing what is really new."""
+	"""Change a row in memory and collect the values that differ for writing."""
 	new = {name: value for name, value in values.items() if (row.get(name) or None) != (value or None)}
 	row.update(new)
 	changes[row.name].update(new)

@@ -1,4 +1,4 @@
-"""A user who is disabled, enabled or given another role: their plans are looked at again."""
+"""A user is enabled, disabled or gets other roles: the next sweep checks the plans concerned."""
 
 import frappe
 
@@ -9,20 +9,19 @@ from milestone_automation.engine.store import sweep_requests
 
 
 def on_user_change(doc, method=None) -> None:
-	"""Hook: whom messages go to changes with a user's account and roles; the next sweep looks at the plans concerned.
+	"""Hook: have the next sweep check the plans whose recipients may change with a user's account or roles.
 
 	Args:
 		doc: the User.
 		method: on_update.
 	"""
 	before = doc.get_doc_before_save()
-	was, now = _roles_of(before), _roles_of(doc)
-	roles, is_turned = was ^ now, not before or bool(before.enabled) != bool(doc.enabled)
-	if is_turned:
-		roles = was | now
-	if is_turned or roles:
+	old_roles, new_roles = _roles_of(before), _roles_of(doc)
+	is_toggled = not before or bool(before.enabled) != bool(doc.enabled)
+	roles = old_roles | new_roles if is_toggled else old_roles ^ new_roles
+	if is_toggled or roles:
 		guard.run_guarded(
-			f"Milestone sweep after a change of {doc.name}", _recheck_plans_of, doc, roles, is_turned
+			f"Milestone sweep after a change of {doc.name}", _recheck_plans_of, doc, roles, is_toggled
 		)
 
 
@@ -30,9 +29,9 @@ def _roles_of(user) -> set[str]:
 	return {row.role for row in user.roles} if user else set()
 
 
-def _recheck_plans_of(user, roles: set[str], is_turned: bool) -> None:
+def _recheck_plans_of(user, roles: set[str], is_toggled: bool) -> None:
 	names = _plans_of_roles(sorted(roles)) if roles else set()
-	if is_turned:
+	if is_toggled:
 		names |= _plans_of_person(sorted({user.name, user.email or user.name}))
 	plan = frappe.qb.DocType("Milestone Plan")
 	names = sorted(names)
@@ -41,23 +40,23 @@ def _recheck_plans_of(user, roles: set[str], is_turned: bool) -> None:
 
 
 def _plans_of_roles(roles: list[str]) -> set[str]:
-	"""Return the active plans whose messages go to one of these roles."""
+	"""Return the active plans whose messages are sent to one of these roles."""
 	plan, stage = frappe.qb.DocType("Milestone Plan"), frappe.qb.DocType("Milestone Plan Stage")
 	named = stage.owner_role.isin(roles) | stage.notify_role.isin(roles) | plan.escalation_role.isin(roles)
 	return set(_open_stages(plan, stage).where(named).run(pluck=True))
 
 
 def _plans_of_person(names: list[str]) -> set[str]:
-	"""Return the active plans that name somebody, and those with a stage whose owner could not be found."""
+	"""Return the active plans that name a person, and those with a stage whose owner could not be found."""
 	plan, stage = frappe.qb.DocType("Milestone Plan"), frappe.qb.DocType("Milestone Plan Stage")
 	by_field = stage.owner_kind.isin([OwnerKind.USER_FIELD.value, OwnerKind.DOCUMENT_CREATOR.value])
 	nobody = by_field & (stage.stage_owner.isnull() | (stage.stage_owner == ""))
 	named = stage.stage_owner.isin(names) | stage.owner_user.isin(names) | nobody
-	found = set(_open_stages(plan, stage).where(named).run(pluck=True))
+	plans = set(_open_stages(plan, stage).where(named).run(pluck=True))
 	task, person = frappe.qb.DocType("Milestone Task"), frappe.qb.DocType("Milestone Task Assignee")
 	query = frappe.qb.from_(person).join(task).on(task.name == person.parent).select(task.plan).distinct()
 	query = query.where(person.parenttype == "Milestone Task").where(task.status == TaskStatus.OPEN.value)
-	return found | set(query.where(person.user.isin(names) | person.email.isin(names)).run(pluck=True))
+	return plans | set(query.where(person.user.isin(names) | person.email.isin(names)).run(pluck=True))
 
 
 def _open_stages(plan, stage):
