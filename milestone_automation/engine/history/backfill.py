@@ -1,12 +1,11 @@
-"""History in from Frappe's own `Version` log, for documents that are older than their tracker.
+"""Milestones from Frappe's `Version` log, for the time before a tracker was created.
 
-A document's first value is the old value of its first logged change (or, without one, the value it has), reached when
-the document was made; every logged change is one milestone more. What the recorder, or an import, has recorded
-already is never written twice: history ends where the first such milestone begins.
+The first value of a document is the old value of its first logged change, or its present value without a log; it was
+reached when the document was created. Every logged change is a further milestone. Changes that the recorder or an
+import has recorded are not written again: backfilled history ends at the first such milestone.
 
-What `Version` does not know stays out: changes by `db_set` and SQL (the next logged change then begins from another
-value, and how long it stood is unknown), and what happened while "Track Changes" was off. The nightly reconcile brings
-the last value up to date.
+`Version` does not contain changes by `db_set` and SQL, and changes made while "Track Changes" was off. After such a gap
+the time in the previous value is unknown. The nightly reconcile records the last value.
 """
 
 import hashlib
@@ -30,27 +29,27 @@ from milestone_automation.engine.tracking import conditions, registry
 from milestone_automation.engine.tracking.recorder import is_first_value
 
 DOCUMENTS_PER_BATCH = 500
-# Version and milestone are written in one save, the version a little earlier; hooks in between may take a while.
+# A save writes its version a little before its milestone; hooks in between may take a while.
 SAME_SAVE = timedelta(minutes=10)
 STANDARD_COLUMNS = ("name", "creation", "owner", "modified", "modified_by")
 
-# Called with (documents done, documents in all).
+# Called with (documents done, total number of documents).
 Progress = Callable[[int, int], None]
 
 
 @dataclass
 class BackfillSummary:
-	"""What was found and written.
+	"""Result of a backfill.
 
 	Attributes:
-		documents: documents looked at.
-		out_of_condition: those that do not meet the tracker's condition now; they get nothing.
-		added: milestones written (dry run: that would be).
-		already_there: milestones an earlier run has written.
-		already_recorded: changes the recorder (or an import) has recorded itself.
-		gaps: changes that begin from another value than the one before ended with.
-		uncertain: fields of changed documents whose DocType does not track changes: dated by `modified`.
-		by_field: milestones written, by field name.
+		documents: number of documents that were read.
+		out_of_condition: documents that do not meet the tracker's condition now and are skipped.
+		added: milestones written; in a dry run, those that would be.
+		already_there: milestones that an earlier run has written.
+		already_recorded: changes that the recorder or an import has recorded.
+		gaps: changes whose old value is not the new value of the change before.
+		uncertain: fields of changed documents without a log; their first milestone is dated by `modified`.
+		by_field: milestones written by field name.
 	"""
 
 	documents: int = 0
@@ -64,7 +63,7 @@ class BackfillSummary:
 
 
 class Change(NamedTuple):
-	"""One change of a field as history tells it; `key` names its origin."""
+	"""One change of a field in the log; `key` identifies it, `since` is when the old value was reached."""
 
 	old: str
 	new: str
@@ -75,7 +74,7 @@ class Change(NamedTuple):
 
 
 class Recorded(NamedTuple):
-	"""The first milestone of a document's field that is not from a backfill."""
+	"""The first milestone of a field of a document that is not from a backfill."""
 
 	on: datetime
 	from_value: str
@@ -88,28 +87,28 @@ def run(
 	progress: Progress | None = None,
 	commit: Callable[[], None] | None = None,
 ) -> BackfillSummary:
-	"""Write the milestones that the documents of a tracker had before it was there. May run any number of times.
+	"""Write the milestones of a tracker's documents from before the tracker. May be run any number of times.
 
 	Args:
-		tracker: name of the Milestone Tracker; may be disabled.
-		dry_run: count only.
-		progress: told how far it is.
+		tracker: name of the Milestone Tracker, enabled or not.
+		dry_run: whether to count only.
+		progress: called after each batch of documents.
 		commit: called after each batch of documents; None leaves the transaction to the caller.
 
 	Raises:
-		frappe.ValidationError: there is no such tracker.
+		frappe.DoesNotExistError: there is no such tracker.
 	"""
 	doctype = frappe.db.get_value("Milestone Tracker", tracker, "document_type")
-	own = doctype and registry.for_doctype(doctype)
-	if not own or not own.tracker:
+	rules = doctype and registry.for_doctype(doctype)
+	if not rules or not rules.tracker:
 		frappe.throw(
 			_("There is no Milestone Tracker {0}. Its name stands in the list of trackers.").format(tracker),
 			frappe.DoesNotExistError,
 		)
-	summary = BackfillSummary(by_field={f.fieldname: 0 for f in own.tracker.fields})
+	summary = BackfillSummary(by_field={f.fieldname: 0 for f in rules.tracker.fields})
 	total = frappe.db.count(doctype)
-	for documents in _batches(doctype, own.tracker):
-		_Batch(doctype, own.tracker, summary).run(documents, dry_run)
+	for documents in _batches(doctype, rules.tracker):
+		_Batch(doctype, rules.tracker, summary).run(documents, dry_run)
 		if commit and not dry_run:
 			commit()
 		if progress:
@@ -118,7 +117,7 @@ def run(
 
 
 def _batches(doctype: str, tracker: registry.Tracker) -> Iterator[list]:
-	"""Yield the documents in lists, by name: no offset to count to, and nothing kept open over a commit."""
+	"""Yield the documents in lists, ordered by name, so that no cursor stays open across a commit."""
 	table = frappe.qb.DocType(doctype)
 	names = dict.fromkeys((*STANDARD_COLUMNS, *(f.fieldname for f in tracker.fields)))
 	columns = [table.star] if tracker.condition else [table[name] for name in names]
@@ -130,7 +129,7 @@ def _batches(doctype: str, tracker: registry.Tracker) -> Iterator[list]:
 
 
 class _Batch:
-	"""Some documents of one tracker: one query for their versions, one for their milestones, one insert a field."""
+	"""Some documents of one tracker: one query for versions, one for milestones, and one insert for each field."""
 
 	def __init__(self, doctype: str, tracker: registry.Tracker, summary: BackfillSummary):
 		self.doctype = doctype
@@ -146,14 +145,14 @@ class _Batch:
 			return
 		names = [str(document.name) for document in within]
 		versions = self._versions(names)
-		there, recorded = self._milestones(names)
+		backfilled, recorded = self._milestones(names)
 		for tracked in self.tracker.fields:
 			reader = VersionReader(self.doctype, tracked)
 			rows = []
 			for document in within:
 				changes = self._history(document, tracked, versions[str(document.name)], reader)
 				place = (str(document.name), tracked.fieldname)
-				rows += self._new_rows(document, changes, recorded.get(place), there[place])
+				rows += self._new_rows(document, changes, recorded.get(place), backfilled[place])
 			self.summary.added += len(rows)
 			self.summary.by_field[tracked.fieldname] += len(rows)
 			if not dry_run:
@@ -161,7 +160,7 @@ class _Batch:
 				Writer(self.doctype, tracked.fieldname, self.tracker.name, source).insert(rows)
 
 	def _is_within(self, document) -> bool:
-		# Frappe hands its expressions a document; a row of the table has the same fields, all but the child tables.
+		# The condition needs a document; a row of the table has all fields but the child tables.
 		return not self.tracker.condition or conditions.holds(
 			self.tracker.condition, frappe.get_doc({"doctype": self.doctype, **document})
 		)
@@ -185,7 +184,7 @@ class _Batch:
 		return versions
 
 	def _milestones(self, names: list[str]) -> tuple[dict, dict]:
-		"""Return what is there by (document, field): keys and moments of backfilled rows, the first recorded one."""
+		"""Return by (document, field) the keys and times of backfilled milestones, and the first recorded milestone."""
 		milestone = frappe.qb.DocType("Milestone")
 		rows = (
 			frappe.qb.from_(milestone)
@@ -204,16 +203,16 @@ class _Batch:
 			.where(milestone.reference_deleted == 0)
 			.run()
 		)
-		there: dict = defaultdict(set)
+		backfilled: dict = defaultdict(set)
 		recorded: dict = {}
 		for name, fieldname, source, reached_on, creation, from_value, value, key in rows:
 			moment = get_datetime(reached_on or creation)
 			place = (name, fieldname)
 			if source == MilestoneSource.BACKFILL:
-				there[place] |= {key, moment}
+				backfilled[place] |= {key, moment}
 			elif place not in recorded or moment < recorded[place].on:
 				recorded[place] = Recorded(moment, from_value or "", value or "")
-		return there, recorded
+		return backfilled, recorded
 
 	def _history(self, document, tracked: registry.TrackedField, versions: list, reader) -> list[Change]:
 		logged = [
@@ -254,13 +253,13 @@ class _Batch:
 		self.summary.uncertain += 1
 		return modified, document.modified_by
 
-	def _new_rows(self, document, changes: list[Change], recorded: Recorded | None, there: set):
+	def _new_rows(self, document, changes: list[Change], recorded: Recorded | None, backfilled: set):
 		rows = []
 		for position, change in enumerate(changes):
 			if recorded and _is_recorded(change, recorded):
 				self.summary.already_recorded += len(changes) - position
 				break
-			if change.key in there or (not position and change.on in there):
+			if change.key in backfilled or (not position and change.on in backfilled):
 				self.summary.already_there += 1
 				continue
 			seconds = clock.seconds_between(change.since, change.on)
@@ -279,10 +278,10 @@ class _Batch:
 
 
 def _is_recorded(change: Change, recorded: Recorded) -> bool:
-	"""Tell whether a change is the recorded one, or comes after it."""
+	"""Tell whether a change is the recorded milestone or comes after it."""
 	if change.on >= recorded.on:
 		return True
-	# Milestones that core wrote have lost the value before.
+	# Milestones written by core have no previous value.
 	same_values = change.new == recorded.value and recorded.from_value in ("", change.old)
 	return same_values and recorded.on - change.on <= SAME_SAVE
 
@@ -292,7 +291,7 @@ def _changed_fields(data: str | None) -> dict[str, tuple]:
 		changed = json.loads(data or "{}").get("changed") or []
 		return {change[0]: (change[1], change[2]) for change in changed}
 	except (ValueError, AttributeError, IndexError, TypeError):
-		# An old or foreign entry: it tells nothing, and must not stop the rest.
+		# An old or foreign entry without usable data must not stop the others.
 		return {}
 
 

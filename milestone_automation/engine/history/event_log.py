@@ -1,8 +1,8 @@
-"""Read an event log (XES or CSV, plain or gzipped) as a stream. Pure: knows files, not Frappe's database.
+"""Reads an event log (XES or CSV, plain or gzipped) as a stream, without the database.
 
-Both readers are small and our own: the well-known one (pm4py) is AGPL, brings pandas and holds the whole log in
-memory. XES goes through expat, which gives line numbers, keeps no tree, and lets us refuse a document type
-declaration before a single entity of it is read: no entity bomb, no external file.
+The usual reader, pm4py, is licensed under AGPL, needs pandas and keeps the whole log in memory. XES is parsed with
+expat, which gives line numbers, builds no tree, and allows to refuse a document type declaration before any of its
+entities is read.
 """
 
 import codecs
@@ -30,24 +30,24 @@ ZIP_MAGIC = b"PK\x03\x04"
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 DELIMITERS = (",", ";", "\t", "|")
 
-# What tools call their columns, first match wins; compared without case. The first is pm4py's and XES's own.
+# Usual column names, compared without case; the first match counts. The first name is that of XES and pm4py.
 CASE_COLUMNS = ("case:concept:name", "case_id", "case id", "caseid", "case", "case_concept_name")
 ACTIVITY_COLUMNS = ("concept:name", "activity", "event", "value", "status")
 TIMESTAMP_COLUMNS = ("time:timestamp", "timestamp", "completetime", "complete timestamp", "datetime", "date")
 RESOURCE_COLUMNS = ("org:resource", "resource", "user")
 
-# What Milestone's Data columns hold.
+# Length of Milestone's Data columns.
 MAX_CASE_LENGTH = 140
 
 Progress = Callable[[int, int], None]
 
 
 class EventLogError(frappe.ValidationError):
-	"""The file cannot be read as an event log; the message says what to do."""
+	"""The file cannot be read as an event log. The message says what to do."""
 
 
 class Place(NamedTuple):
-	"""Where an event stands in its file; printed only for the few that need it."""
+	"""Position of an event in its file, for messages."""
 
 	line: int
 	case: str = ""
@@ -66,15 +66,15 @@ class LogFormat:
 	"""How to read a log.
 
 	Attributes:
-		case_key: trace attribute (XES) or column (CSV) with the case's id; None takes the usual names.
-		activity_key: event attribute or column with the value reached; None takes the usual names.
-		timestamp_key: event attribute or column with the time; None takes the usual names.
-		resource_key: event attribute or column with the person; None takes the usual names, missing is fine.
-		timestamp_format: strptime format of the times; None means ISO 8601.
-		time_zone: IANA name of the zone of times that carry none; None takes the site's.
-		site_zone: zone in which `Event.moment` is given.
-		delimiter: of CSV columns; None finds it in the first line.
-		encoding: of CSV files; None means UTF-8 or what the byte order mark says. XES says it itself.
+		case_key: trace attribute (XES) or column (CSV) with the case id; the usual names by default.
+		activity_key: event attribute or column with the value; the usual names by default.
+		timestamp_key: event attribute or column with the time; the usual names by default.
+		resource_key: event attribute or column with the person, may be missing; the usual names by default.
+		timestamp_format: strptime format of the times; ISO 8601 by default.
+		time_zone: IANA name of the time zone for times without one; the site's by default.
+		site_zone: time zone of `Event.moment`.
+		delimiter: delimiter of CSV columns; found in the first line by default.
+		encoding: encoding of CSV files; by the byte order mark or UTF-8 by default. XES files name theirs.
 	"""
 
 	case_key: str | None = None
@@ -93,12 +93,12 @@ class Event:
 	"""One readable event.
 
 	Attributes:
-		case: the case's id as the file has it.
+		case: case id as in the file.
 		value: the activity.
-		moment: when, naive, in the site's time zone.
-		instant: when, in microseconds since 1970 UTC: orders events across the end of summer time.
-		resource: who, empty if the file does not say.
-		place: where in the file, for messages.
+		moment: time, naive, in the site's time zone.
+		instant: time in microseconds since 1970 UTC; keeps the order of events when summer time ends.
+		resource: the person; empty if the file names none.
+		place: position in the file, for messages.
 	"""
 
 	case: str
@@ -111,7 +111,7 @@ class Event:
 
 @dataclass(frozen=True)
 class BadRow:
-	"""One event that cannot be used: where it stands and why."""
+	"""One event that cannot be used: its position and the reason."""
 
 	place: Place
 	reason: str
@@ -123,15 +123,15 @@ def read_events(
 	"""Read a log event by event, in the order of the file.
 
 	Args:
-		path: the file; XES or CSV, plain or gzipped, told apart by content, not by name.
+		path: the file, XES or CSV, plain or gzipped; its content decides, not its name.
 		log_format: names of keys and columns, time zone and so on.
-		progress: called with (bytes read, bytes in all) of the file as it lies on disk.
+		progress: called with (bytes read, size in bytes) of the file on disk.
 
 	Yields:
-		Event | BadRow: every event of the file as one or the other.
+		Event | BadRow: one of them for every event of the file.
 
 	Raises:
-		EventLogError: the file is missing, empty, cut off, of another kind or encoding.
+		EventLogError: the file is missing, empty, truncated, or of another format or encoding.
 	"""
 	path = Path(path)
 	clock = Clock(log_format)
@@ -148,9 +148,9 @@ def read_events(
 
 
 class _open:
-	"""Open a plain or gzipped file; gives a stream with `peek` and a function that reports progress.
+	"""Opens a plain or gzipped file; returns a stream with `peek` and a function that reports progress.
 
-	Faults of reading and unpacking, whenever they come, leave the `with` block as an EventLogError.
+	Errors of reading and unpacking leave the `with` block as EventLogError.
 	"""
 
 	def __init__(self, path: Path):
@@ -210,7 +210,7 @@ def _looks_like_xml(head: bytes) -> bool:
 
 
 class Clock:
-	"""Turns a log's time texts into the site's naive time and an exact instant."""
+	"""Parses the times of a log into naive times of the site and exact instants."""
 
 	EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 	MICROSECOND = datetime.timedelta(microseconds=1)
@@ -224,7 +224,7 @@ class Clock:
 		"""Return (naive time in the site's zone, microseconds since 1970 UTC).
 
 		Raises:
-			ValueError: not a time, or one no database holds.
+			ValueError: it is not a time, or out of range.
 		"""
 		try:
 			moment = self._parse(text)
@@ -238,7 +238,7 @@ class Clock:
 	def _parse(self, text: str) -> datetime.datetime:
 		if self.format:
 			return datetime.datetime.strptime(text, self.format)
-		# Python 3.10 reads neither "Z" nor three digits of a second in every shape; isoparse does, but slowly.
+		# Python 3.10 does not parse "Z" and some fractions of a second; isoparse does, but is slow.
 		try:
 			return datetime.datetime.fromisoformat(text)
 		except ValueError:
@@ -258,7 +258,7 @@ def time_zone(name: str) -> datetime.tzinfo:
 
 
 def _time_zone_of_dateutil(name: str) -> datetime.tzinfo:
-	"""Machines without a zone database (slim containers) still have the one inside python-dateutil."""
+	"""Return a time zone from the database of python-dateutil, for machines without one of their own."""
 	if zone := get_zonefile_instance().get(name):
 		return zone
 	raise EventLogError(_('There is no time zone "{0}". Use a name such as Europe/Paris.').format(name))
@@ -268,7 +268,7 @@ def _time_zone_of_dateutil(name: str) -> datetime.tzinfo:
 
 
 class _Row:
-	"""The raw texts of one event, and where they stand."""
+	"""The raw texts of one event and their position."""
 
 	__slots__ = ("activity", "case", "place", "resource", "timestamp")
 
@@ -317,7 +317,7 @@ def _read_xes(stream, log_format: LogFormat, clock: Clock, name: str, tick) -> I
 
 
 class _XesParser:
-	"""Collects the events of the traces seen so far. Attributes nested in attributes are left alone."""
+	"""Collects the events of the traces parsed so far. Nested attributes are ignored."""
 
 	def __init__(self, log_format: LogFormat):
 		self.case_key = log_format.case_key or "concept:name"
@@ -400,7 +400,7 @@ class _XesParser:
 			self._end_trace()
 
 	def _end_trace(self) -> None:
-		"""Only here is the case's name known for sure: XES lets it stand behind the events."""
+		"""Give the events of a trace their case id, which may come after the events."""
 		case = (self.case or "").strip()
 		for row in self.waiting:
 			row.case = case
@@ -429,13 +429,13 @@ def _read_csv(stream, log_format: LogFormat, clock: Clock, name: str, tick) -> I
 		for number, row in enumerate(rows, 1):
 			if number % 1000 == 0:
 				tick()
-			# The reader starts behind the header line.
+			# The reader starts after the header line.
 			if row:
 				yield _csv_row(row, columns, rows.line_num + 1).read(clock)
 	except csv.Error as error:
 		raise EventLogError(_("{0} is not whole CSV: {1}.").format(name, error)) from error
 	finally:
-		# Or the wrapper closes the stream when it is collected.
+		# Otherwise the wrapper closes the stream when it is garbage-collected.
 		text.detach()
 
 
@@ -455,20 +455,20 @@ def _csv_row(row: list[str], columns: tuple[int | None, ...], line: int) -> _Row
 
 
 def _columns(header: list[str], log_format: LogFormat, name: str) -> tuple[int | None, ...]:
-	"""Find the four columns in the header: case, activity, timestamp and (may be missing) resource."""
-	found = {}
+	"""Return the positions of case, activity, timestamp and resource (may be missing) in the header."""
+	index_of = {}
 	for index, column in enumerate(header):
-		found.setdefault(column.strip().casefold(), index)
-	wanted = (
+		index_of.setdefault(column.strip().casefold(), index)
+	options = (
 		("--case-key", log_format.case_key, CASE_COLUMNS),
 		("--activity-key", log_format.activity_key, ACTIVITY_COLUMNS),
 		("--timestamp-key", log_format.timestamp_key, TIMESTAMP_COLUMNS),
 		("--resource-key", log_format.resource_key, RESOURCE_COLUMNS),
 	)
 	columns = []
-	for option, given, usual in wanted:
+	for option, given, usual in options:
 		names = [given] if given else usual
-		index = next((found[column.casefold()] for column in names if column.casefold() in found), None)
+		index = next((index_of[column.casefold()] for column in names if column.casefold() in index_of), None)
 		if index is None and (given or option != "--resource-key"):
 			raise EventLogError(
 				_('{0} has no column "{1}". It has: {2}. Name the right one with {3}.').format(

@@ -1,7 +1,7 @@
-"""A log's events on disk, so that they come back case by case however the file is sorted, in little memory.
+"""The events of a log on disk, so that they can be read case by case with little memory.
 
-A CSV export is mostly sorted by time, so the events of a case lie all over it; an import with `--strict` has to see
-the last line before it writes the first row. One temporary SQLite file serves both, and reads each file only once.
+CSV exports are mostly sorted by time, and an import with `--strict` reads the whole file before it writes the first
+row. With a temporary SQLite file, each log is read only once.
 """
 
 import sqlite3
@@ -29,7 +29,7 @@ class SpooledEvent(NamedTuple):
 
 
 class EventSpool:
-	"""Keeps events; a context manager, its file is gone afterwards."""
+	"""Stores events in a temporary file; a context manager."""
 
 	def __enter__(self):
 		self.folder = tempfile.TemporaryDirectory(prefix="milestone-import-")
@@ -51,7 +51,7 @@ class EventSpool:
 		self.folder.cleanup()
 
 	def add(self, event: Event) -> None:
-		"""Keep one event."""
+		"""Store one event."""
 		self.pending.append(
 			(event.case, event.instant, event.moment.isoformat(), event.value, event.resource)
 		)
@@ -59,41 +59,41 @@ class EventSpool:
 			self._flush()
 
 	def finish(self) -> None:
-		"""Say that all events are there; call before reading."""
+		"""Write all pending events and create the index. Call before reading."""
 		self._flush()
 		self.database.execute("COMMIT")
 		self.database.execute("CREATE INDEX by_case ON event (case_id, instant, number)")
 
 	def cases(self) -> Iterator[str]:
-		"""Yield the id of every case, sorted."""
+		"""Yield the ids of all cases, sorted."""
 		return (
 			case for (case,) in self.database.execute("SELECT DISTINCT case_id FROM event ORDER BY case_id")
 		)
 
 	def counts(self) -> tuple[int, int]:
-		"""Return (cases, events)."""
+		"""Return the numbers of cases and of events."""
 		return self.database.execute("SELECT COUNT(DISTINCT case_id), COUNT(*) FROM event").fetchone()
 
 	def values(self) -> dict[str, int]:
-		"""Return how many events each value has, the most frequent first."""
+		"""Return the number of events of each value, most frequent first."""
 		return dict(
 			self.database.execute("SELECT value, COUNT(*) FROM event GROUP BY value ORDER BY 2 DESC, 1")
 		)
 
 	def span(self) -> tuple[datetime | None, datetime | None]:
-		"""Return the moments of the first and the last event; None where there is none."""
+		"""Return the times of the first and the last event; None without events."""
 		first = self.database.execute("SELECT moment FROM event ORDER BY instant LIMIT 1").fetchone()
 		last = self.database.execute("SELECT moment FROM event ORDER BY instant DESC LIMIT 1").fetchone()
 		return (first and datetime.fromisoformat(first[0])), (last and datetime.fromisoformat(last[0]))
 
 	def set_documents(self, documents: list[tuple[str, str]]) -> None:
-		"""Keep which documents belong to which cases: tuples of case id and document name."""
+		"""Store (case id, document name) of the cases that have a document."""
 		self.database.executemany("INSERT INTO document (case_id, name) VALUES (?, ?)", documents)
 
 	def by_case(self) -> Iterator[tuple[str, str, list[SpooledEvent]]]:
 		"""Yield (case, document name, events by time) of each case that has a document.
 
-		Events of one instant stay in the order of the file.
+		Events of the same instant keep the order of the file.
 		"""
 		rows = self.database.execute(
 			"SELECT case_id, document.name, instant, moment, value, resource"

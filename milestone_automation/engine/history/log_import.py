@@ -1,8 +1,7 @@
-"""History in from an event log: every case is a document, every change of value a milestone.
+"""Import of milestones from an event log: every case is a document, every change of its value a milestone.
 
-The whole file is read and checked before the first row is written. Then it is loaded in batches of whole cases; every
-row carries a key made of what the log says, so that a second run adds nothing and a run that was killed is completed
-by running it again.
+The whole file is read and checked before the first row is written. It is then loaded in batches of whole cases. Every
+row has a key made of the data in the log, so a second run adds nothing and completes a run that was interrupted.
 """
 
 import hashlib
@@ -24,19 +23,19 @@ from milestone_automation.engine.history.milestone_rows import MilestoneRow, Wri
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
 from milestone_automation.engine.tracking import registry, trackable
 
-# Field types that can hold a case's id; the others would not compare as the text the log has.
+# Field types that can contain a case id; others do not compare as text.
 CASE_FIELD_TYPES = frozenset(
 	{"Data", "Link", "Dynamic Link", "Select", "Autocomplete", "Read Only", "Small Text", "Barcode", "Phone"}
 )
 NAMES_PER_QUERY = 1000
 KEPT_EXAMPLES = 100
 
-# Called with (what is being done, done, in all); bytes while reading, events afterwards.
+# Called with (label of the step, done, total): bytes while reading, then events.
 Progress = Callable[[str, int, int], None]
 
 
 class ImportStopped(frappe.ValidationError):
-	"""A strict import met something that cannot be loaded; nothing was loaded."""
+	"""A strict import found something that cannot be loaded; nothing was loaded."""
 
 	def __init__(self, message: str, summary: "ImportSummary"):
 		super().__init__(message)
@@ -45,18 +44,18 @@ class ImportStopped(frappe.ValidationError):
 
 @dataclass(frozen=True)
 class ImportOptions:
-	"""What to import where.
+	"""What to import, and how.
 
 	Attributes:
-		doctype: DocType of the documents the cases are.
-		track_field: the tracked field whose values the activities are.
-		case_field: "name", or the field of the document that holds the case's id.
-		log_format: how to read the file; its `site_zone` is filled in here.
-		dry_run: check and count only.
-		strict: stop before loading anything when there is a bad row or a case without document.
-		allow_missing: record cases that have no document too, under the case's id as name.
-		every_event: record every event, not only those that change the value.
-		batch_size: milestones in one transaction, at least; a case is never split.
+		doctype: DocType of the documents.
+		track_field: tracked field whose values are the activities of the log.
+		case_field: "name", or the field of the document that contains the case id.
+		log_format: how to read the file; `site_zone` is filled in by the import.
+		dry_run: whether to check and count only.
+		strict: whether to load nothing if there is a bad row or a case without a document.
+		allow_missing: whether to record cases without a document too, with the case id as name.
+		every_event: whether to record every event, not only those that change the value.
+		batch_size: minimum number of events in one transaction; a case is never split.
 	"""
 
 	doctype: str
@@ -72,21 +71,21 @@ class ImportOptions:
 
 @dataclass
 class ImportSummary:
-	"""What was found in the file and what became of it. Counts are events unless said otherwise.
+	"""Result of an import. Numbers count events unless they say something else.
 
 	Attributes:
 		cases: number of cases in the file.
-		events: readable events.
-		values: readable events of each value.
-		first, last: moments of the first and the last event, in the site's time zone.
-		changes: events that are a change of value (with `every_event`: all) in cases that are loaded.
-		added: milestones written (dry run: that would be).
+		events: valid events.
+		values: valid events by value.
+		first, last: times of the first and the last event, in the site's time zone.
+		changes: events in loaded cases that change the value; with `every_event` all of them.
+		added: milestones written; in a dry run, those that would be.
 		already_there: changes that an earlier run has written.
-		already_recorded: changes at or after the moment the site began to record the document itself.
-		missing_cases: number of cases without a document, `missing_examples` some of their ids.
-		ambiguous_cases: number of cases that several documents claim, `ambiguous_examples` some of their ids.
-		bad_rows: number of unusable rows, `bad_examples` the first of them.
-		unknown_values: events of values that the field does not know (no option, no such document).
+		already_recorded: changes since the site began to record the document itself.
+		missing_cases: number of cases without a document; `missing_examples` are some of their ids.
+		ambiguous_cases: number of cases with several documents; `ambiguous_examples` are some of their ids.
+		bad_rows: number of rows that cannot be used; `bad_examples` are the first of them.
+		unknown_values: events by values that the field cannot have (not an option, no such document).
 	"""
 
 	cases: int = 0
@@ -116,27 +115,27 @@ def run(
 	"""Import a log.
 
 	Args:
-		path: the file, see `event_log.read_events`.
-		options: what to import where.
-		progress: told how far it is, see `Progress`.
+		path: the file, as in `event_log.read_events`.
+		options: what to import, and how.
+		progress: called while it runs, see `Progress`.
 		commit: called after each batch of whole cases; None leaves the transaction to the caller.
 
 	Returns:
-		ImportSummary: what was found and written.
+		ImportSummary: what was read and written.
 
 	Raises:
 		EventLogError: the file cannot be read.
-		ImportStopped: `strict`, and something cannot be loaded.
-		frappe.ValidationError: the DocType, a field or the tracker is not there.
+		ImportStopped: with `strict`, something cannot be loaded.
+		frappe.ValidationError: the DocType, a field or the tracker does not exist.
 	"""
 	target = find_target(options.doctype, options.track_field, options.case_field)
 	summary = ImportSummary()
 	with EventSpool() as spool:
 		_read(path, options, spool, summary, progress)
 		_find_documents(spool, target, options, summary)
-		_note_unknown_values(target, summary)
+		_find_unknown_values(target, summary)
 		if options.strict:
-			_stop_if_not_whole(options, summary)
+			_stop_if_incomplete(options, summary)
 		_Loader(target, options, summary, progress, commit).load(spool)
 	return summary
 
@@ -145,7 +144,7 @@ def run(
 
 
 class Target(NamedTuple):
-	"""Where the history goes."""
+	"""The tracked field that gets the milestones, and the field with the case id."""
 
 	doctype: str
 	track_field: str
@@ -155,15 +154,18 @@ class Target(NamedTuple):
 
 
 def find_target(doctype: str, track_field: str, case_field: str = "name") -> Target:
-	"""Check DocType, fields and tracker.
+	"""Check DocType, fields and tracker of an import.
+
+	Args:
+		doctype, track_field, case_field: as in `ImportOptions`.
 
 	Raises:
 		frappe.ValidationError: says what is missing and what to do.
 	"""
 	trackable.check_doctype(doctype)
 	trackable.check_field(doctype, track_field)
-	own = registry.for_doctype(doctype)
-	tracker = own and own.tracker
+	rules = registry.for_doctype(doctype)
+	tracker = rules and rules.tracker
 	tracked = {f.fieldname: f.fieldtype for f in tracker.fields} if tracker else {}
 	if track_field not in tracked:
 		frappe.throw(
@@ -195,8 +197,8 @@ def _check_case_field(doctype: str, case_field: str) -> None:
 
 def _read(path, options: ImportOptions, spool: EventSpool, summary: ImportSummary, progress) -> None:
 	log_format = replace(options.log_format, site_zone=clock.site_zone())
-	told = progress and (lambda done, total: progress(_("Reading"), done, total))
-	for row in read_events(path, log_format, told):
+	report = progress and (lambda done, total: progress(_("Reading"), done, total))
+	for row in read_events(path, log_format, report):
 		if isinstance(row, BadRow):
 			summary.bad_rows += 1
 			if len(summary.bad_examples) < KEPT_EXAMPLES:
@@ -208,21 +210,21 @@ def _read(path, options: ImportOptions, spool: EventSpool, summary: ImportSummar
 	summary.values = spool.values()
 	summary.first, summary.last = spool.span()
 	if not summary.events and not summary.bad_rows:
-		raise EventLogError(_("{0} holds no event.").format(Path(path).name))
+		raise EventLogError(_("{0} contains no events.").format(Path(path).name))
 
 
 def _find_documents(
 	spool: EventSpool, target: Target, options: ImportOptions, summary: ImportSummary
 ) -> None:
-	"""Find the document of every case that is to be loaded."""
+	"""Find the documents of the cases to load."""
 	for cases in in_chunks(spool.cases(), NAMES_PER_QUERY):
 		names = _documents_of(cases, target)
 		documents = []
 		for case in cases:
-			claimed = names.get(case, [])
-			if len(claimed) == 1:
-				documents.append((case, claimed[0]))
-			elif claimed:
+			matching = names.get(case, [])
+			if len(matching) == 1:
+				documents.append((case, matching[0]))
+			elif matching:
 				summary.ambiguous_cases += 1
 				_keep(summary.ambiguous_examples, case)
 			else:
@@ -234,19 +236,19 @@ def _find_documents(
 
 
 def _documents_of(cases: list[str], target: Target) -> dict[str, list[str]]:
-	"""Return the names of the documents of each case. Compared exactly, where MariaDB would forgive case and accents."""
-	wanted: list = cases
+	"""Return the names of the documents of each case, compared exactly; MariaDB ignores case and accents."""
+	case_ids: list = cases
 	if target.case_field == "name" and frappe.get_meta(target.doctype).autoname == "autoincrement":
-		# Such names are numbers, and Postgres compares numbers with nothing else.
-		wanted = [int(case) for case in cases if case.isdecimal()]
-	if not wanted:
+		# Such names are numbers, which PostgreSQL does not compare with text.
+		case_ids = [int(case) for case in cases if case.isdecimal()]
+	if not case_ids:
 		return {}
 	table = frappe.qb.DocType(target.doctype)
 	column = table[target.case_field]
-	found: dict[str, list[str]] = {}
-	for case, name in frappe.qb.from_(table).select(column, table.name).where(column.isin(wanted)).run():
-		found.setdefault(str(case), []).append(str(name))
-	return found
+	names: dict[str, list[str]] = {}
+	for case, name in frappe.qb.from_(table).select(column, table.name).where(column.isin(case_ids)).run():
+		names.setdefault(str(case), []).append(str(name))
+	return names
 
 
 def _keep(examples: list[str], case: str) -> None:
@@ -254,7 +256,7 @@ def _keep(examples: list[str], case: str) -> None:
 		examples.append(case)
 
 
-def _note_unknown_values(target: Target, summary: ImportSummary) -> None:
+def _find_unknown_values(target: Target, summary: ImportSummary) -> None:
 	docfield = frappe.get_meta(target.doctype).get_field(target.track_field)
 	if target.fieldtype == "Select" and docfield.options:
 		known = {option.strip() for option in docfield.options.split("\n")}
@@ -266,7 +268,7 @@ def _note_unknown_values(target: Target, summary: ImportSummary) -> None:
 	summary.unknown_values = {value: n for value, n in summary.values.items() if value not in known}
 
 
-def _stop_if_not_whole(options: ImportOptions, summary: ImportSummary) -> None:
+def _stop_if_incomplete(options: ImportOptions, summary: ImportSummary) -> None:
 	if summary.bad_rows:
 		first = summary.bad_examples[0]
 		raise ImportStopped(
@@ -289,6 +291,8 @@ def _stop_if_not_whole(options: ImportOptions, summary: ImportSummary) -> None:
 
 
 class _Change(NamedTuple):
+	"""One event to record, with the value before it."""
+
 	event: SpooledEvent
 	from_value: str
 	value: str
@@ -299,18 +303,18 @@ class _Change(NamedTuple):
 
 @dataclass
 class _Known:
-	"""What the site holds of one document's field already."""
+	"""The milestones that the site already has for a field of one document."""
 
 	recorded_from: datetime | None = None
 	imported: list[tuple[datetime, int, str]] = field(default_factory=list)
 
 	def before(self, moment: datetime) -> tuple[str, datetime | None]:
-		"""Return the value an earlier part of the log ended with before `moment`, and when it was reached."""
+		"""Return the last imported value before `moment`, and when it was reached."""
 		last = max((entry for entry in self.imported if entry[0] < moment), default=None)
 		return (last[2], last[0]) if last else ("", None)
 
 	def note(self, source: str, moment: datetime, position: int, value: str) -> None:
-		"""Take in one milestone of the document."""
+		"""Add one milestone of the document."""
 		if source == MilestoneSource.IMPORT:
 			self.imported.append((moment, position, value))
 		elif self.recorded_from is None or moment < self.recorded_from:
@@ -318,6 +322,8 @@ class _Known:
 
 
 class _Loader:
+	"""Writes the milestones of a log in batches of whole cases."""
+
 	def __init__(self, target: Target, options: ImportOptions, summary: ImportSummary, progress, commit):
 		self.target = target
 		self.options = options
@@ -351,8 +357,8 @@ class _Loader:
 		rows = []
 		for case, document, events in batch:
 			rows += self._rows_of_case(case, document, events, known.get(document) or _Known())
-		there = self._keys_there([row.import_key for row in rows])
-		new = [row for row in rows if row.import_key not in there]
+		stored = self._stored_keys([row.import_key for row in rows])
+		new = [row for row in rows if row.import_key not in stored]
 		self.summary.already_there += len(rows) - len(new)
 		self.summary.added += len(new)
 		if not self.options.dry_run:
@@ -385,7 +391,7 @@ class _Loader:
 		return rows
 
 	def _changes(self, events: list[SpooledEvent], known: _Known) -> Iterator[_Change]:
-		"""Yield the events of one case that are to be recorded."""
+		"""Yield the events of one case to record."""
 		value, since = known.before(events[0].moment)
 		last = None
 		occurrences: Counter = Counter()
@@ -410,7 +416,7 @@ class _Loader:
 		return old == new or (bool(old) and is_same(old, new, self.target.fieldtype))
 
 	def _key(self, case: str, instant: int, value: str, occurrence: int) -> str:
-		"""Name an event by what the log says of it: the same in a longer export, a sorted one, or the other format."""
+		"""Return the key of an event, the same in a longer export, another order or another format."""
 		parts = (self.target.doctype, self.target.track_field, case, str(instant), value, str(occurrence))
 		return hashlib.blake2b("\0".join(parts).encode(), digest_size=20).hexdigest()
 
@@ -440,10 +446,10 @@ class _Loader:
 		return known
 
 	@staticmethod
-	def _keys_there(keys: Iterable[str]) -> set[str]:
+	def _stored_keys(keys: Iterable[str]) -> set[str]:
 		milestone = frappe.qb.DocType("Milestone")
-		there: set[str] = set()
+		stored: set[str] = set()
 		for chunk in in_chunks(keys, NAMES_PER_QUERY):
 			query = frappe.qb.from_(milestone).select(milestone.import_key)
-			there.update(key for (key,) in query.where(milestone.import_key.isin(chunk)).run())
-		return there
+			stored.update(key for (key,) in query.where(milestone.import_key.isin(chunk)).run())
+		return stored

@@ -1,7 +1,7 @@
-"""Many milestones at once, for history and nothing else: no document, no hooks, a few rows in one statement.
+"""Inserts many milestones with few statements and without document events, for history only.
 
-Order of a document's milestones is `reached_on, idx, creation`: a log may hold several changes of one instant, and
-`idx` keeps them in the log's order.
+The milestones of a document are ordered by `reached_on, idx, creation`: a log may contain several changes of the same
+instant, and `idx` keeps their order.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from milestone_automation.engine.base import bulk
 from milestone_automation.engine.base.values import cut
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
 
-# Zeros are written too: on SQLite, a column that the app added to core's table has no default.
+# Zeros are written too: on SQLite, columns that the app added to core's table have no default.
 FIELDS = (
 	"name",
 	"creation",
@@ -41,7 +41,7 @@ FIELDS = (
 	"reference_deleted",
 	"import_key",
 )
-# SQLite takes at most 32,766 values in a statement; past some hundred rows nothing gets faster.
+# SQLite allows 32,766 values in a statement; more than some hundred rows are not faster.
 ROWS_PER_STATEMENT = 500
 STATEMENTS: dict[tuple[str, int], str] = {}
 
@@ -51,13 +51,13 @@ class MilestoneRow:
 	"""One milestone to write.
 
 	Attributes:
-		reference_name: name of the document (of the type given to `insert`).
-		from_value, value: canonical texts, see `values.as_text`; empty for no value.
-		reached_on: in the site's time zone, naive.
+		reference_name: name of the document.
+		from_value, value: texts as in `values.as_text`; empty for no value.
+		reached_on: naive, in the site's time zone.
 		reached_by: user, or the resource of a log.
-		time_in_previous: seconds in the value before; None when unknown.
-		position: order among milestones of one instant.
-		import_key: unique mark of where the row comes from; None for none.
+		time_in_previous: seconds in the previous value; None if unknown.
+		position: order among milestones of the same instant.
+		import_key: unique key of the origin; may be missing.
 	"""
 
 	reference_name: str
@@ -71,10 +71,17 @@ class MilestoneRow:
 
 
 class Writer:
-	"""Writes rows of one field of one DocType."""
+	"""Inserts milestones of one field of one DocType."""
 
 	def __init__(self, reference_type: str, track_field: str, tracker: str, source: MilestoneSource):
-		"""Take what all rows have in common: DocType, field name, tracker name, and what records them."""
+		"""Set what all rows have in common.
+
+		Args:
+			reference_type: DocType of the documents.
+			track_field: field name.
+			tracker: name of the Milestone Tracker.
+			source: what records the milestones.
+		"""
 		self.reference_type = reference_type
 		self.track_field = track_field
 		self.tracker = tracker
@@ -82,7 +89,7 @@ class Writer:
 		self.users: dict[str, str] = {}
 
 	def insert(self, rows: Iterable[MilestoneRow]) -> int:
-		"""Insert rows; returns how many. Commits nothing."""
+		"""Insert rows and return their number. The caller commits."""
 		count = 0
 		for chunk in in_chunks(rows, ROWS_PER_STATEMENT):
 			values: list = []
@@ -120,7 +127,7 @@ class Writer:
 		)
 
 	def _user(self, reached_by: str) -> str:
-		"""The desk's timeline shows the owner; a log's resource is often no user of this site."""
+		"""Return the owner of the row, whom the timeline shows; a resource of a log may not be a user of this site."""
 		if reached_by not in self.users:
 			known = reached_by and frappe.db.exists("User", reached_by)
 			self.users[reached_by] = reached_by if known else "Administrator"
@@ -128,7 +135,7 @@ class Writer:
 
 
 def _statement(row_count: int) -> str:
-	"""Build the INSERT by the query builder, once a size: building it for every value costs more than writing it."""
+	"""Return the INSERT for a number of rows, built once: building it takes longer than running it."""
 	key = (frappe.db.db_type, row_count)
 	if key not in STATEMENTS:
 		row = [Parameter("%s")] * len(FIELDS)
@@ -138,7 +145,7 @@ def _statement(row_count: int) -> str:
 
 
 def in_chunks(items: Iterable, size: int) -> Iterator[list]:
-	"""Cut any iterable into lists of at most `size` items."""
+	"""Yield the items of an iterable in lists of at most `size` items."""
 	items = iter(items)
 	while chunk := list(islice(items, size)):
 		yield chunk

@@ -1,11 +1,10 @@
-"""Changes made behind Frappe's back: found once a night, recorded as found later.
+"""Finds changes without document events once a night and records them.
 
-`frappe.db.set_value`, SQL and bulk inserts change a field without any document event. Each tracked field costs one
-query, which compares the column with the last recorded milestone of every document; what looks different is then
-compared by type, and only what truly is gets its document loaded and a milestone written.
+`frappe.db.set_value`, SQL and bulk inserts change a field without any document event. One query for each tracked field
+compares the column with the last milestone of every document; values that differ are then compared by type.
 
-When it happened nobody knows. If the document's `modified` is later than the last milestone, that is the best there
-is, and its `modified_by` with it; otherwise the milestone gets the time of finding and the name of the finder.
+The time of such a change is unknown. If `modified` is later than the last milestone, the milestone takes it and
+`modified_by`; otherwise the current time and user.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,14 +23,15 @@ from milestone_automation.engine.tracking import conditions, milestones, registr
 from milestone_automation.engine.tracking.recorder import is_first_value
 
 
-class Found(NamedTuple):
-	"""A document whose field differs from what was recorded last.
+class UnseenChange(NamedTuple):
+	"""A document whose field differs from its last milestone.
 
 	Attributes:
-		name: the document.
-		value: the field's value now, as the database gives it.
-		recorded: the value of the last milestone, None without one.
-		recorded_on: its time, None without one.
+		name: name of the document.
+		value: value of the field as stored.
+		modified, modified_by: of the document.
+		recorded: value of the last milestone; None without one.
+		recorded_on: time of the last milestone; None without one.
 	"""
 
 	name: str
@@ -43,23 +43,23 @@ class Found(NamedTuple):
 
 
 def run_nightly() -> None:
-	"""Scheduler job: reconcile everything."""
+	"""Scheduler job: reconcile all tracked DocTypes."""
 	run()
 
 
 def run(doctype: str | None = None, commit: Callable[[], None] | None = None) -> dict[str, int]:
-	"""Find and record what changed unseen. A fault in one field is logged, and the others go on.
+	"""Find and record unseen changes. An error in one field is logged, and the others go on.
 
 	Args:
-		doctype: only this DocType; None takes all with an enabled tracker.
+		doctype: only this DocType; all with an enabled tracker by default.
 		commit: called after each field; None leaves the transaction to the caller.
 
 	Returns:
-		dict: tracker name to the number of milestones recorded.
+		dict: number of recorded milestones by name of the tracker.
 	"""
 	recorded: dict[str, int] = {}
-	for name, concerns in registry.all_rules().items():
-		tracker = concerns.tracker
+	for name, rules in registry.all_rules().items():
+		tracker = rules.tracker
 		if not tracker or tracker.disabled or (doctype and name != doctype):
 			continue
 		recorded[tracker.name] = 0
@@ -72,45 +72,49 @@ def run(doctype: str | None = None, commit: Callable[[], None] | None = None) ->
 
 
 def reconcile_field(doctype: str, tracker: registry.Tracker, field: registry.TrackedField) -> int:
-	"""Record the unseen changes of one field; returns how many. One query to find them."""
-	# All are read before the first is written: what is written must not be found again.
-	found = list(find_changes(doctype, tracker, field))
+	"""Record the unseen changes of one field and return their number. They are found with one query."""
+	# All are read before the first is written, so that none is found again.
+	changes = list(find_changes(doctype, tracker, field))
 	title = fault_title(tracker.name, field.fieldname)
-	return sum(guard.run_guarded(title, _record, doctype, tracker, field, change) or 0 for change in found)
+	return sum(guard.run_guarded(title, _record, doctype, tracker, field, change) or 0 for change in changes)
 
 
 def fault_title(tracker: str, fieldname: str) -> str:
+	"""Return the title of an Error Log about a field that could not be reconciled."""
 	return f"Milestone Tracker {tracker}: {fieldname} could not be reconciled"
 
 
-def find_changes(doctype: str, tracker: registry.Tracker, field: registry.TrackedField) -> Iterator[Found]:
-	"""Yield the documents whose field is not what was recorded last, whatever the tracker's condition. One query."""
+def find_changes(
+	doctype: str, tracker: registry.Tracker, field: registry.TrackedField
+) -> Iterator[UnseenChange]:
+	"""Yield the documents whose field differs from their last milestone; the condition is not checked. One query."""
 	for row in _query(doctype, tracker.name, field.fieldname).run():
-		found = Found(
+		change = UnseenChange(
 			str(row[0]), row[1], get_datetime(row[2]), row[3], row[4], row[5] and get_datetime(row[5])
 		)
-		if _differs(found, field):
-			yield found
+		if _differs(change, field):
+			yield change
 
 
-def _differs(found: Found, field: registry.TrackedField) -> bool:
-	now = values.as_text(found.value, field.fieldtype)
-	if found.recorded is None:
-		return is_first_value(found.value, field)
-	return now != found.recorded and not values.is_same(found.recorded, now, field.fieldtype)
+def _differs(change: UnseenChange, field: registry.TrackedField) -> bool:
+	value = values.as_text(change.value, field.fieldtype)
+	if change.recorded is None:
+		return is_first_value(change.value, field)
+	return value != change.recorded and not values.is_same(change.recorded, value, field.fieldtype)
 
 
 def _query(doctype: str, tracker: str, fieldname: str):
-	"""Build the one query: documents, each beside its last milestone, where the two texts differ.
+	"""Build the query for documents with their last milestone, where the two texts differ.
 
-	Documents without a milestone count only when they are younger than the tracker: with older ones nobody has ever
-	looked. Dates and numbers may differ as texts and yet be the same; that is sorted out afterwards.
+	Documents without a milestone count only if they are newer than the tracker. Dates and numbers that differ as texts
+	only are sorted out afterwards.
 	"""
 	document = frappe.qb.DocType(doctype)
-	own = frappe.qb.DocType("Milestone Tracker")
+	tracker_table = frappe.qb.DocType("Milestone Tracker")
 	last = _last_milestones(doctype, fieldname)
 	column = document[fieldname]
-	since = frappe.qb.from_(own).select(own.modified).where(own.name == tracker)
+	since = frappe.qb.from_(tracker_table).select(tracker_table.modified)
+	since = since.where(tracker_table.name == tracker)
 	unseen = last.reference_name.isnull() & column.isnotnull() & (document.creation > since)
 	differs = (column.isnull() & (last.value != "")) | (_exact(column) != _exact(last.value))
 	return (
@@ -147,33 +151,35 @@ def _last_milestones(doctype: str, fieldname: str):
 
 
 def _as_text(column):
-	"""Cast to text: names may be numbers. MariaDB and SQLite compare without, and with their index only without."""
+	"""Cast a name, which may be a number, to text. MariaDB and SQLite need no cast, which would keep them from the index."""
 	return Cast(column, "varchar") if frappe.db.db_type == "postgres" else column
 
 
 def _exact(column):
-	"""Cast so that two texts differ whenever a byte does: MariaDB takes "open" and "Open" for one."""
+	"""Cast so that texts are compared byte by byte: for MariaDB "open" and "Open" are the same."""
 	if frappe.db.db_type == "mariadb":
 		return Cast(Cast(column, "char"), "binary")
 	return Cast(column, "varchar" if frappe.db.db_type == "postgres" else "text")
 
 
-def _record(doctype: str, tracker: registry.Tracker, field: registry.TrackedField, found: Found) -> int:
-	if tracker.condition and not conditions.holds(tracker.condition, frappe.get_doc(doctype, found.name)):
+def _record(
+	doctype: str, tracker: registry.Tracker, field: registry.TrackedField, change: UnseenChange
+) -> int:
+	if tracker.condition and not conditions.holds(tracker.condition, frappe.get_doc(doctype, change.name)):
 		return 0
 	now = now_datetime()
-	modified_since = found.recorded_on is None or found.modified > found.recorded_on
-	reached_on = min(found.modified, now) if modified_since else now
+	modified_since = change.recorded_on is None or change.modified > change.recorded_on
+	reached_on = min(change.modified, now) if modified_since else now
 	milestones.insert_milestone(
 		reference_type=doctype,
-		reference_name=found.name,
+		reference_name=change.name,
 		track_field=field.fieldname,
-		from_value=found.recorded or "",
-		value=values.as_text(found.value, field.fieldtype),
+		from_value=change.recorded or "",
+		value=values.as_text(change.value, field.fieldtype),
 		milestone_tracker=tracker.name,
 		reached_on=reached_on,
-		reached_by=found.modified_by if modified_since else frappe.session.user,
-		time_in_previous=clock.seconds_between(found.recorded_on, reached_on),
+		reached_by=change.modified_by if modified_since else frappe.session.user,
+		time_in_previous=clock.seconds_between(change.recorded_on, reached_on),
 		source=MilestoneSource.RECONCILE.value,
 	)
 	return 1

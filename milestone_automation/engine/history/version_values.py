@@ -1,4 +1,4 @@
-"""Read values out of Frappe's `Version` log, which keeps them as the user saw them: formatted and translated."""
+"""Parses the values in Frappe's `Version` log, which are formatted and translated for the user."""
 
 import datetime
 import re
@@ -14,10 +14,15 @@ DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+)s)?")
 
 
 class VersionReader:
-	"""Reads the logged values of one field. What cannot be read is kept as it stands: it is still a value."""
+	"""Parses the logged values of one field. A value that cannot be parsed stays a text."""
 
 	def __init__(self, doctype: str, tracked: registry.TrackedField):
-		"""Take the DocType and the field."""
+		"""Prepare for one field.
+
+		Args:
+			doctype: DocType of the documents.
+			tracked: the field.
+		"""
 		self.doctype = doctype
 		self.tracked = tracked
 		self.known: dict[str, object] = {}
@@ -30,10 +35,10 @@ class VersionReader:
 		}
 
 	def read(self, value):
-		"""Return a logged value as the document held it, as far as that can be told.
+		"""Return a logged value as it was in the document, as far as possible.
 
 		Args:
-			value: old or new value out of `Version.data`: text, number or None.
+			value: old or new value in `Version.data`: text, number or None.
 		"""
 		reader = self.readers.get(self.tracked.fieldtype)
 		if not reader or not isinstance(value, str) or not value:
@@ -46,7 +51,7 @@ class VersionReader:
 		return self.known[value]
 
 	def _option(self, value: str) -> str:
-		"""Turn a translated option back. Which language the user had is not logged: those of the site's users."""
+		"""Return the option of a translated text. The user's language is not logged, so all languages of users are tried."""
 		docfield = frappe.get_meta(self.doctype).get_field(self.tracked.fieldname)
 		options = [option.strip() for option in (docfield.options or "").split("\n")]
 		if value in options:
@@ -59,7 +64,7 @@ class VersionReader:
 
 
 def _languages_of_users() -> list[str]:
-	"""Return the languages of the site and of its users, without English."""
+	"""Return the languages of the site and its users, without English."""
 	users = frappe.get_all(
 		"User", filters={"language": ("is", "set")}, pluck="language", distinct=True, order_by=None
 	)
@@ -77,7 +82,7 @@ def _datetime(value: str) -> datetime.datetime:
 
 
 def _read_moment(value: str, time_format: str) -> datetime.datetime:
-	"""Read a date in the site's format; ISO 8601 too, which older versions logged."""
+	"""Parse a date in the site's format, or in ISO 8601, which older versions logged."""
 	site_format = dateformats.get(frappe.get_system_settings("date_format") or "yyyy-mm-dd", "%Y-%m-%d")
 	for moment_format in (site_format + time_format, site_format + " %H:%M", site_format + " %H:%M:%S"):
 		try:
@@ -88,24 +93,24 @@ def _read_moment(value: str, time_format: str) -> datetime.datetime:
 
 
 def _number(value: str) -> float:
-	"""Read a number with the site's separators; a currency symbol or percent sign around it is dropped."""
+	"""Parse a number with the site's separators, with or without currency symbol or percent sign."""
 	decimal, group, _precision = get_number_format_info(
 		frappe.get_system_settings("number_format") or "#,###.##"
 	)
 	if re.fullmatch(r"-?\d+\.\d+%", value):
-		# A percentage is logged by Python, whatever the site's format is.
+		# A percentage is logged by Python, not in the site's format.
 		return float(value[:-1])
-	found = re.search(r"\d(?:[\d\s.,']*\d)?", value)
-	if not found:
+	match = re.search(r"\d(?:[\d\s.,']*\d)?", value)
+	if not match:
 		raise ValueError(value)
-	digits = found.group().replace(group, "") if group else found.group()
+	digits = match.group().replace(group, "") if group else match.group()
 	number = float(digits.replace(decimal, ".") if decimal else digits)
-	return -number if "-" in value[: found.start()] else number
+	return -number if "-" in value[: match.start()] else number
 
 
 def _duration(value: str) -> int:
-	found = DURATION.fullmatch(value.strip())
-	if not found or not any(found.groups()):
+	match = DURATION.fullmatch(value.strip())
+	if not match or not any(match.groups()):
 		raise ValueError(value)
-	days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+	days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
 	return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
