@@ -302,7 +302,7 @@ def fields_for(doctype: str) -> list:
 	"""
 	_check_manager()
 	trackable.check_doctype(doctype)
-	return trackable.fields_to_offer(doctype)
+	return trackable.trackable_fields(doctype)
 
 
 @frappe.whitelist(methods=["POST"])

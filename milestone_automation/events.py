@@ -71,7 +71,7 @@ def after_rename(doc, method=None, old=None, new=None, merge=False):
 	if not own:
 		return
 	guard.run_guarded(
-		f"Milestones of {doc.doctype} {old}: rename", milestones.follow_rename, doc.doctype, old, new
+		f"Milestones of {doc.doctype} {old}: rename", milestones.rename_reference, doc.doctype, old, new
 	)
 	if own.has_workflow:
 		guard.run_guarded(

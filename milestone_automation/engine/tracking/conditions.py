@@ -1,4 +1,4 @@
-"""Conditions over a document: Python expressions in Frappe's safe eval, checked when they are written."""
+"""Conditions on a document: Python expressions in Frappe's safe eval, checked when they are saved."""
 
 import ast
 import html
@@ -9,20 +9,20 @@ from frappe.model import default_fields, optional_fields
 from frappe.utils import strip_html_tags
 from frappe.utils.safe_exec import get_safe_globals
 
-# What an expression may ask of `doc` besides its fields.
+# What an expression may use of `doc` besides its fields.
 DOCUMENT_METHODS = frozenset({"get", "as_dict", "keys", "items", "values"})
 FORMAT_METHODS = frozenset({"format", "format_map"})
 
 
 def holds(condition: str | None, doc) -> bool:
-	"""Tell whether a condition holds for a document. No condition always holds.
+	"""Tell whether a document meets a condition; without a condition it does.
 
 	Args:
-		condition: a Python expression over `doc`.
-		doc: the document; the expression sees a copy, so that it can change nothing.
+		condition: Python expression on `doc`.
+		doc: the document; the expression sees a copy and cannot change it.
 
 	Raises:
-		Exception: whatever the expression raises.
+		Exception: what the expression raises.
 	"""
 	if not condition or not condition.strip():
 		return True
@@ -35,7 +35,11 @@ def _context(values: dict) -> dict:
 
 
 def check(condition: str | None, doctype: str) -> None:
-	"""Refuse a condition that can never work: bad syntax, unknown names, fields the DocType does not have.
+	"""Refuse a condition with syntax errors, unknown names or fields that the DocType does not have.
+
+	Args:
+		condition: Python expression on `doc`; may be empty.
+		doctype: DocType of the documents.
 
 	Raises:
 		frappe.ValidationError: says what is wrong and what to write instead.
@@ -80,7 +84,7 @@ def _check_fields(tree: ast.Expression, doctype: str) -> None:
 
 
 def _check_utils(tree: ast.Expression) -> None:
-	"""Refuse what the expression asks of `frappe` besides functions of frappe.utils: it would find nothing there."""
+	"""Refuse anything of `frappe` other than functions of frappe.utils, which does not exist in the expression."""
 	utils = _context({})["frappe"].utils or {}
 	for node in ast.walk(tree):
 		path = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
@@ -91,7 +95,7 @@ def _check_utils(tree: ast.Expression) -> None:
 
 
 def _check_formats(tree: ast.Expression) -> None:
-	"""Refuse `format` of a text, as safe eval does: on some versions of Frappe only once it is evaluated."""
+	"""Refuse `format` of texts, which safe eval refuses too, but on some versions only when it is evaluated."""
 	for node in ast.walk(tree):
 		if (
 			isinstance(node, ast.Attribute)
@@ -102,7 +106,7 @@ def _check_formats(tree: ast.Expression) -> None:
 
 
 def _check_is_allowed(condition: str) -> None:
-	"""Refuse what safe eval never runs. The expression is compiled, not evaluated: it has no document yet."""
+	"""Refuse what safe eval does not allow. The expression is only compiled, as there is no document yet."""
 	try:
 		frappe.safe_eval(f"True or (\n{condition}\n)", None, _context({}))
 	except Exception as error:
@@ -112,7 +116,7 @@ def _check_is_allowed(condition: str) -> None:
 
 
 def _check_names(tree: ast.Expression) -> None:
-	"""Refuse names that are not defined, wherever they stand in the expression."""
+	"""Refuse names that are not defined, anywhere in the expression."""
 	names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
 	bound = {node.id for node in names if isinstance(node.ctx, ast.Store)}
 	bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}

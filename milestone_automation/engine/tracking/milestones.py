@@ -1,4 +1,4 @@
-"""Milestones already recorded follow their document: its new name, its deletion."""
+"""Rows of Milestone: inserting them, reading the last ones, and following renames and deletions of documents."""
 
 import functools
 
@@ -10,8 +10,13 @@ from pypika.terms import Parameter
 from milestone_automation.engine.base import bulk
 
 
-def follow_rename(doctype: str, old, new) -> None:
-	"""Move the milestones of a renamed document to its new name."""
+def rename_reference(doctype: str, old, new) -> None:
+	"""Update the milestones of a renamed document.
+
+	Args:
+		doctype: DocType of the document.
+		old, new: its names.
+	"""
 	milestone = frappe.qb.DocType("Milestone")
 	(
 		frappe.qb.update(milestone)
@@ -24,7 +29,7 @@ def follow_rename(doctype: str, old, new) -> None:
 
 
 def mark_deleted(doctype: str, name) -> None:
-	"""Keep the milestones of a deleted document, marked: a new document of that name starts afresh."""
+	"""Mark the milestones of a deleted document, so that a new document of that name starts without history."""
 	milestone = frappe.qb.DocType("Milestone")
 	(
 		frappe.qb.update(milestone)
@@ -36,7 +41,7 @@ def mark_deleted(doctype: str, name) -> None:
 
 
 def adopt() -> None:
-	"""Complete milestones that core recorded: reached when and by whom their row was made."""
+	"""Complete milestones that core recorded: they were reached when their row was made, by its owner."""
 	milestone = frappe.qb.DocType("Milestone")
 	(
 		frappe.qb.update(milestone)
@@ -48,7 +53,7 @@ def adopt() -> None:
 
 
 def reached_before(doctype: str, name, fieldnames: list[str]) -> dict:
-	"""Return when each field last reached a value, by field name. One query, served by core's index on Milestone."""
+	"""Return when each field last reached a value, by field name. One query that uses core's index."""
 	values = {"reference_type": doctype, "reference_name": str(name)}
 	values.update({f"field_{index}": fieldname for index, fieldname in enumerate(fieldnames)})
 	rows = frappe.db.sql(_reached_before_query(frappe.db.db_type, len(fieldnames)), values)
@@ -57,7 +62,7 @@ def reached_before(doctype: str, name, fieldnames: list[str]) -> dict:
 
 @functools.cache
 def _reached_before_query(db_type: str, number_of_fields: int) -> str:
-	"""Return the query's text: building it takes longer than running it, and it is asked on every tracked change."""
+	"""Return the SQL of the query, built once: building it takes longer than running it."""
 	milestone = frappe.qb.DocType("Milestone")
 	fields = [Parameter(f"%(field_{index})s") for index in range(number_of_fields)]
 	query = (
@@ -73,7 +78,7 @@ def _reached_before_query(db_type: str, number_of_fields: int) -> str:
 
 
 def last_recorded(doctype: str, name, fields) -> dict:
-	"""Return the last recorded value (as text) of each field that has one, by field name. One query."""
+	"""Return the last recorded value of each field as text, by field name. One query."""
 	rows = frappe.get_all(
 		"Milestone",
 		filters={
@@ -89,13 +94,13 @@ def last_recorded(doctype: str, name, fields) -> dict:
 
 
 def insert_milestone(**milestone) -> str:
-	"""Insert one Milestone as a document, so that Notifications, Webhooks and Server Scripts on Milestone run.
+	"""Insert one Milestone with document events, so that Notifications, Webhooks and Server Scripts run.
 
 	Args:
-		milestone: field values; `source` defaults to Save, `reached_by` to the session user.
+		milestone: field values; `source` is Save and `reached_by` the session user by default.
 
 	Returns:
-		str: its name.
+		str: name of the milestone.
 	"""
 	doc = frappe.get_doc(
 		{
@@ -111,12 +116,12 @@ def insert_milestone(**milestone) -> str:
 
 
 def insert_quickly(doc) -> None:
-	"""Insert a document that the engine made, with all its events, without what is only for people's input.
+	"""Insert a document of the engine with all its events, but without the checks meant for user input.
 
-	`Document.insert` also checks rights, links and lengths, compares versions, searches for files and tells open lists
-	of it; of all that nothing can come out otherwise for a milestone, and it is most of what a tracked save costs.
+	`Document.insert` also checks permissions, links and lengths, compares versions, looks for files and updates open
+	lists. For a milestone none of these checks can change the outcome, and they are most of the cost of a tracked save.
 	"""
-	doc.flags.ignore_permissions = True  # that a change is recorded is the site's rule, not the user's right
+	doc.flags.ignore_permissions = True  # changes are recorded for every user, whatever their permissions
 	doc.flags.notifications_executed = []
 	doc.set("__islocal", True)
 	doc.name = bulk.new_name()

@@ -1,7 +1,7 @@
-"""One cached map of what concerns which DocType, asked before anything else on every save.
+"""One cached map of trackers and workflows by DocType, which every save asks first.
 
-The map is small (one entry a DocType with a tracker or a workflow) and cached whole, so that a DocType nobody tracks
-costs one lookup and no SQL - also when there is no rule at all.
+The map is small, one entry for each DocType with a tracker or a workflow, and cached as a whole. So a save of any other
+DocType costs one lookup and no query, also if the map is empty.
 """
 
 from typing import NamedTuple
@@ -15,14 +15,14 @@ DIRTY_FLAG = "milestone_rules_uncommitted"
 
 
 class TrackedField(NamedTuple):
-	"""A field that is recorded, with its type for comparing values."""
+	"""A tracked field, with its type for comparing values."""
 
 	fieldname: str
 	fieldtype: str
 
 
 class Tracker(NamedTuple):
-	"""What one Milestone Tracker asks for."""
+	"""A Milestone Tracker. `values` are all its values, with the rows of its further fields."""
 
 	name: str
 	fields: tuple[TrackedField, ...]
@@ -32,14 +32,14 @@ class Tracker(NamedTuple):
 
 
 class Rules(NamedTuple):
-	"""All that concerns one DocType. `has_workflow` also counts disabled workflows: their plans go on."""
+	"""Tracker and workflows of one DocType. `has_workflow` includes disabled workflows, whose plans go on."""
 
 	tracker: Tracker | None = None
 	has_workflow: bool = False
 
 
 def for_doctype(doctype: str) -> Rules | None:
-	"""Return what concerns a DocType, or None. One cached lookup."""
+	"""Return the tracker and workflows of a DocType, or None. One cached lookup."""
 	if getattr(frappe.local, DIRTY_FLAG, None) is not None:
 		return all_rules().get(doctype)
 	row = compat.cached(CACHE_KEY, _read).get(doctype)
@@ -47,22 +47,22 @@ def for_doctype(doctype: str) -> Rules | None:
 
 
 def tracked_fields(doctype: str) -> tuple[TrackedField, ...]:
-	"""Return the fields of a DocType that are recorded now; empty without an enabled tracker."""
+	"""Return the tracked fields of a DocType; empty without an enabled tracker."""
 	rules = for_doctype(doctype)
 	tracker = rules and rules.tracker
 	return tracker.fields if tracker and not tracker.disabled else ()
 
 
 def tracker_values(name: str) -> dict | None:
-	"""Return all values of a tracker, rows too, as the rules know them; None for a tracker they do not know."""
-	for own in all_rules().values():
-		if own.tracker and own.tracker.name == name:
-			return own.tracker.values
+	"""Return all values of a tracker from the map, with its rows; None for an unknown tracker."""
+	for rules in all_rules().values():
+		if rules.tracker and rules.tracker.name == name:
+			return rules.tracker.values
 	return None
 
 
 def all_rules() -> dict[str, Rules]:
-	"""Return the whole map. While this transaction has changed a rule, it is read afresh and not shared."""
+	"""Return the whole map. In a transaction that has changed a rule it is read anew and not shared."""
 	uncommitted = getattr(frappe.local, DIRTY_FLAG, None)
 	if uncommitted is None:
 		return {doctype: _unpack(row) for doctype, row in compat.cached(CACHE_KEY, _read).items()}
@@ -72,7 +72,7 @@ def all_rules() -> dict[str, Rules]:
 
 
 def clear() -> None:
-	"""Forget the map: now for this transaction, for everybody once it ends. Call on every change of a rule."""
+	"""Clear the map, now for this transaction and at its end for all others. Called on every change of a rule."""
 	setattr(frappe.local, DIRTY_FLAG, {})
 	compat.forget(CACHE_KEY)
 	compat.after_transaction(_forget_after_transaction)
@@ -98,7 +98,7 @@ def _unpack(row) -> Rules:
 
 
 def _read() -> dict[str, tuple]:
-	"""Read the map as plain tuples: what is pickled must not depend on this app's classes after an uninstall."""
+	"""Read the map as plain tuples: pickled values must not need this app's classes after an uninstall."""
 	rules = {doctype: (values, fields, False) for doctype, values, fields in _read_trackers()}
 	for doctype in frappe.get_all("Milestone Workflow", pluck="document_type", distinct=True, order_by=None):
 		values, fields, _none = rules.get(doctype, (None, (), False))
@@ -119,13 +119,13 @@ def _read_trackers():
 
 
 def field_type(doctype: str, fieldname: str) -> str:
-	"""Return a field's type; of standard columns (docstatus, owner) too. Unknown fields count as Data."""
+	"""Return the type of a field or standard column (docstatus, owner). Unknown fields count as Data."""
 	if fieldname == "docstatus":
 		return "Int"
 	try:
 		field = frappe.get_meta(doctype).get_field(fieldname)
 	except frappe.DoesNotExistError:
-		# The DocType went away under its tracker.
+		# The DocType was deleted but its tracker was not.
 		frappe.clear_last_message()
 		return "Data"
 	return field.fieldtype if field else "Data"

@@ -1,4 +1,4 @@
-"""What may be tracked: which DocTypes, which fields. Asked by trackers and workflows."""
+"""Which DocTypes and fields can be tracked, for trackers and workflows."""
 
 import frappe
 import frappe.cache_manager
@@ -8,11 +8,11 @@ from frappe.utils import escape_html
 
 from milestone_automation.engine.base import compat
 
-# Values that are secret or no value a person reads.
+# Secret values, and values that are not readable.
 UNTRACKABLE_TYPES = frozenset({*no_value_fields, *display_fieldtypes, *table_fields, "Password", "Signature"})
-# Standard columns worth a milestone.
+# Standard columns that can be tracked.
 STANDARD_FIELDS = {"docstatus": "Document Status", "owner": "Created By"}
-OWN_MODULE = "Milestone Automation"
+APP_MODULE = "Milestone Automation"
 
 
 def check_doctype(doctype: str) -> None:
@@ -46,7 +46,7 @@ def why_not(doctype: str) -> str | None:
 		return _("{0} is virtual: it has no table that could be tracked. Choose a stored DocType.").format(
 			_(doctype)
 		)
-	if doctype == "Milestone" or meta.module == OWN_MODULE:
+	if doctype == "Milestone" or meta.module == APP_MODULE:
 		return _("{0} belongs to Milestone Automation itself and cannot be tracked by it.").format(_(doctype))
 	if doctype in log_types:
 		return _("{0} is a log: its documents are written once. Choose the DocType the log is about.").format(
@@ -56,15 +56,15 @@ def why_not(doctype: str) -> str | None:
 
 
 def check_field(doctype: str, fieldname: str | None) -> None:
-	"""Refuse a field that does not exist or holds nothing a milestone could record.
+	"""Refuse a field that does not exist or has no value to record.
 
 	Raises:
 		frappe.ValidationError: names the field and says what to do.
 	"""
 	reason = why_not_field(doctype, fieldname)
 	if reason:
-		known = fieldname and frappe.get_meta(doctype).get_field(fieldname)
-		frappe.throw(reason, title=_("Cannot Be Tracked") if known else _("Unknown Field"))
+		exists = fieldname and frappe.get_meta(doctype).get_field(fieldname)
+		frappe.throw(reason, title=_("Cannot Be Tracked") if exists else _("Unknown Field"))
 
 
 def why_not_field(doctype: str, fieldname: str | None) -> str | None:
@@ -83,8 +83,12 @@ def why_not_field(doctype: str, fieldname: str | None) -> str | None:
 	return None
 
 
-def fields_to_offer(doctype: str) -> list[dict]:
-	"""Return what the desk offers to track: dicts of value (field name), label and fieldtype, by label."""
+def trackable_fields(doctype: str) -> list[dict]:
+	"""Return the fields that can be tracked, for the desk.
+
+	Returns:
+		list[dict]: value (field name), label, fieldtype and options, ordered by label.
+	"""
 	offered = [
 		{
 			"value": field.fieldname,
@@ -103,7 +107,7 @@ def fields_to_offer(doctype: str) -> list[dict]:
 
 
 def clear_core_map(doctype: str) -> None:
-	"""Clear core's own map of trackers for a DocType: now, and once the transaction ends."""
+	"""Clear core's map of trackers for a DocType, now and at the end of the transaction."""
 
 	def clear():
 		frappe.cache_manager.clear_doctype_map("Milestone Tracker", doctype)
