@@ -66,7 +66,7 @@ def after_rename(doc, method=None, old=None, new=None, merge=False):
 		return
 	if renaming.is_tracked_value(doc.doctype):
 		what = f"Milestone stages that wait for {doc.doctype} {old}: rename"
-		guard.run_guarded(what, renaming.follow_value, doc.doctype, old, new)
+		guard.run_guarded(what, renaming.rename_value, doc.doctype, old, new)
 	own = registry.for_doctype(doc.doctype)
 	if not own:
 		return
@@ -76,7 +76,7 @@ def after_rename(doc, method=None, old=None, new=None, merge=False):
 	if own.has_workflow:
 		guard.run_guarded(
 			f"Milestone plan of {doc.doctype} {old}: rename",
-			renaming.follow_rename,
+			renaming.rename_document,
 			doc.doctype,
 			old,
 			new,
@@ -87,7 +87,7 @@ def after_rename(doc, method=None, old=None, new=None, merge=False):
 def after_doctype_rename(doc, method=None, old=None, new=None, merge=False):
 	clear_rules(doc)
 	if not _are_tables_missing():
-		guard.run_guarded(f"Milestone plans of {old}: rename", renaming.follow_doctype, new)
+		guard.run_guarded(f"Milestone plans of {old}: rename", renaming.rename_doctype, new)
 
 
 def after_delete(doc, method=None):

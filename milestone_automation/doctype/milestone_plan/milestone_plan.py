@@ -18,8 +18,8 @@ class MilestonePlan(Document):
 		if not self.flags.is_carried_over:
 			self.check_document()
 			self.check_is_only_one()
-			starting.fill(self)
-		starting.put_rows_aside(self)
+			starting.fill_from_workflow(self)
+		starting.detach_rows(self)
 
 	def check_document(self):
 		if not frappe.db.exists(self.reference_type, self.reference_name):
@@ -32,7 +32,7 @@ class MilestonePlan(Document):
 			starting.check_can_start(self.flags.reference_doc, self.workflow)
 
 	def check_is_only_one(self):
-		if not starting.make_room(self.reference_type, self.reference_name):
+		if not starting.release_cancelled_plan(self.reference_type, self.reference_name):
 			frappe.throw(
 				_("{0} {1} has a milestone plan already. Cancel that one first.").format(
 					_(self.reference_type), self.reference_name

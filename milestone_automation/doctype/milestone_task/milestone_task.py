@@ -22,17 +22,17 @@ class MilestoneTask(Document):
 	def before_insert(self):
 		if not self.flags.by_engine:
 			permissions.check_new_task(self)
-			task_edits.complete_new(self)
+			task_edits.fill_in_new(self)
 
 	def validate(self):
 		if not self.is_new() and not self.flags.by_engine:
-			task_edits.put_status_aside(self)
+			task_edits.defer_status(self)
 			permissions.check_task_edit(self)
 		if not (self.title or "").strip():
 			frappe.throw(_("Give the task a title that says what is to be done."), frappe.MandatoryError)
-		task_edits.note_date_by_hand(self)
+		task_edits.note_manual_date(self)
 		if not self.is_new() and not self.flags.by_engine:
-			task_edits.follow_edit(self)
+			task_edits.apply_edit(self)
 		task_edits.check_due_date(self)
 
 	def after_insert(self):
@@ -44,7 +44,7 @@ class MilestoneTask(Document):
 		if not self.flags.by_engine:
 			task_edits.log_required(self)
 			task_edits.after_edit(self)
-		task_edits.follow_status(self)
+		task_edits.apply_status(self)
 
 	def on_change(self):
 		# The engine refreshes once, when it is done.

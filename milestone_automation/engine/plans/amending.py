@@ -1,4 +1,4 @@
-"""An amended document takes over the plan of the one it replaces, with its tasks and dates."""
+"""Amendments: the new document takes over the plan of the amended one, with its tasks and dates."""
 
 import json
 
@@ -11,19 +11,28 @@ from milestone_automation.engine.people import todos
 from milestone_automation.engine.plans import ending, following, starting
 from milestone_automation.engine.progress import stages
 from milestone_automation.engine.rules import schedule
-from milestone_automation.engine.rules.vocabulary import PlanStatus, ReachRule, StageStatus, TaskStatus
+from milestone_automation.engine.rules.vocabulary import (
+	PlanEvent,
+	PlanStatus,
+	ReachRule,
+	StageStatus,
+	TaskStatus,
+)
 from milestone_automation.engine.store import plan_log, plan_rows, sums, watched
 from milestone_automation.engine.store.changing import changing
 
 
 def carry_over(doc) -> None:
-	"""Give an amendment the plan of the document it amends as it stood, then follow what was changed in it.
+	"""Copy the plan of the amended document for its amendment, then apply what is different in the amendment.
 
-	A stage reached by a value the amendment no longer has (an approval, say) is open again. A plan that somebody
-	cancelled by hand stays cancelled.
+	A stage that was reached by a value which the amendment does not have (an approval, for example) is open again. A plan
+	that a user cancelled stays cancelled.
+
+	Args:
+		doc: the amendment, just inserted.
 
 	Raises:
-		GateError: a changed value would reach a stage that open required tasks hold.
+		GateError: a changed value would reach a stage that open required tasks block.
 	"""
 	watched.forget_loaded(doc, is_same_save=True)
 	old = plan_rows.load(doc.doctype, doc.amended_from)
@@ -43,26 +52,26 @@ def carry_over(doc) -> None:
 		}
 	)
 	for stage in new.stages:
-		# Of the amendment nobody has been told anything yet.
+		# Nobody has been told about the amendment yet.
 		stage.update({**schedule.FRESH_STAMPS, "asked_round": 0, "recipients_waiting": 0})
 	new.flags.is_carried_over = True
-	new.insert(ignore_permissions=True)  # who may amend the document takes its plan along
+	new.insert(ignore_permissions=True)  # the plan comes along for everybody who may amend the document
 	_copy_tasks(old, new)
-	event = "Plan Cancelled" if reason else "Plan Started"
+	event = PlanEvent.PLAN_CANCELLED if reason else PlanEvent.PLAN_STARTED
 	details = _("Carried over from {0}.").format(doc.amended_from)
 	plan_log.write(new, event, reason=reason, details=details)
 	with changing(new.name) as plan:
 		if plan.status != PlanStatus.CANCELLED:
 			sums.count_open_tasks(plan)
-			_follow_amendment(plan, doc)
+			_apply_amendment(plan, doc)
 
 
 def _reason_of_cancelling(plan: plan_rows.Plan) -> str:
-	"""Return why somebody cancelled a plan; empty when it runs, or ended with its document."""
-	with_document = json.loads(plan.snapshot or "{}").get("docstatus") == ending.CANCELLED_DOCUMENT
-	if plan.status != PlanStatus.CANCELLED or with_document:
+	"""Return why a user cancelled a plan; empty if it is not cancelled, or was cancelled with its document."""
+	ended_with_document = json.loads(plan.snapshot or "{}").get("docstatus") == ending.CANCELLED_DOCUMENT
+	if plan.status != PlanStatus.CANCELLED or ended_with_document:
 		return ""
-	filters = {"plan": plan.name, "event": "Plan Cancelled"}
+	filters = {"plan": plan.name, "event": PlanEvent.PLAN_CANCELLED.value}
 	reasons = frappe.get_all(
 		"Milestone Plan Log", filters=filters, pluck="reason", order_by="done_on desc", limit=1
 	)
@@ -72,7 +81,7 @@ def _reason_of_cancelling(plan: plan_rows.Plan) -> str:
 def _copy_tasks(old: plan_rows.Plan, new) -> None:
 	"""Copy the tasks of a plan with a constant number of statements.
 
-	Those that only its document's cancellation closed are open again.
+	Tasks that were cancelled with the document are open again.
 	"""
 	stage_of = {old_row.name: new_row.name for old_row, new_row in zip(old.stages, new.stages, strict=True)}
 	sources = plan_rows.task_rows(old.name)
@@ -82,12 +91,12 @@ def _copy_tasks(old: plan_rows.Plan, new) -> None:
 	names = bulk.insert_rows("Milestone Task", rows)
 	copies = dict(zip([source.name for source in sources], names, strict=True))
 	people = _copied_columns("Milestone Task Assignee")
-	found = frappe.get_all(
+	rows = frappe.get_all(
 		"Milestone Task Assignee",
 		filters={"parenttype": "Milestone Task", "parent": ("in", list(copies))},
 		fields=[*people, "parent", "parenttype", "parentfield", "idx"],
 	)
-	bulk.insert_rows("Milestone Task Assignee", [{**row, "parent": copies[row.parent]} for row in found])
+	bulk.insert_rows("Milestone Task Assignee", [{**row, "parent": copies[row.parent]} for row in rows])
 	todos.assign(names)
 
 
@@ -109,17 +118,17 @@ def _copied_task(source, new, plan_stage: str | None) -> dict:
 
 
 def _copied_columns(doctype: str) -> list[str]:
-	"""Return the columns of a DocType that its copies take over."""
+	"""Return the columns of a DocType that are copied."""
 	fields = frappe.get_meta(doctype).fields
 	return [field.fieldname for field in fields if field.fieldtype in data_fieldtypes and not field.no_copy]
 
 
-def _follow_amendment(plan: plan_rows.Plan, doc) -> None:
+def _apply_amendment(plan: plan_rows.Plan, doc) -> None:
 	plan._reference_doc = doc
 	changed = watched.changed_values(plan, doc)
 	for stage in plan.stages:
 		if _has_lost_value(plan, stage, doc, changed):
-			plan.set_stage(stage, milestone=None)  # it is the amended document's, which did reach it
+			plan.set_stage(stage, milestone=None)  # it belongs to the amended document
 			reason = _("{0} does not have the value that reached the milestone.").format(doc.name)
 			stages.mark_open(plan, stage, reason)
 	if not changed:
@@ -127,7 +136,7 @@ def _follow_amendment(plan: plan_rows.Plan, doc) -> None:
 	try:
 		following.follow(plan, doc, changed)
 	except guard.GateError:
-		# What the refusal names goes with the amendment, and the tasks of the cancelled document are closed.
+		# The tasks that the refusal names are rolled back with the amendment, so say what to do instead.
 		frappe.msgprint(
 			_("Save the amendment with the values of {0} first. Its tasks are open then.").format(
 				doc.amended_from
@@ -137,9 +146,11 @@ def _follow_amendment(plan: plan_rows.Plan, doc) -> None:
 
 
 def _has_lost_value(plan: plan_rows.Plan, stage, doc, changed: dict) -> bool:
-	"""Tell whether a stage was reached by a value that an amendment neither has nor has passed."""
+	"""Tell whether a stage was reached by a value that the amendment neither has nor has passed."""
 	by_value = stage.status == StageStatus.REACHED and stage.reach_rule == ReachRule.FIELD_VALUE
 	if not by_value or stage.track_field not in changed:
 		return False
-	ways = [row for row in plan.stages if row.idx >= stage.idx and row.track_field == stage.track_field]
-	return not any(watched.holds_value(row, doc) for row in ways)
+	later_or_same = [
+		row for row in plan.stages if row.idx >= stage.idx and row.track_field == stage.track_field
+	]
+	return not any(watched.holds_value(row, doc) for row in later_or_same)

@@ -1,4 +1,4 @@
-"""Ending all running plans of a workflow, so that it can be deleted or done over."""
+"""Cancelling all running plans of a workflow, so that it can be deleted."""
 
 import frappe
 from frappe import _
@@ -7,30 +7,33 @@ from milestone_automation.engine.plans import ending
 from milestone_automation.engine.rules.vocabulary import PlanStatus
 from milestone_automation.engine.store import plan_rows
 
-# So many plans are cancelled while the user waits; more go to the background.
+# Up to this number plans are cancelled at once; more are cancelled by a background job.
 AT_ONCE = 25
 # Plans of one transaction of the background job.
 BATCH = 50
 
 
 def running(workflow: str) -> list[str]:
-	"""Return the names of a workflow's running plans, oldest first."""
+	"""Return the names of a workflow's running plans, oldest first, whatever the user may see."""
 	return frappe.get_all(
 		"Milestone Plan", filters=_running_filters(workflow), pluck="name", order_by="creation asc"
 	)
 
 
 def check_reads_all(workflow: str) -> None:
-	"""Refuse who may not see all running plans of a workflow: nobody cancels a plan they may not see.
+	"""Refuse a user who may not see all running plans of a workflow.
+
+	Args:
+		workflow: name of the Milestone Workflow.
 
 	Raises:
 		frappe.PermissionError
 	"""
 	names = running(workflow)
-	seen = frappe.get_list(
+	visible = frappe.get_list(
 		"Milestone Plan", filters=_running_filters(workflow), pluck="name", limit_page_length=0
 	)
-	hidden = len(set(names) - set(seen))
+	hidden = len(set(names) - set(visible))
 	if hidden:
 		frappe.throw(
 			_(
@@ -45,14 +48,14 @@ def _running_filters(workflow: str) -> dict:
 
 
 def cancel_all(workflow: str, reason: str) -> dict:
-	"""Cancel the running plans of a workflow, with their open tasks: a few at once, many in the background.
+	"""Cancel the running plans of a workflow with their open tasks, at once or, if there are many, in the background.
 
 	Args:
 		workflow: name of the Milestone Workflow.
-		reason: kept in each plan's log.
+		reason: logged with each plan.
 
 	Returns:
-		dict: `plans` (how many are concerned) and `in_background`.
+		dict: `plans` (number of plans) and `in_background`.
 	"""
 	names = running(workflow)
 	in_background = len(names) > AT_ONCE
@@ -70,11 +73,16 @@ def cancel_all(workflow: str, reason: str) -> dict:
 
 
 def run(workflow: str, reason: str) -> None:
-	"""Cancel all running plans of a workflow, batch by batch. A job of the queue; killed, it can be run again."""
+	"""Background job: cancel all running plans of a workflow in batches. It can be run again after an interruption.
+
+	Args:
+		workflow: name of the Milestone Workflow.
+		reason: logged with each plan.
+	"""
 	names = running(workflow)
 	for begin in range(0, len(names), BATCH):
 		_cancel(names[begin : begin + BATCH], reason)
-		frappe.db.commit()  # a batch is done: a job that is killed later goes on from here
+		frappe.db.commit()  # a batch is done: an interrupted job goes on from here
 
 
 def _cancel(names: list[str], reason: str) -> None:

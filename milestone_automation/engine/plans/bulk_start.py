@@ -1,4 +1,4 @@
-"""Plans for documents that were there before their workflow: a job that can be killed and run again."""
+"""Starting plans for existing documents: a background job that can be interrupted and run again."""
 
 import json
 
@@ -13,16 +13,22 @@ from milestone_automation.engine.workflows import matching
 
 # Documents of one transaction.
 BATCH = 50
-# A reason is listed with so many documents; all are counted.
+# Number of documents listed with each reason; all are counted.
 LISTED = 100
 SUMMARY_SECONDS = 7 * 24 * 3600
 
 
 def enqueue(workflow: str) -> dict:
-	"""Queue `run` for a workflow; one at a time.
+	"""Queue the job that starts plans of a workflow, unless it is queued already.
+
+	Args:
+		workflow: name of the Milestone Workflow.
 
 	Returns:
-		dict: `job` (its id) and `documents` (how many have no plan yet).
+		dict: `job` (its id) and `documents` (number of documents without a plan).
+
+	Raises:
+		frappe.ValidationError: the workflow is disabled.
 	"""
 	doc = frappe.get_doc("Milestone Workflow", workflow)
 	if not doc.enabled:
@@ -43,14 +49,14 @@ def enqueue(workflow: str) -> dict:
 def documents_without_plan(doctype: str) -> list[str]:
 	"""Return the names of a DocType's documents that have no plan, oldest first. One query."""
 	document, plan = frappe.qb.DocType(doctype), frappe.qb.DocType("Milestone Plan")
-	planned = frappe.qb.from_(plan).select(plan.reference_name).where(plan.reference_type == doctype)
-	# Names may be numbers, which PostgreSQL compares with no text.
+	names_with_plan = frappe.qb.from_(plan).select(plan.reference_name).where(plan.reference_type == doctype)
+	# Names may be numbers, which PostgreSQL does not compare with text.
 	name = Cast(document.name, "varchar") if frappe.db.db_type == "postgres" else document.name
 	rows = (
 		frappe.qb.from_(document)
 		.select(document.name)
 		.where(document.docstatus < 2)
-		.where(name.notin(planned))
+		.where(name.notin(names_with_plan))
 		.orderby(document.creation)
 		.run()
 	)
@@ -58,10 +64,14 @@ def documents_without_plan(doctype: str) -> list[str]:
 
 
 def run(workflow: str, user: str | None = None) -> dict:
-	"""Start the plans of all documents a workflow is the one for. A job of the queue; what is planned is passed over.
+	"""Background job: start the plans of all documents that get this workflow and have no plan yet.
+
+	Args:
+		workflow: name of the Milestone Workflow.
+		user: who is told about the progress.
 
 	Returns:
-		dict: started, skipped (count by reason), examples (documents by reason), total, done.
+		dict: total, looked_at, started, skipped (number by reason), examples (documents by reason), done.
 	"""
 	doctype = frappe.db.get_value("Milestone Workflow", workflow, "document_type")
 	names = documents_without_plan(doctype)
@@ -69,7 +79,7 @@ def run(workflow: str, user: str | None = None) -> dict:
 	for begin in range(0, len(names), BATCH):
 		for name in names[begin : begin + BATCH]:
 			_start_one(doctype, name, workflow, result)
-		frappe.db.commit()  # a batch is done: a job that is killed later goes on from here
+		frappe.db.commit()  # a batch is done: an interrupted job goes on from here
 		_report(workflow, result, user)
 	result["done"] = True
 	_report(workflow, result, user)
@@ -82,10 +92,12 @@ def _start_one(doctype: str, name: str, workflow: str, result: dict) -> None:
 	result["looked_at"] += 1
 	try:
 		doc = frappe.get_doc(doctype, name)
-		found = matching.find(doc)
-		if found != workflow:
+		matching_workflow = matching.find(doc)
+		if matching_workflow != workflow:
 			reason = (
-				_("The workflow {0} comes first").format(found) if found else _("Does not match the workflow")
+				_("The workflow {0} comes first").format(matching_workflow)
+				if matching_workflow
+				else _("Does not match the workflow")
 			)
 			_skip(result, reason, name)
 			return
@@ -111,7 +123,13 @@ def _report(workflow: str, result: dict, user: str | None) -> None:
 
 
 def summary(workflow: str) -> dict:
-	"""Return what the last run of a workflow did, or an empty dict. Documents the user may not read are counted only."""
+	"""Return the result of the last run for a workflow, or an empty dict.
+
+	Documents that the user may not read are counted but not named.
+
+	Args:
+		workflow: name of the Milestone Workflow.
+	"""
 	return _visible(
 		workflow, json.loads(compat.redis_cache().get_value(_key(workflow), expires=True) or "{}")
 	)

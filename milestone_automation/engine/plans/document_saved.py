@@ -1,4 +1,4 @@
-"""What a saved document means for its plan: start one, follow the change, or take over that of the amended document."""
+"""What happens to the plan of a saved document: it is started, updated, or taken over from the amended document."""
 
 from frappe.utils import cint
 
@@ -9,9 +9,12 @@ from milestone_automation.engine.store import watched
 
 
 def on_document_change(doc) -> None:
-	"""Make the plan of a document that matches now, or bring the one it has in step with its new values.
+	"""Start the plan of a document that matches a workflow now, or update its plan to the new values.
 
-	Costs one query where nothing a plan watches has changed.
+	If no watched field has changed this costs one query.
+
+	Args:
+		doc: the document, after its values were written.
 	"""
 	plan = watched.loaded(doc)
 	if not plan:

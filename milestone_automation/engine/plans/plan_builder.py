@@ -1,6 +1,6 @@
-"""What a workflow makes of a document: stages with dates, tasks with assignees. Reads, never writes.
+"""The plan that a workflow gives a document: stages with dates, tasks with assignees. Writes nothing.
 
-The preview in the desk and the making of a plan use the same function, so the preview is what comes.
+The preview in the desk and the creation of a plan use the same function.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from milestone_automation.engine.rules import dates
 from milestone_automation.engine.rules.vocabulary import ShiftMode, StageStatus
 from milestone_automation.engine.store import watched
 
-# What a plan stage takes over from the workflow's row as it stands.
+# Fields that a plan stage copies from the workflow's row.
 STAGE_FIELDS = (
 	"stage_name",
 	"kind",
@@ -64,7 +64,14 @@ PLAN_FIELDS = (
 
 @dataclass
 class PlanDraft:
-	"""A plan before it is written: rows of Milestone Plan Stage, each with its rows of Milestone Task."""
+	"""A plan before it is written.
+
+	Attributes:
+		workflow, version: name and version of the workflow.
+		plan: field values of Milestone Plan.
+		stages: field values of Milestone Plan Stage, each with `tasks`, field values of Milestone Task.
+		problems: sentences about dates that had to be moved and tasks without assignees.
+	"""
 
 	workflow: str
 	version: int
@@ -74,16 +81,12 @@ class PlanDraft:
 
 
 def build(workflow, doc, today=None) -> PlanDraft:
-	"""Work out the plan a workflow gives a document.
+	"""Work out the plan that a workflow gives a document; writes nothing.
 
 	Args:
 		workflow: the Milestone Workflow document.
-		doc: the document to plan for.
-		today: the day on which stages already true count as reached; the site's today by default.
-
-	Returns:
-		PlanDraft: nothing of it is written. `problems` are whole sentences: dates that had to be moved to keep the
-		order, tasks nobody is there for.
+		doc: the document.
+		today: date on which stages whose value the document has count as reached; today by default.
 	"""
 	today = getdate(today or nowdate())
 	calendar = calendars.for_document(doc)

@@ -1,4 +1,4 @@
-"""Names that plans and workflows have written down follow when they change: values of Link fields, DocTypes."""
+"""What happens to plans and workflows when a document, a linked document or a DocType is renamed."""
 
 import json
 
@@ -12,7 +12,7 @@ from milestone_automation.engine.rules.vocabulary import PlanStatus, ReachRule
 from milestone_automation.engine.store import plan_rows, watched
 from milestone_automation.engine.tracking import registry
 
-# Where the value that reaches a stage is written down, with the column that names the DocType it is a value of.
+# Tables with the value that reaches a stage, their parent, and its field with the DocType of the documents.
 STAGE_TABLES = (
 	("Milestone Workflow Stage", "Milestone Workflow", "document_type"),
 	("Milestone Plan Stage", "Milestone Plan", "reference_type"),
@@ -20,19 +20,22 @@ STAGE_TABLES = (
 
 
 def is_tracked_value(doctype: str) -> bool:
-	"""Tell whether documents with a workflow link to this DocType. No SQL with a warm cache."""
-	return any(own.has_workflow and _link_fields(name, doctype) for name, own in registry.all_rules().items())
+	"""Tell whether documents with a workflow link to a DocType. Needs no query when the cache is warm."""
+	all_rules = registry.all_rules().items()
+	return any(rules.has_workflow and _link_fields(name, doctype) for name, rules in all_rules)
 
 
-def follow_value(doctype: str, old: str, new: str) -> None:
-	"""Let stages that wait for a document by its name wait for its new one; Frappe has renamed it in the documents.
+def rename_value(doctype: str, old: str, new: str) -> None:
+	"""Update stages that are reached by the name of a renamed document, and the snapshots of plans.
+
+	Frappe updates the Link fields of the documents themselves.
 
 	Args:
-		doctype: of the renamed document, for example Workflow State.
+		doctype: DocType of the renamed document, for example Workflow State.
 		old, new: its names.
 	"""
-	for name, own in registry.all_rules().items():
-		fields = _link_fields(name, doctype) if own.has_workflow else []
+	for name, rules in registry.all_rules().items():
+		fields = _link_fields(name, doctype) if rules.has_workflow else []
 		if not fields:
 			continue
 		for table, parent, about in STAGE_TABLES:
@@ -58,8 +61,8 @@ def _rename_in_stages(table: str, parent: str, about: str, watched: tuple, names
 	query = query.where(stage.reach_rule == ReachRule.FIELD_VALUE.value)
 	columns = ("track_value", "value_before") if table == "Milestone Plan Stage" else ("track_value",)
 	for column in columns:
-		found = query.where(stage[column] == old).run(pluck=True)
-		bulk.update_rows(table, {name: {column: new} for name in found})
+		rows = query.where(stage[column] == old).run(pluck=True)
+		bulk.update_rows(table, {name: {column: new} for name in rows})
 
 
 def _rename_in_snapshots(doctype: str, fields: list[str], old: str, new: str) -> None:
@@ -77,28 +80,37 @@ def _rename_in_snapshots(doctype: str, fields: list[str], old: str, new: str) ->
 	bulk.update_rows("Milestone Plan", changes)
 
 
-def follow_doctype(new: str) -> None:
-	"""Key the plans of a renamed DocType anew: a plan is found by the DocType's name and the document's."""
+def rename_doctype(new: str) -> None:
+	"""Update the keys of the plans of a renamed DocType, which contain its name.
+
+	Args:
+		new: new name of the DocType.
+	"""
 	filters = {"reference_type": new, "plan_key": ("is", "set")}
 	rows = frappe.get_all("Milestone Plan", filters=filters, fields=["name", "reference_name"])
 	changes = {row.name: {"plan_key": plan_rows.plan_key(new, row.reference_name)} for row in rows}
 	bulk.update_rows("Milestone Plan", changes)
 
 
-def follow_rename(doctype: str, old, new, merge: bool = False) -> None:
-	"""Move a document's plan to its new name, with all that hangs on it.
+def rename_document(doctype: str, old, new, merge: bool = False) -> None:
+	"""Update the plan of a renamed document and everything that belongs to it.
 
-	Where two documents are merged, the plan of the one that stays goes on; the other one is cancelled.
+	If two documents are merged, the plan of the remaining one goes on and the other one is cancelled.
+
+	Args:
+		doctype: DocType of the document.
+		old, new: its names.
+		merge: whether it was merged into an existing document.
 	"""
 	_move_references(doctype, old, new)
 	key = plan_rows.plan_key(doctype, new)
-	found = frappe.get_all(
+	plans = frappe.get_all(
 		"Milestone Plan",
 		filters={"reference_type": doctype, "reference_name": str(new)},
 		fields=["name", "workflow", "plan_key", "snapshot"],
 	)
-	has_plan = any(plan.plan_key == key for plan in found)
-	for plan in found:
+	has_plan = any(plan.plan_key == key for plan in plans)
+	for plan in plans:
 		if not plan.plan_key or plan.plan_key == key:
 			continue
 		if has_plan:
@@ -107,29 +119,28 @@ def follow_rename(doctype: str, old, new, merge: bool = False) -> None:
 			)
 		values = {"plan_key": None if has_plan else key, "title": f"{new}: {plan.workflow}"[:140]}
 		if merge and not has_plan:
-			values["snapshot"] = _snapshot_as_it_stands(plan, frappe.get_doc(doctype, new))
+			values["snapshot"] = _current_snapshot(plan, frappe.get_doc(doctype, new))
 		bulk.update_rows("Milestone Plan", {plan.name: values})
 		todos.update_open([task.name for task in plan_rows.task_rows(plan.name)], text=True)
 
 
-def _snapshot_as_it_stands(plan, doc) -> str:
-	"""Return what a plan is to know of a document it comes to by a merge: what it has already is not a change."""
+def _current_snapshot(plan, doc) -> str:
+	"""Return the snapshot of the document a plan gets by a merge, whose present values are not changes."""
 	return json.dumps(watched.snapshot(doc, json.loads(plan.snapshot or "{}")))
 
 
 def _move_references(doctype: str, old, new) -> None:
-	"""Let rows about a document name it anew.
+	"""Update the rows about a renamed document.
 
-	Frappe does so too, by a map of links it keeps for a whole request; where that is older than the plan, the plan is
-	not in it.
+	Frappe does so too, but with a map of links that it caches for a request and that may be older than the plan.
 	"""
-	for own in (
+	for name in (
 		"Milestone Plan",
 		"Milestone Task",
 		"Milestone Date Change",
 		"Milestone Plan Log",
 		"Milestone Message",
 	):
-		table = frappe.qb.DocType(own)
+		table = frappe.qb.DocType(name)
 		is_about = (table.reference_type == doctype) & (table.reference_name == str(old))
 		frappe.qb.update(table).set(table.reference_name, str(new)).where(is_about).run()

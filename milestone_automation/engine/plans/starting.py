@@ -1,8 +1,4 @@
-"""A workflow at work on one document: making the plan, keeping it in step with the document, ending it.
-
-Who changes a plan or one of its tasks locks the plan's rows first (`load(..., lock=True)`) and writes to them; so two
-people who act at once are put in order, and who comes second sees what the first one did.
-"""
+"""Starting a plan: checks, and inserting the plan with its stages and tasks."""
 
 import json
 
@@ -13,58 +9,60 @@ from frappe.utils import cint, getdate
 from milestone_automation.engine.base import bulk, guard
 from milestone_automation.engine.plans import plan_builder
 from milestone_automation.engine.progress import tasks
-from milestone_automation.engine.rules.vocabulary import PlanStatus, ReachRule, StageStatus
+from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus, ReachRule, StageStatus
 from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_requests, watched
 from milestone_automation.engine.workflows import matching
 
-# Making
-
 
 def start(doc, workflow: str | None = None, by_hand: bool = False) -> str:
-	"""Give a document its plan.
+	"""Start the plan of a document.
 
 	Args:
 		doc: the document.
 		workflow: name of the workflow; the one that matches by default.
-		by_hand: somebody asks for it, so a cancelled plan may be replaced.
+		by_hand: whether a user asks for it; a cancelled plan is then replaced.
 
 	Returns:
-		str: name of the plan; of the one there is, if the document has one already.
+		str: name of the plan; of the existing one if the document has a plan already.
 
 	Raises:
-		frappe.ValidationError: no workflow matches, it is for another DocType or disabled, the document is cancelled.
+		frappe.ValidationError: no workflow matches, the workflow is disabled or for another DocType, or the document is
+			cancelled.
 	"""
 	watched.forget_loaded(doc, is_same_save=True)
-	there = plan_rows.load(doc.doctype, doc.name, lock=True)
-	if there and not (by_hand and there.status == PlanStatus.CANCELLED):
-		return there.name
+	plan_of_document = plan_rows.load(doc.doctype, doc.name, lock=True)
+	if plan_of_document and not (by_hand and plan_of_document.status == PlanStatus.CANCELLED):
+		return plan_of_document.name
 	workflow = workflow or matching.find(doc)
 	check_can_start(doc, workflow)
 	return _insert(doc, workflow)
 
 
-def make_room(doctype: str, name) -> bool:
-	"""Let a document have another plan: a cancelled one no longer is the document's.
+def release_cancelled_plan(doctype: str, name) -> bool:
+	"""Release the key of a document's cancelled plan, so that the document can get another plan.
+
+	Args:
+		doctype, name: the document.
 
 	Returns:
 		bool: False if the document has a plan that is not cancelled.
 	"""
 	filters = {"plan_key": plan_rows.plan_key(doctype, name)}
-	there = frappe.db.get_value("Milestone Plan", filters, ["name", "status"], as_dict=True)
-	if not there:
+	plan = frappe.db.get_value("Milestone Plan", filters, ["name", "status"], as_dict=True)
+	if not plan:
 		return True
-	if there.status != PlanStatus.CANCELLED:
+	if plan.status != PlanStatus.CANCELLED:
 		return False
-	bulk.update_rows("Milestone Plan", {there.name: {"plan_key": None}})
+	bulk.update_rows("Milestone Plan", {plan.name: {"plan_key": None}})
 	return True
 
 
 def check_can_start(doc, workflow: str | None) -> None:
-	"""Refuse a plan that a document does not get.
+	"""Refuse to start a plan that the document or the workflow does not allow.
 
 	Args:
 		doc: the document.
-		workflow: name of the workflow, None where none matches.
+		workflow: name of the workflow; None if no workflow matches.
 
 	Raises:
 		frappe.ValidationError: says what to do.
@@ -86,7 +84,11 @@ def check_can_start(doc, workflow: str | None) -> None:
 
 
 def check_is_for(workflow, doc) -> None:
-	"""Refuse a workflow document that is for another DocType than the document's.
+	"""Refuse a workflow that is for another DocType.
+
+	Args:
+		workflow: the Milestone Workflow document.
+		doc: the document.
 
 	Raises:
 		frappe.ValidationError
@@ -111,31 +113,35 @@ def _insert(doc, workflow: str) -> str:
 		}
 	)
 	plan.flags.reference_doc = doc
-	plan.flags.ignore_links = True  # what it links to was read a moment ago, each row of it from its workflow
+	plan.flags.ignore_links = True  # all links come from the workflow, which was just read
 	try:
-		plan.insert(ignore_permissions=True)  # who may save the document lets the workflow plan it
+		plan.insert(ignore_permissions=True)  # a plan is started for everybody who may save the document
 	except Exception as error:
 		if not _is_taken(error):
 			raise
-		# Somebody else was faster: theirs is the plan.
+		# Somebody else was faster, so the document has their plan.
 		frappe.db.rollback(save_point=save_point)
-		there = plan_rows.load(doc.doctype, doc.name, lock=True)
-		if not there:
+		plan_of_document = plan_rows.load(doc.doctype, doc.name, lock=True)
+		if not plan_of_document:
 			raise
-		return there.name
+		return plan_of_document.name
 	frappe.db.release_savepoint(save_point)
 	return plan.name
 
 
 def _is_taken(error: Exception) -> bool:
-	"""Tell whether a plan was refused because the document has one. Frappe passes on what SQLite says as it is."""
+	"""Tell whether a plan was refused because the document has one. Frappe does not translate SQLite's error."""
 	if isinstance(error, (frappe.UniqueValidationError, frappe.DuplicateEntryError)):
 		return True
 	return type(error).__name__ == "IntegrityError" and "plan_key" in str(error)
 
 
-def fill(plan_doc) -> None:
-	"""Give a new Milestone Plan document all that its workflow says. Called before it is inserted."""
+def fill_from_workflow(plan_doc) -> None:
+	"""Fill in a new plan from its workflow.
+
+	Args:
+		plan_doc: Milestone Plan document, before it is inserted.
+	"""
 	doc = plan_doc.flags.reference_doc or frappe.get_doc(plan_doc.reference_type, plan_doc.reference_name)
 	workflow = frappe.get_cached_doc("Milestone Workflow", plan_doc.workflow)
 	draft = plan_builder.build(workflow, doc)
@@ -161,10 +167,9 @@ def fill(plan_doc) -> None:
 
 
 def _take_from_history(stages: list[dict], doc) -> None:
-	"""What a document has reached already was reached when its milestones say so.
+	"""Mark stages that the document's milestones show as reached, with their dates.
 
-	That is the stage whose value it has, and of the stages before that one those its milestones show. Their tasks are
-	history too and not made.
+	These are the stage whose value the document has, and earlier stages with a milestone. They get no tasks.
 	"""
 	reached = [index for index, stage in enumerate(stages) if stage["status"] == StageStatus.REACHED]
 	if not reached:
@@ -194,14 +199,22 @@ def _take_from_history(stages: list[dict], doc) -> None:
 			)
 
 
-def put_rows_aside(plan_doc) -> None:
-	"""Keep the rows of a new plan from Frappe, which inserts them one by one; `insert_rows` writes them."""
+def detach_rows(plan_doc) -> None:
+	"""Take the stages off a new plan: Frappe would insert them one by one; `insert_rows` inserts them together.
+
+	Args:
+		plan_doc: Milestone Plan document, before it is inserted.
+	"""
 	plan_doc.flags.new_rows = plan_doc.stages
 	plan_doc.stages = []
 
 
 def insert_rows(plan_doc) -> None:
-	"""Insert the stages of a new plan in one statement. Called after the plan itself was inserted."""
+	"""Insert the stages of a new plan with one statement.
+
+	Args:
+		plan_doc: Milestone Plan document, after it was inserted.
+	"""
 	rows = plan_doc.flags.pop("new_rows", [])
 	for idx, row in enumerate(rows, 1):
 		row.update({"name": bulk.new_name(), "parent": plan_doc.name, "idx": idx})
@@ -223,18 +236,27 @@ def insert_rows(plan_doc) -> None:
 
 
 def make_tasks(plan_doc) -> None:
-	"""Insert the tasks of a new plan, in bulk. Called after the plan was inserted."""
+	"""Insert the tasks of a new plan, log its start and request a sweep.
+
+	Args:
+		plan_doc: Milestone Plan document, after it was inserted.
+	"""
 	draft = plan_doc.flags.draft
 	rows = []
 	for stage_row, stage in zip(plan_doc.stages, draft.stages, strict=True):
 		rows += [{**task, "plan_stage": stage_row.name} for task in stage["tasks"]]
 	tasks.insert_tasks(plan_doc, rows)
-	plan_log.write(plan_doc, "Plan Started", details="\n".join(draft.problems))
+	plan_log.write(plan_doc, PlanEvent.PLAN_STARTED, details="\n".join(draft.problems))
 	sweep_requests.request(plan_doc.name)
 	sums.tell_desk(plan_doc)
 
 
 def start_if_matching(doc) -> None:
+	"""Start the plan of a document if a workflow matches. An error is logged and does not stop the save.
+
+	Args:
+		doc: the document.
+	"""
 	what = f"Milestone plan of {doc.doctype} {doc.name}: start"
 	workflow = guard.run_guarded(what, matching.find, doc)
 	if workflow:

@@ -1,7 +1,7 @@
-"""What lies between a running plan and the newest version of its workflow. Reads, never writes.
+"""The difference between a running plan and the newest version of its workflow. Writes nothing.
 
-Rows are paired by the workflow row a plan's row was made from, then by name. What is reached or closed is history and
-stays as it is; the rest follows the workflow.
+Rows are paired by the workflow row from which they were made, then by name. Reached stages and closed tasks stay the
+same; everything else follows the workflow.
 """
 
 from collections import Counter
@@ -28,10 +28,10 @@ from milestone_automation.engine.rules.vocabulary import (
 from milestone_automation.engine.store import plan_rows, watched
 
 DATE_RULE_FIELDS = frozenset({"key_date_rule", "date_field", "offset_days", "working_days"})
-# What a document must have for a stage to be reached.
+# Fields that decide which value reaches a stage.
 REACH_FIELDS = frozenset({"reach_rule", "track_field", "track_value"})
 
-# Fields of the plan that say who the people of an assignee kind are.
+# Fields of the plan that decide about the people of an assignee kind.
 STAFFING_FIELDS = {
 	AssigneeKind.WHOLE_TEAM: frozenset({"team_role", "team_group"}),
 	AssigneeKind.ALL_SUPPLIER_CONTACTS: frozenset({"supplier_field"}),
@@ -40,17 +40,17 @@ STAFFING_FIELDS = {
 
 @dataclass
 class StageMove:
-	"""One stage of the plan to be.
+	"""One stage of the plan after the move.
 
 	Attributes:
-		row: the plan's row; None for a new stage.
-		template: the workflow's row; None for a reached stage the workflow no longer has.
+		row: row of the plan; None for a new stage.
+		template: row of the workflow; None for a reached stage that the workflow no longer has.
 		new_row: values of a new stage, as `plan_builder` makes them.
-		key_date: the key date it will have.
-		changed: fields the workflow has changed; of what is reached its name at most.
-		new_name: of a reached stage whose name another stage has now.
-		is_fulfilled: it is open, and the document has the value that reaches it now.
-		held_by: number of open required tasks that keep a fulfilled stage from being reached.
+		key_date: its key date after the move.
+		changed: fields that the workflow has changed; for a reached stage only its name.
+		new_name: name of a reached stage whose old name another stage has now.
+		is_fulfilled: whether it is open and the document has the value that now reaches it.
+		blocked_by: number of open required tasks that block a fulfilled stage.
 	"""
 
 	row: frappe._dict | None
@@ -60,34 +60,44 @@ class StageMove:
 	changed: list[str] = field(default_factory=list)
 	new_name: str | None = None
 	is_fulfilled: bool = False
-	held_by: int = 0
+	blocked_by: int = 0
 
 	@property
 	def is_reached(self) -> bool:
+		"""Whether the stage is reached before the move."""
 		return (self.row or self.new_row)["status"] == StageStatus.REACHED
 
 	@property
-	def comes_to_be_reached(self) -> bool:
-		return self.is_fulfilled and not self.held_by
+	def becomes_reached(self) -> bool:
+		"""Whether the move makes the stage reached."""
+		return self.is_fulfilled and not self.blocked_by
 
 	@property
 	def keeps_name(self) -> bool:
-		"""Whether the stage is called what it was called, whatever the workflow says."""
+		"""Whether the stage keeps its old name, whatever the workflow says."""
 		return bool(self.row) and (self.is_reached or not self.template) and not self.new_name
 
 	@property
 	def name(self) -> str:
-		"""Name the stage will have."""
+		"""Name of the stage after the move."""
 		return self.row.stage_name if self.keeps_name else self.new_name or self.template.stage_name
 
 	@property
 	def old_date(self) -> date | None:
+		"""Key date of the stage before the move."""
 		return getdate(self.row.key_date) if self.row and self.row.key_date else None
 
 
 @dataclass
 class TaskMove:
-	"""One open task that changes, or (`task` None) a new one: its workflow row, its stage to be, changed fields."""
+	"""One open task that changes, or a new one.
+
+	Attributes:
+		task: row of the task; None for a new task.
+		template: row of the workflow.
+		stage: its stage after the move.
+		changed: fields that change.
+	"""
 
 	task: frappe._dict | None
 	template: object
@@ -97,7 +107,7 @@ class TaskMove:
 
 @dataclass
 class VersionDiff:
-	"""All that moving a plan to the newest version of its workflow changes."""
+	"""Everything that moving a plan to the newest version of its workflow changes."""
 
 	plan: plan_rows.Plan
 	workflow: object
@@ -110,10 +120,10 @@ class VersionDiff:
 
 
 def compute(plan: plan_rows.Plan) -> VersionDiff:
-	"""Compare a plan with its workflow as it is now.
+	"""Compare a plan with the present version of its workflow.
 
 	Args:
-		plan: loaded; with its lock if the move is to be made.
+		plan: the plan; locked if it is to be moved.
 	"""
 	workflow = frappe.get_doc("Milestone Workflow", plan.workflow)
 	pairs = _pair(plan.stages, workflow.stages, "workflow_stage", lambda row: row.stage_name.casefold())
@@ -124,7 +134,7 @@ def compute(plan: plan_rows.Plan) -> VersionDiff:
 	diff.plan_changes = {
 		name: workflow.get(name) for name in _differing(plan, workflow, plan_builder.PLAN_FIELDS)
 	}
-	_keep_names_apart(diff)
+	_make_names_unique(diff)
 	_set_dates(diff)
 	_compare_tasks(diff)
 	_find_fulfilled(diff)
@@ -134,14 +144,14 @@ def compute(plan: plan_rows.Plan) -> VersionDiff:
 def _pair(
 	old: Iterable, new: Iterable, link: str, key: Callable, by_key: Callable = lambda row: True
 ) -> dict:
-	"""Return the old row for each new row (by its name): by the link to the row it was made from, else by key.
+	"""Return the old row for each new row, by name of the new row: paired by link, otherwise by key.
 
 	Args:
 		old: rows of the plan.
 		new: rows of the workflow.
-		link: field of an old row that names the new row it was made from.
-		key: what rows of one thing have in common.
-		by_key: whether an old row may be paired by key.
+		link: field of an old row with the name of the new row from which it was made.
+		key: function that returns the same value for rows that belong together.
+		by_key: function that tells whether an old row may be paired by key.
 	"""
 	old = list(old)
 	by_link = {row.get(link): row for row in old if row.get(link)}
@@ -155,7 +165,7 @@ def _pair(
 
 
 def _stages_in_order(plan, workflow, pairs: dict) -> list[StageMove]:
-	"""Return the stages to be in the workflow's order; a reached one it no longer has stays behind its old neighbour."""
+	"""Return the stages in the workflow's order; a reached stage it no longer has stays after its old neighbour."""
 	drafts = {row["workflow_stage"]: row for row in plan_builder.build(workflow, plan.reference_doc()).stages}
 	moves = [_stage_move(row, pairs.get(row.name), drafts) for row in workflow.stages]
 	kept = {row.name for row in pairs.values()}
@@ -179,12 +189,12 @@ def _stage_move(template, row, drafts: dict) -> StageMove:
 
 
 def _differing(old, new, fieldnames: Iterable[str]) -> list[str]:
-	"""Return the fields in which two rows differ; no value, 0 and the empty text are one."""
+	"""Return the fields in which two rows differ; no value, 0 and an empty text are the same."""
 	return [name for name in fieldnames if cstr(old.get(name) or "") != cstr(new.get(name) or "")]
 
 
-def _keep_names_apart(diff: VersionDiff) -> None:
-	"""A reached stage keeps its name unless another one has it now: then it takes the workflow's, or a number."""
+def _make_names_unique(diff: VersionDiff) -> None:
+	"""Rename reached stages whose name another stage has now: to the name in the workflow, or with a number."""
 	while True:
 		names = Counter(move.name.casefold() for move in diff.stages)
 		namesakes = [move for move in diff.stages if move.keeps_name and names[move.name.casefold()] > 1]
@@ -201,11 +211,11 @@ def _keep_names_apart(diff: VersionDiff) -> None:
 
 
 def _set_dates(diff: VersionDiff) -> None:
-	"""Give every stage the key date it will have: what stands stays, a changed rule counts anew, order is kept."""
+	"""Set the key date of each stage after the move: dates stay unless the rule changed or the order requires it."""
 	doc, calendar = diff.plan.reference_doc(), plan_rows.calendar_of(diff.plan)
 	rules = [rescheduling.stage_rule(move.template or move.row, doc) for move in diff.stages]
 	created = getdate(diff.plan.created_from) if diff.plan.created_from else getdate(doc.creation)
-	days = dates.plan_dates(rules, created, calendar, [_standing_date(move) for move in diff.stages])
+	days = dates.plan_dates(rules, created, calendar, [_fixed_date(move) for move in diff.stages])
 	reached = [move.is_reached for move in diff.stages]
 	while fault := dates.first_out_of_order(days, reached):
 		late, early = fault
@@ -214,8 +224,8 @@ def _set_dates(diff: VersionDiff) -> None:
 		move.key_date = move.old_date if move.row and move.is_reached else day
 
 
-def _standing_date(move: StageMove) -> date | None:
-	"""Return the date a stage keeps; None where its rule says it anew."""
+def _fixed_date(move: StageMove) -> date | None:
+	"""Return the date that a stage keeps; None if its rule gives a new one."""
 	if not move.row:
 		return None
 	if move.is_reached:
@@ -230,25 +240,42 @@ def _standing_date(move: StageMove) -> date | None:
 
 
 def _compare_tasks(diff: VersionDiff) -> None:
-	rows = {row.name for row in diff.plan.stages}
-	there = [task for task in plan_rows.task_rows(diff.plan.name) if task.plan_stage in rows]
-	pairs = _pair(
-		[task for task in there if task.workflow_task],
-		diff.workflow.tasks,
-		"workflow_task",
-		lambda row: (cstr(row.get("stage_name") or row.get("stage")).casefold(), row.title.casefold()),
-		lambda task: task.status != TaskStatus.CANCELLED,
-	)
+	stage_names = {row.name for row in diff.plan.stages}
+	tasks = [task for task in plan_rows.task_rows(diff.plan.name) if task.plan_stage in stage_names]
+	diff.open_tasks = [task for task in tasks if task.status == TaskStatus.OPEN]
+	paired = _compare_paired_tasks(diff, tasks)
+	diff.removed_tasks = [
+		task for task in diff.open_tasks if task.name not in paired and _is_removed(diff, task)
+	]
+
+
+def _compare_paired_tasks(diff: VersionDiff, tasks: list) -> set[str]:
+	"""Compare the tasks with those of the workflow; return the names of the tasks that the workflow still has."""
+	pairs = _pair_tasks(diff, tasks)
 	stages = {move.template.stage_name: move for move in diff.stages if move.template}
 	for template in diff.workflow.tasks:
 		if stages[template.stage].is_reached:
-			# Nothing moves to a reached stage; whether the task goes is for its own stage to say.
+			# No task moves to a reached stage; its own stage decides whether it is removed.
 			pairs.pop(template.name, None)
 		else:
 			_compare_task(diff, pairs.get(template.name), template, stages[template.stage])
-	paired = {task.name for task in pairs.values()}
-	diff.open_tasks = [task for task in there if task.status == TaskStatus.OPEN]
-	diff.removed_tasks = [task for task in there if _goes(diff, task, task.name in paired)]
+	return {task.name for task in pairs.values()}
+
+
+def _pair_tasks(diff: VersionDiff, tasks: list) -> dict:
+	"""Return the task of the plan for each task of the workflow, by name of the workflow's row."""
+
+	def key(row) -> tuple[str, str]:
+		return cstr(row.get("stage_name") or row.get("stage")).casefold(), row.title.casefold()
+
+	from_workflow = [task for task in tasks if task.workflow_task]
+	return _pair(
+		from_workflow,
+		diff.workflow.tasks,
+		"workflow_task",
+		key,
+		lambda task: task.status != TaskStatus.CANCELLED,
+	)
 
 
 def _compare_task(diff: VersionDiff, task, template, stage: StageMove) -> None:
@@ -264,10 +291,8 @@ def _compare_task(diff: VersionDiff, task, template, stage: StageMove) -> None:
 		diff.tasks.append(TaskMove(task, template, stage, changed))
 
 
-def _goes(diff: VersionDiff, task, is_paired: bool) -> bool:
-	"""Tell whether an open task goes: its stage goes or takes no tasks now, or the workflow no longer has it."""
-	if task.status != TaskStatus.OPEN or is_paired:
-		return False
+def _is_removed(diff: VersionDiff, task) -> bool:
+	"""Tell whether an unpaired open task is removed: with its stage, or because the workflow no longer has it."""
 	if task.plan_stage in {row.name for row in diff.removed_stages}:
 		return True
 	stage = next(move for move in diff.stages if move.row and move.row.name == task.plan_stage)
@@ -280,39 +305,46 @@ def _goes(diff: VersionDiff, task, is_paired: bool) -> bool:
 
 
 def _find_fulfilled(diff: VersionDiff) -> None:
-	"""Find the stages whose changed rule fits the document as it is, and what the gate will say to each."""
+	"""Find the stages whose changed rule fits the document as it is, and count the tasks that block them."""
 	fulfilled = {}
 	for move in diff.stages:
 		if not move.row or move.is_reached or not REACH_FIELDS.intersection(move.changed):
 			continue
 		if watched.holds_value(move.template, diff.plan.reference_doc()):
-			# As when a document changes: of several with one value the first.
+			# As when a document changes: the first of several stages with the same value.
 			fulfilled.setdefault(move.template.track_field, move)
 	if not fulfilled:
 		return
-	required = _required_tasks(diff)
+	required = _count_required(diff)
 	for move in fulfilled.values():
 		move.is_fulfilled = True
 		if (move.template.gate_mode or GateMode.BLOCK) == GateMode.BLOCK:
-			move.held_by = sum(required[holding.name] for holding in _holding(diff, move))
+			move.blocked_by = sum(required[blocking.name] for blocking in _blocking_stages(diff, move))
 
 
-def _holding(diff: VersionDiff, move: StageMove) -> list[StageMove]:
-	"""Return the stages whose open required tasks will hold a stage, as `gate.holding_stages` does."""
+def _blocking_stages(diff: VersionDiff, move: StageMove) -> list[StageMove]:
+	"""Return the stages whose open required tasks will block a stage, by the rule of the gate."""
 	if not diff.workflow.strict_order:
 		return [move]
 	earlier = diff.stages[: diff.stages.index(move)]
-	return [*(row for row in earlier if not row.is_reached and not row.comes_to_be_reached), move]
+	return [*(row for row in earlier if not row.is_reached and not row.becomes_reached), move]
 
 
-def _required_tasks(diff: VersionDiff) -> Counter:
-	"""Return the number of open required tasks each stage will have, by its name."""
-	gone = {task.name for task in diff.removed_tasks}
+def _count_required(diff: VersionDiff) -> Counter:
+	"""Return the number of open required tasks of each stage after the move, by name of the stage."""
+	required = Counter(move.stage.name for move in diff.tasks if not move.task and move.template.required)
+	removed = {task.name for task in diff.removed_tasks}
 	moves = {move.task.name: move for move in diff.tasks if move.task}
 	stages = {move.row.name: move for move in diff.stages if move.row}
-	required = Counter(move.stage.name for move in diff.tasks if not move.task and move.template.required)
 	for task in diff.open_tasks:
-		move = moves.get(task.name)
-		if task.name not in gone and (move.template if move else task).required:
-			required[(move.stage if move else stages[task.plan_stage]).name] += 1
+		if task.name not in removed:
+			stage, is_required = _after_move(task, moves.get(task.name), stages)
+			required[stage.name] += is_required
 	return required
+
+
+def _after_move(task, move: TaskMove | None, stages: dict[str, StageMove]) -> tuple[StageMove, bool]:
+	"""Return the stage of an open task after the move, and whether it is required then."""
+	if move:
+		return move.stage, bool(move.template.required)
+	return stages[task.plan_stage], bool(task.required)

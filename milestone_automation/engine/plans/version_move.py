@@ -1,4 +1,4 @@
-"""Moving a running plan to the newest version of its workflow: on purpose, after a look at what changes."""
+"""Moving a running plan to the newest version of its workflow, with a preview of the changes."""
 
 import json
 
@@ -23,21 +23,21 @@ OWNER_FIELDS = frozenset({"owner_kind", "owner_user", "owner_role", "owner_field
 
 
 def preview_move(plan: str) -> list[dict]:
-	"""Say what moving a plan to its workflow's newest version would change. Writes nothing.
+	"""Return what moving a plan to its workflow's newest version would change; writes nothing.
 
 	Args:
 		plan: name of the plan.
 
 	Returns:
-		list[dict]: `change` (stage_added, stage_removed, stage_renamed, stage_changed, stage_reached, stage_held,
-		date_moved, task_added, task_removed, task_changed, plan_changed), `stage`, `task` (None where it is about
-		none) and `text`, a sentence for people. Empty when nothing changes.
+		list[dict]: `change` (stage_added, stage_removed, stage_renamed, stage_changed, stage_reached, stage_blocked,
+		date_moved, task_added, task_removed, task_changed, plan_changed), `stage`, `task` (or None) and `text`, a
+		sentence for the user. Empty if nothing changes.
 	"""
 	return describe(version_diff.compute(plan_rows.load_by_name(plan)))
 
 
 def describe(diff: VersionDiff) -> list[dict]:
-	"""Return a diff as `preview_move` does."""
+	"""Return the changes of a diff, as `preview_move` does."""
 	changes = []
 	for row in diff.removed_stages:
 		changes.append(_change("stage_removed", row.stage_name, _("{0} goes.").format(row.stage_name)))
@@ -60,30 +60,30 @@ def _change(change: str, stage: str | None, text: str, task: str | None = None) 
 def _describe_stage(move: StageMove) -> list[dict]:
 	if not move.row:
 		return [_change("stage_added", move.name, _describe_new_stage(move))]
-	found = []
+	changes = []
 	if "stage_name" in move.changed:
 		text = _("{0} is now called {1}.").format(move.row.stage_name, move.name)
-		found.append(_change("stage_renamed", move.name, text))
+		changes.append(_change("stage_renamed", move.name, text))
 	others = [name for name in move.changed if name != "stage_name"]
 	if others:
 		text = _("{0} changes: {1}.").format(move.name, _labels("Milestone Plan Stage", others))
-		found.append(_change("stage_changed", move.name, text))
+		changes.append(_change("stage_changed", move.name, text))
 	if move.key_date != move.old_date:
 		text = _("{0} moves from {1} to {2}.").format(move.name, _day(move.old_date), _day(move.key_date))
-		found.append(_change("date_moved", move.name, text))
+		changes.append(_change("date_moved", move.name, text))
 	if move.is_fulfilled:
-		found.append(_describe_fulfilled(move))
-	return found
+		changes.append(_describe_fulfilled(move))
+	return changes
 
 
 def _describe_fulfilled(move: StageMove) -> dict:
-	if not move.held_by:
+	if not move.blocked_by:
 		text = _("{0} is reached: the document has the value for it.").format(move.name)
 		return _change("stage_reached", move.name, text)
 	text = _(
 		"{0} stays open although the document has the value for it: {1} required tasks are open. Confirm it once they are done."
-	).format(move.name, move.held_by)
-	return _change("stage_held", move.name, text)
+	).format(move.name, move.blocked_by)
+	return _change("stage_blocked", move.name, text)
 
 
 def _describe_new_stage(move: StageMove) -> str:
@@ -114,37 +114,37 @@ def _labels(doctype: str, fieldnames) -> str:
 
 
 def move(plan: str) -> list[dict]:
-	"""Move a plan to its workflow's newest version. Reached stages and closed tasks stay as they are.
+	"""Move a plan to its workflow's newest version. Reached stages and closed tasks stay the same.
 
-	Stages the workflow no longer has go, their open tasks are cancelled; new stages come with dates and tasks; what
-	stays takes over what the workflow has changed. A key date moves only where its rule has changed (and nobody set
-	it by hand), or where order asks for it. A stage whose changed rule fits the document is reached, if the gate lets it.
+	Stages that the workflow no longer has are removed and their open tasks cancelled; new stages get dates and tasks;
+	other stages and tasks take over the changes. A key date moves only if its rule changed and nobody set it manually, or
+	if the order requires it. A stage whose changed rule fits the document is reached if the gate allows it.
 
 	Args:
 		plan: name of the plan.
 
 	Returns:
-		list[dict]: what has changed, as `preview_move`.
+		list[dict]: the changes, as in `preview_move`.
 
 	Raises:
-		frappe.ValidationError: the plan is cancelled, or nothing would be left of it.
+		frappe.ValidationError: the plan is cancelled, or the workflow has no stages.
 	"""
 	with changing(plan) as plan:
 		plan.check_is_active()
 		diff = version_diff.compute(plan)
-		_check_something_is_left(diff)
+		_check_has_stages(diff)
 		changes = describe(diff)
 		_move_stages(diff)
 		_move_dates(diff)
 		_move_tasks(diff)
-		_keep_version(diff)
+		_set_version(diff)
 		details = "\n".join(change["text"] for change in changes)
-		plan_log.write(plan, str(PlanEvent.PLAN_MOVED_TO_NEW_VERSION), details=details)
+		plan_log.write(plan, PlanEvent.PLAN_MOVED_TO_NEW_VERSION, details=details)
 		_reach_fulfilled(diff)
 		return changes
 
 
-def _check_something_is_left(diff: VersionDiff) -> None:
+def _check_has_stages(diff: VersionDiff) -> None:
 	if not diff.stages:
 		frappe.throw(
 			_(
@@ -171,7 +171,7 @@ def _move_stages(diff: VersionDiff) -> None:
 
 
 def _cancel_tasks(diff: VersionDiff) -> None:
-	"""Cancel the open tasks that go, with their assignments."""
+	"""Cancel the open tasks that are removed, with their to-dos."""
 	values = {
 		"status": TaskStatus.CANCELLED.value,
 		"closed_on": now_datetime(),
@@ -200,7 +200,7 @@ def _update_stage(diff: VersionDiff, stage_move: StageMove, idx: int) -> None:
 
 
 def _insert_stages(diff: VersionDiff) -> None:
-	"""Insert the new stages, read them as they are stored, and give the plan its stages in the new order."""
+	"""Insert the new stages, read them as stored, and put the plan's stages into the new order."""
 	rows = []
 	for idx, stage_move in enumerate(diff.stages, 1):
 		if not stage_move.row:
@@ -235,19 +235,19 @@ def _move_tasks(diff: VersionDiff) -> None:
 			name = task_move.task.name
 			changes[name] = _changed_values(task_move, due_dates[name], calendar)
 	bulk.update_rows("Milestone Task", changes)
-	_assign_anew(diff, people)
+	_reassign(diff, people)
 	todos.update_open(changes, text=True)
 	tasks.insert_tasks(diff.plan, [_new_task(diff, m, people, calendar) for m in diff.tasks if not m.task])
 	diff.plan.forget_tasks()
 
 
 def _changed_values(task_move: TaskMove, due_date, calendar) -> dict:
-	"""Return what changes of a task.
+	"""Return the new field values of a task.
 
 	Args:
-		task_move: with the task as it was before the stages moved.
-		due_date: of the task now; it may have moved with the stage it had.
-		calendar: the working days that count.
+		task_move: the move, with the task as it was before the stages moved.
+		due_date: due date of the task now; it may have moved with its old stage.
+		calendar: working days of the document.
 	"""
 	template = task_move.template
 	values = {name: template.get(name) for name in task_move.changed if name != "stage"}
@@ -263,17 +263,17 @@ def _changed_values(task_move: TaskMove, due_date, calendar) -> dict:
 
 
 def _due_date(task_move: TaskMove, due_date, calendar):
-	"""Return the due date by the new rule; a date set by hand stays, but never after the stage.
+	"""Return the due date by the new rule; a date that was set manually stays, but is never after the stage.
 
 	Args:
-		task_move: a task, or a new one.
-		due_date: of the task now. What the stage it leaves did to it does not count.
-		calendar: the working days that count.
+		task_move: the move.
+		due_date: due date of the task now; if the task changes its stage, its date before the move counts.
+		calendar: working days of the document.
 	"""
 	task, template, key_date = task_move.task, task_move.template, task_move.stage.key_date
-	by_hand = task and task.due_by_hand and (task.due_date if "stage" in task_move.changed else due_date)
-	if by_hand:
-		return min(getdate(by_hand), key_date) if key_date else getdate(by_hand)
+	manual_date = task and task.due_by_hand and (task.due_date if "stage" in task_move.changed else due_date)
+	if manual_date:
+		return min(getdate(manual_date), key_date) if key_date else getdate(manual_date)
 	return dates.task_due_date(
 		key_date, cint(template.due_days_before), bool(template.working_days), calendar
 	)
@@ -292,8 +292,8 @@ def _new_task(diff: VersionDiff, task_move: TaskMove, people, calendar) -> dict:
 	}
 
 
-def _assign_anew(diff: VersionDiff, people) -> None:
-	"""Give changed tasks the assignees the workflow names now."""
+def _reassign(diff: VersionDiff, people) -> None:
+	"""Give changed tasks the assignees that the workflow names now."""
 	moves = [m for m in diff.tasks if m.task and set(assignees.ASSIGNEE_RULE_FIELDS).intersection(m.changed)]
 	doc = diff.plan.reference_doc()
 	if moves:
@@ -303,22 +303,22 @@ def _assign_anew(diff: VersionDiff, people) -> None:
 
 
 def _reach_fulfilled(diff: VersionDiff) -> None:
-	"""Mark the stages reached whose value the document has now, as new ones come reached: nothing follows from it."""
+	"""Mark the stages as reached whose value the document has now; as in a new plan, no next steps run."""
 	plan = diff.plan
-	fulfilled = [move.row for move in diff.stages if move.comes_to_be_reached]
+	fulfilled = [move.row for move in diff.stages if move.becomes_reached]
 	if fulfilled:
 		sums.count_open_tasks(plan)
 	for row in fulfilled:
 		gate.check_stage(plan, row)
 		plan.set_stage(row, status=StageStatus.REACHED.value, health="Done", reached_on=getdate(nowdate()))
-		plan_log.write(plan, str(PlanEvent.MILESTONE_REACHED), stage=row)
+		plan_log.write(plan, PlanEvent.MILESTONE_REACHED, stage=row)
 
 
-def _keep_version(diff: VersionDiff) -> None:
-	"""Note the version, and watch the fields it acts on. A change not yet acted on is not forgotten."""
+def _set_version(diff: VersionDiff) -> None:
+	"""Set the version and the watched fields; old values stay, so that changes not acted on are still found."""
 	plan, doc = diff.plan, diff.plan.reference_doc()
-	old = json.loads(plan.snapshot or "{}")
+	old_snapshot = json.loads(plan.snapshot or "{}")
 	fieldnames = watched.watched_fields(plan.stages, plan_rows.task_rows(plan.name), plan)
-	new = watched.snapshot(doc, fieldnames)
-	kept = {name: old.get(name, value) for name, value in new.items()}
-	plan.set_plan(workflow_version=diff.workflow.version, snapshot=json.dumps(kept))
+	new_snapshot = watched.snapshot(doc, fieldnames)
+	snapshot = {name: old_snapshot.get(name, value) for name, value in new_snapshot.items()}
+	plan.set_plan(workflow_version=diff.workflow.version, snapshot=json.dumps(snapshot))

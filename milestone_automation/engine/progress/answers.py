@@ -1,4 +1,4 @@
-"""Answers to prompts: reached, or not yet. From the desk and by API here; from mails in `link_pages`."""
+"""Answers to prompts: reached, or not yet. Called by the API and by the pages behind links in mails."""
 
 from datetime import date
 
@@ -15,29 +15,29 @@ from milestone_automation.engine.store import plan_rows
 
 
 def answer_reached(plan: str, stage: str, reached_on: str | None = None) -> None:
-	"""Answer a prompt with yes. Where a field's value reaches the stage, the document gets that value.
+	"""Answer a prompt with yes. If a field's value reaches the stage, the document gets that value.
 
-	A document that went past the stage, on to a later one of the same field, keeps its value.
+	A document that has passed the stage, to a later one of the same field, keeps its value.
 
 	Args:
 		plan: name of the plan.
 		stage: row name or name of the stage.
-		reached_on: the day, today or past where the user is; today by default.
+		reached_on: ISO date, not in the future for the user; today by default.
 
 	Raises:
 		frappe.PermissionError: the user neither owns the stage nor manages plans.
 		GateError: required tasks are open.
-		frappe.ValidationError: the plan is cancelled, the stage is reached already, the day is to come, the document
-			refuses the value.
+		frappe.ValidationError: the plan is cancelled, the stage is reached already, the date is in the future, or the
+			document refuses the value.
 	"""
-	found, row = _checked(plan, stage)
-	found.check_is_active()
+	plan, row = _load_answerable(plan, stage)
+	plan.check_is_active()
 	stages.check_is_open(row)
 	day = clock.parse_day(reached_on) if reached_on else clock.today_of_user()
-	if stages.waits_for_value(found, row):
-		_reach_by_value(found, row, day)
+	if stages.waits_for_value(plan, row):
+		_reach_by_value(plan, row, day)
 	else:
-		stages.confirm(found.name, row.name, day)
+		stages.confirm(plan.name, row.name, day)
 
 
 def answer_not_yet(
@@ -51,52 +51,58 @@ def answer_not_yet(
 	"""Answer a prompt with no: the stage gets a new key date.
 
 	Args:
-		plan, stage: as above.
-		new_date: a day to come where the user is, other than the key date.
-		reason: one of `reasons`, or one's own words. With the note, one of both is needed.
-		note: more words.
+		plan, stage: as in `answer_reached`.
+		new_date: ISO date after today, other than the key date.
+		reason: one of `reasons` or another text; reason or note is required.
+		note: further text.
 		later_stages: "Shift Too" or "Keep Order", for a plan that asks.
 
 	Raises:
-		frappe.PermissionError: as above.
-		frappe.ValidationError: no reason, no day to come, a day before an earlier stage's, no answer for later stages.
+		frappe.PermissionError: the user neither owns the stage nor manages plans.
+		frappe.ValidationError: there is no reason, the date is not in the future or before an earlier stage, or
+			`later_stages` is missing.
 	"""
-	found, row = _checked(plan, stage)
-	day = _day_to_come(row, new_date)
-	words = ": ".join(part.strip() for part in (reason, note) if part and part.strip())
-	if not words and not row.key_date:
-		words = _("First date.")
+	plan, row = _load_answerable(plan, stage)
+	day = _future_day(row, new_date)
+	text = ": ".join(part.strip() for part in (reason, note) if part and part.strip())
+	if not text and not row.key_date:
+		text = _("First date.")
 	rescheduling.reschedule(
-		found.name, row.name, day, words, source=DateChangeSource.PROMPT, answer=later_stages or None
+		plan.name, row.name, day, text, source=DateChangeSource.PROMPT, answer=later_stages or None
 	)
 
 
 def reasons() -> list[str]:
-	"""Return the reasons for a new date that the site offers, as they are kept; who shows them translates them."""
+	"""Return the site's reasons for a new date, not translated."""
 	rows = frappe.get_cached_doc("Milestone Settings").get("date_reasons") or []
 	return [row.reason for row in rows]
 
 
-def _checked(plan: str, stage: str) -> tuple:
-	"""Return plan and stage, if the session user may answer for it."""
-	found = plan_rows.load_by_name(plan)
-	row = found.stage(stage)
-	if not may_answer(found, row):
+def _load_answerable(plan: str, stage: str) -> tuple:
+	"""Return plan and stage; refuse a user who may not answer for the stage."""
+	plan = plan_rows.load_by_name(plan)
+	row = plan.stage(stage)
+	if not may_answer(plan, row):
 		frappe.throw(
 			_("Only the owner of {0} and Milestone Managers may answer for it.").format(row.stage_name),
 			frappe.PermissionError,
 		)
-	return found, row
+	return plan, row
 
 
 def may_answer(plan, row, user: str | None = None) -> bool:
-	"""Tell whether a user may answer for a stage (the session user by default)."""
+	"""Tell whether a user may answer for a stage.
+
+	Args:
+		plan, row: rows of the plan and the stage.
+		user: the session user by default.
+	"""
 	document = frappe._dict(doctype=plan.reference_type, name=plan.reference_name)
 	return rights.can_act_on_stage(row, document, user)
 
 
 def _reach_by_value(plan, row, day: date) -> None:
-	"""Give the document the value that reaches the stage, with all that a save by this user brings."""
+	"""Set the value that reaches the stage in the document and save it as this user."""
 	doc = plan.reference_doc()
 	_check_day(row, day)
 	doc.flags.milestone_reached_on = {row.name: day}
@@ -105,7 +111,7 @@ def _reach_by_value(plan, row, day: date) -> None:
 	else:
 		doc.set(row.track_field, row.track_value)
 		doc.save()
-	# Frappe resets a field the user may not change without a word.
+	# Frappe silently resets a field that the user may not change.
 	if plan_rows.load_by_name(plan.name).stage(row.name).status != StageStatus.REACHED:
 		frappe.throw(
 			_(
@@ -121,18 +127,18 @@ def _reach_by_value(plan, row, day: date) -> None:
 
 
 def _workflow_field(doctype: str) -> str | None:
-	"""Return the field in which Frappe's own workflow keeps the state of a DocType's documents, if it has one."""
+	"""Return the state field of a DocType's Frappe Workflow, if it has one."""
 	workflow = get_workflow_name(doctype)
 	return frappe.get_cached_value("Workflow", workflow, "workflow_state_field") if workflow else None
 
 
 def _take_transition(doc, row) -> None:
-	"""Take the action of Frappe's workflow that leads to the state which reaches the stage.
+	"""Apply the action of Frappe's Workflow that leads to the state which reaches the stage.
 
-	The state alone would leave the document half done: not submitted, say.
+	Setting the state alone would skip what the action does, for example submitting the document.
 	"""
 	state, user = doc.get(row.track_field), frappe.session.user
-	# Of several transitions by one action Frappe takes the last.
+	# Frappe uses the last of several transitions with the same action.
 	possible = {one.action: one for one in (get_transitions(doc) if state else [])}
 	for action, transition in possible.items():
 		if transition.next_state == row.track_value and has_approval_access(user, doc, transition):
@@ -159,7 +165,7 @@ def _check_day(row, day: date) -> None:
 		)
 
 
-def _day_to_come(row, new_date: str | None) -> date:
+def _future_day(row, new_date: str | None) -> date:
 	day = clock.parse_day(new_date) if new_date else None
 	if not day or day <= clock.today_of_user():
 		frappe.throw(_("Give a new date after today: until then you will not be asked again."))

@@ -13,6 +13,7 @@ from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.rules.vocabulary import (
 	GateMode,
+	PlanEvent,
 	PlanStatus,
 	ReachRule,
 	StageStatus,
@@ -203,5 +204,5 @@ def _warn_once(plan: plan_rows.Plan, stage, open_tasks: list, doc) -> None:
 	)
 	guard.run_guarded(
 		f"Milestone plan {plan.name}: log",
-		lambda: plan_log.write(plan, "Reached with Warning", stage=stage, details=titles),
+		lambda: plan_log.write(plan, PlanEvent.REACHED_WITH_WARNING, stage=stage, details=titles),
 	)

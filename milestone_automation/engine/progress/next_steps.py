@@ -1,8 +1,8 @@
-"""What reaching a stage starts. Each action runs in its own savepoint; a failed one is logged, the stage stays reached.
+"""Next steps: the actions that run when a stage is reached.
 
-Actions are written in the workflow as a JSON list, each with the name of an action in `action` and its arguments.
-Other apps add actions with the hook `milestone_actions`: {"Name": "dotted.path.of.function"}; the function gets
-(doc, plan, stage, **arguments).
+Each action runs in its own savepoint; an error is logged and the stage stays reached. A workflow defines actions as a
+JSON list of objects with the name in `action` and the arguments. Other apps add actions with the hook
+`milestone_actions`: {"Name": "dotted.path.of.function"}; the function is called with (doc, plan, stage, **arguments).
 """
 
 import json
@@ -11,20 +11,21 @@ import frappe
 from frappe import _
 
 from milestone_automation.engine.base import guard
+from milestone_automation.engine.rules.vocabulary import PlanEvent
 from milestone_automation.engine.store import plan_log, plan_rows
 from milestone_automation.engine.workflows import action_registry
 
-# One action may reach a stage of another document, whose action reaches the next; a circle ends here.
+# An action may reach a stage of another document, whose actions reach the next; a loop ends here.
 MAX_DEPTH = 5
 DEPTH_FLAG = "milestone_action_depth"
 
 
 def run(plan, stage) -> None:
-	"""Queue the actions of a reached stage: they run once the change that reached it is committed.
+	"""Queue the actions of a reached stage; they run after the commit.
 
 	Args:
-		plan: the plan.
-		stage: the stage reached.
+		plan: row of the plan.
+		stage: row of the reached stage.
 	"""
 	frappe.enqueue(
 		"milestone_automation.engine.progress.next_steps.run_now",
@@ -37,11 +38,17 @@ def run(plan, stage) -> None:
 
 
 def run_now(plan: str, stage: str, depth: int = 1) -> None:
-	"""Run the actions of a reached stage, in order. A job of the queue; safe to run again is up to the actions."""
+	"""Background job: run the actions of a reached stage in order.
+
+	Args:
+		plan: name of the plan.
+		stage: row name of the stage.
+		depth: 1, or one more than the job whose action reached the stage.
+	"""
 	plan = plan_rows.load_by_name(plan)
 	row = plan.stage(stage)
 	if depth > MAX_DEPTH:
-		guard.log_fault(f"Milestone plan {plan.name}: next steps go round in a circle", row.stage_name)
+		guard.log_fault(f"Milestone plan {plan.name}: next steps run in a loop", row.stage_name)
 		return
 	frappe.flags[DEPTH_FLAG] = depth
 	try:
@@ -53,13 +60,13 @@ def run_now(plan: str, stage: str, depth: int = 1) -> None:
 				if done
 				else _("{0}: failed").format(action.get("action"))
 			)
-			plan_log.write(plan, "Next Step", stage=row, details=details)
+			plan_log.write(plan, PlanEvent.NEXT_STEP, stage=row, details=details)
 	finally:
 		frappe.flags[DEPTH_FLAG] = depth - 1
 
 
 def _run_unless_refused(plan, stage, action: dict) -> bool:
-	"""Run one action. What the gate refuses to it is a failed action like any other, with its reason on record."""
+	"""Run one action. A refusal by the gate counts as an error of the action."""
 	try:
 		return _run_one(plan, stage, action)
 	except guard.GateError as error:
@@ -74,7 +81,7 @@ def _run_one(plan, stage, action: dict) -> bool:
 				", ".join(sorted(action_registry.actions()))
 			)
 		)
-	# Read anew: what an action before this one failed to save must not be saved now.
+	# Read again: changes that an earlier action failed to save must not be saved now.
 	doc = frappe.get_doc(plan.reference_type, plan.reference_name)
 	frappe.get_attr(function)(doc, plan, stage, **action)
 	return True

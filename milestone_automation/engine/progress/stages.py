@@ -1,4 +1,4 @@
-"""Reaching a stage, and undoing it."""
+"""Confirming a stage, marking it reached, and undoing it."""
 
 import frappe
 from frappe import _
@@ -7,12 +7,12 @@ from frappe.utils import cint, getdate, now_datetime, nowdate
 from milestone_automation.engine.base import clock
 from milestone_automation.engine.progress import gate, next_steps, rescheduling
 from milestone_automation.engine.rules import dates, schedule
-from milestone_automation.engine.rules.vocabulary import ReachRule, StageStatus
+from milestone_automation.engine.rules.vocabulary import PlanEvent, ReachRule, StageStatus
 from milestone_automation.engine.store import plan_log, plan_rows, watched
 from milestone_automation.engine.store.changing import changing
 from milestone_automation.engine.tracking import milestones
 
-# Milestones of confirmed stages name this instead of a field of the document.
+# Milestones of confirmed stages have this in place of a field name.
 CONFIRMED_FIELD = "milestone_stage"
 
 
@@ -20,16 +20,16 @@ CONFIRMED_FIELD = "milestone_stage"
 
 
 def confirm(plan: str, stage: str, reached_on=None) -> None:
-	"""Confirm that a stage is reached, in the name of the session user.
+	"""Confirm that a stage is reached, as the session user.
 
 	Args:
 		plan: name of the plan.
 		stage: row name or name of the stage.
-		reached_on: the day it was; today by default. Not a day to come, see `latest_today`.
+		reached_on: date or ISO text, not in the future; today by default.
 
 	Raises:
 		GateError: required tasks are open.
-		frappe.ValidationError: it is reached already, the day is to come, a field's value must reach it.
+		frappe.ValidationError: it is reached already, the date is in the future, or a field's value must reach it.
 	"""
 	with changing(plan) as plan:
 		plan.check_is_active()
@@ -48,11 +48,15 @@ def confirm(plan: str, stage: str, reached_on=None) -> None:
 		if not cint(plan.strict_order):
 			# Only in strict order does a stage's health depend on whether an earlier one is reached.
 			plan.trust_counts()
-		plan_log.write(plan, "Milestone Reached", stage=row)
+		plan_log.write(plan, PlanEvent.MILESTONE_REACHED, stage=row)
 
 
 def check_is_open(row) -> None:
-	"""Raise a ValidationError if a stage is reached."""
+	"""Refuse a stage that is reached.
+
+	Raises:
+		frappe.ValidationError
+	"""
 	if row.status == StageStatus.REACHED:
 		frappe.throw(
 			_("{0} was reached on {1} already. Undo it first to give it another date.").format(
@@ -83,24 +87,36 @@ def _check_can_confirm(plan, row, reached_on):
 
 
 def waits_for_value(plan: plan_rows.Plan, stage) -> bool:
-	"""Tell whether only a new value of the document reaches a stage, so that nobody can confirm it.
+	"""Tell whether a stage is reached by a value that the document does not have yet, so that nobody can confirm it.
 
-	Not so where the document has the value already, or went past it: giving it an earlier value would take it back.
+	A stage whose value the document has, or has passed, can be confirmed: setting the value would move it back.
+
+	Args:
+		plan: the plan.
+		stage: row of the stage.
 	"""
 	if stage.reach_rule != ReachRule.FIELD_VALUE:
 		return False
 	doc = plan.reference_doc()
 	later = (row for row in plan.stages if row.idx > stage.idx and row.track_field == stage.track_field)
-	went_past = any(
+	has_passed = any(
 		row.reach_rule == ReachRule.FIELD_VALUE
 		and (row.status == StageStatus.REACHED or watched.holds_value(row, doc))
 		for row in later
 	)
-	return not went_past and not watched.holds_value(stage, doc)
+	return not has_passed and not watched.holds_value(stage, doc)
 
 
 def mark_reached(plan: plan_rows.Plan, stage, reached_on, milestone=None, value_before=None) -> None:
-	"""Mark a stage reached on a loaded plan; the caller writes it. Stages that count from it get their date."""
+	"""Mark a stage of a plan as reached, date the next stage, and queue its next steps.
+
+	Args:
+		plan: locked, being changed.
+		stage: row of the stage.
+		reached_on: date on which it was reached.
+		milestone: name of the recorded Milestone.
+		value_before: value of the field before, as text.
+	"""
 	plan.set_stage(
 		stage,
 		status=StageStatus.REACHED.value,
@@ -111,12 +127,12 @@ def mark_reached(plan: plan_rows.Plan, stage, reached_on, milestone=None, value_
 		milestone=milestone,
 		value_before=value_before,
 	)
-	rescheduling.date_next(plan, stage, reached_on)
+	rescheduling.date_following_stage(plan, stage, reached_on)
 	run_next_actions(plan, stage)
 
 
 def run_next_actions(plan, stage) -> None:
-	"""Queue what reaching this stage starts, if anything."""
+	"""Queue the next steps of a reached stage, if it has any."""
 	if stage.next_actions:
 		next_steps.run(plan, stage)
 
@@ -125,12 +141,15 @@ def run_next_actions(plan, stage) -> None:
 
 
 def undo(plan: str, stage: str, reason: str) -> None:
-	"""Open a reached stage again; that it had been reached stays on record.
+	"""Reopen a reached stage; its milestone stays, marked as undone.
 
 	Args:
 		plan: name of the plan.
 		stage: row name or name of the stage.
 		reason: why; required.
+
+	Raises:
+		frappe.ValidationError: there is no reason, the plan is cancelled, or the stage is not reached.
 	"""
 	reason = plan_log.check_reason(reason)
 	with changing(plan) as plan:
@@ -142,9 +161,14 @@ def undo(plan: str, stage: str, reason: str) -> None:
 
 
 def mark_open(plan: plan_rows.Plan, stage, reason: str) -> None:
-	"""Open a reached stage on a loaded plan, mark its milestone undone and log it; the caller writes the plan.
+	"""Reopen a reached stage of a plan, mark its milestone as undone, and log it.
 
-	Reached stages do not move, so its key date catches up with what the document and earlier stages did meanwhile.
+	Its key date did not move while it was reached, so it catches up with the document and earlier stages.
+
+	Args:
+		plan: locked, being changed.
+		stage: row of the stage.
+		reason: why, for the log.
 	"""
 	was_reached_on = stage.reached_on
 	if stage.milestone:
@@ -162,7 +186,7 @@ def mark_open(plan: plan_rows.Plan, stage, reason: str) -> None:
 	)
 	plan_log.write(
 		plan,
-		"Milestone Undone",
+		PlanEvent.MILESTONE_UNDONE,
 		stage=stage,
 		reason=reason,
 		details=_("It had been reached on {0}.").format(frappe.format(was_reached_on, "Date")),

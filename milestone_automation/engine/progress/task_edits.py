@@ -1,6 +1,7 @@
-"""Tasks edited in a form, by REST or by import: the rules they keep, and what an edit means for plan and people."""
+"""Tasks that are edited in a form, by REST or by import: their rules, and the effects on plan and people."""
 
 import json
+from typing import NoReturn
 
 import frappe
 from frappe import _
@@ -15,12 +16,12 @@ from milestone_automation.engine.store import plan_log, plan_rows, watched
 from milestone_automation.engine.store.changing import changing
 from milestone_automation.engine.workflows import people_validation, row_fields, task_validation
 
-# By these a due date is found.
-RULE_OF_DATE = ("due_days_before", "working_days")
-# What a transition changes of a task.
-FIELDS_OF_STATUS = ["status", "closed_on", "closed_by", "reason", "due_date", "modified", "modified_by"]
-# What only the engine writes into a task, once something happens to it.
-FIELDS_OF_OUTCOME = (
+# Fields from which the due date is worked out.
+DUE_DATE_FIELDS = ("due_days_before", "working_days")
+# Fields that change with the status.
+STATUS_FIELDS = ["status", "closed_on", "closed_by", "reason", "due_date", "modified", "modified_by"]
+# Fields that only the engine sets.
+OUTCOME_FIELDS = (
 	"closed_on",
 	"closed_by",
 	"reason",
@@ -30,14 +31,14 @@ FIELDS_OF_OUTCOME = (
 )
 
 
-def put_status_aside(doc) -> None:
-	"""Take a status that somebody sets by saving back off the document; `follow_status` does what it means.
+def defer_status(doc) -> None:
+	"""Take a status that was set by saving off the document, with its reason; `apply_status` sets it after the save.
 
 	Args:
-		doc: the task, with its state before the save. A `reason` set together with the status goes with it.
+		doc: the task, before the save.
 
 	Raises:
-		frappe.PermissionError: the session user may not.
+		frappe.PermissionError: the session user may not set this status.
 	"""
 	before = doc.get_doc_before_save()
 	if not before or doc.status == before.status:
@@ -48,11 +49,14 @@ def put_status_aside(doc) -> None:
 	doc.status, doc.reason = before.status, before.reason
 
 
-def follow_status(doc) -> None:
-	"""Complete, reopen, waive or cancel a task whose status was set by saving, with all checks and on record.
+def apply_status(doc) -> None:
+	"""Complete, reopen, waive or cancel a task whose status was set by saving, with all checks and log entries.
+
+	Args:
+		doc: the task, after the save.
 
 	Raises:
-		frappe.ValidationError: as the transition itself; for all but completing, no reason was set.
+		frappe.ValidationError: as `tasks.complete`, `reopen`, `waive` or `cancel`.
 	"""
 	status, reason = doc.flags.pop("wanted_status", None) or (None, None)
 	if not status:
@@ -63,20 +67,23 @@ def follow_status(doc) -> None:
 		{TaskStatus.OPEN: tasks.reopen, TaskStatus.WAIVED: tasks.waive, TaskStatus.CANCELLED: tasks.cancel}[
 			TaskStatus(status)
 		](doc.name, reason)
-	doc.update(frappe.db.get_value("Milestone Task", doc.name, FIELDS_OF_STATUS, as_dict=True))
+	doc.update(frappe.db.get_value("Milestone Task", doc.name, STATUS_FIELDS, as_dict=True))
 
 
-def complete_new(doc) -> None:
-	"""Fill what a task made by hand, by import or by API leaves open, from its plan. Called before it is inserted.
+def fill_in_new(doc) -> None:
+	"""Fill in the fields of a task that was created by a user, by import or by API, from its plan.
+
+	Args:
+		doc: the task, before it is inserted.
 
 	Raises:
-		frappe.ValidationError: as `add`.
+		frappe.ValidationError: as `tasks.add`.
 	"""
 	plan = plan_rows.load_by_name(doc.plan, lock=True)
 	stage = plan.stage(doc.plan_stage or doc.stage_name)
 	tasks.check_takes_tasks(plan, stage)
 	_check_new(doc, plan)
-	doc.update(dict.fromkeys(FIELDS_OF_OUTCOME))
+	doc.update(dict.fromkeys(OUTCOME_FIELDS))
 	for person in doc.assignees:
 		person.update({"done": 0, "done_on": None})
 	doc.update(
@@ -94,7 +101,7 @@ def complete_new(doc) -> None:
 		key_date = stage.key_date and getdate(stage.key_date)
 		days = cint(doc.due_days_before)
 		if days < 0:
-			refuse_after_stage(doc, stage, None)
+			_refuse_after_stage(doc, stage, None)
 		doc.due_date = dates.task_due_date(
 			key_date, days, bool(doc.working_days), plan_rows.calendar_of(plan)
 		)
@@ -104,10 +111,10 @@ def complete_new(doc) -> None:
 
 
 def _check_new(doc, plan: plan_rows.Plan) -> None:
-	"""Hold a task made by hand to the rules for the tasks of a workflow.
+	"""Apply the rules for the tasks of a workflow to a task that was created by a user.
 
 	Raises:
-		frappe.ValidationError: says what is wrong, and what to do.
+		frappe.ValidationError: says what is wrong and what to do.
 	"""
 	if doc.assignee_kind and doc.assignee_kind not in list(AssigneeKind):
 		frappe.throw(
@@ -127,15 +134,22 @@ def _check_new(doc, plan: plan_rows.Plan) -> None:
 		frappe.throw(problem)
 
 
-def note_date_by_hand(doc) -> None:
-	"""Remember that somebody gave a task another due date than its rule; it keeps its distance from then on."""
+def note_manual_date(doc) -> None:
+	"""Mark the due date as set manually if it was changed; it then keeps its distance to the stage.
+
+	Args:
+		doc: the task, before the save.
+	"""
 	before = doc.get_doc_before_save()
 	if before and not values.is_same(before.due_date, doc.due_date, "Date"):
 		doc.due_by_hand = 1
 
 
 def check_due_date(doc) -> None:
-	"""Refuse a task that is due after its stage. A closed one keeps the date it was closed with.
+	"""Refuse a task that is due after its stage. A closed task keeps its date.
+
+	Args:
+		doc: the task, before the save.
 
 	Raises:
 		frappe.ValidationError: names both dates.
@@ -143,7 +157,7 @@ def check_due_date(doc) -> None:
 	before = doc.get_doc_before_save()
 	if before and doc.status != TaskStatus.OPEN and values.is_same(before.due_date, doc.due_date, "Date"):
 		return
-	# As it is now: somebody may have moved the stage since this transaction began.
+	# Locked: somebody may have moved the stage since this transaction began.
 	stage = frappe.db.get_value(
 		"Milestone Plan Stage",
 		doc.plan_stage,
@@ -152,16 +166,16 @@ def check_due_date(doc) -> None:
 		for_update=frappe.db.db_type != "sqlite",
 	)
 	if stage and cint(doc.due_days_before) < 0:
-		refuse_after_stage(doc, stage, None)
+		_refuse_after_stage(doc, stage, None)
 	if not stage or not stage.key_date or not doc.due_date:
 		return
 	try:
 		dates.check_task_date(getdate(doc.due_date), getdate(stage.key_date))
 	except dates.TaskAfterStage as error:
-		refuse_after_stage(doc, stage, error)
+		_refuse_after_stage(doc, stage, error)
 
 
-def refuse_after_stage(doc, stage, error) -> None:
+def _refuse_after_stage(doc, stage, error: dates.TaskAfterStage | None) -> NoReturn:
 	due = (
 		frappe.format(error.due_date, "Date")
 		if error
@@ -182,17 +196,21 @@ def _next_order(plan) -> int:
 	return cint(last[0]) + 1 if last else 1
 
 
-def follow_edit(doc) -> None:
-	"""Do what changed rules of an open task mean: another due date, other assignees. Called before it is saved."""
+def apply_edit(doc) -> None:
+	"""Work out due date and assignees of an open task anew if their fields changed.
+
+	Args:
+		doc: the task, before the save.
+	"""
 	before = doc.get_doc_before_save()
 	if not before or doc.status != TaskStatus.OPEN:
 		return
 	plan = None
-	if _differs(before, doc, RULE_OF_DATE) and values.is_same(before.due_date, doc.due_date, "Date"):
+	if _differs(before, doc, DUE_DATE_FIELDS) and values.is_same(before.due_date, doc.due_date, "Date"):
 		plan = plan_rows.load_by_name(doc.plan, lock=True)
 		stage = plan.stage(doc.plan_stage)
 		key_date = stage.key_date and getdate(stage.key_date)
-		days = max(0, cint(doc.due_days_before))  # fewer than none is refused by `check_due_date`
+		days = max(0, cint(doc.due_days_before))  # `check_due_date` refuses a negative number
 		doc.due_date = dates.task_due_date(
 			key_date, days, bool(doc.working_days), plan_rows.calendar_of(plan)
 		)
@@ -208,7 +226,11 @@ def follow_edit(doc) -> None:
 
 
 def after_edit(doc) -> None:
-	"""Bring to-dos in step with an edited task, and complete it if nobody is left to wait for. Called after its save."""
+	"""Update the to-dos of an edited task, and complete it if nobody is left who has to.
+
+	Args:
+		doc: the task, after the save.
+	"""
 	before = doc.get_doc_before_save()
 	if not before or doc.status != TaskStatus.OPEN:
 		return
@@ -220,7 +242,7 @@ def after_edit(doc) -> None:
 	may_be_done = _differs(before, doc, (*assignees.ASSIGNEE_RULE_FIELDS, "completion_rule"))
 	if may_be_done and done and not tasks.is_waiting_for_others(doc):
 		tasks.complete(doc.name, by=done[-1].user or done[-1].email)
-		doc.update(frappe.db.get_value("Milestone Task", doc.name, FIELDS_OF_STATUS, as_dict=True))
+		doc.update(frappe.db.get_value("Milestone Task", doc.name, STATUS_FIELDS, as_dict=True))
 
 
 def _differs(before, doc, fields: tuple[str, ...]) -> bool:
@@ -229,33 +251,41 @@ def _differs(before, doc, fields: tuple[str, ...]) -> bool:
 
 
 def log_required(doc) -> None:
-	"""Log that somebody made a task required, or that it holds its stage no longer. Called after it was saved."""
+	"""Log that a task was made required or optional.
+
+	Args:
+		doc: the task, after the save.
+	"""
 	before = doc.get_doc_before_save()
 	if before and cint(before.required) != cint(doc.required):
 		event = PlanEvent.TASK_MADE_REQUIRED if doc.required else PlanEvent.TASK_MADE_OPTIONAL
 		plan = plan_rows.load_by_name(doc.plan, lock=True)
-		plan_log.write(
-			plan, event.value, stage=tasks.stage_of_task(plan, doc), task=doc.name, details=doc.title
-		)
+		plan_log.write(plan, event, stage=tasks.stage_of_task(plan, doc), task=doc.name, details=doc.title)
 
 
 def log_deleted(doc) -> None:
-	"""Log that somebody deleted a task. Called before it is gone."""
+	"""Log that a task is deleted.
+
+	Args:
+		doc: the task, before it is deleted.
+	"""
 	plan = plan_rows.load_by_name(doc.plan, lock=True)
-	plan_log.write(
-		plan, PlanEvent.TASK_DELETED.value, stage=tasks.stage_of_task(plan, doc), details=doc.title
-	)
+	plan_log.write(plan, PlanEvent.TASK_DELETED, stage=tasks.stage_of_task(plan, doc), details=doc.title)
 
 
 def log_added(doc) -> None:
-	"""Log a task that was added by hand and let its plan know. Called after it was inserted."""
+	"""Log that a user added a task, and update its plan.
+
+	Args:
+		doc: the task, after it is inserted.
+	"""
 	with changing(doc.plan) as plan:
 		_watch(plan, doc.assignee_field)
-		tasks.log(doc, plan, "Task Added", "")
+		tasks.log(doc, plan, PlanEvent.TASK_ADDED, "")
 
 
 def _watch(plan, fieldname: str | None) -> None:
-	"""Have a plan follow one more field of its document: the one that names a new task's assignee."""
+	"""Add a field of the document to those that a plan watches: the one that names a new task's assignee."""
 	known = json.loads(plan.snapshot or "{}")
 	if fieldname and fieldname not in known:
 		known.update(watched.snapshot(plan.reference_doc(), [fieldname]))

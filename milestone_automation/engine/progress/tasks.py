@@ -1,4 +1,4 @@
-"""What people do to tasks: complete, reopen, waive, cancel, add. Each change locks the plan before it looks."""
+"""Completing, reopening, waiving, cancelling and adding tasks. Each change locks the plan first."""
 
 from contextlib import contextmanager
 
@@ -13,6 +13,7 @@ from milestone_automation.engine.rules import dates
 from milestone_automation.engine.rules.schedule import FRESH_TASK_STAMPS
 from milestone_automation.engine.rules.vocabulary import (
 	CompletionRule,
+	PlanEvent,
 	PlanStatus,
 	StageKind,
 	StageStatus,
@@ -24,14 +25,14 @@ from milestone_automation.engine.store.plan_log import check_reason
 
 
 def insert_tasks(plan, tasks: list[dict]) -> list[str]:
-	"""Insert tasks with their assignees, and assign them, with a constant number of statements.
+	"""Insert tasks with their assignees and to-dos, with a constant number of statements.
 
 	Args:
-		plan: the plan they belong to (a document or `Plan`).
-		tasks: rows of Milestone Task with `plan_stage` set and `assignees` inside.
+		plan: the plan, as document or `Plan`.
+		tasks: field values of Milestone Task, with `plan_stage` and a list of `assignees`.
 
 	Returns:
-		list[str]: their names.
+		list[str]: names of the tasks.
 	"""
 	rows = []
 	for task in tasks:
@@ -50,14 +51,14 @@ def insert_tasks(plan, tasks: list[dict]) -> list[str]:
 
 
 def complete(task: str, by: str | None = None) -> str:
-	"""Complete a task; of one that all assignees must complete, the part of one assignee.
+	"""Complete a task, or the part of one assignee if all assignees must complete it.
 
 	Args:
 		task: name of the task.
-		by: user or e-mail address of the assignee who did it; the session user by default.
+		by: user or e-mail address of the assignee; the session user by default.
 
 	Returns:
-		str: the task's status now. Completing a completed task changes nothing.
+		str: new status of the task. Completing a completed task changes nothing.
 
 	Raises:
 		frappe.ValidationError: the task is cancelled or waived, or its plan is cancelled.
@@ -79,21 +80,24 @@ def complete(task: str, by: str | None = None) -> str:
 			plan.leave_unchanged()
 			sums.tell_desk(plan)
 			return doc.status
-		_close(doc, plan, TaskStatus.COMPLETED, by, "", "Task Completed")
+		_close(doc, plan, TaskStatus.COMPLETED, by, "", PlanEvent.TASK_COMPLETED)
 		return doc.status
 
 
 def is_waiting_for_others(doc) -> bool:
-	"""Tell whether a task that all must complete still waits for somebody."""
+	"""Tell whether a task that all assignees must complete waits for somebody.
+
+	Args:
+		doc: the Milestone Task document.
+	"""
 	return doc.completion_rule == CompletionRule.ALL_OF and any(not row.done for row in doc.assignees)
 
 
 def _mark_done(doc, by: str) -> None:
-	mine = [row for row in doc.assignees if by in (row.user, row.email)]
-	# Who is nobody's assignee (a manager, the stage's owner) completes for all.
-	done = mine or doc.assignees
-	if doc.completion_rule != CompletionRule.ALL_OF:
-		done = mine
+	done = [row for row in doc.assignees if by in (row.user, row.email)]
+	if not done and doc.completion_rule == CompletionRule.ALL_OF:
+		# Somebody who is not an assignee (a manager, the owner of the stage) completes it for all.
+		done = doc.assignees
 	stamp = now_datetime()
 	for row in done:
 		row.done, row.done_on = 1, stamp
@@ -101,14 +105,14 @@ def _mark_done(doc, by: str) -> None:
 
 
 def reopen(task: str, reason: str) -> None:
-	"""Open a completed, cancelled or waived task again; its due date catches up with its stage's moves.
+	"""Reopen a completed, cancelled or waived task; its due date catches up with its stage.
 
 	Args:
 		task: name of the task.
 		reason: why; required.
 
 	Raises:
-		frappe.ValidationError: it is open, its stage is reached (undo that first), gone, or takes no tasks now.
+		frappe.ValidationError: it is open, or its stage is reached, gone, or takes no tasks any more.
 	"""
 	reason = check_reason(reason)
 	with _changing_task(task) as (doc, plan):
@@ -128,7 +132,7 @@ def reopen(task: str, reason: str) -> None:
 		)
 		todos.reopen(doc.name)
 		todos.update_open(doc.name)
-		log(doc, plan, "Task Reopened", reason)
+		log(doc, plan, PlanEvent.TASK_REOPENED, reason)
 
 
 def _check_can_reopen(doc, plan):
@@ -157,7 +161,7 @@ def _check_can_reopen(doc, plan):
 
 
 def _caught_up_date(doc, plan, stage) -> dict:
-	"""Return what changes of a closed task's due date because its stage moved meanwhile; reminders start anew."""
+	"""Return the new due date of a closed task whose stage has moved meanwhile; its reminders start again."""
 	task = planned_task(doc)
 	key_date = stage.key_date and getdate(stage.key_date)
 	due_date = dates.reopened_due_date(task, key_date, plan_rows.calendar_of(plan))
@@ -165,32 +169,46 @@ def _caught_up_date(doc, plan, stage) -> dict:
 
 
 def waive(task: str, reason: str) -> None:
-	"""Let a task no longer hold its stage although nobody did it; on record with its reason.
+	"""Waive a task: it no longer blocks its stage although nobody has completed it.
+
+	Args:
+		task: name of the task.
+		reason: why; required and logged.
 
 	Raises:
-		frappe.ValidationError: it is not open.
+		frappe.ValidationError: there is no reason, or the task is not open.
 	"""
 	reason = check_reason(reason)
 	with _changing_task(task) as (doc, plan):
 		plan.check_is_active()
 		_check_is_open(doc)
-		_close(doc, plan, TaskStatus.WAIVED, frappe.session.user, reason, "Task Waived")
+		_close(doc, plan, TaskStatus.WAIVED, frappe.session.user, reason, PlanEvent.TASK_WAIVED)
 
 
 def cancel(task: str, reason: str) -> None:
-	"""Cancel a task that is not needed any more; on record with its reason.
+	"""Cancel a task that is no longer needed.
+
+	Args:
+		task: name of the task.
+		reason: why; required and logged.
 
 	Raises:
-		frappe.ValidationError: it is not open.
+		frappe.ValidationError: there is no reason, or the task is not open.
 	"""
 	reason = check_reason(reason)
 	with _changing_task(task) as (doc, plan):
 		_check_is_open(doc)
-		_close(doc, plan, TaskStatus.CANCELLED, frappe.session.user, reason, "Task Cancelled")
+		_close(doc, plan, TaskStatus.CANCELLED, frappe.session.user, reason, PlanEvent.TASK_CANCELLED)
 
 
 def cancel_all(plan: str, reason: str, plan_stage: str | None = None) -> None:
-	"""Cancel the open tasks of a plan, or of one of its stages, with a constant number of statements."""
+	"""Cancel the open tasks of a plan or of one of its stages, with a constant number of statements.
+
+	Args:
+		plan: name of the plan, locked.
+		reason: stored with each task.
+		plan_stage: row name of the stage; all stages by default.
+	"""
 	names = [
 		task.name
 		for task in plan_rows.task_rows(plan, lock=True)
@@ -207,18 +225,18 @@ def cancel_all(plan: str, reason: str, plan_stage: str | None = None) -> None:
 
 
 def add(plan: str, stage: str, **fields) -> str:
-	"""Add a task to a running plan by hand.
+	"""Add a task to a running plan.
 
 	Args:
 		plan: name of the plan.
 		stage: row name or name of the stage.
-		fields: of Milestone Task; `title` is required.
+		fields: field values of Milestone Task; `title` is required.
 
 	Returns:
 		str: name of the task.
 
 	Raises:
-		frappe.ValidationError: the stage takes no tasks, is reached, or the task would be due after it.
+		frappe.ValidationError: the stage takes no tasks or is reached, or the task would be due after it.
 	"""
 	with changing(plan) as plan:
 		plan.check_is_active()
@@ -229,7 +247,15 @@ def add(plan: str, stage: str, **fields) -> str:
 
 
 def check_takes_tasks(plan: plan_rows.Plan, stage) -> None:
-	"""Refuse a new task under a stage that takes none: an acceptance, a reached one."""
+	"""Refuse a new task for a stage that is an acceptance or reached.
+
+	Args:
+		plan: the plan.
+		stage: row of the stage.
+
+	Raises:
+		frappe.ValidationError
+	"""
 	if stage.kind == StageKind.ACCEPTANCE:
 		frappe.throw(
 			_("{0} is an acceptance milestone and takes no tasks. Add the task to another milestone.").format(
@@ -252,7 +278,7 @@ def check_takes_tasks(plan: plan_rows.Plan, stage) -> None:
 
 @contextmanager
 def _changing_task(task: str):
-	"""Open a task and its plan for changes, both locked, the plan first: everybody locks in this order."""
+	"""Open a task and its plan for changes, locked in this order everywhere: plan, then task."""
 	plan_name = frappe.db.get_value("Milestone Task", task, "plan")
 	if not plan_name:
 		frappe.throw(_("There is no milestone task {0}.").format(task), frappe.DoesNotExistError)
@@ -268,7 +294,7 @@ def _check_is_open(doc) -> None:
 		)
 
 
-def _close(doc, plan, status: TaskStatus, by: str, reason: str, event: str) -> None:
+def _close(doc, plan, status: TaskStatus, by: str, reason: str, event: PlanEvent) -> None:
 	_set(doc, status=status.value, closed_on=now_datetime(), closed_by=by, reason=reason)
 	if status is TaskStatus.CANCELLED:
 		todos.cancel(doc.name)
@@ -278,18 +304,25 @@ def _close(doc, plan, status: TaskStatus, by: str, reason: str, event: str) -> N
 
 
 def _set(doc, **values) -> None:
-	"""Change a task with its document events, but without the checks meant for people's edits."""
+	"""Change a task with its document events, but without the checks meant for edits by users."""
 	doc.flags.by_engine = True
 	doc.db_set(values)
 
 
-def log(doc, plan, event: str, reason: str) -> None:
-	"""Write to a plan's log what happened to one of its tasks, and have the open ones counted anew."""
+def log(doc, plan, event: PlanEvent, reason: str) -> None:
+	"""Log an event of a task and have the open tasks of its plan counted again.
+
+	Args:
+		doc: the task.
+		plan: its plan, being changed.
+		event: what happened.
+		reason: why; may be empty.
+	"""
 	plan.forget_tasks()
 	stage = stage_of_task(plan, doc)
 	plan_log.write(plan, event, stage=stage, task=doc.name, reason=reason, details=doc.title)
 
 
 def stage_of_task(plan, doc):
-	"""Return the stage of a task; None for a closed one whose stage a new version of the workflow took away."""
+	"""Return the stage of a task; None for a closed task whose stage a new version of the workflow removed."""
 	return next((row for row in plan.stages if row.name == doc.plan_stage), None)

@@ -1,4 +1,4 @@
-"""What a changed ToDo means for its task: done, reopened, handed on or taken away."""
+"""What a changed to-do does to its task: complete it, reopen it, assign or unassign somebody."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from milestone_automation.engine.store import sweep_requests
 
 
 class Assignment(NamedTuple):
-	"""What a to-do says about a task."""
+	"""The assignment of a task to a user, as a to-do says it."""
 
 	task: str
 	user: str
@@ -22,14 +22,14 @@ class Assignment(NamedTuple):
 
 
 def on_todo_change(doc, method=None) -> None:
-	"""Hook: what people do to a to-do about a task happens to the task.
+	"""Hook: apply changes of a to-do to its task.
 
 	Args:
 		doc: the ToDo.
-		method: on_update, which Frappe also calls after an insert, or on_trash.
+		method: on_update, which also runs after an insert, or on_trash.
 
 	Raises:
-		frappe.PermissionError: the user may not do that to the task. The to-do stays as it was.
+		frappe.PermissionError: the user may not do that to the task; the to-do stays the same.
 	"""
 	if method == "on_trash":
 		before, after = _read(doc), None
@@ -37,23 +37,23 @@ def on_todo_change(doc, method=None) -> None:
 		before, after = _read(doc.get_doc_before_save()), _read(doc)
 	if before and after and before[:2] == after[:2]:
 		if before.status != after.status:
-			_follow_status(after)
+			_apply_status(after)
 		return
 	if before and before.status == todos.OPEN:
-		_take_away(before)
+		_unassign(before)
 	if after and after.status == todos.OPEN:
-		_give(after)
+		_assign(after)
 
 
 def _read(todo) -> Assignment | None:
-	"""Return what a to-do says about a task; None when it is about something else or nobody's."""
+	"""Return the assignment in a to-do; None if it is about something else or nobody's."""
 	if not todo or todo.reference_type != todos.TASK or not todo.reference_name or not todo.allocated_to:
 		return None
 	return Assignment(todo.reference_name, todo.allocated_to, todo.status)
 
 
-def _follow_status(todo: Assignment) -> None:
-	{todos.OPEN: _open_again, todos.CLOSED: _complete, todos.CANCELLED: _take_away}[todo.status](todo)
+def _apply_status(todo: Assignment) -> None:
+	{todos.OPEN: _reopen, todos.CLOSED: _complete, todos.CANCELLED: _unassign}[todo.status](todo)
 
 
 def _complete(todo: Assignment) -> None:
@@ -63,12 +63,12 @@ def _complete(todo: Assignment) -> None:
 		tasks.complete(task.name, by=todo.user)
 
 
-def _open_again(todo: Assignment) -> None:
+def _reopen(todo: Assignment) -> None:
 	task = _task(todo)
 	if not task:
 		return
 	if not rights.is_assigned(task, todo.user):
-		_give(todo)
+		_assign(todo)
 		return
 	_check_may_act(task, todo.user)
 	if task.status == TaskStatus.OPEN:
@@ -85,8 +85,8 @@ def _open_again(todo: Assignment) -> None:
 		)
 
 
-def _give(todo: Assignment) -> None:
-	"""Make the user of a new to-do an assignee."""
+def _assign(todo: Assignment) -> None:
+	"""Add the user of a new to-do to the assignees."""
 	task = _task(todo)
 	if not task or (task.status == TaskStatus.OPEN and rights.is_assigned(task, todo.user)):
 		return
@@ -106,8 +106,8 @@ def _give(todo: Assignment) -> None:
 	sweep_requests.recheck(task.plan)
 
 
-def _take_away(todo: Assignment) -> None:
-	"""Let the user of a removed to-do no longer be an assignee. Who has done the task stays on record."""
+def _unassign(todo: Assignment) -> None:
+	"""Remove the user of a removed to-do from the assignees, unless they have completed their part."""
 	task = _task(todo)
 	if not task or task.status != TaskStatus.OPEN or not rights.is_assigned(task, todo.user):
 		return
@@ -136,9 +136,9 @@ def _task(todo: Assignment):
 
 
 def _check_may_act(task, user: str) -> None:
-	"""Refuse unless the session user acts for oneself, as an assignee, or directs the task."""
-	own = user == frappe.session.user and rights.is_assigned(task, user)
-	if not own and not rights.can_direct_task(task):
+	"""Refuse unless the to-do is the session user's own, as an assignee, or the user directs the task."""
+	is_own_part = user == frappe.session.user and rights.is_assigned(task, user)
+	if not is_own_part and not rights.can_direct_task(task):
 		frappe.throw(
 			_("You are not assigned to the task {0}, so you cannot close or open it.").format(task.title),
 			frappe.PermissionError,

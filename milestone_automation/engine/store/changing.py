@@ -1,4 +1,4 @@
-"""The one way to change a plan: load it locked, collect what changes, add it up once, write it once."""
+"""The one way to change a plan: load it with a lock, collect changes, work out its sums once, write it once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,18 +10,18 @@ from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_r
 
 @contextmanager
 def changing(plan: str | plan_rows.Plan, count_tasks: bool = True) -> Iterator[plan_rows.Plan]:
-	"""Open a plan for changes with `set_stage` and `set_plan`; at the end it is added up and written.
+	"""Open a plan for changes with `set_stage` and `set_plan`; at the end its sums are worked out and it is written.
 
-	Inside another change of the same plan the outer one finishes for both. When the work raises, nothing of the plan
-	is written. The desk is told and the sweep asked, both after commit.
+	Inside another change of the same plan, the outer one finishes for both. After an error nothing of the plan is
+	written. Open forms and the sweep are notified after the commit.
 
 	Args:
 		plan: name of the plan, or a plan loaded with its lock.
-		count_tasks: count the open tasks anew (one query, unless they were read already). Without it the health of
-			each stage stays until the sweep looks.
+		count_tasks: whether to count the open tasks (one query, unless they were read already). Without it the health
+			of each stage stays the same until the next sweep.
 
 	Yields:
-		Plan: locked until the transaction ends.
+		Plan: locked until the end of the transaction.
 
 	Raises:
 		frappe.DoesNotExistError: there is no such plan.
@@ -40,14 +40,14 @@ def changing(plan: str | plan_rows.Plan, count_tasks: bool = True) -> Iterator[p
 			if not plan.is_unchanged:
 				_finish(plan, count_tasks)
 	except BaseException:
-		plan.spoil()
+		plan.mark_stale()
 		raise
 	finally:
 		under_way.pop(name, None)
 
 
 def refresh(plan: str) -> None:
-	"""Bring a plan's sums up to date after its tasks changed, or a day has passed.
+	"""Update the sums of a plan after its tasks changed.
 
 	Args:
 		plan: name of the plan.
@@ -62,7 +62,7 @@ def _finish(plan: plan_rows.Plan, count_tasks: bool) -> None:
 	sums.add_up(plan, count_tasks or plan.has_read_tasks)
 	plan.write()
 	if was_active and plan.status == PlanStatus.COMPLETED:
-		plan_log.write(plan, PlanEvent.PLAN_COMPLETED.value)
+		plan_log.write(plan, PlanEvent.PLAN_COMPLETED)
 	sums.tell_desk(plan)
 	if plan.status != PlanStatus.CANCELLED:
 		sweep_requests.request(plan.name)

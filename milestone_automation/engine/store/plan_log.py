@@ -1,29 +1,36 @@
-"""What happened to a plan, beside its milestones: who did it, when, why."""
+"""The log of a plan: what happened to it besides date changes and milestones, by whom, when and why."""
 
 import frappe
 from frappe import _
 from frappe.utils import now_datetime
 
 from milestone_automation.engine.base import bulk
+from milestone_automation.engine.rules.vocabulary import PlanEvent
 
 
 def check_reason(reason: str | None) -> str:
-	"""Return a reason, stripped; refuse an empty one."""
+	"""Return a reason without surrounding white space.
+
+	Raises:
+		frappe.MandatoryError: it is empty.
+	"""
 	if not reason or not str(reason).strip():
 		frappe.throw(_("Give a reason: it is kept on record."), frappe.MandatoryError)
 	return str(reason).strip()
 
 
-def write(plan, event: str, stage=None, task: str | None = None, reason: str = "", details: str = "") -> None:
-	"""Add one line to a plan's log.
+def write(
+	plan, event: PlanEvent, stage=None, task: str | None = None, reason: str = "", details: str = ""
+) -> None:
+	"""Add an entry to the log of a plan, by the session user.
 
 	Args:
-		plan: the plan (document or row) with name, reference_type, reference_name.
-		event: one of the options of Milestone Plan Log's field Event.
-		stage: row of the stage it is about.
-		task: name of the task it is about.
-		reason: what a person gave as reason.
-		details: what the engine has to say.
+		plan: document or row of the plan with name, reference_type and reference_name.
+		event: what happened.
+		stage: row of the stage, for an event of a stage.
+		task: name of the task, for an event of a task.
+		reason: reason that a user gave.
+		details: further text.
 	"""
 	bulk.insert_rows(
 		"Milestone Plan Log",
@@ -32,7 +39,7 @@ def write(plan, event: str, stage=None, task: str | None = None, reason: str = "
 				"plan": plan.name,
 				"reference_type": plan.reference_type,
 				"reference_name": plan.reference_name,
-				"event": event,
+				"event": PlanEvent(event).value,
 				"plan_stage": stage and stage.name,
 				"stage_name": stage and stage.stage_name,
 				"task": task,

@@ -1,4 +1,4 @@
-"""A plan as it is stored: its row and its stages, read in one query, locked, and written once."""
+"""A stored plan: its row and its stages, read with one query, locked, and written once."""
 
 import hashlib
 
@@ -10,7 +10,7 @@ from milestone_automation.engine.base import bulk, calendars, guard, save_state
 from milestone_automation.engine.base.locks import run_locked
 from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus, TaskStatus
 
-# Columns read of every plan; a stage is read whole.
+# Columns of a plan that are read; of stages all columns are read.
 PLAN_COLUMNS = (
 	"name",
 	"reference_type",
@@ -37,72 +37,75 @@ PLAN_COLUMNS = (
 
 
 class Plan(frappe._dict):
-	"""A plan's row with `stages`, its rows in order. `set_stage` and `set_plan` collect what is to be written.
+	"""The row of a plan with its `stages`, in order. `set_stage` and `set_plan` collect the changes.
 
 	Changed with `changing(plan)`, which writes it.
 	"""
 
 	def stage(self, stage: str) -> frappe._dict:
-		"""Return one stage, by row name or by its name.
+		"""Return one stage.
+
+		Args:
+			stage: row name of the stage, or its milestone name.
 
 		Raises:
-			frappe.DoesNotExistError: names the stages there are.
+			frappe.DoesNotExistError: there is no such stage; names the existing ones.
 		"""
-		found = [row for row in self.stages if row.name == stage]
-		found += [row for row in self.stages if row.stage_name == stage]
-		if not found:
+		matching = [row for row in self.stages if row.name == stage]
+		matching += [row for row in self.stages if row.stage_name == stage]
+		if not matching:
 			frappe.throw(
 				_("This plan has no milestone {0}. It has: {1}.").format(
 					stage, ", ".join(row.stage_name for row in self.stages)
 				),
 				frappe.DoesNotExistError,
 			)
-		return found[0]
+		return matching[0]
 
 	def set_stage(self, stage: frappe._dict, **values) -> None:
-		"""Change a stage here and, with `write`, in the database. Values it has already are left out."""
+		"""Change a stage in memory and, with `write`, in the database. Unchanged values are ignored."""
 		changed = {k: v for k, v in values.items() if stage.get(k) != v}
 		stage.update(changed)
 		self.stage_changes.setdefault(stage.name, {}).update(changed)
 
 	def set_plan(self, **values) -> None:
-		"""Change the plan here and, with `write`, in the database. Values it has already are left out."""
+		"""Change the plan in memory and, with `write`, in the database. Unchanged values are ignored."""
 		changed = {k: v for k, v in values.items() if self.get(k) != v}
 		self.update(changed)
 		self.plan_changes.update(changed)
 
 	def write(self) -> None:
-		"""Write what was changed: stages of the same new values in one statement, the plan in one."""
+		"""Write the changes: one statement for stages with the same new values, one for the plan."""
 		changes = {name: values for name, values in self.stage_changes.items() if values}
 		bulk.update_rows("Milestone Plan Stage", changes)
 		if self.plan_changes or changes:
-			# The plan's row is written on every change: that is what two people who act at once collide on.
+			# The plan's row is written on every change, so that two people who act at once conflict on it.
 			values = {**self.plan_changes, "modified": now_datetime(), "modified_by": frappe.session.user}
 			bulk.update_rows("Milestone Plan", {self.name: values})
 			self.writes = _count_write(self.name)
 		self.stage_changes, self.plan_changes = {}, {}
 
 	def leave_unchanged(self) -> None:
-		"""Say that there is nothing to change after all; `changing` then does nothing."""
+		"""Declare that nothing changes after all; `changing` then writes nothing."""
 		self.is_unchanged = True
 
 	def trust_counts(self) -> None:
-		"""Say that the stored counts of open tasks hold, and every other stage's health, unless tasks changed too."""
+		"""Declare that stored task counts and the health of the other stages are right, unless tasks changed too."""
 		self.has_true_counts = not self.has_changed_tasks
 
-	def spoil(self) -> None:
-		"""Have whoever kept this plan read it again: what is in memory was not written."""
+	def mark_stale(self) -> None:
+		"""Declare that this plan in memory was not written, so that it is read again."""
 		self.writes = -1
 
 	def open_tasks(self) -> list[frappe._dict]:
-		"""Return the open tasks, locked and in order; read once, until `forget_tasks`."""
+		"""Return the open tasks in order, locked; read once until `forget_tasks`."""
 		if self.get("_open_tasks") is None:
 			rows = task_rows(self.name, lock=True)
 			self._open_tasks = [task for task in rows if task.status == TaskStatus.OPEN]
 		return self._open_tasks
 
 	def forget_tasks(self) -> None:
-		"""Read the open tasks again when they are asked for: some were added or closed."""
+		"""Declare that tasks were added or closed; the open tasks are read again when needed."""
 		self._open_tasks = None
 		self.has_changed_tasks, self.has_true_counts = True, False
 
@@ -111,17 +114,22 @@ class Plan(frappe._dict):
 		"""Whether the open tasks are in memory."""
 		return self.get("_open_tasks") is not None
 
-	def is_reached(self) -> list[bool]:
+	def reached_flags(self) -> list[bool]:
+		"""Return for each stage, in order, whether it is reached."""
 		return [stage.status == StageStatus.REACHED for stage in self.stages]
 
 	def reference_doc(self):
-		"""Return the document this plan is for (read once)."""
+		"""Return the plan's document, read once."""
 		if not self.get("_reference_doc"):
 			self._reference_doc = frappe.get_doc(self.reference_type, self.reference_name)
 		return self._reference_doc
 
 	def check_is_active(self) -> None:
-		"""Raise a ValidationError unless the plan runs."""
+		"""Refuse to change a cancelled plan.
+
+		Raises:
+			frappe.ValidationError
+		"""
 		if self.status == PlanStatus.CANCELLED:
 			frappe.throw(
 				_("The plan of {0} {1} is cancelled. Start it again to go on.").format(
@@ -131,40 +139,55 @@ class Plan(frappe._dict):
 
 
 def _count_write(plan: str) -> int:
-	"""Count the writes to a plan by this process, so that a plan in memory can tell whether it is the newest."""
+	"""Count a write to a plan by this process, so that a plan in memory knows whether it is the newest."""
 	counts = save_state.plan_writes()
 	counts[plan] = counts.get(plan, 0) + 1
 	return counts[plan]
 
 
 def plan_key(doctype: str, name) -> str:
-	"""Return the unique key that lets a document have one plan."""
+	"""Return the unique key by which a document has only one plan."""
 	return hashlib.sha1(f"{doctype}\0{name}".encode(), usedforsecurity=False).hexdigest()
 
 
 def load(doctype: str, name, lock: bool = False) -> Plan | None:
-	"""Return a document's plan with its stages, in one query; None without a plan.
+	"""Return the plan of a document with its stages, read with one query.
 
 	Args:
-		lock: hold the rows until the transaction ends, and read what is committed now.
+		doctype, name: the document.
+		lock: whether to lock the rows until the end of the transaction and read them as they are committed now.
+
+	Returns:
+		Plan: None if the document has no plan.
 	"""
 	return _load("plan_key", plan_key(doctype, name), lock)
 
 
 def load_by_name(plan: str, lock: bool = False) -> Plan:
-	"""Return a plan by its name, as `load`.
+	"""Return a plan with its stages, read with one query.
+
+	Args:
+		plan: name of the plan.
+		lock: as in `load`.
 
 	Raises:
 		frappe.DoesNotExistError
 	"""
-	found = _load("name", plan, lock)
-	if not found:
+	loaded = _load("name", plan, lock)
+	if not loaded:
 		frappe.throw(_("There is no milestone plan {0}.").format(plan), frappe.DoesNotExistError)
-	return found
+	return loaded
 
 
 def lock(plan: str) -> None:
-	"""Hold a plan's row until the transaction ends; nothing happens where there is no such plan."""
+	"""Lock the row of a plan until the end of the transaction. A missing plan is ignored.
+
+	Args:
+		plan: name of the plan.
+
+	Raises:
+		ConflictError: somebody else is changing it.
+	"""
 	if frappe.db.db_type != "sqlite":
 		with guard.translate_conflicts():
 			frappe.db.get_value("Milestone Plan", plan, "name", for_update=True)
@@ -183,20 +206,21 @@ def _load(column: str, value: str, lock: bool) -> Plan | None:
 	rows = run_locked(query) if lock else query.run(as_dict=True)
 	if not rows:
 		return None
-	found = Plan({name: rows[0][f"plan__{name}"] for name in PLAN_COLUMNS})
-	found.stages = [
+	loaded = Plan({name: rows[0][f"plan__{name}"] for name in PLAN_COLUMNS})
+	loaded.stages = [
 		frappe._dict({k: v for k, v in row.items() if not k.startswith("plan__")}) for row in rows
 	]
-	found.stage_changes, found.plan_changes = {}, {}
-	found.writes = save_state.plan_writes().get(found.name, 0)
-	return found
+	loaded.stage_changes, loaded.plan_changes = {}, {}
+	loaded.writes = save_state.plan_writes().get(loaded.name, 0)
+	return loaded
 
 
 def task_rows(plan: str, lock: bool = False) -> list[frappe._dict]:
-	"""Return all tasks of a plan in order, in one query.
+	"""Return all tasks of a plan in order, with one query.
 
 	Args:
-		lock: read what is committed now and hold it; the plan must be locked before.
+		plan: name of the plan.
+		lock: whether to lock the rows and read them as they are committed now; the plan must be locked first.
 	"""
 	task = frappe.qb.DocType("Milestone Task")
 	query = frappe.qb.from_(task).select(task.star).where(task.plan == plan).orderby(task.task_order)
@@ -204,12 +228,12 @@ def task_rows(plan: str, lock: bool = False) -> list[frappe._dict]:
 
 
 def calendar_of(plan: Plan):
-	"""Return the working days that count for a plan's document."""
+	"""Return the working days of a plan's document."""
 	return calendars.for_document(plan.reference_doc())
 
 
 def stage_rows(names: list[str]) -> list[frappe._dict]:
-	"""Return stages by their row names, in order, as they are stored. One query; none for no names."""
+	"""Return stored stages by their row names, in order. At most one query."""
 	if not names:
 		return []
 	stage = frappe.qb.DocType("Milestone Plan Stage")

@@ -1,4 +1,4 @@
-"""Asking the sweep to look at plans again, after the transaction that changed them."""
+"""Requests to the sweep to check plans after a change."""
 
 import frappe
 from frappe.utils import getdate, now_datetime
@@ -8,7 +8,11 @@ from milestone_automation.engine.rules.vocabulary import PlanStatus
 
 
 def request(plan: str) -> None:
-	"""Have a plan looked at as soon as the running transaction is committed. Several requests make one job."""
+	"""Queue a job that sweeps a plan after the commit. Several requests make one job.
+
+	Args:
+		plan: name of the plan.
+	"""
 	frappe.enqueue(
 		"milestone_automation.engine.messages.sweep.sweep_plan",
 		queue="short",
@@ -20,18 +24,26 @@ def request(plan: str) -> None:
 
 
 def recheck_all() -> None:
-	"""Have every active plan looked at by the next sweep; for changed settings. One statement."""
+	"""Have the next hourly sweep check all active plans, after a change of the settings. One statement."""
 	recheck_plans().run()
 
 
 def recheck(plan: str) -> None:
-	"""Have a plan looked at at once, and by the next sweep should the job be lost."""
+	"""Queue a job that sweeps a plan after the commit; if the job is lost, the next hourly sweep does it.
+
+	Args:
+		plan: name of the plan.
+
+	Raises:
+		ConflictError: somebody else is changing the plan.
+	"""
 	with guard.translate_conflicts():
 		recheck_plans().where(frappe.qb.DocType("Milestone Plan").name == plan).run()
 	request(plan)
 
 
 def recheck_plans():
+	"""Return the UPDATE by which the next hourly sweep checks all active plans; callers may restrict it."""
 	plan = frappe.qb.DocType("Milestone Plan")
 	query = frappe.qb.update(plan).set(plan.next_check, getdate(now_datetime()))
 	return query.where(plan.status == PlanStatus.ACTIVE.value)
