@@ -3,8 +3,7 @@
 import pytest
 
 from milestone_automation import api
-from milestone_automation.engine.messages import digest, outbox, sweep
-from milestone_automation.engine.people import directory
+from milestone_automation.engine.messages import digest, outbox, sending_day, sweep
 from milestone_automation.engine.progress import answers, stages, tasks
 from milestone_automation.engine.workflows import custom_messages
 from tests.support.clock import at, forget_mail_account, sweep_at
@@ -391,7 +390,7 @@ def test_validity_of_many_digests_is_looked_up_at_once(readers, count_queries):
 		for order in made:
 			sweep_plan_at("2030-06-08 06:59:00", order)
 		with at(DAY):
-			found = digest._readers(now_datetime(), directory.sweep_time())
+			found = digest._readers(now_datetime(), sending_day.sweep_time())
 			with count_queries() as counted:
 				digest._read_current(found, now_datetime())
 		return counted.count

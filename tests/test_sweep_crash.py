@@ -19,10 +19,10 @@ from tests.support.factories import (
 PLANS = 60
 SWEEP = """
 import datetime, sys
-from milestone_automation.engine import sweep
+from milestone_automation.engine.messages import hourly, sweep
 sweep.BATCH = 20
 print("begun", flush=True)
-sweep.run(datetime.datetime(2030, 6, 8, 7, 0))
+hourly.run(datetime.datetime(2030, 6, 8, 7, 0))
 """
 
 
