@@ -138,9 +138,7 @@ def reschedule_stage(
 	found = _plan_to_act_on(plan, stage)
 	if later_stages and later_stages not in LATER_STAGES:
 		frappe.throw(
-			_("{0} is nothing that later milestones can do. Choose one of: {1}.").format(
-				later_stages, ", ".join(LATER_STAGES)
-			)
+			_("{0} is not a valid option. Choose one of: {1}.").format(later_stages, ", ".join(LATER_STAGES))
 		)
 	rescheduling.reschedule(plan, stage, new_date, reason, answer=later_stages)
 	return get_plan(found.reference_type, found.reference_name)

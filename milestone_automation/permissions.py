@@ -59,7 +59,7 @@ def check_task_edit(doc) -> None:
 	names = ", ".join(_(field.label) for field in changed)
 	kept = [_(field.label) for field in changed if field.fieldname in (*ENGINE_FIELDS, "assignees")]
 	if kept:
-		frappe.throw(_engine_field_message(doc, kept), title=_("Not Changed by Saving"))
+		frappe.throw(_engine_field_message(doc, kept), title=_("Cannot Be Changed Here"))
 	if changed and not rights.can_manage():
 		frappe.throw(
 			_("Only a Milestone Manager may change {0} of the task {1}.").format(names, doc.title)
@@ -77,12 +77,12 @@ def check_new_task(doc) -> None:
 		frappe.ValidationError: its status is not Open.
 	"""
 	if not doc.flags.by_engine and (doc.status or TaskStatus.OPEN) != TaskStatus.OPEN:
-		frappe.throw(_engine_field_message(doc, [_("Status")]), title=_("Not Changed by Saving"))
+		frappe.throw(_engine_field_message(doc, [_("Status")]), title=_("Cannot Be Changed Here"))
 
 
 def _engine_field_message(doc, labels: list[str]) -> str:
 	return _(
-		"{0} of the task {1} cannot be set by saving it. Use Complete, Reopen, Waive or Cancel, or assign somebody."
+		"{0} of the task {1} cannot be changed here. Use Complete, Reopen, Waive or Cancel, or assign somebody."
 	).format(", ".join(labels), doc.title)
 
 

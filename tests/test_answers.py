@@ -112,7 +112,7 @@ def test_a_second_answer_is_met_kindly(order, smtp):
 	send_form("answer_page", form)
 	page = send_form("answer_page", form)
 	assert page["state"] == "closed"
-	assert page["text"] == "Cut was reached on June 8, 2030. Thank you, you need not do anything."
+	assert page["text"] == "Cut was reached on June 8, 2030. Thank you, you do not need to do anything."
 
 
 def test_no_moves_the_date_with_its_reason_and_asks_again_then(order, smtp):
@@ -122,9 +122,9 @@ def test_no_moves_the_date_with_its_reason_and_asks_again_then(order, smtp):
 	values = {"answer": "no", "new_date": "2030-06-08", "reason": "Supplier is late", "note": "No fabric yet"}
 	refused = send_form("answer_page", form | values)
 	assert (refused["state"], refused["values"]["note"]) == ("ask", "No fabric yet")
-	assert refused["error"] == "Give a new date after today: until then you will not be asked again."
+	assert refused["error"] == "Choose a date after today. You will not be asked again before that date."
 	page = send_form("answer_page", form | values | {"new_date": "2030-06-20"})
-	assert page["text"] == "Cut is expected on June 20, 2030 now. You will be asked again then."
+	assert page["text"] == "Cut is now expected on June 20, 2030. You will be asked again then."
 	change = frappe.get_last_doc("Milestone Date Change", {"stage_name": "Cut"})
 	assert (change.reason, change.source, change.changed_by) == (
 		"Supplier is late: No fabric yet",
@@ -139,7 +139,7 @@ def test_no_moves_the_date_with_its_reason_and_asks_again_then(order, smtp):
 def test_no_without_a_reason_is_refused(order, smtp):
 	form = form_of(smtp, OLGA, "milestone-answer", "Cut", answer="no", new_date="2030-06-20")
 	page = send_form("answer_page", form)
-	assert (page["state"], page["error"]) == ("ask", "Give a reason: it is kept on record.")
+	assert (page["state"], page["error"]) == ("ask", "Enter a reason. It is stored in the log.")
 	assert str(stage_of(order, "Cut").key_date) == "2030-06-08"
 
 
@@ -157,7 +157,7 @@ def test_a_day_to_come_is_refused(order, smtp):
 		form = form_of(smtp, OLGA, "milestone-answer", name, answer="yes", reached_on="2030-06-09")
 		page = send_form("answer_page", form)
 		assert page["state"] == "ask"
-		assert "that day is to come" in page["error"]
+		assert "Date cannot be in the future" in page["error"]
 		assert stage_of(order, name).status == "Open"
 
 
@@ -276,7 +276,7 @@ def test_a_reached_stage_and_a_cancelled_plan_take_no_answer(order, as_user):
 		order.reload()
 		order.status = "Inspected"
 		order.save()
-		with pytest.raises(frappe.ValidationError, match=r"Sewn was reached on .* already"):
+		with pytest.raises(frappe.ValidationError, match=r"Sewn was already reached on"):
 			answers.answer_reached(plan, "Sewn")
 	assert frappe.db.get_value(ORDER, order.name, "status") == "Inspected"
 	other = make_document()
@@ -333,8 +333,8 @@ def test_yes_under_a_workflow_without_an_action_of_theirs_says_the_state(olga):
 	page = send_form("answer_page", link_to(order, "Sent", answer="yes"))
 	assert (page["state"], page["error"]) == (
 		"ask",
-		f"Production Order {order.name} is in the state Packing, and no action of yours leads from there to"
-		f" On its way. Take the action in Production Order {order.name} itself, or ask somebody who may.",
+		f"Production Order {order.name} is in the state Packing, and you have no action that leads to"
+		f" On its way. Apply the action in Production Order {order.name} itself, or ask somebody who can.",
 	)
 	order.reload()
 	assert (order.state, order.docstatus) == ("Packing", 0)
@@ -361,7 +361,7 @@ def test_yes_that_reaches_nothing_is_not_thanked_for(make_doctype, make_user):
 	assert (page["state"], page["error"]) == (
 		"ask",
 		"Nothing was saved: setting Status to Cut did not reach Cut. You may not be allowed to change this field."
-		f" Please change it in Answered Order {guarded.name} itself, or ask somebody who may.",
+		f" Please change it in Answered Order {guarded.name} itself, or ask somebody who can.",
 	)
 	assert frappe.db.get_value(doctype, guarded.name, "status") == "Open"
 	assert frappe.db.get_value(doctype, guarded.name, "modified_by") == "Administrator"
@@ -398,7 +398,7 @@ def test_who_is_ahead_of_the_site_answers_on_their_own_day(ahead, name):
 	form = link_to(ahead, name, moment=EVENING, answer="yes")
 	assert open_page("answer_page", form, EVENING)["today"] == "2030-06-08"
 	refused = send_form("answer_page", form | {"reached_on": "2030-06-09"}, EVENING)
-	assert "that day is to come" in refused["error"]
+	assert "Date cannot be in the future" in refused["error"]
 	page = send_form("answer_page", form, EVENING)
 	assert (page["state"], page["text"]) == ("done", f"{name} is marked as reached on June 8, 2030.")
 	assert str(stage_of(ahead, name).reached_on) == "2030-06-08"
@@ -408,13 +408,13 @@ def test_not_yet_for_their_own_today_is_refused(ahead):
 	form = link_to(ahead, "Cut", moment=EVENING, answer="no", new_date="2030-06-08", reason="Late")
 	page = send_form("answer_page", form, EVENING)
 	assert (page["state"], page["tomorrow"]) == ("ask", "2030-06-09")
-	assert page["error"] == "Give a new date after today: until then you will not be asked again."
+	assert page["error"] == "Choose a date after today. You will not be asked again before that date."
 
 
 def test_not_yet_with_the_date_it_has_is_refused(order, as_user):
 	import frappe
 
-	sentence = "Cut is expected on June 8, 2030 already. Give another date."
+	sentence = "Cut is already expected on June 8, 2030. Choose another date."
 	with as_user(OLGA), at("2030-06-05 10:00:00"), pytest.raises(frappe.ValidationError, match=sentence):
 		answers.answer_not_yet(plan_of(order).name, "Cut", "2030-06-08", "Because")
 
@@ -424,7 +424,7 @@ def test_not_yet_with_the_date_it_has_is_refused(order, as_user):
 def test_odd_dates_are_refused_with_a_sentence(order, as_user, day, name):
 	import frappe
 
-	sentence = "This date cannot be used. Give one between the years 1900 and 2999."
+	sentence = "This date is not valid. Enter a date between the years 1900 and 2999."
 	for answer in ("yes", "no"):
 		form = link_to(order, name, answer=answer, reached_on=day, new_date=day, reason="Late")
 		page = send_form("answer_page", form)
@@ -470,7 +470,7 @@ def test_an_expired_link_of_what_is_done_says_so_and_no_more(order, smtp):
 	for page, form in (("answer_page", answer), ("task_page", job)):
 		send_form(page, form)
 	later = "2030-07-23 10:00:00"
-	text = "Cut was reached on June 8, 2030. Thank you, you need not do anything."
+	text = "Cut was reached on June 8, 2030. Thank you, you do not need to do anything."
 	assert open_page("answer_page", answer, later)["text"] == text
 	done = {"state": "refused", "title": "Nothing to do", "text": "This task is done. Thank you."}
 	assert open_page("task_page", job, later) == done
@@ -485,8 +485,8 @@ def test_an_owner_without_right_to_the_document_reads_why(make_user):
 	page = send_form("answer_page", link_to(order, "Cut", nora, answer="yes"))
 	assert (page["state"], page["title"]) == ("refused", "You may not read this document")
 	assert page["text"] == (
-		f"You have no right to read Production Order {order.name}, so you cannot answer for Cut."
-		" Please ask a System Manager for that right, or a Milestone Manager to answer for you."
+		f"You do not have permission to read Production Order {order.name}, so you cannot answer for Cut."
+		" Please ask a System Manager for permission, or a Milestone Manager to answer for you."
 	)
 	assert stage_of(order, "Cut").status == "Open"
 
@@ -591,7 +591,7 @@ def test_over_http_get_asks_and_post_acts_for_guests(server, served):
 	)
 	assert "Cut is marked as reached on" in done.text, done.text[-3000:]
 	assert value_of(server, "Milestone Plan Stage", served["stage"], "reached_by_user") == OLGA
-	assert "You need not do anything" in guest.get(
+	assert "You do not need to do anything" in guest.get(
 		f"/milestone-answer?token={served['answer']}"
 	).text.replace("you", "You")
 	assert "This link does not work" in guest.get("/milestone-answer?token=nonsense").text

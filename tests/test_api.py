@@ -226,13 +226,13 @@ def test_a_preview_of_a_workflow_for_another_doctype_is_refused(make_doctype):
 	[
 		({"assignee_kind": "User Field", "assignee_field": "nonsense"}, r"has no field nonsense"),
 		({"assignee_kind": "User Field"}, r"Choose the field of Production Order"),
-		({"assignee_kind": "Third-Party Collaborator"}, r"Write the collaborator's e-mail address"),
+		({"assignee_kind": "Third-Party Collaborator"}, r"Enter the collaborator's e-mail address"),
 		(
 			{"assignee_kind": "Third-Party Collaborator", "collaborator_email": "nonsense"},
 			r"nonsense is not one e-mail address",
 		),
-		({"assignee_kind": "Role", "assignee_role": "All"}, r"Every account has the role All"),
-		({"assignee_kind": "Nonsense"}, r"Nonsense is nobody a task can be for. Choose one of: Whole Team"),
+		({"assignee_kind": "Role", "assignee_role": "All"}, r"Every user has the role All"),
+		({"assignee_kind": "Nonsense"}, r"Nonsense is not a valid assignee type. Choose one of: Whole Team"),
 		({"completion_rule": "Nonsense"}, r"Nonsense"),
 		({"due_days_before": 9999999}, r"days are too many"),
 	],

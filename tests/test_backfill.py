@@ -281,7 +281,7 @@ def test_an_unknown_tracker_is_refused():
 	with pytest.raises(frappe.DoesNotExistError) as refused:
 		backfill.run("No Such Tracker")
 	assert str(refused.value) == (
-		"There is no Milestone Tracker No Such Tracker. Its name stands in the list of trackers."
+		"Milestone Tracker No Such Tracker does not exist. Choose one from the list of trackers."
 	)
 
 
@@ -307,5 +307,5 @@ frappe.db.commit()
 	assert "recorded" in done
 	refused = site.bench("milestones", "backfill", "Nothing", check=False)
 	assert refused.returncode == 1
-	assert "There is no Milestone Tracker Nothing." in refused.stderr
+	assert "Milestone Tracker Nothing does not exist." in refused.stderr
 	assert site.bench("milestones", "reconcile").stdout.strip() == "ToDo-status: 0 milestones found later"

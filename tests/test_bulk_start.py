@@ -62,10 +62,13 @@ def test_the_job_of_a_real_worker_plans_what_fits_and_says_why_it_skips_the_rest
 			3,
 			True,
 		)
-		assert summary["skipped"] == {"Does not match the workflow": 1, "The workflow Special comes first": 1}
+		assert summary["skipped"] == {
+			"Does not match the workflow": 1,
+			"The workflow Special takes precedence": 1,
+		}
 		assert summary["examples"] == {
 			"Does not match the workflow": [small],
-			"The workflow Special comes first": [special],
+			"The workflow Special takes precedence": [special],
 		}
 
 

@@ -57,9 +57,7 @@ def test_mistakes_of_a_draft_are_told_at_their_rows(people):
 	assert told["stages"] == [[], []]
 	assert told["tasks"][0] == []
 	assert told["tasks"][1] == ["Choose the role that gets it."]
-	assert told["tasks"][2] == [
-		"There is no milestone Nowhere in this workflow. Choose one of: Cut, Shipped."
-	]
+	assert told["tasks"][2] == ["This workflow has no milestone Nowhere. Choose one of: Cut, Shipped."]
 
 
 def test_checking_a_draft_stores_nothing(people):

@@ -173,14 +173,14 @@ def test_events_outside_of_traces_name_their_case_themselves(write):
 		("empty.xes", b"", "empty.xes is empty. Export the log again."),
 		("blank.csv", b" \n\n", "blank.csv is empty. Export the log again."),
 		("packed.gz", gzip.compress(b""), "packed.gz is empty. Export the log again."),
-		("log.xes", b"case,activity\n", "log.xes is not XML, so it is no XES log. Export it again."),
-		("log.xes", b"<html><body/></html>", "The XML is no XES log: it begins with <html>, not with <log>."),
+		("log.xes", b"case,activity\n", "log.xes is not XML, so it is not an XES log. Export it again."),
+		("log.xes", b"<html><body/></html>", "The XML is not an XES log: it begins with <html>, not with <log>."),
 		("book.xlsx", b"PK\x03\x04\x00", "book.xlsx is a ZIP archive or a spreadsheet. Unpack it, or save it as CSV."),
 		("blob.bin", b"\x7fELF\x00\x01", "blob.bin is a binary file. Event logs are read as XES or CSV."),
 		(
 			"log.csv",
 			b"id,state,at\n1,Open,2024-01-01\n",
-			'log.csv has no column "case:concept:name". It has: id, state, at. Name the right one with --case-key.',
+			'log.csv has no column "case:concept:name". It has: id, state, at. Set the right one with --case-key.',
 		),
 	],
 )  # fmt: skip
@@ -197,27 +197,27 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_gzip_that_was_cut_off_is_refused(write):
 	whole = write("log.xes.gz", XES.format(encoding="utf-8") + " " * 100_000)
 	whole.write_bytes(whole.read_bytes()[:-20])
-	assert refusal(whole).startswith("log.xes.gz is cut off or damaged (Compressed file ended")
+	assert refusal(whole).startswith("log.xes.gz is truncated or damaged (Compressed file ended")
 
 
 def test_xml_that_was_cut_off_is_refused_with_its_line(write):
 	text = XES.format(encoding="utf-8")
 	message = refusal(write("log.xes", text[: text.index("</trace>")]))
 	assert (
-		message == "log.xes is not whole XML: no element found: line 15, column 1. Copy or export it again."
+		message == "log.xes is not valid XML: no element found: line 15, column 1. Copy or export it again."
 	)
 
 
 def test_csv_in_another_encoding_is_refused_with_the_option_to_use(write):
 	message = refusal(write("log.csv", "case,activity,timestamp\nA,geprüft,2024-01-01\n", "latin-1"))
-	assert message.startswith("log.csv is not in the encoding it was read with ('utf-8' codec can't decode")
-	assert message.endswith("Name the right one with --encoding.")
+	assert message.startswith("log.csv has another encoding ('utf-8' codec can't decode")
+	assert message.endswith("Set the right one with --encoding.")
 
 
 def test_unknown_time_zone_and_encoding_are_named(write):
 	path = write("log.csv", CSV)
-	assert refusal(path, time_zone="Mars/Olympus").startswith('There is no time zone "Mars/Olympus".')
-	assert refusal(path, encoding="klingon") == 'There is no encoding "klingon".'
+	assert refusal(path, time_zone="Mars/Olympus").startswith('Unknown time zone "Mars/Olympus".')
+	assert refusal(path, encoding="klingon") == 'Unknown encoding "klingon".'
 
 
 @pytest.mark.parametrize(

@@ -177,8 +177,8 @@ def test_bad_rows_are_reported_with_their_place_and_the_rest_is_loaded(orders, w
 @pytest.mark.parametrize(
 	("line", "message"),
 	[
-		("B,Shipped,someday,", 'Nothing was loaded: 1 rows are bad, the first at line 8, case B: the timestamp "someday" cannot be read.'),
-		("C,Shipped,2024-01-05,", "Nothing was loaded: 1 cases have no document of their own, the first is C."),
+		("B,Shipped,someday,", 'Nothing was loaded: 1 rows cannot be used, the first at line 8, case B: the timestamp "someday" cannot be read.'),
+		("C,Shipped,2024-01-05,", "Nothing was loaded: 1 cases do not have exactly one document, the first is C."),
 	],
 )  # fmt: skip
 def test_strict_stops_before_anything_is_loaded(orders, write_log, line, message):
@@ -235,11 +235,11 @@ def test_long_values_and_markup_are_stored_as_the_recorder_stores_them(orders, w
 @pytest.mark.parametrize(
 	("changed", "message"),
 	[
-		({"doctype": "No Such"}, "There is no DocType No Such. Choose the DocType of the documents to track."),
-		({"track_field": "nothing"}, f"{DOCTYPE} has no field nothing. Choose one of its fields by its name."),
-		({"track_field": "legacy_id"}, f"No Milestone Tracker records legacy_id of {DOCTYPE}. Make one first, then import its history."),
-		({"case_field": "nothing"}, f"""{DOCTYPE} has no field nothing. Name the field that holds the log's case id, or "name"."""),
-		({"case_field": "quantity"}, "quantity is of type Int and cannot hold a case id. Name a field of type Data, Link or Select."),
+		({"doctype": "No Such"}, "DocType No Such does not exist. Choose the DocType of the documents to track."),
+		({"track_field": "nothing"}, f"{DOCTYPE} has no field nothing. Choose one of its fields."),
+		({"track_field": "legacy_id"}, f"No Milestone Tracker records legacy_id of {DOCTYPE}. Create one first, then import its history."),
+		({"case_field": "nothing"}, f"""{DOCTYPE} has no field nothing. Choose the field with the case id of the log, or "name"."""),
+		({"case_field": "quantity"}, "quantity is of type Int and cannot contain a case id. Choose a field of type Data, Link or Select."),
 	],
 )  # fmt: skip
 def test_a_target_that_is_not_there_is_refused_with_advice(orders, write_log, changed, message):
@@ -251,7 +251,7 @@ def test_a_target_that_is_not_there_is_refused_with_advice(orders, write_log, ch
 def test_a_log_without_events_is_refused(orders, write_log):
 	with pytest.raises(EventLogError) as refused:
 		run(write_log("case,activity,timestamp\n"), options())
-	assert str(refused.value) == "log.csv holds no event."
+	assert str(refused.value) == "log.csv contains no events."
 
 
 def test_loading_costs_a_few_queries_a_batch(orders, write_log, count_queries):
@@ -438,7 +438,10 @@ def test_the_command_reports_and_stops_with_a_message(scratch_site, write_log):
 	assert "    line 8, case A: no activity" in dry.stdout
 	strict = site.bench(*command, "--strict", check=False)
 	assert strict.returncode == 1
-	assert "Nothing was loaded: 1 rows are bad, the first at line 8, case A: no activity." in strict.stderr
+	assert (
+		"Nothing was loaded: 1 rows cannot be used, the first at line 8, case A: no activity."
+		in strict.stderr
+	)
 	wrong = site.bench(*command, "--doctype", "Nothing", check=False)
 	assert (wrong.returncode, "There is no DocType Nothing." in wrong.stderr) == (1, True)
 	with site.connect(), filelock("milestone-history"):

@@ -269,7 +269,7 @@ def test_a_digest_does_not_ask_for_what_was_answered_not_yet(readers, smtp, as_u
 	smtp.deliver()
 	assert smtp.to(OLGA) == []
 	assert row(OLGA).status == "Skipped"
-	assert row(OLGA).why.endswith("Not sent: it no longer holds.")
+	assert row(OLGA).why.endswith("Not sent: it no longer applies.")
 
 
 def test_a_digest_asks_the_owner_of_today(readers, smtp):
@@ -296,7 +296,7 @@ def test_a_digest_does_not_say_held_and_ask_for_the_same_milestone(readers, smtp
 	smtp.deliver()
 	(mail,) = smtp.to(OLGA)
 	assert "Has Cut been reached?" in plain(mail)
-	assert "held by open tasks" not in plain(mail)
+	assert "blocked by open tasks" not in plain(mail)
 
 
 def test_a_digest_has_a_line_and_a_link_for_each_task_that_is_open(readers, smtp):
@@ -457,9 +457,9 @@ def test_owners_and_those_to_notify_are_told_apart(make_user, smtp):
 	smtp.deliver()
 	(mail,) = smtp.to(MILL)
 	body = mail.get_body(("plain",)).get_content()
-	assert "Olga has been asked. You need not do anything." in body
+	assert "Olga has been asked. You do not need to do anything." in body
 	assert "token=" not in body
-	assert row(MILL).why == "You get this message because this milestone's workflow wants you to be told."
+	assert row(MILL).why == "You get this message because this milestone's workflow notifies you."
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def test_a_failing_action_is_logged_undone_and_keeps_no_other_from_running():
 	order.reload()
 	assert (order.status, order.note) == ("Open", "To be sewn")
 	faults = frappe.get_all("Error Log", {"method": ("like", "%next step%of Cut")}, pluck="error")
-	assert any("There is no such action. Known actions: " in fault for fault in faults)
+	assert any("Unknown action. Choose one of: " in fault for fault in faults)
 
 
 def test_an_action_that_another_stage_refuses_is_failed_and_the_stage_stays_reached():

@@ -534,7 +534,7 @@ def test_nobody_sets_the_outcome_by_saving(world, as_user, user, field, value):
 		task = frappe.get_doc("Milestone Task", "south")
 		task.set(field, value)
 		with pytest.raises(
-			frappe.ValidationError, match=r"cannot be set by saving it. Use Complete, Reopen, Waive"
+			frappe.ValidationError, match=r"cannot be changed here. Use Complete, Reopen, Waive"
 		):
 			task.save()
 
@@ -683,7 +683,7 @@ def test_rest_shows_and_changes_no_more_than_a_user_may(server, served_task):
 	assert portal.put(task, json={"status": "Waived", "reason": "Too much work"}).status_code == 403
 	refused = portal.put(task, json={"closed_by": OUTSIDER})
 	assert refused.status_code == 417
-	assert "cannot be set by saving it" in refused.text
+	assert "cannot be changed here" in refused.text
 	assert portal.delete(task).status_code == 403
 	todo = {"description": "x", "allocated_to": OUTSIDER, "reference_type": "Milestone Task"}
 	todo["reference_name"] = served_task.name
@@ -727,7 +727,7 @@ def by_rest(row, **changes):
 	frappe.get_doc(doc.parenttype, doc.parent).save()
 
 
-ALONE = r"This row belongs to .* and is not saved or deleted by itself. Change it there."
+ALONE = r"This row belongs to .* and cannot be saved or deleted on its own. Change it there."
 
 
 @pytest.mark.parametrize("path", (by_client, by_rest))
@@ -844,7 +844,7 @@ def test_a_manager_sets_no_field_of_a_plan_by_saving_it(clerks, as_user, changes
 	before = factories.written(order)
 	with (
 		as_user(clerks[1]),
-		pytest.raises(frappe.ValidationError, match=r"of a milestone plan cannot be set by saving it"),
+		pytest.raises(frappe.ValidationError, match=r"of a milestone plan cannot be changed here"),
 	):
 		client.set_value("Milestone Plan", plan, changes)
 	assert factories.written(order) == before
@@ -904,7 +904,7 @@ def test_the_summary_of_started_plans_names_no_document_one_may_not_read(clerks,
 	assert shown["examples"] == {}
 	assert shown["skipped"] == {
 		"Does not match the workflow": 2,
-		"A document you may not read could not be planned": 1,
+		"No plan could be started for a document you may not read": 1,
 	}
 	with as_user(clerks[1]):
 		assert api.start_plans_summary("Production") == stored

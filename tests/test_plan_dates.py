@@ -146,7 +146,7 @@ def test_a_plan_that_asks_wants_an_answer_and_takes_it():
 	order = order_with_dates(later_stages="Ask")
 	before = key_dates(order)
 	with pytest.raises(
-		frappe.ValidationError, match=r"Say what later milestones shall do: Shift Too, or Keep Order."
+		frappe.ValidationError, match=r"Choose what later milestones do: Shift Too or Keep Order."
 	):
 		move(order, "Cut", "2030-06-10")
 	assert key_dates(order) == before
@@ -160,7 +160,9 @@ def test_a_date_before_an_earlier_stage_is_refused_naming_both():
 	import frappe
 
 	order = order_with_dates()
-	expected = "Shipped cannot be on .*: Inspected before it is on .*. Choose that day or a later one."
+	expected = (
+		"Shipped cannot be on .*: the earlier milestone Inspected is on .*. Choose that day or a later one."
+	)
 	with pytest.raises(frappe.ValidationError, match=expected):
 		move(order, "Shipped", "2030-06-19")
 	assert key_dates(order)["Shipped"] == "2030-06-28"
@@ -172,7 +174,9 @@ def test_a_reached_stage_is_not_moved_by_hand():
 	order = order_with_dates()
 	order.status = "Cut"
 	order.save()
-	with pytest.raises(frappe.ValidationError, match=r"Cut is reached; its key date stays. Undo it first."):
+	with pytest.raises(
+		frappe.ValidationError, match=r"Cut is reached, so its key date cannot be changed. Undo it first."
+	):
 		move(order, "Cut", "2030-06-10")
 
 
@@ -180,7 +184,7 @@ def test_moving_by_hand_needs_a_reason_and_keeps_who_when_and_why():
 	import frappe
 
 	order = order_with_dates(later_stages="Keep Order")
-	with pytest.raises(frappe.ValidationError, match=r"Give a reason: it is kept on record."):
+	with pytest.raises(frappe.ValidationError, match=r"Enter a reason. It is stored in the log."):
 		move(order, "Shipped", "2030-07-01", reason=" ")
 	move(order, "Shipped", "2030-07-01")
 	assert changes_of(order) == [
@@ -335,5 +339,7 @@ def test_a_date_out_of_all_reason_is_refused_with_a_sentence(day):
 
 	make_workflow(stages=[stage("Cut"), stage("Shipped", days=5)], tasks=[])
 	order = make_document()
-	with pytest.raises(frappe.ValidationError, match=r"This date cannot be used. Give one between the years"):
+	with pytest.raises(
+		frappe.ValidationError, match=r"This date is not valid. Enter a date between the years"
+	):
 		move(order, "Cut", day)

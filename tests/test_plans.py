@@ -103,7 +103,7 @@ def test_a_cancelled_document_gets_no_plan():
 	order.submit()
 	order.cancel()
 	make_workflow()
-	with pytest.raises(frappe.ValidationError, match=r"is cancelled, so it gets no plan."):
+	with pytest.raises(frappe.ValidationError, match=r"is cancelled and cannot have a plan."):
 		starting.start(order, "Production", by_hand=True)
 
 
@@ -138,7 +138,7 @@ def test_a_plan_made_in_the_form_is_held_to_the_same_rules(make_user, as_user):
 	with as_user("head@example.com"):
 		with pytest.raises(frappe.ValidationError, match=r"The workflow Off is not enabled"):
 			by_new_plan(ORDER, order.name, "Off")
-		with pytest.raises(frappe.ValidationError, match=r"is cancelled, so it gets no plan"):
+		with pytest.raises(frappe.ValidationError, match=r"is cancelled and cannot have a plan"):
 			by_new_plan(ORDER, cancelled.name, "Production")
 	with pytest.raises(frappe.ValidationError, match=r"is for Production Order, not for Note"):
 		by_new_plan("Note", note.name, "Production")
@@ -243,7 +243,7 @@ def test_nothing_can_be_done_on_a_cancelled_plan():
 		lambda: tasks.add(plan, "Paid", title="Write an invoice"),
 		lambda: tasks.reopen(name, "Still needed"),
 	):
-		with pytest.raises(frappe.ValidationError, match=r"is cancelled. Start it again to go on."):
+		with pytest.raises(frappe.ValidationError, match=r"is cancelled. Start a new plan first."):
 			attempt()
 
 
@@ -367,7 +367,7 @@ def test_a_plan_cancelled_by_hand_needs_a_reason_and_may_be_started_again():
 	make_workflow()
 	order = make_document()
 	first = plan_of(order).name
-	with pytest.raises(frappe.ValidationError, match=r"Give a reason"):
+	with pytest.raises(frappe.ValidationError, match=r"Enter a reason"):
 		api.cancel_plan(first, "")
 	api.cancel_plan(first, "The buyer wants it otherwise")
 	assert frappe.db.get_value("Milestone Plan", first, "status") == "Cancelled"

@@ -96,12 +96,10 @@ def test_what_the_doctype_lacks_falls_back_and_is_told(bare):
 		"Milestone 1 (PO Acceptance): Ready Note has no status = Accepted, so its owner confirms it." in notes
 	)
 	assert (
-		"Milestone 6 (Delivery): Ready Note has no date field schedule_date or delivery_date or required_by or "
-		"expected_delivery_date, so its key date is set by hand."
+		"Milestone 6 (Delivery): Ready Note has no date field schedule_date or delivery_date or required_by or expected_delivery_date, so its key date is set manually."
 	) in notes
 	assert (
-		"Task 1 (Send the confirmed list of materials): Ready Note has no field supplier to find supplier contacts "
-		"by. Set the workflow's Supplier Field to the field that names the supplier. It has no assignee for now."
+		"Task 1 (Send the confirmed list of materials): Ready Note has no field supplier for the supplier. Set the workflow's Supplier Field to the field that names the supplier. It has no assignee for now."
 	) in notes
 
 
@@ -113,7 +111,7 @@ def test_roles_the_site_lacks_are_the_managers_instead(bare):
 	workflow, notes = ready.prepare("purchase_order_production", bare)
 	assert workflow.team_role == "Milestone Manager"
 	assert (
-		"There is no role Purchase User. Choose one that is given to users. "
+		"Role Purchase User does not exist. Choose an existing role. "
 		"Team: Users with Role is Milestone Manager instead."
 	) in notes
 
@@ -139,8 +137,7 @@ def test_an_unknown_name_is_refused():
 	with pytest.raises(frappe.DoesNotExistError) as refusal:
 		ready.install("../../../etc/passwd")
 	assert str(refusal.value) == (
-		"There is no ready workflow ../../../etc/passwd. "
-		"Choose one of: customer_onboarding, project_delivery, purchase_order_production."
+		"Ready workflow ../../../etc/passwd does not exist. Choose one of: customer_onboarding, project_delivery, purchase_order_production."
 	)
 
 
@@ -150,8 +147,7 @@ def test_a_site_without_its_doctypes_must_choose_one():
 	with pytest.raises(frappe.ValidationError) as refusal:
 		ready.install("purchase_order_production")
 	assert str(refusal.value) == (
-		"This site has none of Purchase Order. "
-		"Choose the document type the workflow Purchase Order Production is to be for."
+		"This site has none of the document types Purchase Order. Choose the document type for the workflow Purchase Order Production."
 	)
 
 
@@ -169,7 +165,7 @@ def test_a_manager_installs_from_the_desk_and_others_may_not(bare, make_user, as
 		assert len(ready_workflows.get_ready_workflows()) == 3
 		answer = ready_workflows.install_ready_workflow("project_delivery", bare)
 	assert answer["workflow"] == "Project Delivery"
-	assert any("set by hand" in note for note in answer["notes"])
+	assert any("set manually" in note for note in answer["notes"])
 	with as_user(make_user("dora@example.com", ["Report Manager"])):
 		with pytest.raises(frappe.PermissionError):
 			ready_workflows.get_ready_workflows()

@@ -88,7 +88,7 @@ def test_waiving_and_cancelling_need_a_reason_and_keep_it(transition, status, ev
 
 	order = order_with_task()
 	name = task_of(order, TITLE).name
-	with pytest.raises(frappe.ValidationError, match=r"Give a reason: it is kept on record."):
+	with pytest.raises(frappe.ValidationError, match=r"Enter a reason. It is stored in the log."):
 		getattr(tasks, transition)(name, " ")
 	assert task_of(order, TITLE).status == "Open"
 	getattr(tasks, transition)(name, "The buyer does not ask for it")
@@ -109,10 +109,10 @@ def test_reopening_needs_a_reason_and_holds_the_stage_again():
 
 	order = order_with_task()
 	name = task_of(order, TITLE).name
-	with pytest.raises(frappe.ValidationError, match=rf"The task {TITLE} is open already."):
+	with pytest.raises(frappe.ValidationError, match=rf"The task {TITLE} is already open."):
 		tasks.reopen(name, "Why not")
 	tasks.complete(name)
-	with pytest.raises(frappe.ValidationError, match=r"Give a reason"):
+	with pytest.raises(frappe.ValidationError, match=r"Enter a reason"):
 		tasks.reopen(name, "")
 	tasks.reopen(name, "A page is missing")
 	opened = task_of(order, TITLE)
@@ -314,7 +314,7 @@ def test_waiving_and_cancelling_by_saving_need_a_manager_and_a_reason(people, as
 		frappe.get_doc("Milestone Task", name).update(given).save()
 	with as_user("manager@example.com"):
 		frappe.db.savepoint("request")
-		with pytest.raises(frappe.ValidationError, match=r"Give a reason"):
+		with pytest.raises(frappe.ValidationError, match=r"Enter a reason"):
 			frappe.get_doc("Milestone Task", name).update({"status": status}).save()
 		frappe.db.rollback(save_point="request")
 		assert task_of(order, TITLE).status == "Open"
@@ -328,7 +328,7 @@ def test_reopening_by_saving_needs_a_reason():
 	order = order_with_task()
 	name = task_of(order, TITLE).name
 	tasks.complete(name)
-	with pytest.raises(frappe.ValidationError, match=r"Give a reason"):
+	with pytest.raises(frappe.ValidationError, match=r"Enter a reason"):
 		frappe.get_doc("Milestone Task", name).update({"status": "Open"}).save()
 	frappe.get_doc("Milestone Task", name).update({"status": "Open", "reason": "A page is missing"}).save()
 	assert task_of(order, TITLE).status == "Open"
@@ -341,7 +341,7 @@ def test_who_closed_a_task_and_when_cannot_be_set_by_saving():
 	order = order_with_task()
 	doc = frappe.get_doc("Milestone Task", task_of(order, TITLE).name)
 	doc.update({"status": "Completed", "closed_by": "somebody@example.com"})
-	with pytest.raises(frappe.ValidationError, match=r"cannot be set by saving it"):
+	with pytest.raises(frappe.ValidationError, match=r"cannot be changed here"):
 		doc.save()
 
 
@@ -355,7 +355,7 @@ def test_a_task_cannot_be_inserted_as_done():
 		"plan": plan_of(order).name,
 		"stage_name": "Shipped",
 	}
-	with pytest.raises(frappe.ValidationError, match=r"cannot be set by saving it"):
+	with pytest.raises(frappe.ValidationError, match=r"cannot be changed here"):
 		frappe.get_doc(values | {"status": "Completed"}).insert()
 
 
@@ -455,7 +455,9 @@ def test_an_acceptance_takes_no_task_on_any_path(path):
 	import frappe
 
 	order = order_with_task()
-	expected = "Signed off is an acceptance milestone and takes no tasks. Add the task to another milestone."
+	expected = (
+		"Signed off is an acceptance milestone and cannot have tasks. Add the task to another milestone."
+	)
 	with pytest.raises(frappe.ValidationError, match=expected):
 		path(order, "Signed off")
 	assert frappe.db.count("Milestone Task", {"plan": plan_of(order).name}) == 1
@@ -468,7 +470,7 @@ def test_a_task_cannot_be_moved_under_an_acceptance_by_saving_it():
 	doc = frappe.get_doc("Milestone Task", task_of(order, TITLE).name)
 	acceptance = stage_of(order, "Signed off")
 	doc.update({"plan_stage": acceptance.name, "stage_name": acceptance.stage_name})
-	with pytest.raises(frappe.ValidationError, match=r"cannot be set by saving it"):
+	with pytest.raises(frappe.ValidationError, match=r"cannot be changed here"):
 		doc.save()
 	assert task_of(order, TITLE).stage_name == "Shipped"
 
@@ -496,7 +498,7 @@ def test_a_task_without_a_title_is_refused():
 	import frappe
 
 	order = order_with_task()
-	with pytest.raises(frappe.ValidationError, match=r"Give the task a title that says what is to be done."):
+	with pytest.raises(frappe.ValidationError, match=r"Enter a title for the task."):
 		frappe.get_doc(
 			{"doctype": "Milestone Task", "title": "  ", "plan": plan_of(order).name, "stage_name": "Shipped"}
 		).insert()
@@ -639,7 +641,7 @@ def test_that_a_task_holds_its_stage_no_longer_is_on_record_with_who_said_so(peo
 	doc.save()
 	assert log_of(order).event == "Task Made Required"
 	assert any(
-		"optional: it holds its milestone no longer" in entry["content"]
+		"optional: it no longer blocks its milestone" in entry["content"]
 		for entry in timeline(ORDER, order.name)
 	)
 	doc.description = "In black ink"

@@ -62,29 +62,29 @@ def test_a_sound_tracker_records_its_fields_each_once(build):
 @pytest.mark.parametrize(
 	("doctype", "message"),
 	[
-		("Nowhere", "There is no DocType Nowhere. Choose the DocType of the documents to track."),
+		("Nowhere", "DocType Nowhere does not exist. Choose the DocType of the documents to track."),
 		(
 			"Has Role",
 			"Has Role is a child table: its rows are saved with their parent. Track a field of the parent.",
 		),
 		(
 			"System Settings",
-			"System Settings has one document only, its settings. Choose a DocType with documents of its own.",
+			"System Settings is a Single DocType. Choose a DocType with documents.",
 		),
-		("RQ Job", "RQ Job is virtual: it has no table that could be tracked. Choose a stored DocType."),
+		("RQ Job", "RQ Job is a virtual DocType without a table. Choose another DocType."),
 		("Version", "Version is a log: its documents are written once. Choose the DocType the log is about."),
 		(
 			"Activity Log",
 			"Activity Log is a log: its documents are written once. Choose the DocType the log is about.",
 		),
-		("Milestone", "Milestone belongs to Milestone Automation itself and cannot be tracked by it."),
+		("Milestone", "Milestone belongs to Milestone Automation and cannot be tracked."),
 		(
 			"Milestone Tracker",
-			"Milestone Tracker belongs to Milestone Automation itself and cannot be tracked by it.",
+			"Milestone Tracker belongs to Milestone Automation and cannot be tracked.",
 		),
 		(
 			"Milestone Task",
-			"Milestone Task belongs to Milestone Automation itself and cannot be tracked by it.",
+			"Milestone Task belongs to Milestone Automation and cannot be tracked.",
 		),
 	],
 )
@@ -123,7 +123,7 @@ def test_a_field_without_a_stored_value_is_refused(refused, field, kind, first):
 	],
 )
 def test_an_unknown_field_is_refused(refused, values, shown):
-	assert refused(**values) == f"Tracked Order has no field {shown}. Choose one of its fields by its name."
+	assert refused(**values) == f"Tracked Order has no field {shown}. Choose one of its fields."
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_an_unknown_field_is_refused(refused, values, shown):
 	[
 		(
 			"doc.status = 'Open'",
-			"The condition is not a Python expression: invalid syntax. Write for example doc.status == 'Open'.",
+			"The condition is not a Python expression: invalid syntax. Example: doc.status == 'Open'.",
 		),
 		(
 			"doc.state == 'Open'",

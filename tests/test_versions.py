@@ -373,7 +373,7 @@ def test_a_new_stage_the_document_fulfils_already_comes_as_reached(plan, workflo
 			"track_value": "Accepted",
 		},
 	)
-	assert follow() == ["Order accepted is new, and reached already."]
+	assert follow() == ["Order accepted is new and already reached."]
 	assert [status for name, status, _day in stages_of(plan) if name == "Order accepted"] == ["Reached"]
 
 

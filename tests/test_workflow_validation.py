@@ -104,7 +104,7 @@ def test_a_sound_workflow_is_taken_as_version_1(build):
 	[
 		(
 			"No Such DocType",
-			"There is no DocType No Such DocType. Choose the DocType of the documents to track.",
+			"DocType No Such DocType does not exist. Choose the DocType of the documents to track.",
 		),
 		(
 			"Has Role",
@@ -112,20 +112,20 @@ def test_a_sound_workflow_is_taken_as_version_1(build):
 		),
 		(
 			"System Settings",
-			"System Settings has one document only, its settings. Choose a DocType with documents of its own.",
+			"System Settings is a Single DocType. Choose a DocType with documents.",
 		),
 		(
 			"RQ Job",
-			"RQ Job is virtual: it has no table that could be tracked. Choose a stored DocType.",
+			"RQ Job is a virtual DocType without a table. Choose another DocType.",
 		),
 		(
 			"Error Log",
 			"Error Log is a log: its documents are written once. Choose the DocType the log is about.",
 		),
-		("Milestone", "Milestone belongs to Milestone Automation itself and cannot be tracked by it."),
+		("Milestone", "Milestone belongs to Milestone Automation and cannot be tracked."),
 		(
 			"Milestone Plan",
-			"Milestone Plan belongs to Milestone Automation itself and cannot be tracked by it.",
+			"Milestone Plan belongs to Milestone Automation and cannot be tracked.",
 		),
 	],
 )
@@ -148,8 +148,7 @@ def test_document_type_stays_once_there_are_plans(build, note, make_plan):
 	with pytest.raises(frappe.ValidationError) as refusal:
 		workflow.save()
 	assert str(refusal.value) == (
-		"Plans were made from Garment orders for documents of Validated Order, so its document type stays. "
-		"Make another workflow for Validated Note."
+		"Plans were made from Garment orders for documents of Validated Order, so its document type cannot be changed. Create another workflow for Validated Note."
 	)
 
 
@@ -163,12 +162,12 @@ def test_document_type_may_change_while_there_are_no_plans(build, note):
 
 
 def test_a_stage_needs_a_name(refused):
-	assert refused([{"stage_name": "Inspection"}, {"stage_name": "  "}]) == "Milestone 2: Give it a name."
+	assert refused([{"stage_name": "Inspection"}, {"stage_name": "  "}]) == "Milestone 2: Enter a name."
 
 
 def test_stage_names_are_unique_whatever_their_case(refused):
 	assert refused([{"stage_name": "Inspection"}, {"stage_name": " inspection"}]) == (
-		"Milestone 2 (inspection): Milestone 1 has this name already. Give each milestone of a workflow its own."
+		"Milestone 2 (inspection): Milestone 1 already has this name. Names must be unique within a workflow."
 	)
 
 
@@ -184,7 +183,7 @@ def test_an_enabled_workflow_needs_a_stage(refused):
 
 def test_all_faults_are_said_at_once(refused):
 	message = refused([{"stage_name": ""}, {"stage_name": "Delivery", "owner_kind": "User"}])
-	assert message == "Milestone 1: Give it a name.<br>Milestone 2 (Delivery): Choose the user who owns it."
+	assert message == "Milestone 1: Enter a name.<br>Milestone 2 (Delivery): Choose the user who owns it."
 
 
 def test_names_in_messages_carry_no_markup(refused):
@@ -225,7 +224,7 @@ def test_an_acceptance_stage_takes_no_tasks(refused):
 	stages = [{"stage_name": "PO Acceptance", "kind": "Acceptance"}, {"stage_name": "Delivery"}]
 	tasks = [{"stage": "PO Acceptance", "title": "Sign"}, {"stage": "PO Acceptance", "title": "Send back"}]
 	assert refused(stages, tasks) == (
-		"Milestone 1 (PO Acceptance): An acceptance milestone takes no tasks, but has Sign, Send back. "
+		"Milestone 1 (PO Acceptance): An acceptance milestone cannot have tasks, but has Sign, Send back. "
 		"Move them to another milestone, or make this one Standard."
 	)
 
@@ -256,7 +255,7 @@ def test_an_owner_is_an_enabled_user(refused, make_user):
 		({"owner_kind": "Role"}, "Choose the role that owns it."),
 		(
 			{"owner_kind": "Role", "owner_role": "All"},
-			"Every account has the role All, those of the website too. Choose a role that is given to users.",
+			"Every user has the role All, including website users. Choose another role.",
 		),
 		({"owner_kind": "User Field"}, "Choose the field of Validated Order that names its owner."),
 		(
@@ -265,18 +264,15 @@ def test_an_owner_is_an_enabled_user(refused, make_user):
 		),
 		(
 			{"owner_kind": "User Field", "owner_field": "pieces"},
-			"The field pieces of Validated Order names no user. "
-			"Choose a Link to User, or a Data field with an e-mail address.",
+			"The field pieces of Validated Order does not name a user. Choose a Link to User, or a Data field with an e-mail address.",
 		),
 		(
 			{"owner_kind": "User Field", "owner_field": "lines"},
-			"The field lines of Validated Order names no user. "
-			"Choose a Link to User, or a Data field with an e-mail address.",
+			"The field lines of Validated Order does not name a user. Choose a Link to User, or a Data field with an e-mail address.",
 		),
 		(
 			{"owner_kind": "User Field", "owner_field": "supplier"},
-			"The field supplier of Validated Order names no user. "
-			"Choose a Link to User, or a Data field with an e-mail address.",
+			"The field supplier of Validated Order does not name a user. Choose a Link to User, or a Data field with an e-mail address.",
 		),
 	],
 )
@@ -308,14 +304,14 @@ def test_also_notify_takes_users_and_addresses_one_a_line(build, make_user):
 
 def test_also_notify_refuses_what_is_neither_user_nor_address(refused):
 	assert refused([{"stage_name": "Inspection", "notify_users": "lab@example.org\nthe boss"}]) == (
-		"Milestone 1 (Inspection): the boss is neither a user nor an e-mail address. Write one a line in Also Notify."
+		"Milestone 1 (Inspection): the boss is neither a user nor an e-mail address. Enter one per line in Also Notify."
 	)
 
 
 def test_also_notify_refuses_a_disabled_user(refused, make_user):
 	gone = make_user("gone@example.com", enabled=0)
 	assert refused([{"stage_name": "Inspection", "notify_users": gone}]) == (
-		"Milestone 1 (Inspection): The user gone@example.com is disabled. Take it out of Also Notify."
+		"Milestone 1 (Inspection): The user gone@example.com is disabled. Remove it from Also Notify."
 	)
 
 
@@ -327,7 +323,7 @@ def test_also_notify_refuses_a_disabled_user(refused, make_user):
 	[
 		(
 			{"key_date_rule": "Document Date Field"},
-			"Choose the date field of Validated Order its key date is counted from.",
+			"Choose the date field of Validated Order from which its key date is counted.",
 		),
 		(
 			{"key_date_rule": "Document Date Field", "date_field": "due"},
@@ -339,16 +335,15 @@ def test_also_notify_refuses_a_disabled_user(refused, make_user):
 		),
 		(
 			{"key_date_rule": "After Previous Milestone"},
-			"There is no milestone before the first one to count its key date from. "
-			"Count it from a date field or from the document's creation, or set it by hand.",
+			"The first milestone has no previous milestone. Count its key date from a date field or from the document's creation, or set it manually.",
 		),
 		(
 			{"key_date_rule": "After Creation", "offset_days": -1},
-			"-1 days would put its key date before what it is counted from. Set Days to 0 or more.",
+			"-1 days would put its key date before the date it counts from. Set Days to 0 or more.",
 		),
 		(
 			{"key_date_rule": "After Creation", "offset_days": 20261201},
-			"20261201 days are too many. Set Days to 3650 at most.",
+			"20261201 days are too many. Set Days to at most 3650.",
 		),
 	],
 )
@@ -394,14 +389,14 @@ def test_stages_counted_from_different_dates_are_taken_in_any_order(build):
 			"",
 			"Choose the field of Validated Order whose value reaches it, or have it confirmed by its owner.",
 		),
-		("state", "x", "Validated Order has no field state. Choose one of its fields by its name."),
+		("state", "x", "Validated Order has no field state. Choose one of its fields."),
 		(
 			"secret",
 			"x",
 			"The field secret of Validated Order cannot be tracked: it is of type Password and has no stored value "
 			"to compare.",
 		),
-		("status", "", "Say which value of status reaches it."),
+		("status", "", "Enter the value of status that reaches it."),
 		("status", "Lost", "status can never be Lost. Choose one of: Ordered, Accepted, Inspected, Shipped."),
 		("rush", "yes", "rush can never be yes. Choose one of: 0, 1."),
 		("docstatus", "3", "docstatus can never be 3. Choose 0 (draft), 1 (submitted) or 2 (cancelled)."),
@@ -411,7 +406,11 @@ def test_stages_counted_from_different_dates_are_taken_in_any_order(build):
 			"soon",
 			"delivery_date is of type Date and can never be soon. Choose a value of that type.",
 		),
-		("currency", "Talers", "currency is a link, and there is no Currency Talers. Choose one there is."),
+		(
+			"currency",
+			"Talers",
+			"currency is a link to Currency, but Talers does not exist. Choose an existing one.",
+		),
 	],
 )
 def test_a_field_value_must_be_one_the_field_can_have(refused, field, value, message):
@@ -465,8 +464,7 @@ def test_two_stages_of_one_value_are_taken_with_a_warning(build):
 	shipped = {"reach_rule": "Field Value", "track_field": "status", "track_value": "Shipped"}
 	build([{"stage_name": "First shipment"} | shipped, {"stage_name": "Second shipment"} | shipped]).insert()
 	assert told()[0] == (
-		"Milestone 2 (Second shipment): It is reached by the same value as Milestone 1 (First shipment), "
-		"status Shipped. The document has to take that value once more after the first time."
+		"Milestone 2 (Second shipment): It is reached by the same value as Milestone 1 (First shipment), status Shipped. The document has to get this value a second time."
 	)
 
 
@@ -484,7 +482,7 @@ def test_a_confirmed_stage_keeps_no_field_and_value(build):
 	[
 		(
 			{"remind_every_days": 2, "remind_at_most": 3},
-			"Reminders need a first one. Set Follow-up Reminder After Days, or Then Every Days and At Most Times to 0.",
+			"There is no first reminder. Set Follow-up Reminder After Days, or set Then Every Days and At Most Times to 0.",
 		),
 		(
 			{"remind_after_days": 1, "remind_every_days": 2},
@@ -512,7 +510,7 @@ def test_one_reminder_needs_its_day_only(build):
 	[
 		(
 			"Ready, {{ doc.name }?",
-			"The custom message has an error in line 1: unexpected '}'. Write for example {{ doc.name }}.",
+			"The custom message has an error in line 1: unexpected '}'. Example: {{ doc.name }}.",
 		),
 		(
 			"Ready, {{ doc.colour }}?",
@@ -537,14 +535,13 @@ def test_a_message_for_the_user_says_nothing_twice(refused):
 	[
 		(
 			"Submit",
-			"Next Steps are not a JSON list. Write for example "
+			"Next Steps must be a JSON list. Example: "
 			'[{"action": "Set Value", "field": "status", "value": "Approved"}].',
 		),
 		('["Submit"]', 'Each of its Next Steps needs an action, for example {"action": "Submit"}.'),
 		(
 			'[{"action": "Submit"}, {"action": "Explode"}]',
-			"Among its Next Steps is Explode, which is no known action. "
-			"Choose one of: Set Value, Apply Workflow Action, Submit, Assign, Notify.",
+			"Its Next Steps contain the unknown action Explode. Choose one of: Set Value, Apply Workflow Action, Submit, Assign, Notify.",
 		),
 		(
 			'[{"field": "status"}]',
@@ -565,12 +562,11 @@ def test_next_steps_are_a_json_list_of_actions(refused, actions, message):
 @pytest.mark.parametrize(
 	("task", "message"),
 	[
-		({"title": " "}, "Task 1: Give it a title that says what has to be done."),
+		({"title": " "}, "Task 1: Enter a title."),
 		({"stage": ""}, "Task 1 (Book inspector): Choose the milestone it belongs to."),
 		(
 			{"stage": "Customs"},
-			"Task 1 (Book inspector): There is no milestone Customs in this workflow. "
-			"Choose one of: Inspection, Delivery.",
+			"Task 1 (Book inspector): This workflow has no milestone Customs. Choose one of: Inspection, Delivery.",
 		),
 		(
 			{"due_days_before": -1},
@@ -579,7 +575,7 @@ def test_next_steps_are_a_json_list_of_actions(refused, actions, message):
 		),
 		(
 			{"due_days_before": 99999},
-			"Task 1 (Book inspector): 99999 days are too many. Set Due Days Before Milestone to 3650 at most.",
+			"Task 1 (Book inspector): 99999 days are too many. Set Due Days Before Milestone to at most 3650.",
 		),
 		(
 			{"assignee_kind": "One Team Member"},
@@ -592,30 +588,26 @@ def test_next_steps_are_a_json_list_of_actions(refused, actions, message):
 		),
 		(
 			{"assignee_kind": "User Field", "assignee_field": "status"},
-			"Task 1 (Book inspector): The field status of Validated Order names no user. "
-			"Choose a Link to User, or a Data field with an e-mail address.",
+			"Task 1 (Book inspector): The field status of Validated Order does not name a user. Choose a Link to User, or a Data field with an e-mail address.",
 		),
 		(
 			{"assignee_kind": "Third-Party Collaborator"},
-			"Task 1 (Book inspector): Write the collaborator's e-mail address.",
+			"Task 1 (Book inspector): Enter the collaborator's e-mail address.",
 		),
 		(
 			{"assignee_kind": "Third-Party Collaborator", "collaborator_email": "lab"},
-			"Task 1 (Book inspector): lab is not one e-mail address. "
-			"Write the collaborator's address, for example name@example.com.",
+			"Task 1 (Book inspector): lab is not a valid e-mail address. Enter the collaborator's address, for example name@example.com.",
 		),
 		(
 			{
 				"assignee_kind": "Third-Party Collaborator",
 				"collaborator_email": "a@example.com, b@example.com",
 			},
-			"Task 1 (Book inspector): a@example.com, b@example.com is not one e-mail address. "
-			"Write the collaborator's address, for example name@example.com.",
+			"Task 1 (Book inspector): a@example.com, b@example.com is not a valid e-mail address. Enter the collaborator's address, for example name@example.com.",
 		),
 		(
 			{"assignee_kind": "Whole Team"},
-			"Task 1 (Book inspector): It is for the whole team, but the workflow names no team. "
-			"Set its team's role or user group.",
+			"Task 1 (Book inspector): It is for the whole team, but the workflow has no team. Set the team's role or user group.",
 		),
 	],
 )
@@ -647,14 +639,13 @@ def test_a_task_for_the_whole_team_needs_its_role_or_group(build):
 def test_supplier_contacts_need_a_supplier_field(refused, note):
 	tasks = [{"assignee_kind": "All Supplier Contacts"}]
 	assert refused(tasks=tasks, document_type=note) == (
-		"Task 1 (Book inspector): Validated Note has no field supplier to find supplier contacts by. "
-		"Set the workflow's Supplier Field to the field that names the supplier."
+		"Task 1 (Book inspector): Validated Note has no field supplier for the supplier. Set the workflow's Supplier Field to the field that names the supplier."
 	)
 
 
 def test_a_supplier_field_is_a_link(refused):
 	assert refused(supplier_field="title") == (
-		"The field title of Validated Order is no link to a supplier. Set the workflow's Supplier Field to one."
+		"The Supplier Field title of Validated Order must be a link to Supplier."
 	)
 
 
@@ -664,8 +655,8 @@ def test_an_empty_supplier_field_stands_for_supplier(build):
 
 def test_team_and_escalation_roles_are_not_those_of_everybody(refused):
 	assert refused(team_role="All", escalation_role="Guest") == (
-		"Team: Users with Role: Every account has the role All, those of the website too. Choose a role that is given to users.<br>"
-		"Escalate to Role: Every account has the role Guest, those of the website too. Choose a role that is given to users."
+		"Team: Users with Role: Every user has the role All, including website users. Choose another role.<br>"
+		"Escalate to Role: Every user has the role Guest, including website users. Choose another role."
 	)
 
 
@@ -677,13 +668,11 @@ def test_team_and_escalation_roles_are_not_those_of_everybody(refused):
 	[
 		(
 			"status = Open",
-			"The filters are not a JSON list of [field, operator, value]. "
-			'Write for example [["status", "=", "Open"]].',
+			'The filters must be a JSON list of [field, operator, value]. Example: [["status", "=", "Open"]].',
 		),
 		(
 			'[["status"]]',
-			"The filters are not a JSON list of [field, operator, value]. "
-			'Write for example [["status", "=", "Open"]].',
+			'The filters must be a JSON list of [field, operator, value]. Example: [["status", "=", "Open"]].',
 		),
 		(
 			'[["colour", "=", "red"]]',
@@ -695,8 +684,7 @@ def test_team_and_escalation_roles_are_not_those_of_everybody(refused):
 		),
 		(
 			'[["status", "descendants of", "x"]]',
-			"The filter on status uses descendants of, which cannot be judged on one document. "
-			"Use one of: =, !=, >, <, >=, <=, in, not in, like, not like, is, between.",
+			"The filter on status uses descendants of, which cannot be applied to one document. Use one of: =, !=, >, <, >=, <=, in, not in, like, not like, is, between.",
 		),
 		(
 			'[["delivery_date", ">", "soon"]]',
@@ -713,7 +701,7 @@ def test_filters_are_refused_with_what_to_write(refused, filters, message):
 	[
 		(
 			"doc.status ==",
-			"The condition is not a Python expression: invalid syntax. Write for example doc.status == 'Open'.",
+			"The condition is not a Python expression: invalid syntax. Example: doc.status == 'Open'.",
 		),
 		(
 			"doc.colour == 'red'",
@@ -807,7 +795,7 @@ def test_a_disabled_tracker_stays_disabled_and_is_warned_of(build, order):
 	assert frappe.db.get_value("Milestone Tracker", name, "disabled") == 1
 	assert told()[-1] == (
 		f"status of Validated Order is not recorded: the Milestone Tracker {name} is disabled. "
-		"Enable it, or milestones are missed."
+		"Enable it so that no milestone is missed."
 	)
 
 
@@ -851,7 +839,7 @@ def test_a_milestone_manager_makes_no_workflow_for_documents_he_may_not_read(bui
 	with as_user(mila), pytest.raises(frappe.PermissionError) as refusal:
 		build().insert()
 	assert str(refusal.value) == (
-		"You may not read documents of Validated Order, so you cannot make a workflow for them. Ask a System Manager."
+		"You may not read documents of Validated Order, so you cannot create a workflow for them. Ask a System Manager."
 	)
 
 
@@ -932,8 +920,7 @@ def test_a_workflow_is_not_deleted_while_its_plans_run(build, make_plan):
 	with pytest.raises(frappe.ValidationError) as refusal:
 		workflow.delete()
 	assert str(refusal.value) == (
-		"1 plans of the workflow Garment orders are running. Disable the workflow instead: they go on and no new "
-		"ones are made. Or cancel its plans first."
+		"1 plans of the workflow Garment orders are running. Disable the workflow instead: its plans go on and no new ones are started. Or cancel its plans first."
 	)
 
 

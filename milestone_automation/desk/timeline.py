@@ -123,7 +123,7 @@ EVENT_SENTENCES = {
 	PlanEvent.TASK_ADDED: lambda: _("{0} added the task {1}"),
 	PlanEvent.TASK_MADE_REQUIRED: lambda: _("{0} made the task {1} required"),
 	PlanEvent.TASK_MADE_OPTIONAL: lambda: _(
-		"{0} made the task {1} optional: it holds its milestone no longer"
+		"{0} made the task {1} optional: it no longer blocks its milestone"
 	),
 	PlanEvent.TASK_DELETED: lambda: _("{0} deleted the task {1}"),
 	PlanEvent.NEXT_STEP: lambda: _("Next step of {1}, for {0}"),

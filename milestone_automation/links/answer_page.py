@@ -37,7 +37,7 @@ def answer_page(form: dict, is_post: bool) -> dict:
 	frappe.local.lang = link_page.language_of(link.recipient)
 	parent = frappe.db.get_value("Milestone Plan Stage", link.name, "parent")
 	if not parent:
-		return link_page.closed(_("This milestone is not there any more."))
+		return link_page.closed(_("This milestone no longer exists."))
 	plan = plan_rows.load_by_name(parent)
 	row = plan.stage(link.name)
 	page = _obstacle(link, plan, row) or _ask(form, link, plan, row, is_post)
@@ -49,16 +49,16 @@ def answer_page(form: dict, is_post: bool) -> dict:
 def _obstacle(link: Link, plan, row) -> dict | None:
 	"""Return the page that says why there is nothing to answer; None if there is."""
 	if plan.status == PlanStatus.CANCELLED:
-		return link_page.closed(_("The plan of this document was cancelled. You need not do anything."))
+		return link_page.closed(_("The plan of this document was cancelled. You do not need to do anything."))
 	if row.status == StageStatus.REACHED:
 		return link_page.closed(
-			_("{0} was reached on {1}. Thank you, you need not do anything.").format(
+			_("{0} was reached on {1}. Thank you, you do not need to do anything.").format(
 				_(row.stage_name), languages.day_text(getdate(row.reached_on))
 			)
 		)
 	if cstr(row.key_date or "") != link.about:
 		return link_page.closed(
-			_("This has been answered: {0} is expected on {1} now. You will be asked again then.").format(
+			_("This has been answered: {0} is now expected on {1}. You will be asked again then.").format(
 				_(row.stage_name), languages.day_text(row.key_date and getdate(row.key_date)) or _("no date")
 			)
 		)
@@ -80,13 +80,12 @@ def _not_theirs(link: Link, plan, row) -> dict:
 		return link_page.refused(
 			_("You may not read this document"),
 			_(
-				"You have no right to read {0}, so you cannot answer for {1}."
-				" Please ask a System Manager for that right, or a Milestone Manager to answer for you."
+				"You do not have permission to read {0}, so you cannot answer for {1}. Please ask a System Manager for permission, or a Milestone Manager to answer for you."
 			).format(link_page.document(plan), _(row.stage_name)),
 		)
 	return link_page.refused(
-		_("This is not yours to answer any more"),
-		_("{0} belongs to {1} now.").format(_(row.stage_name), link_page.owner_name(row)),
+		_("You can no longer answer this"),
+		_("{0} is now owned by {1}.").format(_(row.stage_name), link_page.owner_name(row)),
 	)
 
 
@@ -121,7 +120,7 @@ def _answer(form: dict, plan, row) -> str:
 		answers.answer_not_yet(
 			plan.name, row.name, form.get("new_date"), form.get("reason"), form.get("note"), later
 		)
-		return _("{0} is expected on {1} now. You will be asked again then.").format(
+		return _("{0} is now expected on {1}. You will be asked again then.").format(
 			_(row.stage_name), languages.day_text(getdate(form.get("new_date")))
 		)
 	answers.answer_reached(plan.name, row.name, form.get("reached_on") or None)

@@ -19,7 +19,7 @@ from milestone_automation.links import acting_as
 def invalid() -> dict:
 	return refused(
 		_("This link does not work"),
-		_("It may have been cut in two by your mail program. Please copy the whole link from the mail."),
+		_("Your mail program may have split it. Please copy the whole link from the mail."),
 	)
 
 

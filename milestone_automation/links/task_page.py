@@ -32,7 +32,7 @@ def task_page(form: dict, is_post: bool) -> dict:
 		return link_page.invalid()
 	frappe.local.lang = link_page.language_of(link.recipient)
 	if not frappe.db.exists("Milestone Task", link.name):
-		return link_page.closed(_("This task is not there any more."))
+		return link_page.closed(_("This task no longer exists."))
 	task = frappe.get_doc("Milestone Task", link.name)
 	page = _task_obstacle(link, task) or {"state": "ask"}
 	only_comments = form.get("action") == "comment"
@@ -46,7 +46,8 @@ def _task_obstacle(link: Link, task) -> dict | None:
 	asker = _asker(task)
 	if not person:
 		return link_page.refused(
-			_("This task is not yours any more"), _("If you have questions, please ask {0}.").format(asker)
+			_("This task is no longer assigned to you"),
+			_("If you have questions, please ask {0}.").format(asker),
 		)
 	nothing_to_do = _nothing_to_do(task, person)
 	if not link.is_expired:
@@ -61,9 +62,9 @@ def _nothing_to_do(task, person) -> dict | None:
 	if task.status == TaskStatus.COMPLETED:
 		return link_page.closed(_("This task is done. Thank you."))
 	if task.status != TaskStatus.OPEN:
-		return link_page.closed(_("This task is not needed any more."))
+		return link_page.closed(_("This task is no longer needed."))
 	if person.done:
-		return link_page.closed(_("You have done your part. Others are still to do theirs."))
+		return link_page.closed(_("You have completed your part. Others still have to complete theirs."))
 	return None
 
 
@@ -83,7 +84,7 @@ def _act_on_task(form: dict, link: Link, task) -> str:
 	if form.get("action") != "complete":
 		if not comment:
 			frappe.throw(_("Please write a comment first."))
-		return _("Your comment was passed on.")
+		return _("Your comment was sent.")
 	tasks.complete(task.name, by=link.recipient)
 	return _("The task {0} is marked as done.").format(task.title)
 

@@ -87,4 +87,4 @@ def test_a_ready_workflow_is_imported_switched_off(workflow, visit, orders):
 	document_type.fill(ORDER)
 	document_type.press("Tab")
 	dialog.get_by_role("button", name="Import").click()
-	page.get_by_text("switched off").first.wait_for()
+	page.get_by_text("but is disabled").first.wait_for()

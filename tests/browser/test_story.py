@@ -64,7 +64,7 @@ def test_from_an_empty_site_to_a_held_and_released_order(orders, visit, make_ord
 	page = visit("/app/milestone-workflow")
 	build_workflow(page)
 
-	assert page.get_by_text("An acceptance milestone takes no tasks").is_visible()
+	assert page.get_by_text("An acceptance milestone cannot have tasks").is_visible()
 	assert page.locator(".milestone-card").nth(0).get_by_role("button", name="Add Task").count() == 0
 	saved = page.evaluate(
 		"cur_frm.doc.tasks.map((task) => [task.stage, task.title, task.required, task.due_days_before])"

@@ -24,7 +24,9 @@ class MilestonePlan(Document):
 	def check_document(self):
 		if not frappe.db.exists(self.reference_type, self.reference_name):
 			frappe.throw(
-				_("There is no {0} {1} to plan for.").format(_(self.reference_type), self.reference_name)
+				_("{0} {1} does not exist. Choose an existing document.").format(
+					_(self.reference_type), self.reference_name
+				)
 			)
 		if not self.flags.reference_doc:
 			# Made by hand: the engine has checked, and brings the document along.
@@ -67,10 +69,9 @@ class MilestonePlan(Document):
 		if changed:
 			frappe.throw(
 				_(
-					"{0} of a milestone plan cannot be set by saving it. Cancel the plan and start another one, or "
-					"change its workflow and move the plan to the new version."
+					"{0} of a milestone plan cannot be changed here. Cancel the plan and start another one, or change its workflow and move the plan to the new version."
 				).format(", ".join(changed)),
-				title=_("Not Changed by Saving"),
+				title=_("Cannot Be Changed Here"),
 			)
 
 	def keep_rows(self):
@@ -103,7 +104,9 @@ class MilestonePlan(Document):
 
 	def move_date(self, plan, row, new):
 		if row.status == StageStatus.REACHED:
-			frappe.throw(_("{0} is reached; its key date stays. Undo it first.").format(row.stage_name))
+			frappe.throw(
+				_("{0} is reached, so its key date cannot be changed. Undo it first.").format(row.stage_name)
+			)
 		if new != (row.key_date and getdate(row.key_date)):
 			rescheduling.move(plan, row, new, _("Changed in the plan."), DateChangeSource.FORM, by_hand=True)
 

@@ -29,7 +29,7 @@ class MilestoneTask(Document):
 			task_edits.defer_status(self)
 			permissions.check_task_edit(self)
 		if not (self.title or "").strip():
-			frappe.throw(_("Give the task a title that says what is to be done."), frappe.MandatoryError)
+			frappe.throw(_("Enter a title for the task."), frappe.MandatoryError)
 		task_edits.note_manual_date(self)
 		if not self.is_new() and not self.flags.by_engine:
 			task_edits.apply_edit(self)

@@ -55,7 +55,7 @@ frappe.ui.form.on("Milestone Tracker", {
 
 	backfill(frm) {
 		const question = __(
-			"Read the version history of all {0} documents and record the changes made before this tracker was there? It runs in the background and may be run again.",
+			"Read the version history of all {0} documents and record the changes from before this tracker was created? This runs in the background and can be repeated.",
 			[__(frm.doc.document_type)]
 		);
 		frappe.confirm(question, () => {
@@ -63,7 +63,7 @@ frappe.ui.form.on("Milestone Tracker", {
 			frappe
 				.xcall("milestone_automation.api.start_backfill", { tracker: frm.doc.name })
 				.then(() =>
-					frappe.show_alert(__("Started. You may leave this page; the milestones come in the background."))
+					frappe.show_alert(__("Started. You can leave this page; the milestones are recorded in the background."))
 				);
 		});
 	},
@@ -81,7 +81,7 @@ function listen_to_backfill(frm) {
 			frappe.msgprint({
 				title,
 				indicator: "red",
-				message: __("It stopped with an error. The Error Log tells which; what was recorded stays."),
+				message: __("It stopped with an error, see the Error Log. Milestones recorded so far stay."),
 			});
 		} else {
 			frappe.show_alert({

@@ -23,7 +23,7 @@ frappe.ui.form.on("Milestone Workflow", {
 	show_state(frm) {
 		if (frm.is_new() || frm.doc.enabled || !(frm.doc.stages || []).length) return;
 		frm.dashboard.set_headline(
-			__("This workflow is switched off: no document gets a plan from it."),
+			__("This workflow is disabled, so no document gets a plan from it."),
 			"orange"
 		);
 	},
@@ -58,7 +58,7 @@ frappe.ui.form.on("Milestone Workflow", {
 
 	start_plans(frm) {
 		const title = __("Starting Plans");
-		const question = __("Give every existing {0} that fits this workflow and has no plan yet a plan?", [
+		const question = __("Start a plan for every existing {0} that matches this workflow and has no plan yet?", [
 			__(frm.doc.document_type),
 		]);
 		frappe.confirm(question, () => {
@@ -79,7 +79,7 @@ frappe.ui.form.on("Milestone Workflow", {
 						frappe.realtime.off("milestone_plans_progress", on_progress);
 						frappe.msgprint(__("Every document has a plan already."));
 					} else {
-						frappe.show_alert(__("Looking at {0} documents in the background.", [documents]));
+						frappe.show_alert(__("Checking {0} documents in the background.", [documents]));
 					}
 				});
 		});
@@ -93,7 +93,7 @@ frappe.ui.form.on("Milestone Workflow", {
 			title: __("Starting Plans"),
 			indicator: "green",
 			message: `<p>${__("{0} plans were started.", [result.started])}</p>
-				${skipped.length ? `<p>${__("Left out:")}</p><ul>${skipped.join("")}</ul>` : ""}`,
+				${skipped.length ? `<p>${__("Skipped:")}</p><ul>${skipped.join("")}</ul>` : ""}`,
 		});
 	},
 });

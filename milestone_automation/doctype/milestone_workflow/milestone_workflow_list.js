@@ -44,7 +44,7 @@ function choose_ready_workflow() {
 					fieldname: "document_type",
 					fieldtype: "Link",
 					options: "DocType",
-					label: __("For Documents of"),
+					label: __("Applies To"),
 					reqd: 1,
 					get_query: () => ({ filters: { istable: 0, issingle: 0 } }),
 				},
@@ -68,7 +68,7 @@ function choose_ready_workflow() {
 }
 
 function show_notes(notes) {
-	const intro = `<p>${__("The workflow is there, switched off. Look it over, then enable it.")}</p>`;
+	const intro = `<p>${__("The workflow was created but is disabled. Review it, then enable it.")}</p>`;
 	const rows = (notes || []).map((note) => `<li>${frappe.utils.escape_html(strip_html(note))}</li>`);
 	frappe.msgprint({
 		title: __("Imported"),

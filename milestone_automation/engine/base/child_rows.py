@@ -21,8 +21,8 @@ class RowOfDocument(Document):
 
 	def _refuse(self):
 		frappe.throw(
-			_("This row belongs to {0} {1} and is not saved or deleted by itself. Change it there.").format(
-				_(self.parenttype), self.parent
-			),
-			title=_("Not Changed by Saving"),
+			_(
+				"This row belongs to {0} {1} and cannot be saved or deleted on its own. Change it there."
+			).format(_(self.parenttype), self.parent),
+			title=_("Cannot Be Changed Here"),
 		)

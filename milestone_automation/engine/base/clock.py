@@ -45,7 +45,7 @@ def parse_day(day) -> date:
 		parsed = None
 	if not parsed or not FIRST_YEAR <= parsed.year <= LAST_YEAR:
 		frappe.throw(
-			_("This date cannot be used. Give one between the years {0} and {1}.").format(
+			_("This date is not valid. Enter a date between the years {0} and {1}.").format(
 				FIRST_YEAR, LAST_YEAR
 			)
 		)

@@ -102,7 +102,7 @@ def run(
 	rules = doctype and registry.for_doctype(doctype)
 	if not rules or not rules.tracker:
 		frappe.throw(
-			_("There is no Milestone Tracker {0}. Its name stands in the list of trackers.").format(tracker),
+			_("Milestone Tracker {0} does not exist. Choose one from the list of trackers.").format(tracker),
 			frappe.DoesNotExistError,
 		)
 	summary = BackfillSummary(by_field={f.fieldname: 0 for f in rules.tracker.fields})

@@ -140,7 +140,9 @@ def read_events(
 		_refuse_foreign_content(head, path)
 		reader = _read_xes if _looks_like_xml(head) else _read_csv
 		if reader is _read_csv and ".xes" in path.name.lower():
-			raise EventLogError(_("{0} is not XML, so it is no XES log. Export it again.").format(path.name))
+			raise EventLogError(
+				_("{0} is not XML, so it is not an XES log. Export it again.").format(path.name)
+			)
 		yield from reader(stream, log_format, clock, path.name, lambda: tick(progress))
 
 
@@ -175,13 +177,13 @@ class _open:
 		self.raw.close()
 		if isinstance(error, EOFError | zlib.error | gzip.BadGzipFile):
 			raise EventLogError(
-				_("{0} is cut off or damaged ({1}). Copy or export it again.").format(self.path.name, error)
+				_("{0} is truncated or damaged ({1}). Copy or export it again.").format(self.path.name, error)
 			) from error
 		if isinstance(error, UnicodeError):
 			raise EventLogError(
-				_(
-					"{0} is not in the encoding it was read with ({1}). Name the right one with --encoding."
-				).format(self.path.name, error)
+				_("{0} has another encoding ({1}). Set the right one with --encoding.").format(
+					self.path.name, error
+				)
 			) from error
 
 	def _tick(self, progress: Progress | None) -> None:
@@ -261,7 +263,7 @@ def _time_zone_of_dateutil(name: str) -> datetime.tzinfo:
 	"""Return a time zone from the database of python-dateutil, for machines without one of their own."""
 	if zone := get_zonefile_instance().get(name):
 		return zone
-	raise EventLogError(_('There is no time zone "{0}". Use a name such as Europe/Paris.').format(name))
+	raise EventLogError(_('Unknown time zone "{0}". Use a name such as Europe/Paris.').format(name))
 
 
 # --------------------------------------------------------------------------------------------- one raw event
@@ -310,7 +312,7 @@ def _read_xes(stream, log_format: LogFormat, clock: Clock, name: str, tick) -> I
 	except (expat.ExpatError, LookupError) as error:
 		# LookupError: an encoding that Python does not know.
 		raise EventLogError(
-			_("{0} is not whole XML: {1}. Copy or export it again.").format(name, error)
+			_("{0} is not valid XML: {1}. Copy or export it again.").format(name, error)
 		) from error
 	for row in parser.take():
 		yield row.read(clock)
@@ -351,7 +353,7 @@ class _XesParser:
 	def _refuse_doctype(self, *_args) -> None:
 		raise EventLogError(
 			_(
-				"The XML declares a document type, which no XES log needs and which can hide an attack. Remove it."
+				"The XML declares a document type, which XES logs do not need and which can hide an attack. Remove it."
 			)
 		)
 
@@ -359,7 +361,9 @@ class _XesParser:
 		self.depth += 1
 		tag = tag.rpartition(":")[2]
 		if self.depth == 1 and tag != "log":
-			raise EventLogError(_("The XML is no XES log: it begins with <{0}>, not with <log>.").format(tag))
+			raise EventLogError(
+				_("The XML is not an XES log: it begins with <{0}>, not with <log>.").format(tag)
+			)
 		if self.event is not None:
 			if self.depth == self.event_depth + 1 and "key" in attributes:
 				self.event[attributes["key"]] = attributes.get("value", "")
@@ -418,7 +422,7 @@ def _read_csv(stream, log_format: LogFormat, clock: Clock, name: str, tick) -> I
 	try:
 		text = io.TextIOWrapper(stream, encoding=encoding, newline="")
 	except LookupError as error:
-		raise EventLogError(_('There is no encoding "{0}".').format(encoding)) from error
+		raise EventLogError(_('Unknown encoding "{0}".').format(encoding)) from error
 	try:
 		lines = iter(text)
 		first = next(lines)
@@ -433,7 +437,7 @@ def _read_csv(stream, log_format: LogFormat, clock: Clock, name: str, tick) -> I
 			if row:
 				yield _csv_row(row, columns, rows.line_num + 1).read(clock)
 	except csv.Error as error:
-		raise EventLogError(_("{0} is not whole CSV: {1}.").format(name, error)) from error
+		raise EventLogError(_("{0} is not valid CSV: {1}.").format(name, error)) from error
 	finally:
 		# Otherwise the wrapper closes the stream when it is garbage-collected.
 		text.detach()
@@ -471,7 +475,7 @@ def _columns(header: list[str], log_format: LogFormat, name: str) -> tuple[int |
 		index = next((index_of[column.casefold()] for column in names if column.casefold() in index_of), None)
 		if index is None and (given or option != "--resource-key"):
 			raise EventLogError(
-				_('{0} has no column "{1}". It has: {2}. Name the right one with {3}.').format(
+				_('{0} has no column "{1}". It has: {2}. Set the right one with {3}.').format(
 					name, names[0], ", ".join(column.strip() for column in header[:30]), option
 				)
 			)

@@ -169,7 +169,7 @@ def find_target(doctype: str, track_field: str, case_field: str = "name") -> Tar
 	tracked = {f.fieldname: f.fieldtype for f in tracker.fields} if tracker else {}
 	if track_field not in tracked:
 		frappe.throw(
-			_("No Milestone Tracker records {0} of {1}. Make one first, then import its history.").format(
+			_("No Milestone Tracker records {0} of {1}. Create one first, then import its history.").format(
 				track_field, doctype
 			)
 		)
@@ -183,14 +183,14 @@ def _check_case_field(doctype: str, case_field: str) -> None:
 	docfield = frappe.get_meta(doctype).get_field(case_field)
 	if not docfield or docfield.get("is_virtual"):
 		frappe.throw(
-			_('{0} has no field {1}. Name the field that holds the log\'s case id, or "name".').format(
+			_('{0} has no field {1}. Choose the field with the case id of the log, or "name".').format(
 				doctype, case_field
 			)
 		)
 	if docfield.fieldtype not in CASE_FIELD_TYPES:
 		frappe.throw(
 			_(
-				"{0} is of type {1} and cannot hold a case id. Name a field of type Data, Link or Select."
+				"{0} is of type {1} and cannot contain a case id. Choose a field of type Data, Link or Select."
 			).format(case_field, docfield.fieldtype)
 		)
 
@@ -272,7 +272,7 @@ def _stop_if_incomplete(options: ImportOptions, summary: ImportSummary) -> None:
 	if summary.bad_rows:
 		first = summary.bad_examples[0]
 		raise ImportStopped(
-			_("Nothing was loaded: {0} rows are bad, the first at {1}: {2}.").format(
+			_("Nothing was loaded: {0} rows cannot be used, the first at {1}: {2}.").format(
 				summary.bad_rows, first.place, first.reason
 			),
 			summary,
@@ -280,7 +280,7 @@ def _stop_if_incomplete(options: ImportOptions, summary: ImportSummary) -> None:
 	if summary.ambiguous_cases or (summary.missing_cases and not options.allow_missing):
 		case = (summary.missing_examples + summary.ambiguous_examples)[0]
 		raise ImportStopped(
-			_("Nothing was loaded: {0} cases have no document of their own, the first is {1}.").format(
+			_("Nothing was loaded: {0} cases do not have exactly one document, the first is {1}.").format(
 				summary.missing_cases + summary.ambiguous_cases, case
 			),
 			summary,

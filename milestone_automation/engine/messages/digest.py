@@ -142,7 +142,7 @@ def send(reader: Reader, current_keys: set[str], quiet: dict) -> None:
 	current = [row for row in rows if row.message_key in current_keys]
 	outdated = [row for row in rows if row.message_key not in current_keys]
 	with languages.in_language(person.language if person else frappe.local.lang):
-		_skip(outdated, _("Not sent: it no longer holds."))
+		_skip(outdated, _("Not sent: it no longer applies."))
 		if not person or not person.wants_mail:
 			_skip(current, _("Not sent: this person wants no mail or has no address."))
 			return
@@ -195,7 +195,7 @@ def _content(reader: Reader, rows: list) -> DigestContent:
 			# A reminder replaces its prompt.
 			content.items.append(_stage_item(reader.person, group[-1], stages))
 	content.reason = _(
-		"You get one mail a day because you chose so. Switch it off in your milestone settings."
+		"You get one mail a day because you chose this option. You can switch it off in your milestone settings."
 	)
 	return content
 

@@ -135,11 +135,11 @@ def _how_to_answer(letter: Letter) -> list[str]:
 	if letter.may_answer:
 		return [
 			_(
-				"Please answer with one of the buttons. A page opens and asks once more before anything changes."
+				"Please answer with one of the buttons. A page opens and asks you to confirm before anything changes."
 			)
 		]
 	if letter.owners:
-		return [_("{0} has been asked. You need not do anything.").format(", ".join(letter.owners))]
+		return [_("{0} has been asked. You do not need to do anything.").format(", ".join(letter.owners))]
 	return []
 
 
@@ -162,7 +162,7 @@ def _blocked(letter: Letter) -> Content:
 
 
 def _blocked_owner(letter: Letter) -> Content:
-	content = Content(_("{0} of {1} is held by open tasks").format(_stage(letter), letter.document))
+	content = Content(_("{0} of {1} is blocked by open tasks").format(_stage(letter), letter.document))
 	content.paragraphs = [
 		_when(letter),
 		_("It cannot be reached while these required tasks are open. Their assignees have been told."),
@@ -216,7 +216,7 @@ def _escalation(letter: Letter) -> Content:
 	if letter.tasks:
 		content.tasks_heading = _("These required tasks are open:")
 	elif letter.stage.get("prompted_on"):
-		content.paragraphs.append(_("Nothing holds it. Its owner was asked and has not answered."))
+		content.paragraphs.append(_("No task blocks it. Its owner was asked and has not answered."))
 	content.facts = [(_("Owner"), ", ".join(letter.owners) or _("Nobody"))]
 	if letter.stage.get("prompted_on"):
 		content.facts.append(
@@ -235,7 +235,7 @@ def _no_next_date(letter: Letter) -> Content:
 		)
 	]
 	if letter.may_answer:
-		content.paragraphs.append(_("Please give it one, so that everybody knows when it is due."))
+		content.paragraphs.append(_("Please set one, so that everybody knows when it is due."))
 		content.buttons = [_answer_button(letter, _("Set the date"), "no", True)]
 	return content
 
@@ -258,7 +258,7 @@ def _reason(letter: Letter) -> str:
 		return _("You get this message because you have the role {0}.").format(_(name))
 	return {
 		"owner": _("You get this message because you own this milestone."),
-		"notify": _("You get this message because this milestone's workflow wants you to be told."),
+		"notify": _("You get this message because this milestone's workflow notifies you."),
 		"assignee": _("You get this message because these tasks are assigned to you."),
 		"substitute": _("You get this message because this milestone has no owner who can be asked."),
 	}[reason]

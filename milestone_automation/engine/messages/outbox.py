@@ -112,7 +112,7 @@ def send_mail(recipient: Recipient, content, template: str, plan=None) -> tuple[
 
 def unsubscribed(recipient: Recipient) -> str:
 	"""Return the sentence for a recipient who wants no mail."""
-	return _("No mail: {0} has unsubscribed or is no valid address.").format(recipient.email)
+	return _("No mail: {0} has unsubscribed or is not a valid address.").format(recipient.email)
 
 
 def _notification(letter: letters.Letter, content: letters.Content) -> DeskNotification:

@@ -138,7 +138,7 @@ def _apply_amendment(plan: plan_rows.Plan, doc) -> None:
 	except guard.GateError:
 		# The tasks that the refusal names are rolled back with the amendment, so say what to do instead.
 		frappe.msgprint(
-			_("Save the amendment with the values of {0} first. Its tasks are open then.").format(
+			_("First save the amendment with the values of {0}. Its tasks are then open.").format(
 				doc.amended_from
 			)
 		)

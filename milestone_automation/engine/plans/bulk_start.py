@@ -95,7 +95,7 @@ def _start_one(doctype: str, name: str, workflow: str, result: dict) -> None:
 		matching_workflow = matching.find(doc)
 		if matching_workflow != workflow:
 			reason = (
-				_("The workflow {0} comes first").format(matching_workflow)
+				_("The workflow {0} takes precedence").format(matching_workflow)
 				if matching_workflow
 				else _("Does not match the workflow")
 			)
@@ -147,7 +147,7 @@ def _visible(workflow: str, result: dict) -> dict:
 	for reason, count in result["skipped"].items():
 		listed = [name for name in examples[reason] if name in readable]
 		if any(name in reason for name in hidden):
-			reason = _("A document you may not read could not be planned")
+			reason = _("No plan could be started for a document you may not read")
 		shown["skipped"][reason] = shown["skipped"].get(reason, 0) + count
 		if listed:
 			shown["examples"][reason] = shown["examples"].get(reason, []) + listed

@@ -153,13 +153,13 @@ def _move_to_document_date(plan, index, stage, doc) -> None:
 	if new_date and earlier and new_date < max(earlier):
 		frappe.msgprint(
 			_(
-				"{0} stays on {1}: its new date {2} would lie before an earlier milestone. Move that one first."
+				"{0} stays on {1}: its new date {2} would be before an earlier milestone. Move that one first."
 			).format(
 				stage.stage_name,
 				frappe.format(max(earlier), "Date"),
 				frappe.format(new_date, "Date"),
 			),
-			title=_("Milestone Dates Stay in Order"),
+			title=_("Milestone Dates Out of Order"),
 			indicator="orange",
 		)
 		new_date = max(earlier)

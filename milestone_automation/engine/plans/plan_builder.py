@@ -153,7 +153,7 @@ def _tasks(workflow, stage_row, key_date, doc, calendar, people, draft) -> list[
 		)
 		if row.assignee_kind and not task["assignees"]:
 			draft.problems.append(
-				_("Nobody was found for the task {0} ({1}).").format(row.title, _(row.assignee_kind))
+				_("No assignee was found for the task {0} ({1}).").format(row.title, _(row.assignee_kind))
 			)
 		tasks.append(task)
 	return tasks

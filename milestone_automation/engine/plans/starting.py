@@ -69,7 +69,7 @@ def check_can_start(doc, workflow: str | None) -> None:
 	"""
 	if not workflow:
 		frappe.throw(
-			_("No enabled Milestone Workflow matches {0} {1}. Enable one, or choose one by hand.").format(
+			_("No enabled Milestone Workflow matches {0} {1}. Enable one, or choose one manually.").format(
 				_(doc.doctype), doc.name
 			)
 		)
@@ -80,7 +80,7 @@ def check_can_start(doc, workflow: str | None) -> None:
 	if not template.stages:
 		frappe.throw(_("The workflow {0} has no milestones. Add the first one.").format(workflow))
 	if cint(doc.docstatus) == 2:
-		frappe.throw(_("{0} {1} is cancelled, so it gets no plan.").format(_(doc.doctype), doc.name))
+		frappe.throw(_("{0} {1} is cancelled and cannot have a plan.").format(_(doc.doctype), doc.name))
 
 
 def check_is_for(workflow, doc) -> None:

@@ -40,7 +40,7 @@ def describe(diff: VersionDiff) -> list[dict]:
 	"""Return the changes of a diff, as `preview_move` does."""
 	changes = []
 	for row in diff.removed_stages:
-		changes.append(_change("stage_removed", row.stage_name, _("{0} goes.").format(row.stage_name)))
+		changes.append(_change("stage_removed", row.stage_name, _("{0} is removed.").format(row.stage_name)))
 	for move in diff.stages:
 		changes += _describe_stage(move)
 	for task in diff.removed_tasks:
@@ -88,7 +88,7 @@ def _describe_fulfilled(move: StageMove) -> dict:
 
 def _describe_new_stage(move: StageMove) -> str:
 	if move.is_reached:
-		return _("{0} is new, and reached already.").format(move.name)
+		return _("{0} is new and already reached.").format(move.name)
 	return _("{0} is new, key date: {1}.").format(move.name, _day(move.key_date))
 
 
@@ -147,9 +147,9 @@ def move(plan: str) -> list[dict]:
 def _check_has_stages(diff: VersionDiff) -> None:
 	if not diff.stages:
 		frappe.throw(
-			_(
-				"The workflow {0} has no milestones, so nothing of the plan would be left. Add milestones, or cancel the plan."
-			).format(diff.plan.workflow)
+			_("The workflow {0} has no milestones. Add milestones, or cancel the plan.").format(
+				diff.plan.workflow
+			)
 		)
 
 

@@ -115,8 +115,7 @@ def _reach_by_value(plan, row, day: date) -> None:
 	if plan_rows.load_by_name(plan.name).stage(row.name).status != StageStatus.REACHED:
 		frappe.throw(
 			_(
-				"Nothing was saved: setting {0} to {1} did not reach {2}. You may not be allowed to change this field."
-				" Please change it in {3} itself, or ask somebody who may."
+				"Nothing was saved: setting {0} to {1} did not reach {2}. You may not be allowed to change this field. Please change it in {3} itself, or ask somebody who can."
 			).format(
 				_(doc.meta.get_label(row.track_field) or row.track_field),
 				_(row.track_value),
@@ -146,8 +145,7 @@ def _take_transition(doc, row) -> None:
 			return
 	frappe.throw(
 		_(
-			"{0} is in the state {1}, and no action of yours leads from there to {2}."
-			" Take the action in {0} itself, or ask somebody who may."
+			"{0} is in the state {1}, and you have no action that leads to {2}. Apply the action in {0} itself, or ask somebody who can."
 		).format(_document(doc), _(state) if state else "''", _(row.track_value))
 	)
 
@@ -159,7 +157,7 @@ def _document(doc) -> str:
 def _check_day(row, day: date) -> None:
 	if day > clock.latest_today():
 		frappe.throw(
-			_("{0} cannot be reached on {1}: that day is to come. Give today or a day before.").format(
+			_("{0} cannot be reached on {1}. Date cannot be in the future.").format(
 				row.stage_name, languages.day_text(day)
 			)
 		)
@@ -168,10 +166,10 @@ def _check_day(row, day: date) -> None:
 def _future_day(row, new_date: str | None) -> date:
 	day = clock.parse_day(new_date) if new_date else None
 	if not day or day <= clock.today_of_user():
-		frappe.throw(_("Give a new date after today: until then you will not be asked again."))
+		frappe.throw(_("Choose a date after today. You will not be asked again before that date."))
 	if row.key_date and day == getdate(row.key_date):
 		frappe.throw(
-			_("{0} is expected on {1} already. Give another date.").format(
+			_("{0} is already expected on {1}. Choose another date.").format(
 				row.stage_name, languages.day_text(day)
 			)
 		)

@@ -133,7 +133,7 @@ def refuse(plan: plan_rows.Plan, stage, open_tasks: list) -> None:
 			"count": len(open_tasks),
 			"tasks": [{"name": task.name, "title": task.title, "assignees": people(task)} for task in seen],
 		}
-	frappe.throw(refusal(plan, stage, open_tasks, seen), exc=GateError, title=_("Milestone Is Held"))
+	frappe.throw(refusal(plan, stage, open_tasks, seen), exc=GateError, title=_("Milestone Blocked"))
 
 
 def refusal(plan: plan_rows.Plan, stage, open_tasks: list, seen: list) -> str:

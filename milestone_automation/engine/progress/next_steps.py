@@ -77,9 +77,7 @@ def _run_one(plan, stage, action: dict) -> bool:
 	function = action_registry.actions().get(action.pop("action", ""))
 	if not function:
 		frappe.throw(
-			_("There is no such action. Known actions: {0}.").format(
-				", ".join(sorted(action_registry.actions()))
-			)
+			_("Unknown action. Choose one of: {0}.").format(", ".join(sorted(action_registry.actions())))
 		)
 	# Read again: changes that an earlier action failed to save must not be saved now.
 	doc = frappe.get_doc(plan.reference_type, plan.reference_name)

@@ -133,12 +133,14 @@ def _moved_dates(plan, old_dates: list, index: int, new_date, mode: ShiftMode) -
 			old_dates, reached, index, new_date, mode, calendar, working_days, names
 		).dates
 	except dates.StageAlreadyReached as error:
-		frappe.throw(_("{0} is reached; its key date stays. Undo it first.").format(error.stage))
+		frappe.throw(
+			_("{0} is reached, so its key date cannot be changed. Undo it first.").format(error.stage)
+		)
 	except dates.DatesOutOfOrder as error:
 		_refuse_out_of_order(error)
 	except dates.ShiftAnswerNeeded:
 		frappe.throw(
-			_("Say what later milestones shall do: Shift Too, or Keep Order."), title=_("Later Milestones")
+			_("Choose what later milestones do: Shift Too or Keep Order."), title=_("Later Milestones")
 		)
 	except OutOfCalendar:
 		frappe.throw(_("{0} cannot be moved that far. Choose an earlier day.").format(stage.stage_name))
@@ -146,13 +148,15 @@ def _moved_dates(plan, old_dates: list, index: int, new_date, mode: ShiftMode) -
 
 def _refuse_out_of_order(error: dates.DatesOutOfOrder) -> NoReturn:
 	frappe.throw(
-		_("{0} cannot be on {1}: {2} before it is on {3}. Choose that day or a later one.").format(
+		_(
+			"{0} cannot be on {1}: the earlier milestone {2} is on {3}. Choose that day or a later one."
+		).format(
 			error.stage,
 			frappe.format(error.stage_date, "Date"),
 			error.previous_stage,
 			frappe.format(error.previous_date, "Date"),
 		),
-		title=_("Milestone Dates Stay in Order"),
+		title=_("Milestone Dates Out of Order"),
 	)
 
 

@@ -59,7 +59,7 @@ def check_is_open(row) -> None:
 	"""
 	if row.status == StageStatus.REACHED:
 		frappe.throw(
-			_("{0} was reached on {1} already. Undo it first to give it another date.").format(
+			_("{0} was already reached on {1}. Undo it first to change the date.").format(
 				row.stage_name, frappe.format(row.reached_on, "Date")
 			)
 		)
@@ -79,7 +79,7 @@ def _check_can_confirm(plan, row, reached_on):
 		dates.validate_reached_on(day, clock.latest_today())
 	except dates.ReachedInFuture:
 		frappe.throw(
-			_("{0} cannot be reached on {1}: that day is to come. Give today or a day before.").format(
+			_("{0} cannot be reached on {1}. Date cannot be in the future.").format(
 				row.stage_name, frappe.format(reached_on, "Date")
 			)
 		)
@@ -189,6 +189,6 @@ def mark_open(plan: plan_rows.Plan, stage, reason: str) -> None:
 		PlanEvent.MILESTONE_UNDONE,
 		stage=stage,
 		reason=reason,
-		details=_("It had been reached on {0}.").format(frappe.format(was_reached_on, "Date")),
+		details=_("It was reached on {0}.").format(frappe.format(was_reached_on, "Date")),
 	)
 	rescheduling.catch_up_date(plan, stage, reason)

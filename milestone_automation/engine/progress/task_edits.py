@@ -118,13 +118,13 @@ def _check_new(doc, plan: plan_rows.Plan) -> None:
 	"""
 	if doc.assignee_kind and doc.assignee_kind not in list(AssigneeKind):
 		frappe.throw(
-			_("{0} is nobody a task can be for. Choose one of: {1}.").format(
+			_("{0} is not a valid assignee type. Choose one of: {1}.").format(
 				doc.assignee_kind, ", ".join(AssigneeKind)
 			)
 		)
 	if cint(doc.due_days_before) > row_fields.MAX_DAYS:
 		frappe.throw(
-			_("{0} days are too many. Set Due Days Before Milestone to {1} at most.").format(
+			_("{0} days are too many. Set Due Days Before Milestone to at most {1}.").format(
 				cint(doc.due_days_before), row_fields.MAX_DAYS
 			)
 		)
@@ -185,7 +185,7 @@ def _refuse_after_stage(doc, stage, error: dates.TaskAfterStage | None) -> NoRet
 		_(
 			"The task {0} cannot be due {1}: its milestone {2} is due on {3}. Choose that day or an earlier one."
 		).format(doc.title, due, stage.stage_name, frappe.format(stage.key_date, "Date")),
-		title=_("Task After Its Milestone"),
+		title=_("Due Date Is After the Milestone"),
 	)
 
 

@@ -142,7 +142,7 @@ def _check_can_reopen(doc, plan):
 		frappe.ValidationError: as `reopen`.
 	"""
 	if doc.status == TaskStatus.OPEN:
-		frappe.throw(_("The task {0} is open already.").format(doc.title))
+		frappe.throw(_("The task {0} is already open.").format(doc.title))
 	stage = stage_of_task(plan, doc)
 	if not stage:
 		frappe.throw(
@@ -152,7 +152,7 @@ def _check_can_reopen(doc, plan):
 		)
 	if stage.status == StageStatus.REACHED:
 		frappe.throw(
-			_("{0} is reached already. Undo it first, then reopen the task {1}.").format(
+			_("{0} is already reached. Undo it first, then reopen the task {1}.").format(
 				stage.stage_name, doc.title
 			)
 		)
@@ -258,16 +258,16 @@ def check_takes_tasks(plan: plan_rows.Plan, stage) -> None:
 	"""
 	if stage.kind == StageKind.ACCEPTANCE:
 		frappe.throw(
-			_("{0} is an acceptance milestone and takes no tasks. Add the task to another milestone.").format(
-				stage.stage_name
-			),
-			title=_("No Tasks Here"),
+			_(
+				"{0} is an acceptance milestone and cannot have tasks. Add the task to another milestone."
+			).format(stage.stage_name),
+			title=_("No Tasks Allowed"),
 		)
 	if plan.status == PlanStatus.CANCELLED:
 		plan.check_is_active()
 	if stage.status == StageStatus.REACHED:
 		frappe.throw(
-			_("{0} is reached already. Add the task to a later milestone, or undo this one first.").format(
+			_("{0} is already reached. Add the task to a later milestone, or undo this one first.").format(
 				stage.stage_name
 			)
 		)
@@ -281,7 +281,7 @@ def _changing_task(task: str):
 	"""Open a task and its plan for changes, locked in this order everywhere: plan, then task."""
 	plan_name = frappe.db.get_value("Milestone Task", task, "plan")
 	if not plan_name:
-		frappe.throw(_("There is no milestone task {0}.").format(task), frappe.DoesNotExistError)
+		frappe.throw(_("Milestone Task {0} does not exist.").format(task), frappe.DoesNotExistError)
 	with changing(plan_name) as plan:
 		yield frappe.get_doc("Milestone Task", task, for_update=frappe.db.db_type != "sqlite"), plan
 
@@ -289,7 +289,9 @@ def _changing_task(task: str):
 def _check_is_open(doc) -> None:
 	if doc.status != TaskStatus.OPEN:
 		frappe.throw(
-			_("The task {0} is {1}, so there is nothing to do.").format(doc.title, _(doc.status)),
+			_("The task {0} is {1}. Only open tasks can be waived or cancelled.").format(
+				doc.title, _(doc.status)
+			),
 			title=_("Task Is Not Open"),
 		)
 

@@ -75,7 +75,7 @@ def _reopen(todo: Assignment) -> None:
 		_mark_not_done(todo)
 		sweep_requests.recheck(task.plan)
 	elif task.status == TaskStatus.COMPLETED or rights.can_direct_task(task):
-		tasks.reopen(task.name, _("Reopened in the list of to-dos."))
+		tasks.reopen(task.name, _("Reopened from the ToDo list."))
 	else:
 		frappe.throw(
 			_("The task {0} is {1}. Ask a Milestone Manager to reopen it.").format(
@@ -113,7 +113,7 @@ def _unassign(todo: Assignment) -> None:
 		return
 	if todo.user != frappe.session.user and not rights.can_assign(task):
 		frappe.throw(
-			_("You may not take the task {0} from {1}.").format(task.title, get_fullname(todo.user)),
+			_("You may not remove {1} from the task {0}.").format(task.title, get_fullname(todo.user)),
 			frappe.PermissionError,
 		)
 	frappe.db.delete(

@@ -15,7 +15,7 @@ def check_reason(reason: str | None) -> str:
 		frappe.MandatoryError: it is empty.
 	"""
 	if not reason or not str(reason).strip():
-		frappe.throw(_("Give a reason: it is kept on record."), frappe.MandatoryError)
+		frappe.throw(_("Enter a reason. It is stored in the log."), frappe.MandatoryError)
 	return str(reason).strip()
 
 

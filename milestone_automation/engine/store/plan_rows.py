@@ -132,7 +132,7 @@ class Plan(frappe._dict):
 		"""
 		if self.status == PlanStatus.CANCELLED:
 			frappe.throw(
-				_("The plan of {0} {1} is cancelled. Start it again to go on.").format(
+				_("The plan of {0} {1} is cancelled. Start a new plan first.").format(
 					_(self.reference_type), self.reference_name
 				)
 			)
@@ -175,7 +175,7 @@ def load_by_name(plan: str, lock: bool = False) -> Plan:
 	"""
 	loaded = _load("name", plan, lock)
 	if not loaded:
-		frappe.throw(_("There is no milestone plan {0}.").format(plan), frappe.DoesNotExistError)
+		frappe.throw(_("Milestone Plan {0} does not exist.").format(plan), frappe.DoesNotExistError)
 	return loaded
 
 

@@ -59,10 +59,10 @@ def _parse(condition: str) -> ast.Expression:
 		return ast.parse(condition, mode="eval")
 	except SyntaxError as error:
 		frappe.throw(
-			_(
-				"The condition is not a Python expression: {0}. Write for example doc.status == 'Open'."
-			).format(error.msg.rstrip("?.")),
-			title=_("Broken Condition"),
+			_("The condition is not a Python expression: {0}. Example: doc.status == 'Open'.").format(
+				error.msg.rstrip("?.")
+			),
+			title=_("Invalid Condition"),
 		)
 
 
@@ -79,7 +79,7 @@ def _check_fields(tree: ast.Expression, doctype: str) -> None:
 				_(
 					"The condition uses doc.{0}, but {1} has no field {0}. Use the field's name, not its label."
 				).format(node.attr, _(doctype)),
-				title=_("Broken Condition"),
+				title=_("Invalid Condition"),
 			)
 
 
@@ -91,7 +91,7 @@ def _check_utils(tree: ast.Expression) -> None:
 		of_frappe = path.startswith("frappe.") and path.count(".") == 1 and path != "frappe.utils"
 		of_utils = path.startswith("frappe.utils.") and path.count(".") == 2
 		if of_frappe or (of_utils and node.attr not in utils):
-			_refuse(_("there is no {0}").format(path))
+			_refuse(_("{0} does not exist").format(path))
 
 
 def _check_formats(tree: ast.Expression) -> None:
@@ -132,5 +132,5 @@ def _refuse(fault: str) -> None:
 		_("The condition cannot be evaluated: {0}. It may use doc and frappe.utils only.").format(
 			html.escape(fault.rstrip("."), quote=False)
 		),
-		title=_("Broken Condition"),
+		title=_("Invalid Condition"),
 	)

@@ -23,7 +23,7 @@ def check_doctype(doctype: str) -> None:
 	"""
 	if not doctype or not frappe.db.exists("DocType", doctype):
 		frappe.throw(
-			_("There is no DocType {0}. Choose the DocType of the documents to track.").format(doctype),
+			_("DocType {0} does not exist. Choose the DocType of the documents to track.").format(doctype),
 			title=_("Cannot Be Tracked"),
 		)
 	reason = why_not(doctype)
@@ -39,15 +39,11 @@ def why_not(doctype: str) -> str | None:
 			"{0} is a child table: its rows are saved with their parent. Track a field of the parent."
 		).format(_(doctype))
 	if meta.issingle:
-		return _(
-			"{0} has one document only, its settings. Choose a DocType with documents of its own."
-		).format(_(doctype))
+		return _("{0} is a Single DocType. Choose a DocType with documents.").format(_(doctype))
 	if meta.get("is_virtual"):
-		return _("{0} is virtual: it has no table that could be tracked. Choose a stored DocType.").format(
-			_(doctype)
-		)
+		return _("{0} is a virtual DocType without a table. Choose another DocType.").format(_(doctype))
 	if doctype == "Milestone" or meta.module == APP_MODULE:
-		return _("{0} belongs to Milestone Automation itself and cannot be tracked by it.").format(_(doctype))
+		return _("{0} belongs to Milestone Automation and cannot be tracked.").format(_(doctype))
 	if doctype in log_types:
 		return _("{0} is a log: its documents are written once. Choose the DocType the log is about.").format(
 			_(doctype)
@@ -73,7 +69,7 @@ def why_not_field(doctype: str, fieldname: str | None) -> str | None:
 		return None
 	field = frappe.get_meta(doctype).get_field(fieldname) if fieldname else None
 	if not field:
-		return _("{0} has no field {1}. Choose one of its fields by its name.").format(
+		return _("{0} has no field {1}. Choose one of its fields.").format(
 			_(doctype), escape_html(fieldname) if fieldname else "''"
 		)
 	if field.fieldtype in UNTRACKABLE_TYPES or field.get("is_virtual"):

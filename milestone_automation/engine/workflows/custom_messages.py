@@ -165,7 +165,7 @@ def check_template(text: str | None, doctype: str) -> None:
 	tree = _parse(text)
 	for name in sorted(jinja2.meta.find_undeclared_variables(tree) - KNOWN_NAMES):
 		_refuse(
-			_("The custom message uses {0}, which it does not know. Write doc.fieldname for a field.").format(
+			_("The custom message uses {0}, which is not defined. Use doc.fieldname for a field.").format(
 				name
 			)
 		)
@@ -179,7 +179,7 @@ def _parse(text: str) -> nodes.Template:
 		return _environment().parse(text)
 	except jinja2.TemplateSyntaxError as error:
 		_refuse(
-			_("The custom message has an error in line {0}: {1}. Write for example {2}.").format(
+			_("The custom message has an error in line {0}: {1}. Example: {2}.").format(
 				error.lineno, escape_html(str(error.message)), "{{ doc.name }}"
 			)
 		)
@@ -208,11 +208,11 @@ def _check_renders(text: str, doctype: str) -> None:
 		values = DocumentValues(frappe.new_doc(doctype).as_dict())
 		_environment().from_string(text).render(**_context(values, stage))
 	except (jinja2.TemplateError, NameError, SyntaxError) as error:
-		_refuse(_("The custom message cannot be filled in: {0}.").format(escape_html(str(error))))
+		_refuse(_("The custom message cannot be rendered: {0}.").format(escape_html(str(error))))
 	except Exception:
 		# The template may need values that an empty document does not have.
 		return
 
 
 def _refuse(message: str) -> None:
-	frappe.throw(message, title=_("Broken Custom Message"))
+	frappe.throw(message, title=_("Invalid Custom Message"))

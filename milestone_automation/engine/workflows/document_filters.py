@@ -66,7 +66,7 @@ def problems(text: str | None, doctype: str) -> Iterator[str]:
 		rows = _read(text)
 	except ValueError:
 		yield _(
-			'The filters are not a JSON list of [field, operator, value]. Write for example [["status", "=", "Open"]].'
+			'The filters must be a JSON list of [field, operator, value]. Example: [["status", "=", "Open"]].'
 		)
 		return
 	for filter_doctype, filter_ in rows:
@@ -84,7 +84,7 @@ def _problems_of_one(filter_doctype, filter_: Filter, doctype: str) -> Iterator[
 		).format(escape_html(filter_.fieldname), _(doctype))
 	elif filter_.operator not in OPERATORS:
 		yield _(
-			"The filter on {0} uses {1}, which cannot be judged on one document. Use one of: {2}."
+			"The filter on {0} uses {1}, which cannot be applied to one document. Use one of: {2}."
 		).format(filter_.fieldname, escape_html(filter_.operator), ", ".join(OPERATORS))
 	elif not _is_evaluable(doctype, filter_):
 		yield _("The filter on {0} compares it with {1}, which does not fit the field.").format(

@@ -59,7 +59,7 @@ def notified(stage) -> list[str]:
 def user_problem(user: str, known: Known) -> str | None:
 	"""Return why a user cannot be chosen, or None."""
 	if user not in known.users:
-		return _("There is no user {0}. Choose an enabled user.").format(escape_html(user))
+		return _("User {0} does not exist. Choose an enabled user.").format(escape_html(user))
 	if not known.users[user]:
 		return _("The user {0} is disabled. Choose an enabled user.").format(user)
 	return None
@@ -68,11 +68,9 @@ def user_problem(user: str, known: Known) -> str | None:
 def role_problem(role: str, known: Known) -> str | None:
 	"""Return why a role cannot be chosen, or None."""
 	if role in ROLES_OF_EVERYBODY:
-		return _(
-			"Every account has the role {0}, those of the website too. Choose a role that is given to users."
-		).format(role)
+		return _("Every user has the role {0}, including website users. Choose another role.").format(role)
 	if role not in known.roles:
-		return _("There is no role {0}. Choose one that is given to users.").format(escape_html(role))
+		return _("Role {0} does not exist. Choose an existing role.").format(escape_html(role))
 	if not known.roles[role]:
 		return _("The role {0} is disabled. Choose an enabled role.").format(role)
 	return None
@@ -83,8 +81,8 @@ def notified_problem(name: str, known: Known) -> str | None:
 	if known.users.get(name) or (name not in known.users and is_address(name)):
 		return None
 	if name in known.users:
-		return _("The user {0} is disabled. Take it out of Also Notify.").format(name)
-	return _("{0} is neither a user nor an e-mail address. Write one a line in Also Notify.").format(
+		return _("The user {0} is disabled. Remove it from Also Notify.").format(name)
+	return _("{0} is neither a user nor an e-mail address. Enter one per line in Also Notify.").format(
 		escape_html(name)
 	)
 
@@ -115,7 +113,7 @@ def user_field_problem(fieldname: str, doctype: str) -> str | None:
 	if _names_users(field):
 		return None
 	return _(
-		"The field {0} of {1} names no user. Choose a Link to User, or a Data field with an e-mail address."
+		"The field {0} of {1} does not name a user. Choose a Link to User, or a Data field with an e-mail address."
 	).format(fieldname, _(doctype))
 
 
@@ -137,11 +135,8 @@ def supplier_field_problem(fieldname: str | None, doctype: str) -> str | None:
 	field = frappe.get_meta(doctype).get_field(fieldname)
 	if not field:
 		return _(
-			"{0} has no field {1} to find supplier contacts by. "
-			"Set the workflow's Supplier Field to the field that names the supplier."
+			"{0} has no field {1} for the supplier. Set the workflow's Supplier Field to the field that names the supplier."
 		).format(_(doctype), escape_html(fieldname))
 	if field.fieldtype not in ("Link", "Dynamic Link"):
-		return _(
-			"The field {0} of {1} is no link to a supplier. Set the workflow's Supplier Field to one."
-		).format(fieldname, _(doctype))
+		return _("The Supplier Field {0} of {1} must be a link to Supplier.").format(fieldname, _(doctype))
 	return None

@@ -37,7 +37,7 @@ def read(name: str) -> dict:
 	"""
 	if name not in names():
 		frappe.throw(
-			_("There is no ready workflow {0}. Choose one of: {1}.").format(name, ", ".join(names())),
+			_("Ready workflow {0} does not exist. Choose one of: {1}.").format(name, ", ".join(names())),
 			frappe.DoesNotExistError,
 		)
 	return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
@@ -118,9 +118,9 @@ def _first_document_type(ready: dict) -> str:
 	document_types = _existing_document_types(ready)
 	if not document_types:
 		frappe.throw(
-			_("This site has none of {0}. Choose the document type the workflow {1} is to be for.").format(
-				", ".join(ready["document_types"]), ready["title"]
-			)
+			_(
+				"This site has none of the document types {0}. Choose the document type for the workflow {1}."
+			).format(", ".join(ready["document_types"]), ready["title"])
 		)
 	return document_types[0]
 
@@ -185,7 +185,9 @@ def _fit_date(row, fieldnames: list[str], doctype: str) -> str | None:
 		if not list(stage_validation.date_problems(row, row.idx - 1, doctype)):
 			return None
 	row.update({"key_date_rule": KeyDateRule.SET_MANUALLY.value, "date_field": None, "offset_days": 0})
-	return _("{0} has no date field {1}, so its key date is set by hand.").format(_(doctype), _or(fieldnames))
+	return _("{0} has no date field {1}, so its key date is set manually.").format(
+		_(doctype), _or(fieldnames)
+	)
 
 
 def _fit_reach(row, choices: list[list[str]], doctype: str) -> str | None:

@@ -53,7 +53,7 @@ def _extend(tracker, fieldnames: list[str]) -> None:
 	if tracker.disabled:
 		_tell(
 			_(
-				"{0} of {1} is not recorded: the Milestone Tracker {2} is disabled. Enable it, or milestones are missed."
+				"{0} of {1} is not recorded: the Milestone Tracker {2} is disabled. Enable it so that no milestone is missed."
 			),
 			fieldnames,
 			tracker,

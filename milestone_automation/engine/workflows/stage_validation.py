@@ -58,7 +58,7 @@ def problems(stage, position: int, doctype: str, known: Known) -> Iterator[str]:
 		known: users and roles of the site.
 	"""
 	if not stage.stage_name:
-		yield _("Give it a name.")
+		yield _("Enter a name.")
 	yield from _owner_problems(stage, doctype, known)
 	yield from date_problems(stage, position, doctype)
 	yield from reach_problems(stage, doctype)
@@ -102,20 +102,19 @@ def date_problems(stage, position: int, doctype: str) -> Iterator[str]:
 		yield from filter(None, [_date_field_problem(stage.date_field, doctype)])
 	elif rule == KeyDateRule.AFTER_PREVIOUS_MILESTONE and position == 0:
 		yield _(
-			"There is no milestone before the first one to count its key date from. "
-			"Count it from a date field or from the document's creation, or set it by hand."
+			"The first milestone has no previous milestone. Count its key date from a date field or from the document's creation, or set it manually."
 		)
 	elif rule in (KeyDateRule.AFTER_PREVIOUS_MILESTONE, KeyDateRule.AFTER_CREATION) and days < 0:
 		yield _(
-			"{0} days would put its key date before what it is counted from. Set Days to 0 or more."
+			"{0} days would put its key date before the date it counts from. Set Days to 0 or more."
 		).format(days)
 	if abs(days) > row_fields.MAX_DAYS:
-		yield _("{0} days are too many. Set Days to {1} at most.").format(days, row_fields.MAX_DAYS)
+		yield _("{0} days are too many. Set Days to at most {1}.").format(days, row_fields.MAX_DAYS)
 
 
 def _date_field_problem(fieldname: str | None, doctype: str) -> str | None:
 	if not fieldname:
-		return _("Choose the date field of {0} its key date is counted from.").format(_(doctype))
+		return _("Choose the date field of {0} from which its key date is counted.").format(_(doctype))
 	if fieldname == "creation":
 		return None
 	field = frappe.get_meta(doctype).get_field(fieldname)
@@ -146,7 +145,7 @@ def reach_problems(stage, doctype: str) -> Iterator[str]:
 	if problem:
 		yield problem
 	elif stage.track_value == "":
-		yield _("Say which value of {0} reaches it.").format(stage.track_field)
+		yield _("Enter the value of {0} that reaches it.").format(stage.track_field)
 	else:
 		yield from filter(None, [_value_problem(doctype, stage.track_field, stage.track_value)])
 
@@ -166,7 +165,7 @@ def _value_problem(doctype: str, fieldname: str, value: str) -> str | None:
 	if field.fieldtype == "Check":
 		return _choice_problem(fieldname, value, ["0", "1"])
 	if field.fieldtype == "Link" and not frappe.db.exists(field.options, value):
-		return _("{0} is a link, and there is no {1} {2}. Choose one there is.").format(
+		return _("{0} is a link to {1}, but {2} does not exist. Choose an existing one.").format(
 			fieldname, _(field.options), escape_html(value)
 		)
 	if not _is_readable(value, field.fieldtype):
@@ -241,7 +240,7 @@ def _reminder_problems(stage) -> Iterator[str]:
 	)
 	if not first and (every or at_most):
 		yield _(
-			"Reminders need a first one. Set Follow-up Reminder After Days, or Then Every Days and At Most Times to 0."
+			"There is no first reminder. Set Follow-up Reminder After Days, or set Then Every Days and At Most Times to 0."
 		)
 	elif every and not at_most:
 		yield _("Reminders every {0} days need an end. Set At Most Times.").format(every)
@@ -265,7 +264,7 @@ def _action_problems(stage) -> Iterator[str]:
 	except ValueError:
 		actions = None
 	if not isinstance(actions, list):
-		yield _("Next Steps are not a JSON list. Write for example {0}.").format(
+		yield _("Next Steps must be a JSON list. Example: {0}.").format(
 			'[{"action": "Set Value", "field": "status", "value": "Approved"}]'
 		)
 		return
@@ -275,6 +274,6 @@ def _action_problems(stage) -> Iterator[str]:
 	if unknown is None:
 		yield _("Each of its Next Steps needs an action, for example {0}.").format('{"action": "Submit"}')
 	elif unknown:
-		yield _("Among its Next Steps is {0}, which is no known action. Choose one of: {1}.").format(
+		yield _("Its Next Steps contain the unknown action {0}. Choose one of: {1}.").format(
 			escape_html(cstr(unknown)), ", ".join(known)
 		)

@@ -43,13 +43,13 @@ def problems(task, workflow, known: Known) -> Iterator[str]:
 		known: users and roles of the site.
 	"""
 	if not task.title:
-		yield _("Give it a title that says what has to be done.")
+		yield _("Enter a title.")
 	yield from filter(None, [_stage_problem(task, workflow)])
 	days = cint(task.due_days_before)
 	if days < 0:
 		yield _("A task is never due after its milestone. Set Due Days Before Milestone to 0 or more.")
 	elif days > MAX_DAYS:
-		yield _("{0} days are too many. Set Due Days Before Milestone to {1} at most.").format(days, MAX_DAYS)
+		yield _("{0} days are too many. Set Due Days Before Milestone to at most {1}.").format(days, MAX_DAYS)
 	yield from filter(None, [assignee_problem(task, workflow, known)])
 
 
@@ -58,7 +58,7 @@ def _stage_problem(task, workflow) -> str | None:
 	if not task.stage:
 		return _("Choose the milestone it belongs to.")
 	if task.stage not in names:
-		return _("There is no milestone {0} in this workflow. Choose one of: {1}.").format(
+		return _("This workflow has no milestone {0}. Choose one of: {1}.").format(
 			escape_html(task.stage), ", ".join(map(escape_html, names)) or "-"
 		)
 	return None
@@ -77,7 +77,7 @@ def assignee_problem(task, workflow, known: Known) -> str | None:
 def _team_problem(task, workflow, known: Known) -> str | None:
 	if workflow.team_role or workflow.team_group:
 		return None
-	return _("It is for the whole team, but the workflow names no team. Set its team's role or user group.")
+	return _("It is for the whole team, but the workflow has no team. Set the team's role or user group.")
 
 
 def _supplier_problem(task, workflow, known: Known) -> str | None:
@@ -104,10 +104,10 @@ def _field_problem(task, workflow, known: Known) -> str | None:
 
 def _collaborator_problem(task, workflow, known: Known) -> str | None:
 	if not task.collaborator_email:
-		return _("Write the collaborator's e-mail address.")
+		return _("Enter the collaborator's e-mail address.")
 	if not people_validation.is_address(task.collaborator_email):
 		return _(
-			"{0} is not one e-mail address. Write the collaborator's address, for example name@example.com."
+			"{0} is not a valid e-mail address. Enter the collaborator's address, for example name@example.com."
 		).format(escape_html(task.collaborator_email))
 	return None
 

@@ -67,7 +67,7 @@ def check_rights(workflow) -> None:
 	if not frappe.has_permission(doctype, "read"):
 		frappe.throw(
 			_(
-				"You may not read documents of {0}, so you cannot make a workflow for them. Ask a System Manager."
+				"You may not read documents of {0}, so you cannot create a workflow for them. Ask a System Manager."
 			).format(_(doctype)),
 			frappe.PermissionError,
 		)
@@ -97,8 +97,7 @@ def check_document_type(workflow) -> None:
 	if before and before.document_type != workflow.document_type and count_plans(workflow.name):
 		frappe.throw(
 			_(
-				"Plans were made from {0} for documents of {1}, so its document type stays. "
-				"Make another workflow for {2}."
+				"Plans were made from {0} for documents of {1}, so its document type cannot be changed. Create another workflow for {2}."
 			).format(workflow.name, _(before.document_type), _(workflow.document_type)),
 			title=_("Milestone Workflow"),
 		)
@@ -189,7 +188,7 @@ def _repeated_names(stages) -> Iterator[str]:
 		earlier = first.setdefault(stage.stage_name.casefold(), stage)
 		if stage.stage_name and earlier is not stage:
 			yield _(
-				"{0}: Milestone {1} has this name already. Give each milestone of a workflow its own."
+				"{0}: Milestone {1} already has this name. Names must be unique within a workflow."
 			).format(stage_label(stage), earlier.idx)
 
 
@@ -228,8 +227,7 @@ def _acceptance_with_tasks(workflow) -> Iterator[str]:
 		titles = [cstr(task.title) for task in workflow.tasks if task.stage == stage.stage_name]
 		if stage.kind == StageKind.ACCEPTANCE and titles:
 			yield _(
-				"{0}: An acceptance milestone takes no tasks, but has {1}. "
-				"Move them to another milestone, or make this one Standard."
+				"{0}: An acceptance milestone cannot have tasks, but has {1}. Move them to another milestone, or make this one Standard."
 			).format(stage_label(stage), ", ".join(map(escape_html, titles)))
 
 
@@ -243,8 +241,7 @@ def warn_of_repeated_values(workflow) -> None:
 		if earlier is not stage:
 			frappe.msgprint(
 				_(
-					"{0}: It is reached by the same value as {1}, {2} {3}. "
-					"The document has to take that value once more after the first time."
+					"{0}: It is reached by the same value as {1}, {2} {3}. The document has to get this value a second time."
 				).format(
 					stage_label(stage),
 					stage_label(earlier),
@@ -317,8 +314,7 @@ def check_deletable(workflow) -> None:
 	if running:
 		frappe.throw(
 			_(
-				"{0} plans of the workflow {1} are running. Disable the workflow instead: they go on and no new ones "
-				"are made. Or cancel its plans first."
+				"{0} plans of the workflow {1} are running. Disable the workflow instead: its plans go on and no new ones are started. Or cancel its plans first."
 			).format(running, workflow.name),
 			title=_("Plans Are Running"),
 		)
@@ -328,5 +324,5 @@ def check_deletable(workflow) -> None:
 			_(
 				"{0} finished plans refer to the workflow {1}. Disable it instead, or delete those plans first."
 			).format(finished, workflow.name),
-			title=_("Plans Refer to It"),
+			title=_("Workflow Has Plans"),
 		)

@@ -180,7 +180,7 @@ export class Builder {
 
 	ask_about_tasks(stage) {
 		frappe.confirm(
-			__("An acceptance milestone takes no tasks. Remove its {0} tasks?", [this.tasks_of(stage).length]),
+			__("An acceptance milestone cannot have tasks. Remove its {0} tasks?", [this.tasks_of(stage).length]),
 			() => {
 				this.tasks_of(stage).forEach((task) => this.drop("tasks", task));
 				this.changed();
@@ -198,7 +198,7 @@ export class Builder {
 		if (!name || taken) {
 			input.value = stage.stage_name;
 			frappe.show_alert({
-				message: taken ? __("Another milestone has this name already.") : __("A milestone needs a name."),
+				message: taken ? __("Another milestone already has this name.") : __("A milestone needs a name."),
 				indicator: "orange",
 			});
 			return;

@@ -2,11 +2,11 @@
 
 export const KINDS = () => [
 	{ value: "Standard", label: __("Standard") },
-	{ value: "Acceptance", label: __("Acceptance (takes no tasks)") },
+	{ value: "Acceptance", label: __("Acceptance (no tasks)") },
 ];
 
 export const OWNER_KINDS = () => [
-	{ value: "Document Creator", label: __("Whoever created the document") },
+	{ value: "Document Creator", label: __("Document creator") },
 	{ value: "User", label: __("One user") },
 	{ value: "Role", label: __("Everybody with a role") },
 	{ value: "User Field", label: __("A user named in the document") },
@@ -15,18 +15,18 @@ export const OWNER_KINDS = () => [
 export const DATE_RULES = (is_first) => [
 	{ value: "Document Date Field", label: __("a date of the document") },
 	{ value: "After Creation", label: __("the document's creation") },
-	...(is_first ? [] : [{ value: "After Previous Milestone", label: __("the milestone before") }]),
-	{ value: "Set Manually", label: __("nothing: set by hand") },
+	...(is_first ? [] : [{ value: "After Previous Milestone", label: __("the previous milestone") }]),
+	{ value: "Set Manually", label: __("nothing: set manually") },
 ];
 
 export const REACH_RULES = () => [
 	{ value: "Confirmation", label: __("its owner confirms it") },
-	{ value: "Field Value", label: __("a field of the document gets a value") },
+	{ value: "Field Value", label: __("a document field changes to…") },
 ];
 
 export const GATE_MODES = () => [
 	{ value: "Block", label: __("it cannot be reached") },
-	{ value: "Warn", label: __("it can be reached, with a warning on record") },
+	{ value: "Warn", label: __("it can be reached, and a warning is logged") },
 	{ value: "Off", label: __("nothing happens") },
 ];
 

@@ -97,7 +97,7 @@ export function builder({ stages, open, problems }, html_of_card) {
 
 function empty() {
 	return `<p class="milestone-empty">${__(
-		"A workflow is the way of a document in milestones: order accepted, goods inspected, released. Add the first one; its tasks go below it."
+		"A workflow lists the milestones of a document, for example: order accepted, goods inspected, released. Add the first one; its tasks go below it."
 	)}</p>`;
 }
 
@@ -138,7 +138,7 @@ export function card(stage, index, context) {
 }
 
 const acceptance = () =>
-	`<p class="milestone-muted milestone-none">${__("An acceptance milestone takes no tasks")}</p>`;
+	`<p class="milestone-muted milestone-none">${__("An acceptance milestone cannot have tasks")}</p>`;
 
 function summary(stage, fields) {
 	return [owner_words(stage, fields), date_words(stage, fields), reach_words(stage, fields)]
@@ -157,7 +157,7 @@ function owner_words(stage, fields) {
 }
 
 function date_words(stage, fields) {
-	if (stage.key_date_rule === "Set Manually") return __("date set by hand");
+	if (stage.key_date_rule === "Set Manually") return __("date set manually");
 	const from =
 		stage.key_date_rule === "Document Date Field"
 			? fields.label(stage.date_field) || __("a date of the document")
@@ -193,7 +193,7 @@ function details(stage, index, fields) {
 			)}
 			${labelled(
 				__("Also Notify"),
-				area(stage, "notify_users", __("Also Notify"), __("Users or e-mail addresses, one a line"))
+				area(stage, "notify_users", __("Also Notify"), __("Users or e-mail addresses, one per line"))
 			)}
 			${labelled(__("Also Notify Role"), link(stage, "notify_role", "Role", __("Also Notify Role")))}
 			${labelled(
@@ -202,7 +202,7 @@ function details(stage, index, fields) {
 					stage,
 					"custom_message",
 					__("Custom Message"),
-					__("Goes to the owner when the key date comes. {{ doc.name }} is filled in.")
+					__("Sent to the owner on the key date. Fields such as {{ doc.name }} are filled in.")
 				),
 				"is-wide"
 			)}
@@ -323,7 +323,7 @@ function task_details(task) {
 			${labelled(__("Description"), area(task, "description", __("Description")), "is-wide")}
 			${labelled(
 				__("Done when completed by"),
-				select(task, "completion_rule", __("Completed By"), choices.COMPLETION_RULES())
+				select(task, "completion_rule", __("Completion Rule"), choices.COMPLETION_RULES())
 			)}
 			${labelled(__("Due"), check(task, "working_days", __("Working days only")))}
 		</div>`;

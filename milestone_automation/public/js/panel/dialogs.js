@@ -160,7 +160,7 @@ export function add_task(stage, doctype, then) {
 				fieldname: "required",
 				fieldtype: "Check",
 				label: __("Required"),
-				description: __("While it is open, its milestone can be neither reached nor prompted for."),
+				description: __("While it is open, its milestone cannot be reached."),
 			},
 			{
 				fieldname: "due_date",
@@ -180,7 +180,7 @@ export function new_version(changes, then) {
 	const rows = (changes || []).map((change) => `<li>${frappe.utils.escape_html(change_text(change))}</li>`);
 	const intro = rows.length
 		? `<p>${__("This is what changes:")}</p><ul>${rows.join("")}</ul>`
-		: `<p>${__("Milestones, tasks and dates stay as they are.")}</p>`;
+		: `<p>${__("No changes")}</p>`;
 	return ask(__("Move to New Version"), __("Move Plan"), [], then, intro);
 }
 

@@ -146,7 +146,7 @@ function detail(data, stage) {
 			${holders(stage)}
 			${
 				acceptance
-					? `<p class="milestone-muted">${__("An acceptance milestone takes no tasks.")}</p>`
+					? `<p class="milestone-muted">${__("An acceptance milestone cannot have tasks.")}</p>`
 					: tasks(data, stage)
 			}
 			${buttons(stage)}
@@ -193,8 +193,8 @@ function holders(stage) {
 	const lead =
 		stage.gate_mode === "Block"
 			? held_by.length === 1
-				? __("1 required task holds this milestone:")
-				: __("{0} required tasks hold this milestone:", [held_by.length])
+				? __("1 required task blocks this milestone:")
+				: __("{0} required tasks block this milestone:", [held_by.length])
 			: __("Open required tasks:");
 	return `
 		<div class="milestone-held" role="status">
@@ -219,8 +219,8 @@ function tasks(data, stage) {
 	const hidden = stage.hidden_tasks
 		? `<p class="milestone-muted">${
 				stage.hidden_tasks === 1
-					? __("1 more task is not yours to see.")
-					: __("{0} more tasks are not yours to see.", [stage.hidden_tasks])
+					? __("1 hidden task")
+					: __("{0} hidden tasks", [stage.hidden_tasks])
 		  }</p>`
 		: "";
 	const add = (stage.actions || []).includes("add_task")
