@@ -180,7 +180,7 @@ def tracker(studio: Studio) -> None:
 
 def task(studio: Studio) -> None:
 	studio.open_order()
-	studio.page.locator(".milestone-held a").first.click()
+	studio.page.locator(".milestone-blocked a").first.click()
 	studio.page.locator(".form-layout:visible [data-fieldname=title]").first.wait_for()
 	studio.settle()
 

@@ -8,7 +8,7 @@ from frappe.utils import (
 from milestone_automation.desk import my_work
 from milestone_automation.engine.rules.vocabulary import Health, TaskStatus
 
-# Calendars take hex colours only; the same hues as the panel's.
+# Frappe's calendar needs hexadecimal colours; these are the colours of the panel.
 HEALTH_COLORS = {
 	Health.ON_TRACK: "#70b6f0",
 	Health.AT_RISK: "#e86c13",
@@ -18,43 +18,33 @@ HEALTH_COLORS = {
 }
 
 
-def task_events(
-	start: str,
-	end: str,
-	filters: str | list | dict | None = None,
-) -> list[dict]:
-	"""Return the tasks due between two days for Frappe's calendar; only those the user may see.
+def task_events(start: str, end: str, filters: str | list | dict | None = None) -> list[dict]:
+	"""Return the tasks due between two dates that the user may see, for Frappe's calendar.
 
 	Args:
 		start, end: ISO dates or datetimes.
-		filters: of the list, as Frappe's calendar sends them.
+		filters: filters of the list, as Frappe's calendar sends them.
 	"""
 	filters = _list_filters(filters, "Milestone Task")
-	filters.append(["Milestone Task", "due_date", "between", [start[:10], end[:10]]])
-	rows = frappe.get_list(
+	filters.append(["Milestone Task", "due_date", *_between(start, end)])
+	tasks = frappe.get_list(
 		"Milestone Task",
 		filters=filters,
 		fields=["name", "title", "due_date", "status", "reference_name"],
 		limit=my_work.MAX_ROWS,
 	)
-	today = nowdate()
-	for row in rows:
-		late = row.status == TaskStatus.OPEN and str(row.due_date) < today
-		health = Health.LATE if late else Health.ON_TRACK if row.status == TaskStatus.OPEN else Health.DONE
-		row.update(all_day=1, color=HEALTH_COLORS[health], title=f"{row.title} ({row.reference_name})")
-	return rows
+	for task in tasks:
+		task.update(_event(task.title, task.reference_name, _health_of_task(task)))
+	return tasks
 
 
-def stage_events(
-	start: str,
-	end: str,
-	filters: str | list | dict | None = None,
-) -> list[dict]:
-	"""Return the milestones whose key date is between two days for Frappe's calendar; only of plans the user may see.
+def stage_events(start: str, end: str, filters: str | list | dict | None = None) -> list[dict]:
+	"""Return the key dates between two dates, of plans that the user may see, for Frappe's calendar.
 
-	Args: as `task_events`.
+	Args:
+		start, end, filters: as in `task_events`.
 	"""
-	days = ["between", [start[:10], end[:10]]]
+	days = _between(start, end)
 	filters = [*_list_filters(filters, "Milestone Plan"), ["Milestone Plan Stage", "key_date", *days]]
 	plans = frappe.get_list(
 		"Milestone Plan",
@@ -64,7 +54,7 @@ def stage_events(
 		limit=my_work.MAX_ROWS,
 	)
 	documents = {plan.name: plan.reference_name for plan in plans}
-	rows = frappe.get_all(
+	stages = frappe.get_all(
 		"Milestone Plan Stage",
 		filters={"parent": ("in", list(documents)), "key_date": days},
 		fields=["parent", "stage_name", "key_date", "health"],
@@ -72,17 +62,29 @@ def stage_events(
 	)
 	return [
 		{
-			"name": row.parent,
-			"title": f"{row.stage_name} ({documents[row.parent]})",
-			"created_from": row.key_date,
-			"next_date": row.key_date,
-			"all_day": 1,
-			"color": HEALTH_COLORS[Health(row.health)],
-			# Tells the calendar that nobody may drag it: a date moves with a reason.
+			"name": stage.parent,
+			"created_from": stage.key_date,
+			"next_date": stage.key_date,
+			# The calendar does not let users drag submitted documents: moving a date needs a reason.
 			"docstatus": 1,
+			**_event(stage.stage_name, documents[stage.parent], Health(stage.health)),
 		}
-		for row in rows
+		for stage in stages
 	]
+
+
+def _between(start: str, end: str) -> list:
+	return ["between", [start[:10], end[:10]]]
+
+
+def _event(title: str, document: str, health: Health) -> dict:
+	return {"title": f"{title} ({document})", "all_day": 1, "color": HEALTH_COLORS[health]}
+
+
+def _health_of_task(task) -> Health:
+	if task.status != TaskStatus.OPEN:
+		return Health.DONE
+	return Health.LATE if str(task.due_date) < nowdate() else Health.ON_TRACK
 
 
 def _list_filters(filters, doctype: str) -> list:

@@ -1,4 +1,4 @@
-"""What the desk shows of a document's plan: one dict, at most five queries."""
+"""The plan of a document for the desk: one dict, read with at most five queries."""
 
 import frappe
 from frappe import _
@@ -47,10 +47,14 @@ TASK_COLUMNS = (
 
 
 def readable_document(doctype: str, name):
-	"""Return a document without its child rows, which the panel never needs, after checking the right to read it.
+	"""Return a document that the user may read, without its child rows, which the panel does not need.
+
+	Args:
+		doctype, name: the document.
 
 	Raises:
-		frappe.DoesNotExistError, frappe.PermissionError
+		frappe.DoesNotExistError: there is no such document.
+		frappe.PermissionError: the user may not read it.
 	"""
 	if not frappe.has_permission(doctype, "read"):
 		raise_not_permitted(doctype, name)
@@ -69,7 +73,7 @@ def raise_not_permitted(doctype: str, name) -> None:
 
 def build(doc) -> dict:
 	"""Return the plan of a readable document for the session user (see docs/api.md for the shape)."""
-	own = registry.for_doctype(doc.doctype)
+	rules = registry.for_doctype(doc.doctype)
 	answer = {
 		"plan": None,
 		"workflows": [],
@@ -77,7 +81,7 @@ def build(doc) -> dict:
 		"today": nowdate(),
 		"stages": [],
 	}
-	if not own or not own.has_workflow:
+	if not rules or not rules.has_workflow:
 		return answer
 	plan = plan_rows.load(doc.doctype, doc.name)
 	if plan:
@@ -92,7 +96,7 @@ def build(doc) -> dict:
 
 
 def _user_names(stages: list[dict]) -> dict[str, str]:
-	"""Return the full names of the users the stages and tasks speak of: a form knows its own users only."""
+	"""Return the full names of the users in stages and tasks; a form knows only the users of its document."""
 	users = {stage[field] for stage in stages for field in ("stage_owner", "reached_by_user")}
 	users |= {task["closed_by"] for stage in stages for task in stage["tasks"]}
 	users.discard(None)
@@ -138,31 +142,32 @@ def _plan(plan: plan_rows.Plan) -> dict:
 
 def _stages(plan: plan_rows.Plan) -> list[dict]:
 	tasks = plan_rows.task_rows(plan.name)
-	people = assigned.rows_by_task(task.name for task in tasks)
-	may_see_tasks = rights.is_desk_user(frappe.session.user)
-	is_manager = rights.can_manage()
-	shown = []
-	for row in plan.stages:
-		own = [task for task in tasks if task.plan_stage == row.name]
-		# The document is readable, or nobody would be here: what is left of can_act_on_stage costs no query.
-		may_act = is_manager or rights.owns_stage(row, frappe.session.user)
-		may_act = may_act and plan.status != PlanStatus.CANCELLED
-		visible = [t for t in own if may_see_tasks or _is_assigned(people[t.name])]
-		stage = {name: row.get(name) for name in STAGE_COLUMNS}
-		stage.update(
-			actions=_stage_actions(plan, row, may_act),
-			tasks=[_task(t, people[t.name], row, may_act, plan) for t in visible],
-			hidden_tasks=len(own) - len(visible),
-			held_by=_held_by(
-				plan, row, visible_names={t.name for t in tasks if may_see_tasks}, tasks=tasks, people=people
-			),
-		)
-		shown.append(stage)
-	return shown
+	assignees = assigned.rows_by_task(task.name for task in tasks)
+	sees_all_tasks = rights.is_desk_user(frappe.session.user)
+	return [_stage(plan, row, tasks, assignees, sees_all_tasks) for row in plan.stages]
 
 
-def _is_assigned(people: list) -> bool:
-	return any(person.user == frappe.session.user for person in people)
+def _stage(plan: plan_rows.Plan, row, tasks: list, assignees: dict, sees_all_tasks: bool) -> dict:
+	may_act = _may_act(plan, row)
+	tasks_of_stage = [task for task in tasks if task.plan_stage == row.name]
+	visible = [task for task in tasks_of_stage if sees_all_tasks or _is_assigned(assignees[task.name])]
+	return {
+		**{name: row.get(name) for name in STAGE_COLUMNS},
+		"actions": _stage_actions(plan, row, may_act),
+		"tasks": [_task(task, assignees[task.name], row, may_act, plan) for task in visible],
+		"hidden_tasks": len(tasks_of_stage) - len(visible),
+		"blocked_by": _blocked_by(plan, row, tasks if sees_all_tasks else [], assignees),
+	}
+
+
+def _may_act(plan: plan_rows.Plan, stage) -> bool:
+	"""Tell whether the user may act on a stage. The document is readable, so this needs no query."""
+	owns = rights.can_manage() or rights.owns_stage(stage, frappe.session.user)
+	return owns and plan.status != PlanStatus.CANCELLED
+
+
+def _is_assigned(assignees: list) -> bool:
+	return any(row.user == frappe.session.user for row in assignees)
 
 
 def _stage_actions(plan: plan_rows.Plan, stage, may_act: bool) -> list[str]:
@@ -178,38 +183,35 @@ def _stage_actions(plan: plan_rows.Plan, stage, may_act: bool) -> list[str]:
 	return actions
 
 
-def _held_by(plan, stage, visible_names: set, tasks: list, people: dict) -> list[dict]:
-	"""Return the open required tasks that hold an open stage, by earlier stages too in strict order."""
+def _blocked_by(plan, stage, tasks: list, assignees: dict) -> list[dict]:
+	"""Return the open required tasks that block an open stage; in strict order also those of earlier stages."""
 	if stage.status == StageStatus.REACHED:
 		return []
-	rows = {row.name for row in gate.holding_stages(plan, stage)}
+	stage_names = {row.name for row in gate.holding_stages(plan, stage)}
 	return [
 		{
 			"task": task.name,
 			"title": task.title,
 			"stage_name": task.stage_name,
-			"assignees": assigned.open_names(people[task.name]),
+			"assignees": assigned.open_names(assignees[task.name]),
 		}
 		for task in tasks
-		if task.plan_stage in rows
-		and task.required
-		and task.status == TaskStatus.OPEN
-		and task.name in visible_names
+		if task.plan_stage in stage_names and task.required and task.status == TaskStatus.OPEN
 	]
 
 
-def _task(task, people: list, stage, may_act_on_stage: bool, plan) -> dict:
+def _task(task, assignees: list, stage, may_act_on_stage: bool, plan) -> dict:
 	shown = {name: task.get(name) for name in TASK_COLUMNS}
 	shown.update(
 		overdue=bool(
 			task.status == TaskStatus.OPEN and task.due_date and getdate(task.due_date) < getdate(nowdate())
 		),
 		assignees=[
-			{"user": p.user, "full_name": p.full_name, "email": p.email, "done": p.done} for p in people
+			{name: row.get(name) for name in ("user", "full_name", "email", "done")} for row in assignees
 		],
 		actions=[],
 	)
-	if plan.status != PlanStatus.CANCELLED and (may_act_on_stage or _is_assigned(people)):
+	if plan.status != PlanStatus.CANCELLED and (may_act_on_stage or _is_assigned(assignees)):
 		shown["actions"] = _task_actions(task, stage)
 	return shown
 

@@ -44,9 +44,8 @@ def _log_entries(doctype: str, name: str):
 	)
 	fields = ["event", "stage_name", "task", "reason", "details", "done_by", "done_on", "creation"]
 	for row in _rows_of("Milestone Plan Log", doctype, name, fields):
-		sentence = EVENT_SENTENCES[PlanEvent(row.event)]()
-		text = sentence.format(_person(row.done_by), _what(row, tasks))
-		# The reason may tell what a task was about: it goes with the task.
+		text = _event_sentence(PlanEvent(row.event)).format(_person(row.done_by), _subject(row, tasks))
+		# The reason may show what a hidden task is about.
 		note = "" if row.task and row.task not in tasks else row.reason or row.details
 		if note in (tasks.get(row.task), row.stage_name) or row.event == PlanEvent.TASK_DELETED:
 			note = ""
@@ -96,8 +95,8 @@ def _bold(text: str | None) -> str:
 	return f"<b>{escape_html(text or '')}</b>"
 
 
-def _what(row, tasks: dict) -> str:
-	"""Return the task by its title with a link, else the stage by its name. A task that is hidden stays unnamed."""
+def _subject(row, tasks: dict) -> str:
+	"""Return the title of the task with a link, or the name of the milestone. Hidden tasks are not named."""
 	if row.event == PlanEvent.TASK_DELETED:
 		return _bold(row.details)
 	if not row.task:
@@ -107,24 +106,23 @@ def _what(row, tasks: dict) -> str:
 	return f'<a href="{get_url_to_form("Milestone Task", row.task)}">{escape_html(tasks[row.task])}</a>'
 
 
-# {0} is who, {1} the stage or task.
-EVENT_SENTENCES = {
-	PlanEvent.PLAN_STARTED: lambda: _("{0} started the plan"),
-	PlanEvent.PLAN_CANCELLED: lambda: _("{0} cancelled the plan"),
-	PlanEvent.PLAN_COMPLETED: lambda: _("{0} reached the last milestone: the plan is complete"),
-	PlanEvent.PLAN_MOVED_TO_NEW_VERSION: lambda: _("{0} moved the plan to a new version of its workflow"),
-	PlanEvent.MILESTONE_REACHED: lambda: _("{0} reached {1}"),
-	PlanEvent.MILESTONE_UNDONE: lambda: _("{0} undid {1}"),
-	PlanEvent.REACHED_WITH_WARNING: lambda: _("{0} reached {1} with required tasks open"),
-	PlanEvent.TASK_COMPLETED: lambda: _("{0} completed the task {1}"),
-	PlanEvent.TASK_REOPENED: lambda: _("{0} reopened the task {1}"),
-	PlanEvent.TASK_WAIVED: lambda: _("{0} waived the task {1}"),
-	PlanEvent.TASK_CANCELLED: lambda: _("{0} cancelled the task {1}"),
-	PlanEvent.TASK_ADDED: lambda: _("{0} added the task {1}"),
-	PlanEvent.TASK_MADE_REQUIRED: lambda: _("{0} made the task {1} required"),
-	PlanEvent.TASK_MADE_OPTIONAL: lambda: _(
-		"{0} made the task {1} optional: it no longer blocks its milestone"
-	),
-	PlanEvent.TASK_DELETED: lambda: _("{0} deleted the task {1}"),
-	PlanEvent.NEXT_STEP: lambda: _("Next step of {1}, for {0}"),
-}
+def _event_sentence(event: PlanEvent) -> str:
+	"""Return the sentence of a log entry: {0} is the user, {1} the milestone or task."""
+	return {
+		PlanEvent.PLAN_STARTED: _("{0} started the plan"),
+		PlanEvent.PLAN_CANCELLED: _("{0} cancelled the plan"),
+		PlanEvent.PLAN_COMPLETED: _("{0} reached the last milestone: the plan is complete"),
+		PlanEvent.PLAN_MOVED_TO_NEW_VERSION: _("{0} moved the plan to a new version of its workflow"),
+		PlanEvent.MILESTONE_REACHED: _("{0} reached {1}"),
+		PlanEvent.MILESTONE_UNDONE: _("{0} undid {1}"),
+		PlanEvent.REACHED_WITH_WARNING: _("{0} reached {1} with required tasks open"),
+		PlanEvent.TASK_COMPLETED: _("{0} completed the task {1}"),
+		PlanEvent.TASK_REOPENED: _("{0} reopened the task {1}"),
+		PlanEvent.TASK_WAIVED: _("{0} waived the task {1}"),
+		PlanEvent.TASK_CANCELLED: _("{0} cancelled the task {1}"),
+		PlanEvent.TASK_ADDED: _("{0} added the task {1}"),
+		PlanEvent.TASK_MADE_REQUIRED: _("{0} made the task {1} required"),
+		PlanEvent.TASK_MADE_OPTIONAL: _("{0} made the task {1} optional: it no longer blocks its milestone"),
+		PlanEvent.TASK_DELETED: _("{0} deleted the task {1}"),
+		PlanEvent.NEXT_STEP: _("Next step of {1}, for {0}"),
+	}[event]

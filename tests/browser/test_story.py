@@ -77,7 +77,7 @@ def test_from_an_empty_site_to_a_held_and_released_order(orders, visit, make_ord
 	in_panel(page, "confirm").click()
 	page.locator(".modal.show .btn-modal-primary:visible").click()
 	page.locator(".milestone-step.is-reached", has_text="Order accepted").wait_for()
-	assert page.locator(".milestone-held").get_by_text("Packing list signed").is_visible()
+	assert page.locator(".milestone-blocked").get_by_text("Packing list signed").is_visible()
 
 	page.locator("select[data-fieldname=status]:visible").select_option("Released")
 	save(page)
@@ -120,7 +120,7 @@ def test_a_manager_waives_with_a_reason_and_the_order_is_free(workflow, visit, m
 	page.locator(".modal.show .btn-modal-primary:visible").click()
 	page.locator(".milestone-task.is-closed", has_text="The supplier is certified").wait_for()
 
-	assert page.locator(".milestone-held").count() == 0
+	assert page.locator(".milestone-blocked").count() == 0
 
 
 def test_bulk_edit_in_the_list_is_held_too(workflow, visit, make_order, orders):

@@ -188,22 +188,22 @@ function field_label(doctype, fieldname) {
 }
 
 function holders(stage) {
-	const held_by = stage.held_by || [];
-	if (stage.status === "Reached" || !held_by.length) return "";
+	const blocking = stage.blocked_by || [];
+	if (stage.status === "Reached" || !blocking.length) return "";
 	const lead =
 		stage.gate_mode === "Block"
-			? held_by.length === 1
+			? blocking.length === 1
 				? __("1 required task blocks this milestone:")
-				: __("{0} required tasks block this milestone:", [held_by.length])
+				: __("{0} required tasks block this milestone:", [blocking.length])
 			: __("Open required tasks:");
 	return `
-		<div class="milestone-held" role="status">
+		<div class="milestone-blocked" role="status">
 			${icon("lock")}
-			<p>${lead} ${held_by.map(holder).join(", ")}</p>
+			<p>${lead} ${blocking.map(describe_blocking).join(", ")}</p>
 		</div>`;
 }
 
-function holder(task) {
+function describe_blocking(task) {
 	const who = []
 		.concat(task.assignees || [])
 		.map(assignee_name)
@@ -304,10 +304,10 @@ const BUTTONS = [
 function buttons(stage) {
 	const offered = BUTTONS.filter(([action]) => (stage.actions || []).includes(action));
 	if (!offered.length) return "";
-	const held = stage.gate_mode === "Block" && (stage.held_by || []).length;
+	const is_blocked = stage.gate_mode === "Block" && (stage.blocked_by || []).length;
 	return `<div class="milestone-buttons">${offered
 		.map(([action, label, style]) => {
-			const look = action === "confirm" && held ? "btn-default" : style;
+			const look = action === "confirm" && is_blocked ? "btn-default" : style;
 			return `<button type="button" class="btn btn-xs ${look}" data-action="${action}"
 				data-stage="${esc(stage.name)}" data-focus="${action}">${label()}</button>`;
 		})
