@@ -1,7 +1,7 @@
 app_name = "milestone_automation"
 app_title = "Milestone Automation"
 app_publisher = "Milestone Automation contributors"
-app_description = "Recorded milestones, workflows with tasks that hold them, and plans for every document."
+app_description = "Recorded milestones, workflows with tasks that block them, and plans for every document."
 app_email = "maintainers@users.noreply.example"
 app_license = "MIT"
 
