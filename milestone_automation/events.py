@@ -1,4 +1,4 @@
-"""What happens on every document of the site. Each handler returns after one cached lookup when nobody tracks it."""
+"""Handlers for the events of every document. Each returns after one cached lookup if the DocType is not tracked."""
 
 import frappe
 
@@ -11,40 +11,41 @@ from milestone_automation.uninstall import UNINSTALLING
 
 
 def before_change(doc, method=None):
-	"""Before a `db_set` writes."""
-	own = _rules_for(doc)
-	if not own:
+	"""Before a `db_set` writes: record what it changes from, and ask the gate."""
+	rules = _rules_for(doc)
+	if not rules:
 		return
-	if own.tracker:
-		recorder.before_change(doc, own.tracker)
-	if own.has_workflow:
+	if rules.tracker:
+		recorder.before_change(doc, rules.tracker)
+	if rules.has_workflow:
 		watched.forget_loaded(doc, is_same_save=compat.is_saving(doc.doctype, doc.name))
 		_ask_gate(doc)
 
 
 def begin_save(doc, method=None):
-	"""At the very start of a save, submit, cancel or update after submit."""
-	own = _rules_for(doc)
-	if own and own.tracker:
-		recorder.begin_save(doc, own.tracker)
+	"""At the start of a save, submit, cancel or update after submit: remember the stored values."""
+	rules = _rules_for(doc)
+	if rules and rules.tracker:
+		recorder.begin_save(doc, rules.tracker)
 
 
 def before_write(doc, method=None):
-	"""Before a save, submit, cancel or update after submit writes."""
-	own = _rules_for(doc)
-	if own and own.has_workflow and not doc.is_new():
+	"""Before a save, submit, cancel or update after submit writes: ask the gate."""
+	rules = _rules_for(doc)
+	if rules and rules.has_workflow and not doc.is_new():
 		watched.forget_loaded(doc)
 		_ask_gate(doc)
 
 
 def on_change(doc, method=None):
-	own = _rules_for(doc)
-	if not own or doc.flags.in_delete:
+	"""After a change was written: record milestones, and start or update the plan."""
+	rules = _rules_for(doc)
+	if not rules or doc.flags.in_delete:
 		return
-	if own.tracker and not recorder.core_records():
-		recorder.record(doc, own.tracker)
-	if own.has_workflow:
-		# Asks the gate once more, for values that hooks have set on the way.
+	if rules.tracker and not recorder.core_records():
+		recorder.record(doc, rules.tracker)
+	if rules.has_workflow:
+		# This asks the gate again, for values that hooks have set meanwhile.
 		guard.run_guarded(
 			f"Milestone plan of {doc.doctype} {doc.name}", document_saved.on_document_change, doc
 		)
@@ -55,25 +56,26 @@ def _ask_gate(doc):
 
 
 def on_trash(doc, method=None):
-	"""Before the links to a document are checked: its plan goes with it."""
-	own = _rules_for(doc)
-	if own and own.has_workflow:
+	"""Before a document is deleted and its links are checked: delete its plan."""
+	rules = _rules_for(doc)
+	if rules and rules.has_workflow:
 		ending.delete_for(doc.doctype, doc.name)
 
 
 def after_rename(doc, method=None, old=None, new=None, merge=False):
+	"""After a rename: update milestones, plan, and stages that are reached by the name of this document."""
 	if _are_tables_missing():
 		return
 	if renaming.is_tracked_value(doc.doctype):
 		what = f"Milestone stages that wait for {doc.doctype} {old}: rename"
 		guard.run_guarded(what, renaming.rename_value, doc.doctype, old, new)
-	own = registry.for_doctype(doc.doctype)
-	if not own:
+	rules = registry.for_doctype(doc.doctype)
+	if not rules:
 		return
 	guard.run_guarded(
 		f"Milestones of {doc.doctype} {old}: rename", milestones.rename_reference, doc.doctype, old, new
 	)
-	if own.has_workflow:
+	if rules.has_workflow:
 		guard.run_guarded(
 			f"Milestone plan of {doc.doctype} {old}: rename",
 			renaming.rename_document,
@@ -85,24 +87,27 @@ def after_rename(doc, method=None, old=None, new=None, merge=False):
 
 
 def after_doctype_rename(doc, method=None, old=None, new=None, merge=False):
+	"""After a DocType was renamed: update its plans."""
 	clear_rules(doc)
 	if not _are_tables_missing():
 		guard.run_guarded(f"Milestone plans of {old}: rename", renaming.rename_doctype, new)
 
 
 def after_delete(doc, method=None):
+	"""After a document was deleted: mark its milestones."""
 	if not _are_tables_missing() and registry.for_doctype(doc.doctype):
 		what = f"Milestones of {doc.doctype} {doc.name}: delete"
 		guard.run_guarded(what, milestones.mark_deleted, doc.doctype, doc.name)
 
 
 def clear_rules(doc, method=None, *args, **kwargs):
+	"""Clear the cached registry, which contains the types of tracked fields."""
 	if not _are_tables_missing():
 		registry.clear()
 
 
 def _rules_for(doc) -> registry.Rules | None:
-	"""Return what concerns this document, or None; None too while the site is being made (as core does)."""
+	"""Return tracker and workflows of a document's DocType; None also during setup and migration, as in core."""
 	flags = frappe.flags
 	if flags.in_migrate or flags.in_setup_wizard or _are_tables_missing():
 		return None
@@ -110,5 +115,5 @@ def _rules_for(doc) -> registry.Rules | None:
 
 
 def _are_tables_missing() -> bool:
-	"""Tell whether an app is being installed, or this one uninstalled: its tables may not be there."""
+	"""Tell whether an app is being installed or this one uninstalled, so that tables may be missing."""
 	return bool(frappe.flags.in_install or frappe.flags.get(UNINSTALLING))

@@ -1,4 +1,4 @@
-"""What install and migrate leave behind: adopted milestones, the role, defaults. Each step may run any number of times."""
+"""Install and migrate: adopt milestones, create the role and store defaults. Each step can be repeated."""
 
 import json
 import os
@@ -18,6 +18,7 @@ CORE_DOCTYPES = ("Milestone", "Milestone Tracker")
 
 
 def after_install():
+	"""Hook: adopt what core has recorded, and create the role and the settings."""
 	make_link_secret()
 	make_role()
 	make_settings()
@@ -26,16 +27,16 @@ def after_install():
 
 
 def make_link_secret():
-	"""Have the site's key made before the first link in a mail is signed.
+	"""Create the site's encryption key before the first link is signed.
 
-	Frappe makes it when it is first asked for, and Frappe 16 keeps a site's configuration for a while: a server that
-	does not know the key yet would make another one, and links signed with the first would stop working.
+	Frappe creates it on first use, and Frappe 16 caches the configuration of a site: another process might create a
+	second key, and links signed with the first would stop working.
 	"""
 	get_encryption_key()
 
 
 def before_migrate():
-	"""Keep core's own definitions from being synced over ours first: Frappe leaves out a file whose hash it knows."""
+	"""Hook: keep core's definitions from being synced over ours; Frappe skips files whose hash it knows."""
 	for doctype in CORE_DOCTYPES:
 		path = definition_in_core(doctype)
 		if os.path.exists(path):
@@ -44,6 +45,7 @@ def before_migrate():
 
 
 def after_migrate():
+	"""Hook: restore what the migration changed, and complete settings and milestones."""
 	restore_time_stamps()
 	make_settings()
 	milestones.adopt()
@@ -51,7 +53,7 @@ def after_migrate():
 
 
 def restore_time_stamps():
-	"""Undo what `before_migrate` costs: our definitions are synced every time, and stamped as if they had changed."""
+	"""Restore the time stamps of our definitions, which `before_migrate` has synced every time."""
 	for doctype in CORE_DOCTYPES:
 		with open(frappe.get_module_path("Milestone Automation", *definition_path(doctype))) as file:
 			modified = json.load(file)["modified"]
@@ -60,11 +62,12 @@ def restore_time_stamps():
 
 
 def definition_in_core(doctype: str) -> str:
-	"""Return where core keeps its definition of a DocType, whether there is one or not."""
+	"""Return the path of core's definition of a DocType, which may not exist."""
 	return frappe.get_app_path("frappe", frappe.scrub(CORE_MODULE), *definition_path(doctype))
 
 
 def definition_path(doctype: str) -> tuple[str, ...]:
+	"""Return the path of a DocType's definition inside its module."""
 	folder = frappe.scrub(doctype)
 	return ("doctype", folder, f"{folder}.json")
 

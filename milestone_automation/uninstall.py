@@ -18,7 +18,8 @@ UNINSTALLING = "milestone_uninstalling"
 
 
 def before_uninstall():
-	# From now on tables go while documents are still deleted: our events have nothing to ask.
+	"""Hook: move both core DocTypes back to core's module, so that their tables stay."""
+	# From now on tables are dropped while documents are still deleted, so events must not query them.
 	frappe.flags[UNINSTALLING] = True
 	for doctype in CORE_DOCTYPES:
 		if core_ships(doctype):
@@ -26,6 +27,7 @@ def before_uninstall():
 
 
 def after_uninstall():
+	"""Hook: restore core's definitions and remove what is left of the app."""
 	if "milestone_automation" in frappe.get_installed_apps():
 		frappe.flags[UNINSTALLING] = False
 		return
@@ -33,7 +35,7 @@ def after_uninstall():
 		if core_ships(doctype):
 			frappe.reload_doc(frappe.scrub(CORE_MODULE), "doctype", frappe.scrub(doctype), force=True)
 	remove_unused_role()
-	# Frappe forgets them only at the next migrate; until then its scheduler would look for our code.
+	# Frappe deletes them at the next migrate only; until then the scheduler would fail to import our code.
 	frappe.db.delete("Scheduled Job Type", {"method": ("like", "milestone_automation.%")})
 	compat.forget(registry.CACHE_KEY)
 	frappe.clear_cache()
@@ -41,12 +43,12 @@ def after_uninstall():
 
 
 def core_ships(doctype: str) -> bool:
-	"""Tell whether the Frappe at hand has this DocType of its own to go back to."""
+	"""Tell whether this Frappe has the DocType itself."""
 	return os.path.exists(definition_in_core(doctype))
 
 
 def remove_unused_role():
-	"""Delete the role Milestone Manager unless somebody has it or a site's own rule names it."""
+	"""Delete the role Milestone Manager unless a user has it or a permission rule names it."""
 	used = frappe.db.exists("Has Role", {"role": MANAGER_ROLE}) or frappe.db.exists(
 		"Custom DocPerm", {"role": MANAGER_ROLE}
 	)

@@ -1,4 +1,4 @@
-"""Acting in the name of the person a signed link was made for."""
+"""Acting as the recipient of a signed link."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,17 +8,19 @@ import frappe
 
 @contextmanager
 def acting_as(user: str) -> Iterator[None]:
-	"""Inside, the session user is this one, with this one's rights; the session itself is not touched.
+	"""Run the block as another user, with that user's permissions, without changing the session.
 
-	For a reader of a mail whose signed link proves who they are. Not `frappe.set_user`, which would write the other
-	user into the visitor's stored session.
+	`frappe.set_user` would write the other user into the visitor's stored session.
+
+	Args:
+		user: recipient of the link, whom its signature proves.
 	"""
-	before = frappe.session.user
+	visitor = frappe.session.user
 	_become(user)
 	try:
 		yield
 	finally:
-		_become(before)
+		_become(visitor)
 
 
 def _become(user: str) -> None:

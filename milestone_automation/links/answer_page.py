@@ -1,7 +1,7 @@
-"""The two pages behind the links in mails: answer for a stage, and one task.
+"""The page behind the buttons of a prompt: answers for a stage.
 
-A page verifies the link first. A GET only shows; a POST acts, in the name of the link's recipient. Each function returns
-what its template shows, with `state`: "ask", "done" (just now), "closed" (nothing to do any more), "refused".
+The page verifies the link first. A GET only shows it; a POST acts as the recipient of the link. `state` of the result is
+"ask", "done" (just now), "closed" (nothing to do any more) or "refused".
 """
 
 from datetime import timedelta
@@ -24,11 +24,11 @@ from milestone_automation.links import link_page
 
 
 def answer_page(form: dict, is_post: bool) -> dict:
-	"""Return what the answer page shows, after acting on a POST.
+	"""Return what the page shows, after acting on a POST.
 
 	Args:
-		form: `token`, `answer` ("yes" or "no") and, with a POST, the fields of the form.
-		is_post: whether to act.
+		form: `token`, `answer` ("yes" or "no") and, for a POST, the fields of the form.
+		is_post: whether the form was sent.
 	"""
 	try:
 		link = signed_links.read_token(form.get("token"), Purpose.ANSWER)
@@ -47,7 +47,7 @@ def answer_page(form: dict, is_post: bool) -> dict:
 
 
 def _obstacle(link: Link, plan, row) -> dict | None:
-	"""Return the page that says why there is nothing to answer; None if there is."""
+	"""Return the page that says why there is nothing to answer, or None."""
 	if plan.status == PlanStatus.CANCELLED:
 		return link_page.closed(_("The plan of this document was cancelled. You do not need to do anything."))
 	if row.status == StageStatus.REACHED:
@@ -63,7 +63,7 @@ def _obstacle(link: Link, plan, row) -> dict | None:
 			)
 		)
 	if not link_page.is_enabled(link.recipient) or not answers.may_answer(plan, row, link.recipient):
-		return _not_theirs(link, plan, row)
+		return _refuse_recipient(link, plan, row)
 	if link.is_expired:
 		return link_page.expired(
 			link,
@@ -74,9 +74,9 @@ def _obstacle(link: Link, plan, row) -> dict | None:
 	return None
 
 
-def _not_theirs(link: Link, plan, row) -> dict:
+def _refuse_recipient(link: Link, plan, row) -> dict:
 	if _is_asked(row, link.recipient) and link_page.is_enabled(link.recipient):
-		# Then it is the document they may not see.
+		# They are still asked, so they may not read the document.
 		return link_page.refused(
 			_("You may not read this document"),
 			_(
@@ -98,7 +98,7 @@ def _is_asked(row, user: str) -> bool:
 
 
 def _ask(form: dict, link: Link, plan, row, is_post: bool) -> dict:
-	"""Return the form, filled in as it was sent; of a link's address only the answer comes into it."""
+	"""Return the form with the values that were sent; from the address of a link only the answer is used."""
 	sent = form if is_post else {}
 	today = clock.today_of_user(link.recipient)
 	return {
@@ -114,7 +114,7 @@ def _ask(form: dict, link: Link, plan, row, is_post: bool) -> dict:
 
 
 def _answer(form: dict, plan, row) -> str:
-	"""Act on the form. Return the sentence that says what was done."""
+	"""Act on the form and return the sentence about what was done."""
 	if form.get("answer") == "no":
 		later = form.get("later_stages")
 		answers.answer_not_yet(

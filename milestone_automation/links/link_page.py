@@ -1,4 +1,4 @@
-"""What the pages behind signed links share: refusals, language, who asks."""
+"""What the pages behind signed links share: refusals, language and names."""
 
 import frappe
 from frappe import _
@@ -17,6 +17,7 @@ from milestone_automation.links import acting_as
 
 
 def invalid() -> dict:
+	"""Return the page for a link that this site did not make."""
 	return refused(
 		_("This link does not work"),
 		_("Your mail program may have split it. Please copy the whole link from the mail."),
@@ -24,71 +25,89 @@ def invalid() -> dict:
 
 
 def refused(title: str, text: str) -> dict:
+	"""Return a page that refuses, with the reason."""
 	return {"state": "refused", "title": title, "text": text}
 
 
 def closed(text: str) -> dict:
+	"""Return a page that says why there is nothing to do any more."""
 	return {"state": "closed", "title": _("Nothing to do"), "text": text}
 
 
 def expired(link: Link, whom_to_ask: str) -> dict:
+	"""Return the page for an expired link.
+
+	Args:
+		link: the link.
+		whom_to_ask: sentence that says what to do instead.
+	"""
 	until = _("This link was valid until {0}.").format(languages.day_text(link.valid_until))
 	return refused(_("This link has expired"), f"{until} {whom_to_ask}")
 
 
 def act(page: dict, link: Link, action) -> dict:
-	"""Do what the form says in the name of the link's recipient; a refusal comes back with the form."""
+	"""Run an action as the recipient of a link and return the page to show; a refusal is shown with the form.
+
+	Args:
+		page: the page with the form.
+		link: the link.
+		action: function without arguments that returns the sentence about what was done.
+	"""
 	save_point = f"milestone_{frappe.generate_hash(length=10)}"
 	frappe.db.savepoint(save_point)
 	user = link.recipient if is_enabled(link.recipient) else "Guest"
 	try:
 		with acting_as.acting_as(user), guard.translate_conflicts():
-			done = action()
+			sentence = action()
 	except guard.ConflictError as error:
-		# After a conflict the database has undone the transaction, or can only fail in it again.
+		# After a conflict the database has undone the transaction, or fails again in it.
 		frappe.db.rollback()
 		return page | _refusal(error)
 	except (frappe.ValidationError, frappe.PermissionError) as error:
 		frappe.db.rollback(save_point=save_point)
 		return page | _refusal(error)
-	return {"state": "done", "title": _("Thank you"), "text": done}
+	return {"state": "done", "title": _("Thank you"), "text": sentence}
 
 
 def _refusal(error: Exception) -> dict:
 	frappe.local.message_log = []
-	# Frappe leaves JSON alone, and a text in quotes is JSON. With a tag before it, it is not.
+	# Frappe does not sanitize JSON, and a text in quotes is JSON. With a tag before it, it is not.
 	text = sanitize_html(A_TAG + cstr(error)).removeprefix(A_TAG)
 	return {"error": text or _("You may not do this.")}
 
 
 def document(plan) -> str:
+	"""Return DocType and name of a plan's document, translated."""
 	return f"{_(plan.reference_type)} {plan.reference_name}"
 
 
 def owner_name(row) -> str:
+	"""Return whom to ask about a stage: its owner, its role, or a Milestone Manager."""
 	if row.stage_owner:
 		return get_fullname(row.stage_owner)
 	return _(row.owner_role) if row.owner_role else _("a Milestone Manager")
 
 
 def is_enabled(user: str) -> bool:
+	"""Tell whether a user id belongs to an enabled user."""
 	return bool(cint(frappe.db.get_value("User", user, "enabled")))
 
 
 def language_of(recipient: str) -> str:
-	own = frappe.db.get_value("User", recipient, "language")
-	return own or frappe.get_system_settings("language") or "en"
+	"""Return the language of a recipient, given as user id or e-mail address; the site's by default."""
+	language = frappe.db.get_value("User", recipient, "language")
+	return language or frappe.get_system_settings("language") or "en"
 
 
 def complete_context(context) -> None:
-	"""Give a page what both have in common: no cache, no search engine, the form's token against forgery."""
+	"""Complete the context of a page: no cache, no search engines, and the CSRF token of the form."""
 	context.no_cache = 1
 	context.full_width = 0
 	context.token = cstr(frappe.form_dict.get("token"))
 	context.is_guest = frappe.session.user == "Guest"
-	# Frappe asks for it where the visitor is logged in; a guest's session has none.
+	# Frappe checks it for logged-in visitors; the session of a guest has none.
 	context.form_csrf_token = "" if context.is_guest else frappe.sessions.get_csrf_token()
 	title = context.page.get("task_title") or context.page.get("stage") or context.page.get("title")
-	# Frappe's templates print it as it is; ours do not strip tags from it, which would turn it back.
+	# Frappe's templates do not escape the title.
 	context.title = escape_html(title)
 	context.metatags = {"robots": "noindex"}

@@ -1,4 +1,4 @@
-"""The page behind a task's signed link."""
+"""The page behind the signed link of a task: completing it and commenting on it."""
 
 import frappe
 from frappe import _
@@ -10,7 +10,7 @@ from frappe.utils import (
 )
 
 from milestone_automation.engine.base import languages
-from milestone_automation.engine.people import signed_links
+from milestone_automation.engine.people import assigned, signed_links
 from milestone_automation.engine.people.signed_links import Link, LinkInvalid, Purpose
 from milestone_automation.engine.progress import tasks
 from milestone_automation.engine.rules.vocabulary import TaskStatus
@@ -20,11 +20,11 @@ COMMENT_LENGTH = 4000
 
 
 def task_page(form: dict, is_post: bool) -> dict:
-	"""Return what the task page shows, after acting on a POST: nothing of the document but its kind and name.
+	"""Return what the page shows, after acting on a POST. Of the document it shows only DocType and name.
 
 	Args:
-		form: `token` and, with a POST, `action` ("complete" or "comment") and `comment`.
-		is_post: whether to act.
+		form: `token` and, for a POST, `action` ("complete" or "comment") and `comment`.
+		is_post: whether the form was sent.
 	"""
 	try:
 		link = signed_links.read_token(form.get("token"), Purpose.TASK)
@@ -53,7 +53,7 @@ def _task_obstacle(link: Link, task) -> dict | None:
 	if not link.is_expired:
 		return nothing_to_do
 	if nothing_to_do:
-		# Says so and no more: the days in which the link shows the task are over.
+		# The link has expired, so the page does not show the task any more.
 		return nothing_to_do | {"state": "refused"}
 	return link_page.expired(link, _("Please ask {0} for a new one.").format(asker))
 
@@ -69,15 +69,15 @@ def _nothing_to_do(task, person) -> dict | None:
 
 
 def _assignee(link: Link, task):
-	wanted = link.recipient.lower()
+	recipient = link.recipient.lower()
 	for row in task.assignees:
-		if wanted in ((row.user or "").lower(), (row.email or "").lower()):
+		if recipient in ((row.user or "").lower(), (row.email or "").lower()):
 			return None if row.user and not link_page.is_enabled(row.user) else row
 	return None
 
 
 def _act_on_task(form: dict, link: Link, task) -> str:
-	"""Act on the form. Return the sentence that says what was done."""
+	"""Act on the form and return the sentence about what was done."""
 	comment = cstr(form.get("comment")).strip()[:COMMENT_LENGTH]
 	if comment:
 		_comment(link, task, comment)
@@ -97,7 +97,7 @@ def _comment(link: Link, task, text: str) -> None:
 		"reference_doctype": "Milestone Task",
 		"reference_name": task.name,
 		"comment_email": person.email or person.user,
-		"comment_by": person.full_name or person.email,
+		"comment_by": assigned.display_name(person),
 		"content": escape_html(text).replace("\n", "<br>"),
 	}
 	frappe.get_doc(values).insert(ignore_permissions=True)  # the signed link is the right to comment
