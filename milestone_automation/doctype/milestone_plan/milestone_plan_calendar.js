@@ -1,4 +1,4 @@
-// The calendar shows every milestone on its key date; the Gantt view each plan from its beginning to its next date.
+// The calendar shows each milestone on its key date, the Gantt view each plan from its start to its next date.
 frappe.views.calendar["Milestone Plan"] = {
 	field_map: {
 		start: "created_from",

@@ -18,7 +18,7 @@ frappe.listview_settings["Milestone Plan"] = {
 	},
 
 	onload(list) {
-		// A bar drawn longer is not a reason: dates move in the plan, with one.
+		// Read-only: moving a date needs a reason, which the plan asks for.
 		if (list.view_name === "Gantt") list.can_write = false;
 		list.page.add_inner_button(__("Board by Milestone"), () => frappe.set_route("milestone-board"));
 	},

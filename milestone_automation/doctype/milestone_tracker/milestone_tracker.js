@@ -17,7 +17,7 @@ frappe.ui.form.on("Milestone Tracker", {
 		frm.trigger("offer_fields");
 	},
 
-	// Fields by label; the value is the field's name, as core has it.
+	// Fields by label; the value is the field name, as in core.
 	offer_fields(frm) {
 		const doctype = frm.doc.document_type;
 		if (!doctype) return frm.events.set_options(frm, []);

@@ -48,7 +48,7 @@ frappe.ui.form.on("Milestone Workflow", {
 	},
 
 	after_save(frm) {
-		// The Desk learned at its start which DocTypes have a workflow.
+		// The list of DocTypes with a workflow was loaded when the Desk started.
 		const known = frappe.boot.milestone_doctypes || [];
 		if (!known.includes(frm.doc.document_type)) {
 			frappe.boot.milestone_doctypes = [...known, frm.doc.document_type];

@@ -1,4 +1,4 @@
-// All that every page of the Desk loads. Panel, builder and pictures come when a page needs them.
+// Loaded by every page of the Desk. Panel, builder and report pictures are loaded when a page needs them.
 import * as report_filters from "./reports/filters";
 
 frappe.provide("milestone_automation");

@@ -1,11 +1,11 @@
-// The builder on the form of a Milestone Workflow. It edits the form's own child rows; nothing is kept twice.
+// The builder on the form of a Milestone Workflow. It edits the child rows of the form directly.
 import { DocumentFields } from "./fields";
 import { preview } from "./preview";
 import * as view from "./view";
 
 const STAGE = "Milestone Workflow Stage";
 const TASK = "Milestone Workflow Task";
-// Choices that decide which other inputs there are.
+// Fields whose value decides which other inputs are shown.
 const REDRAW = ["kind", "owner_kind", "key_date_rule", "reach_rule", "track_field", "assignee_kind"];
 const NUMBERS = [
 	"offset_days",
@@ -127,7 +127,7 @@ export class Builder {
 		});
 	}
 
-	// What is on the screen becomes the order of the rows.
+	// Put the rows into the order on the screen.
 	take_order() {
 		const names = (selector, data) =>
 			this.$wrapper
@@ -189,7 +189,7 @@ export class Builder {
 		);
 	}
 
-	// Tasks hold the milestone's name: they follow it.
+	// Tasks refer to their milestone by name.
 	rename(stage, input) {
 		const name = input.value.trim();
 		const taken = this.stages.some(
@@ -300,7 +300,7 @@ export class Builder {
 		rows.forEach((one, index) => (one.idx = index + 1));
 	}
 
-	// The server's own rules, asked before anybody saves.
+	// Check with the server's rules before the workflow is saved.
 	check() {
 		const { frm } = this;
 		if (!frm.doc.document_type) return;
@@ -313,7 +313,7 @@ export class Builder {
 			});
 	}
 
-	// Marks in place: a draw would take the text from under somebody who is writing.
+	// Mark problems without drawing again, which would interrupt somebody who is typing.
 	mark() {
 		const show = ($place, problems) => {
 			$place.toggleClass("has-problems", !!problems.length).children(".milestone-problems").remove();

@@ -1,4 +1,4 @@
-// The choices of a workflow in plain words. Values are what the DocTypes store; only labels are translated.
+// Options of a workflow with their labels. Values are stored as they are; only labels are translated.
 
 export const KINDS = () => [
 	{ value: "Standard", label: __("Standard") },

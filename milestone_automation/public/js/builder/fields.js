@@ -41,7 +41,7 @@ export class DocumentFields {
 			.map((field) => ({ value: field.fieldname, label: __(field.label, null, this.doctype) }));
 	}
 
-	// What a field can be, where that is a list; null for free text.
+	// The possible values of a field; null for free text.
 	values(fieldname) {
 		if (fieldname === "docstatus") {
 			return [

@@ -1,8 +1,8 @@
-// The builder's HTML: one card a milestone, its tasks at the bottom.
+// The HTML of the builder: one card for each milestone, with its tasks at the bottom.
 import { esc, gray_pill, icon } from "../panel/words";
 import * as choices from "./choices";
 
-// An input bound to a field of a row. `focus` finds it again after a card was drawn anew.
+// An input bound to a field of a row. `data-focus` finds it again after the card was drawn again.
 function bound(tag, row, field, label, attributes = "", inner = "") {
 	const type = tag === "input" ? "" : `</${tag}>`;
 	return `<${tag} class="form-control input-xs" data-field="${field}" data-row="${
@@ -54,7 +54,7 @@ const check = (row, field, label, text = label) =>
 	`<label class="milestone-check"><input type="checkbox" data-field="${field}" data-row="${row.name}"
 		data-focus="${row.name}-${field}" ${cint(row[field]) ? "checked" : ""}> ${text}</label>`;
 
-// A place where the framework's own Link control is put.
+// A placeholder for Frappe's Link control.
 const link = (row, field, doctype, label) =>
 	`<div class="milestone-link" data-link="${doctype}" data-field="${field}" data-row="${
 		row.name

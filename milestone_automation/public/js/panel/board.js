@@ -1,4 +1,4 @@
-// Running plans of a workflow in columns, by the milestone they are on the way to. To look at: plans move by their milestones.
+// Running plans of a workflow in columns by their next milestone. Read-only: plans move when milestones are reached.
 import { HEALTH_COLOR, date, distance, esc, pill } from "./words";
 
 export class Board {

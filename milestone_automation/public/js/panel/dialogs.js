@@ -1,4 +1,4 @@
-// The questions the panel asks. Each takes what to do with the answer and closes when that worked.
+// The dialogs of the panel. Each calls a function with the answer and closes when that succeeded.
 import { esc } from "./words";
 
 function ask(title, label, fields, then, intro = "") {

@@ -1,4 +1,4 @@
-// "My Milestones and Tasks": what waits for the user, by date, to tick off or to open.
+// "My Milestones and Tasks": open tasks and milestones of the user, by date.
 import { date, distance, esc, pill } from "./words";
 
 export class MyWork {

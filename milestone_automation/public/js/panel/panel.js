@@ -1,4 +1,4 @@
-// The panel on a document: loads the plan, shows it, carries out what the user asks.
+// The panel on a document: loads and shows the plan, and calls the API for the user's actions.
 import * as dialogs from "./dialogs";
 import { esc, learn_names } from "./words";
 import { current_stage, panel as panel_html, start_banner } from "./view";
@@ -20,7 +20,7 @@ export class Panel {
 		this.$wrapper.on("change", "input[data-action=tick]", (event) => this.on_tick(event));
 	}
 
-	// Form refreshes come in bursts; one of them asks the server.
+	// A form is refreshed several times in a row; only one refresh calls the server.
 	show(doctype, name, version, frm = null) {
 		const same = this.doctype === doctype && this.name === name;
 		const key = `${name}:${version}`;
@@ -120,7 +120,7 @@ export class Panel {
 		if (task.status === "Open") {
 			this.ask("complete_task", { task: task.name }).catch(() => this.render());
 		} else {
-			// Stays ticked until the reason is given.
+			// The task stays ticked until the reason is entered.
 			box.checked = true;
 			this.do_reopen(task);
 		}
@@ -134,7 +134,7 @@ export class Panel {
 		return this.data.stages.flatMap((stage) => stage.tasks).find((task) => task.name === name);
 	}
 
-	// A call that changes the plan answers with the fresh payload.
+	// A call that changes the plan returns the new payload.
 	ask(method, args) {
 		if (this.busy) return Promise.resolve(this.render());
 		this.busy = true;
@@ -148,7 +148,7 @@ export class Panel {
 			});
 	}
 
-	// Reaching a milestone may have changed the document itself; mostly it has not, and the form stays as it is.
+	// Reload the form only if reaching the milestone changed the document.
 	ask_and_reload(method, args) {
 		const { doctype, name, frm } = this;
 		return this.ask(method, args).then(() => {
@@ -243,7 +243,7 @@ export class Panel {
 		);
 	}
 
-	// Read when asked for: few people want it, every form would pay for it.
+	// Loaded on demand, because few users need it on most forms.
 	do_history() {
 		const { frm } = this;
 		if (!frm || !frm.timeline) return this.do_open_plan();
@@ -269,7 +269,7 @@ export function show_panel_on(frm) {
 	else frm.milestone_panel.show(frm.doctype, frm.docname, frm.doc.modified, frm);
 }
 
-// Somebody else acted on a plan that is on this user's screen.
+// Another user changed a plan that this user is looking at.
 export function listen() {
 	frappe.realtime.on("milestone_plan_changed", ({ doctype, name }) => {
 		for (const panel of panels.values()) {

@@ -1,4 +1,4 @@
-// The panel's HTML. Plain functions from the payload of api.get_plan to text; every name in it is a user's.
+// The HTML of the panel: functions from the payload of api.get_plan to text. All names in it must be escaped.
 import {
 	HEALTH_COLOR,
 	assignee_name,

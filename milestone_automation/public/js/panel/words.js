@@ -37,7 +37,7 @@ export function gray_pill(text) {
 	return `<span class="milestone-pill" data-color="gray">${text}</span>`;
 }
 
-// How far a date is from today, in words: the date alone makes the reader count.
+// The distance of a date from today in words.
 export function distance(value, today) {
 	const days = frappe.datetime.get_diff(value, today);
 	if (days === 0) return __("today");
@@ -46,7 +46,7 @@ export function distance(value, today) {
 	return days > 0 ? __("in {0} days", [days]) : __("{0} days late", [-days]);
 }
 
-// A form knows the names of those who wrote on it; the payload tells the others.
+// A form knows the names of the document's users; the payload has the others.
 const NAMES = {};
 
 export const learn_names = (names) => Object.assign(NAMES, names);
