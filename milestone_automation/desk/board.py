@@ -1,4 +1,4 @@
-"""The board: running plans of a workflow by their current milestone."""
+"""The board: running plans of a workflow by their next milestone."""
 
 import frappe
 from frappe.utils import (
@@ -27,15 +27,15 @@ def board(workflow: str) -> dict:
 		order_by="next_date asc",
 		limit=my_work.MAX_ROWS,
 	)
-	# What the stages are called is shown with the first plan the user sees, and to nobody who sees none.
+	# Users who may see no plan do not see the names of the milestones either.
 	stages = plans and frappe.get_all(
 		"Milestone Workflow Stage",
 		filters={"parent": workflow, "parenttype": "Milestone Workflow"},
 		order_by="idx",
 		pluck="stage_name",
 	)
-	known = dict.fromkeys([*stages, *(plan.current_stage for plan in plans if plan.current_stage)])
-	return {"stages": list(known), "plans": plans, "today": nowdate()}
+	stage_names = dict.fromkeys([*stages, *(plan.current_stage for plan in plans if plan.current_stage)])
+	return {"stages": list(stage_names), "plans": plans, "today": nowdate()}
 
 
 def workflows_with_plans() -> list[str]:

@@ -1,17 +1,17 @@
-"""What the Desk learns when it starts."""
+"""Data for the start of the Desk."""
 
 from milestone_automation.engine.tracking import registry
 
 
 def extend_bootinfo(bootinfo):
-	"""Name the DocTypes that have a workflow, and the fields of those that are tracked. Costs no SQL when warm.
+	"""Hook: list the DocTypes with a workflow, and the tracked fields by DocType. No query when the cache is warm.
 
-	On a DocType without a workflow a form never asks for a plan; reports offer the tracked ones.
+	Forms of other DocTypes never ask for a plan; reports offer the tracked fields.
 	"""
-	rules = registry.all_rules()
-	bootinfo.milestone_doctypes = sorted(doctype for doctype, own in rules.items() if own.has_workflow)
+	all_rules = registry.all_rules()
+	bootinfo.milestone_doctypes = sorted(doctype for doctype, rules in all_rules.items() if rules.has_workflow)
 	bootinfo.milestone_tracked = {
-		doctype: [field.fieldname for field in own.tracker.fields]
-		for doctype, own in sorted(rules.items())
-		if own.tracker
+		doctype: [field.fieldname for field in rules.tracker.fields]
+		for doctype, rules in sorted(all_rules.items())
+		if rules.tracker
 	}

@@ -1,4 +1,4 @@
-"""Checking and previewing a workflow while it is built."""
+"""Checks and previews for the builder of workflows."""
 
 import frappe
 
@@ -9,16 +9,16 @@ from milestone_automation.engine.workflows import validation
 
 
 def check_workflow(workflow: dict | str) -> dict:
-	"""Return what is wrong with a workflow that is being built, saved or not. Writes nothing.
+	"""Return the problems of a workflow in the builder, saved or not; writes nothing.
 
 	Args:
-		workflow: the Milestone Workflow document with its rows, as the form has it.
+		workflow: the Milestone Workflow document of the form, with its rows.
 
 	Returns:
 		dict: `general`, a list of sentences; `stages` and `tasks`, a list of sentences for each row, in order.
 
 	Raises:
-		frappe.PermissionError: for anybody who may not make workflows.
+		frappe.PermissionError: the user is not a manager.
 	"""
 	rights.check_manager()
 	draft = _draft(workflow)
@@ -34,7 +34,7 @@ def check_workflow(workflow: dict | str) -> dict:
 
 
 def _place(problem: str, draft, answer: dict) -> tuple[list, str]:
-	"""Return the list a problem belongs into, and the problem without the name of its row."""
+	"""Return the list for a problem, and the problem without the name of its row."""
 	rows = [("stages", row, validation.stage_label(row)) for row in draft.stages]
 	rows += [("tasks", row, validation.task_label(row)) for row in draft.tasks]
 	for table, row, label in rows:
@@ -44,17 +44,17 @@ def _place(problem: str, draft, answer: dict) -> tuple[list, str]:
 
 
 def preview_draft(workflow: dict | str, name: str | int) -> dict:
-	"""Say what a workflow that is being built would make of a document. Writes nothing.
+	"""Return the plan that a workflow in the builder would give a document; writes nothing.
 
 	Args:
-		workflow: the Milestone Workflow document with its rows, as the form has it.
-		name: a document of its DocType.
+		workflow: the Milestone Workflow document of the form, with its rows.
+		name: name of a document of its DocType.
 
 	Returns:
 		dict: as `api.preview_workflow`.
 
 	Raises:
-		frappe.PermissionError: the user may not make workflows, or not read the document.
+		frappe.PermissionError: the user is not a manager, or may not read the document.
 	"""
 	rights.check_manager()
 	draft = _draft(workflow)
@@ -65,7 +65,7 @@ def preview_draft(workflow: dict | str, name: str | int) -> dict:
 
 
 def _draft(workflow: dict | str):
-	"""Return the document a form sent, with its rows numbered; nothing of it is stored."""
+	"""Return the document that the form sent, with numbered rows; nothing is stored."""
 	values = frappe.parse_json(workflow)
 	draft = frappe.new_doc("Milestone Workflow")
 	draft.update({key: values.get(key) for key in values if key not in ("doctype", "stages", "tasks")})

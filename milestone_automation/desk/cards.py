@@ -1,4 +1,4 @@
-"""Numbers for the cards of the workspace."""
+"""Number cards of the workspace."""
 
 import frappe
 from frappe.utils import (
@@ -11,10 +11,13 @@ from milestone_automation.engine.rules.vocabulary import StageStatus
 
 
 def on_time_this_month(filters: str | dict | None = None) -> dict:
-	"""Return the share of this month's reached milestones that were reached by their key date; for a number card.
+	"""Return the percentage of milestones reached this month that were reached by their key date.
 
 	Args:
-		filters: sent by the card; not used.
+		filters: sent by the number card, not used.
+
+	Raises:
+		frappe.PermissionError: the user is not a manager.
 	"""
 	rights.check_manager()
 	stage = frappe.qb.DocType("Milestone Plan Stage")

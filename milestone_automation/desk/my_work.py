@@ -1,4 +1,4 @@
-"""What the Desk asks besides the plan itself: whitelisted, typed, permission first."""
+"""The page *My Milestones and Tasks*: open tasks and milestones of the user."""
 
 import frappe
 from frappe.utils import (
@@ -12,7 +12,7 @@ MAX_ROWS = 500
 
 
 def my_work() -> dict:
-	"""Return what waits for the caller: open tasks, and milestones of running plans that the caller owns.
+	"""Return the user's open tasks, and the open milestones that the user owns in running plans.
 
 	Returns:
 		dict: `today`; `tasks` and `stages`, each a list of dicts, by date.
@@ -67,7 +67,7 @@ def _my_stages() -> list:
 	)
 	if not mine:
 		return []
-	# Owning a stage does not open its document: what the caller may not read stays out.
+	# The owner of a stage may not be allowed to read its document.
 	names = list({row.plan for row in mine})
 	readable = set(frappe.get_list("Milestone Plan", filters={"name": ("in", names)}, pluck="name", limit=0))
 	return [row for row in mine if row.plan in readable]

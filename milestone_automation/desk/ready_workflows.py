@@ -1,4 +1,4 @@
-"""Calls of the desk to import a ready workflow."""
+"""Importing a ready workflow in the desk."""
 
 import frappe
 from frappe import _
@@ -10,8 +10,7 @@ def get_ready_workflows() -> list:
 	"""Return the ready workflows to choose from.
 
 	Returns:
-		list[dict]: name, title, description, stages and tasks (how many), document_types (those of this site it is
-		meant for; it can be installed for any other).
+		list[dict]: as `ready.offer`.
 
 	Raises:
 		frappe.PermissionError: the caller may not create workflows.
@@ -21,14 +20,14 @@ def get_ready_workflows() -> list:
 
 
 def install_ready_workflow(name: str, document_type: str | None = None) -> dict:
-	"""Make a Milestone Workflow of a ready one, disabled.
+	"""Create a disabled Milestone Workflow from a ready one.
 
 	Args:
-		name: of the ready workflow.
-		document_type: for which documents; the first it is meant for by default.
+		name: name of the ready workflow.
+		document_type: DocType of its documents; by default the first it is meant for that this site has.
 
 	Returns:
-		dict: workflow (its name), notes (what was done differently because the DocType lacks it).
+		dict: workflow (its name), notes (sentences about what is different because the DocType lacks something).
 
 	Raises:
 		frappe.PermissionError: the caller may not create workflows.

@@ -1,4 +1,4 @@
-"""What a tracker's form shows and starts: recorded milestones, history from versions."""
+"""The form of a tracker: its recorded milestones, and the backfill from versions."""
 
 import frappe
 from frappe import _
@@ -12,18 +12,18 @@ from milestone_automation.engine.history import backfill
 
 
 def recorded(tracker: str, limit: int = 10) -> dict:
-	"""Return how many milestones a tracker has recorded, and the last ones.
+	"""Return the number of milestones that a tracker has recorded, and the last ones.
 
 	Args:
 		tracker: name of the Milestone Tracker.
-		limit: how many of the last ones, at most 50.
+		limit: number of milestones to return, at most 50.
 
 	Raises:
 		frappe.PermissionError: the user may not read the tracker.
 	"""
-	found = frappe.get_doc("Milestone Tracker", tracker)
-	found.check_permission("read")
-	doctype = found.document_type
+	tracker_doc = frappe.get_doc("Milestone Tracker", tracker)
+	tracker_doc.check_permission("read")
+	doctype = tracker_doc.document_type
 	filters = {"milestone_tracker": tracker}
 	last = frappe.get_all(
 		"Milestone",
@@ -50,12 +50,15 @@ def recorded(tracker: str, limit: int = 10) -> dict:
 
 
 def start_backfill(tracker: str) -> None:
-	"""Make milestones from the history of a tracker's documents, in the background.
+	"""Queue a backfill of a tracker.
 
-	Progress comes as the realtime event `milestone_backfill`: {tracker, done, total}, at the end {tracker, summary}.
+	Progress is published as realtime event `milestone_backfill`: {tracker, done, total}, at the end {tracker, summary}.
+
+	Args:
+		tracker: name of the Milestone Tracker.
 
 	Raises:
-		frappe.PermissionError: for anybody but a System Manager.
+		frappe.PermissionError: the user is not a System Manager.
 	"""
 	frappe.only_for("System Manager")
 	frappe.get_doc("Milestone Tracker", tracker).check_permission("write")
@@ -70,19 +73,24 @@ def start_backfill(tracker: str) -> None:
 
 
 def run_backfill(tracker: str, user: str) -> None:
-	"""Background job: backfill, and tell the user who asked how far it is."""
+	"""Background job: backfill, and publish the progress to the user who started it.
 
-	def tell(**values):
+	Args:
+		tracker: name of the Milestone Tracker.
+		user: who started it.
+	"""
+
+	def publish(**values):
 		frappe.publish_realtime("milestone_backfill", {"tracker": tracker, **values}, user=user)
 
 	try:
 		summary = backfill.run(
 			tracker,
-			progress=lambda done, total: tell(done=done, total=total),
+			progress=lambda done, total: publish(done=done, total=total),
 			commit=frappe.db.commit,
 		)
 	except Exception:
 		frappe.db.rollback()
-		tell(failed=True)
+		publish(failed=True)
 		raise
-	tell(summary={"documents": summary.documents, "added": summary.added})
+	publish(summary={"documents": summary.documents, "added": summary.added})
