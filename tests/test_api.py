@@ -229,7 +229,7 @@ def test_a_preview_of_a_workflow_for_another_doctype_is_refused(make_doctype):
 		({"assignee_kind": "Third-Party Collaborator"}, r"Enter the collaborator's e-mail address"),
 		(
 			{"assignee_kind": "Third-Party Collaborator", "collaborator_email": "nonsense"},
-			r"nonsense is not one e-mail address",
+			r"nonsense is not a valid e-mail address",
 		),
 		({"assignee_kind": "Role", "assignee_role": "All"}, r"Every user has the role All"),
 		({"assignee_kind": "Nonsense"}, r"Nonsense is not a valid assignee type. Choose one of: Whole Team"),

@@ -147,11 +147,11 @@ def test_an_unknown_field_is_refused(refused, values, shown):
 		),
 		(
 			"frappe.db.sql('select 1')",
-			"The condition cannot be evaluated: there is no frappe.db. It may use doc and frappe.utils only.",
+			"The condition cannot be evaluated: frappe.db does not exist. It may use doc and frappe.utils only.",
 		),
 		(
 			"doc.amount > frappe.utils.lots(3)",
-			"The condition cannot be evaluated: there is no frappe.utils.lots. It may use doc and frappe.utils only.",
+			"The condition cannot be evaluated: frappe.utils.lots does not exist. It may use doc and frappe.utils only.",
 		),
 		(
 			"doc.save()",
