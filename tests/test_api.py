@@ -280,7 +280,7 @@ def test_an_unknown_answer_for_later_milestones_is_refused():
 	order = make_document()
 	with pytest.raises(
 		frappe.ValidationError,
-		match=r"Nonsense is nothing that later .* Choose one of: Shift Too, Keep Order.",
+		match=r"Nonsense is not a valid option. Choose one of: Shift Too, Keep Order.",
 	):
 		api.reschedule_stage(plan_of(order).name, "Cut", "2030-06-10", "Late", later_stages="Nonsense")
 
