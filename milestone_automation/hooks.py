@@ -5,6 +5,11 @@ app_description = "Recorded milestones, workflows with tasks that block them, an
 app_email = "maintainers@users.noreply.example"
 app_license = "MIT"
 
+# Types
+# -----
+# Frappe writes the fields of each DocType into its controller.
+export_python_type_annotations = True
+
 # Install
 # -------
 after_install = "milestone_automation.install.after_install"

@@ -443,7 +443,7 @@ def test_the_command_reports_and_stops_with_a_message(scratch_site, write_log):
 		in strict.stderr
 	)
 	wrong = site.bench(*command, "--doctype", "Nothing", check=False)
-	assert (wrong.returncode, "There is no DocType Nothing." in wrong.stderr) == (1, True)
+	assert (wrong.returncode, "DocType Nothing does not exist." in wrong.stderr) == (1, True)
 	with site.connect(), filelock("milestone-history"):
 		second = site.bench(*command, check=False)
 	assert second.returncode == 1

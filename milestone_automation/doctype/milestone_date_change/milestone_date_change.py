@@ -6,6 +6,10 @@ from milestone_automation.engine.base import indexes
 class MilestoneDateChange(Document):
 	"""A slip: one change of a stage's key date. Written by the engine, changed by nobody."""
 
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+	# end: auto-generated types
+
 
 def on_doctype_update():
 	indexes.ensure("Milestone Date Change")

@@ -14,6 +14,10 @@ from milestone_automation.engine.store.changing import changing
 class MilestonePlan(Document):
 	"""A workflow at work on one document. The engine keeps it; people move dates here, or better in the panel."""
 
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+	# end: auto-generated types
+
 	def before_insert(self):
 		if not self.flags.is_carried_over:
 			self.check_document()

@@ -6,6 +6,10 @@ from milestone_automation.engine.base import indexes
 class MilestonePlanLog(Document):
 	"""What happened to a plan besides dates and milestones. Written by the engine, changed by nobody."""
 
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+	# end: auto-generated types
+
 
 def on_doctype_update():
 	indexes.ensure("Milestone Plan Log")

@@ -20,6 +20,12 @@ SWEEP_FIELDS = (
 
 
 class MilestoneSettings(Document):
+	"""The site's settings: calendar, messages, and reasons for a new date."""
+
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+	# end: auto-generated types
+
 	def load_from_db(self):
 		super().load_from_db()
 		if "." in str(self.sweep_time or ""):

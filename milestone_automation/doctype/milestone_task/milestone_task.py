@@ -13,6 +13,10 @@ from milestone_automation.engine.store.changing import refresh
 class MilestoneTask(Document):
 	"""A thing to do before a stage is reached; a required one holds it."""
 
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+	# end: auto-generated types
+
 	def load_doc_before_save(self, **kwargs):
 		"""Everybody who changes a task locks its plan first; Frappe is about to lock the task."""
 		if self.plan and not self.flags.by_engine and not self.is_new():

@@ -6,6 +6,10 @@ from milestone_automation.engine.workflows import matching, stage_trackers, vali
 class MilestoneWorkflow(Document):
 	"""The template of a plan: which stages the documents of a DocType pass, with their tasks."""
 
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+	# end: auto-generated types
+
 	def validate(self):
 		if not validation.is_only_switched_off(self):
 			validation.check_rights(self)
