@@ -1,5 +1,7 @@
 """The plan of a document for the desk: one dict, read with at most five queries."""
 
+from typing import NoReturn
+
 import frappe
 from frappe import _
 from frappe.utils import cint, getdate, nowdate
@@ -67,7 +69,12 @@ def readable_document(doctype: str, name):
 	return doc
 
 
-def raise_not_permitted(doctype: str, name) -> None:
+def raise_not_permitted(doctype: str, name) -> NoReturn:
+	"""Refuse to show a document.
+
+	Raises:
+		frappe.PermissionError
+	"""
 	frappe.throw(_("You may not see {0} {1}.").format(_(doctype), name), frappe.PermissionError)
 
 

@@ -32,10 +32,12 @@ class Milestone(Document):
 	# end: auto-generated types
 
 	def before_insert(self):
+		"""Fill in when and by whom it was reached, for milestones that other code inserts."""
 		# A milestone made by hand or over the API stands in the timeline like any other.
 		self.reached_on = self.reached_on or frappe.utils.now_datetime()
 		self.reached_by = self.reached_by or frappe.session.user
 
 
 def on_doctype_update():
+	"""Create the table's indexes after its DocType was synced."""
 	indexes.ensure("Milestone")

@@ -12,4 +12,5 @@ class MilestoneDateChange(Document):
 
 
 def on_doctype_update():
+	"""Create the table's indexes after its DocType was synced."""
 	indexes.ensure("Milestone Date Change")

@@ -12,13 +12,14 @@ from milestone_automation.engine.store.changing import changing
 
 
 class MilestonePlan(Document):
-	"""A workflow at work on one document. The engine keeps it; people move dates here, or better in the panel."""
+	"""A workflow applied to one document. The engine changes it; users move dates here or in the panel."""
 
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
 	# end: auto-generated types
 
 	def before_insert(self):
+		"""Check a plan that a user creates, and fill it in from its workflow."""
 		if not self.flags.is_carried_over:
 			self.check_document()
 			self.check_is_only_one()
@@ -26,6 +27,7 @@ class MilestonePlan(Document):
 		starting.detach_rows(self)
 
 	def check_document(self):
+		"""Refuse a document that does not exist or cannot have a plan from this workflow."""
 		if not frappe.db.exists(self.reference_type, self.reference_name):
 			frappe.throw(
 				_("{0} {1} does not exist. Choose an existing document.").format(
@@ -33,11 +35,12 @@ class MilestonePlan(Document):
 				)
 			)
 		if not self.flags.reference_doc:
-			# Made by hand: the engine has checked, and brings the document along.
+			# Created by a user; the engine has checked the document and passes it along.
 			self.flags.reference_doc = frappe.get_doc(self.reference_type, self.reference_name)
 			starting.check_can_start(self.flags.reference_doc, self.workflow)
 
 	def check_is_only_one(self):
+		"""Refuse a second plan of a document; a cancelled one is replaced."""
 		if not starting.release_cancelled_plan(self.reference_type, self.reference_name):
 			frappe.throw(
 				_("{0} {1} has a milestone plan already. Cancel that one first.").format(
@@ -47,22 +50,24 @@ class MilestonePlan(Document):
 			)
 
 	def validate_amended_from(self):
-		"""Frappe's rule for documents that are submitted; here it names the plan of the amended document."""
+		"""Skip Frappe's check for submitted documents: here the field names the plan of the amended document."""
 
 	def after_insert(self):
+		"""Insert the stages and tasks of a new plan."""
 		starting.insert_rows(self)
 		if not self.flags.is_carried_over:
 			starting.make_tasks(self)
 
 	def validate(self):
+		"""Refuse changes of a plan that only the engine may make."""
 		if not self.is_new():
 			self.keep_fields()
 			self.keep_rows()
 
 	def keep_fields(self):
-		"""The engine alone changes a plan's own fields: it also cancels the tasks, holds the gate and keeps the log."""
+		"""Refuse changes of the plan's own fields: the engine also cancels tasks, asks the gate and writes the log."""
 		before = self.get_doc_before_save()
-		# A form may be older than the last sweep, which leaves its timestamp alone.
+		# The form may be older than the last sweep, which does not change the time stamp.
 		self.update({fieldname: before.get(fieldname) for fieldname in sums.SUMS})
 		changed = [
 			_(field.label)
@@ -79,7 +84,7 @@ class MilestonePlan(Document):
 			)
 
 	def keep_rows(self):
-		"""A form may change key dates and nothing else; those go through the engine, which keeps them on record."""
+		"""Collect new key dates and refuse other changes of stages; the engine moves the dates and records them."""
 		before = self.get_doc_before_save()
 		old_rows = {row.name: row for row in before.stages}
 		if [row.name for row in self.stages] != [row.name for row in before.stages]:
@@ -96,17 +101,30 @@ class MilestonePlan(Document):
 			row.key_date = old
 
 	def on_update(self):
+		"""Move the key dates that were changed in the form."""
 		if self.is_new() or not self.flags.new_dates:
 			return
 		new_dates, self.flags.new_dates = self.flags.new_dates, {}
 		self.move_dates(new_dates)
 
 	def move_dates(self, new_dates: dict):
+		"""Move key dates.
+
+		Args:
+			new_dates: new key date by row name of the stage.
+		"""
 		with changing(self.name) as plan:
 			for name, new in new_dates.items():
 				self.move_date(plan, plan.stage(name), new)
 
 	def move_date(self, plan, row, new):
+		"""Move one key date of a plan that is being changed.
+
+		Args:
+			plan: the plan, locked.
+			row: its stage.
+			new: the new key date, or None.
+		"""
 		if row.status == StageStatus.REACHED:
 			frappe.throw(
 				_("{0} is reached, so its key date cannot be changed. Undo it first.").format(row.stage_name)
@@ -115,13 +133,15 @@ class MilestonePlan(Document):
 			rescheduling.move(plan, row, new, _("Changed in the plan."), DateChangeSource.FORM, by_hand=True)
 
 	def update_children(self):
-		"""Rows are written by the engine, and only those that changed; a save of the form writes none of them."""
+		"""Write the stages of a new plan only; the engine writes later changes, and only changed rows."""
 		if self.is_new() or self.flags.in_insert:
 			super().update_children()
 
 	def on_trash(self):
+		"""Delete tasks, date changes, messages and log of the plan."""
 		ending.delete_parts(self.name)
 
 
 def on_doctype_update():
+	"""Create the table's indexes after its DocType was synced."""
 	indexes.ensure("Milestone Plan")

@@ -4,7 +4,7 @@ from milestone_automation.engine.base import indexes
 
 
 class MilestonePlanLog(Document):
-	"""What happened to a plan besides dates and milestones. Written by the engine, changed by nobody."""
+	"""An event of a plan, besides date changes and milestones. Written by the engine and never changed."""
 
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
@@ -12,4 +12,5 @@ class MilestonePlanLog(Document):
 
 
 def on_doctype_update():
+	"""Create the table's indexes after its DocType was synced."""
 	indexes.ensure("Milestone Plan Log")

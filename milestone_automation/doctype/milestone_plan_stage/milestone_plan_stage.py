@@ -3,7 +3,7 @@ from milestone_automation.engine.base.child_rows import RowOfDocument
 
 
 class MilestonePlanStage(RowOfDocument):
-	"""A stage of one plan. It changes through the engine, its key date also in the plan's form."""
+	"""A stage of a plan. The engine changes it; users can change its key date in the plan's form."""
 
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
@@ -11,4 +11,5 @@ class MilestonePlanStage(RowOfDocument):
 
 
 def on_doctype_update():
+	"""Create the table's indexes after its DocType was synced."""
 	indexes.ensure("Milestone Plan Stage")

@@ -6,7 +6,7 @@ from milestone_automation.engine.messages.sending_day import DEFAULT_SWEEP_TIME
 from milestone_automation.engine.rules.working_days import DAYS_OF_WEEK
 from milestone_automation.engine.store import sweep_requests
 
-# A change of these gives plans another day to be looked at.
+# Fields that decide when messages are due.
 SWEEP_FIELDS = (
 	"messages_enabled",
 	"warn_owner",
@@ -27,26 +27,29 @@ class MilestoneSettings(Document):
 	# end: auto-generated types
 
 	def load_from_db(self):
+		"""Load the settings, with the default time of day if Frappe has filled in the present time."""
 		super().load_from_db()
 		if "." in str(self.sweep_time or ""):
-			# Frappe gives every Time field of a new document the present time, to the microsecond.
+			# Frappe fills Time fields of a new document with the present time, with microseconds.
 			self.sweep_time = DEFAULT_SWEEP_TIME
 		return self
 
 	def validate(self):
+		"""Check the days off and clean the reasons."""
 		self.check_days_off()
 		self.clean_reasons()
 
 	def on_update(self):
+		"""Have plans checked if their messages may be due on other days now."""
 		self.recheck_plans()
 
 	def check_days_off(self):
-		"""Refuse seven days off: no date could be counted."""
+		"""Refuse seven days off, with which no date could be counted."""
 		if all(self.get(f"off_{day}") for day in DAYS_OF_WEEK):
 			frappe.throw(_("All seven days of the week are off. Leave at least one working day."))
 
 	def clean_reasons(self):
-		"""Keep each reason once, without blanks around it."""
+		"""Remove empty and repeated reasons, and white space around them."""
 		seen = set()
 		for row in list(self.date_reasons):
 			row.reason = (row.reason or "").strip()
@@ -55,7 +58,7 @@ class MilestoneSettings(Document):
 			seen.add(row.reason)
 
 	def recheck_plans(self):
-		"""Have the next sweep look at all active plans when their messages may be due on other days now."""
+		"""Have the next sweep check all active plans if a setting changed that decides when messages are due."""
 		before = self.get_doc_before_save()
 		if before and any(before.get(name) != self.get(name) for name in SWEEP_FIELDS):
 			sweep_requests.recheck_all()

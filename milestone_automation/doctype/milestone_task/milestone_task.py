@@ -11,24 +11,26 @@ from milestone_automation.engine.store.changing import refresh
 
 
 class MilestoneTask(Document):
-	"""A thing to do before a stage is reached; a required one holds it."""
+	"""Something to do before a stage is reached; a required task blocks its stage."""
 
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
 	# end: auto-generated types
 
 	def load_doc_before_save(self, **kwargs):
-		"""Everybody who changes a task locks its plan first; Frappe is about to lock the task."""
+		"""Lock the plan before Frappe locks the task: everybody locks in this order."""
 		if self.plan and not self.flags.by_engine and not self.is_new():
 			plan_rows.lock(self.plan)
 		super().load_doc_before_save(**kwargs)
 
 	def before_insert(self):
+		"""Check a task that a user adds, and fill it in from its plan."""
 		if not self.flags.by_engine:
 			permissions.check_new_task(self)
 			task_edits.fill_in_new(self)
 
 	def validate(self):
+		"""Check the fields that a user changed, and work out what follows from them."""
 		if not self.is_new() and not self.flags.by_engine:
 			task_edits.defer_status(self)
 			permissions.check_task_edit(self)
@@ -40,30 +42,35 @@ class MilestoneTask(Document):
 		task_edits.check_due_date(self)
 
 	def after_insert(self):
+		"""Create the to-dos, and log a task that a user added."""
 		todos.assign([self.name])
 		if not self.flags.by_engine:
 			task_edits.log_added(self)
 
 	def on_update(self):
+		"""Log and apply what a user changed."""
 		if not self.flags.by_engine:
 			task_edits.log_required(self)
 			task_edits.after_edit(self)
 		task_edits.apply_status(self)
 
 	def on_change(self):
-		# The engine refreshes once, when it is done.
+		"""Update the sums of the plan, unless the engine does it at the end of its change."""
 		if not self.flags.by_engine and not self.flags.in_delete:
 			refresh(self.plan)
 
 	def on_trash(self):
+		"""Log the deletion, and delete the to-dos."""
 		if frappe.db.exists("Milestone Plan", self.plan):
 			task_edits.log_deleted(self)
 		frappe.db.delete("ToDo", {"reference_type": "Milestone Task", "reference_name": self.name})
 
 	def after_delete(self):
+		"""Update the sums of the plan."""
 		if frappe.db.exists("Milestone Plan", self.plan):
 			refresh(self.plan)
 
 
 def on_doctype_update():
+	"""Create the table's indexes after its DocType was synced."""
 	indexes.ensure("Milestone Task")

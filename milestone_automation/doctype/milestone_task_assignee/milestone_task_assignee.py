@@ -3,7 +3,7 @@ from milestone_automation.engine.base.child_rows import RowOfDocument
 
 
 class MilestoneTaskAssignee(RowOfDocument):
-	"""One of the people a task is for. Rows come and go through the engine and the task's to-dos only."""
+	"""An assignee of a task. Rows are added and removed by the engine and by the task's to-dos only."""
 
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
@@ -11,4 +11,5 @@ class MilestoneTaskAssignee(RowOfDocument):
 
 
 def on_doctype_update():
+	"""Create the table's indexes after its DocType was synced."""
 	indexes.ensure("Milestone Task Assignee")

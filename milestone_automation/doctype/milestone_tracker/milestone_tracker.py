@@ -44,6 +44,7 @@ class MilestoneTracker(Document):
 		return self
 
 	def values_while_saving(self) -> dict | None:
+		"""Return the tracker's values from the registry while another document is being saved, else None."""
 		saving = frappe.flags.currently_saving
 		if not saving or (self.doctype, self.name) in saving or self.flags.for_update:
 			return None
@@ -51,6 +52,7 @@ class MilestoneTracker(Document):
 		return copy.deepcopy(values) if values else None
 
 	def validate(self):
+		"""Check DocType, fields and condition."""
 		trackable.check_doctype(self.document_type)
 		self.drop_repeated_fields()
 		for fieldname in self.tracked_fields():
@@ -58,6 +60,7 @@ class MilestoneTracker(Document):
 		conditions.check(self.condition, self.document_type)
 
 	def drop_repeated_fields(self):
+		"""Remove empty and repeated rows of further fields."""
 		seen = {self.track_field}
 		kept = []
 		for row in self.extra_fields:
@@ -71,21 +74,23 @@ class MilestoneTracker(Document):
 		return [self.track_field, *(row.track_field for row in self.extra_fields)]
 
 	def on_change(self):
-		# Also after a `db_set`, which knows no on_update.
+		"""Clear the rules, also after a `db_set`, which does not run on_update."""
 		self.clear_rules()
 
 	def on_trash(self):
+		"""Clear the rules."""
 		self.clear_rules()
 
 	def after_delete(self):
-		# Hooks on the deletion itself have read the rules again while the row was still there.
+		"""Clear the rules again: hooks on the deletion may have read them while the row existed."""
 		self.clear_rules()
 
 	def after_rename(self, old, new, merge=False):
+		"""Clear the rules."""
 		self.clear_rules()
 
 	def clear_rules(self):
-		"""Clear our map and core's, for the DocType of now and of before."""
+		"""Clear the registry and core's map, for the present DocType and the one before."""
 		before = self.get_doc_before_save()
 		for document_type in {self.document_type, before and before.document_type}:
 			if document_type:
@@ -98,6 +103,6 @@ class MilestoneTracker(Document):
 		Args:
 			doc: the document that changed.
 		"""
-		own = registry.for_doctype(doc.doctype)
-		if own and own.tracker:
-			recorder.record(doc, own.tracker)
+		rules = registry.for_doctype(doc.doctype)
+		if rules and rules.tracker:
+			recorder.record(doc, rules.tracker)

@@ -4,13 +4,14 @@ from milestone_automation.engine.workflows import matching, stage_trackers, vali
 
 
 class MilestoneWorkflow(Document):
-	"""The template of a plan: which stages the documents of a DocType pass, with their tasks."""
+	"""The template of plans: the stages of a DocType's documents, with their tasks."""
 
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
 	# end: auto-generated types
 
 	def validate(self):
+		"""Check the workflow and count its version."""
 		if not validation.is_only_switched_off(self):
 			validation.check_rights(self)
 			validation.check_document_type(self)
@@ -20,21 +21,25 @@ class MilestoneWorkflow(Document):
 		validation.count_version(self)
 
 	def on_update(self):
+		"""Clear the cache, and have the fields that reach its stages recorded."""
 		matching.clear()
 		if self.enabled:
 			stage_trackers.ensure(self)
 
 	def on_trash(self):
+		"""Refuse to delete a workflow that has plans."""
 		validation.check_deletable(self)
 		matching.clear()
 
 	def after_delete(self):
+		"""Clear the cache."""
 		matching.clear()
 
 	def before_rename(self, old, new, merge=False):
+		"""Refuse to merge a workflow that has plans: its documents might be left without a workflow."""
 		if merge:
-			# The one that is merged goes, and its documents may be left without a workflow: nothing would hold them.
 			validation.check_deletable(self)
 
 	def after_rename(self, old, new, merge=False):
+		"""Clear the cache."""
 		matching.clear()
