@@ -9,7 +9,9 @@ def extend_bootinfo(bootinfo):
 	Forms of other DocTypes never ask for a plan; reports offer the tracked fields.
 	"""
 	all_rules = registry.all_rules()
-	bootinfo.milestone_doctypes = sorted(doctype for doctype, rules in all_rules.items() if rules.has_workflow)
+	bootinfo.milestone_doctypes = sorted(
+		doctype for doctype, rules in all_rules.items() if rules.has_workflow
+	)
 	bootinfo.milestone_tracked = {
 		doctype: [field.fieldname for field in rules.tracker.fields]
 		for doctype, rules in sorted(all_rules.items())
