@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 import frappe
+from _site import commit
 
 PLAIN, TRACKED, PLANNED = "Benchmark Plain Order", "Benchmark Tracked Order", "Benchmark Planned Order"
 GOAL = 3
@@ -55,7 +56,7 @@ def prepare(stages: int, tasks: int) -> None:
 		"enabled": 1,
 	}
 	frappe.get_doc(workflow | {"stages": rows, "tasks": work}).insert()
-	frappe.db.commit()  # nosemgrep: from now on it is read from the cache
+	commit()  # from now on it is read from the cache
 
 
 def make_doctype(name: str) -> None:

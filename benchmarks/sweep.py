@@ -16,6 +16,7 @@ import statistics
 import time
 
 import frappe
+from _site import commit
 
 from milestone_automation.engine.base import bulk
 from milestone_automation.engine.messages import hourly, sending_day, sweep
@@ -94,7 +95,7 @@ def reset(_due: int = 0) -> None:
 	update(frappe.qb.update(stage).where(stage.parent.isin(touched)), stage, stamps)
 	calm = {"title": "", "next_check": datetime.date(2031, 1, 1), "health": "On Track"}
 	update(frappe.qb.update(plan).where(plan.title == "due"), plan, calm)
-	frappe.db.commit()  # nosemgrep: each round starts with a fresh transaction
+	commit()  # each round starts with a fresh transaction
 
 
 def make_due_for_messages(due: int) -> None:
@@ -114,7 +115,7 @@ def make_due_for_health(due: int) -> None:
 		for name, stage in due_names()
 	]
 	bulk.insert_rows("Milestone Message", rows)
-	frappe.db.commit()  # nosemgrep: as above
+	commit()  # as above
 
 
 def make_due(due: int, first_stage: dict) -> None:
@@ -123,7 +124,7 @@ def make_due(due: int, first_stage: dict) -> None:
 	bulk.update_rows("Milestone Plan", {name: {"title": "due", "next_check": TODAY} for name in names})
 	stage = frappe.qb.DocType("Milestone Plan Stage")
 	update(frappe.qb.update(stage).where(stage.parent.isin(names)).where(stage.idx == 1), stage, first_stage)
-	frappe.db.commit()  # nosemgrep: as above
+	commit()  # as above
 
 
 def due_names() -> list[tuple]:
@@ -177,7 +178,7 @@ def insert_plans(start: int, count: int) -> None:
 		"email": OWNER,
 	}
 	bulk.insert_rows("Milestone Task Assignee", [{**person, "parent": job} for job in jobs])
-	frappe.db.commit()  # nosemgrep: many rows
+	commit()  # many rows
 
 
 def analyze() -> None:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 import frappe
 import frappe.automation.doctype.milestone.milestone as core_milestone
 import frappe.automation.doctype.milestone_tracker.milestone_tracker as core_tracker
+from _site import commit
 from frappe.model.base_document import get_controller
 
 from milestone_automation.engine.tracking import registry, trackable
@@ -116,7 +117,7 @@ def by_us():
 
 @contextmanager
 def no_tracker():
-	frappe.db.commit()  # nosemgrep: rules count as committed
+	commit()  # rules count as committed
 	yield
 
 
@@ -125,7 +126,7 @@ def make_tracker():
 		{"doctype": "Milestone Tracker", "document_type": DOCTYPE, "track_field": "status"}
 	)
 	tracker.insert()
-	frappe.db.commit()  # nosemgrep: from now on it is read from the cache
+	commit()  # from now on it is read from the cache
 	return tracker
 
 
@@ -134,7 +135,7 @@ def drop_tracker(tracker) -> None:
 	frappe.db.delete("Milestone Tracker", {"name": tracker.name})
 	registry.clear()
 	trackable.clear_core_map(DOCTYPE)
-	frappe.db.commit()  # nosemgrep: as above
+	commit()  # as above
 
 
 @contextmanager

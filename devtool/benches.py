@@ -11,7 +11,7 @@ from .databases import BenchDatabase, Database, MariaDatabase, PostgresDatabase,
 from .engines import BenchEngine, Engine
 from .locks import build_lock
 from .paths import APP, CHECKOUT, ROOT, STATE
-from .processes import run
+from .processes import execute, run
 from .report import DevError
 from .services import Postgres, Redis
 from .stamps import digest
@@ -98,7 +98,8 @@ class Bench:
 		dropped = ("VIRTUAL_ENV", "PYTHONHOME", "FRAPPE_SITE", "DEV_SERVER")
 		values = {name: value for name, value in os.environ.items() if name not in dropped and name != "CI"}
 		extra = [str(path) for path in (self.engine.tools, ROOT) if path]
-		values["PYTHONPATH"] = os.pathsep.join([*extra, *filter(None, [os.environ.get("PYTHONPATH")])])
+		given = os.environ.get("PYTHONPATH")
+		values["PYTHONPATH"] = os.pathsep.join([*extra, *([given] if given else [])])
 		if isinstance(self.database, PostgresDatabase):
 			values |= Postgres().environment()
 		return values
@@ -110,7 +111,7 @@ class Bench:
 	def capture(self, *arguments: object, site: str | None = None) -> subprocess.CompletedProcess:
 		"""A bench command whose output is handed back."""
 		command = self.command(*arguments, site=site)
-		return subprocess.run(command, cwd=self.sites, env=self.environment(), capture_output=True, text=True)
+		return execute(command, cwd=self.sites, env=self.environment(), capture_output=True, text=True)
 
 	def python_command(self, site: str, *arguments: object) -> list[str]:
 		"""The command line that runs a Python file (or `-` for standard input) with a site connected."""

@@ -4,14 +4,13 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
 import sys
 
 from . import engines, leases
 from .benches import main_bench
 from .databases import BenchDatabase
 from .paths import STATE, outside_home
-from .processes import describe_os_error
+from .processes import describe_os_error, execute
 from .report import DevError, report
 
 DESCRIPTION = "A real Frappe site in one command, for trying this app and for working on it."
@@ -162,7 +161,7 @@ def build(options: argparse.Namespace) -> int:
 
 
 def lint(options: argparse.Namespace) -> int:
-	from .checks import lint
+	from .lint.gates import lint
 
 	return lint(options)
 
@@ -188,7 +187,7 @@ def bench(options: argparse.Namespace) -> int:
 		named = "--site" in options.arguments[:1]
 		site = None if named else ensure_dev_site(main)
 		command = main.command(*options.arguments, site=site)
-		return subprocess.call(command, cwd=main.sites, env=main.environment())
+		return execute(command, cwd=main.sites, env=main.environment()).returncode
 
 
 def python(options: argparse.Namespace) -> int:
@@ -202,7 +201,7 @@ def python(options: argparse.Namespace) -> int:
 	with ready_bench(options) as main:
 		path = source if source == "-" else os.path.abspath(source)
 		command = main.python_command(ensure_dev_site(main), path, *rest)
-		return subprocess.call(command, cwd=main.sites, env=main.environment())
+		return execute(command, cwd=main.sites, env=main.environment()).returncode
 
 
 def test(options: argparse.Namespace) -> int:
@@ -233,7 +232,11 @@ COMMANDS = {
 	),
 	"build": (build, "bring the Desk's JavaScript and CSS up to date", "[--force]"),
 	"benchmark": (benchmark, "run benchmarks/ on a fresh site", "[NAME ...] [OPTIONS]"),
-	"lint": (lint, "run the linters; --fix corrects what they can", "[--fix]"),
+	"lint": (
+		lint,
+		"run every gate, or the named ones; --fix corrects what can be, --online asks for known vulnerabilities",
+		"[--fix] [--online] [--rules=FOLDER] [GATE ...]",
+	),
 	"screenshots": (screenshots, "make the pictures of the documentation anew", "[ARGUMENTS]"),
 	"clean": (clean, "delete everything the tool has made", ""),
 }

@@ -6,15 +6,15 @@ because the kernel has let go of the lock.
 """
 
 import shutil
-import subprocess
 from pathlib import Path
 
 from .benches import MAIN_SLOTS, Bench, read_json
 from .locks import FileLock
 from .paths import LOCKS
+from .processes import execute
 from .report import DevError
 from .services import REDIS_DATABASES, Redis
-from .templates import Template, copy_site
+from .templates import SiteTemplate, copy_site
 
 SITE = "test.localhost"
 
@@ -33,7 +33,7 @@ class CloneBench(Bench):
 		self.empty()
 		self.lay_out()
 
-	def add_site(self, template: Template, site: str) -> str:
+	def add_site(self, template: SiteTemplate, site: str) -> str:
 		"""Copy a template; returns the site's name."""
 		self.made += 1
 		copy_site(self.parent, template.site, self, site, f"{self.prefix}{self.made}")
@@ -101,4 +101,4 @@ def flush_redis(slot: int) -> None:
 	program.chmod(0o755)
 	for number in (2 * slot, 2 * slot + 1):
 		command = [str(program), "-p", str(server.port), "-n", str(number), "flushdb"]
-		subprocess.run(command, capture_output=True, check=True)
+		execute(command, capture_output=True, check=True)

@@ -6,7 +6,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from .processes import answers
+from .processes import answers, execute
 from .report import DevError
 from .services import MariaDB, Postgres
 
@@ -77,7 +77,8 @@ class PostgresDatabase(Database):
 			self.server.sql(f'DROP ROLE IF EXISTS "{name}"')
 
 	def exists(self, name: str, site: Path) -> bool:
-		return self.server.sql(f"SELECT 1 FROM pg_database WHERE datname = '{name}'") == "1"
+		# The tool makes up the names itself.
+		return self.server.sql(f"SELECT 1 FROM pg_database WHERE datname = '{name}'") == "1"  # nosec B608
 
 	def names(self, prefix: str) -> list[str]:
 		"""Databases and roles: a copy killed half-way may have left a role alone."""
@@ -123,7 +124,7 @@ class MariaDatabase(Database):
 
 	def sql(self, statement: str, database: str = "mysql") -> str:
 		command = [*self._command("mariadb", "mysql"), "-N", "-B", database, "-e", statement]
-		done = subprocess.run(command, capture_output=True, text=True, env=self._environment())
+		done = execute(command, capture_output=True, text=True, env=self._environment())
 		if done.returncode:
 			raise DevError(f"MariaDB at {self.host}:{self.port}: {done.stderr.strip()}")
 		return done.stdout.strip()
@@ -135,9 +136,9 @@ class MariaDatabase(Database):
 			f"CREATE OR REPLACE USER `{target}`@'%' IDENTIFIED BY '{target}'; "
 			f"GRANT ALL PRIVILEGES ON `{target}`.* TO `{target}`@'%'"
 		)
-		with open(dump, "rb") as file:
+		with dump.open("rb") as file:
 			command = [*self._command("mariadb", "mysql"), target]
-			done = subprocess.run(command, stdin=file, capture_output=True, env=self._environment())
+			done = execute(command, stdin=file, capture_output=True, env=self._environment())
 		if done.returncode:
 			raise DevError(f"Loading {dump} failed: {done.stderr.decode(errors='replace').strip()}")
 
@@ -154,11 +155,11 @@ class MariaDatabase(Database):
 			"--no-autocommit",
 			"--skip-add-drop-table",
 		]
-		with open(partial, "wb") as file:
+		with partial.open("wb") as file:
 			file.write(b"SET SESSION foreign_key_checks=0, unique_checks=0;\n")
 			file.flush()
 			command = [*self._command("mariadb-dump", "mysqldump"), *options, name]
-			done = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, env=self._environment())
+			done = execute(command, stdout=file, stderr=subprocess.PIPE, env=self._environment())
 		if done.returncode:
 			raise DevError(f"Dumping {name} failed: {done.stderr.decode(errors='replace').strip()}")
 		partial.replace(path)

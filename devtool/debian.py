@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 from .locks import build_lock
 from .processes import run
@@ -37,15 +38,14 @@ def install(packages: list[str], needed_for: str) -> None:
 class services_held_back:
 	"""Debian asks policy-rc.d before it starts a freshly installed service; ours says no meanwhile."""
 
-	path = "/usr/sbin/policy-rc.d"
+	path = Path("/usr/sbin/policy-rc.d")
 
 	def __enter__(self):
-		self.ours = not os.path.exists(self.path)
+		self.ours = not self.path.exists()
 		if self.ours:
-			with open(self.path, "w") as script:
-				script.write("#!/bin/sh\nexit 101\n")
-			os.chmod(self.path, 0o755)
+			self.path.write_text("#!/bin/sh\nexit 101\n")
+			self.path.chmod(0o755)
 
 	def __exit__(self, *_):
 		if self.ours:
-			os.unlink(self.path)
+			self.path.unlink()

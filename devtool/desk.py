@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 from . import python_env
@@ -13,7 +12,7 @@ from .clones import flush_redis
 from .engines import BenchEngine, SnapshotEngine
 from .locks import build_lock
 from .paths import APP, PINS, ROOT, STATE
-from .processes import run
+from .processes import execute, run
 from .report import DevError, report
 from .stamps import Stamps, digest, digest_tree
 
@@ -64,7 +63,7 @@ def chromium() -> str | None:
 
 
 def _major(program: str) -> int:
-	done = subprocess.run([program, "--version"], capture_output=True, text=True)
+	done = execute([program, "--version"], capture_output=True, text=True)
 	found = re.match(r"v(\d+)", done.stdout)
 	return int(found[1]) if found else 0
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import python_env, rename
 from .paths import APP, PINS, ROOT, engine_home
-from .processes import require_space, run
+from .processes import execute, require_space, run
 from .report import DevError, report
 from .stamps import Stamps, digest
 
@@ -286,7 +286,7 @@ def reaches(url: str) -> bool:
 	quiet = os.environ | {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true"}
 	try:
 		command = ["git", "ls-remote", "--heads", url, BRANCH]
-		done = subprocess.run(command, capture_output=True, timeout=REACH_SECONDS, env=quiet)
+		done = execute(command, capture_output=True, timeout=REACH_SECONDS, env=quiet)
 	except subprocess.TimeoutExpired:
 		return False
 	return done.returncode == 0

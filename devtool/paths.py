@@ -29,7 +29,8 @@ def services_home() -> Path:
 
 def outside_home() -> Path:
 	"""The folder that stands in for `.bench/services` when an unprivileged user cannot reach the checkout."""
-	parent = Path("/var/tmp") if os.path.isdir("/var/tmp") else Path(tempfile.gettempdir())
+	# The servers' data outlives a restart there; each service makes its folder for its own user alone.
+	parent = Path("/var/tmp") if os.path.isdir("/var/tmp") else Path(tempfile.gettempdir())  # nosec B108
 	return parent / f"milestone-automation-{CHECKOUT}"
 
 

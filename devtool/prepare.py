@@ -15,7 +15,7 @@ from .leases import services_in_use
 from .locks import build_lock
 from .paths import ROOT, STATE
 from .report import report
-from .templates import Template, Templates, repoint
+from .templates import SiteTemplate, Templates, repoint
 
 
 def dev_site(bench: Bench) -> str:
@@ -66,7 +66,7 @@ def ensure_dev_site(bench: Bench) -> str:
 	return site
 
 
-def _make_dev_site(bench: Bench, template: Template, site: str, db_name: str) -> None:
+def _make_dev_site(bench: Bench, template: SiteTemplate, site: str, db_name: str) -> None:
 	bench.database.drop(db_name)
 	shutil.rmtree(bench.sites / site, ignore_errors=True)
 	clones.copy_site(bench, template.site, bench, site, db_name)
@@ -78,8 +78,8 @@ class Run:
 	"""What a test run or benchmark needs to know, handed over in a file named by MILESTONE_RUN."""
 
 	bench: Bench
-	bare: Template
-	app: Template
+	bare: SiteTemplate
+	app: SiteTemplate
 
 	def save(self) -> Path:
 		values = {
@@ -101,4 +101,6 @@ class Run:
 		values = json.loads(Path(path).read_text())
 		engine = engines.restore(values["engine"])
 		database = choose_database(engine, None if values["own_database"] else values["db"])
-		return cls(main_bench(engine, database), Template(**values["bare"]), Template(**values["app"]))
+		return cls(
+			main_bench(engine, database), SiteTemplate(**values["bare"]), SiteTemplate(**values["app"])
+		)

@@ -19,6 +19,18 @@ from .report import DevError
 UNPRIVILEGED = "nobody"
 
 
+def execute(command: list, **options) -> subprocess.CompletedProcess:
+	"""Run a program to its end; options as of `subprocess.run`. Words, never a line for a shell."""
+	# Running programs is what this tool is for. Their words come from here and from who typed `./dev`.
+	return subprocess.run([str(part) for part in command], **options)  # nosemgrep: frappe-subprocess-exec
+
+
+def start(command: list, **options) -> subprocess.Popen:
+	"""Start a program; options as of `subprocess.Popen`."""
+	# As above.
+	return subprocess.Popen([str(part) for part in command], **options)  # nosemgrep: frappe-subprocess-exec
+
+
 def run(
 	command: list, log: str, *, what: str = "", hint: str = "", check: bool = True, **options
 ) -> subprocess.CompletedProcess:
@@ -26,12 +38,12 @@ def run(
 	LOGS.mkdir(parents=True, exist_ok=True)
 	path = LOGS / f"{log}.log"
 	command = [str(part) for part in command]
-	with open(path, "ab") as output:
+	with path.open("ab") as output:
 		output.write(f"\n$ {' '.join(command)}\n".encode())
 		output.flush()
-		start = output.tell()
+		begin = output.tell()
 		try:
-			done = subprocess.run(
+			done = execute(
 				command,
 				stdout=output,
 				stderr=subprocess.STDOUT,
@@ -43,12 +55,12 @@ def run(
 				f"{what or command[0]}: the program {error.filename} is missing. {hint}"
 			) from error
 	if check and done.returncode:
-		raise DevError(_failure(what or Path(command[0]).name, done.returncode, path, start, hint))
+		raise DevError(_failure(what or Path(command[0]).name, done.returncode, path, begin, hint))
 	return done
 
 
-def _failure(what: str, code: int, path: Path, start: int, hint: str) -> str:
-	text = path.read_bytes()[start:].decode(errors="replace").strip().splitlines()
+def _failure(what: str, code: int, path: Path, begin: int, hint: str) -> str:
+	text = path.read_bytes()[begin:].decode(errors="replace").strip().splitlines()
 	tail = "\n".join(f"    | {line}" for line in text[-30:])
 	if "No space left on device" in tail or disk_is_full(STATE):
 		hint = f"The disk is full: {free_space(STATE)} left at {STATE}. Make room (./dev clean helps) and run it again."
@@ -132,9 +144,9 @@ def spawn(command: list, log: str, die_with_parent: bool = False, **options) -> 
 	LOGS.mkdir(parents=True, exist_ok=True)
 	if die_with_parent and sys.platform == "linux":
 		options["preexec_fn"] = _ask_for_signal_at_parents_death
-	with open(LOGS / f"{log}.log", "ab") as output:
-		return subprocess.Popen(
-			[str(part) for part in command],
+	with (LOGS / f"{log}.log").open("ab") as output:
+		return start(
+			command,
 			stdin=subprocess.DEVNULL,
 			stdout=output,
 			stderr=subprocess.STDOUT,

@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 
 from .locks import build_lock
 from .paths import PINS, STATE
-from .processes import run
+from .processes import execute, run
 from .report import DevError, report
 from .stamps import Stamps, digest
 
@@ -55,7 +54,7 @@ def _make_tool_env() -> None:
 
 
 def _has(module: str) -> bool:
-	return not subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True).returncode
+	return not execute([sys.executable, "-c", f"import {module}"], capture_output=True).returncode
 
 
 def uv_environment() -> dict:
@@ -134,7 +133,7 @@ def find_python(wanted: list[str]) -> str:
 		return sys.executable
 	for version in wanted:
 		program = shutil.which(f"python{version}")
-		if program and not subprocess.run([program, "-c", ""], capture_output=True).returncode:
+		if program and not execute([program, "-c", ""], capture_output=True).returncode:
 			return program
 	raise DevError(
 		f"This Frappe needs Python {' or '.join(wanted)}; here is {running}. Install one of them and run it again."

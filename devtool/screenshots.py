@@ -4,7 +4,6 @@ Each picture is a function that brings a page to where it is worth a picture. Wi
 """
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from .benches import ADMIN_PASSWORD
 from .clones import CloneBench, new_clone
 from .paths import ROOT
 from .prepare import Run
+from .processes import execute
 from .report import DevError, report
 
 FOLDER = ROOT / "docs" / "images"
@@ -243,7 +243,7 @@ def fill(clone: CloneBench) -> str:
 
 def python(clone: CloneBench, code: str) -> str:
 	command = clone.python_command(SITE, "-")
-	done = subprocess.run(
+	done = execute(
 		command, input=code, capture_output=True, text=True, cwd=clone.sites, env=clone.environment()
 	)
 	if done.returncode:

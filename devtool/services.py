@@ -5,7 +5,6 @@ import os
 import secrets
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -13,7 +12,18 @@ from pathlib import Path
 
 from . import debian, python_env
 from .paths import LOGS, PINS, STATE, services_home
-from .processes import alive, answers, end, free_port, give_to_unprivileged, run, spawn, tail, unprivileged
+from .processes import (
+	alive,
+	answers,
+	end,
+	execute,
+	free_port,
+	give_to_unprivileged,
+	run,
+	spawn,
+	tail,
+	unprivileged,
+)
 from .report import DevError, report
 from .stamps import Stamps, digest
 
@@ -43,7 +53,7 @@ class Service:
 	def remember(self, **values) -> None:
 		partial = self.file.with_suffix(".partial")
 		descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-		with open(descriptor, "w") as file:
+		with os.fdopen(descriptor, "w") as file:
 			json.dump(self.state | values, file)
 		partial.replace(self.file)
 
@@ -238,7 +248,7 @@ class Postgres(Service):
 
 def _client(command: list, environment: dict, **options) -> str:
 	command = [str(part) for part in command]
-	done = subprocess.run(command, capture_output=True, text=True, env=environment, **options)
+	done = execute(command, capture_output=True, text=True, env=environment, **options)
 	if done.returncode:
 		raise DevError(f"{Path(command[0]).name} failed: {done.stderr.strip() or done.stdout.strip()}")
 	return done.stdout.strip()
@@ -286,7 +296,8 @@ class MariaDB(Service):
 		"""A root that may come by TCP, and no anonymous users: those would shadow every `user@%`."""
 		password = self.state["password"]
 		statements = (
-			f"CREATE OR REPLACE USER root@'%' IDENTIFIED BY '{password}'; "
+			# The tool makes up the password itself.
+			f"CREATE OR REPLACE USER root@'%' IDENTIFIED BY '{password}'; "  # nosec B608
 			"GRANT ALL PRIVILEGES ON *.* TO root@'%' WITH GRANT OPTION; "
 			"DELETE FROM mysql.global_priv WHERE User='' OR (User='root' AND Host<>'%'); FLUSH PRIVILEGES;"
 		)

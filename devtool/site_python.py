@@ -5,6 +5,7 @@ Called by the bench's own Python, in its `sites` folder: site_python.py SITE FIL
 
 import runpy
 import sys
+import tempfile
 from pathlib import Path
 
 
@@ -24,10 +25,13 @@ def main(site: str, source: str, arguments: list[str]) -> None:
 
 
 def _run(source: str) -> None:
-	if source == "-":
-		exec(compile(sys.stdin.read(), "<standard input>", "exec"), {"__name__": "__main__"})
-	else:
+	if source != "-":
 		runpy.run_path(source, run_name="__main__")
+		return
+	with tempfile.TemporaryDirectory() as folder:
+		file = Path(folder, "standard_input.py")
+		file.write_text(sys.stdin.read())
+		runpy.run_path(str(file), run_name="__main__")
 
 
 if __name__ == "__main__":

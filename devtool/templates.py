@@ -39,7 +39,7 @@ frappe.db.commit()
 
 
 @dataclass
-class Template:
+class SiteTemplate:
 	"""A site nobody works on, with its database."""
 
 	site: str
@@ -59,20 +59,20 @@ class Templates:
 	def name(self, kind: str) -> str:
 		return self.bench.database_prefix + kind
 
-	def bare(self) -> Template:
+	def bare(self) -> SiteTemplate:
 		key = digest(RECIPE, WIZARD, self.bench.engine.identity(), self.bench.database.kind)
 		return self._made("bare", key, self._new_site)
 
-	def app(self) -> Template:
+	def app(self) -> SiteTemplate:
 		return self._with_this_app("app", self.bare())
 
-	def beside(self, other: str, code: str) -> Template:
+	def beside(self, other: str, code: str) -> SiteTemplate:
 		"""`app` on a site that had another app of the bench before. `code` is Python that sets that one up."""
 		bare = self.bare()
 		source = self.bench.engine.home / "apps" / other / other
 		key = digest(bare.key, other, code, source / "__init__.py", source / "patches.txt")
 
-		def install(template: Template) -> None:
+		def install(template: SiteTemplate) -> None:
 			with report.step(f"{other} installed on a copy of the bare site"):
 				self._install(other, bare, template)
 			with report.step(f"{other} set up"):
@@ -80,21 +80,21 @@ class Templates:
 
 		return self._with_this_app(f"app-on-{other}", self._made(f"has-{other}", key, install))
 
-	def _with_this_app(self, kind: str, source: Template) -> Template:
-		def install(template: Template) -> None:
+	def _with_this_app(self, kind: str, source: SiteTemplate) -> SiteTemplate:
+		def install(template: SiteTemplate) -> None:
 			with report.step("app installed on a copy of it"):
 				self._install(APP, source, template)
 
 		return self._made(kind, digest(source.key, self.app_key()), install)
 
-	def _install(self, app: str, source: Template, template: Template) -> None:
+	def _install(self, app: str, source: SiteTemplate, template: SiteTemplate) -> None:
 		copy_site(self.bench, source.site, self.bench, template.site, template.db_name)
 		self.bench.run("install-app", app, site=template.site, what=f"Installing {app}")
 
-	def _made(self, kind: str, key: str, make: Callable[[Template], None]) -> Template:
+	def _made(self, kind: str, key: str, make: Callable[[SiteTemplate], None]) -> SiteTemplate:
 		"""The template of this kind and key, made where it is missing."""
 		name = self.name(f"{kind.replace('-', '_')}_{key[:8]}")
-		template = Template(f"{kind}-{key[:8]}-{self.kind}", name, key)
+		template = SiteTemplate(f"{kind}-{key[:8]}-{self.kind}", name, key)
 		with build_lock(self.lock):
 			if not self._ready(template):
 				self._discard(template)
@@ -113,7 +113,7 @@ class Templates:
 		"""Whoever may still copy a template holds this file, shared."""
 		return LOCKS / f"template-{self.bench.engine.key}-{site}"
 
-	def _ready(self, template: Template) -> bool:
+	def _ready(self, template: SiteTemplate) -> bool:
 		site = self.bench.sites / template.site
 		stamped = self.stamps.done(template.site, template.key) and (site / "site_config.json").exists()
 		return stamped and self.bench.database.exists(template.db_name, site) and self._repoint(site)
@@ -122,13 +122,13 @@ class Templates:
 		"""The server's port may have changed since the site was made."""
 		return repoint(self.bench, site)
 
-	def _new_site(self, template: Template) -> None:
+	def _new_site(self, template: SiteTemplate) -> None:
 		with report.step(f"new site on {self.bench.database.kind}"):
 			self._run_new_site(template)
 		with report.step("setup wizard"):
 			self.bench.run_code(template.site, WIZARD, what="The setup wizard")
 
-	def _run_new_site(self, template: Template) -> None:
+	def _run_new_site(self, template: SiteTemplate) -> None:
 		names = [
 			"--db-name",
 			template.db_name,
@@ -148,12 +148,12 @@ class Templates:
 		known = "--mariadb-user-host-login-scope" in source.read_text()
 		return ["--mariadb-user-host-login-scope=%"] if known else ["--no-mariadb-socket"]
 
-	def _discard(self, template: Template) -> None:
+	def _discard(self, template: SiteTemplate) -> None:
 		self.stamps.forget(template.site)
 		self.bench.database.drop(template.db_name)
 		shutil.rmtree(self.bench.sites / template.site, ignore_errors=True)
 
-	def _prune(self, kind: str, latest: Template) -> None:
+	def _prune(self, kind: str, latest: SiteTemplate) -> None:
 		"""A run goes on copying the template it began with; others but the latest few go."""
 		sites = [
 			site
@@ -163,7 +163,7 @@ class Templates:
 		sites = [site for site in sites if site.name != latest.site]
 		for site in sorted(sites, key=lambda path: path.stat().st_mtime)[: -KEPT_TEMPLATES + 1]:
 			config = read_json(site / "site_config.json") if (site / "site_config.json").exists() else {}
-			self._discard(Template(site.name, config.get("db_name") or self.name("none"), ""))
+			self._discard(SiteTemplate(site.name, config.get("db_name") or self.name("none"), ""))
 
 
 def repoint(bench: Bench, site: Path) -> bool:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 from argparse import Namespace
 from contextlib import suppress
 
@@ -12,6 +11,7 @@ from .benches import Bench
 from .locks import inherited
 from .paths import ROOT
 from .prepare import Run, ready_bench
+from .processes import start
 from .report import DevError, report
 from .templates import Templates
 
@@ -59,7 +59,7 @@ def run_pytest(run: Run, arguments: list[str]) -> int:
 def interruptible(command: list[str], environment: dict, folder=ROOT) -> int:
 	"""Ctrl-C reaches the child by the terminal, SIGTERM is handed on; this process waits for it to tidy up."""
 	options = {"pass_fds": inherited(), "preexec_fn": _listen_to_interrupts}
-	process = subprocess.Popen(command, cwd=folder, env=environment, **options)
+	process = start(command, cwd=folder, env=environment, **options)
 	previous = signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
 	try:
 		while True:

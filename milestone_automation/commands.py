@@ -152,7 +152,8 @@ def _connected(context):
 
 
 def _commit() -> None:
-	frappe.db.commit()  # a command is no request: nobody else ends its transactions
+	# A command is no request: nobody else ends its transactions.
+	frappe.db.commit()  # nosemgrep: frappe-manual-commit
 
 
 class _ProgressBar:

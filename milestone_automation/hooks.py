@@ -1,8 +1,8 @@
 app_name = "milestone_automation"
 app_title = "Milestone Automation"
 app_publisher = "Milestone Automation contributors"
-app_description = "Recorded milestones, workflows with tasks that block them, and plans for every document."
-app_email = "maintainers@users.noreply.example"
+app_description = "Recorded milestones, workflows with blocking tasks, and plans for any document"
+app_email = "milestone-automation@example.com"
 app_license = "MIT"
 
 # Types

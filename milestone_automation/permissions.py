@@ -188,7 +188,8 @@ def task_query(user=None) -> str:
 	user = rights.user_or_session(user)
 	row = "`tabMilestone Task Assignee`"
 	assigned = (
-		f"`tabMilestone Task`.name in (select {row}.parent from {row}"
+		# What is put in is a constant, or quoted.
+		f"`tabMilestone Task`.name in (select {row}.parent from {row}"  # nosec B608
 		f" where {row}.parenttype = 'Milestone Task' and {row}.`user` = {_quoted(user)})"
 	)
 	return _document_query("Milestone Task", user, assigned)
@@ -214,7 +215,7 @@ def _document_query(doctype: str, user: str | None, *also: str) -> str:
 	readable = (
 		[_of_type(doctype, one, user) for one in _reference_types()] if rights.is_desk_user(user) else []
 	)
-	conditions = [*also, _shared(doctype, user), *filter(None, readable)]
+	conditions = [*also, _shared(doctype, user), *(one for one in readable if one)]
 	return _without_percent_signs(f"({' or '.join(conditions)})")
 
 

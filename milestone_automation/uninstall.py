@@ -39,7 +39,8 @@ def after_uninstall():
 	frappe.db.delete("Scheduled Job Type", {"method": ("like", "milestone_automation.%")})
 	compat.forget(registry.CACHE_KEY)
 	frappe.clear_cache()
-	frappe.db.commit()  # bench commits before this hook, and not again
+	# bench commits before this hook, and not again.
+	frappe.db.commit()  # nosemgrep: frappe-manual-commit
 
 
 def core_ships(doctype: str) -> bool:

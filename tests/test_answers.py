@@ -562,7 +562,7 @@ def served(server, make_user):
 			)
 		order = make_document()
 		row, job = stage_of(order, "Cut"), task_of(order, "Send patterns")
-		frappe.db.commit()  # nosemgrep: the web server is another process
+		frappe.db.commit()  # the web server is another process
 		return {
 			"answer": make_token(Purpose.ANSWER, row.name, OLGA, str(row.key_date)),
 			"task": make_token(Purpose.TASK, job.name, MILL),
@@ -627,7 +627,7 @@ def test_over_http_no_text_becomes_script(server, served, title):
 	with server.site.connect():
 		frappe.db.set_value("Milestone Plan Stage", served["stage"], "stage_name", title)
 		frappe.db.set_value("Milestone Task", served["job"], "title", title)
-		frappe.db.commit()  # nosemgrep: the web server is another process
+		frappe.db.commit()  # the web server is another process
 	form = {
 		"token": served["answer"],
 		"reached_on": '"><script>alert(1)</script>',

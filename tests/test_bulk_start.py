@@ -46,11 +46,11 @@ def test_the_job_of_a_real_worker_plans_what_fits_and_says_why_it_skips_the_rest
 		make_workflow(stages=STAGES, tasks=TASKS, condition="doc.pieces > 100")
 		make_workflow("Special", stages=STAGES, tasks=TASKS, priority=9, condition="doc.note == 'special'")
 		planned = make_document(pieces=500)
-		frappe.db.commit()  # nosemgrep: the worker shall see it
+		frappe.db.commit()  # the worker shall see it
 		before = plan_of(planned).name
 		queued = api.start_plans("Production")
 		assert queued["documents"] == 5
-		frappe.db.commit()  # nosemgrep: queues the job
+		frappe.db.commit()  # queues the job
 	committed.worker()
 	with committed.connect():
 		assert plans_of() == {*fits, planned.name}
@@ -78,7 +78,7 @@ def test_a_job_that_was_killed_goes_on_where_it_stopped(committed, monkeypatch):
 	with committed.connect():
 		names = [make_document().name for _number in range(5)]
 		make_workflow(stages=STAGES, tasks=TASKS)
-		frappe.db.commit()  # nosemgrep: the job commits too
+		frappe.db.commit()  # the job commits too
 		monkeypatch.setattr(bulk_start, "BATCH", 2)
 		report = bulk_start._report
 

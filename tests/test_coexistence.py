@@ -229,28 +229,23 @@ def difference(before: dict, after: dict) -> dict:
 
 
 def difference_of_parts(key: str, old: dict, new: dict) -> dict:
-	found = {}
-	for part in sorted({*old, *new}):
-		one, other = old.get(part), new.get(part)
-		if one != other and isinstance(one, list) and isinstance(other, list):
-			found[f"{key}.{part}"] = (
-				[row for row in one if row not in other],
-				[row for row in other if row not in one],
-			)
-		elif one != other and isinstance(one, dict) and isinstance(other, dict):
-			found[f"{key}.{part}"] = {
-				name: (one[name], other.get(name)) for name in one if one[name] != other.get(name)
-			}
-		elif one != other:
-			found[f"{key}.{part}"] = one, other
-	return found
+	changed = [part for part in sorted({*old, *new}) if old.get(part) != new.get(part)]
+	return {f"{key}.{part}": difference_of_values(old.get(part), new.get(part)) for part in changed}
+
+
+def difference_of_values(one, other) -> dict | tuple:
+	if isinstance(one, list) and isinstance(other, list):
+		return [row for row in one if row not in other], [row for row in other if row not in one]
+	if isinstance(one, dict) and isinstance(other, dict):
+		return {name: (one[name], other.get(name)) for name in one if one[name] != other.get(name)}
+	return one, other
 
 
 def test_a_role_somebody_has_stays_after_uninstall(scratch_site):
 	scratch = scratch_site()
 	with scratch.connect():
 		frappe.get_doc("User", "Administrator").add_roles("Milestone Manager")
-		frappe.db.commit()  # nosemgrep: for the other process
+		frappe.db.commit()  # for the other process
 	scratch.bench("uninstall-app", APP, "--yes", "--no-backup")
 	with scratch.connect():
 		assert frappe.db.exists("Role", "Milestone Manager")

@@ -61,7 +61,7 @@ def milestones_of(name, field):
 
 def ships_once_its_packing_list_is_there():
 	name = plans.hold_an_order(story.ORDER)
-	frappe.db.commit()  # nosemgrep: the refusal rolls back
+	frappe.db.commit()  # the refusal rolls back
 	assert plan_rows.load(story.ORDER, name).health == "Blocked"
 	with pytest.raises(GateError, match=plans.HOLDING_TASK):
 		frappe.get_doc(story.ORDER, name).update({"status": "Shipped"}).save()
@@ -71,7 +71,7 @@ def ships_once_its_packing_list_is_there():
 	)
 	frappe.get_doc(story.ORDER, name).update({"status": "Shipped"}).save()
 	assert frappe.db.get_value(story.ORDER, name, "status") == "Shipped"
-	frappe.db.commit()  # nosemgrep: the demo is cleared from another process
+	frappe.db.commit()  # the demo is cleared from another process
 
 
 def test_loading_replays_the_story_and_clearing_leaves_nothing(scratch_site):

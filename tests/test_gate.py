@@ -601,7 +601,7 @@ def held_on_server(server):
 		if not frappe.db.exists("Milestone Workflow", "Production"):
 			make_workflow(stages=[stage("Shipped", "Shipped")], tasks=TASKS)
 		order = make_document()
-		frappe.db.commit()  # nosemgrep: the server shall see it
+		frappe.db.commit()  # the server shall see it
 		made.append(order)
 		return order
 
@@ -612,7 +612,7 @@ def held_on_server(server):
 			frappe.delete_doc(ORDER, order.name, force=True)
 		if made:
 			frappe.delete_doc("Milestone Workflow", "Production", force=True)
-		frappe.db.commit()  # nosemgrep: as above
+		frappe.db.commit()  # as above
 
 
 def fresh():
@@ -656,7 +656,7 @@ def test_list_bulk_edit_changes_only_orders_that_nothing_holds(server, held_on_s
 
 	held, free = held_on_server(), held_on_server()
 	complete(TASK, free)
-	frappe.db.commit()  # nosemgrep: the server shall see it
+	frappe.db.commit()  # the server shall see it
 	before = written(held)
 	answer = server.login().call(
 		"frappe.desk.doctype.bulk_update.bulk_update.submit_cancel_or_update_docs",
@@ -679,7 +679,7 @@ def test_a_script_that_swallows_the_refusal_and_commits_has_changed_nothing(held
 	try:
 		frappe.get_doc(ORDER, order.name).db_set("status", "Shipped", commit=True)
 	except Exception:
-		frappe.db.commit()  # nosemgrep: what the scenario is about
+		frappe.db.commit()  # what the scenario is about
 	fresh()
 	assert written(order) == before
 
@@ -697,7 +697,7 @@ def test_a_data_import_reports_the_row_that_is_held_and_imports_the_other(held_o
 	).insert()
 	job = {"doctype": "Data Import", "reference_doctype": ORDER, "import_type": "Update Existing Records"}
 	job = frappe.get_doc(job | {"import_file": file.file_url}).insert()
-	frappe.db.commit()  # nosemgrep: a refused row rolls back
+	frappe.db.commit()  # a refused row rolls back
 	job.get_importer().import_data()
 	logs = frappe.get_all("Data Import Log", {"data_import": job.name}, ["docname", "success", "messages"])
 	by_success = {bool(row.success): row for row in logs}

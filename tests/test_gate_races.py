@@ -98,7 +98,7 @@ def held(race):
 			stages=[stage("Shipped", "Shipped"), stage("Signed off")], tasks=[task("Shipped", TASK)]
 		)
 		order = make_document()
-		frappe.db.commit()  # nosemgrep: the other processes shall see it
+		frappe.db.commit()  # the other processes shall see it
 		return frappe._dict(
 			order=order.name, plan=plan_of(order).name, task=task_of(order, TASK).name, doc=order
 		)
@@ -107,7 +107,7 @@ def held(race):
 def complete(race, held) -> None:
 	with race.site.connect():
 		tasks.complete(held.task)
-		frappe.db.commit()  # nosemgrep: as above
+		frappe.db.commit()  # as above
 
 
 def outcome(race, held) -> tuple[str, str, str, int]:
@@ -140,7 +140,7 @@ def comes_second(race, second: list[str], work: str, on_mariadb: str = "went thr
 		assert second[-2:] == ["ConflictError", "waited"]
 		if on_mariadb == "went through":
 			exec(work)
-			frappe.db.commit()  # nosemgrep: as above
+			frappe.db.commit()  # as above
 		else:
 			with pytest.raises(getattr(frappe, on_mariadb)):
 				exec(work)
@@ -198,7 +198,7 @@ def test_a_task_completed_a_moment_before_lets_the_order_go(race, held):
 		# PostgreSQL: asked to try again, which goes through.
 		with race.site.connect():
 			frappe.get_doc(ORDER, held.order).update({"status": "Shipped"}).save()
-			frappe.db.commit()  # nosemgrep: as above
+			frappe.db.commit()  # as above
 	else:
 		assert second == ["went through", "waited"]
 	assert outcome(race, held) == ("Shipped", "Reached", "Completed", 0)
@@ -216,7 +216,7 @@ def test_two_people_complete_one_task_at_once_it_is_completed_once(race, held):
 def test_two_tasks_completed_at_once_leave_the_right_sum(race, held):
 	with race.site.connect():
 		other = tasks.add(held.plan, "Shipped", title="Weigh the boxes", required=1)
-		frappe.db.commit()  # nosemgrep: as above
+		frappe.db.commit()  # as above
 	second = f"from milestone_automation.engine.progress import tasks; tasks.complete('{other}')"
 	_first, printed = race(completes(held), second)
 	comes_second(race, printed, second)
@@ -258,7 +258,7 @@ def test_two_of_two_assignees_complete_their_parts_at_once_the_task_is_completed
 		}
 		both = tasks.insert_tasks(plan, [values | {"completion_rule": "All Of", "assignees": people}])[0]
 		refresh(held.plan)
-		frappe.db.commit()  # nosemgrep: as above
+		frappe.db.commit()  # as above
 	signs = (
 		"from milestone_automation.engine.progress import tasks; tasks.complete('{0}', by='{1}@example.com')"
 	)
@@ -298,7 +298,7 @@ def test_two_people_start_a_plan_at_once_there_is_one(race, held):
 		order = make_document()
 		assert plan_of(order) is None
 		frappe.db.set_value("Milestone Workflow", "Production", "enabled", 1)
-		frappe.db.commit()  # nosemgrep: as above
+		frappe.db.commit()  # as above
 		frappe.clear_cache()
 	starts = (
 		"from milestone_automation.engine.plans import starting;"
@@ -314,10 +314,10 @@ def test_two_people_start_a_plan_at_once_there_is_one(race, held):
 def test_a_second_save_of_one_order_makes_no_second_plan(race, held):
 	with race.site.connect():
 		frappe.db.set_value("Milestone Workflow", "Production", "condition", "doc.note == 'plan'")
-		frappe.db.commit()  # nosemgrep: as above
+		frappe.db.commit()  # as above
 		frappe.clear_cache()
 		order = make_document()
-		frappe.db.commit()  # nosemgrep: as above
+		frappe.db.commit()  # as above
 	saves = f"frappe.get_doc('{ORDER}', '{order.name}').update({{'note': 'plan'}}).save()"
 	first, second = race(saves, saves)
 	assert first == ["committed"]

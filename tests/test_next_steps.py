@@ -133,11 +133,11 @@ def test_reaching_a_stage_runs_its_actions_in_a_job_after_the_commit(scratch_sit
 	with scratch.connect():
 		ensure_production_order()
 		order = with_actions({"action": "Set Value", "field": "note", "value": "To be sewn"})
-		frappe.db.commit()  # nosemgrep: the worker shall see it
+		frappe.db.commit()  # the worker shall see it
 		order.status = "Cut"
 		order.save()
 		assert frappe.db.get_value(ORDER, order.name, "note") is None
-		frappe.db.commit()  # nosemgrep: as above
+		frappe.db.commit()  # as above
 	scratch.worker()
 	with scratch.connect():
 		assert frappe.db.get_value(ORDER, order.name, "note") == "To be sewn"

@@ -652,14 +652,14 @@ def served_task(server):
 		row = factories.task("Shipped", "Pack it", **factories.member(PORTAL))
 		factories.make_workflow(stages=[factories.stage("Shipped", "Shipped")], tasks=[row])
 		order = factories.make_document()
-		frappe.db.commit()  # nosemgrep: the server shall see it
+		frappe.db.commit()  # the server shall see it
 		yield factories.task_of(order, "Pack it")
 		frappe.db.rollback()
 		frappe.delete_doc(factories.ORDER, order.name, force=True)
 		frappe.delete_doc("Milestone Workflow", "Production", force=True)
 		for email in (OUTSIDER, PORTAL):
 			frappe.delete_doc("User", email, force=True)
-		frappe.db.commit()  # nosemgrep: as above
+		frappe.db.commit()  # as above
 
 
 def test_rest_shows_and_changes_no_more_than_a_user_may(server, served_task):

@@ -96,7 +96,8 @@ def test_what_the_doctype_lacks_falls_back_and_is_told(bare):
 		"Milestone 1 (PO Acceptance): Ready Note has no status = Accepted, so its owner confirms it." in notes
 	)
 	assert (
-		"Milestone 6 (Delivery): Ready Note has no date field schedule_date or delivery_date or required_by or expected_delivery_date, so its key date is set manually."
+		"Milestone 6 (Delivery): Ready Note has no date field schedule_date, delivery_date, required_by or "
+		"expected_delivery_date, so its key date is set manually."
 	) in notes
 	assert (
 		"Task 1 (Send the confirmed list of materials): Ready Note has no field supplier for the supplier. Set the workflow's Supplier Field to the field that names the supplier. It has no assignee for now."

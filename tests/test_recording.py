@@ -582,7 +582,7 @@ def run_import(kind: str, content: str) -> None:
 		"mute_emails": 1,
 	}
 	data_import = frappe.get_doc(data_import).insert()
-	frappe.db.commit()  # nosemgrep: the import rolls back whatever fails
+	frappe.db.commit()  # the import rolls back whatever fails
 	start_import(data_import.name)
 	data_import.reload()
 	assert data_import.status == "Success", frappe.get_all("Data Import Log", fields=["*"])
@@ -597,7 +597,7 @@ def test_rest_post_and_put_make_one_each_by_the_caller(server, make_user):
 		if not frappe.db.exists("Milestone Tracker", {"document_type": tracking.doctype}):
 			tracking.track()
 		make_user("recording.rest@example.com", new_password="Rest-pw-2026-x")
-		frappe.db.commit()  # nosemgrep: the server reads it from a process of its own
+		frappe.db.commit()  # the server reads it from a process of its own
 	client = server.login("recording.rest@example.com", "Rest-pw-2026-x")
 	path = f"/api/resource/{tracking.doctype}"
 	made = client.post(path, json={"status": "Ordered"})

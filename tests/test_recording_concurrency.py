@@ -68,7 +68,7 @@ for change in range(changes):
 def run_writers(tracking, code: str) -> None:
 	"""Start all writers at once and wait for them; each must end well."""
 	scratch = tracking.scratch
-	frappe.db.commit()  # nosemgrep: other processes read it
+	frappe.db.commit()  # other processes read it
 	options = {
 		"cwd": scratch.workplace.sites,
 		"env": scratch.workplace.environment(),

@@ -42,7 +42,7 @@ def busy_site(scratch_site, make_user):
 		)
 		for _number in range(PLANS):
 			make_document()
-		frappe.db.commit()  # nosemgrep: the site is the test's own
+		frappe.db.commit()  # the site is the test's own
 	return scratch
 
 

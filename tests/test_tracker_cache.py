@@ -55,12 +55,12 @@ def the_tracker():
 
 def test_a_new_tracker_counts_at_once_here_and_elsewhere_once_committed(committed_tracking, elsewhere):
 	order = committed_tracking.order(stage="start").insert()
-	frappe.db.commit()  # nosemgrep: for the other process
+	frappe.db.commit()  # for the other process
 	assert elsewhere(order.name, "a") == []
 	committed_tracking.track("stage")
 	save_here(committed_tracking, order.name, "Draft", "b")
 	assert recorded_here(committed_tracking, order.name, "b") == ["stage"]
-	frappe.db.commit()  # nosemgrep: as above
+	frappe.db.commit()  # as above
 	assert elsewhere(order.name, "c") == ["stage"]
 
 
@@ -70,10 +70,10 @@ def test_a_process_that_reads_the_rules_before_the_commit_reads_them_anew_after_
 	if frappe.db.db_type == "sqlite":
 		pytest.skip("SQLite lets nobody else write while this transaction is open")
 	order = committed_tracking.order(stage="start").insert()
-	frappe.db.commit()  # nosemgrep: for the other process
+	frappe.db.commit()  # for the other process
 	committed_tracking.track("stage")
 	assert elsewhere(order.name, "a") == []  # fills the shared cache with what is committed
-	frappe.db.commit()  # nosemgrep: as above
+	frappe.db.commit()  # as above
 	assert elsewhere(order.name, "b") == ["stage"]
 	save_here(committed_tracking, order.name, "Delivered", "c")
 	assert recorded_here(committed_tracking, order.name, "c") == ["stage"]
@@ -81,7 +81,7 @@ def test_a_process_that_reads_the_rules_before_the_commit_reads_them_anew_after_
 
 def test_a_tracker_that_is_rolled_back_leaves_no_trace_here_or_elsewhere(committed_tracking, elsewhere):
 	order = committed_tracking.order(stage="start").insert()
-	frappe.db.commit()  # nosemgrep: for the other process
+	frappe.db.commit()  # for the other process
 	committed_tracking.track("stage")
 	save_here(committed_tracking, order.name, "Draft", "a")
 	assert recorded_here(committed_tracking, order.name, "a") == ["stage"]
@@ -97,7 +97,7 @@ def test_a_changed_field_counts_here_at_once_and_is_forgotten_with_the_rollback(
 ):
 	committed_tracking.track("stage")
 	order = committed_tracking.order(stage="start").insert()
-	frappe.db.commit()  # nosemgrep: for the other process
+	frappe.db.commit()  # for the other process
 	tracker = the_tracker()
 	tracker.track_field = "status"
 	tracker.save()
@@ -113,18 +113,18 @@ def test_a_changed_field_counts_here_at_once_and_is_forgotten_with_the_rollback(
 def test_a_committed_change_of_any_kind_reaches_another_process(committed_tracking, elsewhere):
 	committed_tracking.track("stage")
 	order = committed_tracking.order(stage="start").insert()
-	frappe.db.commit()  # nosemgrep: for the other process
+	frappe.db.commit()  # for the other process
 	assert elsewhere(order.name, "a") == ["stage"]
 	tracker = the_tracker()
 	tracker.append("extra_fields", {"track_field": "status"})
 	tracker.save()
-	frappe.db.commit()  # nosemgrep: as above
+	frappe.db.commit()  # as above
 	assert sorted(elsewhere(order.name, "b")) == ["stage", "status"]
 	tracker.db_set("disabled", 1)
-	frappe.db.commit()  # nosemgrep: as above
+	frappe.db.commit()  # as above
 	assert elsewhere(order.name, "c") == []
 	frappe.delete_doc("Milestone Tracker", tracker.name, force=True)
-	frappe.db.commit()  # nosemgrep: as above
+	frappe.db.commit()  # as above
 	assert elsewhere(order.name, "d") == []
 
 

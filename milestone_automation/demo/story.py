@@ -32,7 +32,7 @@ USERS = (
 	(sample_orders.MANAGER, "Maya", "Manager", (MANAGER_ROLE,)),
 )
 # Site configuration: with it the demo's users get this password; without, none can log in.
-PASSWORD_KEY = "milestone_demo_password"
+PASSWORD_KEY = "milestone_demo_password"  # nosec B105
 
 RIGHTS = ("read", "write", "create", "delete", "report", "export", "share", "print", "email")
 

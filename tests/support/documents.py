@@ -119,7 +119,7 @@ def _kept_out_of_rollback():
 	frappe.set_user("Administrator")
 	try:
 		yield
-		frappe.db.commit()  # nosemgrep: the DDL has committed on MariaDB anyway
+		frappe.db.commit()  # the DDL has committed on MariaDB anyway
 	finally:
 		frappe.set_user(before)
 

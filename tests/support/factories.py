@@ -72,7 +72,7 @@ def ensure_production_order() -> str:
 		for role, desk_access in ((CLERK_ROLE, 1), (READER_ROLE, 1), (PARTNER_ROLE, 0)):
 			values = {"doctype": "Role", "role_name": role, "desk_access": desk_access}
 			frappe.get_doc(values).insert(ignore_permissions=True)  # test set-up, committed with the DocTypes
-		frappe.db.commit()  # nosemgrep: before the test writes anything
+		frappe.db.commit()  # before the test writes anything
 	ensure_doctype(SUPPLIER, [{"fieldname": "title", "fieldtype": "Data"}])
 	ensure_doctype(
 		ORDER,

@@ -4,6 +4,13 @@ from collections.abc import Callable
 
 import frappe
 
+try:
+	from frappe.utils.number_format import NumberFormat
+except ImportError:
+	from frappe.utils.data import get_number_format_info
+
+	NumberFormat = None
+
 
 def cached(key: str, generator: Callable):
 	"""Return a value cached for the site; `generator` makes it if it is missing.
@@ -44,3 +51,12 @@ def after_transaction(function: Callable) -> None:
 def is_saving(doctype: str, name) -> bool:
 	"""Tell whether a document is being saved right now."""
 	return (doctype, name) in (frappe.flags.currently_saving or [])
+
+
+def separators(number_format: str) -> tuple[str, str]:
+	"""Return what stands before the decimals and between the thousands in a number format such as `#.###,##`."""
+	if NumberFormat:
+		parsed = NumberFormat.from_string(number_format)
+		return parsed.decimal_separator, parsed.thousands_separator
+	decimal, group, _precision = get_number_format_info(number_format)
+	return decimal, group

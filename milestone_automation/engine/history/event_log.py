@@ -312,7 +312,7 @@ def _read_xes(stream, log_format: LogFormat, clock: Clock, name: str, tick) -> I
 	except (expat.ExpatError, LookupError) as error:
 		# LookupError: an encoding that Python does not know.
 		raise EventLogError(
-			_("{0} is not valid XML: {1}. Copy or export it again.").format(name, error)
+			_("{0} is not valid XML: {1}. Copy or export it again.").format(name, str(error))
 		) from error
 	for row in parser.take():
 		yield row.read(clock)

@@ -4,9 +4,9 @@ import datetime
 import re
 
 import frappe
-from frappe.utils.data import get_number_format_info
 from frappe.utils.dateutils import dateformats
 
+from milestone_automation.engine.base import compat
 from milestone_automation.engine.tracking import registry
 
 MONEY_TYPES = frozenset({"Float", "Currency", "Percent"})
@@ -94,9 +94,7 @@ def _read_moment(value: str, time_format: str) -> datetime.datetime:
 
 def _number(value: str) -> float:
 	"""Parse a number with the site's separators, with or without currency symbol or percent sign."""
-	decimal, group, _precision = get_number_format_info(
-		frappe.get_system_settings("number_format") or "#,###.##"
-	)
+	decimal, group = compat.separators(frappe.get_system_settings("number_format") or "#,###.##")
 	if re.fullmatch(r"-?\d+\.\d+%", value):
 		# A percentage is logged by Python, not in the site's format.
 		return float(value[:-1])

@@ -277,6 +277,11 @@ _COMPOSERS = {
 }
 
 
+def joined(*sentences: str | None) -> str:
+	"""Join sentences with spaces, without empty ones."""
+	return " ".join(sentence for sentence in sentences if sentence)
+
+
 def _stage(letter: Letter) -> str:
 	return _(letter.stage["stage_name"])
 

@@ -50,7 +50,7 @@ def deliver(letter: letters.Letter) -> DeskNotification | None:
 		channel, status = MessageChannel.DIGEST, MessageStatus.WAITING_FOR_DIGEST
 	else:
 		channel, status, values["email_queue"], problem = _mail(letter, content)
-		values["why"] = " ".join(filter(None, (values["why"], problem)))
+		values["why"] = letters.joined(values["why"], problem)
 	keep(letter, values | {"channel": channel, "status": status})
 	return _notification(letter, content) if recipient.wants_notification else None
 
@@ -191,7 +191,8 @@ def log_text(content: letters.Content) -> str:
 	parts += [f"{escape_html(label)}: {escape_html(str(value))}" for label, value in content.facts]
 	parts += [escape_html(content.tasks_heading)] if content.tasks_heading else []
 	for task in content.tasks:
-		parts.append(escape_html(", ".join(filter(None, (task["title"], task["due"], task["people"])))))
+		said = [text for text in (task["title"], task["due"], task["people"]) if text]
+		parts.append(escape_html(", ".join(said)))
 	return "".join(f"<p>{part}</p>" for part in parts)
 
 

@@ -150,7 +150,9 @@ def _find_owners(batch: Batch) -> None:
 
 	Plans of a DocType with an error, for example a deleted one, leave the batch.
 	"""
-	ownerless = [plan for plan in batch.plans if any(map(_has_no_owner, batch.stages[plan.name]))]
+	ownerless = [
+		plan for plan in batch.plans if any(_has_no_owner(stage) for stage in batch.stages[plan.name])
+	]
 	for doctype, rows in _by(ownerless, "reference_type").items():
 		what = f"Milestone sweep: owners of {doctype}"
 		if not guard.run_guarded(what, _find_owners_in, batch, doctype, rows):
@@ -166,7 +168,7 @@ def _find_owners_in(batch: Batch, doctype: str, rows: list) -> bool:
 	documents = {str(row.name): row for row in frappe.get_all(doctype, filters=filters, fields=["*"])}
 	for plan in rows:
 		document = frappe._dict(documents.get(plan.reference_name, {}), doctype=doctype)
-		for stage in filter(_has_no_owner, batch.stages[plan.name]):
+		for stage in [stage for stage in batch.stages[plan.name] if _has_no_owner(stage)]:
 			stage.stage_owner = assignees.resolve_stage_owner(stage, document)
 			if stage.stage_owner:
 				stage.found_owner = {"stage_owner": stage.stage_owner}

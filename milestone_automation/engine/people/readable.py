@@ -11,7 +11,8 @@ from frappe.model.db_query import DatabaseQuery, requires_owner_constraint
 
 def names(doctype: str, where: str) -> str:
 	"""Return the query for the names, as text, of a DocType's documents that a condition selects."""
-	return f"select {name_as_text(doctype)} from `tab{doctype}` where {where}"
+	# The name of a DocType, and a condition from here or of Frappe's own.
+	return f"select {name_as_text(doctype)} from `tab{doctype}` where {where}"  # nosec B608
 
 
 def condition(doctype: str, user: str) -> str | None:
@@ -40,7 +41,8 @@ def shared(doctype: str, user: str) -> str:
 	share = "`tabDocShare`"
 	with_user = f"({share}.`user` = {quoted(user)} or {share}.everyone = 1)"
 	return (
-		f"{name_as_text(doctype)} in (select {share}.share_name from {share}"
+		# A constant and the name of a DocType; all else is quoted.
+		f"{name_as_text(doctype)} in (select {share}.share_name from {share}"  # nosec B608
 		f" where {share}.share_doctype = {quoted(doctype)} and {share}.`read` = 1 and {with_user})"
 	)
 
@@ -54,6 +56,7 @@ def name_as_text(doctype: str) -> str:
 
 
 def quoted(text: str) -> str:
+	"""Return a text as an SQL literal. Percent signs stay single."""
 	return frappe.db.escape(text, percent=False)
 
 

@@ -9,6 +9,7 @@ from milestone_automation.engine.rules.vocabulary import OwnerKind, TaskStatus
 
 
 def check_manager() -> None:
+	"""Raise frappe.PermissionError unless the session user may manage plans."""
 	if not can_manage():
 		frappe.throw(
 			_("Only a System Manager or Milestone Manager may do this. Ask one of them."),
@@ -17,6 +18,7 @@ def check_manager() -> None:
 
 
 def check_desk_user() -> None:
+	"""Raise frappe.PermissionError unless the session user is a Desk user."""
 	if not is_desk_user(frappe.session.user):
 		frappe.throw(_("Only users of the Desk may see this."), frappe.PermissionError)
 
@@ -175,15 +177,18 @@ def check_may_set_status(task, status: str) -> None:
 
 
 def user_or_session(user: str | None) -> str:
+	"""Return the user, or that of the session."""
 	return user or frappe.session.user
 
 
 def stage_of_task(task):
+	"""Return what says who owns the stage of a task, or None."""
 	fields = ["stage_owner", "owner_kind", "owner_role"]
 	return frappe.db.get_value("Milestone Plan Stage", task.get("plan_stage"), fields, as_dict=True)
 
 
 def owns_stage(stage_row, user: str) -> bool:
+	"""Tell whether a user owns a stage, by name or by role."""
 	if not stage_row:
 		return False
 	if stage_row.get("owner_kind") == OwnerKind.ROLE:

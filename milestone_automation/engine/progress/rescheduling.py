@@ -172,7 +172,7 @@ def _date_following_stages(plan, index: int, key_dates: list) -> list:
 			previous_date, cint(row.offset_days), bool(row.working_days)
 		)
 		if day:
-			day = max([day, *filter(None, key_dates[:i])])
+			day = max([day, *(earlier for earlier in key_dates[:i] if earlier)])
 		reached = plan.reached_flags()
 		key_dates = dates.move_stage(key_dates, reached, i, day, ShiftMode.KEEP_ORDER, calendar).dates
 	return key_dates

@@ -205,24 +205,36 @@ def apply_edit(doc) -> None:
 	before = doc.get_doc_before_save()
 	if not before or doc.status != TaskStatus.OPEN:
 		return
-	plan = None
-	if _differs(before, doc, DUE_DATE_FIELDS) and values.is_same(before.due_date, doc.due_date, "Date"):
-		plan = plan_rows.load_by_name(doc.plan, lock=True)
-		stage = plan.stage(doc.plan_stage)
-		key_date = stage.key_date and getdate(stage.key_date)
-		days = max(0, cint(doc.due_days_before))  # `check_due_date` refuses a negative number
-		doc.due_date = dates.task_due_date(
-			key_date, days, bool(doc.working_days), plan_rows.calendar_of(plan)
-		)
-		doc.due_by_hand = 0
-	if _differs(before, doc, assignees.ASSIGNEE_RULE_FIELDS):
-		plan = plan or plan_rows.load_by_name(doc.plan, lock=True)
-		done = [row for row in doc.assignees if row.done]
-		known = set().union(*map(assigned.identifiers_of, done))
-		doc.set("assignees", done)
-		for person in assignees.resolve(doc, plan.reference_doc(), plan):
-			if not known & assigned.identifiers_of(person):
-				doc.append("assignees", person)
+	has_new_date_rule = _differs(before, doc, DUE_DATE_FIELDS) and values.is_same(
+		before.due_date, doc.due_date, "Date"
+	)
+	has_new_people_rule = _differs(before, doc, assignees.ASSIGNEE_RULE_FIELDS)
+	if not has_new_date_rule and not has_new_people_rule:
+		return
+	plan = plan_rows.load_by_name(doc.plan, lock=True)
+	if has_new_date_rule:
+		_set_due_date(doc, plan)
+	if has_new_people_rule:
+		_set_assignees(doc, plan)
+
+
+def _set_due_date(doc, plan: plan_rows.Plan) -> None:
+	"""Set the due date of a task by its rule."""
+	stage = plan.stage(doc.plan_stage)
+	key_date = stage.key_date and getdate(stage.key_date)
+	days = max(0, cint(doc.due_days_before))  # `check_due_date` refuses a negative number
+	doc.due_date = dates.task_due_date(key_date, days, bool(doc.working_days), plan_rows.calendar_of(plan))
+	doc.due_by_hand = 0
+
+
+def _set_assignees(doc, plan: plan_rows.Plan) -> None:
+	"""Replace the assignees of a task by those of its rule; whoever has done their part stays."""
+	done = [row for row in doc.assignees if row.done]
+	known = set().union(*(assigned.identifiers_of(row) for row in done))
+	doc.set("assignees", done)
+	for person in assignees.resolve(doc, plan.reference_doc(), plan):
+		if not known & assigned.identifiers_of(person):
+			doc.append("assignees", person)
 
 
 def after_edit(doc) -> None:

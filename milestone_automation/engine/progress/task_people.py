@@ -39,7 +39,7 @@ def replace_assignees(people: dict[str, list[dict]]) -> None:
 	done = {task: [row for row in stored[task] if row.done] for task in people}
 	added, first_idx = {}, {}
 	for task, resolved in people.items():
-		known = set().union(*map(assigned.identifiers_of, done[task]))
+		known = set().union(*(assigned.identifiers_of(row) for row in done[task]))
 		added[task] = [person for person in resolved if not known & assigned.identifiers_of(person)]
 		first_idx[task] = max((row.idx for row in done[task]), default=0) + 1
 	frappe.db.delete(assigned.ASSIGNEE, {"parent": ("in", list(people)), "done": 0})

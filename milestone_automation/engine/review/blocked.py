@@ -1,7 +1,7 @@
 """What holds running plans up: blocked and late milestones, and the open tasks with who has them, since when."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -42,20 +42,29 @@ def find(rows: Iterable[StageRow], today: date) -> list[Holding]:
 		today: the day to judge by.
 	"""
 	stages = {row.name: row for row in rows if row.is_active and not row.is_reached}
-	found, with_tasks = [], set()
-	for task in _open_tasks(list(stages)):
-		stage = stages[task.plan_stage]
-		due = getdate(task.due_date) if task.due_date else None
-		is_overdue = bool(due and due < today)
-		if is_overdue or (task.required and stage.health == Health.BLOCKED):
-			with_tasks.add(stage.name)
-			days = (today - due).days if is_overdue else 0
-			found.append(Holding(stage, task.name, task.title, bool(task.required), due, task.people, days))
-	for stage in stages.values():
-		if stage.name not in with_tasks and stage.due and stage.due < today:
-			people = [stage.owner or stage.role] if stage.owner or stage.role else []
-			found.append(Holding(stage, None, "", False, stage.due, people, (today - stage.due).days))
+	tasks = [_by_task(stages[task.plan_stage], task, today) for task in _open_tasks(list(stages))]
+	found = [holding for holding in tasks if holding]
+	with_tasks = {holding.stage.name for holding in found}
+	found += _by_date([stage for stage in stages.values() if stage.name not in with_tasks], today)
 	return sorted(found, key=lambda row: (-row.days, not row.required, row.stage.reference_name))
+
+
+def _by_task(stage: StageRow, task, today: date) -> Holding | None:
+	"""Return how an open task holds its stage up; None where it neither blocks nor is overdue."""
+	due = getdate(task.due_date) if task.due_date else None
+	is_overdue = bool(due and due < today)
+	if not is_overdue and not (task.required and stage.health == Health.BLOCKED):
+		return None
+	days = (today - due).days if is_overdue else 0
+	return Holding(stage, task.name, task.title, bool(task.required), due, task.people, days)
+
+
+def _by_date(stages: list[StageRow], today: date) -> Iterator[Holding]:
+	"""Yield the stages whose key date has passed."""
+	for stage in stages:
+		if stage.due and stage.due < today:
+			people = [owner] if (owner := stage.owner or stage.role) else []
+			yield Holding(stage, None, "", False, stage.due, people, (today - stage.due).days)
 
 
 def _open_tasks(stages: list[str]) -> list:

@@ -345,7 +345,7 @@ def _shift_later(dates, old_date, reached, index, calendar, working_days) -> lis
 		return list(dates)
 	later = [i for i in range(index + 1, len(dates)) if dates[i] and not _is_reached(reached, i)]
 	moving = [old_date, new_date, *(dates[i] for i in later)]
-	in_working_days = working_days and all(map(calendar.is_working_day, moving))
+	in_working_days = working_days and all(calendar.is_working_day(day) for day in moving)
 	distance = (
 		calendar.working_days_between(old_date, new_date) if in_working_days else (new_date - old_date).days
 	)

@@ -46,6 +46,7 @@ def changed_values(plan: plan_rows.Plan, doc) -> dict[str, tuple[str, str]]:
 
 
 def is_amendment(doc) -> bool:
+	"""Tell whether a document is new and amends another one."""
 	return bool(doc.is_new() or doc.flags.in_insert) and bool(doc.get("amended_from"))
 
 

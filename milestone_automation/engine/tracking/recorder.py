@@ -45,6 +45,7 @@ def record(doc, tracker: registry.Tracker) -> None:
 
 
 def fault_title(tracker: str) -> str:
+	"""Return the title of the error log for a change that could not be recorded."""
 	return f"Milestone Tracker {tracker}: a change could not be recorded"
 
 

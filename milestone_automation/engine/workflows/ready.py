@@ -9,6 +9,7 @@ from pathlib import Path
 
 import frappe
 from frappe import _
+from frappe.utils import comma_or
 
 from milestone_automation.engine.people.rights import MANAGER_ROLE
 from milestone_automation.engine.rules.vocabulary import KeyDateRule, OwnerKind, ReachRule
@@ -186,7 +187,7 @@ def _fit_date(row, fieldnames: list[str], doctype: str) -> str | None:
 			return None
 	row.update({"key_date_rule": KeyDateRule.SET_MANUALLY.value, "date_field": None, "offset_days": 0})
 	return _("{0} has no date field {1}, so its key date is set manually.").format(
-		_(doctype), _or(fieldnames)
+		_(doctype), comma_or(fieldnames, add_quotes=False)
 	)
 
 
@@ -201,7 +202,7 @@ def _fit_reach(row, choices: list[list[str]], doctype: str) -> str | None:
 	row.update({"reach_rule": ReachRule.CONFIRMATION.value, "track_field": None, "track_value": None})
 	if not choices:
 		return None
-	conditions = _or([f"{fieldname} = {value}" for fieldname, value in choices])
+	conditions = comma_or([f"{fieldname} = {value}" for fieldname, value in choices], add_quotes=False)
 	return _("{0} has no {1}, so its owner confirms it.").format(_(doctype), conditions)
 
 
@@ -221,7 +222,3 @@ def _add_task(workflow, task: dict) -> list[str]:
 		return []
 	row.assignee_kind = None
 	return [_("{0}: {1} It has no assignee for now.").format(validation.task_label(row), problem)]
-
-
-def _or(words: list[str]) -> str:
-	return _(" or ").join(words)

@@ -68,11 +68,13 @@ def problems(stage, position: int, doctype: str, known: Known) -> Iterator[str]:
 
 
 def _owner_problems(stage, doctype: str, known: Known) -> Iterator[str]:
-	yield from filter(None, [owner_problem(stage, doctype, known)])
+	if problem := owner_problem(stage, doctype, known):
+		yield problem
 	for name in people_validation.notified(stage):
-		yield from filter(None, [people_validation.notified_problem(name, known)])
-	if stage.notify_role:
-		yield from filter(None, [people_validation.role_problem(stage.notify_role, known)])
+		if problem := people_validation.notified_problem(name, known):
+			yield problem
+	if stage.notify_role and (problem := people_validation.role_problem(stage.notify_role, known)):
+		yield problem
 
 
 def owner_problem(stage, doctype: str, known: Known) -> str | None:
@@ -99,7 +101,8 @@ def date_problems(stage, position: int, doctype: str) -> Iterator[str]:
 	"""Yield the problems of a stage's key date rule; arguments as in `problems`."""
 	rule, days = stage.key_date_rule, cint(stage.offset_days)
 	if rule == KeyDateRule.DOCUMENT_DATE_FIELD:
-		yield from filter(None, [_date_field_problem(stage.date_field, doctype)])
+		if problem := _date_field_problem(stage.date_field, doctype):
+			yield problem
 	elif rule == KeyDateRule.AFTER_PREVIOUS_MILESTONE and position == 0:
 		yield _(
 			"The first milestone has no previous milestone. Count its key date from a date field or from the document's creation, or set it manually."
@@ -146,8 +149,8 @@ def reach_problems(stage, doctype: str) -> Iterator[str]:
 		yield problem
 	elif stage.track_value == "":
 		yield _("Enter the value of {0} that reaches it.").format(stage.track_field)
-	else:
-		yield from filter(None, [_value_problem(doctype, stage.track_field, stage.track_value)])
+	elif problem := _value_problem(doctype, stage.track_field, stage.track_value):
+		yield problem
 
 
 def _value_problem(doctype: str, fieldname: str, value: str) -> str | None:

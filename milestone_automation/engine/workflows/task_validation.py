@@ -44,13 +44,15 @@ def problems(task, workflow, known: Known) -> Iterator[str]:
 	"""
 	if not task.title:
 		yield _("Enter a title.")
-	yield from filter(None, [_stage_problem(task, workflow)])
+	if problem := _stage_problem(task, workflow):
+		yield problem
 	days = cint(task.due_days_before)
 	if days < 0:
 		yield _("A task is never due after its milestone. Set Due Days Before Milestone to 0 or more.")
 	elif days > MAX_DAYS:
 		yield _("{0} days are too many. Set Due Days Before Milestone to at most {1}.").format(days, MAX_DAYS)
-	yield from filter(None, [assignee_problem(task, workflow, known)])
+	if problem := assignee_problem(task, workflow, known):
+		yield problem
 
 
 def _stage_problem(task, workflow) -> str | None:
@@ -59,7 +61,7 @@ def _stage_problem(task, workflow) -> str | None:
 		return _("Choose the milestone it belongs to.")
 	if task.stage not in names:
 		return _("This workflow has no milestone {0}. Choose one of: {1}.").format(
-			escape_html(task.stage), ", ".join(map(escape_html, names)) or "-"
+			escape_html(task.stage), ", ".join(escape_html(name) for name in names) or "-"
 		)
 	return None
 

@@ -35,7 +35,7 @@ def label(row, name: str | None, kind: str) -> str:
 		name: its name or title, if it has one.
 		kind: what the row is, translated.
 	"""
-	numbered = _("{0} {1}").format(kind, row.idx)
+	numbered = f"{kind} {row.idx}"
 	return _("{0} ({1})").format(numbered, escape_html(name)) if name else numbered
 
 
@@ -168,10 +168,9 @@ def _role_problems(workflow, known) -> Iterator[str]:
 		problem = workflow.get(fieldname) and people_validation.role_problem(workflow.get(fieldname), known)
 		if problem:
 			yield f"{_(workflow.meta.get_label(fieldname))}: {problem}"
-	if workflow.supplier_field:
-		yield from filter(
-			None, [people_validation.supplier_field_problem(workflow.supplier_field, workflow.document_type)]
-		)
+	field, doctype = workflow.supplier_field, workflow.document_type
+	if field and (problem := people_validation.supplier_field_problem(field, doctype)):
+		yield problem
 
 
 def _stage_list_problems(workflow) -> Iterator[str]:
@@ -228,7 +227,7 @@ def _acceptance_with_tasks(workflow) -> Iterator[str]:
 		if stage.kind == StageKind.ACCEPTANCE and titles:
 			yield _(
 				"{0}: An acceptance milestone cannot have tasks, but has {1}. Move them to another milestone, or make this one Standard."
-			).format(stage_label(stage), ", ".join(map(escape_html, titles)))
+			).format(stage_label(stage), ", ".join(escape_html(title) for title in titles))
 
 
 def warn_of_repeated_values(workflow) -> None:

@@ -54,7 +54,7 @@ def _row(found: blocked.Holding) -> dict:
 def get_chart(rows: list[dict]) -> dict | None:
 	load: dict[str, int] = {}
 	for row in rows:
-		for person in filter(None, row["people"].split(", ")):
+		for person in row["people"].split(", ") if row["people"] else []:
 			load[person] = load.get(person, 0) + 1
 	busiest = sorted(load.items(), key=lambda pair: (-pair[1], pair[0]))[:10]
 	if not busiest:

@@ -39,7 +39,6 @@ def get_data(chosen: ReportFilters) -> list[dict]:
 def _row(stages: list[plan_stages.StageRow]) -> dict:
 	open_stages = [stage for stage in stages if not stage.is_reached]
 	current = open_stages[0] if open_stages else stages[-1]
-	ends = [stage for stage in stages if stage.planned and stage.due]
 	return {
 		"reference_type": current.reference_type,
 		"reference_name": current.reference_name,
@@ -48,10 +47,18 @@ def _row(stages: list[plan_stages.StageRow]) -> dict:
 		"planned": current.planned,
 		"due": current.due,
 		"reached": max((stage.reached for stage in stages if stage.reached), default=None),
-		"slip": max((stage.slip for stage in ends), default=None),
-		"planned_end": max((stage.planned for stage in ends), default=None),
-		"current_end": max((stage.reached or stage.due for stage in ends), default=None),
 		"stages": frappe.as_json([_dot(stage) for stage in stages], indent=None),
+		**_ends(stages),
+	}
+
+
+def _ends(stages: list[plan_stages.StageRow]) -> dict:
+	"""Return slip, planned and current end over the stages that have both dates."""
+	dated = [stage for stage in stages if stage.planned and stage.due]
+	return {
+		"slip": max((stage.slip for stage in dated), default=None),
+		"planned_end": max((stage.planned for stage in dated), default=None),
+		"current_end": max((stage.reached or stage.due for stage in dated), default=None),
 	}
 
 

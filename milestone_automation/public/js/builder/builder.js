@@ -304,13 +304,11 @@ export class Builder {
 	check() {
 		const { frm } = this;
 		if (!frm.doc.document_type) return;
-		return frappe
-			.xcall("milestone_automation.api.check_workflow", { workflow: frm.doc })
-			.then((problems) => {
-				const before = JSON.stringify(this.problems);
-				this.problems = problems;
-				if (JSON.stringify(problems) !== before) this.mark();
-			});
+		return frappe.xcall("milestone_automation.api.check_workflow", { workflow: frm.doc }).then((problems) => {
+			const before = JSON.stringify(this.problems);
+			this.problems = problems;
+			if (JSON.stringify(problems) !== before) this.mark();
+		});
 	}
 
 	// Mark problems without drawing again, which would interrupt somebody who is typing.
