@@ -19,13 +19,14 @@ import datetime
 import json
 import random
 import statistics
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 import frappe
+from _site import commit
 
+from devtool.processes import execute
 from milestone_automation.engine.history.milestone_rows import MilestoneRow, Writer
 from milestone_automation.engine.review import stays
 from milestone_automation.engine.review.scope import Scope
@@ -107,7 +108,7 @@ def main() -> None:
 		f"{count:,} milestones written in {time.perf_counter() - begun:.1f} s on {frappe.db.db_type}",
 		flush=True,
 	)
-	frappe.db.commit()  # nosemgrep: frappe-manual-commit
+	commit()
 	refresh_statistics()
 	ours, values, steps = measure(arguments.rounds)
 	print(
@@ -209,9 +210,8 @@ def compare(arguments, journeys, ours: float, values, steps) -> None:
 			for number, journey in enumerate(journeys):
 				writer.writerows((f"J{number:07}", value, moment.isoformat()) for value, moment in journey)
 		command = [arguments.peers, "-c", PEER, str(log), str(arguments.rounds)]
-		answer = json.loads(
-			subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1]
-		)
+		printed = execute(command, check=True, capture_output=True).stdout
+		answer = json.loads(printed.splitlines()[-1])
 	for peer, times in answer["times"].items():
 		if times:
 			goal = f" (goal {GOAL})" if peer == "pm4py" else ""
