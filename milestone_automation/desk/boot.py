@@ -4,7 +4,7 @@ from milestone_automation.engine.tracking import registry
 
 
 def extend_bootinfo(bootinfo):
-	"""Hook: list the DocTypes with a workflow, and the fields of tracked ones. No query when the cache is warm.
+	"""Hook: list the DocTypes with a workflow, and the tracked fields by DocType. No query when the cache is warm.
 
 	Forms of other DocTypes never ask for a plan; reports offer the tracked fields.
 	"""

@@ -43,8 +43,9 @@ def _log_entries(doctype: str, name: str):
 		)
 	)
 	fields = ["event", "stage_name", "task", "reason", "details", "done_by", "done_on", "creation"]
+	sentences = _event_sentences()
 	for row in _rows_of("Milestone Plan Log", doctype, name, fields):
-		text = _event_sentence(PlanEvent(row.event)).format(_person(row.done_by), _subject(row, tasks))
+		text = sentences[PlanEvent(row.event)].format(_person(row.done_by), _subject(row, tasks))
 		# The reason may show what a hidden task is about.
 		note = "" if row.task and row.task not in tasks else row.reason or row.details
 		if note in (tasks.get(row.task), row.stage_name) or row.event == PlanEvent.TASK_DELETED:
@@ -106,8 +107,8 @@ def _subject(row, tasks: dict) -> str:
 	return f'<a href="{get_url_to_form("Milestone Task", row.task)}">{escape_html(tasks[row.task])}</a>'
 
 
-def _event_sentence(event: PlanEvent) -> str:
-	"""Return the sentence of a log entry: {0} is the user, {1} the milestone or task."""
+def _event_sentences() -> dict[PlanEvent, str]:
+	"""Return the sentence of each event in the reader's language: {0} is the user, {1} the milestone or task."""
 	return {
 		PlanEvent.PLAN_STARTED: _("{0} started the plan"),
 		PlanEvent.PLAN_CANCELLED: _("{0} cancelled the plan"),
@@ -125,4 +126,4 @@ def _event_sentence(event: PlanEvent) -> str:
 		PlanEvent.TASK_MADE_OPTIONAL: _("{0} made the task {1} optional: it no longer blocks its milestone"),
 		PlanEvent.TASK_DELETED: _("{0} deleted the task {1}"),
 		PlanEvent.NEXT_STEP: _("Next step of {1}, for {0}"),
-	}[event]
+	}

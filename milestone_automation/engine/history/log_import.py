@@ -183,7 +183,7 @@ def _check_case_field(doctype: str, case_field: str) -> None:
 	docfield = frappe.get_meta(doctype).get_field(case_field)
 	if not docfield or docfield.get("is_virtual"):
 		frappe.throw(
-			_('{0} has no field {1}. Choose the field with the case id of the log, or "name".').format(
+			_("""{0} has no field {1}. Choose the field with the case id of the log, or "name".""").format(
 				doctype, case_field
 			)
 		)

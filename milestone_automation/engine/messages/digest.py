@@ -139,22 +139,21 @@ def send(reader: Reader, current_keys: set[str], quiet: dict) -> None:
 	"""
 	person = reader.person
 	rows = [row for row in reader.rows if row.plan not in quiet or quiet[row.plan].is_working_day(reader.day)]
-	current = [row for row in rows if row.message_key in current_keys]
-	outdated = [row for row in rows if row.message_key not in current_keys]
 	with languages.in_language(person.language if person else frappe.local.lang):
+		outdated = [row for row in rows if row.message_key not in current_keys]
 		_skip(outdated, _("Not sent: it no longer applies."))
-		if not person or not person.wants_mail:
-			_skip(current, _("Not sent: this person wants no mail or has no address."))
-			return
-		_send_wanted(reader, current)
+		_send_wanted(reader, [row for row in rows if row.message_key in current_keys])
 
 
 def _send_wanted(reader: Reader, rows: list) -> None:
-	"""Send those messages whose document the reader has not unsubscribed from."""
-	unwanted = [row for row in rows if _document(row) in reader.person.unsubscribed_from]
-	_skip(unwanted, outbox.unsubscribed(reader.person))
-	wanted = [row for row in rows if row not in unwanted]
-	if wanted:
+	"""Send those of the messages that their reader wants to have."""
+	person = reader.person
+	if not person or not person.wants_mail:
+		_skip(rows, _("Not sent: this person wants no mail or has no address."))
+		return
+	unwanted = [row for row in rows if _document(row) in person.unsubscribed_from]
+	_skip(unwanted, outbox.unsubscribed(person))
+	if wanted := [row for row in rows if row not in unwanted]:
 		_send(reader, wanted)
 
 
@@ -172,10 +171,7 @@ def _send(reader: Reader, rows: list) -> None:
 def _skip(rows: list, reason: str) -> None:
 	"""Mark messages that are not sent, with the reason."""
 	status = MessageStatus.SKIPPED.value
-	changes = {
-		row.name: {"status": status, "why": " ".join(text for text in (row.why, reason) if text)}
-		for row in rows
-	}
+	changes = {row.name: {"status": status, "why": letters.joined(row.why, reason)} for row in rows}
 	bulk.update_rows("Milestone Message", changes)
 
 

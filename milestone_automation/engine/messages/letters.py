@@ -277,20 +277,8 @@ _COMPOSERS = {
 }
 
 
-def _reason(word: str, name: str | None) -> str:
-	"""Return why this person gets the message, in one sentence."""
-	sentences = {
-		"owner": _("You get this message because you own this milestone."),
-		"notify": _("You get this message because this milestone's workflow wants you to be told."),
-		"assignee": _("You get this message because these tasks are assigned to you."),
-		"escalation": _("You get this message because you have the role {0}."),
-		"stand-in": _("You get this message because this milestone has no owner who can be asked."),
-	}
-	return sentences[word].format(_(name) if name else "")
-
-
 def joined(*sentences: str | None) -> str:
-	"""Return the sentences that say something as one text."""
+	"""Join sentences with spaces, without empty ones."""
 	return " ".join(sentence for sentence in sentences if sentence)
 
 

@@ -61,7 +61,7 @@ def _handle_or_log(names: list[str], now: datetime) -> None:
 		handle(names, now)
 	except Exception:
 		traceback = frappe.get_traceback()
-		frappe.db.rollback()  # the batch is a transaction of its own, see sweep_plans
+		frappe.db.rollback()  # The batch is a transaction of its own, see `sweep_plans`.
 		guard.log_fault("Milestone sweep: a batch was left to the next hour", traceback)
 
 
@@ -108,8 +108,7 @@ def _handle_plan(
 	partly_sent = _steps(due) & _steps(waiting)
 	early = _early_reminders(unsent)
 	letters_to_send = _letters(batch, plan, [delivery for delivery in unsent if delivery not in early])
-	delivered = [outbox.deliver(letter) for letter in letters_to_send]
-	notifications = [notification for notification in delivered if notification]
+	notifications = [shown for letter in letters_to_send if (shown := outbox.deliver(letter))]
 	# The stamp says when everybody has a reminder; until then a row prevents a duplicate for people already told.
 	for letter in _letters(batch, plan, [delivery for delivery in early if delivery.step in partly_sent]):
 		_skip(letter)
@@ -216,14 +215,21 @@ def _stamp_stages(
 	"""
 	for stage in batch.stages[plan.name]:
 		changes.stages[stage.name].update(stage.pop("new_round", {}) | stage.pop("found_owner", {}))
-		values = {"recipients_waiting": int(any(name == stage.name for name, _stamp in partly_sent))}
-		for delivery in due:
-			is_complete = not (delivery.message.occurrence and delivery.step in partly_sent)
-			if delivery.message.stage == stage.name and is_complete:
-				values.update(_stage_stamp(batch, delivery))
-		if any(stamp in values for stamp in schedule.ROUND_STAMPS):
-			values["asked_round"] = schedule.round_of(stage)
-		_set(changes.stages, stage, values)
+		_set(changes.stages, stage, _stage_stamps(batch, stage, due, partly_sent))
+
+
+def _stage_stamps(
+	batch: plan_batch.Batch, stage, due: list[due_messages.Delivery], partly_sent: set[tuple]
+) -> dict:
+	"""Return the stamps of one stage; a reminder without all its recipients is not stamped yet."""
+	values = {"recipients_waiting": int(any(name == stage.name for name, _stamp in partly_sent))}
+	for delivery in due:
+		is_partly_sent = delivery.message.occurrence and delivery.step in partly_sent
+		if delivery.message.stage == stage.name and not is_partly_sent:
+			values.update(_stage_stamp(batch, delivery))
+	if any(stamp in values for stamp in schedule.ROUND_STAMPS):
+		values["asked_round"] = schedule.round_of(stage)
+	return values
 
 
 def _stamp_tasks(
@@ -234,20 +240,6 @@ def _stamp_tasks(
 		if message.kind in TASK_STAMP and not message.is_stamped:
 			task = due_messages.named_row(batch.tasks[plan.name], message.task)
 			_set(changes.tasks, task, {TASK_STAMP[message.kind]: batch.day(delivery.recipient)})
-
-
-def _stage_stamps(
-	batch: plan_batch.Batch, stage, due: list[due_messages.Delivery], partly: set[tuple]
-) -> dict:
-	"""Return what is to be noted on one stage."""
-	values = {"recipients_waiting": int(any(name == stage.name for name, _stamp in partly))}
-	for delivery in due:
-		is_partly = delivery.message.occurrence and delivery.step in partly
-		if delivery.message.stage == stage.name and not is_partly:
-			values.update(_stage_stamp(batch, delivery))
-	if any(stamp in values for stamp in schedule.ROUND_STAMPS):
-		values["asked_round"] = schedule.round_of(stage)
-	return values
 
 
 def _stage_stamp(batch: plan_batch.Batch, delivery: due_messages.Delivery) -> dict:

@@ -113,12 +113,6 @@ class Directory:
 		return next((people for role in SUBSTITUTE_ROLES if (people := self.members(role))), [])
 
 
-def _addresses(names: set[str], users: Iterable) -> list[str]:
-	"""Return the addresses among names and of users."""
-	texts = names | {(row.email or "").lower() for row in users}
-	return sorted(text for text in texts if "@" in text)
-
-
 @dataclass
 class NotificationPreferences:
 	"""Notification preferences of people, as Frappe stores them."""

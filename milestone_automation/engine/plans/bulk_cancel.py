@@ -30,9 +30,7 @@ def check_reads_all(workflow: str) -> None:
 		frappe.PermissionError
 	"""
 	names = running(workflow)
-	visible = frappe.get_list(
-		"Milestone Plan", filters=_running_filters(workflow), pluck="name", limit_page_length=0
-	)
+	visible = frappe.get_list("Milestone Plan", filters=_running_filters(workflow), pluck="name", limit=0)
 	hidden = len(set(names) - set(visible))
 	if hidden:
 		frappe.throw(
@@ -82,7 +80,7 @@ def run(workflow: str, reason: str) -> None:
 	names = running(workflow)
 	for begin in range(0, len(names), BATCH):
 		_cancel(names[begin : begin + BATCH], reason)
-		# A batch is done: an interrupted job goes on from here.
+		# A job that is killed keeps the batches it has done.
 		frappe.db.commit()  # nosemgrep: frappe-manual-commit
 
 

@@ -79,7 +79,7 @@ def run(workflow: str, user: str | None = None) -> dict:
 	for begin in range(0, len(names), BATCH):
 		for name in names[begin : begin + BATCH]:
 			_start_one(doctype, name, workflow, result)
-		# A batch is done: an interrupted job goes on from here.
+		# A job that is killed keeps the batches it has done.
 		frappe.db.commit()  # nosemgrep: frappe-manual-commit
 		_report(workflow, result, user)
 	result["done"] = True

@@ -278,23 +278,6 @@ def _pair_tasks(diff: VersionDiff, tasks: list) -> dict:
 	)
 
 
-def _tasks_of_plan(plan: plan_rows.Plan) -> list:
-	"""Return the tasks that belong to a stage of the plan."""
-	stages = {row.name for row in plan.stages}
-	return [task for task in plan_rows.task_rows(plan.name) if task.plan_stage in stages]
-
-
-def _pair_tasks(diff: VersionDiff, tasks: list) -> dict:
-	"""Return the plan's task of each task of the workflow, by the latter's name."""
-	return _pair(
-		[task for task in tasks if task.workflow_task],
-		diff.workflow.tasks,
-		"workflow_task",
-		lambda row: (cstr(row.get("stage_name") or row.get("stage")).casefold(), row.title.casefold()),
-		lambda task: task.status != TaskStatus.CANCELLED,
-	)
-
-
 def _compare_task(diff: VersionDiff, task, template, stage: StageMove) -> None:
 	if not task:
 		diff.tasks.append(TaskMove(None, template, stage, []))

@@ -205,14 +205,21 @@ def apply_edit(doc) -> None:
 	before = doc.get_doc_before_save()
 	if not before or doc.status != TaskStatus.OPEN:
 		return
-	if _differs(before, doc, DUE_DATE_FIELDS) and values.is_same(before.due_date, doc.due_date, "Date"):
-		_apply_date_rule(doc)
-	if _differs(before, doc, assignees.ASSIGNEE_RULE_FIELDS):
-		_apply_assignee_rule(doc)
-
-
-def _apply_date_rule(doc) -> None:
+	has_new_date_rule = _differs(before, doc, DUE_DATE_FIELDS) and values.is_same(
+		before.due_date, doc.due_date, "Date"
+	)
+	has_new_people_rule = _differs(before, doc, assignees.ASSIGNEE_RULE_FIELDS)
+	if not has_new_date_rule and not has_new_people_rule:
+		return
 	plan = plan_rows.load_by_name(doc.plan, lock=True)
+	if has_new_date_rule:
+		_set_due_date(doc, plan)
+	if has_new_people_rule:
+		_set_assignees(doc, plan)
+
+
+def _set_due_date(doc, plan: plan_rows.Plan) -> None:
+	"""Set the due date of a task by its rule."""
 	stage = plan.stage(doc.plan_stage)
 	key_date = stage.key_date and getdate(stage.key_date)
 	days = max(0, cint(doc.due_days_before))  # `check_due_date` refuses a negative number
@@ -220,8 +227,8 @@ def _apply_date_rule(doc) -> None:
 	doc.due_by_hand = 0
 
 
-def _apply_assignee_rule(doc) -> None:
-	plan = plan_rows.load_by_name(doc.plan, lock=True)
+def _set_assignees(doc, plan: plan_rows.Plan) -> None:
+	"""Replace the assignees of a task by those of its rule; whoever has done their part stays."""
 	done = [row for row in doc.assignees if row.done]
 	known = set().union(*(assigned.identifiers_of(row) for row in done))
 	doc.set("assignees", done)

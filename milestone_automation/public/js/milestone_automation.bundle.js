@@ -1,4 +1,4 @@
-// Loaded by every page of the Desk. Panel, builder and pictures are loaded when a page needs them.
+// Loaded by every page of the Desk. Panel, builder and report pictures are loaded when a page needs them.
 import * as report_filters from "./reports/filters";
 
 frappe.provide("milestone_automation");

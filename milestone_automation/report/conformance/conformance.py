@@ -51,7 +51,7 @@ def _undone() -> dict[str, int]:
 	"""Return how often each stage was undone; only those the reader sees anyway are looked up."""
 	log = frappe.qb.DocType("Milestone Plan Log")
 	query = frappe.qb.from_(log).select(log.plan_stage, Count("*")).groupby(log.plan_stage)
-	return dict(query.where(log.event == PlanEvent.STAGE_UNDONE.value).run())
+	return dict(query.where(log.event == PlanEvent.MILESTONE_UNDONE.value).run())
 
 
 def get_chart(rows: list[dict]) -> dict | None:
