@@ -63,7 +63,9 @@ frappe.ui.form.on("Milestone Tracker", {
 			frappe
 				.xcall("milestone_automation.api.start_backfill", { tracker: frm.doc.name })
 				.then(() =>
-					frappe.show_alert(__("Started. You can leave this page; the milestones are recorded in the background."))
+					frappe.show_alert(
+						__("Started. You can leave this page; the milestones are recorded in the background.")
+					)
 				);
 		});
 	},

@@ -58,9 +58,10 @@ frappe.ui.form.on("Milestone Workflow", {
 
 	start_plans(frm) {
 		const title = __("Starting Plans");
-		const question = __("Start a plan for every existing {0} that matches this workflow and has no plan yet?", [
-			__(frm.doc.document_type),
-		]);
+		const question = __(
+			"Start a plan for every existing {0} that matches this workflow and has no plan yet?",
+			[__(frm.doc.document_type)]
+		);
 		frappe.confirm(question, () => {
 			const on_progress = (result) => {
 				if (result.workflow !== frm.doc.name) return;

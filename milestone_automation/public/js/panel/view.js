@@ -218,9 +218,7 @@ function tasks(data, stage) {
 	const rows = stage.tasks.map((row) => task_row(row, data.today)).join("");
 	const hidden = stage.hidden_tasks
 		? `<p class="milestone-muted">${
-				stage.hidden_tasks === 1
-					? __("1 hidden task")
-					: __("{0} hidden tasks", [stage.hidden_tasks])
+				stage.hidden_tasks === 1 ? __("1 hidden task") : __("{0} hidden tasks", [stage.hidden_tasks])
 		  }</p>`
 		: "";
 	const add = (stage.actions || []).includes("add_task")
