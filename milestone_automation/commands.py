@@ -1,4 +1,4 @@
-"""`bench --site SITE milestones ...`: history in, and changes made behind Frappe's back."""
+"""`bench --site SITE milestones ...`: import history, and find changes that bypassed Frappe."""
 
 import dataclasses
 from contextlib import contextmanager
@@ -16,23 +16,25 @@ SHOWN_EXAMPLES = 10
 LOCK = "milestone-history"
 
 
-@click.group("milestones", help="Milestone Automation: history in, and changes made behind Frappe's back.")
+@click.group(
+	"milestones", help="Milestone Automation: import history, and find changes that bypassed Frappe."
+)
 def milestones():
-	"""Group of this app's commands."""
+	"""Group of the commands of this app."""
 
 
 @milestones.command("import-log")
 @click.argument("file", type=click.Path(dir_okay=False))
-@click.option("--doctype", required=True, help="DocType of the documents that the log's cases are.")
+@click.option("--doctype", required=True, help="DocType of the documents, one for each case of the log.")
 @click.option(
 	"--case",
 	"case_field",
 	default="name",
 	show_default=True,
-	help='Field of the document that holds the case id, or "name".',
+	help='Field of the document with the case id, or "name".',
 )
 @click.option(
-	"--field", "track_field", required=True, help="Tracked field whose values the log's activities are."
+	"--field", "track_field", required=True, help="Tracked field whose values are the activities of the log."
 )
 @click.option(
 	"--case-key", help="Trace attribute or CSV column with the case id. [concept:name; case:concept:name]"
@@ -40,22 +42,22 @@ def milestones():
 @click.option("--activity-key", help="Event attribute or CSV column with the value. [concept:name]")
 @click.option("--timestamp-key", help="Event attribute or CSV column with the time. [time:timestamp]")
 @click.option("--resource-key", help="Event attribute or CSV column with the person. [org:resource]")
-@click.option("--timestamp-format", help="How times are written, such as %d.%m.%Y %H:%M. [ISO 8601]")
-@click.option("--time-zone", help="Zone of times that carry none, such as Europe/Paris. [the site's]")
-@click.option("--delimiter", help="Between the columns of a CSV file. [found in its first line]")
-@click.option("--encoding", help="Encoding of a CSV file. [UTF-8, or by its byte order mark]")
+@click.option("--timestamp-format", help="Format of times, such as %d.%m.%Y %H:%M. [ISO 8601]")
+@click.option("--time-zone", help="Time zone of times without one, such as Europe/Paris. [that of the site]")
+@click.option("--delimiter", help="Delimiter of a CSV file. [detected in its first line]")
+@click.option("--encoding", help="Encoding of a CSV file. [by its byte order mark, else UTF-8]")
 @click.option("--dry-run", is_flag=True, help="Check and count only; write nothing.")
 @click.option(
-	"--strict", is_flag=True, help="Load nothing when there is a bad row or a case without document."
+	"--strict", is_flag=True, help="Import nothing if there is a bad row or a case without a document."
 )
-@click.option("--allow-missing", is_flag=True, help="Record cases that have no document too.")
+@click.option("--allow-missing", is_flag=True, help="Record cases without a document too.")
 @click.option("--every-event", is_flag=True, help="Record every event, not only those that change the value.")
 @click.option(
 	"--batch-size",
 	type=click.IntRange(min=1),
 	default=5000,
 	show_default=True,
-	help="Events in one transaction, at least; a case is never split.",
+	help="Minimum number of events in one transaction; a case is never split.",
 )
 @pass_context
 def import_log(
@@ -74,8 +76,8 @@ def import_log(
 ):
 	"""Import the history in FILE, an event log (XES or CSV, plain or gzipped).
 
-	Every case is a document, every change of its activity a milestone. The whole file is checked before anything is
-	written. Running it again adds nothing and completes a run that was stopped.
+	Each case is a document, and each change of its activity a milestone. The whole file is checked before anything is
+	written. Importing it again adds only what is missing.
 	"""
 	options = log_import.ImportOptions(
 		doctype=doctype,
@@ -104,7 +106,7 @@ def import_log(
 @click.option("--dry-run", is_flag=True, help="Count only; write nothing.")
 @pass_context
 def run_backfill(context, tracker, dry_run):
-	"""Rebuild the milestones from before TRACKER was made out of Frappe's Version log."""
+	"""Record the milestones from before TRACKER was created, out of Frappe's versions."""
 	with _connected(context) as commit, _ProgressBar() as bar:
 		summary = backfill.run(
 			tracker, dry_run, lambda done, total: bar.show("Reading versions", done, total), commit
@@ -114,10 +116,10 @@ def run_backfill(context, tracker, dry_run):
 
 
 @milestones.command("reconcile")
-@click.option("--doctype", help="Only this DocType. [all that are tracked]")
+@click.option("--doctype", help="Only this DocType. [all tracked DocTypes]")
 @pass_context
 def run_reconcile(context, doctype):
-	"""Find and record changes made behind Frappe's back (SQL, frappe.db.set_value). Runs every night by itself."""
+	"""Find and record changes that bypassed Frappe (SQL, frappe.db.set_value). Also runs every night."""
 	with _connected(context) as commit:
 		recorded = reconcile.run(doctype, commit)
 		if not recorded:
@@ -130,9 +132,9 @@ def run_reconcile(context, doctype):
 
 @contextmanager
 def _connected(context):
-	"""Connect to the site of the command line, alone; yields the function that commits.
+	"""Connect to the site while no other such command runs on it; yields the function that commits.
 
-	Faults that the user can mend become one line and exit code 1.
+	Validation errors are shown in one line, with exit code 1.
 	"""
 	frappe.init(site=get_site(context))
 	frappe.connect()
@@ -152,12 +154,12 @@ def _connected(context):
 
 
 def _commit() -> None:
-	# A command is no request: nobody else ends its transactions.
+	# Frappe commits requests and jobs, but not commands.
 	frappe.db.commit()  # nosemgrep: frappe-manual-commit
 
 
 class _ProgressBar:
-	"""One bar for each thing done, told as (what, done, in all)."""
+	"""Shows a progress bar for each step."""
 
 	def __init__(self):
 		self.what = None

@@ -17,6 +17,7 @@ from milestone_automation.engine.people.readable import names
 from milestone_automation.engine.people.readable import quoted as _quoted
 from milestone_automation.engine.people.readable import shared as _shared
 from milestone_automation.engine.people.readable import without_percent_signs as _without_percent_signs
+from milestone_automation.engine.progress import task_edits
 from milestone_automation.engine.rules.vocabulary import TaskStatus
 
 # What a permission check may ask for (None: all there is) that changes nothing.
@@ -24,22 +25,6 @@ READING = {None, "select", "read", "print", "email", "report", "export"}
 # Write: to comment and attach. `check_task_edit` keeps the fields.
 ASSIGNEE_RIGHTS = {None, "select", "read", "print", "write"}
 NOTHING = "1=0"
-
-# Set by the engine's calls only, as they also move dates, close to-dos and look at the gate.
-ENGINE_FIELDS = (
-	"status",
-	"closed_on",
-	"closed_by",
-	"reason",
-	"plan",
-	"plan_stage",
-	"stage_name",
-	"reference_type",
-	"reference_name",
-	"workflow_task",
-	"due_reminder_on",
-	"overdue_reminder_on",
-)
 ASSIGNEE_FIELDS = ("user", "contact", "email", "done")
 
 
@@ -57,7 +42,9 @@ def check_task_edit(doc) -> None:
 		return
 	changed = [field for field in doc.meta.fields if _is_changed(before, doc, field)]
 	names = ", ".join(_(field.label) for field in changed)
-	kept = [_(field.label) for field in changed if field.fieldname in (*ENGINE_FIELDS, "assignees")]
+	kept = [
+		_(field.label) for field in changed if field.fieldname in (*task_edits.ENGINE_FIELDS, "assignees")
+	]
 	if kept:
 		frappe.throw(_engine_field_message(doc, kept), title=_("Cannot Be Changed Here"))
 	if changed and not rights.can_manage():

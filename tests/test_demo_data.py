@@ -60,14 +60,14 @@ def milestones_of(name, field):
 
 
 def ships_once_its_packing_list_is_there():
-	name = plans.hold_an_order(story.ORDER)
+	name = plans.block_an_order(story.ORDER)
 	frappe.db.commit()  # the refusal rolls back
 	assert plan_rows.load(story.ORDER, name).health == "Blocked"
-	with pytest.raises(GateError, match=plans.HOLDING_TASK):
+	with pytest.raises(GateError, match=plans.BLOCKING_TASK):
 		frappe.get_doc(story.ORDER, name).update({"status": "Shipped"}).save()
 	frappe.db.rollback()
 	tasks.complete(
-		frappe.db.get_value("Milestone Task", {"reference_name": name, "title": plans.HOLDING_TASK})
+		frappe.db.get_value("Milestone Task", {"reference_name": name, "title": plans.BLOCKING_TASK})
 	)
 	frappe.get_doc(story.ORDER, name).update({"status": "Shipped"}).save()
 	assert frappe.db.get_value(story.ORDER, name, "status") == "Shipped"

@@ -1,6 +1,6 @@
-"""The demo's plans: a ready workflow installed for its orders, one of which is held by a required task.
+"""Plans of the demo: a ready workflow for its orders, and one order whose shipment is blocked by a required task.
 
-Called by `demo.load` once the orders are there. Stages the history already has are reached; what is ahead has tasks.
+`story.load` calls it after the orders are created.
 """
 
 import click
@@ -16,21 +16,21 @@ from milestone_automation.engine.store.changing import refresh
 from milestone_automation.engine.workflows import ready
 
 READY = "purchase_order_production"
-HOLDING_TASK = "Send packing list and commercial invoice"
+BLOCKING_TASK = "Send packing list and commercial invoice"
 INSPECTION = "Final Inspection"
-# What the ready workflow leaves to confirm and the demo's orders say by their status.
+# Stages of the ready workflow that are confirmed there, and reached by a status in the demo.
 REACHED_BY_STATUS = {"Materials Ready": "Production"}
 
 
 def load(order_doctype: str, supplier_doctype: str, team_role: str) -> str | None:
-	"""Make contacts, workflow and plans. Does nothing where the workflow exists already.
+	"""Create contacts, workflow and plans, unless the workflow exists.
 
 	Args:
-		order_doctype, supplier_doctype: the demo's DocTypes.
-		team_role: the role of the demo's team.
+		order_doctype, supplier_doctype: DocTypes of the demo.
+		team_role: role of its users.
 
 	Returns:
-		str | None: name of the order that is held by a required task.
+		str | None: name of the order whose shipment is blocked; None if no order is inspected.
 	"""
 	if not workflow_of(order_doctype):
 		make_contacts(supplier_doctype)
@@ -39,16 +39,16 @@ def load(order_doctype: str, supplier_doctype: str, team_role: str) -> str | Non
 		click.echo(f"{result['started']} plans started.")
 		work_on_tasks(order_doctype)
 		confirm_inspections(order_doctype)
-	return hold_an_order(order_doctype)
+	return block_an_order(order_doctype)
 
 
 def workflow_of(order_doctype: str) -> str | None:
-	"""Return the name of the demo's workflow, once it is made."""
+	"""Return the name of the workflow of the demo, or None."""
 	return frappe.db.get_value("Milestone Workflow", {"document_type": order_doctype})
 
 
 def clear(order_doctype: str) -> None:
-	"""Remove the demo's plans, workflow and contacts."""
+	"""Delete the plans, the workflow and the contacts of the demo."""
 	workflow = workflow_of(order_doctype)
 	for plan in frappe.get_all("Milestone Plan", {"reference_type": order_doctype}, pluck="name"):
 		frappe.delete_doc("Milestone Plan", plan, force=True)
@@ -60,7 +60,7 @@ def clear(order_doctype: str) -> None:
 
 
 def make_contacts(supplier_doctype: str) -> None:
-	"""Make one contact, without a user, for each supplier."""
+	"""Create one contact, without a user, for each supplier."""
 	for supplier, email, *_habits in sample_orders.SUPPLIERS:
 		if frappe.db.exists("Contact", {"email_id": email}):
 			continue
@@ -77,7 +77,7 @@ def make_contacts(supplier_doctype: str) -> None:
 
 
 def make_workflow(order_doctype: str, team_role: str) -> None:
-	"""Install the ready workflow of purchase orders, fit it to the demo's people, and switch it on."""
+	"""Install the ready workflow for purchase orders with the users of the demo, and enable it."""
 	workflow = frappe.get_doc("Milestone Workflow", ready.install(READY, order_doctype))
 	workflow.update({"enabled": 1, "team_role": team_role, "escalation_role": MANAGER_ROLE})
 	for stage in workflow.stages:
@@ -89,7 +89,7 @@ def make_workflow(order_doctype: str, team_role: str) -> None:
 
 
 def work_on_tasks(order_doctype: str) -> None:
-	"""Complete what would be done by now: of tasks due in the past, all but every third."""
+	"""Complete two of three tasks that were due in the past."""
 	due = frappe.get_all(
 		"Milestone Task",
 		filters={"reference_type": order_doctype, "status": "Open", "due_date": ("<", nowdate())},
@@ -102,7 +102,7 @@ def work_on_tasks(order_doctype: str) -> None:
 
 
 def confirm_inspections(order_doctype: str) -> None:
-	"""Goods that are shipped were inspected: the one stage no status says."""
+	"""Confirm the inspection of shipped orders, the only stage without a status."""
 	shipped = {"status": ("in", ["Shipped", "Delivered"])}
 	for name in frappe.get_all(order_doctype, filters=shipped, pluck="name"):
 		plan = plan_rows.load(order_doctype, name)
@@ -112,15 +112,15 @@ def confirm_inspections(order_doctype: str) -> None:
 			stages.confirm(plan.name, INSPECTION, add_days(day, -1))
 
 
-def complete_tasks_of(plan: plan_rows.Plan, *stage_names: str, but: str = "") -> None:
-	"""Complete the open tasks of some stages of a plan, but one."""
+def complete_tasks_of(plan: plan_rows.Plan, *stage_names: str, except_title: str = "") -> None:
+	"""Complete the open tasks of some stages, except those with a title."""
 	for task in plan_rows.task_rows(plan.name):
-		if task.stage_name in stage_names and task.status == "Open" and task.title != but:
+		if task.stage_name in stage_names and task.status == "Open" and task.title != except_title:
 			tasks.complete(task.name)
 
 
-def hold_an_order(order_doctype: str) -> str | None:
-	"""Return an inspected order that ships today and cannot: its packing list is missing. Makes it so if need be."""
+def block_an_order(order_doctype: str) -> str | None:
+	"""Block the shipment of an inspected order, which is due today, by a missing packing list; return the order."""
 	inspected = frappe.get_all(
 		order_doctype, filters={"status": "Inspection"}, order_by="name desc", limit=1, pluck="name"
 	)
@@ -128,20 +128,20 @@ def hold_an_order(order_doctype: str) -> str | None:
 	if not plan:
 		return None
 	complete_tasks_of(
-		plan, "Materials Ready", "Production Finished", INSPECTION, "Shipment", but=HOLDING_TASK
+		plan, "Materials Ready", "Production Finished", INSPECTION, "Shipment", except_title=BLOCKING_TASK
 	)
 	if plan.stage(INSPECTION).status != "Reached":
 		stages.confirm(plan.name, INSPECTION)
 	ship_today(order_doctype, plan)
 	for task in plan_rows.task_rows(plan.name):
-		if task.title == HOLDING_TASK and task.status == "Completed":
+		if task.title == BLOCKING_TASK and task.status == "Completed":
 			tasks.reopen(task.name, "Two cartons are missing on it.")
 	refresh(plan.name)
 	return plan.reference_name
 
 
 def ship_today(order_doctype: str, plan: plan_rows.Plan) -> None:
-	"""Move an order's dates so that its shipment is due today."""
+	"""Move the dates of an order so that its shipment is due today."""
 	today = getdate(nowdate())
 	late = (today - getdate(plan.stage("Shipment").key_date)).days
 	if late:

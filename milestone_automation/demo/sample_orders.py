@@ -1,4 +1,4 @@
-"""Purchase orders of a garment buyer, made up by a seeded generator. Pure: the same seed and day, the same orders."""
+"""Generates purchase orders of a garment buyer; the same seed and date give the same orders."""
 
 import datetime
 import random
@@ -10,7 +10,7 @@ BUYER = "buyer@garments.example"
 MERCHANDISER = "merchandiser@garments.example"
 MANAGER = "manager@garments.example"
 
-# Name, contact, pace (1 is on time, more is slower), share of inspections that send goods back.
+# Name, e-mail address, pace (1 is on time, more is slower), share of failed inspections.
 SUPPLIERS = (
 	("Anatolia Knitwear", "orders@anatolia.example", 1.0, 0.10),
 	("Bengal Apparel", "orders@bengal.example", 1.2, 0.25),
@@ -27,7 +27,7 @@ STYLES = (
 	"Rain Parka",
 )
 
-# Days a status usually stands before the next one is reached, and who reports that.
+# Usual days from a status to the next one, and the user who sets it.
 USUAL_DAYS = {"Ordered": 2, "Accepted": 7, "Production": 21, "Inspection": 3, "Shipped": 16}
 REPORTED_BY = {
 	"Ordered": BUYER,
@@ -46,7 +46,7 @@ OPENING_HOUR, CLOSING_HOUR = 8, 18
 
 @dataclass(frozen=True)
 class Step:
-	"""One save of an order: when (naive, site's time), by whom, and the fields it sets."""
+	"""One save of an order: its time (naive, in the site's time zone), the user, and the fields that it sets."""
 
 	moment: datetime.datetime
 	user: str
@@ -55,7 +55,7 @@ class Step:
 
 @dataclass
 class Order:
-	"""One order: what it is made with, and the saves of its life until today, in order of time."""
+	"""One order and its saves until today, in order of time."""
 
 	number: int
 	supplier: str
@@ -65,23 +65,22 @@ class Order:
 
 
 def generate(today: datetime.date, count: int = 60, seed: int = 20) -> list[Order]:
-	"""Make up orders whose history ends the evening before `today`.
+	"""Generate orders whose saves end the evening before `today`.
 
 	Args:
-		today: the last orders are a few days old on this day.
+		today: date of the demo; the last orders are a few days old then.
 		count: number of orders.
-		seed: of the random numbers.
+		seed: seed of the random numbers.
 
 	Returns:
-		list[Order]: by order date.
+		list[Order]: in order of their order dates.
 	"""
-	# The same seed makes the same orders.
 	chance = random.Random(seed)  # nosec B311
 	return [_make_order(number, count, today, chance) for number in range(1, count + 1)]
 
 
 def all_steps(orders: list[Order]) -> list[tuple[Order, Step]]:
-	"""Return the saves of all orders in order of time, as they would come in on a real site."""
+	"""Return the saves of all orders in order of time."""
 	steps = [(order, step) for order in orders for step in order.steps]
 	return sorted(steps, key=lambda pair: (pair[1].moment, pair[0].number))
 
@@ -117,7 +116,7 @@ def _make_order(number: int, count: int, today: datetime.date, chance: random.Ra
 
 
 def _path(rework_share: float, chance: random.Random) -> list[str]:
-	"""Return the statuses an order passes; goods that fail an inspection go back into production."""
+	"""Return the statuses of an order; after a failed inspection it returns to production."""
 	path = list(STATUSES[:4])
 	while chance.random() < rework_share and len(path) < 8:
 		path += ["Production", "Inspection"]
@@ -129,7 +128,7 @@ def _last(steps: list[Step]) -> str:
 
 
 def _put_off_shipping(steps: list[Step], ship_date: datetime.date, chance: random.Random) -> None:
-	"""Where goods ship late, somebody usually admits it during production and moves the dates."""
+	"""Add a save that moves the dates during production, for most orders that ship late."""
 	shipped = next(index for index, step in enumerate(steps) if step.values["status"] == "Shipped")
 	late = (steps[shipped].moment.date() - ship_date).days
 	if late <= 3 or chance.random() < 0.25:
@@ -143,13 +142,13 @@ def _put_off_shipping(steps: list[Step], ship_date: datetime.date, chance: rando
 
 
 def _later(moment: datetime.datetime, days: float, chance: random.Random) -> datetime.datetime:
-	"""Return a working moment about `days` later, at least an hour."""
+	"""Return a time in office hours about `days` later, at least an hour."""
 	wait = datetime.timedelta(days=days * chance.lognormvariate(0, 0.35))
 	return _at_work(moment + max(wait, datetime.timedelta(hours=1)), chance)
 
 
 def _at_work(moment: datetime.datetime, chance: random.Random) -> datetime.datetime:
-	"""Move a moment to office hours: never earlier, Sundays and nights to the next morning."""
+	"""Move a time at night or on a Sunday to the next morning."""
 	if moment.hour >= CLOSING_HOUR:
 		moment = datetime.datetime.combine(moment.date() + datetime.timedelta(days=1), datetime.time())
 	if moment.weekday() == 6:

@@ -1,12 +1,10 @@
 """Demo data: purchase orders of a garment buyer, on any Frappe site, without ERPNext.
 
-`bench execute milestone_automation.demo.story.load` and `.clear`. The DocTypes are custom ones of the site: they are no
-part of the app and stay out of its uninstall.
+`bench execute milestone_automation.demo.story.load` and `.clear`. The DocTypes are custom ones of the site, not part of
+the app, so uninstalling the app keeps them.
 
-The history is replayed as real saves, each by the user who would have made it, so that everything that hangs on a
-save happens. Only the clock is wrong then - a save happens now - so at the end what the saves have left behind
-(documents, versions, milestones) is moved to the time of the story. A clock to turn back during a save would be a
-hole in the recorder, which on a real site must never believe anybody but the server.
+The history is replayed as real saves of its users, with all their effects. As these happen now, the times of the
+documents, versions and milestones are changed afterwards. The recorder itself only uses the time of the server.
 """
 
 from collections import defaultdict
@@ -31,17 +29,17 @@ USERS = (
 	(sample_orders.MERCHANDISER, "Max", "Merchandiser", ()),
 	(sample_orders.MANAGER, "Maya", "Manager", (MANAGER_ROLE,)),
 )
-# Site configuration: with it the demo's users get this password; without, none can log in.
+# Key of the site configuration with the password of the demo users; without it they cannot log in.
 PASSWORD_KEY = "milestone_demo_password"  # nosec B105
 
 RIGHTS = ("read", "write", "create", "delete", "report", "export", "share", "print", "email")
 
 
 def load(today: str | None = None) -> None:
-	"""Make the demo's DocTypes, users, tracker and orders. Does nothing where orders exist already.
+	"""Create the DocTypes, users, tracker and plans of the demo, and the orders unless they exist.
 
 	Args:
-		today: ISO date on which the story ends; None is the site's today.
+		today: ISO date on which the history ends; the current date of the site by default.
 	"""
 	make_role()
 	make_users()
@@ -49,25 +47,25 @@ def load(today: str | None = None) -> None:
 	make_suppliers()
 	make_tracker()
 	if frappe.db.count(ORDER):
-		click.echo("The demo's orders are there already.")
+		click.echo("The orders of the demo exist already.")
 	else:
 		_load_orders(today)
-	held = plans.load(ORDER, SUPPLIER, ROLE)
-	if held:
-		click.echo(f"{ORDER} {held} is held: its packing list is still missing.")
+	blocked_order = plans.load(ORDER, SUPPLIER, ROLE)
+	if blocked_order:
+		click.echo(f"The shipment of {ORDER} {blocked_order} is blocked: its packing list is missing.")
 
 
 def _load_orders(today: str | None) -> None:
 	orders = sample_orders.generate(getdate(today) if today else getdate())
 	names = replay(orders)
-	move_to_story_time(orders, names)
+	set_story_times(orders, names)
 	click.echo(
 		f"{len(orders)} orders with {frappe.db.count('Milestone', {'reference_type': ORDER})} milestones."
 	)
 
 
 def clear() -> None:
-	"""Remove all that `load` made: plans, orders with their history, tracker, DocTypes, users and role."""
+	"""Delete everything that `load` has created: plans, orders with their history, tracker, DocTypes, users and role."""
 	plans.clear(ORDER)
 	for doctype in (ORDER, SUPPLIER):
 		if frappe.db.exists("DocType", doctype):
@@ -88,30 +86,30 @@ def clear() -> None:
 
 
 def clear_documents(doctype: str) -> None:
-	"""Delete all documents of a demo DocType, with what Frappe keeps beside them."""
+	"""Delete all documents of a DocType of the demo, and their versions."""
 	for name in frappe.get_all(doctype, pluck="name"):
 		frappe.delete_doc(doctype, name, force=True, delete_permanently=True)
 	frappe.db.delete("Version", {"ref_doctype": doctype})
 
 
 def drop_doctype(doctype: str) -> None:
-	"""Delete a demo DocType and its table."""
+	"""Delete a DocType of the demo and its table."""
 	if frappe.db.exists("DocType", doctype):
 		frappe.delete_doc("DocType", doctype, force=True)
 	frappe.db.sql_ddl(frappe.qb.drop_table(frappe.qb.DocType(doctype)).if_exists().get_sql())
 
 
-# ------------------------------------------------------------------------------------------- what it stands on
+# --------------------------------------------------------------------------------- role, users, DocTypes, tracker
 
 
 def make_role() -> None:
-	"""Make the role of the demo's users."""
+	"""Create the role of the demo users."""
 	if not frappe.db.exists("Role", ROLE):
 		frappe.get_doc({"doctype": "Role", "role_name": ROLE, "desk_access": 1}).insert()
 
 
 def make_users() -> None:
-	"""Make buyer, merchandiser and manager."""
+	"""Create buyer, merchandiser and manager."""
 	for email, first_name, last_name, roles in USERS:
 		if not frappe.db.exists("User", email):
 			user = frappe.get_doc(
@@ -131,7 +129,7 @@ def make_users() -> None:
 
 
 def make_doctypes() -> None:
-	"""Make the custom DocTypes of suppliers and orders."""
+	"""Create the custom DocTypes of suppliers and orders."""
 	if not frappe.db.exists("DocType", SUPPLIER):
 		_make_doctype(
 			SUPPLIER,
@@ -188,34 +186,37 @@ def _field(fieldname: str, fieldtype: str, **values) -> dict:
 
 
 def make_suppliers() -> None:
-	"""Make the suppliers."""
+	"""Create the suppliers."""
 	for name, contact, *_habits in sample_orders.SUPPLIERS:
 		if not frappe.db.exists(SUPPLIER, name):
 			frappe.get_doc({"doctype": SUPPLIER, "supplier_name": name, "contact_email": contact}).insert()
 
 
 def make_tracker() -> None:
-	"""Make the tracker of the orders' status and ship date."""
+	"""Create the tracker of status and ship date."""
 	if not frappe.db.exists("Milestone Tracker", {"document_type": ORDER}):
-		field, *more = TRACKED_FIELDS
+		field, *further = TRACKED_FIELDS
 		frappe.get_doc(
 			{
 				"doctype": "Milestone Tracker",
 				"document_type": ORDER,
 				"track_field": field,
-				"extra_fields": [{"track_field": name} for name in more],
+				"extra_fields": [{"track_field": name} for name in further],
 			}
 		).insert()
 
 
-# --------------------------------------------------------------------------------------------------- the story
+# --------------------------------------------------------------------------------------------------- saves and times
 
 
 def replay(orders: list[sample_orders.Order]) -> dict[int, str]:
-	"""Save every order as often as its story says, by the users of the story, in order of time.
+	"""Replay the saves of all orders by their users, in order of time.
+
+	Args:
+		orders: the generated orders.
 
 	Returns:
-		dict: order number to the name of its document.
+		dict: name of the document by order number.
 	"""
 	names: dict[int, str] = {}
 	user_before = frappe.session.user
@@ -247,8 +248,13 @@ def _document_of(order: sample_orders.Order, names: dict[int, str]):
 	)
 
 
-def move_to_story_time(orders: list[sample_orders.Order], names: dict[int, str]) -> None:
-	"""Give documents, versions and milestones the times of the story, matched by their order."""
+def set_story_times(orders: list[sample_orders.Order], names: dict[int, str]) -> None:
+	"""Set the times of documents, versions and milestones to those of the generated saves.
+
+	Args:
+		orders: the generated orders.
+		names: name of the document by order number.
+	"""
 	versions = _names_by("docname", "Version", {"ref_doctype": ORDER}, "creation asc, name asc")
 	milestones = {
 		field: _names_by(

@@ -1,1 +1,1 @@
-"""What the Desk asks. Every public call is in `api.py`, which hands it on."""
+"""Calls of the Desk; `api.py` has the whitelisted functions."""

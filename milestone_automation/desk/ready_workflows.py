@@ -1,8 +1,8 @@
 """Importing a ready workflow in the desk."""
 
 import frappe
-from frappe import _
 
+from milestone_automation.engine.people import rights
 from milestone_automation.engine.workflows import ready
 
 
@@ -41,7 +41,4 @@ def install_ready_workflow(name: str, document_type: str | None = None) -> dict:
 
 def _check_may_create() -> None:
 	if not frappe.has_permission("Milestone Workflow", "create"):
-		frappe.throw(
-			_("Only a System Manager or Milestone Manager may make workflows. Ask one of them."),
-			frappe.PermissionError,
-		)
+		rights.refuse_to_others()

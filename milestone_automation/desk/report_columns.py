@@ -1,4 +1,4 @@
-"""Columns of reports, said once."""
+"""Columns of reports."""
 
 from frappe import _
 
@@ -8,15 +8,21 @@ DAY = 24 * 60 * 60
 def column(
 	label: str, fieldname: str, fieldtype: str = "Data", options: str | None = None, width: int = 120
 ) -> dict:
-	"""Return a column as Frappe's reports have it; the label is translated already."""
-	made = {"label": label, "fieldname": fieldname, "fieldtype": fieldtype, "width": width}
-	return made | ({"options": options} if options else {})
+	"""Return a column of a report.
+
+	Args:
+		label: translated label.
+		fieldname, fieldtype, options: as in a DocType field.
+		width: in pixels.
+	"""
+	definition = {"label": label, "fieldname": fieldname, "fieldtype": fieldtype, "width": width}
+	return definition | ({"options": options} if options else {})
 
 
 def document_columns() -> list[dict]:
-	"""Return the columns that name a document: its type, hidden, and a link to it."""
+	"""Return the columns of a document: its hidden DocType, and a link to it."""
 	return [
-		# Not a Link: Frappe would look for the reader's right to read DocTypes.
+		# Not a Link: Frappe would check that the user may read DocTypes.
 		column(_("Document Type"), "reference_type", width=0) | {"hidden": 1},
 		column(_("Document"), "reference_name", "Dynamic Link", "reference_type", 160),
 	]
@@ -38,5 +44,5 @@ def percent(label: str, fieldname: str, width: int = 90) -> dict:
 
 
 def in_days(seconds: float | None) -> float | None:
-	"""Return seconds as days; None for none."""
+	"""Return seconds in days, or None for None."""
 	return None if seconds is None else seconds / DAY

@@ -1,4 +1,4 @@
-"""What a reader chose above a report, parsed to its type before anything is asked of the database."""
+"""Filters of reports, parsed and checked before any query."""
 
 from datetime import date
 
@@ -9,21 +9,21 @@ from frappe.utils import getdate
 from milestone_automation.engine.review import scope
 from milestone_automation.engine.review.plan_stages import PlanFilter
 
-# Days early or late that a reader may forgive.
-MOST_DAYS = 3650
+# Highest tolerance, in days.
+MAX_DAYS = 3650
 
 
 class ReportFilters:
-	"""The filters of one report run. Each method returns one of them, or says what is wrong with it."""
+	"""Filters of one report; each method returns one, or raises frappe.ValidationError."""
 
 	def __init__(self, filters: dict | str | None):
-		"""Take the filters as Frappe hands them over: a dict, its JSON, or nothing."""
-		given = frappe.parse_json(filters) if filters else {}
-		self._given = given if isinstance(given, dict) else {}
+		"""Create the filters from a dict, its JSON, or None."""
+		values = frappe.parse_json(filters) if filters else {}
+		self._values = values if isinstance(values, dict) else {}
 
 	def text(self, name: str) -> str | None:
-		"""Return a text; None for an empty one."""
-		value = self._given.get(name)
+		"""Return a text, or None if it is empty."""
+		value = self._values.get(name)
 		if value is None or value == "":
 			return None
 		if not isinstance(value, str | int) or len(str(value)) > 140 or "\0" in str(value):
@@ -31,7 +31,7 @@ class ReportFilters:
 		return str(value).strip() or None
 
 	def choice(self, name: str, choices, default: str) -> str:
-		"""Return one of some values."""
+		"""Return one of the allowed values, or the default if it is empty."""
 		value = self.text(name) or default
 		if value not in choices:
 			frappe.throw(
@@ -42,8 +42,8 @@ class ReportFilters:
 		return value
 
 	def day(self, name: str) -> date | None:
-		"""Return a date; None for an empty one."""
-		value = self._given.get(name)
+		"""Return a date, or None if it is empty."""
+		value = self._values.get(name)
 		if not value:
 			return None
 		try:
@@ -52,19 +52,19 @@ class ReportFilters:
 			self._refuse(name)
 
 	def days(self, name: str) -> int:
-		"""Return a whole number of days, 0 or more."""
+		"""Return a number of days from 0 to `MAX_DAYS`."""
 		try:
-			value = int(self._given.get(name) or 0)
+			value = int(self._values.get(name) or 0)
 		except (TypeError, ValueError):
 			self._refuse(name)
-		return value if 0 <= value <= MOST_DAYS else self._refuse(name)
+		return value if 0 <= value <= MAX_DAYS else self._refuse(name)
 
 	def flag(self, name: str) -> bool:
-		"""Return whether a box is ticked."""
-		return str(self._given.get(name) or "0") in ("1", "True", "true")
+		"""Return whether a checkbox is set."""
+		return str(self._values.get(name) or "0") in ("1", "True", "true")
 
 	def period(self) -> tuple[date | None, date | None]:
-		"""Return the first and the last day of a period; each None for no limit."""
+		"""Return first and last date of the period; None for no limit."""
 		start, end = self.day("from_date"), self.day("to_date")
 		if start and end and start > end:
 			frappe.throw(_("The period ends before it begins. Choose another From or To date."))
@@ -74,7 +74,7 @@ class ReportFilters:
 		"""Return which milestones count, for a report on a tracked field.
 
 		Raises:
-			frappe.PermissionError: the reader may see no document of the DocType.
+			frappe.PermissionError: the user may read no document of the DocType.
 		"""
 		doctype, fieldname = self.text("document_type"), self.text("track_field")
 		if not doctype or not fieldname:
@@ -83,8 +83,12 @@ class ReportFilters:
 		return scope.of_reader(doctype, fieldname, start, end)
 
 	def plans(self, running_only: bool = False) -> PlanFilter:
-		"""Return which plans count."""
+		"""Return which plans count.
+
+		Args:
+			running_only: count active plans only.
+		"""
 		return PlanFilter(self.text("workflow"), self.text("reference_name"), running_only)
 
 	def _refuse(self, name: str):
-		frappe.throw(_("The filter {0} has a value it cannot have. Choose another one.").format(name))
+		frappe.throw(_("The filter {0} has an invalid value. Choose another one.").format(name))

@@ -1,4 +1,4 @@
-"""An error of this app never breaks the user's save: it is undone and logged, and the save goes on."""
+"""Guards the saves of users against errors of this app: its changes are undone, the error is logged."""
 
 import sqlite3
 from collections.abc import Callable
@@ -10,18 +10,18 @@ from frappe import _
 
 
 class GateError(frappe.ValidationError):
-	"""A refusal by the gate. Always passed on, so that the document keeps its value."""
+	"""A refusal by the gate. Always raised to the caller, so that the document keeps its value."""
 
 	http_status_code = 417
 
 
 class ConflictError(frappe.QueryDeadlockError):
-	"""Somebody else changed the same rows at the same moment. Always passed on: the gate could not check them."""
+	"""A user changed the same rows at the same time. Always raised to the caller, as the gate could not check them."""
 
 	http_status_code = 409
 
 
-# After a deadlock the database has undone the user's work too; going on would save half of it.
+# After a deadlock the database has undone changes of the user too, so the save must not go on.
 PASSED_ON = (GateError, frappe.QueryDeadlockError)
 # PostgreSQL: serialization failure, deadlock, lock not available.
 CONFLICT_CODES = ("40001", "40P01", "55P03")

@@ -1,1 +1,1 @@
-"""The plan comes to people: prompts, reminders, escalation, digest."""
+"""Messages to people: prompts, reminders, escalation, digest."""

@@ -1,4 +1,4 @@
-"""The texts of messages. A `Letter` says what somebody is told; `compose` writes it in the recipient's language."""
+"""Texts of messages: `compose` writes a `Letter` in the language of its recipient."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -22,7 +22,7 @@ TASK_MESSAGES = (MessageKind.TASK_DUE, MessageKind.TASK_OVERDUE, MessageKind.BLO
 
 @dataclass
 class Letter:
-	"""What one person is told at one time about one plan.
+	"""One message to one person about one plan.
 
 	Attributes:
 		kind: kind of the message.

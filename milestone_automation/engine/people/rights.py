@@ -1,6 +1,7 @@
 """Who may do what with plans, stages and tasks."""
 
 from collections.abc import Iterable
+from typing import NoReturn
 
 import frappe
 from frappe import _
@@ -11,10 +12,14 @@ from milestone_automation.engine.rules.vocabulary import OwnerKind, TaskStatus
 def check_manager() -> None:
 	"""Raise frappe.PermissionError unless the session user may manage plans."""
 	if not can_manage():
-		frappe.throw(
-			_("Only a System Manager or Milestone Manager may do this. Ask one of them."),
-			frappe.PermissionError,
-		)
+		refuse_to_others()
+
+
+def refuse_to_others() -> NoReturn:
+	"""Raise frappe.PermissionError with the roles that may do what the session user may not."""
+	frappe.throw(
+		_("Only a System Manager or Milestone Manager may do this. Ask one of them."), frappe.PermissionError
+	)
 
 
 def check_desk_user() -> None:
@@ -164,11 +169,8 @@ def check_may_set_status(task, status: str) -> None:
 	Raises:
 		frappe.PermissionError
 	"""
-	if status in (TaskStatus.WAIVED, TaskStatus.CANCELLED) and not can_manage():
-		frappe.throw(
-			_("Only a System Manager or Milestone Manager may do this. Ask one of them."),
-			frappe.PermissionError,
-		)
+	if status in (TaskStatus.WAIVED, TaskStatus.CANCELLED):
+		check_manager()
 	if not can_act_on_task(task):
 		frappe.throw(
 			_("Only an assignee of the task, the owner of its milestone or a Milestone Manager may do this."),

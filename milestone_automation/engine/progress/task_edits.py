@@ -20,7 +20,7 @@ from milestone_automation.engine.workflows import people_validation, row_fields,
 DUE_DATE_FIELDS = ("due_days_before", "working_days")
 # Fields that change with the status.
 STATUS_FIELDS = ["status", "closed_on", "closed_by", "reason", "due_date", "modified", "modified_by"]
-# Fields that only the engine sets.
+# Fields that are empty in a new task.
 OUTCOME_FIELDS = (
 	"closed_on",
 	"closed_by",
@@ -28,6 +28,16 @@ OUTCOME_FIELDS = (
 	"due_reminder_on",
 	"overdue_reminder_on",
 	"workflow_task",
+)
+# Fields that no save changes: the engine's calls that set them also move dates, close to-dos and update the plan.
+ENGINE_FIELDS = (
+	*OUTCOME_FIELDS,
+	"status",
+	"plan",
+	"plan_stage",
+	"stage_name",
+	"reference_type",
+	"reference_name",
 )
 
 

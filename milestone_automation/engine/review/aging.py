@@ -1,4 +1,4 @@
-"""Open documents by how long they have stood where they are, held against how long others stood there."""
+"""How long open documents have had their current value, compared with how long earlier documents had it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from milestone_automation.engine.base import clock
 from milestone_automation.engine.review import standing, stays
 from milestone_automation.engine.review.scope import Scope
 
-# The lines of the picture: half, four of five, and nineteen of twenty earlier documents were gone by then.
+# Percentiles that the chart shows as lines: 50, 80 and 95 % of earlier stays ended by then.
 LINES = (0.5, 0.8, 0.95)
 
 
@@ -16,9 +16,9 @@ class Aged:
 	"""One open document.
 
 	Attributes:
-		reference_name, value: the document, and where it stands.
-		age: seconds it has stood there.
-		lines: seconds of each of `LINES` for that value; empty where nothing ever left it.
+		reference_name, value: the document and its current value.
+		age: how long it has had the value, in seconds.
+		lines: percentiles of earlier stays in the value, in seconds by fraction (`LINES`).
 	"""
 
 	reference_name: str
@@ -28,16 +28,16 @@ class Aged:
 
 	@property
 	def passed(self) -> float:
-		"""The highest of `LINES` that the document is older than; 0 for none."""
+		"""The highest of `LINES` that the age exceeds; 0 if none."""
 		return max((line for line, seconds in self.lines.items() if self.age > seconds), default=0.0)
 
 
 def measure(scope: Scope, now: datetime) -> list[Aged]:
-	"""Return the open documents, oldest first: those in a value that documents leave.
+	"""Return the open documents, oldest first; documents in a final value do not count.
 
 	Args:
-		scope: what counts; its period limits what the lines are made of.
-		now: the present moment, naive, in the site's time zone.
+		scope: which milestones count; its period limits the earlier stays only.
+		now: the current time, naive, in the site's time zone.
 	"""
 	lines = {row.key[0]: row.at for row in stays.by_value(scope, fractions=LINES)}
 	return [

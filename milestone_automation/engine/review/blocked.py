@@ -1,6 +1,5 @@
-"""What holds running plans up: blocked and late milestones, and the open tasks with who has them, since when."""
+"""What blocks or delays active plans: open tasks with their assignees, and overdue milestones without one."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -8,21 +7,22 @@ from datetime import date
 import frappe
 from frappe.utils import getdate
 
+from milestone_automation.engine.people import assigned
 from milestone_automation.engine.review.plan_stages import StageRow
 from milestone_automation.engine.rules.vocabulary import Health, TaskStatus
 
 
 @dataclass(frozen=True)
-class Holding:
-	"""One open task, or a late milestone without one.
+class Blocker:
+	"""An open task, or an overdue milestone without one.
 
 	Attributes:
 		stage: the milestone.
-		task, title: the open task; None and empty for a milestone that only its owner holds.
+		task, title: the open task; None and empty for a milestone without one.
 		required: whether it blocks its milestone.
-		due: its due date, the milestone's key date without a task; None for none.
-		people: names of who has it.
-		days: days past `due`; 0 for today or later.
+		due: due date of the task, or key date of the milestone; None if it has none.
+		people: display names of the assignees, or user id or role of the owner.
+		days: days overdue; 0 if it is not.
 	"""
 
 	stage: StageRow
@@ -34,37 +34,37 @@ class Holding:
 	days: int
 
 
-def find(rows: Iterable[StageRow], today: date) -> list[Holding]:
-	"""Return what is blocked or overdue, longest first.
+def find(rows: Iterable[StageRow], today: date) -> list[Blocker]:
+	"""Return what is blocked or overdue, most days first.
 
 	Args:
-		rows: stages of running plans that the reader may see.
-		today: the day to judge by.
+		rows: stages of active plans that the user may see.
+		today: the date by which they are overdue.
 	"""
 	stages = {row.name: row for row in rows if row.is_active and not row.is_reached}
-	tasks = [_by_task(stages[task.plan_stage], task, today) for task in _open_tasks(list(stages))]
-	found = [holding for holding in tasks if holding]
-	with_tasks = {holding.stage.name for holding in found}
-	found += _by_date([stage for stage in stages.values() if stage.name not in with_tasks], today)
-	return sorted(found, key=lambda row: (-row.days, not row.required, row.stage.reference_name))
+	tasks = [_blocker_of_task(stages[task.plan_stage], task, today) for task in _open_tasks(list(stages))]
+	blockers = [blocker for blocker in tasks if blocker]
+	with_tasks = {blocker.stage.name for blocker in blockers}
+	blockers += _overdue([stage for stage in stages.values() if stage.name not in with_tasks], today)
+	return sorted(blockers, key=lambda row: (-row.days, not row.required, row.stage.reference_name))
 
 
-def _by_task(stage: StageRow, task, today: date) -> Holding | None:
-	"""Return how an open task holds its stage up; None where it neither blocks nor is overdue."""
+def _blocker_of_task(stage: StageRow, task, today: date) -> Blocker | None:
+	"""Return the blocker for an open task; None if the task neither blocks its milestone nor is overdue."""
 	due = getdate(task.due_date) if task.due_date else None
 	is_overdue = bool(due and due < today)
 	if not is_overdue and not (task.required and stage.health == Health.BLOCKED):
 		return None
 	days = (today - due).days if is_overdue else 0
-	return Holding(stage, task.name, task.title, bool(task.required), due, task.people, days)
+	return Blocker(stage, task.name, task.title, bool(task.required), due, task.people, days)
 
 
-def _by_date(stages: list[StageRow], today: date) -> Iterator[Holding]:
+def _overdue(stages: list[StageRow], today: date) -> Iterator[Blocker]:
 	"""Yield the stages whose key date has passed."""
 	for stage in stages:
 		if stage.due and stage.due < today:
 			people = [owner] if (owner := stage.owner or stage.role) else []
-			yield Holding(stage, None, "", False, stage.due, people, (today - stage.due).days)
+			yield Blocker(stage, None, "", False, stage.due, people, (today - stage.due).days)
 
 
 def _open_tasks(stages: list[str]) -> list:
@@ -76,14 +76,7 @@ def _open_tasks(stages: list[str]) -> list:
 		fields=["name", "title", "required", "due_date", "plan_stage"],
 		limit=0,
 	)
-	people = defaultdict(list)
-	for row in frappe.get_all(
-		"Milestone Task Assignee",
-		filters={"parent": ("in", [task.name for task in tasks] or [""]), "done": 0},
-		fields=["parent", "full_name", "user", "email"],
-		order_by="idx",
-	):
-		people[row.parent].append(row.full_name or row.user or row.email)
+	rows = assigned.rows_by_task(task.name for task in tasks)
 	for task in tasks:
-		task.people = people[task.name]
+		task.people = assigned.open_names(rows[task.name])
 	return tasks

@@ -1,4 +1,4 @@
-"""Where time goes: for each value of a tracked field, how long documents stay, how many stand there now, and rework."""
+"""For each value of a field: how long documents stay, how many have it now, and how often they return."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ class Bottleneck:
 
 	Attributes:
 		value: the value.
-		stays: its finished stays; None where none ended.
-		share: their part, from 0 to 1, of the time of all stays.
-		open_now: how many documents stand there now.
-		oldest: how long the oldest of them has stood there; None for none.
-		mean_age: how long they have stood there on average; None for none.
-		rework: how often a document came to the value again.
+		stays: its finished stays; None if none has ended.
+		share: their share of the time of all stays, from 0 to 1.
+		open_now: number of documents that have the value now.
+		oldest: how long the oldest of them has had it; None without documents.
+		mean_age: how long they have had it on average; None without documents.
+		rework: how often a document returned to the value.
 	"""
 
 	value: str
@@ -37,15 +37,15 @@ def measure(scope: Scope, now: datetime, calendar: WorkCalendar | None = None) -
 	"""Return the bottlenecks of a field, the largest share of time first.
 
 	Args:
-		scope: what counts. Its period limits stays and rework; what stands open is of now.
-		now: the present moment, naive, in the site's time zone.
-		calendar: count finished stays in working time by it.
+		scope: which milestones count; its period limits stays and rework only.
+		now: the current time, naive, in the site's time zone.
+		calendar: counts finished stays in working time; None for calendar time.
 	"""
 	finished = {row.key[0]: row for row in stays.by_value(scope, calendar)}
-	reached = standing.visits(scope)
+	visits = standing.visits(scope)
 	ages = _ages(scope, now)
 	total = sum(row.total for row in finished.values())
-	found = [
+	rows = [
 		Bottleneck(
 			value=value,
 			stays=finished.get(value),
@@ -53,11 +53,11 @@ def measure(scope: Scope, now: datetime, calendar: WorkCalendar | None = None) -
 			open_now=len(ages[value]),
 			oldest=max(ages[value], default=None),
 			mean_age=sum(ages[value]) / len(ages[value]) if ages[value] else None,
-			rework=reached[value].rework if value in reached else 0,
+			rework=visits[value].rework if value in visits else 0,
 		)
-		for value in sorted({*finished, *reached, *ages} - {""})
+		for value in sorted({*finished, *visits, *ages} - {""})
 	]
-	return sorted(found, key=lambda row: (-row.share, row.value))
+	return sorted(rows, key=lambda row: (-row.share, row.value))
 
 
 def _ages(scope: Scope, now: datetime) -> dict[str, list[int]]:

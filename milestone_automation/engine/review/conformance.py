@@ -1,4 +1,4 @@
-"""Plans held against their workflow: milestones skipped, reached out of order, repeated, or late. Pure arithmetic."""
+"""How plans deviate from their workflow: skipped, out of order, repeated or late milestones. Pure arithmetic."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from milestone_automation.engine.review.plan_stages import StageRow
 
 
 class Deviation(str, Enum):
-	"""How a milestone left its workflow."""
+	"""How a milestone deviates from its workflow."""
 
 	SKIPPED = "Skipped"
 	OUT_OF_ORDER = "Out of Order"
@@ -23,11 +23,11 @@ class Finding:
 	"""One deviation of one milestone.
 
 	Attributes:
-		deviation: which kind.
+		deviation: its kind.
 		stage: the stage.
-		days: what it cost: days late; days it was reached after the later one; days since the later one was reached.
-			None where nothing can be counted.
-		times: how often, for a repeated one.
+		days: days late (Late), days between a later milestone and this one (Out of Order), days since a later one
+			was reached (Skipped); None for Repeated.
+		times: how often it was undone, for Repeated; else 1.
 	"""
 
 	deviation: Deviation
@@ -40,9 +40,9 @@ def check(rows: Iterable[StageRow], undone: Mapping[str, int], today: date) -> I
 	"""Yield the deviations of all plans.
 
 	Args:
-		rows: stages, plan by plan, in order.
-		undone: how often a stage was undone, by the name of its row.
-		today: the day by which open milestones are late.
+		rows: stages, grouped by plan and in order.
+		undone: how often each stage was undone, by row name.
+		today: the date by which open milestones are late.
 	"""
 	for _plan, stages in groupby(rows, key=lambda row: row.plan):
 		yield from _of_plan(list(stages), undone, today)
@@ -63,7 +63,7 @@ def _of_plan(stages: list[StageRow], undone: Mapping[str, int], today: date) -> 
 
 
 def _days_late(stage: StageRow, is_skipped: bool, today: date) -> int:
-	"""Return how many days a stage was or is late; an open one that was skipped is that, not late too."""
+	"""Return how many days a stage was or is late; 0 for a skipped one that is still open."""
 	if not stage.due or (is_skipped and not stage.is_reached):
 		return 0
 	end = stage.reached or (today if stage.is_active else stage.due)

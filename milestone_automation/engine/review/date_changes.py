@@ -1,4 +1,4 @@
-"""How key dates moved: the trend of each milestone, and the days that each reason cost."""
+"""How key dates moved: the trend of each milestone, and the days moved for each reason."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from frappe.utils import get_datetime, getdate
 
 from milestone_automation.engine.review.plan_stages import StageRow
 
-# How many stages are asked for at a time.
+# Number of stages that are read at a time.
 PAGE = 2_000
 
 
@@ -21,8 +21,8 @@ class DateChange:
 	Attributes:
 		stage: name of the stage's row.
 		changed_on: when, naive, in the site's time zone.
-		old, new: the dates; None where there was or is none.
-		reason, source, changed_by: why, what moved it, who.
+		old, new: the dates; None for no date.
+		reason, source, changed_by: reason given, what moved the date, user id.
 	"""
 
 	stage: str
@@ -35,13 +35,13 @@ class DateChange:
 
 	@property
 	def days(self) -> int | None:
-		"""Days moved, negative for earlier; None where one of the dates is missing."""
+		"""Days moved, negative for earlier; None if one of the dates is missing."""
 		return (self.new - self.old).days if self.old and self.new else None
 
 
 @dataclass
 class ReasonTotal:
-	"""What one reason did: how often, days moved out and pulled in, how many documents."""
+	"""Totals of one reason: number of moves, days moved later and earlier, number of documents."""
 
 	reason: str
 	count: int = 0
@@ -51,10 +51,10 @@ class ReasonTotal:
 
 
 def read(stages: Iterable[StageRow]) -> Iterator[DateChange]:
-	"""Yield the moves of some stages' key dates, oldest first within each page.
+	"""Yield the date changes of some stages, oldest first within each page.
 
 	Args:
-		stages: rows the reader may see.
+		stages: rows that the user may see.
 	"""
 	names = [row.name for row in stages]
 	for begin in range(0, len(names), PAGE):
@@ -93,11 +93,11 @@ def _page(names: list[str]) -> Iterator[DateChange]:
 
 
 def by_reason(changes: Iterable[DateChange], document_of: dict[str, str]) -> list[ReasonTotal]:
-	"""Return what each reason did, the most days moved out first.
+	"""Return the totals of each reason, most days moved later first.
 
 	Args:
-		changes: the moves; first dates and dates taken away count, but moved no days.
-		document_of: name of the document by name of the stage's row.
+		changes: the date changes; a date that was set first or removed counts without days.
+		document_of: the document by row name of the stage.
 	"""
 	totals: dict[str, ReasonTotal] = {}
 	documents = defaultdict(set)
@@ -113,11 +113,11 @@ def by_reason(changes: Iterable[DateChange], document_of: dict[str, str]) -> lis
 
 
 def trend(stage: StageRow, changes: Iterable[DateChange]) -> list[tuple[date, date]]:
-	"""Return the line of a stage in a milestone trend chart: (day of report, key date of that day), oldest first.
+	"""Return the points of a stage in a milestone trend chart: (date of report, key date then), oldest first.
 
 	Args:
 		stage: the stage.
-		changes: its own moves, oldest first.
+		changes: its date changes, oldest first.
 	"""
 	points = [(stage.started, stage.planned)] if stage.started and stage.planned else []
 	points += [(change.changed_on.date(), change.new) for change in changes if change.new]

@@ -1,4 +1,4 @@
-"""How often milestones are reached on time, by whatever they are grouped by. Pure arithmetic on stage rows."""
+"""How often milestones are reached on time, in groups. Pure arithmetic on stage rows."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -27,13 +27,13 @@ class Tolerance:
 
 @dataclass
 class Punctuality:
-	"""What a group reached, and when.
+	"""Punctuality of one group.
 
 	Attributes:
 		group: its name.
-		early, on_time, late: how many milestones.
-		days: days after the key date of each milestone; negative for before.
-		overdue: how many are open and past their key date.
+		early, on_time, late: number of reached milestones.
+		overdue: number of open milestones past their key date.
+		days: for each reached milestone, days from its key date; negative for early.
 	"""
 
 	group: str
@@ -45,22 +45,22 @@ class Punctuality:
 
 	@property
 	def reached(self) -> int:
-		"""How many milestones with a key date were reached."""
+		"""Number of reached milestones that had a key date."""
 		return self.early + self.on_time + self.late
 
 	@property
 	def rate(self) -> float | None:
-		"""Share, from 0 to 1, of the reached ones that were not late; None where none was reached."""
+		"""Share of the reached milestones that were not late, from 0 to 1; None if none is reached."""
 		return (self.early + self.on_time) / self.reached if self.reached else None
 
 	@property
 	def mean_days(self) -> float | None:
-		"""Mean of the days after the key date."""
+		"""Mean of `days`; None without days."""
 		return sum(self.days) / len(self.days) if self.days else None
 
 	@property
 	def median_days(self) -> float | None:
-		"""Median of the days after the key date."""
+		"""Median of `days`; None without days."""
 		return percentiles.percentile(sorted(self.days), 0.5)
 
 
@@ -77,16 +77,16 @@ def measure(
 	Args:
 		rows: stages; those without a key date do not count.
 		group: one of `GROUPS`.
-		today: the day by which open ones are overdue.
+		today: the date by which open milestones are overdue.
 		tolerance: what still counts as on time.
-		start, end: count what was reached, or was due, from one day to another, both included.
+		start, end: first and last date that a milestone was reached or was due; None for no limit.
 	"""
 	key = GROUPS[group]
 	groups: dict[str, Punctuality] = {}
 	for row in rows:
 		if row.due and _is_within(row.reached or row.due, start, end):
-			found = groups.setdefault(key(row), Punctuality(key(row)))
-			_count(found, row, today, tolerance)
+			punctuality = groups.setdefault(key(row), Punctuality(key(row)))
+			_count(punctuality, row, today, tolerance)
 	return [groups[name] for name in sorted(groups) if groups[name].reached or groups[name].overdue]
 
 
@@ -94,14 +94,14 @@ def _is_within(day: date, start: date | None, end: date | None) -> bool:
 	return (start is None or day >= start) and (end is None or day <= end)
 
 
-def _count(found: Punctuality, row: StageRow, today: date, tolerance: Tolerance) -> None:
+def _count(punctuality: Punctuality, row: StageRow, today: date, tolerance: Tolerance) -> None:
 	if row.lateness is None:
-		found.overdue += int(row.is_active and not row.is_reached and row.due < today)
+		punctuality.overdue += int(row.is_active and not row.is_reached and row.due < today)
 		return
-	found.days.append(row.lateness)
+	punctuality.days.append(row.lateness)
 	if row.lateness > tolerance.late:
-		found.late += 1
+		punctuality.late += 1
 	elif row.lateness < -tolerance.early:
-		found.early += 1
+		punctuality.early += 1
 	else:
-		found.on_time += 1
+		punctuality.on_time += 1

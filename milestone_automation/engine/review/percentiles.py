@@ -1,4 +1,4 @@
-"""One definition of percentiles for every report: linear interpolation between the two nearest values.
+"""The percentiles of all reports: linear interpolation between the two nearest values.
 
 This is Hyndman and Fan's type 7 (The American Statistician 50, 1996), the default of pandas, NumPy and Excel's
 PERCENTILE.INC. Half of an even number of values is the mean of the two in the middle.
@@ -12,7 +12,7 @@ def place(count: int, fraction: float) -> tuple[int, float]:
 	"""Return where a percentile lies among sorted values.
 
 	Args:
-		count: how many values there are, 1 or more.
+		count: number of values, 1 or more.
 		fraction: 0.5 for the median, 0.9 for the 90th percentile.
 
 	Returns:
@@ -29,7 +29,7 @@ def between(below: float, above: float, part: float) -> float:
 
 
 def percentile(values: Sequence[float], fraction: float) -> float | None:
-	"""Return a percentile of sorted values; None where there are none."""
+	"""Return a percentile of sorted values; None without values."""
 	if not values:
 		return None
 	return seek(len(values), fraction, lambda first, how_many: values[first : first + how_many])
@@ -39,10 +39,10 @@ def seek(count: int, fraction: float, read: Callable[[int, int], Sequence[float]
 	"""Return a percentile of values that are sorted elsewhere, reading one or two of them.
 
 	Args:
-		count: how many there are, 1 or more.
+		count: number of values, 1 or more.
 		fraction: as in `place`.
-		read: `read(first, how_many)` returns so many values from a position on, in order.
+		read: `read(first, how_many)` returns that many values in order, from a position on.
 	"""
 	below, part = place(count, fraction)
-	found = read(below, 2 if part else 1)
-	return float(found[0]) if not part else between(float(found[0]), float(found[1]), part)
+	values = read(below, 2 if part else 1)
+	return float(values[0]) if not part else between(float(values[0]), float(values[1]), part)

@@ -1,4 +1,4 @@
-"""The milestones of plans as reports read them: one row a stage, only of documents the reader may see."""
+"""The stages of plans as reports read them, for documents that the user may read."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from milestone_automation.engine.people import readable
 from milestone_automation.engine.review.scope import is_among
 from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus
 
-# How many plans are read at a time.
+# Number of plans that are read at a time.
 PAGE = 2_000
 STAGE_COLUMNS = (
 	"name",
@@ -36,16 +36,16 @@ class StageRow:
 	"""One stage of one plan.
 
 	Attributes:
-		name: of its row.
-		plan, workflow, reference_type, reference_name: where it belongs.
-		position: its place in the plan, from 1.
-		stage_name, status, health, owner, role: as the plan has them; empty texts for nobody.
-		supplier: what the document's supplier field held last; empty for none.
-		started: day from which the plan counts.
-		planned, due, reached: first key date, key date now, day it was reached; None for none.
-		reached_at: moment it was noted, naive, in the site's time zone.
-		blocked_by: how many required tasks are open.
-		is_active: whether the plan runs.
+		name: row name.
+		plan, workflow, reference_type, reference_name: its plan, workflow and document.
+		position: position in the plan, from 1.
+		stage_name, status, health, owner, role: as in the plan; empty strings for no owner or role.
+		supplier: value of the document's supplier field at its last save; empty for none.
+		started: date from which the plan counts.
+		planned, due, reached: first key date, current key date, date it was reached; None for no date.
+		reached_at: time at which that was recorded, naive, in the site's time zone; None if it is not reached.
+		blocked_by: number of open required tasks.
+		is_active: whether the plan is active.
 	"""
 
 	name: str
@@ -75,12 +75,12 @@ class StageRow:
 
 	@property
 	def slip(self) -> int | None:
-		"""Days the key date lies after the first one; negative for before."""
+		"""Days from the first key date to the current one; negative for earlier. None without both."""
 		return (self.due - self.planned).days if self.due and self.planned else None
 
 	@property
 	def lateness(self) -> int | None:
-		"""Days it was reached after its key date; negative for before. None while it is open or without a date."""
+		"""Days from the key date to the day it was reached; negative for early. None without both."""
 		return (self.reached - self.due).days if self.reached and self.due else None
 
 
@@ -89,9 +89,9 @@ class PlanFilter:
 	"""Which plans a report reads.
 
 	Attributes:
-		workflow: name of the Milestone Workflow; None for all.
-		reference_name: name of one document; None for all.
-		running_only: leave completed and cancelled plans out. Cancelled ones never count otherwise either.
+		workflow: name of a Milestone Workflow; None for all.
+		reference_name: name of a document; None for all.
+		running_only: read active plans only. Cancelled plans are never read.
 	"""
 
 	workflow: str | None = None
@@ -100,11 +100,11 @@ class PlanFilter:
 
 
 def read(plans: PlanFilter, user: str | None = None) -> Iterator[StageRow]:
-	"""Yield the stages of all plans a reader may see, plan by plan, in order.
+	"""Yield the stages of the plans that a user may see, plan by plan and in order.
 
 	Args:
-		plans: which ones.
-		user: who reads; the session user by default.
+		plans: which plans.
+		user: user id; the session user by default.
 	"""
 	for doctype in _reference_types(plans):
 		condition = readable.condition(doctype, user or frappe.session.user)
@@ -116,8 +116,8 @@ def read(plans: PlanFilter, user: str | None = None) -> Iterator[StageRow]:
 
 def _reference_types(plans: PlanFilter) -> list[str]:
 	if plans.workflow:
-		found = frappe.db.get_value("Milestone Workflow", plans.workflow, "document_type")
-		return [found] if found else []
+		document_type = frappe.db.get_value("Milestone Workflow", plans.workflow, "document_type")
+		return [document_type] if document_type else []
 	return frappe.get_all("Milestone Workflow", distinct=True, pluck="document_type", order_by=None)
 
 

@@ -1,4 +1,4 @@
-"""How many days people take to answer a prompt: until the milestone is reached, or has a new date."""
+"""How many days people take to answer a prompt: until the milestone is reached or gets a new key date."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -17,11 +17,11 @@ DAY = 24 * 60 * 60
 
 
 def days(rows: list[StageRow], changes: Iterable[DateChange]) -> dict[str, list[float]]:
-	"""Return the days from each prompt to its answer, by name of the stage's row. Prompts without one do not count.
+	"""Return the days from each answered prompt to its answer, by row name of the stage.
 
 	Args:
-		rows: stages the reader may see.
-		changes: the moves of their dates.
+		rows: stages that the user may see.
+		changes: their date changes.
 	"""
 	answers = defaultdict(list)
 	for change in changes:
@@ -29,16 +29,16 @@ def days(rows: list[StageRow], changes: Iterable[DateChange]) -> dict[str, list[
 	for row in rows:
 		if row.reached_at:
 			answers[row.name].append(row.reached_at)
-	found = {}
+	days_by_stage = {}
 	for stage, prompts in _prompts([row.name for row in rows]).items():
 		waited = _waited(sorted(prompts), sorted(answers[stage]))
 		if waited:
-			found[stage] = waited
-	return found
+			days_by_stage[stage] = waited
+	return days_by_stage
 
 
 def _waited(prompts: list[datetime], answers: list[datetime]) -> list[float]:
-	"""Return the days from each prompt to the first answer after it; of several prompts before it, from the first."""
+	"""Return the days from each prompt to the next answer; of several before one answer, the first counts."""
 	waited = []
 	answered = -1
 	for prompt in prompts:
@@ -50,9 +50,9 @@ def _waited(prompts: list[datetime], answers: list[datetime]) -> list[float]:
 
 
 def _prompts(stages: list[str]) -> dict[str, set[datetime]]:
-	"""Return when each stage was prompted for: one moment, however many people were asked."""
+	"""Return the times of the prompts of each stage; prompts to several people at one time count once."""
 	message = frappe.qb.DocType("Milestone Message")
-	found = defaultdict(set)
+	prompts = defaultdict(set)
 	for begin in range(0, len(stages), PAGE):
 		query = (
 			frappe.qb.from_(message)
@@ -62,5 +62,5 @@ def _prompts(stages: list[str]) -> dict[str, set[datetime]]:
 			.where(message.sent_on.isnotnull())
 		)
 		for stage, sent_on in query.run():
-			found[stage].add(get_datetime(sent_on))
-	return found
+			prompts[stage].add(get_datetime(sent_on))
+	return prompts

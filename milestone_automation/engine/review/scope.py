@@ -1,4 +1,4 @@
-"""What a report counts: the milestones of one field of one DocType, of documents its reader may see."""
+"""Which milestones a report counts: one field of one DocType, documents that the user may read."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -13,13 +13,13 @@ from milestone_automation.engine.people import readable
 class Scope:
 	"""Which milestones count.
 
-	Undone milestones and values a document only passed through never count, nor do deleted documents.
+	Undone milestones, values that a save only passed through and deleted documents never count.
 
 	Attributes:
 		reference_type: DocType of the documents.
 		track_field: the tracked field.
-		condition: SQL condition on that DocType's table for the documents the reader may see; empty for all.
-		start, end: count what happened from one day to another, both included; None for no limit.
+		condition: SQL condition on that DocType's table for the documents that the user may read; empty for all.
+		start, end: first and last date that counts; None for no limit.
 	"""
 
 	reference_type: str
@@ -34,11 +34,11 @@ class Scope:
 		return not (self.condition or self.start or self.end)
 
 	def apply(self, query, milestone):
-		"""Return a query on `Milestone` with the conditions of this scope.
+		"""Return a query with the conditions of this scope.
 
 		Args:
-			query: a query builder's query.
-			milestone: its table.
+			query: a query of the query builder.
+			milestone: its table `Milestone`.
 		"""
 		query = (
 			query.where(milestone.reference_type == self.reference_type)
@@ -64,8 +64,8 @@ def of_reader(reference_type: str, track_field: str, start=None, end=None, user:
 	Args:
 		reference_type: DocType of the documents.
 		track_field: the tracked field.
-		start, end: dates, both included; None for no limit.
-		user: who reads; the session user by default.
+		start, end: first and last date that counts; None for no limit.
+		user: user id; the session user by default.
 
 	Raises:
 		frappe.PermissionError: the user may read no document of the DocType.
@@ -77,15 +77,21 @@ def of_reader(reference_type: str, track_field: str, start=None, end=None, user:
 
 
 class is_among(Criterion):
-	"""A document's name is among those a condition selects; the condition is Frappe's own text, never a user's."""
+	"""Criterion that a document is among those of an SQL condition, which Frappe made."""
 
 	def __init__(self, name: Term, doctype: str, condition: str):
-		"""Take the column with names of documents, their DocType, and the condition on its table."""
+		"""Create the criterion.
+
+		Args:
+			name: column with document names.
+			doctype: their DocType.
+			condition: SQL condition on its table.
+		"""
 		super().__init__()
 		self.name, self.doctype, self.condition = name, doctype, condition
 
 	def nodes_(self):
-		"""Yield the parts, as pypika asks for them."""
+		"""Yield this node and its parts, for pypika."""
 		yield self
 		yield from self.name.nodes_()
 

@@ -1,4 +1,4 @@
-"""How reliable each supplier is: on time, moved dates, days to answer, and a grade. Pure arithmetic."""
+"""Reliability of suppliers: on-time rate, moved dates, days to answer, and a grade. Pure arithmetic."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from milestone_automation.engine.review.date_changes import DateChange
 from milestone_automation.engine.review.on_time import Punctuality
 from milestone_automation.engine.review.plan_stages import StageRow
 
-# The least share of milestones reached on time for each grade.
+# Grade, and the lowest on-time rate for it.
 GRADES = (("A", 0.95), ("B", 0.85), ("C", 0.7), ("D", 0.0))
 
 
@@ -18,9 +18,9 @@ class Score:
 
 	Attributes:
 		supplier: its name.
-		punctuality: what was reached, and when.
-		moved, moved_out: how often key dates moved, and how often to a later day.
-		answer_days: mean days from prompt to answer; None where nobody was asked or answered.
+		punctuality: its milestones.
+		moved, moved_out: number of moved key dates, and of those moved to a later date.
+		answer_days: mean days from prompt to answer; None without an answer.
 	"""
 
 	supplier: str
@@ -31,9 +31,9 @@ class Score:
 
 	@property
 	def grade(self) -> str:
-		"""A to D by the share reached on time; empty where nothing was reached yet."""
+		"""A to D by the on-time rate; empty without a reached milestone."""
 		rate = self.punctuality.rate
-		return next((grade for grade, least in GRADES if rate >= least), "") if rate is not None else ""
+		return next((grade for grade, lowest in GRADES if rate >= lowest), "") if rate is not None else ""
 
 
 def score(
@@ -45,10 +45,10 @@ def score(
 	"""Return the suppliers, best first.
 
 	Args:
-		punctuality: by supplier; documents without one do not count.
+		punctuality: one group for each supplier; documents without supplier do not count.
 		rows: the stages it was measured on.
-		changes: the moves of their dates.
-		answer_days: days from prompt to answer, by name of the stage's row.
+		changes: their date changes.
+		answer_days: days from prompt to answer, by row name of the stage.
 	"""
 	supplier_of = {row.name: row.supplier for row in rows}
 	moves, waited = defaultdict(list), defaultdict(list)
@@ -57,7 +57,7 @@ def score(
 			moves[supplier_of.get(change.stage)].append(change.days)
 	for stage, days in answer_days.items():
 		waited[supplier_of.get(stage)] += days
-	found = [
+	scores = [
 		Score(
 			group.group,
 			group,
@@ -68,4 +68,4 @@ def score(
 		for group in punctuality
 		if group.group
 	]
-	return sorted(found, key=lambda row: (-(row.punctuality.rate or 0), row.supplier))
+	return sorted(scores, key=lambda row: (-(row.punctuality.rate or 0), row.supplier))

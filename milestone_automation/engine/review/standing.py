@@ -1,4 +1,4 @@
-"""Where documents stand now, since when, and how often each value was reached."""
+"""The current values of documents, and how often each value was reached."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ class Visits:
 
 	Attributes:
 		value: the value.
-		count: how often.
+		count: how often it was reached.
 		documents: by how many documents.
 	"""
 
@@ -26,13 +26,13 @@ class Visits:
 
 	@property
 	def rework(self) -> int:
-		"""How often a document came to the value again."""
+		"""How often a document returned to the value."""
 		return self.count - self.documents
 
 
 @dataclass(frozen=True)
 class Standing:
-	"""A document's present value, and since when it has it (naive, in the site's time zone)."""
+	"""Current value of a document, and since when (naive, in the site's time zone)."""
 
 	reference_name: str
 	value: str
@@ -40,7 +40,7 @@ class Standing:
 
 
 def visits(scope: Scope) -> dict[str, Visits]:
-	"""Return how often each value was reached, by value. One query, served by an index."""
+	"""Return how often each value was reached, by value, with one query on an index."""
 	milestone = frappe.qb.DocType("Milestone")
 	query = frappe.qb.from_(milestone).select(
 		milestone.value, Count("*"), Count(milestone.reference_name).distinct()
@@ -50,9 +50,9 @@ def visits(scope: Scope) -> dict[str, Visits]:
 
 
 def present(scope: Scope) -> list[Standing]:
-	"""Return where each document stands, longest first. One query; the period of the scope is not looked at.
+	"""Return the current value of each document, longest first, with one query; ignores the period of the scope.
 
-	Of several milestones of one instant the last one written is the present value.
+	Of several milestones with the same time, the one written last counts.
 	"""
 	milestone, last = frappe.qb.DocType("Milestone"), frappe.qb.DocType("Milestone").as_("last")
 	scope = Scope(scope.reference_type, scope.track_field, scope.condition)

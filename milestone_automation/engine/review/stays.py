@@ -1,9 +1,8 @@
-"""How long documents stood in each value of a field, and which value came after: the numbers of most reports.
+"""How long documents had each value of a field, and which value came next.
 
-A *stay* ends when a milestone is recorded: it lasted `time_in_previous` seconds in `from_value`. Where every stay
-counts, the database finds the median by walking an index to the middle; it never sorts, and reads two rows a
-percentile. Where a reader sees a part of the documents, or a period is chosen, the durations are read once, as
-whole numbers, and sorted here.
+A *stay* in `from_value` ends when a milestone is recorded, after `time_in_previous` seconds. If all stays count, the
+database finds a percentile by walking an index, without sorting, and reads at most two rows for it. If the user may
+read only some documents, or a period is chosen, the durations are read once, as whole numbers, and sorted here.
 """
 
 from array import array
@@ -20,7 +19,7 @@ from milestone_automation.engine.review.scope import Scope
 from milestone_automation.engine.rules.working_days import WorkCalendar, working_seconds_between
 
 MEDIAN, NINETIETH = 0.5, 0.9
-# How many rows are read at a time.
+# Number of rows that are read at a time.
 PAGE = 20_000
 
 
@@ -30,8 +29,8 @@ class Stays:
 
 	Attributes:
 		key: (value,) or (from value, value).
-		count: how many stays ended.
-		total: their time together.
+		count: number of finished stays.
+		total: their total time.
 		at: percentiles by fraction (0.5 is the median), as `percentiles` defines them.
 	"""
 
@@ -42,17 +41,17 @@ class Stays:
 
 	@property
 	def mean(self) -> float:
-		"""Mean time of a stay."""
+		"""Mean of the stays."""
 		return self.total / self.count
 
 	@property
 	def median(self) -> float:
-		"""Median time of a stay."""
+		"""Median of the stays."""
 		return self.at[MEDIAN]
 
 	@property
 	def p90(self) -> float:
-		"""90th percentile."""
+		"""90th percentile of the stays."""
 		return self.at[NINETIETH]
 
 
@@ -62,9 +61,9 @@ def by_value(
 	"""Return the stays in each value.
 
 	Args:
-		scope: what counts.
-		calendar: count working time by it; calendar time without.
-		fractions: which percentiles to find.
+		scope: which milestones count.
+		calendar: counts working time; None for calendar time.
+		fractions: percentiles to find, as fractions.
 	"""
 	return _stays(scope, ("from_value",), calendar, fractions)
 
@@ -72,7 +71,11 @@ def by_value(
 def by_step(
 	scope: Scope, calendar: WorkCalendar | None = None, fractions: tuple[float, ...] = (MEDIAN, NINETIETH)
 ) -> list[Stays]:
-	"""Return the stays before each step from one value to another; arguments as `by_value`."""
+	"""Return the stays before each step from one value to another.
+
+	Args:
+		scope, calendar, fractions: as in `by_value`.
+	"""
 	return _stays(scope, ("from_value", "value"), calendar, fractions)
 
 
@@ -83,7 +86,7 @@ def _stays(scope: Scope, columns: tuple[str, ...], calendar, fractions) -> list[
 
 
 def _from_index(scope: Scope, columns: tuple[str, ...], fractions) -> list[Stays]:
-	"""Return the stays with what an index on the columns and the time has: a scan, and a walk for each percentile."""
+	"""Return the stays from an index on the columns and the time: one scan, and a walk for each percentile."""
 	milestone = frappe.qb.DocType("Milestone")
 	keys = [milestone[column] for column in columns]
 	duration = milestone.time_in_previous
@@ -98,13 +101,13 @@ def _from_index(scope: Scope, columns: tuple[str, ...], fractions) -> list[Stays
 
 
 def _counted(scope: Scope, query, milestone):
-	"""Return a query with only stays: the first value of a document ended none, and some lengths are unknown."""
+	"""Restrict a query to stays; the first value of a document ends none, and some durations are unknown."""
 	query = scope.apply(query, milestone)
 	return query.where(milestone.from_value != "").where(milestone.time_in_previous.isnotnull())
 
 
 def _walk(scope: Scope, columns, key, count: int) -> Callable[[int, int], Sequence[float]]:
-	"""Return a function that reads durations of one key by their place in order, from the nearer end of the index."""
+	"""Return a function that reads sorted durations of one key by position, from the nearer end of the index."""
 	milestone = frappe.qb.DocType("Milestone")
 	duration = milestone.time_in_previous
 	query = _counted(scope, frappe.qb.from_(milestone).select(duration), milestone)
@@ -127,7 +130,7 @@ def _from_rows(scope: Scope, columns: tuple[str, ...], calendar, fractions) -> l
 	durations: dict[tuple[str, ...], array] = {}
 	for key, seconds in _rows(scope, columns, calendar):
 		durations.setdefault(key, array("q")).append(seconds)
-	return [_of_durations(key, sorted(found), fractions) for key, found in sorted(durations.items())]
+	return [_of_durations(key, sorted(seconds), fractions) for key, seconds in sorted(durations.items())]
 
 
 def _of_durations(key: tuple[str, ...], seconds: list[int], fractions) -> Stays:
@@ -136,7 +139,7 @@ def _of_durations(key: tuple[str, ...], seconds: list[int], fractions) -> Stays:
 
 
 def _rows(scope: Scope, columns: tuple[str, ...], calendar) -> Iterator[tuple[tuple[str, ...], int]]:
-	"""Yield key and length of every stay, page by page along the primary key: memory holds one page."""
+	"""Yield key and duration of every stay, one page at a time to save memory."""
 	milestone = frappe.qb.DocType("Milestone")
 	query = frappe.qb.from_(milestone).select(
 		milestone.name,
@@ -148,11 +151,11 @@ def _rows(scope: Scope, columns: tuple[str, ...], calendar) -> Iterator[tuple[tu
 	rows = query.run()
 	while rows:
 		for _name, seconds, reached_on, *key in rows:
-			yield tuple(key), _length(seconds, reached_on, calendar)
+			yield tuple(key), _duration(seconds, reached_on, calendar)
 		rows = query.where(milestone.name > rows[-1][0]).run() if len(rows) == PAGE else ()
 
 
-def _length(seconds, reached_on, calendar: WorkCalendar | None) -> int:
+def _duration(seconds, reached_on, calendar: WorkCalendar | None) -> int:
 	if not calendar:
 		return int(seconds)
 	reached_on = get_datetime(reached_on)

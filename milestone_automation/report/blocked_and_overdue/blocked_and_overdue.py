@@ -1,4 +1,4 @@
-"""What holds running plans up: who has what, since when."""
+"""What blocks or delays active plans, with the people it is assigned to."""
 
 from frappe import _
 from frappe.utils import get_fullname, getdate, nowdate
@@ -25,28 +25,28 @@ def get_columns() -> list[dict]:
 		column(_("Required"), "required", "Check", width=80),
 		column(_("Due Date"), "due", "Date", width=110),
 		count(_("Days Overdue"), "days", 110),
-		column(_("Who Has It"), "people", width=220),
+		column(_("Assigned People"), "people", width=220),
 	]
 
 
 def get_data(chosen: ReportFilters) -> list[dict]:
 	stages = plan_stages.read(chosen.plans(running_only=True))
-	return [_row(found) for found in blocked.find(stages, getdate(nowdate()))]
+	return [_row(blocker) for blocker in blocked.find(stages, getdate(nowdate()))]
 
 
-def _row(found: blocked.Holding) -> dict:
-	people = found.people if found.task else [get_fullname(person) for person in found.people]
+def _row(blocker: blocked.Blocker) -> dict:
+	people = blocker.people if blocker.task else [get_fullname(person) for person in blocker.people]
 	return {
-		"reference_type": found.stage.reference_type,
-		"reference_name": found.stage.reference_name,
-		"stage_name": found.stage.stage_name,
-		"health": found.stage.health,
-		"key_date": found.stage.due,
-		"task": found.task,
-		"title": found.title,
-		"required": int(found.required),
-		"due": found.due,
-		"days": found.days,
+		"reference_type": blocker.stage.reference_type,
+		"reference_name": blocker.stage.reference_name,
+		"stage_name": blocker.stage.stage_name,
+		"health": blocker.stage.health,
+		"key_date": blocker.stage.due,
+		"task": blocker.task,
+		"title": blocker.title,
+		"required": int(blocker.required),
+		"due": blocker.due,
+		"days": blocker.days,
 		"people": ", ".join(people),
 	}
 

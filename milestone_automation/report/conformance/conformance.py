@@ -1,4 +1,4 @@
-"""Plans held against their workflow: what was skipped, repeated, out of order or late, and the days it cost."""
+"""How plans deviate from their workflow: skipped, repeated, out of order or late milestones, with days."""
 
 from collections import Counter
 
@@ -32,7 +32,7 @@ def get_columns() -> list[dict]:
 
 def get_data(chosen: ReportFilters) -> list[dict]:
 	stages = list(plan_stages.read(chosen.plans()))
-	found = conformance.check(stages, _undone(), getdate(nowdate()))
+	findings = conformance.check(stages, _undone(), getdate(nowdate()))
 	return [
 		{
 			"reference_type": finding.stage.reference_type,
@@ -43,12 +43,12 @@ def get_data(chosen: ReportFilters) -> list[dict]:
 			"days": finding.days,
 			"times": finding.times,
 		}
-		for finding in found
+		for finding in findings
 	]
 
 
 def _undone() -> dict[str, int]:
-	"""Return how often each stage was undone; only those the reader sees anyway are looked up."""
+	"""Return how often each stage was undone, by row name; shown only for stages that the user sees."""
 	log = frappe.qb.DocType("Milestone Plan Log")
 	query = frappe.qb.from_(log).select(log.plan_stage, Count("*")).groupby(log.plan_stage)
 	return dict(query.where(log.event == PlanEvent.MILESTONE_UNDONE.value).run())

@@ -1,4 +1,4 @@
-"""What moved key dates: how often each reason was given, and the days it cost."""
+"""Why key dates moved: how often each reason was given, and the days moved."""
 
 from frappe import _
 

@@ -1,4 +1,4 @@
-"""Open documents by how long they have stood where they are, held against the lines of that value."""
+"""How long open documents have had their current value, compared with earlier documents."""
 
 from frappe import _
 from frappe.utils import now_datetime
@@ -9,7 +9,7 @@ from milestone_automation.engine.review import aging
 
 
 def execute(filters=None):
-	"""Return columns and rows of the report; the picture is drawn by its script."""
+	"""Return columns and rows of the report; its script draws the chart."""
 	chosen = ReportFilters(filters)
 	return get_columns(), get_data(chosen)
 
@@ -28,18 +28,18 @@ def get_columns() -> list[dict]:
 
 def get_data(chosen: ReportFilters) -> list[dict]:
 	scope = chosen.scope()
-	return [_row(found, scope.reference_type) for found in aging.measure(scope, now_datetime())]
+	return [_row(document, scope.reference_type) for document in aging.measure(scope, now_datetime())]
 
 
-def _row(found: aging.Aged, reference_type: str) -> dict:
-	half, most, nearly_all = (in_days(found.lines[line]) for line in aging.LINES)
+def _row(document: aging.Aged, reference_type: str) -> dict:
+	half, most, nearly_all = (in_days(document.lines[line]) for line in aging.LINES)
 	return {
 		"reference_type": reference_type,
-		"reference_name": found.reference_name,
-		"value": found.value,
-		"age": in_days(found.age),
+		"reference_name": document.reference_name,
+		"value": document.value,
+		"age": in_days(document.age),
 		"line_50": half,
 		"line_80": most,
 		"line_95": nearly_all,
-		"passed": _("{0} % of others").format(round(found.passed * 100)) if found.passed else "",
+		"passed": _("{0} % of others").format(round(document.passed * 100)) if document.passed else "",
 	}

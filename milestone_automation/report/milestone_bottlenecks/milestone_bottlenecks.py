@@ -1,4 +1,4 @@
-"""Where time goes: per value of a tracked field, two periods side by side where asked."""
+"""How long documents stay in each value of a tracked field, optionally compared with another period."""
 
 from frappe import _
 from frappe.utils import now_datetime
@@ -42,7 +42,7 @@ def get_columns(chosen: ReportFilters) -> list[dict]:
 
 
 def has_second_period(chosen: ReportFilters) -> bool:
-	"""Tell whether the reader compares with another period."""
+	"""Return whether another period is chosen for comparison."""
 	return bool(chosen.day("compare_from") or chosen.day("compare_to"))
 
 
@@ -50,7 +50,7 @@ def get_data(chosen: ReportFilters) -> list[dict]:
 	scope = chosen.scope()
 	calendar = calendars.for_site() if chosen.flag("working_time") else None
 	now = now_datetime()
-	rows = [_row(found) for found in bottlenecks.measure(scope, now, calendar)]
+	rows = [_row(bottleneck) for bottleneck in bottlenecks.measure(scope, now, calendar)]
 	if has_second_period(chosen):
 		second = Scope(
 			scope.reference_type,
@@ -63,24 +63,24 @@ def get_data(chosen: ReportFilters) -> list[dict]:
 	return rows
 
 
-def _row(found: bottlenecks.Bottleneck) -> dict:
-	finished = found.stays
+def _row(bottleneck: bottlenecks.Bottleneck) -> dict:
+	finished = bottleneck.stays
 	return {
-		"value": found.value,
+		"value": bottleneck.value,
 		"count": finished.count if finished else 0,
 		"mean": in_days(finished.mean) if finished else None,
 		"median": in_days(finished.median) if finished else None,
 		"p90": in_days(finished.p90) if finished else None,
-		"share": found.share * 100,
-		"open_now": found.open_now,
-		"oldest": in_days(found.oldest),
-		"mean_age": in_days(found.mean_age),
-		"rework": found.rework,
+		"share": bottleneck.share * 100,
+		"open_now": bottleneck.open_now,
+		"oldest": in_days(bottleneck.oldest),
+		"mean_age": in_days(bottleneck.mean_age),
+		"rework": bottleneck.rework,
 	}
 
 
 def _add_comparison(rows: list[dict], before: list[bottlenecks.Bottleneck]) -> None:
-	earlier = {found.value: found.stays for found in before}
+	earlier = {bottleneck.value: bottleneck.stays for bottleneck in before}
 	for row in rows:
 		finished = earlier.get(row["value"])
 		row["count_before"] = finished.count if finished else 0

@@ -1,4 +1,4 @@
-"""One row a document: planned, current and actual dates of its milestones on one time axis."""
+"""Planned, current and actual dates of milestones on a time axis, one row for each document."""
 
 from itertools import groupby
 
@@ -12,7 +12,7 @@ from milestone_automation.engine.rules import health
 
 
 def execute(filters=None):
-	"""Return columns and rows of the report; the picture is drawn by its script from `stages`."""
+	"""Return columns and rows of the report; its script draws the chart from `stages`."""
 	return get_columns(), get_data(ReportFilters(filters))
 
 
@@ -53,7 +53,7 @@ def _row(stages: list[plan_stages.StageRow]) -> dict:
 
 
 def _ends(stages: list[plan_stages.StageRow]) -> dict:
-	"""Return slip, planned and current end over the stages that have both dates."""
+	"""Return slip, planned end and current end of the stages that have both dates."""
 	dated = [stage for stage in stages if stage.planned and stage.due]
 	return {
 		"slip": max((stage.slip for stage in dated), default=None),

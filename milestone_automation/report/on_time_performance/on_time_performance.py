@@ -18,7 +18,7 @@ def execute(filters=None):
 
 
 def group_of(chosen: ReportFilters) -> str:
-	"""Return what the reader groups by."""
+	"""Return the chosen group, one of `on_time.GROUPS`."""
 	return chosen.choice("group_by", on_time.GROUPS, "Milestone")
 
 
@@ -43,7 +43,7 @@ def get_data(chosen: ReportFilters) -> list[dict]:
 	stages = list(plan_stages.read(chosen.plans()))
 	measured = on_time.measure(stages, group, getdate(nowdate()), tolerance, *chosen.period())
 	answers = _answer_days(stages, group)
-	return [_row(found, group, answers.get(found.group)) for found in measured]
+	return [_row(punctuality, group, answers.get(punctuality.group)) for punctuality in measured]
 
 
 def _answer_days(stages: list[plan_stages.StageRow], group: str) -> dict[str, float]:
@@ -52,21 +52,21 @@ def _answer_days(stages: list[plan_stages.StageRow], group: str) -> dict[str, fl
 	for stage in stages:
 		if stage.name in waited:
 			groups.setdefault(on_time.GROUPS[group](stage), []).extend(waited[stage.name])
-	return {name: sum(found) / len(found) for name, found in groups.items()}
+	return {name: sum(days_) / len(days_) for name, days_ in groups.items()}
 
 
-def _row(found: on_time.Punctuality, group: str, answer_days: float | None) -> dict:
-	name = get_fullname(found.group) if group == "Owner" and found.group else found.group
+def _row(punctuality: on_time.Punctuality, group: str, answer_days: float | None) -> dict:
+	name = get_fullname(punctuality.group) if group == "Owner" and punctuality.group else punctuality.group
 	return {
 		"group": name or _("Not Set"),
-		"reached": found.reached,
-		"early": found.early,
-		"on_time": found.on_time,
-		"late": found.late,
-		"rate": None if found.rate is None else found.rate * 100,
-		"mean_days": found.mean_days,
-		"median_days": found.median_days,
-		"overdue": found.overdue,
+		"reached": punctuality.reached,
+		"early": punctuality.early,
+		"on_time": punctuality.on_time,
+		"late": punctuality.late,
+		"rate": None if punctuality.rate is None else punctuality.rate * 100,
+		"mean_days": punctuality.mean_days,
+		"median_days": punctuality.median_days,
+		"overdue": punctuality.overdue,
 		"answer_days": answer_days,
 	}
 

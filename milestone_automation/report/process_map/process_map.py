@@ -1,4 +1,4 @@
-"""From value to value: how often, and how long before each step. The picture is drawn by the report's script."""
+"""Steps from value to value: how often, and how long before each. The script of the report draws the map."""
 
 from frappe import _
 
@@ -9,7 +9,7 @@ from milestone_automation.engine.review import stays
 
 
 def execute(filters=None):
-	"""Return columns and rows of the report: one row a step."""
+	"""Return columns and rows of the report, one row for each step."""
 	return get_columns(), get_data(ReportFilters(filters))
 
 

@@ -1,4 +1,4 @@
-"""Milestone Trend Analysis: the key date of each milestone over the days it was reported."""
+"""Milestone trend analysis: how the key date of each milestone moved over time."""
 
 import frappe
 from frappe import _
@@ -9,7 +9,7 @@ from milestone_automation.engine.review import date_changes, plan_stages
 
 
 def execute(filters=None):
-	"""Return columns and rows of the report; the picture is drawn by its script from `points`."""
+	"""Return columns and rows of the report; its script draws the chart from `points`."""
 	return get_columns(), get_data(ReportFilters(filters))
 
 

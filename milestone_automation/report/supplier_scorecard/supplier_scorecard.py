@@ -1,4 +1,4 @@
-"""How reliable each supplier is: on time, moved dates, days to answer, a grade."""
+"""Reliability of suppliers: on-time rate, moved dates, days to answer, and a grade."""
 
 from frappe import _
 from frappe.utils import getdate, nowdate
@@ -39,15 +39,15 @@ def get_data(chosen: ReportFilters) -> list[dict]:
 
 
 def _row(score: scorecard.Score) -> dict:
-	found = score.punctuality
+	punctuality = score.punctuality
 	return {
 		"supplier": score.supplier,
 		"grade": score.grade,
-		"rate": None if found.rate is None else found.rate * 100,
-		"reached": found.reached,
-		"late": found.late,
-		"overdue": found.overdue,
-		"mean_days": found.mean_days,
+		"rate": None if punctuality.rate is None else punctuality.rate * 100,
+		"reached": punctuality.reached,
+		"late": punctuality.late,
+		"overdue": punctuality.overdue,
+		"mean_days": punctuality.mean_days,
 		"moved": score.moved,
 		"moved_out": score.moved_out,
 		"answer_days": score.answer_days,
