@@ -25,14 +25,18 @@ TASKS = [
 ]
 
 
-@pytest.fixture
-def order():
-	make_workflow(stages=STAGES, tasks=TASKS)
+def new_order():
 	# Every date is past, so that reaching and undoing change the health of stages too.
 	order = make_document(order_date="2020-01-02", delivery_date="2020-06-28")
 	order.note = "warm"
 	order.save()
 	return order
+
+
+@pytest.fixture
+def order():
+	make_workflow(stages=STAGES, tasks=TASKS)
+	return new_order()
 
 
 def confirm(order):
@@ -126,6 +130,9 @@ BEFORE = {
 
 def test_no_action_takes_more_statements_than_before_and_confirm_and_undo_take_fewer(order, count_queries):
 	cost = {}
+	warm = new_order()
+	for action in BEFORE:
+		action(warm)  # fills every cache that a site at work has filled
 	for action in BEFORE:
 		with count_queries() as queries:
 			action(order)

@@ -83,7 +83,7 @@ def test_a_refused_amendment_leaves_nothing_and_saves_once_its_tasks_are_waived(
 	with pytest.raises(GateError):
 		amended(order, status="Inspected").insert()
 	told = frappe.as_json(frappe.local.message_log)
-	assert f"First save the amendment with the values of {order.name} first." in told
+	assert f"First save the amendment with the values of {order.name}." in told
 	frappe.db.rollback(save_point="request")
 	assert not frappe.db.exists(order.doctype, {"amended_from": order.name})
 	assert frappe.db.count("Milestone Plan", {"amended_from": plan_of(order).name}) == 0
