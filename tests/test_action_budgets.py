@@ -95,7 +95,7 @@ def edit_task(order):
 
 def new_version(order):
 	workflow = frappe.get_doc("Milestone Workflow", plan_of(order).workflow)
-	workflow.append("stages", stage("Paid", None, 30))
+	workflow.append("stages", stage(f"Paid {len(workflow.stages)}", None, 30 + len(workflow.stages)))
 	workflow.stages[1].key_date_rule, workflow.stages[1].offset_days = "Document Date Field", -17
 	workflow.save()
 
