@@ -75,6 +75,7 @@ def generate(today: datetime.date, count: int = 60, seed: int = 20) -> list[Orde
 	Returns:
 		list[Order]: in order of their order dates.
 	"""
+	# The same seed makes the same orders.
 	chance = random.Random(seed)  # nosec B311
 	return [_make_order(number, count, today, chance) for number in range(1, count + 1)]
 
