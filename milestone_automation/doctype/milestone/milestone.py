@@ -19,6 +19,7 @@ class Milestone(Document):
 		from_value: DF.Data | None
 		import_key: DF.Data | None
 		milestone_tracker: DF.Link | None
+		passing: DF.Check
 		reached_by: DF.Data | None
 		reached_on: DF.Datetime | None
 		reference_deleted: DF.Check

@@ -8,6 +8,25 @@ class MilestoneDateChange(Document):
 
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		changed_by: DF.Data | None
+		changed_on: DF.Datetime | None
+		new_date: DF.Date | None
+		old_date: DF.Date | None
+		plan: DF.Link
+		plan_stage: DF.Data | None
+		reason: DF.SmallText | None
+		reference_name: DF.DynamicLink | None
+		reference_type: DF.Link | None
+		source: DF.Literal[
+			"Prompt", "Form", "Document Field", "Import", "Previous Milestone", "Workflow Version"
+		]
+		stage_name: DF.Data | None
 	# end: auto-generated types
 
 

@@ -8,6 +8,40 @@ class MilestoneMessage(Document):
 
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		channel: DF.Literal["Mail", "Notification", "Mail and Notification", "Digest"]
+		email_queue: DF.Data | None
+		for_date: DF.Date | None
+		kind: DF.Literal[
+			"Prompt",
+			"Reminder",
+			"Blocked",
+			"Blocked (Owner)",
+			"Task Due",
+			"Task Overdue",
+			"Escalation",
+			"No Next Date",
+			"Warning",
+			"Digest",
+		]
+		message: DF.TextEditor | None
+		message_key: DF.Data | None
+		plan: DF.Link | None
+		plan_stage: DF.Data | None
+		recipient: DF.Data | None
+		reference_name: DF.DynamicLink | None
+		reference_type: DF.Link | None
+		sent_on: DF.Datetime | None
+		stage_name: DF.Data | None
+		status: DF.Literal["Queued", "Waiting for Digest", "Sent", "Skipped", "Failed"]
+		subject: DF.Data | None
+		task: DF.Link | None
+		why: DF.SmallText | None
 	# end: auto-generated types
 
 

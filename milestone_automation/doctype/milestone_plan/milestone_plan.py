@@ -16,6 +16,37 @@ class MilestonePlan(Document):
 
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+		from milestone_automation.milestone_automation.doctype.milestone_plan_stage.milestone_plan_stage import (
+			MilestonePlanStage,
+		)
+
+		amended_from: DF.Link | None
+		created_from: DF.Date | None
+		current_stage: DF.Data | None
+		escalate_after_days: DF.Int
+		escalation_role: DF.Link | None
+		health: DF.Literal["On Track", "At Risk", "Blocked", "Late", "Done"]
+		later_stages: DF.Literal["Shift Too", "Keep Order", "Ask"]
+		next_check: DF.Date | None
+		next_date: DF.Date | None
+		plan_key: DF.Data | None
+		reference_name: DF.DynamicLink
+		reference_type: DF.Link
+		snapshot: DF.Code | None
+		stages: DF.Table[MilestonePlanStage]
+		status: DF.Literal["Active", "Completed", "Cancelled"]
+		strict_order: DF.Check
+		supplier_field: DF.Data | None
+		team_group: DF.Link | None
+		team_role: DF.Link | None
+		title: DF.Data | None
+		workflow: DF.Link
+		workflow_version: DF.Int
 	# end: auto-generated types
 
 	def before_insert(self):

@@ -8,6 +8,40 @@ class MilestonePlanLog(Document):
 
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		details: DF.SmallText | None
+		done_by: DF.Data | None
+		done_on: DF.Datetime | None
+		event: DF.Literal[
+			"Plan Started",
+			"Plan Cancelled",
+			"Plan Completed",
+			"Plan Moved to New Version",
+			"Milestone Reached",
+			"Milestone Undone",
+			"Reached with Warning",
+			"Task Completed",
+			"Task Reopened",
+			"Task Waived",
+			"Task Cancelled",
+			"Task Added",
+			"Task Made Required",
+			"Task Made Optional",
+			"Task Deleted",
+			"Next Step",
+		]
+		plan: DF.Link
+		plan_stage: DF.Data | None
+		reason: DF.SmallText | None
+		reference_name: DF.DynamicLink | None
+		reference_type: DF.Link | None
+		stage_name: DF.Data | None
+		task: DF.Link | None
 	# end: auto-generated types
 
 

@@ -7,6 +7,63 @@ class MilestonePlanStage(RowOfDocument):
 
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		asked_round: DF.Int
+		custom_message: DF.SmallText | None
+		date_asked_on: DF.Date | None
+		date_by_hand: DF.Check
+		date_field: DF.Data | None
+		document_date_moved: DF.Check
+		escalated_on: DF.Date | None
+		gate_mode: DF.Literal["Block", "Warn", "Off"]
+		health: DF.Literal["On Track", "At Risk", "Blocked", "Late", "Done"]
+		held_told_on: DF.Date | None
+		key_date: DF.Date | None
+		key_date_rule: DF.Literal[
+			"Document Date Field", "After Previous Milestone", "After Creation", "Set Manually"
+		]
+		kind: DF.Literal["Standard", "Acceptance"]
+		last_reminder_on: DF.Date | None
+		milestone: DF.Link | None
+		next_actions: DF.Code | None
+		notify_role: DF.Link | None
+		notify_users: DF.SmallText | None
+		offset_days: DF.Int
+		open_required: DF.Int
+		owner_field: DF.Data | None
+		owner_kind: DF.Literal["Document Creator", "User", "Role", "User Field"]
+		owner_role: DF.Link | None
+		owner_user: DF.Link | None
+		parent: DF.Data
+		parentfield: DF.Data
+		parenttype: DF.Data
+		planned_date: DF.Date | None
+		prompted_on: DF.Datetime | None
+		reach_rule: DF.Literal["Field Value", "Confirmation"]
+		reached_at: DF.Datetime | None
+		reached_by_user: DF.Link | None
+		reached_on: DF.Date | None
+		recipients_waiting: DF.Check
+		remind_after_days: DF.Int
+		remind_at_most: DF.Int
+		remind_every_days: DF.Int
+		reminders_sent: DF.Int
+		stage_name: DF.Data
+		stage_owner: DF.Link | None
+		status: DF.Literal["Open", "Reached"]
+		task_lead_days: DF.Int
+		track_field: DF.Data | None
+		track_value: DF.Data | None
+		value_before: DF.Data | None
+		warned_on: DF.Date | None
+		warning_lead_days: DF.Int
+		workflow_stage: DF.Data | None
+		working_days: DF.Check
 	# end: auto-generated types
 
 

@@ -24,6 +24,33 @@ class MilestoneSettings(Document):
 
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+		from milestone_automation.milestone_automation.doctype.milestone_date_reason.milestone_date_reason import (
+			MilestoneDateReason,
+		)
+
+		date_reasons: DF.Table[MilestoneDateReason]
+		defaults_stored: DF.Check
+		escalate_after_days: DF.Int
+		holiday_list: DF.Data | None
+		link_valid_days: DF.Int
+		messages_enabled: DF.Check
+		off_friday: DF.Check
+		off_monday: DF.Check
+		off_saturday: DF.Check
+		off_sunday: DF.Check
+		off_thursday: DF.Check
+		off_tuesday: DF.Check
+		off_wednesday: DF.Check
+		quiet_on_days_off: DF.Check
+		sweep_time: DF.Time | None
+		task_lead_days: DF.Int
+		warn_owner: DF.Check
+		warning_lead_days: DF.Int
 	# end: auto-generated types
 
 	def load_from_db(self):

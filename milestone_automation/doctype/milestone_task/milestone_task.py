@@ -15,6 +15,51 @@ class MilestoneTask(Document):
 
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+		from milestone_automation.milestone_automation.doctype.milestone_task_assignee.milestone_task_assignee import (
+			MilestoneTaskAssignee,
+		)
+
+		assignee_field: DF.Data | None
+		assignee_kind: DF.Literal[
+			"",
+			"Whole Team",
+			"All Supplier Contacts",
+			"One Team Member",
+			"Third-Party Collaborator",
+			"Role",
+			"User Field",
+		]
+		assignee_role: DF.Link | None
+		assignee_user: DF.Link | None
+		assignees: DF.Table[MilestoneTaskAssignee]
+		closed_by: DF.Data | None
+		closed_on: DF.Datetime | None
+		collaborator_email: DF.Data | None
+		collaborator_name: DF.Data | None
+		completion_rule: DF.Literal["Any Of", "All Of"]
+		description: DF.SmallText | None
+		due_by_hand: DF.Check
+		due_date: DF.Date | None
+		due_days_before: DF.Int
+		due_reminder_on: DF.Date | None
+		overdue_reminder_on: DF.Date | None
+		plan: DF.Link
+		plan_stage: DF.Data | None
+		reason: DF.SmallText | None
+		reference_name: DF.DynamicLink | None
+		reference_type: DF.Link | None
+		required: DF.Check
+		stage_name: DF.Data | None
+		status: DF.Literal["Open", "Completed", "Cancelled", "Waived"]
+		task_order: DF.Int
+		title: DF.Data
+		workflow_task: DF.Data | None
+		working_days: DF.Check
 	# end: auto-generated types
 
 	def load_doc_before_save(self, **kwargs):

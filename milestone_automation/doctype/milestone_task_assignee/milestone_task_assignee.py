@@ -7,6 +7,21 @@ class MilestoneTaskAssignee(RowOfDocument):
 
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		contact: DF.Link | None
+		done: DF.Check
+		done_on: DF.Datetime | None
+		email: DF.Data | None
+		full_name: DF.Data | None
+		parent: DF.Data
+		parentfield: DF.Data
+		parenttype: DF.Data
+		user: DF.Link | None
 	# end: auto-generated types
 
 

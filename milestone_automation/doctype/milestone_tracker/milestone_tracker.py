@@ -17,7 +17,6 @@ class MilestoneTracker(Document):
 
 	if TYPE_CHECKING:
 		from frappe.types import DF
-
 		from milestone_automation.milestone_automation.doctype.milestone_tracker_field.milestone_tracker_field import (
 			MilestoneTrackerField,
 		)

@@ -8,6 +8,35 @@ class MilestoneWorkflow(Document):
 
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+		from milestone_automation.milestone_automation.doctype.milestone_workflow_stage.milestone_workflow_stage import (
+			MilestoneWorkflowStage,
+		)
+		from milestone_automation.milestone_automation.doctype.milestone_workflow_task.milestone_workflow_task import (
+			MilestoneWorkflowTask,
+		)
+
+		condition: DF.Code | None
+		description: DF.SmallText | None
+		document_filters: DF.Code | None
+		document_type: DF.Link
+		enabled: DF.Check
+		escalate_after_days: DF.Int
+		escalation_role: DF.Link | None
+		later_stages: DF.Literal["Shift Too", "Keep Order", "Ask"]
+		priority: DF.Int
+		stages: DF.Table[MilestoneWorkflowStage]
+		strict_order: DF.Check
+		supplier_field: DF.Data | None
+		tasks: DF.Table[MilestoneWorkflowTask]
+		team_group: DF.Link | None
+		team_role: DF.Link | None
+		version: DF.Int
+		workflow_name: DF.Data
 	# end: auto-generated types
 
 	def validate(self):
