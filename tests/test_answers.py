@@ -198,7 +198,7 @@ def test_the_link_of_an_owner_who_was_replaced_or_disabled_answers_no_more(order
 		"Milestone Plan Stage", stage_of(order, "Cut").name, {"stage_owner": WANDA, "owner_user": WANDA}
 	)
 	page = send_form("answer_page", form)
-	assert (page["state"], page["text"]) == ("refused", "Cut belongs to Wanda now.")
+	assert (page["state"], page["text"]) == ("refused", "Cut is now owned by Wanda.")
 	assert stage_of(order, "Cut").status == "Open"
 
 

@@ -108,7 +108,7 @@ def test_a_circle_of_actions_ends():
 	assert run(order, "Cut", depth=6) == []
 	order.reload()
 	assert order.note is None
-	assert frappe.db.exists("Error Log", {"method": ("like", "%next steps go round in a circle%")})
+	assert frappe.db.exists("Error Log", {"method": ("like", "%next steps run in a loop%")})
 
 
 def test_another_app_adds_an_action_by_its_hook(monkeypatch):
