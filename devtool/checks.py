@@ -1,5 +1,6 @@
 """`./dev benchmark` and `./dev screenshots`: what else a pull request is looked at with."""
 
+import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -11,12 +12,23 @@ from .testing import interruptible, prepared_run
 
 
 def benchmark(options: Namespace) -> int:
-	"""Run the named benchmarks, or all, one after the other on fresh copies of the app template."""
-	chosen = _chosen([name for name in options.arguments if not name.startswith("-")])
+	"""Run the named benchmarks, or all, one after the other on fresh copies of the app template.
+
+	What is not a benchmark's name but a file, or begins with a dash, goes to the benchmark.
+	"""
+	words = [word for word in options.arguments if not word.startswith("-")]
+	files = [word for word in words if not _is_benchmark(word) and Path(word).is_file()]
+	chosen = _chosen([word for word in words if word not in files])
 	rest = [argument for argument in options.arguments if argument.startswith("-")]
+	rest += [os.path.abspath(file) for file in files]  # a benchmark runs in another folder
 	with ready_bench(options) as bench:
 		prepared = prepared_run(bench)
 		return max(on_fresh_site(prepared, path, rest) for path in chosen)
+
+
+def _is_benchmark(name: str) -> bool:
+	file = ROOT / "benchmarks" / f"{Path(name).stem}.py"
+	return Path(name).suffix in ("", ".py") and file.is_file()
 
 
 def _chosen(names: list[str]) -> list[Path]:

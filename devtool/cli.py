@@ -231,7 +231,7 @@ COMMANDS = {
 		"FILE [ARGUMENTS]",
 	),
 	"build": (build, "bring the Desk's JavaScript and CSS up to date", "[--force]"),
-	"benchmark": (benchmark, "run benchmarks/ on a fresh site", "[NAME ...] [OPTIONS]"),
+	"benchmark": (benchmark, "run benchmarks/ on a fresh site", "[NAME ...] [FILE ...] [OPTIONS]"),
 	"lint": (
 		lint,
 		"run every gate, or the named ones; --fix corrects what can be, --online asks for known vulnerabilities",

@@ -40,7 +40,10 @@ class Correction:
 		return (bisect_left(self.levels, level) + self.prior * level) / (len(self.levels) + self.prior)
 
 	def level_for(self, share: float) -> float:
-		"""Return the level of a forecast below which this share of outcomes falls: `share_at` the other way."""
+		"""Return the level of a forecast below which this share of outcomes falls: `share_at` the other way.
+
+		Just above 1 means later than the forecast knows of.
+		"""
 		levels, prior = self.levels, self.prior
 		wanted = share * (len(levels) + prior)
 		low, high = 0, len(levels)

@@ -6,13 +6,13 @@ Each group of like cases keeps who still waits and who was reached, and gives a 
 
 How fine a likeness and how long a memory serve best differs from process to process, and in time. So a few
 `STRATEGIES` answer side by side, each is held against what came (pinball loss, older losses fading), and for
-each value the best so far speaks; corrected by `Calibration`; and only while it does better than two simple rules:
-"no time is left" and "the median of all cases at this value".
+each value the best so far is forecast, corrected by `Calibration`. The forecasts as a whole are held against two
+simple rules: "no time is left" and "the median of all cases at this value". While either does better, nothing is said.
 """
 
 from bisect import insort
 from collections import deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from math import inf, log2
@@ -20,10 +20,12 @@ from typing import NamedTuple
 
 from milestone_automation.engine.review.calibration import Calibration, Correction, pinball
 from milestone_automation.engine.review.drift import DriftDetector
-from milestone_automation.engine.review.survival import SurvivalCurve, kaplan_meier
+from milestone_automation.engine.review.survival import ROUNDING, SurvivalCurve, kaplan_meier
 
 SMALLEST_SAMPLE = 20
 LONGEST_MEMORY = 2000
+# What a narrower group remembers; more than any strategy asks of it.
+NARROW_MEMORY = 600
 # Ages that differ by less than this factor are alike; below a shortest age all are.
 AGE_STEPS_PER_DOUBLING = 2
 # A group counts visits up to this many and no further.
@@ -34,9 +36,8 @@ CURVE_LIFETIME = 0.1
 SMALLEST_RISK_SET = 8
 # Each outcome makes earlier ones count so much less in the choice of a strategy: the last 100 decide.
 FADING = 0.99
-# The same for the question whether to speak at all: that takes more evidence.
-SLOW_FADING = 0.998
-MARGIN = 1.0
+# From so many forecasts on, a simple rule that does better silences them.
+ENOUGH_CHECKED = 200
 
 
 class Silence(str, Enum):
@@ -65,7 +66,13 @@ class Situation(NamedTuple):
 	def groups(self) -> tuple[tuple, ...]:
 		"""Return the groups of like cases it belongs to, the narrowest first; `Strategy.levels` counts in them."""
 		value, previous, visits, age = self
-		return (0, value, previous, visits, age), (1, value, visits, age), (2, value, age), (3, value, visits), (4, value)
+		return (
+			(0, value, previous, visits, age),
+			(1, value, visits, age),
+			(2, value, age),
+			(3, value, visits),
+			(4, value),
+		)
 
 
 def situation(value: Hashable, previous: Hashable, visits: int, age: float, shortest_age: float) -> Situation:
@@ -86,7 +93,9 @@ class Strategy(NamedTuple):
 	memory: int
 
 
-BY_PATH, BY_AGE, BY_VISITS = (0, 1, 3, 4), (1, 2, 4), (3, 4)
+# The widest of `Situation.groups`.
+BY_VALUE = 4
+BY_PATH, BY_AGE, BY_VISITS = (0, 1, 3, BY_VALUE), (1, 2, BY_VALUE), (3, BY_VALUE)
 STRATEGIES = (
 	Strategy(BY_PATH, 60),
 	Strategy(BY_PATH, 300),
@@ -94,7 +103,7 @@ STRATEGIES = (
 	Strategy(BY_AGE, 300),
 	Strategy(BY_VISITS, 60),
 	Strategy(BY_VISITS, 300),
-	Strategy((4,), LONGEST_MEMORY),
+	Strategy((BY_VALUE,), LONGEST_MEMORY),
 )
 
 
@@ -186,29 +195,19 @@ class FadingMean:
 		return self.total / self.weight if self.weight else 0.0
 
 
-def _slow_means() -> list[FadingMean]:
-	return [FadingMean(SLOW_FADING), FadingMean(SLOW_FADING)]
-
-
 @dataclass
 class TrackRecord:
 	"""How forecasts at one value have done.
 
 	Attributes:
 		strategies: the loss of each of `STRATEGIES`.
-		own, none_left, typical: the losses of what was forecast, and of the two simple rules, on the same cases.
 		calibration: corrects what is forecast.
 		durations: of all cases reached so far, ascending: what the second simple rule goes by.
-		checked: how many forecasts were held against what came.
 	"""
 
 	strategies: list[FadingMean] = field(default_factory=lambda: [FadingMean() for _ in STRATEGIES])
-	own: list[FadingMean] = field(default_factory=_slow_means)
-	none_left: list[FadingMean] = field(default_factory=_slow_means)
-	typical: list[FadingMean] = field(default_factory=_slow_means)
 	calibration: Calibration = field(default_factory=Calibration)
 	durations: list[float] = field(default_factory=list)
-	checked: int = 0
 
 	def best(self, answers: list[Answer | None]) -> Answer | None:
 		"""Return the answer of the strategy that has done best; the first of equals."""
@@ -225,18 +224,39 @@ class TrackRecord:
 			return None
 		return self.durations[(len(self.durations) - 1) // 2]
 
-	def is_worth_saying(self) -> bool:
-		"""Whether the forecasts at this value have been better than both simple rules."""
-		return self.checked >= SMALLEST_SAMPLE and all(
-			own.mean <= MARGIN * min(none.mean, typical.mean)
-			for own, none, typical in zip(self.own, self.none_left, self.typical, strict=True)
-		)
-
 	def forget(self) -> None:
 		"""Begin anew after a change of the process; what is typical stays."""
-		for loss in self.strategies:
-			loss.total = loss.weight = 0.0
+		self.strategies = [FadingMean() for _ in STRATEGIES]
 		self.calibration.forget()
+
+
+@dataclass
+class Contest:
+	"""Forecasts against two simple rules, on the same cases: total pinball losses, of the 50 % and the 80 % point."""
+
+	own: list[float] = field(default_factory=lambda: [0.0, 0.0])
+	none_left: list[float] = field(default_factory=lambda: [0.0, 0.0])
+	typical: list[float] = field(default_factory=lambda: [0.0, 0.0])
+	checked: int = 0
+
+	def observe(self, outcome: float, forecast: Quantiles, median: float) -> None:
+		"""Add an outcome, what had been forecast, and the median by value at that time."""
+		self.checked += 1
+		rules = (
+			(self.own, forecast),
+			(self.none_left, Quantiles(0.0, 0.0)),
+			(self.typical, Quantiles(median, median)),
+		)
+		for totals, quantiles in rules:
+			for index, loss in enumerate(quantiles.losses(outcome)):
+				totals[index] += loss
+
+	def is_lost(self) -> bool:
+		"""Whether a simple rule has done better, at either point, over enough cases to tell."""
+		if self.checked < ENOUGH_CHECKED:
+			return False
+		rivals = zip(self.own, self.none_left, self.typical, strict=True)
+		return any(own > min(none_left, typical) for own, none_left, typical in rivals)
 
 
 @dataclass
@@ -261,6 +281,63 @@ class Visit:
 	answer: Answer | None
 	median: float | None
 
+	def leave_groups(self, moment: float, was_reached: bool) -> None:
+		"""End the visit in its groups; a case not reached was watched until then."""
+		stay = (self.moment, moment, was_reached)
+		for group in self.groups:
+			group.leave(self.number, stay)
+
+
+@dataclass(frozen=True)
+class Outlook:
+	"""What is to be said of an open case. Times count from its visit (`Visit.moment`).
+
+	Attributes:
+		silence: why nothing is said; None where something is.
+		p50, p80: times by which it happens with a chance of 50 % and of 80 %; None where silent, and p80 also
+			where too few waited so long.
+		samples: how many ended cases it rests on.
+		curve, correction, age: what `chance` goes by.
+	"""
+
+	silence: Silence | None = None
+	p50: float | None = None
+	p80: float | None = None
+	samples: int = 0
+	curve: SurvivalCurve = field(default_factory=SurvivalCurve)
+	correction: Correction = field(default_factory=lambda: Correction([], 1))
+	age: float = 0.0
+
+	def chance(self, duration: float) -> float | None:
+		"""Return the chance, 0 to 1, that it happens within the duration; None where silent."""
+		if self.silence:
+			return None
+		return max(0.0, 1.0 - (1.0 - self._happened_by(duration)) / self._waiting)
+
+	def age_at_chance(self, duration: float, chance: float) -> float | None:
+		"""Return from which age on, if nothing happens, the chance to make `duration` is below `chance`.
+
+		Args:
+			duration: until the date to be met, from the visit.
+			chance: more than 0, less than 1.
+
+		Returns:
+			float | None: a time from the visit, at most `duration`; `age` where it is below already; None where silent.
+		"""
+		now = self.chance(duration)
+		if now is None or now < chance:
+			return None if now is None else self.age
+		most_waiting = (1.0 - self._happened_by(duration)) / (1.0 - chance)
+		later = (time for time in self.curve.times if self.age < time < duration)
+		return next((time for time in later if 1.0 - self._happened_by(time) < most_waiting), duration)
+
+	@property
+	def _waiting(self) -> float:
+		return _still_waiting(self.curve, self.correction, self.age)
+
+	def _happened_by(self, duration: float) -> float:
+		return _happened(self.curve, self.correction, duration)
+
 
 class RemainingTime:
 	"""The time until one thing happens: learned visit by visit, forecast for any open one."""
@@ -269,10 +346,11 @@ class RemainingTime:
 		"""Begin without cases."""
 		self._groups: dict[tuple, Group] = {}
 		self._records: dict[Hashable, TrackRecord] = {}
+		self._contest = Contest()
 		self._drift = DriftDetector()
 		self._visits = 0
-		self.changed_on: float | None = None
 		self._since_change = 0
+		self.changed_on: float | None = None
 
 	def come(self, situation: Situation, moment: float) -> Visit:
 		"""A case comes to a value, and what is to happen has not happened yet."""
@@ -281,7 +359,7 @@ class RemainingTime:
 		answers = [_ask(strategy, groups, Group.curve, moment) for strategy in STRATEGIES]
 		best = record.best(answers)
 		if best:
-			best = Answer(best.curve, corrected(best.curve, record.calibration.correction()))
+			best = Answer(best.curve, _corrected(best.curve, record.calibration.correction()))
 		self._visits += 1
 		for group in groups:
 			group.waiting[self._visits] = moment
@@ -290,17 +368,7 @@ class RemainingTime:
 
 	def happen(self, visits: Iterable[Visit], moment: float) -> None:
 		"""It happens to a case: hold all its forecasts against that, and count its visits as ended."""
-		middles = []
-		for visit in visits:
-			duration = moment - visit.moment
-			self._end(visit, moment, True)
-			record = self._records[visit.situation.value]
-			if visit.answer:
-				curve = visit.answer.curve
-				middles.append((curve.reached_before(duration) + curve.reached_by(duration)) / 2)
-				record.calibration.observe(curve.reached_before(duration))
-			_check(record, visit, duration)
-			insort(record.durations, duration)
+		middles = [level for visit in visits if (level := self._happen(visit, moment)) is not None]
 		# One number a case: its visits all end late together, or early.
 		if middles:
 			self._since_change += 1
@@ -310,26 +378,70 @@ class RemainingTime:
 	def withdraw(self, visits: Iterable[Visit], moment: float) -> None:
 		"""The case ends otherwise: its visits were watched until now, and count no further."""
 		for visit in visits:
-			self._end(visit, moment, False)
+			visit.leave_groups(moment, was_reached=False)
+
+	def outlook(self, visit: Visit, now: float) -> Outlook:
+		"""Return what is to be said now of a case whose latest visit is given. Changes nothing.
+
+		Args:
+			visit: where it stands since `visit.moment`.
+			now: the present moment, not before the visit's.
+		"""
+		if silence := self._silence():
+			return Outlook(silence)
+		record = self._records[visit.situation.value]
+		answers = [_ask(strategy, visit.groups, Group.curve_of_today, now) for strategy in STRATEGIES]
+		best = record.best(answers)
+		if best is None:
+			return Outlook(Silence.TOO_FEW)
+		return _outlook(best.curve, record.calibration.correction(), now - visit.moment)
+
+	def is_said(self, visit: Visit) -> bool:
+		"""Whether the forecast made as the visit began would have been said just then."""
+		return visit.answer is not None and self._silence() is None
+
+	def _silence(self) -> Silence | None:
+		if self.changed_on is not None and self._since_change < SMALLEST_SAMPLE:
+			return Silence.UNSTABLE
+		return Silence.NO_BETTER if self._contest.is_lost() else None
+
+	def _happen(self, visit: Visit, moment: float) -> float | None:
+		"""End a visit. Returns the level of its forecast at which the outcome fell, the middle where it jumps."""
+		duration = moment - visit.moment
+		visit.leave_groups(moment, was_reached=True)
+		record = self._records[visit.situation.value]
+		insort(record.durations, duration)
+		for loss, quantiles in zip(record.strategies, visit.answers, strict=True):
+			if quantiles is not None:
+				loss.observe(sum(quantiles.losses(duration)))
+		if visit.answer is None:
+			return None
+		if visit.median is not None:
+			self._contest.observe(duration, visit.answer.quantiles, visit.median)
+		curve = visit.answer.curve
+		below = curve.reached_before(duration)
+		record.calibration.observe(below)
+		return (below + curve.reached_by(duration)) / 2
 
 	def _begin_anew(self, moment: float) -> None:
 		self.changed_on, self._since_change = moment, 0
 		for record in self._records.values():
 			record.forget()
 
-	def _end(self, visit: Visit, moment: float, is_reached: bool) -> None:
-		stay = (visit.moment, moment, is_reached)
-		for group in visit.groups:
-			group.leave(visit.number, stay)
-
 	def _group(self, key: tuple) -> Group:
 		group = self._groups.get(key)
 		if group is None:
-			group = self._groups[key] = Group(LONGEST_MEMORY if key[0] == 4 else 600)
+			memory = LONGEST_MEMORY if key[0] == BY_VALUE else NARROW_MEMORY
+			group = self._groups[key] = Group(memory)
 		return group
 
 
-def _ask(strategy: Strategy, groups: list[Group], curve_of, now: float) -> Answer | None:
+def _ask(
+	strategy: Strategy,
+	groups: list[Group],
+	curve_of: Callable[[Group, int, float], SurvivalCurve],
+	now: float,
+) -> Answer | None:
 	for level in strategy.levels:
 		group = groups[level]
 		if group.ended >= SMALLEST_SAMPLE:
@@ -340,22 +452,32 @@ def _ask(strategy: Strategy, groups: list[Group], curve_of, now: float) -> Answe
 	return None
 
 
-def corrected(curve: SurvivalCurve, correction: Correction) -> Quantiles:
+def _corrected(curve: SurvivalCurve, correction: Correction) -> Quantiles:
 	most = curve.reached[-1]
 	p50, p80 = (curve.quantile(min(correction.level_for(share), most)) for share in (0.5, 0.8))
 	return Quantiles(p50, p80)
 
 
-def _check(record: TrackRecord, visit: Visit, duration: float) -> None:
-	for loss, quantiles in zip(record.strategies, visit.answers, strict=True):
-		if quantiles is not None:
-			loss.observe(sum(quantiles.losses(duration)))
-	if visit.answer and visit.median is not None:
-		record.checked += 1
-		for means, quantiles in (
-			(record.own, visit.answer.quantiles),
-			(record.none_left, Quantiles(0.0, 0.0)),
-			(record.typical, Quantiles(visit.median, visit.median)),
-		):
-			for mean, loss in zip(means, quantiles.losses(duration), strict=True):
-				mean.observe(loss)
+def _happened(curve: SurvivalCurve, correction: Correction, duration: float) -> float:
+	return correction.share_at(curve.reached_by(duration))
+
+
+def _still_waiting(curve: SurvivalCurve, correction: Correction, age: float) -> float:
+	# Who has just come may still be reached at once.
+	return 1.0 - _happened(curve, correction, age) if age > 0 else 1.0
+
+
+def _outlook(curve: SurvivalCurve, correction: Correction, age: float) -> Outlook:
+	"""Look ahead from an age: of the cases still open then, when were half of them reached, and 80 %?"""
+	waiting = _still_waiting(curve, correction, age)
+	if waiting <= ROUNDING or age >= curve.times[-1]:
+		return Outlook(Silence.TOO_OLD)
+	p50, p80 = (
+		curve.quantile(max(ROUNDING, correction.level_for(1.0 - (1.0 - share) * waiting)))
+		for share in (0.5, 0.8)
+	)
+	if p50 is None:
+		return Outlook(Silence.TOO_OLD)
+	p50 = max(p50, age)
+	p80 = p80 if p80 is None else max(p80, age)
+	return Outlook(None, p50, p80, curve.samples, curve, correction, age)
