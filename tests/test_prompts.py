@@ -97,7 +97,10 @@ def test_a_fault_on_a_real_document_is_logged(prompt):
 	("template", "fault"),
 	[
 		("{{ doc.titel }}", "The custom message uses doc.titel, but Production Order has no field titel."),
-		("{{ title }}", "The custom message uses title, which it does not know."),
+		(
+			"{{ title }}",
+			"The custom message uses title, which is not defined. Use doc.fieldname for a field.",
+		),
 		("{{ doc.title ", "The custom message has an error in line 1"),
 		("{% for x in doc.items() %}", "The custom message has an error in line 1"),
 		("{{ doc.title | shout }}", "shout"),

@@ -8,7 +8,13 @@ import pytest
 
 from milestone_automation.engine.tracking import registry
 
-OWN_FILES = ("/engine/recording.py", "/engine/guard.py", "/engine/clock.py", "/engine/conditions.py")
+OWN_FILES = (
+	"/engine/tracking/recorder.py",
+	"/engine/tracking/milestones.py",
+	"/engine/tracking/conditions.py",
+	"/engine/base/guard.py",
+	"/engine/base/clock.py",
+)
 BROKEN_SQL = "selekt 1"
 TRANSACTION_WORDS = ("savepoint", "release savepoint", "rollback")
 
