@@ -489,7 +489,7 @@ def test_a_reached_stage_takes_no_task():
 	order.status = "Shipped"
 	order.save()
 	with pytest.raises(
-		frappe.ValidationError, match=r"Shipped is reached already. Add the task to a later milestone"
+		frappe.ValidationError, match=r"Shipped is already reached. Add the task to a later milestone"
 	):
 		add_by_call(order, "Shipped")
 

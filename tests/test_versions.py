@@ -152,7 +152,7 @@ def test_a_removed_stage_goes_and_its_open_tasks_are_cancelled(plan, workflow, f
 	tasks.complete(task_named(plan, "Send samples"))
 	workflow.stages = [workflow.stages[0], workflow.stages[2]]
 	workflow.tasks = [workflow.tasks[2]]
-	assert follow() == ["Inspection goes.", "Inspection: the open task Book inspector is cancelled."]
+	assert follow() == ["Inspection is removed.", "Inspection: the open task Book inspector is cancelled."]
 	assert stages_of(plan) == [ACCEPTANCE, DELIVERY]
 	assert tasks_of(plan) == {
 		"Book inspector": ("Inspection", "Cancelled", "2026-04-03"),
@@ -438,7 +438,7 @@ def test_an_open_task_meant_for_a_reached_stage_goes_with_the_stage_it_had(plan,
 		row.stage = "Delivery"
 	workflow.stages = [workflow.stages[0], workflow.stages[2]]
 	assert follow() == [
-		"Inspection goes.",
+		"Inspection is removed.",
 		"Inspection: the open task Book inspector is cancelled.",
 		"Inspection: the open task Send samples is cancelled.",
 	]
@@ -487,7 +487,7 @@ def test_a_task_of_a_stage_that_became_an_acceptance_cannot_be_reopened(plan, wo
 	workflow.tasks = [workflow.tasks[2]]
 	follow()
 	with pytest.raises(
-		frappe.ValidationError, match="Inspection is an acceptance milestone and takes no tasks"
+		frappe.ValidationError, match="Inspection is an acceptance milestone and cannot have tasks"
 	):
 		tasks.reopen(task_named(plan, "Send samples"), "Still needed")
 
