@@ -1,7 +1,9 @@
 """What the Desk asks besides the plan: only what the user may see, and mistakes at the row they are in."""
 
+import frappe
 import pytest
 
+from milestone_automation import api
 from milestone_automation.desk import board, boot, builder, calendar, my_work, timeline, tracker
 from milestone_automation.engine.plans import starting
 from milestone_automation.engine.progress import tasks
@@ -22,8 +24,6 @@ def people(production_order, make_user):
 @pytest.fixture
 def order(people):
 	"""An order with a running plan; the reader has the task that holds it."""
-	import frappe
-
 	tasks = [factories.task("Shipped", "Sign the packing list", days=1, **factories.member(READER))]
 	factories.make_workflow("Desk Production", tasks=tasks)
 	doc = frappe.get_doc(
@@ -61,8 +61,6 @@ def test_mistakes_of_a_draft_are_told_at_their_rows(people):
 
 
 def test_checking_a_draft_stores_nothing(people):
-	import frappe
-
 	builder.check_workflow(draft())
 
 	assert not frappe.db.exists("Milestone Workflow", "Draft")
@@ -77,8 +75,6 @@ def test_a_draft_is_previewed_before_it_is_saved(order):
 
 @pytest.mark.parametrize("call", ["check_workflow", "preview_draft"])
 def test_building_is_for_managers(order, as_user, call):
-	import frappe
-
 	arguments = [draft()] if call == "check_workflow" else [draft(), order.name]
 	with as_user(READER), pytest.raises(frappe.PermissionError):
 		getattr(builder, call)(*arguments)
@@ -95,8 +91,6 @@ def test_everybody_sees_his_own_work_and_nobody_elses(order, as_user):
 
 
 def test_the_timeline_is_for_those_who_may_read_the_document(order, as_user):
-	import frappe
-
 	with as_user(READER):
 		entries = timeline.timeline(order.doctype, order.name)
 
@@ -106,8 +100,6 @@ def test_the_timeline_is_for_those_who_may_read_the_document(order, as_user):
 
 
 def test_the_timeline_escapes_what_users_wrote(order):
-	import frappe
-
 	plan = frappe.db.get_value("Milestone Plan", {"reference_name": order.name})
 	name = tasks.add(plan, "Shipped", title="Sign & <b>seal</b>")
 	tasks.cancel(name, "<script>alert(2)</script>")
@@ -119,8 +111,6 @@ def test_the_timeline_escapes_what_users_wrote(order):
 
 
 def test_calendars_show_only_plans_the_user_may_see(order, as_user):
-	import frappe
-
 	days = (frappe.utils.nowdate(), frappe.utils.add_days(frappe.utils.nowdate(), 60))
 	with as_user(READER):
 		seen = calendar.stage_events(*days), calendar.task_events(*days)
@@ -143,8 +133,6 @@ def test_the_board_has_no_column_for_those_who_see_no_plan(order, as_user):
 
 
 def test_boot_names_doctypes_with_a_workflow_without_sql_when_warm(order, count_queries):
-	import frappe
-
 	registry.all_rules()
 	bootinfo = frappe._dict()
 	with count_queries() as queries:
@@ -155,7 +143,16 @@ def test_boot_names_doctypes_with_a_workflow_without_sql_when_warm(order, count_
 
 
 def test_backfill_is_for_system_managers(people, as_user):
-	import frappe
-
 	with as_user(READER), pytest.raises(frappe.PermissionError):
 		tracker.start_backfill("any tracker")
+
+
+@pytest.mark.parametrize("events", [api.task_events, api.stage_events])
+def test_sql_in_the_dates_of_the_calendar_is_refused(order, as_user, events):
+	attack = "j1'or't'--"
+	with as_user(STRANGER):
+		for start, end in ((attack, "2030-07-01"), ("2030-06-01", attack)):
+			with pytest.raises(frappe.ValidationError, match="not a valid date|date is not valid"):
+				events(start, end)
+		with pytest.raises(frappe.ValidationError, match="not a valid date|date is not valid"):
+			events("2030-06-01", "2030-07-01", [["creation", "between", ["2030-06-01", attack]]])

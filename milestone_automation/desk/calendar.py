@@ -6,6 +6,7 @@ from frappe.utils import (
 )
 
 from milestone_automation.desk import my_work
+from milestone_automation.engine.base import clock
 from milestone_automation.engine.rules.vocabulary import Health, TaskStatus
 
 # Frappe's calendar needs hexadecimal colours; these are the colours of the panel.
@@ -74,7 +75,8 @@ def stage_events(start: str, end: str, filters: str | list | dict | None = None)
 
 
 def _between(start: str, end: str) -> list:
-	return ["between", [start[:10], end[:10]]]
+	# Frappe writes the dates of this filter into the SQL as they are, so they must be dates.
+	return ["between", [str(clock.parse_day(start)), str(clock.parse_day(end))]]
 
 
 def _event(title: str, document: str, health: Health) -> dict:
@@ -91,4 +93,13 @@ def _list_filters(filters, doctype: str) -> list:
 	filters = frappe.parse_json(filters) or []
 	if isinstance(filters, dict):
 		return [[doctype, name, "=", value] for name, value in filters.items()]
-	return [row[:4] if len(row) > 3 else [doctype, *row] for row in filters]
+	rows = [row[:4] if len(row) > 3 else [doctype, *row] for row in filters]
+	return [_with_dates(row) for row in rows]
+
+
+def _with_dates(row: list) -> list:
+	"""Return a filter of a list; the bounds of a period are parsed, as Frappe does not."""
+	if str(row[2]).strip().lower() != "between":
+		return row
+	bounds = row[3] if isinstance(row[3], list | tuple) else []
+	return [*row[:3], [str(clock.parse_day(bound)) for bound in bounds[:2]]]
