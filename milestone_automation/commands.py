@@ -14,6 +14,7 @@ from milestone_automation.engine.history import backfill, event_log, log_import,
 
 SHOWN_EXAMPLES = 10
 LOCK = "milestone-history"
+LIMITS = event_log.Limits()
 
 
 @click.group(
@@ -46,6 +47,41 @@ def milestones():
 @click.option("--time-zone", help="Time zone of times without one, such as Europe/Paris. [that of the site]")
 @click.option("--delimiter", help="Delimiter of a CSV file. [detected in its first line]")
 @click.option("--encoding", help="Encoding of a CSV file. [by its byte order mark, else UTF-8]")
+@click.option(
+	"--max-unpacked",
+	type=click.IntRange(min=1),
+	default=LIMITS.unpacked,
+	show_default=True,
+	help="Refuse a file that is larger, unpacked, in MB. A packed one may also not unpack to 100 times its size.",
+)
+@click.option(
+	"--max-value",
+	type=click.IntRange(min=1),
+	default=LIMITS.value,
+	show_default=True,
+	help="Refuse a file with a longer value, in characters.",
+)
+@click.option(
+	"--max-line",
+	type=click.IntRange(min=1),
+	default=LIMITS.line,
+	show_default=True,
+	help="Refuse a CSV file with a longer line, in characters.",
+)
+@click.option(
+	"--max-depth",
+	type=click.IntRange(min=3),
+	default=LIMITS.depth,
+	show_default=True,
+	help="Refuse an XES file with more elements inside each other.",
+)
+@click.option(
+	"--max-events-per-case",
+	type=click.IntRange(min=1),
+	default=LIMITS.events_per_case,
+	show_default=True,
+	help="Refuse a file with more events of one case.",
+)
 @click.option("--dry-run", is_flag=True, help="Check and count only; write nothing.")
 @click.option(
 	"--strict", is_flag=True, help="Import nothing if there is a bad row or a case without a document."
@@ -72,6 +108,11 @@ def import_log(
 	allow_missing,
 	every_event,
 	batch_size,
+	max_unpacked,
+	max_value,
+	max_line,
+	max_depth,
+	max_events_per_case,
 	**log_format,
 ):
 	"""Import the history in FILE, an event log (XES or CSV, plain or gzipped).
@@ -79,11 +120,18 @@ def import_log(
 	Each case is a document, and each change of its activity a milestone. The whole file is checked before anything is
 	written. Importing it again adds only what is missing.
 	"""
+	limits = event_log.Limits(
+		unpacked=max_unpacked,
+		value=max_value,
+		line=max_line,
+		depth=max_depth,
+		events_per_case=max_events_per_case,
+	)
 	options = log_import.ImportOptions(
 		doctype=doctype,
 		track_field=track_field,
 		case_field=case_field,
-		log_format=event_log.LogFormat(time_zone=time_zone, **log_format),
+		log_format=event_log.LogFormat(time_zone=time_zone, limits=limits, **log_format),
 		dry_run=dry_run,
 		strict=strict,
 		allow_missing=allow_missing,

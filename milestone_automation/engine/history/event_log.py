@@ -38,6 +38,14 @@ RESOURCE_COLUMNS = ("org:resource", "resource", "user")
 
 # Length of Milestone's Data columns.
 MAX_CASE_LENGTH = 140
+# Of longer texts only so much is kept: a milestone holds 140 characters of a value.
+KEPT_LENGTH = 1000
+# No time is written in more.
+MAX_TIME_LENGTH = 100
+MEGABYTE = 1_000_000
+# A log unpacks to some 30 times its size. What unpacks to more than this many times, past the first part, is a bomb.
+MOST_UNPACKED_TIMES = 100
+UNPACKED_ANYWAY = 20 * MEGABYTE
 
 Progress = Callable[[int, int], None]
 
@@ -62,6 +70,27 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Limits:
+	"""How much a file may ask of the machine; a file that asks for more is refused. `import-log --help` names them.
+
+	Attributes:
+		unpacked: megabytes of the file, unpacked.
+		value: characters of one value; with XES, bytes of one tag with its attributes.
+		line: characters of one line of CSV.
+		depth: XML elements inside each other.
+		events_per_case: events of one case.
+		values: different values of the activity.
+	"""
+
+	unpacked: int = 2000
+	value: int = 100_000
+	line: int = 1_000_000
+	depth: int = 100
+	events_per_case: int = 100_000
+	values: int = 100_000
+
+
+@dataclass(frozen=True)
 class LogFormat:
 	"""How to read a log.
 
@@ -75,6 +104,7 @@ class LogFormat:
 		site_zone: time zone of `Event.moment`.
 		delimiter: delimiter of CSV columns; found in the first line by default.
 		encoding: encoding of CSV files; by the byte order mark or UTF-8 by default. XES files name theirs.
+		limits: how much the file may ask of the machine.
 	"""
 
 	case_key: str | None = None
@@ -86,6 +116,7 @@ class LogFormat:
 	site_zone: datetime.tzinfo = datetime.timezone.utc
 	delimiter: str | None = None
 	encoding: str | None = None
+	limits: Limits = Limits()
 
 
 @dataclass(frozen=True)
@@ -131,11 +162,11 @@ def read_events(
 		Event | BadRow: one of them for every event of the file.
 
 	Raises:
-		EventLogError: the file is missing, empty, truncated, or of another format or encoding.
+		EventLogError: the file is missing, empty, truncated, too large, or of another format or encoding.
 	"""
 	path = Path(path)
 	clock = Clock(log_format)
-	with _open(path) as (stream, tick):
+	with _open(path, log_format.limits) as (stream, tick):
 		head = stream.peek(CHUNK_SIZE)[:CHUNK_SIZE]
 		_refuse_foreign_content(head, path)
 		reader = _read_xes if _looks_like_xml(head) else _read_csv
@@ -155,8 +186,9 @@ class _open:
 	Errors of reading and unpacking leave the `with` block as EventLogError.
 	"""
 
-	def __init__(self, path: Path):
+	def __init__(self, path: Path, limits: Limits):
 		self.path = path
+		self.limits = limits
 
 	def __enter__(self):
 		try:
@@ -170,7 +202,8 @@ class _open:
 		if not self.size:
 			self.raw.close()
 			raise EventLogError(_("{0} is empty. Export the log again.").format(self.path.name))
-		self.stream = io.BufferedReader(gzip.GzipFile(fileobj=self.raw), CHUNK_SIZE) if packed else self.raw
+		source = gzip.GzipFile(fileobj=self.raw) if packed else self.raw
+		self.stream = io.BufferedReader(_Measured(source, self.path.name, self.size, self.limits), CHUNK_SIZE)
 		return self.stream, self._tick
 
 	def __exit__(self, kind, error, traceback):
@@ -189,6 +222,38 @@ class _open:
 	def _tick(self, progress: Progress | None) -> None:
 		if progress:
 			progress(self.raw.tell(), self.size)
+
+
+class _Measured(io.RawIOBase):
+	"""Passes bytes on and refuses a file that unpacks to too many."""
+
+	def __init__(self, source, name: str, packed_size: int, limits: Limits):
+		self.source = source
+		self.name_for_people = name
+		self.packed_size = packed_size
+		self.limits = limits
+		self.count = 0
+
+	def readable(self) -> bool:
+		return True
+
+	def readinto(self, buffer) -> int:
+		data = self.source.read(len(buffer))
+		buffer[: len(data)] = data
+		self.count += len(data)
+		if self.count > self.limits.unpacked * MEGABYTE:
+			raise EventLogError(
+				_(
+					"{0} unpacks to more than {1} MB. Allow more with --max-unpacked, or split the file."
+				).format(self.name_for_people, self.limits.unpacked)
+			)
+		if self.count > max(UNPACKED_ANYWAY, self.packed_size * MOST_UNPACKED_TIMES):
+			raise EventLogError(
+				_(
+					"{0} unpacks to more than {1} times its size, which no log does. Unpack it to read it all the same."
+				).format(self.name_for_people, MOST_UNPACKED_TIMES)
+			)
+		return len(data)
 
 
 def _refuse_foreign_content(head: bytes, path: Path) -> None:
@@ -275,10 +340,10 @@ class _Row:
 	__slots__ = ("activity", "case", "place", "resource", "timestamp")
 
 	def __init__(self, case, activity, timestamp, resource, place):
-		self.case = (case or "").strip()
-		self.activity = (activity or "").strip()
+		self.case = (case or "").strip()[:KEPT_LENGTH]
+		self.activity = (activity or "").strip()[:KEPT_LENGTH]
 		self.timestamp = (timestamp or "").strip()
-		self.resource = (resource or "").strip()
+		self.resource = (resource or "").strip()[:KEPT_LENGTH]
 		self.place = place
 
 	def read(self, clock: Clock) -> Event | BadRow:
@@ -291,7 +356,7 @@ class _Row:
 		if not self.timestamp:
 			return BadRow(self.place, _("no timestamp"))
 		try:
-			moment, instant = clock.read(self.timestamp)
+			moment, instant = clock.read(self.timestamp[:MAX_TIME_LENGTH])
 		except ValueError:
 			return BadRow(self.place, _('the timestamp "{0}" cannot be read').format(self.timestamp[:40]))
 		return Event(self.case, self.activity, moment, instant, self.resource, self.place)
@@ -327,6 +392,9 @@ class _XesParser:
 		self.activity_key = log_format.activity_key or ACTIVITY_COLUMNS[0]
 		self.timestamp_key = log_format.timestamp_key or TIMESTAMP_COLUMNS[0]
 		self.resource_key = log_format.resource_key or RESOURCE_COLUMNS[0]
+		self.wanted = {self.event_case_key, self.activity_key, self.timestamp_key, self.resource_key}
+		self.limits = log_format.limits
+		self.fed = 0
 		self.ready: list[_Row] = []
 		self.waiting: list[_Row] = []
 		self.depth = 0
@@ -342,6 +410,10 @@ class _XesParser:
 
 	def feed(self, chunk: bytes) -> None:
 		self.parser.Parse(chunk, False)
+		self.fed += len(chunk)
+		# What the parser has taken and not understood yet is one tag.
+		if self.fed - max(self.parser.CurrentByteIndex, 0) > self.limits.value + CHUNK_SIZE:
+			self._refuse_value()
 
 	def close(self) -> None:
 		self.parser.Parse(b"", True)
@@ -357,15 +429,33 @@ class _XesParser:
 			)
 		)
 
+	def _refuse_value(self) -> None:
+		raise EventLogError(
+			_("A value at line {0} is longer than {1} characters. Allow more with --max-value.").format(
+				self.parser.CurrentLineNumber, self.limits.value
+			)
+		)
+
+	def _check_element(self, attributes: dict[str, str]) -> None:
+		if self.depth > self.limits.depth:
+			raise EventLogError(
+				_(
+					"At line {0}, more than {1} elements stand inside each other. Allow more with --max-depth."
+				).format(self.parser.CurrentLineNumber, self.limits.depth)
+			)
+		if len(attributes.get("value", "")) > self.limits.value:
+			self._refuse_value()
+
 	def _start(self, tag: str, attributes: dict[str, str]) -> None:
 		self.depth += 1
+		self._check_element(attributes)
 		tag = tag.rpartition(":")[2]
 		if self.depth == 1 and tag != "log":
 			raise EventLogError(
 				_("The XML is not an XES log: it begins with <{0}>, not with <log>.").format(tag)
 			)
 		if self.event is not None:
-			if self.depth == self.event_depth + 1 and "key" in attributes:
+			if self.depth == self.event_depth + 1 and attributes.get("key") in self.wanted:
 				self.event[attributes["key"]] = attributes.get("value", "")
 		elif tag == "event":
 			self._start_event()
@@ -402,6 +492,8 @@ class _XesParser:
 		if not self.trace_depth:
 			self.case = event.get(self.event_case_key, "")
 			self._end_trace()
+		elif len(self.waiting) > self.limits.events_per_case:
+			raise EventLogError(too_many_events(self.case or "", self.limits))
 
 	def _end_trace(self) -> None:
 		"""Give the events of a trace their case id, which may come after the events."""
@@ -414,6 +506,13 @@ class _XesParser:
 		self.trace_depth = 0
 
 
+def too_many_events(case: str, limits: Limits) -> str:
+	"""Return the sentence for a case with more events than allowed."""
+	return _("The case {0} has more than {1} events. Allow more with --max-events-per-case.").format(
+		case[:40] or "?", limits.events_per_case
+	)
+
+
 # ------------------------------------------------------------------------------------------------------ CSV
 
 
@@ -423,8 +522,10 @@ def _read_csv(stream, log_format: LogFormat, clock: Clock, name: str, tick) -> I
 		text = io.TextIOWrapper(stream, encoding=encoding, newline="")
 	except LookupError as error:
 		raise EventLogError(_('Unknown encoding "{0}".').format(encoding)) from error
+	limits = log_format.limits
+	field_limit = csv.field_size_limit(limits.value)
 	try:
-		lines = iter(text)
+		lines = _lines(text, limits)
 		first = next(lines)
 		delimiter = log_format.delimiter or _delimiter_of(first)
 		header = next(csv.reader([first], delimiter=delimiter))
@@ -437,10 +538,30 @@ def _read_csv(stream, log_format: LogFormat, clock: Clock, name: str, tick) -> I
 			if row:
 				yield _csv_row(row, columns, rows.line_num + 1).read(clock)
 	except csv.Error as error:
+		if "field limit" in str(error):
+			raise EventLogError(
+				_("{0} holds a value longer than {1} characters. Allow more with --max-value.").format(
+					name, limits.value
+				)
+			) from error
 		raise EventLogError(_("{0} is not valid CSV: {1}.").format(name, error)) from error
 	finally:
+		csv.field_size_limit(field_limit)
 		# Otherwise the wrapper closes the stream when it is garbage-collected.
 		text.detach()
+
+
+def _lines(text: io.TextIOWrapper, limits: Limits) -> Iterator[str]:
+	number = 0
+	while line := text.readline(limits.line + 1):
+		number += 1
+		if len(line) > limits.line:
+			raise EventLogError(
+				_("Line {0} is longer than {1} characters. Allow more with --max-line.").format(
+					number, limits.line
+				)
+			)
+		yield line
 
 
 def _encoding_of(head: bytes) -> str:

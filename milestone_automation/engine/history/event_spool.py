@@ -74,11 +74,20 @@ class EventSpool:
 		"""Return the numbers of cases and of events."""
 		return self.database.execute("SELECT COUNT(DISTINCT case_id), COUNT(*) FROM event").fetchone()
 
-	def values(self) -> dict[str, int]:
-		"""Return the number of events of each value, most frequent first."""
+	def values(self, most: int) -> dict[str, int]:
+		"""Return how many events each value has, the most frequent first; of at most so many values."""
 		return dict(
-			self.database.execute("SELECT value, COUNT(*) FROM event GROUP BY value ORDER BY 2 DESC, 1")
+			self.database.execute(
+				"SELECT value, COUNT(*) FROM event GROUP BY value ORDER BY 2 DESC, 1 LIMIT ?", (most,)
+			)
 		)
+
+	def case_with_more_events_than(self, most: int) -> str | None:
+		"""Return a case with more events than that; None where there is none."""
+		row = self.database.execute(
+			"SELECT case_id FROM event GROUP BY case_id HAVING COUNT(*) > ? LIMIT 1", (most,)
+		).fetchone()
+		return row and row[0]
 
 	def span(self) -> tuple[datetime | None, datetime | None]:
 		"""Return the times of the first and the last event; None without events."""

@@ -17,7 +17,14 @@ from frappe import _
 
 from milestone_automation.engine.base import clock
 from milestone_automation.engine.base.values import as_text, is_same
-from milestone_automation.engine.history.event_log import BadRow, EventLogError, LogFormat, read_events
+from milestone_automation.engine.history import event_log
+from milestone_automation.engine.history.event_log import (
+	BadRow,
+	EventLogError,
+	Limits,
+	LogFormat,
+	read_events,
+)
 from milestone_automation.engine.history.event_spool import EventSpool, SpooledEvent
 from milestone_automation.engine.history.milestone_rows import MilestoneRow, Writer, in_chunks
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
@@ -207,10 +214,23 @@ def _read(path, options: ImportOptions, spool: EventSpool, summary: ImportSummar
 			spool.add(row)
 	spool.finish()
 	summary.cases, summary.events = spool.counts()
-	summary.values = spool.values()
+	check_limits(spool, log_format.limits)
+	summary.values = spool.values(log_format.limits.values)
 	summary.first, summary.last = spool.span()
 	if not summary.events and not summary.bad_rows:
 		raise EventLogError(_("{0} contains no events.").format(Path(path).name))
+
+
+def check_limits(spool: EventSpool, limits: Limits) -> None:
+	"""Refuse a log that would take more memory than a site has when it is loaded case by case."""
+	if case := spool.case_with_more_events_than(limits.events_per_case):
+		raise EventLogError(event_log.too_many_events(case, limits))
+	if len(spool.values(limits.values + 1)) > limits.values:
+		raise EventLogError(
+			_(
+				"The activity has more than {0} different values. Name the right one with --activity-key."
+			).format(limits.values)
+		)
 
 
 def _find_documents(
