@@ -13,6 +13,7 @@ from milestone_automation.desk import (
 	builder,
 	calendar,
 	cards,
+	core_calls,
 	my_work,
 	panel,
 	ready_workflows,
@@ -468,6 +469,81 @@ def tracked_fields(doctype: str) -> list[dict]:
 def start_backfill(tracker: str) -> None:
 	"""Make milestones from the history of a tracker's documents, see `desk.tracker.start_backfill`."""
 	tracker_form.start_backfill(tracker)
+
+
+# What Frappe asks about our DocTypes where it does not check enough itself (hooks.py); see `desk.core_calls`.
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def search_links(
+	doctype: str,
+	txt: str = "",
+	searchfield: str | None = None,
+	start: int = 0,
+	page_length: int = 10,
+	filters: str | list | dict | None = None,
+	as_dict: bool | int = False,
+) -> list:
+	"""Return rows of one of our DocTypes for a link field, see `desk.core_calls.search_links`."""
+	return core_calls.search_links(doctype, txt, start, page_length, filters, bool(cint(as_dict)))
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def get_count(
+	doctype: str,
+	filters: str | list | dict | None = None,
+	debug: bool | int = False,
+	cache: bool | int = False,
+) -> int | None:
+	"""Return how many rows a user may see, see `desk.core_calls.get_count`."""
+	return core_calls.get_count(doctype, filters, bool(cint(debug)), bool(cint(cache)))
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def get_group_by_count(doctype: str, current_filters: str | list | dict | None, field: str) -> list[dict]:
+	"""Return how often each value of a field occurs in a list, see `desk.core_calls.get_group_by_count`."""
+	return core_calls.get_group_by_count(doctype, current_filters, field)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def get_linked_with(doctype: str, docname: str | int) -> dict:
+	"""Return what is linked with a document, see `desk.core_calls.get_linked_with`."""
+	return core_calls.get_linked_with(doctype, docname)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def get_data_for_custom_field(doctype: str, field: str, names: str | list | None = None) -> dict:
+	"""Return the values of a report's column, see `desk.core_calls.get_data_for_custom_field`."""
+	return core_calls.get_data_for_custom_field(doctype, field, names)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def get_workflow_state_count(doctype: str, workflow_state_field: str, states: str | list) -> list | None:
+	"""Return how many documents are in each state, see `desk.core_calls.get_workflow_state_count`."""
+	return core_calls.get_workflow_state_count(doctype, workflow_state_field, states)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def get_tagged_docs(doctype: str, tag: str) -> list:
+	"""Return the names of documents with a tag, see `desk.core_calls.get_tagged_docs`."""
+	return core_calls.get_tagged_docs(doctype, tag)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def get_chart(
+	chart_name: str | None = None,
+	chart: str | dict | None = None,
+	no_cache: bool | int | None = None,
+	filters: str | list | dict | None = None,
+	from_date: str | None = None,
+	to_date: str | None = None,
+	timespan: str | None = None,
+	time_interval: str | None = None,
+	heatmap_year: str | int | None = None,
+	refresh: bool | int | None = None,
+) -> dict | None:
+	"""Return the data of a dashboard chart, see `desk.core_calls.get_chart`."""
+	return core_calls.get_chart(dict(locals()))
 
 
 def _check_manager() -> None:

@@ -2,12 +2,15 @@
 
 import frappe
 
-from milestone_automation.engine.base import compat, guard
+from milestone_automation.engine.base import compat, guard, plain_text
 from milestone_automation.engine.plans import document_saved, ending, renaming
 from milestone_automation.engine.progress import gate
 from milestone_automation.engine.store import watched
 from milestone_automation.engine.tracking import milestones, recorder, registry
 from milestone_automation.uninstall import UNINSTALLING
+
+# What people from outside comment on.
+COMMENTED = ("Milestone Task", "Milestone Plan")
 
 
 def before_change(doc, method=None):
@@ -98,6 +101,12 @@ def after_delete(doc, method=None):
 	if not _are_tables_missing() and registry.for_doctype(doc.doctype):
 		what = f"Milestones of {doc.doctype} {doc.name}: delete"
 		guard.run_guarded(what, milestones.mark_deleted, doc.doctype, doc.name)
+
+
+def clean_comment(doc, method=None):
+	"""Before a comment on one of our documents is stored: suppliers write some, and everybody else reads them."""
+	if doc.reference_doctype in COMMENTED and doc.content:
+		doc.content = plain_text.clean_comment(doc.content)
 
 
 def clear_rules(doc, method=None, *args, **kwargs):

@@ -87,6 +87,7 @@ def make_settings():
 	"""
 	stored = frappe.db.get_singles_dict("Milestone Settings")
 	if cint(stored.get("defaults_stored")):
+		_store_new_defaults(stored)
 		return
 	settings = frappe.get_doc("Milestone Settings")
 	for field in settings.meta.fields:
@@ -99,6 +100,13 @@ def make_settings():
 		settings.append("date_reasons", {"reason": reason})
 	settings.defaults_stored = 1
 	settings.save(ignore_permissions=True)  # made by the app, not by a user
+
+
+def _store_new_defaults(stored: dict) -> None:
+	"""Store the defaults of fields that came with an upgrade; a field that somebody emptied is stored as empty."""
+	for field in frappe.get_meta("Milestone Settings").fields:
+		if field.default and field.fieldname not in stored:
+			frappe.db.set_single_value("Milestone Settings", field.fieldname, field.default)
 
 
 def _reasons() -> tuple[str, ...]:

@@ -192,6 +192,51 @@ def message_query(user=None) -> str:
 	return _document_query("Milestone Message", user, f"({own})")
 
 
+def plan_stage_query(user=None) -> str:
+	"""Hook for Milestone Plan Stage."""
+	return _row_query("Milestone Plan Stage", "Milestone Plan", user)
+
+
+def task_assignee_query(user=None) -> str:
+	"""Hook for Milestone Task Assignee."""
+	return _row_query("Milestone Task Assignee", "Milestone Task", user)
+
+
+def workflow_stage_query(user=None) -> str:
+	"""Hook for Milestone Workflow Stage."""
+	return _row_query("Milestone Workflow Stage", "Milestone Workflow", user)
+
+
+def workflow_task_query(user=None) -> str:
+	"""Hook for Milestone Workflow Task."""
+	return _row_query("Milestone Workflow Task", "Milestone Workflow", user)
+
+
+def tracker_field_query(user=None) -> str:
+	"""Hook for Milestone Tracker Field."""
+	return _row_query("Milestone Tracker Field", "Milestone Tracker", user)
+
+
+def date_reason_query(user=None) -> str:
+	"""Hook for Milestone Date Reason, whose rows belong to the one Milestone Settings."""
+	user = rights.user_or_session(user)
+	return "" if frappe.has_permission("Milestone Settings", "read", user=user) else NOTHING
+
+
+def _row_query(doctype: str, parent: str, user: str | None) -> str:
+	"""Return the condition for the rows of a child table whose document a user may read."""
+	user = rights.user_or_session(user)
+	if rights.sees_everything(user):
+		return ""
+	if user == "Guest":
+		return NOTHING
+	is_row = f"`tab{doctype}`.parenttype = {_quoted(parent)}"
+	readable = _readable(parent, user)
+	if not readable:
+		return is_row if readable == "" else NOTHING
+	return _without_percent_signs(f"({is_row} and `tab{doctype}`.parent in ({names(parent, readable)}))")
+
+
 def _document_query(doctype: str, user: str | None, *also: str) -> str:
 	"""Return the condition for rows whose document a user may read, that were shared, or that fit one of `also`."""
 	user = rights.user_or_session(user)

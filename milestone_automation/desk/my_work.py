@@ -60,7 +60,7 @@ def _my_stages() -> list:
 		)
 		.where(plan.status == PlanStatus.ACTIVE.value)
 		.where(stage.status == StageStatus.OPEN.value)
-		.where((stage.stage_owner == frappe.session.user) | stage.owner_role.isin(roles))
+		.where((stage.stage_owner == frappe.session.user) | stage.owner_role.isin(roles or [""]))
 		.orderby(stage.key_date)
 		.limit(MAX_ROWS)
 		.run(as_dict=True)

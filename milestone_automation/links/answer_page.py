@@ -17,8 +17,8 @@ from frappe.utils import (
 from milestone_automation.engine.base import clock, languages
 from milestone_automation.engine.people import rights, signed_links
 from milestone_automation.engine.people.signed_links import Link, LinkInvalid, Purpose
-from milestone_automation.engine.progress import answers
-from milestone_automation.engine.rules.vocabulary import OwnerKind, PlanStatus, ShiftMode, StageStatus
+from milestone_automation.engine.progress import answers, stages
+from milestone_automation.engine.rules.vocabulary import PlanStatus, ShiftMode, StageStatus
 from milestone_automation.engine.store import plan_rows
 from milestone_automation.links import link_page
 
@@ -40,10 +40,37 @@ def answer_page(form: dict, is_post: bool) -> dict:
 		return link_page.closed(_("This milestone no longer exists."))
 	plan = plan_rows.load_by_name(parent)
 	row = plan.stage(link.name)
+	if refused := _why_it_does_not_work(link, plan):
+		return refused
 	page = _obstacle(link, plan, row) or _ask(form, link, plan, row, is_post)
+	if page["state"] == "refused":
+		return page
 	if is_post and page["state"] == "ask":
 		page = link_page.act(page, link, lambda: _answer(form, plan, row))
 	return page | _about(plan, row)
+
+
+def _why_it_does_not_work(link: Link, plan) -> dict | None:
+	"""Return the page for a link that opens nothing: it says why, and nothing of document or plan."""
+	if not link_page.is_enabled(link.recipient):
+		return link_page.refused(_("This link no longer works"), _("The account it was sent to is disabled."))
+	if link.is_expired:
+		return link_page.expired(link, _("Please answer in the Desk, or ask a Milestone Manager."))
+	if not _reads(link.recipient, plan):
+		return link_page.refused(
+			_("You may not read this document"),
+			_(
+				"You do not have permission to read the document, so you cannot answer."
+				" Please ask a System Manager for permission, or a Milestone Manager to answer for you."
+			),
+		)
+	return None
+
+
+def _reads(user: str, plan) -> bool:
+	return rights.sees_everything(user) or rights.can_read_document(
+		plan.reference_type, plan.reference_name, user
+	)
 
 
 def _obstacle(link: Link, plan, row) -> dict | None:
@@ -62,48 +89,24 @@ def _obstacle(link: Link, plan, row) -> dict | None:
 				_(row.stage_name), languages.day_text(row.key_date and getdate(row.key_date)) or _("no date")
 			)
 		)
-	if not link_page.is_enabled(link.recipient) or not answers.may_answer(plan, row, link.recipient):
-		return _refuse_recipient(link, plan, row)
-	if link.is_expired:
-		return link_page.expired(
-			link,
-			_("Please answer in {0} itself, or ask {1}.").format(
-				link_page.document(plan), link_page.owner_name(row)
-			),
+	if not answers.may_answer(plan, row, link.recipient):
+		return link_page.refused(
+			_("You can no longer answer this"),
+			_("{0} is now owned by {1}.").format(_(row.stage_name), link_page.owner_name(row)),
 		)
 	return None
-
-
-def _refuse_recipient(link: Link, plan, row) -> dict:
-	if _is_asked(row, link.recipient) and link_page.is_enabled(link.recipient):
-		# They are still asked, so they may not read the document.
-		return link_page.refused(
-			_("You may not read this document"),
-			_(
-				"You do not have permission to read {0}, so you cannot answer for {1}. Please ask a System Manager for permission, or a Milestone Manager to answer for you."
-			).format(link_page.document(plan), _(row.stage_name)),
-		)
-	return link_page.refused(
-		_("You can no longer answer this"),
-		_("{0} is now owned by {1}.").format(_(row.stage_name), link_page.owner_name(row)),
-	)
-
-
-def _is_asked(row, user: str) -> bool:
-	if row.owner_kind == OwnerKind.ROLE:
-		owns = row.owner_role in frappe.get_roles(user)
-	else:
-		owns = row.stage_owner == user
-	return owns or rights.can_manage(user)
 
 
 def _ask(form: dict, link: Link, plan, row, is_post: bool) -> dict:
 	"""Return the form with the values that were sent; from the address of a link only the answer is used."""
 	sent = form if is_post else {}
 	today = clock.today_of_user(link.recipient)
+	answer = "no" if form.get("answer") == "no" or not row.key_date else "yes"
+	if answer == "yes" and _changes_document(plan, row) and (page := link_page.log_in_first(link, form)):
+		return page
 	return {
 		"state": "ask",
-		"answer": "no" if form.get("answer") == "no" or not row.key_date else "yes",
+		"answer": answer,
 		"today": today.isoformat(),
 		"tomorrow": (today + timedelta(days=1)).isoformat(),
 		"reasons": answers.reasons(),
@@ -111,6 +114,11 @@ def _ask(form: dict, link: Link, plan, row, is_post: bool) -> dict:
 		"has_date": bool(row.key_date),
 		"values": {name: cstr(sent.get(name)) for name in ("reached_on", "new_date", "reason", "note")},
 	}
+
+
+def _changes_document(plan, row) -> bool:
+	"""Tell whether a yes writes the document: by the value that reaches the stage, or by what follows on it."""
+	return bool(row.next_actions) or stages.waits_for_value(plan, row)
 
 
 def _answer(form: dict, plan, row) -> str:

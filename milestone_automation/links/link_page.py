@@ -1,5 +1,8 @@
 """What the pages behind signed links share: refusals, language and names."""
 
+from collections.abc import Callable
+from urllib.parse import urlencode
+
 import frappe
 from frappe import _
 from frappe.utils import (
@@ -7,13 +10,64 @@ from frappe.utils import (
 	cstr,
 	escape_html,
 	get_fullname,
-	sanitize_html,
 )
 
-from milestone_automation.engine.base import guard, languages
-from milestone_automation.engine.base.values import A_TAG
-from milestone_automation.engine.people.signed_links import Link
-from milestone_automation.links import acting_as
+from milestone_automation.engine.base import guard, languages, plain_text
+from milestone_automation.engine.people.signed_links import Link, Purpose
+from milestone_automation.links import acting_as, limits
+
+# Shown with a link in its address, which nobody else shall learn: no frame, no foreign server, no cache, no script.
+HEADERS = {
+	"Cache-Control": "no-store",
+	"Content-Security-Policy": (
+		"default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:;"
+		" form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	),
+	"Referrer-Policy": "no-referrer",
+	"X-Content-Type-Options": "nosniff",
+	"X-Frame-Options": "DENY",
+	"X-Robots-Tag": "noindex, nofollow",
+}
+PATHS = ("/milestone-answer", "/milestone-task")
+RETRY_AFTER = "milestone_retry_after"
+
+
+def show(context, page: Callable[[dict, bool], dict], purpose: Purpose) -> None:
+	"""Fill in the context of a page behind a link.
+
+	Args:
+		context: Frappe's.
+		page: makes what the template shows of the form and whether it was sent.
+		purpose: what the page's links are for.
+	"""
+	form, is_post = dict(frappe.form_dict), bool(frappe.request) and frappe.request.method == "POST"
+	wait = limits.seconds_to_wait(form, purpose, is_post)
+	frappe.flags[RETRY_AFTER] = wait
+	context.page = too_many(wait) if wait else page(form, is_post)
+	_complete(context)
+
+
+def secure(response, request) -> None:
+	"""Hook after each request: the headers of pages behind links.
+
+	Args:
+		response, request: werkzeug's.
+	"""
+	if response is None or request.path.rstrip("/") not in PATHS:
+		return
+	response.headers.update(HEADERS)
+	if wait := frappe.flags.get(RETRY_AFTER):
+		response.status_code = 429
+		response.headers["Retry-After"] = str(wait)
+
+
+def too_many(seconds: int) -> dict:
+	"""Return the page for a link that was used too often."""
+	minutes = -(-seconds // 60)
+	return refused(
+		_("Too many requests"),
+		_("This link was used very often. Please try again in {0} minutes.").format(minutes),
+	)
 
 
 def invalid() -> dict:
@@ -45,6 +99,33 @@ def expired(link: Link, whom_to_ask: str) -> dict:
 	return refused(_("This link has expired"), f"{until} {whom_to_ask}")
 
 
+def log_in_first(link: Link, form: dict) -> dict | None:
+	"""Return the page that asks the link's recipient to log in; None where they are, or the site does not want it.
+
+	Since July 2026 Frappe asks the same before a mail's button changes a document.
+	"""
+	if frappe.session.user == link.recipient or not _must_log_in():
+		return None
+	back = f"/milestone-answer?{urlencode({name: form.get(name) or '' for name in ('token', 'answer')})}"
+	page = {
+		"state": "login",
+		"title": _("Please log in to answer"),
+		"text": _("Your answer changes the document."),
+	}
+	if frappe.session.user != "Guest":
+		return page | {
+			"text": _("You are logged in as somebody else. Log out, and log in as {0}.").format(
+				link.recipient
+			)
+		}
+	return page | {"login_url": f"/login?{urlencode({'redirect-to': back})}"}
+
+
+def _must_log_in() -> bool:
+	wanted = frappe.get_cached_doc("Milestone Settings").get("login_to_answer")
+	return wanted is None or bool(cint(wanted))
+
+
 def act(page: dict, link: Link, action) -> dict:
 	"""Run an action as the recipient of a link and return the page to show; a refusal is shown with the form.
 
@@ -71,8 +152,7 @@ def act(page: dict, link: Link, action) -> dict:
 
 def _refusal(error: Exception) -> dict:
 	frappe.local.message_log = []
-	# Frappe does not sanitize JSON, and a text in quotes is JSON. With a tag before it, it is not.
-	text = sanitize_html(A_TAG + cstr(error)).removeprefix(A_TAG)
+	text = plain_text.clean_html(cstr(error))
 	return {"error": text or _("You may not do this.")}
 
 
@@ -99,7 +179,7 @@ def language_of(recipient: str) -> str:
 	return language or frappe.get_system_settings("language") or "en"
 
 
-def complete_context(context) -> None:
+def _complete(context) -> None:
 	"""Complete the context of a page: no cache, no search engines, and the CSRF token of the form."""
 	context.no_cache = 1
 	context.full_width = 0

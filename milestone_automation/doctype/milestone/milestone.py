@@ -1,10 +1,10 @@
 import frappe
-from frappe.model.document import Document
 
 from milestone_automation.engine.base import indexes
+from milestone_automation.engine.base.plain_text import PlainTextDocument
 
 
-class Milestone(Document):
+class Milestone(PlainTextDocument):
 	"""A recorded fact: this document's field reached this value, when, by whom. Written by the engine only."""
 
 	# begin: auto-generated types

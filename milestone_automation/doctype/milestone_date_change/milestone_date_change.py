@@ -1,9 +1,8 @@
-from frappe.model.document import Document
-
 from milestone_automation.engine.base import indexes
+from milestone_automation.engine.base.plain_text import PlainTextDocument
 
 
-class MilestoneDateChange(Document):
+class MilestoneDateChange(PlainTextDocument):
 	"""A slip: one change of a stage's key date. Written by the engine, changed by nobody."""
 
 	# begin: auto-generated types

@@ -1,7 +1,7 @@
-from frappe.model.document import Document
+from milestone_automation.engine.base.child_rows import RowOfDocument
 
 
-class MilestoneDateReason(Document):
+class MilestoneDateReason(RowOfDocument):
 	"""A reason for a new date that the site offers; a row of Milestone Settings."""
 
 	# begin: auto-generated types

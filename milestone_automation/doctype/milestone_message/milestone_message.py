@@ -1,9 +1,8 @@
-from frappe.model.document import Document
-
 from milestone_automation.engine.base import indexes
+from milestone_automation.engine.base.plain_text import PlainTextDocument
 
 
-class MilestoneMessage(Document):
+class MilestoneMessage(PlainTextDocument):
 	"""A message of a plan: who got it, why, and what became of it. Written by the sweep."""
 
 	# begin: auto-generated types

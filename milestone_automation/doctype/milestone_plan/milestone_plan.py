@@ -1,9 +1,9 @@
 import frappe
 from frappe import _
-from frappe.model.document import Document
 from frappe.utils import getdate
 
 from milestone_automation.engine.base import indexes, values
+from milestone_automation.engine.base.plain_text import PlainTextDocument
 from milestone_automation.engine.plans import ending, starting
 from milestone_automation.engine.progress import rescheduling
 from milestone_automation.engine.rules.vocabulary import DateChangeSource, StageStatus
@@ -11,7 +11,7 @@ from milestone_automation.engine.store import sums
 from milestone_automation.engine.store.changing import changing
 
 
-class MilestonePlan(Document):
+class MilestonePlan(PlainTextDocument):
 	"""A workflow applied to one document. The engine changes it; users move dates here or in the panel."""
 
 	# begin: auto-generated types

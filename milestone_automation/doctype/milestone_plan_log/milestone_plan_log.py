@@ -1,9 +1,8 @@
-from frappe.model.document import Document
-
 from milestone_automation.engine.base import indexes
+from milestone_automation.engine.base.plain_text import PlainTextDocument
 
 
-class MilestonePlanLog(Document):
+class MilestonePlanLog(PlainTextDocument):
 	"""An event of a plan, besides date changes and milestones. Written by the engine and never changed."""
 
 	# begin: auto-generated types

@@ -1,10 +1,10 @@
 import frappe
 from frappe import _
-from frappe.model.document import Document
 
+from milestone_automation.engine.base import follow_ups
+from milestone_automation.engine.base.plain_text import PlainTextDocument
 from milestone_automation.engine.messages.sending_day import DEFAULT_SWEEP_TIME
 from milestone_automation.engine.rules.working_days import DAYS_OF_WEEK
-from milestone_automation.engine.store import sweep_requests
 
 # Fields that decide when messages are due.
 SWEEP_FIELDS = (
@@ -19,7 +19,7 @@ SWEEP_FIELDS = (
 )
 
 
-class MilestoneSettings(Document):
+class MilestoneSettings(PlainTextDocument):
 	"""The site's settings: calendar, messages, and reasons for a new date."""
 
 	# begin: auto-generated types
@@ -38,6 +38,7 @@ class MilestoneSettings(Document):
 		escalate_after_days: DF.Int
 		holiday_list: DF.Data | None
 		link_valid_days: DF.Int
+		login_to_answer: DF.Check
 		messages_enabled: DF.Check
 		off_friday: DF.Check
 		off_monday: DF.Check
@@ -88,4 +89,4 @@ class MilestoneSettings(Document):
 		"""Have the next sweep check all active plans if a setting changed that decides when messages are due."""
 		before = self.get_doc_before_save()
 		if before and any(before.get(name) != self.get(name) for name in SWEEP_FIELDS):
-			sweep_requests.recheck_all()
+			follow_ups.add("recheck all plans")

@@ -19,7 +19,8 @@ frappe.listview_settings["Milestone Task"] = {
 	button: {
 		show: (task) => task.status === "Open",
 		get_label: () => __("Complete Task"),
-		get_description: (task) => __("Complete {0}", [task.title]),
+		// Frappe prints it into an attribute.
+		get_description: (task) => __("Complete {0}", [frappe.utils.escape_html(task.title)]),
 		action: (task) => complete([task.name]),
 	},
 

@@ -2,12 +2,12 @@ import copy
 
 import frappe
 from frappe.model.base_document import BaseDocument
-from frappe.model.document import Document
 
+from milestone_automation.engine.base.plain_text import PlainTextDocument
 from milestone_automation.engine.tracking import conditions, recorder, registry, trackable
 
 
-class MilestoneTracker(Document):
+class MilestoneTracker(PlainTextDocument):
 	"""Which fields of a DocType are recorded. Core's hook calls `apply` for every change of such a document."""
 
 	# begin: auto-generated types

@@ -1,7 +1,7 @@
-from frappe.model.document import Document
+from milestone_automation.engine.base.child_rows import RowOfDocument
 
 
-class MilestoneTrackerField(Document):
+class MilestoneTrackerField(RowOfDocument):
 	"""A further field that a tracker records."""
 
 	# begin: auto-generated types

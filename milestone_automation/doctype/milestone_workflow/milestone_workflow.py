@@ -1,9 +1,8 @@
-from frappe.model.document import Document
-
+from milestone_automation.engine.base.plain_text import PlainTextDocument
 from milestone_automation.engine.workflows import matching, stage_trackers, validation
 
 
-class MilestoneWorkflow(Document):
+class MilestoneWorkflow(PlainTextDocument):
 	"""The template of plans: the stages of a DocType's documents, with their tasks."""
 
 	# begin: auto-generated types
@@ -39,6 +38,10 @@ class MilestoneWorkflow(Document):
 		workflow_name: DF.Data
 	# end: auto-generated types
 
+	def before_insert(self):
+		"""Refuse a name that Frappe cannot show safely."""
+		validation.check_name(self.workflow_name)
+
 	def validate(self):
 		"""Check the workflow and count its version."""
 		if not validation.is_only_switched_off(self):
@@ -66,6 +69,7 @@ class MilestoneWorkflow(Document):
 
 	def before_rename(self, old, new, merge=False):
 		"""Refuse to merge a workflow that has plans: its documents might be left without a workflow."""
+		validation.check_name(new)
 		if merge:
 			validation.check_deletable(self)
 

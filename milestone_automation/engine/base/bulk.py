@@ -6,6 +6,8 @@ from collections import defaultdict
 import frappe
 from frappe.utils import now
 
+from milestone_automation.engine.base import plain_text
+
 # With Frappe's ten hex digits, 400,000 rows of one table have a 7 % chance of a collision; with sixteen none.
 NAME_LENGTH = 16
 # Their defaults are words such as "Today", which only the document layer understands.
@@ -38,7 +40,8 @@ def insert_rows(doctype: str, rows: list[dict]) -> list[str]:
 	defaults = {**standard, **_defaults(doctype)}
 	columns = list(dict.fromkeys([*standard, *(column for row in rows for column in row)]))
 	columns = ["name", *(column for column in columns if column != "name")]
-	complete = [{"name": new_name(), **row} for row in rows]
+	meta = frappe.get_meta(doctype)
+	complete = [{"name": new_name(), **plain_text.clean_values(meta, row)} for row in rows]
 	values = [[row[c] if row.get(c) is not None else defaults.get(c) for c in columns] for row in complete]
 	frappe.db.bulk_insert(doctype, columns, values, chunk_size=1000)
 	return [row["name"] for row in complete]
@@ -68,8 +71,10 @@ def update_rows(doctype: str, changes: dict[str, dict]) -> None:
 		changes: new field values by row name; rows without values are skipped.
 	"""
 	rows_by_values = defaultdict(list)
+	meta = frappe.get_meta(doctype)
 	for name, values in changes.items():
 		if values:
+			values = plain_text.clean_values(meta, values)
 			rows_by_values[json.dumps(values, default=str, sort_keys=True)].append((name, values))
 	table = frappe.qb.DocType(doctype)
 	for rows in rows_by_values.values():

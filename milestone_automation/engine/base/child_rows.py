@@ -2,10 +2,11 @@
 
 import frappe
 from frappe import _
-from frappe.model.document import Document
+
+from milestone_automation.engine.base.plain_text import PlainTextDocument
 
 
-class RowOfDocument(Document):
+class RowOfDocument(PlainTextDocument):
 	"""A child row that refuses to be saved or deleted on its own, without the checks of its document.
 
 	Neither event runs when the document is saved or deleted with its rows.

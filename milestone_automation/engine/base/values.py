@@ -1,24 +1,18 @@
 """How a Milestone stores the value of a field, and when two values are the same."""
 
 import datetime
-import html
-import re
 from decimal import Decimal
 
 from frappe.utils import cint, cstr, flt, get_datetime, get_time, getdate, strip_html_tags
-from frappe.utils.html_utils import sanitize_html
+
+from milestone_automation.engine.base import plain_text
 
 # Length of the Data columns `value` and `from_value` of Milestone.
 MAX_LENGTH = 140
 CUT_MARK = "…"
 
-# PostgreSQL refuses NUL in text; the other control characters do not belong into lists either.
-CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-
-# What a browser reads as the start of a tag.
-TAG_START = re.compile(r"<[a-zA-Z/!?]")
-A_TAG = "<b></b>"
-
+# Of these, a value is what their text says.
+HTML_TYPES = frozenset({"Text Editor", "HTML Editor", "HTML"})
 NUMBER_TYPES = frozenset({"Int", "Check", "Long Int", "Float", "Currency", "Percent", "Rating", "Duration"})
 
 
@@ -31,11 +25,14 @@ def as_text(value, fieldtype: str = "Data") -> str:
 
 	Returns:
 		str: at most 140 characters; empty for a cleared value; a longer text is cut and ends with "…". Dates and times
-		are in ISO 8601 with a space between date and time, as the databases print them. HTML is sanitized.
+		are in ISO 8601 with a space between date and time, as the databases print them. No tag is left in it.
 	"""
 	if value is None:
 		return ""
-	return cut(clean(_plain(value, fieldtype)))
+	text = _plain(value, fieldtype)
+	if fieldtype in HTML_TYPES and "<" in text:
+		text = strip_html_tags(text).strip() or text
+	return cut(plain_text.clean(text))
 
 
 def is_same(old, new, fieldtype: str = "Data") -> bool:
@@ -51,21 +48,8 @@ def is_same(old, new, fieldtype: str = "Data") -> bool:
 
 
 def cut(text: str) -> str:
-	"""Cut a text to the length of a Data column and mark the cut. HTML that is too long is reduced to its text."""
-	if len(text) > MAX_LENGTH and "<" in text:
-		text = strip_html_tags(text).strip() or html.escape(text)
+	"""Cut text to what a Data column holds, marking the cut."""
 	return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - len(CUT_MARK)] + CUT_MARK
-
-
-def clean(text: str) -> str:
-	"""Remove control characters and harmful HTML."""
-	text = CONTROL_CHARACTERS.sub("", text)
-	if not TAG_START.search(text):
-		return text
-	# Frappe does not sanitize JSON and unclosed tags, which browsers still run. With a tag before them it does.
-	cleaned = sanitize_html(A_TAG + text).removeprefix(A_TAG)
-	# An empty text would look like a cleared value.
-	return cleaned or html.escape(text)
 
 
 def _plain(value, fieldtype: str) -> str:

@@ -12,7 +12,7 @@ from itertools import islice
 import frappe
 from pypika.terms import Parameter
 
-from milestone_automation.engine.base import bulk
+from milestone_automation.engine.base import bulk, plain_text
 from milestone_automation.engine.base.values import cut
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
 
@@ -110,13 +110,13 @@ class Writer:
 			0,
 			row.position,
 			self.reference_type,
-			row.reference_name,
+			plain_text.clean(row.reference_name),
 			self.track_field,
 			row.value,
 			self.tracker,
 			row.from_value,
 			row.reached_on,
-			cut(row.reached_by),
+			cut(plain_text.clean(row.reached_by)),
 			row.time_in_previous,
 			0 if row.value else 1,
 			self.source,

@@ -5,6 +5,7 @@ from datetime import date, datetime
 import frappe
 from frappe.utils import now_datetime
 
+from milestone_automation.engine.base import follow_ups
 from milestone_automation.engine.messages import digest, outbox, sending_day, sweep
 from milestone_automation.engine.rules.vocabulary import PlanStatus
 
@@ -19,6 +20,7 @@ def run(now: datetime | None = None) -> None:
 		now: naive, in the site's time zone; the current time by default.
 	"""
 	now = now or now_datetime()
+	follow_ups.run_left()
 	horizon = sending_day.latest_message_day(now)
 	names = due_plans(horizon, INLINE + 1)
 	if len(names) > INLINE:

@@ -1,15 +1,18 @@
 """A user is enabled, disabled or gets other roles: the next sweep checks the plans concerned."""
 
+from collections.abc import Callable
+
 import frappe
 
-from milestone_automation.engine.base import guard
-from milestone_automation.engine.messages import hourly
+from milestone_automation.engine.base import follow_ups, guard
 from milestone_automation.engine.rules.vocabulary import OwnerKind, PlanStatus, StageStatus, TaskStatus
 from milestone_automation.engine.store import sweep_requests
 
 
 def on_user_change(doc, method=None) -> None:
 	"""Hook: have the next sweep check the plans whose recipients may change with a user's account or roles.
+
+	Plans are found and marked after commit: the save of a user never waits for one that the sweep has locked.
 
 	Args:
 		doc: the User.
@@ -21,7 +24,7 @@ def on_user_change(doc, method=None) -> None:
 	roles = old_roles | new_roles if is_toggled else old_roles ^ new_roles
 	if is_toggled or roles:
 		guard.run_guarded(
-			f"Milestone sweep after a change of {doc.name}", _recheck_plans_of, doc, roles, is_toggled
+			f"Milestone sweep after a change of {doc.name}", _recheck_later, doc, roles, is_toggled
 		)
 
 
@@ -29,14 +32,23 @@ def _roles_of(user) -> set[str]:
 	return {row.role for row in user.roles} if user else set()
 
 
-def _recheck_plans_of(user, roles: set[str], is_toggled: bool) -> None:
-	names = _plans_of_roles(sorted(roles)) if roles else set()
-	if is_toggled:
-		names |= _plans_of_person(sorted({user.name, user.email or user.name}))
-	plan = frappe.qb.DocType("Milestone Plan")
-	names = sorted(names)
-	for start in range(0, len(names), hourly.JOB):
-		sweep_requests.recheck_plans().where(plan.name.isin(names[start : start + hourly.JOB])).run()
+def _recheck_later(user, roles: set[str], is_toggled: bool) -> None:
+	names = sorted({user.name, user.email or user.name}) if is_toggled else []
+	follow_ups.add("recheck plans of a user", names=names, roles=sorted(roles))
+
+
+def recheck(names: list[str], roles: list[str], commit: Callable[[], None] | None = None) -> None:
+	"""Have the plans that concern somebody looked at by the next sweep.
+
+	Args:
+		names: user id and address of a user who was disabled or enabled; empty for one who was not.
+		roles: that were given or taken.
+		commit: called between some hundred plans and the next.
+	"""
+	plans = _plans_of_roles(roles) if roles else set()
+	if names:
+		plans |= _plans_of_person(names)
+	sweep_requests.recheck_some(sorted(plans), commit)
 
 
 def _plans_of_roles(roles: list[str]) -> set[str]:

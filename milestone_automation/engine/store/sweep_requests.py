@@ -1,10 +1,14 @@
 """Requests to the sweep to check plans after a change."""
 
+from collections.abc import Callable
+
 import frappe
-from frappe.utils import getdate, now_datetime
+from frappe.utils import create_batch, getdate, now_datetime
 
 from milestone_automation.engine.base import guard
 from milestone_automation.engine.rules.vocabulary import PlanStatus
+
+PLANS_PER_STATEMENT = 500
 
 
 def request(plan: str) -> None:
@@ -23,9 +27,30 @@ def request(plan: str) -> None:
 	)
 
 
-def recheck_all() -> None:
-	"""Have the next hourly sweep check all active plans, after a change of the settings. One statement."""
-	recheck_plans().run()
+def recheck_all(commit: Callable[[], None] | None = None) -> None:
+	"""Have every active plan looked at by the next sweep; for changed settings.
+
+	Args:
+		commit: as in `recheck_some`.
+	"""
+	plans = frappe.get_all(
+		"Milestone Plan", {"status": PlanStatus.ACTIVE.value}, pluck="name", order_by="name"
+	)
+	recheck_some(plans, commit)
+
+
+def recheck_some(plans: list[str], commit: Callable[[], None] | None = None) -> None:
+	"""Have some plans looked at by the next sweep, some hundred in one statement.
+
+	Args:
+		plans: their names.
+		commit: called after each statement, so that nobody waits for the lock of plans that are done.
+	"""
+	plan = frappe.qb.DocType("Milestone Plan")
+	for chunk in create_batch(plans, PLANS_PER_STATEMENT):
+		recheck_plans().where(plan.name.isin(chunk)).run()
+		if commit:
+			commit()
 
 
 def recheck(plan: str) -> None:

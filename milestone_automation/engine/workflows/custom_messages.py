@@ -13,12 +13,11 @@ import jinja2.meta
 import jinja2.sandbox
 from frappe import _
 from frappe.model import default_fields, optional_fields
-from frappe.utils import escape_html, sanitize_html
+from frappe.utils import escape_html
 from frappe.utils.safe_exec import get_safe_globals
 from jinja2 import nodes
 
-from milestone_automation.engine.base import guard
-from milestone_automation.engine.base.values import A_TAG
+from milestone_automation.engine.base import guard, plain_text
 
 KNOWN_NAMES = {"doc", "stage", "frappe", "_"}
 DOCUMENT_METHODS = {"get", "get_formatted", "keys", "items", "values"}
@@ -70,12 +69,7 @@ def render(text: str, doc, stage) -> str:
 		title = f"Milestone message of {doc.doctype} {doc.name}, {stage.get('stage_name')}"
 		guard.log_fault(title, frappe.get_traceback())
 		rendered = escape_html(EXPRESSION.sub("…", text))
-	return _sanitized(rendered.strip()).replace("\n", "<br>")
-
-
-def _sanitized(text: str) -> str:
-	# Frappe does not sanitize JSON, and a text in quotes is JSON. With a tag before it, it is not.
-	return sanitize_html(A_TAG + text, linkify=False).removeprefix(A_TAG)
+	return plain_text.clean_html(rendered.strip()).replace("\n", "<br>")
 
 
 def _context(values: DocumentValues, stage) -> dict:

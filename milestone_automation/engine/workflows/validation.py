@@ -27,6 +27,21 @@ UNVERSIONED_FIELDS = frozenset({"workflow_name", "enabled", "priority", "descrip
 # Rows
 
 
+def check_name(name: str) -> None:
+	"""Refuse a workflow's name that ends an attribute: Frappe's lists print names of linked documents into some.
+
+	Args:
+		name: the name it is to have.
+
+	Raises:
+		frappe.ValidationError
+	"""
+	if '"' in (name or ""):
+		frappe.throw(
+			_("The name of a workflow cannot contain {0}. Leave it out.").format("&quot;"), frappe.NameError
+		)
+
+
 def label(row, name: str | None, kind: str) -> str:
 	"""Return the label of a row in messages: "Milestone 2 (Inspection)".
 

@@ -1,0 +1,59 @@
+"""How often one link, or one address with links that are none, may be used. Holds also where Frappe's limits are off."""
+
+import hashlib
+import time
+from typing import NamedTuple
+
+import frappe
+
+from milestone_automation.engine.base import compat
+from milestone_automation.engine.people import signed_links
+from milestone_automation.engine.people.signed_links import LinkInvalid, Purpose
+
+
+class Limit(NamedTuple):
+	"""At most so many uses in so many seconds."""
+
+	uses: int
+	seconds: int
+
+
+VIEW, ANSWER, COMMENT, BAD_LINK = "view", "answer", "comment", "bad link"
+LIMITS = {
+	VIEW: Limit(60, 600),
+	ANSWER: Limit(20, 3600),
+	COMMENT: Limit(10, 3600),
+	BAD_LINK: Limit(30, 600),
+}
+
+
+def seconds_to_wait(form: dict, purpose: Purpose, is_post: bool) -> int:
+	"""Count one use of a link's page.
+
+	Args:
+		form: with `token` and, for a task, `comment`.
+		purpose: of the page.
+		is_post: whether something is to be done.
+
+	Returns:
+		int: 0 if it is allowed, else after how many seconds it will be.
+	"""
+	try:
+		link = signed_links.read_token(form.get("token"), purpose)
+	except LinkInvalid:
+		return _count(BAD_LINK, str(frappe.local.request_ip))
+	# Each mail carries another token for the same thing.
+	who = f"{link.purpose}|{link.name}|{link.recipient}"
+	kinds = [VIEW] if not is_post else [ANSWER, COMMENT] if form.get("comment") else [ANSWER]
+	return max(_count(kind, who) for kind in kinds)
+
+
+def _count(kind: str, who: str) -> int:
+	limit = LIMITS[kind]
+	window, passed = divmod(int(time.time()), limit.seconds)
+	cache = compat.redis_cache()
+	digest = hashlib.sha256(who.encode()).hexdigest()[:32]
+	key = cache.make_key(f"milestone_link|{kind}|{digest}|{window}")
+	uses = cache.incrby(key, 1)
+	cache.expire(key, limit.seconds)
+	return limit.seconds - passed if uses > limit.uses else 0
