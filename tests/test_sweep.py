@@ -2,6 +2,7 @@
 
 import pytest
 
+from milestone_automation.engine.base import follow_ups
 from milestone_automation.engine.messages import due_messages, outbox, sweep, user_changes
 from milestone_automation.engine.progress import answers, rescheduling, stages, tasks
 from tests.support.clock import at, forget_mail_account, sweep_at
@@ -617,7 +618,7 @@ def test_a_user_saved_without_such_a_change_costs_nothing(people, count_queries)
 def test_a_fault_does_not_break_the_save_of_a_user(people, monkeypatch):
 	import frappe
 
-	monkeypatch.setattr(user_changes, "_plans_of_person", lambda names: 1 / 0)
+	monkeypatch.setattr(follow_ups, "add", lambda *_given, **_named: 1 / 0)
 	user = frappe.get_doc("User", OLGA)
 	user.enabled = 0
 	user.save()

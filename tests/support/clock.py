@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 from datetime import datetime
 
-from milestone_automation.engine.base import clock
+from milestone_automation.engine.base import clock, follow_ups
 from milestone_automation.engine.messages import digest, hourly, sending_day, sweep
 
 
@@ -22,11 +22,20 @@ def sweep_at(moment: str) -> list[tuple]:
 	from frappe.utils import now_datetime
 
 	before = {row[-1] for row in _rows()}
+	do_follow_ups()
 	with at(moment):
 		now = now_datetime()
 		sweep.handle(hourly.due_plans(sending_day.latest_message_day(now)), now)
 		digest.run(now)
 	return sorted(row[:-1] for row in _rows() if row[-1] not in before)
+
+
+def do_follow_ups() -> None:
+	"""What jobs do after the commit of a save, without commits."""
+	import frappe
+
+	for name in frappe.get_all(follow_ups.DOCTYPE, pluck="name", order_by="creation"):
+		follow_ups.do(name)
 
 
 def _rows() -> list[tuple]:
