@@ -14,6 +14,7 @@ PACKAGE = ROOT / APP
 # What every Frappe 15 and 16 brings itself.
 BROUGHT_BY_FRAPPE = {
 	"babel",
+	"bs4",
 	"click",
 	"dateutil",
 	"frappe",

@@ -1,4 +1,4 @@
-"""How often one link, or one address with links that are none, may be used. Holds also where Frappe's limits are off."""
+"""How often one link may be used, and how many invalid links one address may try, also where Frappe's limits are off."""
 
 import hashlib
 import time

@@ -188,11 +188,12 @@ CALLS = {
 	"get_chart": Call(
 		constant(
 			chart={
-				"chart_type": "Count", "type": "Heatmap", "document_type": "Milestone Task", "based_on": "creation",
-				"heatmap_year": "2026", "filters_json": "[]",
+				"chart_type": "Group By", "type": "Bar", "document_type": "Milestone Task", "group_by_type": "Count",
+				"group_by_based_on": "status", "filters_json": "[]",
 			}
 		),
-		ADMINS,
+		LOGGED_IN,
+		LOGGED_IN,
 	),
 }  # fmt: skip
 

@@ -116,6 +116,9 @@ def clean_comment(text: str) -> str:
 	return sanitize_html(A_TAG + str(soup), linkify=False).removeprefix(A_TAG)
 
 
+CLEANERS = dict.fromkeys(PLAIN_TYPES, clean) | dict.fromkeys(HTML_TYPES, clean_html)
+
+
 def clean_values(meta, values: dict) -> dict:
 	"""Return field values with every text cleaned by its type.
 
@@ -123,16 +126,16 @@ def clean_values(meta, values: dict) -> dict:
 		meta: of the DocType.
 		values: by field name; other types of values stay as they are.
 	"""
-	cleaners = {}
-	for field in meta.fields:
-		if field.fieldtype in PLAIN_TYPES:
-			cleaners[field.fieldname] = clean
-		elif field.fieldtype in HTML_TYPES:
-			cleaners[field.fieldname] = clean_html
-	return {
-		name: cleaners[name](value) if isinstance(value, str) and name in cleaners else value
-		for name, value in values.items()
-	}
+	return {name: _clean_value(meta, name, value) for name, value in values.items()}
+
+
+def _clean_value(meta, name: str, value):
+	# Nearly no text is suspect, and only for those the field is looked up.
+	if not isinstance(value, str) or not SUSPECT.search(value):
+		return value
+	field = meta.get_field(name)
+	cleaner = CLEANERS.get(field.fieldtype) if field else None
+	return cleaner(value) if cleaner else value
 
 
 class PlainTextDocument(Document):
