@@ -12,7 +12,7 @@ from milestone_automation.engine.people.directory import Recipient
 from milestone_automation.engine.people.signed_links import Purpose, make_token
 from milestone_automation.engine.rules.vocabulary import MessageKind, MilestoneSource
 from tests.doors.conftest import ORDER, OWNER, PASSWORD, SUPPLIER
-from tests.doors.test_plain_text import DOCTYPES, PLAIN_FIELDS
+from tests.doors.written_texts import DOCTYPES, PLAIN_FIELDS
 
 NAME = "DOOR-SCRIPT"
 # Breaks out of attributes and of text; each part calls what the browser tells the test of.

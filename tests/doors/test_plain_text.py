@@ -1,27 +1,15 @@
 """What people and files write is plain text, whatever writes it: every text field of every DocType of ours."""
 
-import json
 import re
 
 import pytest
 
-from devtool.paths import ROOT
 from milestone_automation.engine.base import bulk, plain_text
 from milestone_automation.engine.base.plain_text import HTML_TYPES, NO_TAG, PLAIN_TYPES, PlainTextDocument
 from milestone_automation.engine.history.milestone_rows import MilestoneRow, Writer
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
+from tests.doors.written_texts import DOCTYPES, PLAIN_FIELDS
 
-DOCTYPES = {
-	described["name"]: described
-	for path in sorted((ROOT / "milestone_automation" / "doctype").glob("*/*.json"))
-	for described in [json.loads(path.read_text())]
-}
-PLAIN_FIELDS = [
-	(name, field["fieldname"])
-	for name, described in DOCTYPES.items()
-	for field in described["fields"]
-	if field["fieldtype"] in PLAIN_TYPES
-]
 # A Single has no row of its own and a test below.
 WRITTEN_FIELDS = [field for field in PLAIN_FIELDS if field[0] != "Milestone Settings"]
 # Frappe shows these in an editor, and in lists and prints as text.
