@@ -394,6 +394,7 @@ class _XesParser:
 		self.resource_key = log_format.resource_key or RESOURCE_COLUMNS[0]
 		self.wanted = {self.event_case_key, self.activity_key, self.timestamp_key, self.resource_key}
 		self.limits = log_format.limits
+		self.max_depth, self.max_value = self.limits.depth, self.limits.value
 		self.fed = 0
 		self.ready: list[_Row] = []
 		self.waiting: list[_Row] = []
@@ -436,19 +437,20 @@ class _XesParser:
 			)
 		)
 
-	def _check_element(self, attributes: dict[str, str]) -> None:
-		if self.depth > self.limits.depth:
-			raise EventLogError(
-				_(
-					"At line {0}, more than {1} elements stand inside each other. Allow more with --max-depth."
-				).format(self.parser.CurrentLineNumber, self.limits.depth)
-			)
-		if len(attributes.get("value", "")) > self.limits.value:
+	def _refuse_element(self) -> None:
+		if self.depth <= self.limits.depth:
 			self._refuse_value()
+		raise EventLogError(
+			_(
+				"At line {0}, more than {1} elements stand inside each other. Allow more with --max-depth."
+			).format(self.parser.CurrentLineNumber, self.limits.depth)
+		)
 
 	def _start(self, tag: str, attributes: dict[str, str]) -> None:
 		self.depth += 1
-		self._check_element(attributes)
+		# Here, as a call for each of some million elements takes time.
+		if self.depth > self.max_depth or len(attributes.get("value", "")) > self.max_value:
+			self._refuse_element()
 		tag = tag.rpartition(":")[2]
 		if self.depth == 1 and tag != "log":
 			raise EventLogError(
