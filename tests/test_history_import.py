@@ -381,7 +381,7 @@ def test_a_sample_replayed_as_saves_and_the_same_sample_imported_agree_with_the_
 KILLED = """
 import os, sys
 import frappe
-from milestone_automation.engine.history_import import ImportOptions, run
+from milestone_automation.engine.history.log_import import ImportOptions, run
 batches = []
 def commit():
 	frappe.db.commit()
