@@ -17,6 +17,7 @@ from .paths import LOGS, STATE
 from .report import DevError
 
 UNPRIVILEGED = "nobody"
+PORTS_TRIED = 2000
 
 
 def execute(command: list, **options) -> subprocess.CompletedProcess:
@@ -115,10 +116,31 @@ def give_to_unprivileged(folder: Path) -> None:
 
 def free_port(wanted: int) -> int:
 	"""The wanted port, or the next free one after it."""
-	for port in range(wanted, wanted + 2000):
+	for port in range(wanted, wanted + PORTS_TRIED):
 		if port_is_free(port):
 			return port
-	raise DevError(f"No free port between {wanted} and {wanted + 2000}. Stop something and run it again.")
+	raise _no_port(wanted)
+
+
+def _no_port(wanted: int) -> DevError:
+	return DevError(
+		f"No free port between {wanted} and {wanted + PORTS_TRIED}. Stop something and run it again."
+	)
+
+
+def listen(wanted: int) -> socket.socket:
+	"""Return a socket that listens on the wanted port or the next free one: nobody else can take the port any more."""
+	for port in range(wanted, wanted + PORTS_TRIED):
+		listening = socket.socket()
+		listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+		try:
+			listening.bind(("127.0.0.1", port))
+			listening.listen()
+		except OSError:
+			listening.close()
+			continue
+		return listening
+	raise _no_port(wanted)
 
 
 def port_is_free(port: int) -> bool:

@@ -7,7 +7,7 @@ import urllib.request
 
 from .benches import Bench
 from .paths import LOGS
-from .processes import end, free_port, spawn, tail
+from .processes import end, listen, spawn, tail
 from .report import DevError
 
 START_SECONDS = 60
@@ -17,7 +17,8 @@ def serve(
 	bench: Bench, site: str, wanted_port: int, workers: int = 1, **variables: str
 ) -> tuple[subprocess.Popen, int]:
 	"""Start a web server for one site; returns when it answers. All its processes are one group."""
-	port = free_port(wanted_port)
+	listening = listen(wanted_port)
+	port = listening.getsockname()[1]
 	environment = bench.environment() | {"MILESTONE_WEB_SITE": site} | variables
 	shape = [
 		"--workers",
@@ -36,11 +37,13 @@ def serve(
 		"-m",
 		"gunicorn",
 		"--bind",
-		f"127.0.0.1:{port}",
+		f"fd://{listening.fileno()}",
 		*shape,
 		"devtool.site_web:application",
 	]
-	process = spawn(command, "web", die_with_parent=True, cwd=bench.sites, env=environment)
+	options = {"cwd": bench.sites, "env": environment, "pass_fds": (listening.fileno(),)}
+	process = spawn(command, "web", die_with_parent=True, **options)
+	listening.close()
 	_wait(process, f"http://127.0.0.1:{port}/api/method/ping")
 	return process, port
 

@@ -26,6 +26,7 @@ FOREIGN_WARNINGS = (
 	"ignore:invalid escape sequence",
 	"ignore:'crypt' is deprecated:DeprecationWarning",
 	"ignore:pkg_resources is deprecated",
+	"ignore:Deprecated call to `pkg_resources",
 	"ignore:datetime.datetime.utc:DeprecationWarning",
 )
 

@@ -7,6 +7,8 @@ import pytest
 from milestone_automation.engine.base import calendars
 from milestone_automation.engine.rules import working_days
 from milestone_automation.engine.rules.working_days import WorkCalendar
+from tests.support.documents import ensure_doctype
+from tests.support.site import ScratchSites
 
 WEEKENDS_OFF = WorkCalendar(weekly_off=frozenset({5, 6}))
 
@@ -25,37 +27,52 @@ def set_days_off(site):
 	return set_days
 
 
+@pytest.fixture(scope="module")
+def erp_site(run, workplace, site):
+	"""A site with stand-ins for ERPNext's Company and Holiday List: no other test may see that it has them."""
+	sites = ScratchSites(run, workplace)
+	scratch = sites()
+	with scratch.connect():
+		ensure_doctype(
+			"Holiday",
+			[
+				{"fieldname": "holiday_date", "fieldtype": "Date"},
+				{"fieldname": "weekly_off", "fieldtype": "Check"},
+				{"fieldname": "is_half_day", "fieldtype": "Check"},
+			],
+			istable=1,
+		)
+		ensure_doctype(
+			"Holiday List",
+			[
+				{"fieldname": "from_date", "fieldtype": "Date"},
+				{"fieldname": "to_date", "fieldtype": "Date"},
+				{"fieldname": "holidays", "fieldtype": "Table", "options": "Holiday"},
+			],
+			autoname="prompt",
+		)
+		ensure_doctype(
+			"Company", [{"fieldname": "default_holiday_list", "fieldtype": "Data"}], autoname="prompt"
+		)
+	yield scratch
+	sites.drop()
+
+
 @pytest.fixture
-def holiday_lists(make_doctype):
-	"""Stand-ins for ERPNext's Company and Holiday List with the fields read here, and a list for each source.
+def holiday_lists(erp_site):
+	"""This process on that site, with a Holiday List for each source.
 
 	Only the 1st of June is off in the list of the company, the 2nd in the project's, the 3rd in the site's.
 	"""
 	import frappe
 
-	make_doctype(
-		"Holiday",
-		[
-			{"fieldname": "holiday_date", "fieldtype": "Date"},
-			{"fieldname": "weekly_off", "fieldtype": "Check"},
-			{"fieldname": "is_half_day", "fieldtype": "Check"},
-		],
-		istable=1,
-	)
-	make_doctype(
-		"Holiday List",
-		[
-			{"fieldname": "from_date", "fieldtype": "Date"},
-			{"fieldname": "to_date", "fieldtype": "Date"},
-			{"fieldname": "holidays", "fieldtype": "Table", "options": "Holiday"},
-		],
-		autoname="prompt",
-	)
-	make_doctype("Company", [{"fieldname": "default_holiday_list", "fieldtype": "Data"}], autoname="prompt")
-	for name, day in {"Acme 2026": 1, "Project 2026": 2, "Site 2026": 3}.items():
-		make_holiday_list(name, {"holiday_date": date(2026, 6, day)})
-	for company, holiday_list in {"Acme": "Acme 2026", "Plain": None, "Stale": "Deleted List"}.items():
-		frappe.get_doc({"doctype": "Company", "name": company, "default_holiday_list": holiday_list}).insert()
+	with erp_site.connect():
+		for name, day in {"Acme 2026": 1, "Project 2026": 2, "Site 2026": 3}.items():
+			make_holiday_list(name, {"holiday_date": date(2026, 6, day)})
+		for company, holiday_list in {"Acme": "Acme 2026", "Plain": None, "Stale": "Deleted List"}.items():
+			values = {"doctype": "Company", "name": company, "default_holiday_list": holiday_list}
+			frappe.get_doc(values).insert()
+		yield
 
 
 def make_holiday_list(name: str, *holidays: dict) -> None:

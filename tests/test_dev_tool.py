@@ -211,6 +211,11 @@ def test_a_taken_port_is_left_to_its_owner():
 		assert processes.free_port(port) > port
 
 
+def test_two_servers_that_start_at_once_get_ports_of_their_own():
+	with processes.listen(21700) as first, processes.listen(21700) as second:
+		assert 21700 <= first.getsockname()[1] < second.getsockname()[1]
+
+
 def test_a_step_that_was_killed_is_done_again(tmp_path):
 	made = stamps.Stamps(tmp_path)
 	assert not made.done("step", "key")

@@ -307,7 +307,10 @@ def test_two_people_start_a_plan_at_once_there_is_one(race, held):
 		f" print(starting.start(frappe.get_doc('{ORDER}', '{order.name}'), 'Production', by_hand=True))"
 	)
 	first, second = race(starts, starts)
-	assert first[0] == second[0] and second[1] == "went through"
+	if second[-2:] == ["ConflictError", "waited"]:
+		comes_second(race, second, starts)
+	else:
+		assert (first[0], "went through") == (second[0], second[1])
 	with race.site.connect():
 		assert frappe.db.count("Milestone Plan", {"reference_name": order.name}) == 1
 		assert frappe.db.count("Milestone Task", {"reference_name": order.name}) == 1

@@ -1,13 +1,71 @@
-"""No test depends on another: each name of a test DocType belongs to one file."""
+"""No test depends on another: nothing is left behind, and each name of a test DocType belongs to one file."""
 
 import ast
 from collections import defaultdict
 from pathlib import Path
 
+import frappe
 import pytest
+from frappe.translate import get_user_lang
+from frappe.utils.background_jobs import enqueue, get_queue
+
+from tests.support import site as support
 
 TESTS = Path(__file__).resolve().parent
 MAKERS = ("make_doctype", "ensure_doctype")
+
+FIELDS = [{"fieldname": "title", "fieldtype": "Data"}]
+
+
+def test_rows_committed_to_the_shared_site_are_told_with_the_place_they_came_from(scratch_site):
+	scratch = scratch_site()
+	with scratch.connect(), support.watched_commits(scratch.name) as commits:
+		frappe.db.commit()
+		assert commits == []
+		frappe.get_doc({"doctype": "ToDo", "description": "left behind"}).insert()
+		frappe.db.commit()
+	assert len(commits) == 1
+	assert Path(__file__).name in commits[0]
+
+
+def test_what_frappe_remembers_in_the_process_is_as_at_its_start(site):
+	frappe.get_doc({"doctype": "ToDo", "description": "still there"}).insert()
+	frappe.flags.mute_emails = True
+	frappe.local.lang = "de"
+	frappe.conf.mail_server = "mail.example.com"
+	frappe.local.outgoing_email_account = {"of": "an earlier test"}
+	frappe.set_user("Guest")
+	support.start_afresh()
+	assert (frappe.flags.mute_emails, frappe.local.lang, frappe.session.user) == (
+		False,
+		"en",
+		"Administrator",
+	)
+	assert frappe.conf.mail_server is None
+	assert not hasattr(frappe.local, "outgoing_email_account")
+	assert frappe.db.exists("ToDo", {"description": "still there"})
+
+
+def test_the_language_of_a_user_of_a_test_is_forgotten(site):
+	frappe.db.set_value("User", "Guest", "language", "de")
+	assert get_user_lang("Guest") == "de"
+	frappe.db.rollback()
+	support.forget_caches(everything=False)
+	assert get_user_lang("Guest") == "en"
+
+
+def test_jobs_that_wait_are_forgotten(site):
+	enqueue("frappe.ping", queue="short")
+	assert get_queue("short").count == 1
+	support.forget_jobs()
+	assert get_queue("short").count == 0
+
+
+def test_a_doctype_is_made_before_anything_is_written(make_doctype):
+	make_doctype("Isolated Order", FIELDS)
+	frappe.get_doc({"doctype": "ToDo", "description": "written before"}).insert()
+	with pytest.raises(RuntimeError, match="Make the DocType Isolated Order before the test writes anything"):
+		make_doctype("Isolated Order", FIELDS)
 
 
 def test_the_name_of_a_doctype_belongs_to_the_file_that_made_it(make_doctype, production_order):

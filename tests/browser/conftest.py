@@ -92,14 +92,14 @@ WORKFLOW = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def orders(server):
 	"""The served site, with the DocType of orders and two people."""
 	server.site.python(SET_UP)
 	return server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def workflow(orders):
 	"""The name of an enabled workflow for orders; its last milestone is held by a required task."""
 	orders.site.python(

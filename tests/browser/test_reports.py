@@ -40,13 +40,13 @@ frappe.db.commit()
 FIELD = f"document_type={ORDER.replace(' ', '%20')}&track_field=status"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def history(workflow, orders):
 	"""Milestones of sixty orders."""
 	orders.site.python(HISTORY)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def moved_order(workflow, orders):
 	"""An order whose release was moved by five days."""
 	orders.site.python(MOVE)

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from .site import kept_out_of_rollback, refuse_after_writes
+
+SUPPORT = Path(__file__).resolve().parent
+
 
 @pytest.fixture
 def as_user():
@@ -88,13 +92,18 @@ def ensure_doctype(
 ) -> str:
 	import frappe
 
-	owner = Path(sys._getframe(1).f_code.co_filename).name
+	caller = Path(sys._getframe(1).f_code.co_filename)
+	owner = caller.name
 	recipe = repr((fields, is_submittable, permissions, values))
 	made = _made.get((frappe.local.site, name))
 	if made:
+		if caller.parent != SUPPORT:
+			refuse_after_writes(
+				f"the DocType {name}"
+			)  # also where another test has made it: no order hides it
 		_refuse_reuse(name, made, (owner, recipe))
 		return name
-	with _kept_out_of_rollback():
+	with kept_out_of_rollback(f"the DocType {name}"):
 		if not frappe.db.exists("DocType", name):
 			_insert_doctype(name, fields, is_submittable, permissions or DEFAULT_PERMISSIONS, values)
 	_made[frappe.local.site, name] = (owner, recipe)
@@ -107,21 +116,6 @@ def _refuse_reuse(name: str, made: tuple[str, str], wanted: tuple[str, str]) -> 
 		raise ValueError(f"DocType {name} belongs to {made[0]}. Choose another name in {wanted[0]}.")
 	if made[1] != wanted[1]:
 		raise ValueError(f"DocType {name} was made with other fields in {made[0]}. Choose another name.")
-
-
-@contextmanager
-def _kept_out_of_rollback():
-	"""Make things as Administrator and commit them - only them, so it must come before the test writes rows."""
-	import frappe
-
-	before = frappe.session.user
-	frappe.db.rollback()
-	frappe.set_user("Administrator")
-	try:
-		yield
-		frappe.db.commit()  # the DDL has committed on MariaDB anyway
-	finally:
-		frappe.set_user(before)
 
 
 def _insert_doctype(name: str, fields: list[dict], is_submittable: bool, permissions, values: dict) -> None:

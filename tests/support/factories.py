@@ -9,6 +9,7 @@ import json
 import pytest
 
 from .documents import ensure_doctype
+from .site import kept_out_of_rollback
 
 ORDER = "Production Order"
 SUPPLIER = "Production Supplier"
@@ -68,11 +69,10 @@ def ensure_production_order() -> str:
 	import frappe
 
 	if not frappe.db.exists("Role", PARTNER_ROLE):
-		frappe.db.rollback()
-		for role, desk_access in ((CLERK_ROLE, 1), (READER_ROLE, 1), (PARTNER_ROLE, 0)):
-			values = {"doctype": "Role", "role_name": role, "desk_access": desk_access}
-			frappe.get_doc(values).insert(ignore_permissions=True)  # test set-up, committed with the DocTypes
-		frappe.db.commit()  # before the test writes anything
+		with kept_out_of_rollback("the roles of production orders"):
+			for role, desk_access in ((CLERK_ROLE, 1), (READER_ROLE, 1), (PARTNER_ROLE, 0)):
+				values = {"doctype": "Role", "role_name": role, "desk_access": desk_access}
+				frappe.get_doc(values).insert(ignore_permissions=True)  # test set-up
 	ensure_doctype(SUPPLIER, [{"fieldname": "title", "fieldtype": "Data"}])
 	ensure_doctype(
 		ORDER,

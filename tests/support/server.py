@@ -62,10 +62,11 @@ class Server:
 		web.stop(self.process)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(run, workplace, site):
-	"""One server for the session; what tests write through it stays, so they use names of their own."""
-	name = workplace.add_site(run.app, "served.localhost")
+	"""One server for the tests of a file; what they write through it stays, so each uses names of its own."""
+	name = workplace.add_site(run.app, f"served-{workplace.made + 1}.localhost")
 	running = Server(ScratchSite(workplace, name))
 	yield running
 	running.stop()
+	workplace.drop_site(name)

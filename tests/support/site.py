@@ -1,8 +1,10 @@
 """Sites for tests: one for each pytest worker, rolled back after each test, and fresh ones for tests that commit."""
 
+import functools
 import os
 import shutil
 import subprocess
+import traceback
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from devtool.prepare import Run
 
 LASTING_CACHES = (
 	"app_hooks", "installed_app", "app_modules", "module_app", "module_installed_app", "doctype_meta", "doctype_form_meta",
-	"table_columns", "db_tables", "information_schema", "translations", "merged_translations", "lang", "assets_json",
+	"table_columns", "db_tables", "information_schema", "translations", "languages", "assets_json",
 )  # fmt: skip
 
 
@@ -61,50 +63,49 @@ def connect(name: str) -> None:
 
 @pytest.fixture(autouse=True)
 def clean_site(request):
-	"""After each test the site is as before it: rows rolled back, caches of rolled-back rows forgotten."""
+	"""After each test the site is as before it, and this process remembers nothing of the test."""
 	if request.node.get_closest_marker("no_site"):
 		yield
 		return
 	request.getfixturevalue("site")
 	import frappe
 
-	sites = os.getcwd()
+	sites, files = os.getcwd(), files_of_site()
 	frappe.db.rollback()
-	with watched_metadata() as metadata:
+	with watched_metadata() as metadata, watched_commits(SITE) as commits:
 		yield
 	os.chdir(sites)  # pytest leaves the folder before it tidies up after Ctrl-C
 	frappe.db.rollback()
-	if frappe.db.db_type == "mariadb":
-		# There the log is a table without transactions, so what one test logs would stay for the next.
-		frappe.db.delete("Error Log")
-		frappe.db.rollback()
-	restore_session()
+	empty_tables_without_transactions()
+	for file in files_of_site() - files:
+		file.unlink()
+	forget_jobs()
+	start_afresh()
 	forget_caches(everything=metadata["changed"])
+	if commits:
+		pytest.fail(f"{COMMITTED}\n{commits[0]}", pytrace=False)
 
 
-def restore_session() -> None:
+COMMITTED = (
+	"This test has committed rows to the site that all tests of this worker share. "
+	"Use scratch_site for what commits. The commit came from:"
+)
+
+
+def start_afresh() -> None:
+	"""Whatever Frappe remembers for the length of a request or process is as at its start; the connection stays."""
 	import frappe
+	from frappe.utils import caching
 
-	frappe.set_user("Administrator")
+	site, database = frappe.local.site, frappe.local.db
+	frappe.local.db = None  # destroy would close it
+	frappe.destroy()
+	frappe.init(site=site, sites_path=".")
+	frappe.local.db = database
+	database.value_cache.clear()
+	caching._SITE_CACHE.clear()
 	frappe.local.lang = "en"
-	frappe.local.message_log = []
-	frappe.local.error_log = []
-	frappe.local.request = None
-	frappe.local.form_dict = frappe._dict()
-	frappe.local.response = frappe._dict({"docs": []})
-	frappe.local.locked_documents = []
-	for name in list(frappe.local.flags):
-		if name not in INITIAL_FLAGS:
-			del frappe.local.flags[name]
-	frappe.local.flags.update(
-		{"currently_saving": []} | dict.fromkeys(INITIAL_FLAGS - {"currently_saving"}, False)
-	)
-
-
-INITIAL_FLAGS = {
-	"currently_saving", "in_install_db", "in_install_app", "in_import", "in_test", "mute_messages", "ignore_links",
-	"mute_emails", "has_dataurl", "new_site", "read_only",
-}  # fmt: skip
+	frappe.set_user("Administrator")
 
 
 @contextmanager
@@ -125,20 +126,101 @@ def watched_metadata():
 		frappe.clear_cache = original
 
 
+@contextmanager
+def watched_commits(site: str):
+	"""A list that gets the stack of every commit which keeps rows of the test on that site."""
+	import frappe
+
+	owner = next(kind for kind in type(frappe.local.db).__mro__ if "commit" in vars(kind))
+	seen, original = [], owner.commit
+
+	def commit(self, *arguments, **named):
+		if self.transaction_writes and frappe.local.site == site and not _kept:
+			seen.append("".join(traceback.format_stack(limit=12)[:-1]))
+		return original(self, *arguments, **named)
+
+	owner.commit = commit
+	try:
+		yield seen
+	finally:
+		owner.commit = original
+
+
+_kept: list[str] = []
+
+
+@contextmanager
+def kept_out_of_rollback(what: str):
+	"""Make something as Administrator that stays for all tests of this worker, and commit it.
+
+	Raises RuntimeError when the test has written rows before: making tables commits or loses them, depending on
+	whether a test before has made the thing already.
+	"""
+	import frappe
+
+	before = frappe.session.user
+	refuse_after_writes(what)
+	frappe.db.rollback()
+	frappe.set_user("Administrator")
+	_kept.append(what)
+	try:
+		yield
+		frappe.db.commit()  # the DDL has committed on MariaDB anyway
+	finally:
+		_kept.remove(what)
+		frappe.set_user(before)
+
+
+def refuse_after_writes(what: str) -> None:
+	import frappe
+
+	if frappe.db.transaction_writes:
+		raise RuntimeError(f"Make {what} before the test writes anything: it starts a new transaction.")
+
+
+def empty_tables_without_transactions() -> None:
+	"""MariaDB has a few, such as the Error Log: what one test writes there would stay for the next."""
+	import frappe
+
+	if frappe.db.db_type != "mariadb":
+		return
+	for table in _tables_without_transactions(frappe.conf.db_name):
+		frappe.db.sql(f"DELETE FROM `{table}`")  # a name the database itself has given
+	frappe.db.rollback()
+
+
+@functools.cache
+def _tables_without_transactions(database: str) -> list[str]:
+	import frappe
+
+	query = "SELECT table_name FROM information_schema.tables WHERE table_schema = %s AND engine <> 'InnoDB'"
+	return frappe.db.sql_list(query, database)
+
+
+def files_of_site() -> set[Path]:
+	"""What was uploaded to the worker's site: files stay when their rows are rolled back."""
+	return {path for path in Path(SITE).glob("*/files/**/*") if path.is_file()}
+
+
+def forget_jobs() -> None:
+	"""Background jobs of one test are not run by the worker of another."""
+	from frappe.utils.background_jobs import get_redis_conn
+
+	get_redis_conn().flushdb()
+
+
 def forget_caches(everything: bool) -> None:
 	"""Cached copies of rolled-back rows go. What describes DocTypes stays unless the test changed it: it is slow to read."""
 	import frappe
 
-	frappe.local.cache = {}
-	frappe.local.role_permissions = {}
-	frappe.local.valid_columns = {}
 	if everything:
 		frappe.clear_cache()
-	else:
-		_forget_volatile(frappe.cache() if callable(frappe.cache) else frappe.cache)
+	_forget_volatile(frappe.cache() if callable(frappe.cache) else frappe.cache)
 	if hasattr(frappe, "client_cache"):
 		frappe.client_cache.clear_cache()
 	frappe.local.cache = {}
+	frappe.local.role_permissions = {}
+	frappe.local.valid_columns = {}
 
 
 def _forget_volatile(cache) -> None:

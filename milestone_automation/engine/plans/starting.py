@@ -28,6 +28,7 @@ def start(doc, workflow: str | None = None, by_hand: bool = False) -> str:
 	Raises:
 		frappe.ValidationError: no workflow matches, the workflow is disabled or for another DocType, or the document is
 			cancelled.
+		ConflictError: somebody else is starting its plan.
 	"""
 	watched.forget_loaded(doc, is_same_save=True)
 	plan_of_document = plan_rows.load(doc.doctype, doc.name, lock=True)
@@ -123,7 +124,8 @@ def _insert(doc, workflow: str) -> str:
 		frappe.db.rollback(save_point=save_point)
 		plan_of_document = plan_rows.load(doc.doctype, doc.name, lock=True)
 		if not plan_of_document:
-			raise
+			# On PostgreSQL their plan is not visible in this transaction.
+			guard.raise_conflict(error)
 		return plan_of_document.name
 	frappe.db.release_savepoint(save_point)
 	return plan.name
