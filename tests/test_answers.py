@@ -37,13 +37,23 @@ OLGAS = {"owner_kind": "User", "owner_user": OLGA}
 EVENING = "2030-06-07 21:30:00"
 
 
+@pytest.fixture
+def guarded_order(production_order, make_doctype):
+	"""DocType whose status is not for clerks."""
+	rights = {"read": 1, "write": 1, "create": 1}
+	return make_doctype(
+		"Answered Order",
+		[
+			{"fieldname": "status", "fieldtype": "Data", "label": "Status", "permlevel": 1},
+			{"fieldname": "delivery_date", "fieldtype": "Date"},
+		],
+		permissions=[{"role": role, **rights} for role in (CLERK_ROLE, "System Manager")],
+	)
+
+
 @pytest.fixture(autouse=True)
-def links_without_login(site):
+def links_without_login(guarded_order):
 	"""What an answer does is the same with and without login; tests/doors has the setting."""
-	let_links_answer()
-
-
-def let_links_answer():
 	import frappe
 
 	frappe.db.set_single_value("Milestone Settings", "login_to_answer", 0)
@@ -358,23 +368,13 @@ def test_yes_under_a_workflow_without_an_action_of_theirs_says_the_state(olga):
 	assert (order.state, order.docstatus) == ("Packing", 0)
 
 
-def test_yes_that_reaches_nothing_is_not_thanked_for(make_doctype, make_user):
+def test_yes_that_reaches_nothing_is_not_thanked_for(guarded_order, make_user):
 	import frappe
 
-	rights = {"read": 1, "write": 1, "create": 1}
-	doctype = make_doctype(
-		"Answered Order",
-		[
-			{"fieldname": "status", "fieldtype": "Data", "label": "Status", "permlevel": 1},
-			{"fieldname": "delivery_date", "fieldtype": "Date"},
-		],
-		permissions=[{"role": role, **rights} for role in (CLERK_ROLE, "System Manager")],
-	)
-	let_links_answer()  # making a DocType begins a new transaction
 	make_user(OLGA, roles=[CLERK_ROLE])
 	with at("2030-06-01 09:00:00"):
-		make_workflow("Guarded", [stage("Cut", "Cut", -20, **OLGAS)], [], document_type=doctype)
-		values = {"doctype": doctype, "status": "Open", "delivery_date": "2030-06-28"}
+		make_workflow("Guarded", [stage("Cut", "Cut", -20, **OLGAS)], [], document_type=guarded_order)
+		values = {"doctype": guarded_order, "status": "Open", "delivery_date": "2030-06-28"}
 		guarded = frappe.get_doc(values).insert()
 	page = send_form("answer_page", link_to(guarded, "Cut", answer="yes"))
 	assert (page["state"], page["error"]) == (
@@ -382,8 +382,8 @@ def test_yes_that_reaches_nothing_is_not_thanked_for(make_doctype, make_user):
 		"Nothing was saved: setting Status to Cut did not reach Cut. You may not be allowed to change this field."
 		f" Please change it in Answered Order {guarded.name} itself, or ask somebody who can.",
 	)
-	assert frappe.db.get_value(doctype, guarded.name, "status") == "Open"
-	assert frappe.db.get_value(doctype, guarded.name, "modified_by") == "Administrator"
+	assert frappe.db.get_value(guarded_order, guarded.name, "status") == "Open"
+	assert frappe.db.get_value(guarded_order, guarded.name, "modified_by") == "Administrator"
 
 
 @pytest.mark.parametrize("status", [None, "Sewn"], ids=["confirmed", "by value"])

@@ -85,9 +85,9 @@ class World:
 		return self.clients[user]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def world(server) -> World:
-	"""The documents, people and plans, made once for the tests of this folder."""
+	"""The documents, people and plans, made once for the tests of a file."""
 	made = World(server)
 	with made.changing():
 		_make_role()
