@@ -1,9 +1,13 @@
-"""Lets the 1st, 2nd, 3rd ... statement of some work fail until none is left, and looks each time at what was written."""
+"""Lets the 1st, 2nd, 3rd ... call of some work fail until none is left, and looks each time at what was written.
+
+A call is a statement to the database, or a command to Redis.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import frappe
+import redis
 
 BROKEN_SQL = "selekt 1"
 # Going back is what follows on a failure.
@@ -35,29 +39,29 @@ MOST_TURNS = 600
 
 
 class Fault:
-	"""One statement that fails.
+	"""One call that fails.
 
 	Attributes:
 		nth: which one, from 1.
-		statements: those so far.
-		struck: the statement that failed; None while none has.
+		calls: those so far.
+		struck: the call that failed; None while none has.
 		logs: titles of the Error Logs that were written meanwhile.
 	"""
 
 	def __init__(self, nth: int):
 		self.nth = nth
-		self.statements: list[str] = []
+		self.calls: list[str] = []
 		self.struck: str | None = None
 		self.logs: list[str] = []
 
-	def strikes(self, statement: str) -> bool:
-		"""Note a statement and tell whether it is the one that fails."""
-		if self.struck or statement.lower().startswith(ROLLBACK):
+	def strikes(self, call: str) -> bool:
+		"""Note a call and tell whether it is the one that fails."""
+		if self.struck or call.lower().startswith(ROLLBACK):
 			return False
-		self.statements.append(statement)
-		if len(self.statements) != self.nth:
+		self.calls.append(call)
+		if len(self.calls) != self.nth:
 			return False
-		self.struck = statement
+		self.struck = call
 		return True
 
 
@@ -98,6 +102,32 @@ def failing_statement(nth: int) -> Iterator[Fault]:
 		frappe.db._cursor = cursor
 
 
+@contextmanager
+def failing_redis_call(nth: int) -> Iterator[Fault]:
+	"""Inside, the nth command to Redis fails, as if it were away for a moment."""
+	fault = Fault(nth)
+	originals = [
+		(owner, name, getattr(owner, name))
+		for owner, name in ((redis.Redis, "execute_command"), (redis.client.Pipeline, "execute"))
+	]
+	for owner, name, original in originals:
+		setattr(owner, name, _failing(original, fault))
+	try:
+		yield fault
+	finally:
+		for owner, name, original in originals:
+			setattr(owner, name, original)
+
+
+def _failing(original, fault: Fault):
+	def call(self, *arguments, **named):
+		if fault.strikes(" ".join(map(str, arguments))[:200] or "pipeline"):
+			raise redis.exceptions.ConnectionError("Redis is away")
+		return original(self, *arguments, **named)
+
+	return call
+
+
 def written(*doctypes: str) -> dict[str, list]:
 	"""What is stored in the tables of the app and in some more, without what differs from run to run.
 
@@ -115,13 +145,14 @@ def _values(row) -> str:
 	return str(sorted((name, str(value)) for name, value in row.items() if name not in VARIABLE))
 
 
-def each_statement_fails(
+def each_call_fails(
 	act: Callable[[], object],
 	doctypes: tuple[str, ...],
 	parts: tuple = (),
 	refusal: type[Exception] | None = None,
+	failing=failing_statement,
 ) -> int:
-	"""Do something again and again, each time with the next statement failing, until it takes no more.
+	"""Do something again and again, each time with the next call failing, until it takes no more.
 
 	After each turn all is stored or nothing. An error takes all back, as the end of a request does.
 
@@ -131,15 +162,16 @@ def each_statement_fails(
 		parts: groups of tables that the app may leave as they were, whole, with an Error Log: a fault of its own
 			bookkeeping does not refuse the user's save.
 		refusal: what the work raises when nothing fails; then nothing may ever be stored.
+		failing: which calls fail: `failing_statement` or `failing_redis_call`.
 
 	Returns:
-		int: how many statements the work takes.
+		int: how many calls the work takes.
 	"""
 	before = written(*doctypes)
-	after = _undisturbed(act, doctypes, refusal)
+	after = _undisturbed(act, doctypes, refusal, failing)
 	assert (after == before) == bool(refusal), "the work writes nothing, or what it may not"
 	for nth in range(1, MOST_TURNS):
-		fault, error, found = _turn(act, nth, doctypes)
+		fault, error, found = _turn(act, nth, doctypes, failing)
 		if not fault.struck:
 			assert found == after, _told(fault, after, found)
 			return nth - 1
@@ -151,22 +183,25 @@ def each_statement_fails(
 	raise AssertionError("the work does not end")
 
 
-def _undisturbed(act, doctypes, refusal) -> dict:
+def _undisturbed(act, doctypes, refusal, failing) -> dict:
 	# Twice, so that everything is cached that can be.
 	for _time in range(2):
-		_fault, error, after = _turn(act, 0, doctypes)
+		_fault, error, after = _turn(act, 0, doctypes, failing)
 		assert isinstance(error, refusal or type(None)), repr(error)
 	return after
 
 
-def _turn(act, nth: int, doctypes) -> tuple:
+def _turn(act, nth: int, doctypes, failing) -> tuple:
 	frappe.db.savepoint(SAVE_POINT)
 	error = None
-	with failing_statement(nth) as fault:
+	with failing(nth) as fault:
 		try:
 			act()
 		except Exception as raised:
 			error = raised
+		else:
+			# All is stored by now: an error here would tell the user the opposite.
+			frappe.db.after_commit.run()
 	if error:
 		frappe.db.rollback(save_point=SAVE_POINT)
 	found = written(*doctypes)
@@ -204,4 +239,4 @@ def _assert_whole_parts(fault, before, after, found, parts) -> None:
 
 def _told(fault, wanted, found) -> str:
 	differing = {table: (wanted[table], found[table]) for table in wanted if wanted[table] != found[table]}
-	return f"after statement {fault.nth}, {fault.struck!r}: wanted and found {differing}"
+	return f"after call {fault.nth}, {fault.struck!r}: wanted and found {differing}"

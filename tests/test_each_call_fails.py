@@ -1,4 +1,4 @@
-"""Each path that writes, with its 1st, 2nd, 3rd ... statement failing: all is stored or nothing, and no gate is passed."""
+"""Each path that writes, with its 1st, 2nd, 3rd ... call failing: all is stored or nothing, and no gate is passed."""
 
 import frappe
 import pytest
@@ -21,7 +21,7 @@ from tests.support.factories import (
 	task,
 	task_of,
 )
-from tests.support.failing import each_statement_fails
+from tests.support.failing import each_call_fails, failing_redis_call
 
 pytestmark = pytest.mark.usefixtures("production_order")
 
@@ -68,7 +68,7 @@ def call(name: str, **arguments):
 
 
 def test_the_first_save_of_a_document(workflow):
-	each_statement_fails(make_document, (ORDER,), BOOKKEEPING)
+	each_call_fails(make_document, (ORDER,), BOOKKEEPING)
 
 
 def test_a_save_that_reaches_a_milestone(order):
@@ -77,7 +77,7 @@ def test_a_save_that_reaches_a_milestone(order):
 		doc.status = "Cut"
 		doc.save()
 
-	each_statement_fails(save, (ORDER,), BOOKKEEPING)
+	each_call_fails(save, (ORDER,), BOOKKEEPING)
 
 
 def test_a_save_that_moves_dates(order):
@@ -86,13 +86,11 @@ def test_a_save_that_moves_dates(order):
 		doc.delivery_date = "2030-07-28"
 		doc.save()
 
-	each_statement_fails(save, (ORDER,), BOOKKEEPING)
+	each_call_fails(save, (ORDER,), BOOKKEEPING)
 
 
 def test_a_value_set_past_the_form(order):
-	each_statement_fails(
-		lambda: frappe.get_doc(ORDER, order.name).db_set("status", "Cut"), (ORDER,), BOOKKEEPING
-	)
+	each_call_fails(lambda: frappe.get_doc(ORDER, order.name).db_set("status", "Cut"), (ORDER,), BOOKKEEPING)
 
 
 @pytest.mark.parametrize("way", ["save", "db_set"])
@@ -105,14 +103,14 @@ def test_a_save_that_the_gate_refuses(order, way):
 		else:
 			doc.db_set("status", "Shipped")
 
-	each_statement_fails(ship, (ORDER,), refusal=guard.GateError)
+	each_call_fails(ship, (ORDER,), refusal=guard.GateError)
 
 
 def test_starting_a_plan_by_hand(make_user):
 	make_user(OLGA, roles=[CLERK_ROLE])
 	order = make_document()
 	workflow = make_workflow(tasks=[task("Shipped", "Sign the packing list", **member(OLGA))])
-	each_statement_fails(
+	each_call_fails(
 		lambda: call("start_plan", doctype=ORDER, name=order.name, workflow=workflow.name), (ORDER,)
 	)
 
@@ -134,15 +132,13 @@ def test_starting_a_plan_by_hand(make_user):
 )
 def test_a_call_on_a_milestone(order, name, stage_name, arguments):
 	plan, row = plan_of(order), stage_of(order, stage_name)
-	each_statement_fails(
-		lambda: call(name, plan=plan.name, stage=row.name, **arguments), (ORDER,), (RECORDING,)
-	)
+	each_call_fails(lambda: call(name, plan=plan.name, stage=row.name, **arguments), (ORDER,), (RECORDING,))
 
 
 def test_undoing_a_milestone(order):
 	plan, row = plan_of(order), stage_of(order, "Packed")
 	call("confirm_stage", plan=plan.name, stage=row.name)
-	each_statement_fails(
+	each_call_fails(
 		lambda: call("undo_stage", plan=plan.name, stage=row.name, reason="Wrong order"), (ORDER,)
 	)
 
@@ -157,18 +153,18 @@ def test_undoing_a_milestone(order):
 )
 def test_a_call_on_a_task(order, name, arguments):
 	row = task_of(order, "Sign the packing list")
-	each_statement_fails(lambda: call(name, task=row.name, **arguments), (ORDER,))
+	each_call_fails(lambda: call(name, task=row.name, **arguments), (ORDER,))
 
 
 def test_reopening_a_task(order):
 	row = task_of(order, "Sign the packing list")
 	call("complete_task", task=row.name)
-	each_statement_fails(lambda: call("reopen_task", task=row.name, reason="One is missing"), (ORDER,))
+	each_call_fails(lambda: call("reopen_task", task=row.name, reason="One is missing"), (ORDER,))
 
 
 def test_cancelling_a_plan(order):
 	plan = plan_of(order)
-	each_statement_fails(lambda: call("cancel_plan", plan=plan.name, reason="Ordered elsewhere"), (ORDER,))
+	each_call_fails(lambda: call("cancel_plan", plan=plan.name, reason="Ordered elsewhere"), (ORDER,))
 
 
 def test_the_sweep(order, smtp):
@@ -176,12 +172,67 @@ def test_the_sweep(order, smtp):
 	with at("2030-06-18 07:00:00"):
 		now = frappe.utils.now_datetime()
 		plans = hourly.due_plans(sending_day.latest_message_day(now))
-		each_statement_fails(lambda: sweep.handle(plans, now), (ORDER,))
+		each_call_fails(lambda: sweep.handle(plans, now), (ORDER,))
 
 
 def test_the_import_of_a_log(order, tmp_path):
 	log = tmp_path / "log.csv"
 	log.write_text(f"case,activity,timestamp\n{order.name},Cut,2024-01-01T08:00:00Z\n")
-	each_statement_fails(
-		lambda: import_log(log, ImportOptions(doctype=ORDER, track_field="status")), (ORDER,)
+	each_call_fails(lambda: import_log(log, ImportOptions(doctype=ORDER, track_field="status")), (ORDER,))
+
+
+# Redis
+
+
+@pytest.mark.parametrize("status", ["Cut", "Open"])
+def test_a_save_without_redis(order, status):
+	def save():
+		doc = frappe.get_doc(ORDER, order.name)
+		doc.status = status
+		doc.note = "Checked"
+		doc.save()
+
+	each_call_fails(save, (ORDER,), BOOKKEEPING, failing=failing_redis_call)
+
+
+def test_the_first_save_without_redis(workflow):
+	each_call_fails(make_document, (ORDER,), BOOKKEEPING, failing=failing_redis_call)
+
+
+def test_a_refused_save_without_redis(order):
+	def ship():
+		doc = frappe.get_doc(ORDER, order.name)
+		doc.status = "Shipped"
+		doc.save()
+
+	each_call_fails(ship, (ORDER,), refusal=guard.GateError, failing=failing_redis_call)
+
+
+@pytest.mark.parametrize(
+	("name", "arguments"),
+	[
+		("confirm_stage", {}),
+		("reschedule_stage", {"new_date": "2030-06-25", "reason": "Fabric is late"}),
+	],
+)
+def test_a_call_on_a_milestone_without_redis(order, name, arguments):
+	plan, row = plan_of(order), stage_of(order, "Packed")
+	each_call_fails(
+		lambda: call(name, plan=plan.name, stage=row.name, **arguments), (ORDER,), failing=failing_redis_call
 	)
+
+
+def test_completing_a_task_without_redis(order):
+	row = task_of(order, "Sign the packing list")
+	each_call_fails(lambda: call("complete_task", task=row.name), (ORDER,), failing=failing_redis_call)
+
+
+def test_the_save_of_a_user_without_redis(order):
+	"""What follows on it is noted down and done later."""
+
+	def disable():
+		user = frappe.get_doc("User", OLGA)
+		user.enabled = 0
+		user.save()
+
+	each_call_fails(disable, ("User",), (("Milestone Follow Up",),), failing=failing_redis_call)
