@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sys
+import time
 
 from . import engines, leases
 from .benches import main_bench
@@ -210,6 +211,20 @@ def test(options: argparse.Namespace) -> int:
 	return test(options)
 
 
+def fuzz(options: argparse.Namespace) -> int:
+	"""The fuzz tests with as many examples as asked for; a seed of today's, or the one a failure has printed."""
+	from .testing import test
+
+	examples, chosen = [*options.arguments, "", ""][:2]
+	os.environ["MILESTONE_FUZZ_EXAMPLES"] = examples or "2500"
+	os.environ["MILESTONE_FUZZ_SEED"] = chosen or str(int(time.time()))
+	report.say(
+		f"Seed {os.environ['MILESTONE_FUZZ_SEED']}, {os.environ['MILESTONE_FUZZ_EXAMPLES']} examples a test."
+	)
+	options.arguments = ["tests/security/test_fuzz.py", "-n", "0", "-q"]
+	return test(options)
+
+
 COMMANDS = {
 	"demo": (demo, "build everything, load demo data and serve the Desk", ""),
 	"test": (
@@ -217,6 +232,7 @@ COMMANDS = {
 		"run the suite on copies of a ready site (takes pytest's arguments)",
 		"[--random SEED] [PYTEST ARGUMENTS]",
 	),
+	"fuzz": (fuzz, "send thousands of odd requests to a real server", "[EXAMPLES [SEED]]"),
 	"start": (start, "build what is missing and leave the servers running", ""),
 	"stop": (stop, "end what start or demo left running", ""),
 	"status": (status, "say what is built and what runs", ""),

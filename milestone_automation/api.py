@@ -1,18 +1,21 @@
 """The calls of Milestone Automation for the desk, for scripts and for other systems (see docs/api.md).
 
-Every call checks the caller's right on the document, then asks the engine. `stage` is the row name of a Milestone
-Plan Stage; its milestone name is accepted too. Calls that change a plan return it as `get_plan` does.
+Every call says what each argument may be (see `door`), checks the caller's right on the document, then asks the engine.
+What does not exist and what the caller may not see get the same answer. `stage` is the row name of a Milestone Plan
+Stage; its milestone name is accepted too. Calls that change a plan return it as `get_plan` does.
 """
 
 import frappe
 from frappe import _
 from frappe.utils import cint
 
+from milestone_automation import door
 from milestone_automation.desk import (
 	board,
 	builder,
 	calendar,
 	cards,
+	chart_calls,
 	core_calls,
 	my_work,
 	panel,
@@ -21,19 +24,23 @@ from milestone_automation.desk import (
 )
 from milestone_automation.desk import tracked_fields as tracked_fields_of
 from milestone_automation.desk import tracker as tracker_form
-from milestone_automation.engine.people import rights
+from milestone_automation.engine.people import field_rights, rights
 from milestone_automation.engine.people.directory import DIGEST_DEFAULT
 from milestone_automation.engine.plans import bulk_cancel, bulk_start, ending, starting, version_move
 from milestone_automation.engine.progress import answers, rescheduling, stages, tasks
-from milestone_automation.engine.rules.vocabulary import ShiftMode
+from milestone_automation.engine.rules.vocabulary import AssigneeKind, CompletionRule, ShiftMode
 from milestone_automation.engine.store import plan_log, plan_rows
 from milestone_automation.engine.tracking import trackable
 
-# What `reschedule_stage` takes for `later_stages`.
-LATER_STAGES = (ShiftMode.SHIFT_TOO.value, ShiftMode.KEEP_ORDER.value)
+LATER_STAGES = door.choice((ShiftMode.SHIFT_TOO, ShiftMode.KEEP_ORDER))
+TITLE = door.text(140)
+WORKFLOW = door.document("Milestone Workflow")
+# Far more than any plan has; what is too many says the engine.
+DAYS = door.integer(-100_000, 100_000)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(doctype=door.NAME, name=door.NAME)
 def get_plan(doctype: str, name: str | int) -> dict:
 	"""Return the plan of a document as the desk shows it.
 
@@ -46,12 +53,11 @@ def get_plan(doctype: str, name: str | int) -> dict:
 	Raises:
 		frappe.PermissionError: the caller may not read the document, or does not work in the desk.
 	"""
-	_check_desk_user(doctype, name)
-	doc = panel.readable_document(doctype, name)
-	return panel.build(doc)
+	return panel.build(panel.readable_document(doctype, name))
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(workflow=door.NAME, doctype=door.NAME, name=door.NAME)
 def preview_workflow(workflow: str, doctype: str, name: str | int) -> dict:
 	"""Say what a workflow would make of a document, without writing anything.
 
@@ -62,16 +68,15 @@ def preview_workflow(workflow: str, doctype: str, name: str | int) -> dict:
 	Returns:
 		dict: stages with dates, tasks and assignees; problems; whether the workflow matches the document.
 	"""
-	_check_manager()
-	doc = frappe.get_doc(doctype, name)
-	doc.check_permission("read")
-	workflow_doc = frappe.get_doc("Milestone Workflow", workflow)
-	workflow_doc.check_permission("read")
+	rights.check_manager()
+	doc = rights.readable_document(doctype, name)
+	workflow_doc = rights.readable_document("Milestone Workflow", workflow)
 	starting.check_is_for(workflow_doc, doc)
 	return panel.preview(workflow_doc, doc)
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(doctype=door.NAME, name=door.NAME, workflow=door.NAME)
 def start_plan(doctype: str, name: str | int, workflow: str | None = None) -> dict:
 	"""Give a document its plan; of the one it has already, nothing changes.
 
@@ -79,14 +84,14 @@ def start_plan(doctype: str, name: str | int, workflow: str | None = None) -> di
 		doctype, name: the document; the caller must be allowed to write it.
 		workflow: name of an enabled Milestone Workflow; the one that matches by default.
 	"""
-	_check_desk_user(doctype, name)
-	doc = frappe.get_doc(doctype, name)
+	doc = rights.readable_document(doctype, name)
 	doc.check_permission("write")
 	starting.start(doc, workflow, by_hand=True)
 	return get_plan(doctype, name)
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(workflow=door.NAME)
 def start_plans(workflow: str) -> dict:
 	"""Give plans to all existing documents a workflow matches: a job in the background, which can be run again.
 
@@ -95,18 +100,20 @@ def start_plans(workflow: str) -> dict:
 	Returns:
 		dict: the job's id, and how many documents it looks at.
 	"""
-	_check_manager()
-	return bulk_start.enqueue(workflow)
+	rights.check_manager()
+	return bulk_start.enqueue(rights.readable_document("Milestone Workflow", workflow))
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(workflow=door.NAME)
 def start_plans_summary(workflow: str) -> dict:
 	"""Return what the last `start_plans` of a workflow did: started, skipped with reasons, whether it still runs."""
-	_check_manager()
+	rights.check_manager()
 	return bulk_start.summary(workflow)
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(plan=door.NAME, stage=door.NAME, reached_on=door.DATE)
 def confirm_stage(plan: str, stage: str, reached_on: str | None = None) -> dict:
 	"""Confirm that a stage is reached.
 
@@ -124,6 +131,13 @@ def confirm_stage(plan: str, stage: str, reached_on: str | None = None) -> dict:
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(
+	plan=door.NAME,
+	stage=door.NAME,
+	new_date=door.or_none(door.DATE),
+	reason=door.TEXT,
+	later_stages=LATER_STAGES,
+)
 def reschedule_stage(
 	plan: str, stage: str, new_date: str | None, reason: str, later_stages: str | None = None
 ) -> dict:
@@ -137,15 +151,12 @@ def reschedule_stage(
 		later_stages: "Shift Too" or "Keep Order"; needed where the plan says "Ask".
 	"""
 	found = _plan_to_act_on(plan, stage)
-	if later_stages and later_stages not in LATER_STAGES:
-		frappe.throw(
-			_("{0} is not a valid option. Choose one of: {1}.").format(later_stages, ", ".join(LATER_STAGES))
-		)
 	rescheduling.reschedule(plan, stage, new_date, reason, answer=later_stages)
 	return get_plan(found.reference_type, found.reference_name)
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(plan=door.NAME, stage=door.NAME, reason=door.TEXT)
 def undo_stage(plan: str, stage: str, reason: str) -> dict:
 	"""Open a reached stage again; the reason is required and kept."""
 	found = _plan_to_act_on(plan, stage)
@@ -154,12 +165,14 @@ def undo_stage(plan: str, stage: str, reason: str) -> dict:
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(task=door.NAME)
 def complete_task(task: str) -> dict:
 	"""Complete a task, or the caller's part of it where all assignees must."""
 	return _act_on_task(task, tasks.complete)
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(tasks_to_complete=door.NAMES)
 def complete_tasks(tasks_to_complete: list[str] | str) -> dict:
 	"""Complete several tasks; each by itself, so one that cannot be completed keeps no other from it.
 
@@ -169,9 +182,8 @@ def complete_tasks(tasks_to_complete: list[str] | str) -> dict:
 	Returns:
 		dict: `completed`, a list of names; `failed`, a list of {task, reason}.
 	"""
-	names = frappe.parse_json(tasks_to_complete)
 	result = {"completed": [], "failed": []}
-	for name in names:
+	for name in tasks_to_complete:
 		frappe.db.savepoint("milestone_complete")
 		try:
 			_check_can_act_on_task(name)
@@ -185,6 +197,7 @@ def complete_tasks(tasks_to_complete: list[str] | str) -> dict:
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(task=door.NAME, reason=door.TEXT)
 def reopen_task(task: str, reason: str) -> dict:
 	"""Open a closed task again; the reason is required and kept.
 
@@ -202,20 +215,38 @@ def reopen_task(task: str, reason: str) -> dict:
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(task=door.NAME, reason=door.TEXT)
 def waive_task(task: str, reason: str) -> dict:
 	"""Let a required task no longer hold its stage. System Manager and Milestone Manager only, with a reason."""
-	_check_manager()
+	rights.check_manager()
 	return _act_on_task(task, tasks.waive, reason)
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(task=door.NAME, reason=door.TEXT)
 def cancel_task(task: str, reason: str) -> dict:
 	"""Cancel a task that is not needed any more. System Manager and Milestone Manager only, with a reason."""
-	_check_manager()
+	rights.check_manager()
 	return _act_on_task(task, tasks.cancel, reason)
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(
+	plan=door.NAME,
+	stage=door.NAME,
+	title=TITLE,
+	required=door.FLAG,
+	due_date=door.DATE,
+	due_days_before=DAYS,
+	description=door.TEXT,
+	assignee_kind=door.choice(AssigneeKind),
+	assignee_user=door.NAME,
+	assignee_role=door.NAME,
+	assignee_field=door.NAME,
+	collaborator_name=TITLE,
+	collaborator_email=TITLE,
+	completion_rule=door.choice(CompletionRule),
+)
 def add_task(
 	plan: str,
 	stage: str,
@@ -247,7 +278,7 @@ def add_task(
 	found = _plan_to_act_on(plan, stage)
 	given = {
 		"title": title,
-		"required": frappe.utils.cint(required),
+		"required": cint(required),
 		"due_date": due_date,
 		"due_days_before": due_days_before,
 		"description": description,
@@ -264,47 +295,51 @@ def add_task(
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(plan=door.NAME, reason=door.TEXT)
 def cancel_plan(plan: str, reason: str) -> dict:
 	"""Cancel a plan and its open tasks. System Manager and Milestone Manager only; the reason is kept."""
-	_check_manager()
+	rights.check_manager()
 	reason = plan_log.check_reason(reason)
-	found = plan_rows.load_by_name(plan, lock=True)
-	_check_can_read(found)
+	found = _readable_plan(plan, lock=True)
 	ending.cancel_by_hand(found, reason)
 	return get_plan(found.reference_type, found.reference_name)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(plan=door.NAME)
 def preview_new_version(plan: str) -> list:
 	"""Say what moving a plan to its workflow's newest version would change."""
-	_check_manager()
-	_check_can_read(plan_rows.load_by_name(plan))
+	rights.check_manager()
+	_readable_plan(plan)
 	return version_move.preview_move(plan)
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(plan=door.NAME)
 def move_to_new_version(plan: str) -> dict:
 	"""Move a plan to its workflow's newest version; what is reached and completed stays."""
-	_check_manager()
-	found = plan_rows.load_by_name(plan)
-	_check_can_read(found)
+	rights.check_manager()
+	found = _readable_plan(plan)
 	version_move.move(plan)
 	return get_plan(found.reference_type, found.reference_name)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(doctype=door.NAME)
 def fields_for(doctype: str) -> list:
 	"""Return the fields of a DocType a tracker or workflow may use, by label.
 
 	Returns:
 		list[dict]: value (field name), label, fieldtype, options.
 	"""
-	_check_manager()
+	rights.check_manager()
+	rights.check_reads_doctype(doctype)
 	trackable.check_doctype(doctype)
-	return trackable.trackable_fields(doctype)
+	return trackable.trackable_fields(doctype, hidden=field_rights.hidden(doctype))
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(workflow=door.NAME, reason=door.TEXT)
 def cancel_plans(workflow: str, reason: str) -> dict:
 	"""Cancel all running plans of a workflow, so that it can be deleted. System Manager and Milestone Manager only.
 
@@ -315,19 +350,28 @@ def cancel_plans(workflow: str, reason: str) -> dict:
 	Returns:
 		dict: plans (how many), in_background (whether a job does it).
 	"""
-	_check_manager()
-	frappe.get_doc("Milestone Workflow", workflow).check_permission("write")
+	rights.check_manager()
+	rights.readable_document("Milestone Workflow", workflow).check_permission("write")
 	bulk_cancel.check_reads_all(workflow)
 	return bulk_cancel.cancel_all(workflow, plan_log.check_reason(reason))
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(plan=door.NAME, stage=door.NAME, reached_on=door.DATE)
 def answer_reached(plan: str, stage: str, reached_on: str | None = None) -> None:
 	"""Answer a prompt with yes, see `answers.answer_reached`."""
 	answers.answer_reached(plan, stage, reached_on)
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(
+	plan=door.NAME,
+	stage=door.NAME,
+	new_date=door.DATE,
+	reason=door.TEXT,
+	note=door.TEXT,
+	later_stages=LATER_STAGES,
+)
 def answer_not_yet(
 	plan: str,
 	stage: str,
@@ -341,6 +385,7 @@ def answer_not_yet(
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes()
 def date_reasons() -> list[str]:
 	"""Return the reasons for a new date that the site offers, in its order."""
 	rights.check_desk_user()
@@ -348,12 +393,14 @@ def date_reasons() -> list[str]:
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes()
 def wants_digest() -> bool:
 	"""Tell whether the session user has chosen one mail a day."""
 	return bool(cint(frappe.defaults.get_user_default(DIGEST_DEFAULT)))
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(on=door.FLAG)
 def set_digest(on: bool) -> bool:
 	"""Choose one mail a day instead of single ones, or go back; for the session user.
 
@@ -373,30 +420,42 @@ def set_digest(on: bool) -> bool:
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(doctype=door.NAME, name=door.NAME)
 def get_timeline(doctype: str, name: str | int) -> list[dict]:
 	"""Return the history of a document's plan, see `desk.timeline.timeline`."""
 	return timeline.timeline(doctype, name)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes()
 def get_my_work() -> dict:
 	"""Return what waits for the caller, see `desk.my_work.my_work`."""
 	return my_work.my_work()
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(workflow=door.NAME)
 def get_board(workflow: str) -> dict:
 	"""Return the running plans of a workflow by milestone, see `desk.board.board`."""
 	return board.board(workflow)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes()
 def workflows_with_plans() -> list[str]:
 	"""Return the workflows the board can show, see `desk.board.workflows_with_plans`."""
 	return board.workflows_with_plans()
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(
+	start=door.DATE,
+	end=door.DATE,
+	filters=door.filters("Milestone Task"),
+	doctype=door.UNUSED,
+	fields=door.UNUSED,
+	field_map=door.UNUSED,
+)
 def task_events(
 	start: str,
 	end: str,
@@ -410,6 +469,14 @@ def task_events(
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(
+	start=door.DATE,
+	end=door.DATE,
+	filters=door.filters("Milestone Plan"),
+	doctype=door.UNUSED,
+	fields=door.UNUSED,
+	field_map=door.UNUSED,
+)
 def stage_events(
 	start: str,
 	end: str,
@@ -423,49 +490,58 @@ def stage_events(
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(filters=door.UNUSED)
 def on_time_this_month(filters: str | dict | None = None) -> dict:
 	"""Return the number of the card *On Time This Month*, see `desk.cards.on_time_this_month`."""
-	return cards.on_time_this_month(filters)
+	return cards.on_time_this_month()
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(workflow=WORKFLOW)
 def check_workflow(workflow: dict | str) -> dict:
 	"""Return what is wrong with a workflow that is being built, see `desk.builder.check_workflow`."""
 	return builder.check_workflow(workflow)
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(workflow=WORKFLOW, name=door.NAME)
 def preview_draft(workflow: dict | str, name: str | int) -> dict:
 	"""Say what a workflow that is being built would make of a document, see `desk.builder.preview_draft`."""
 	return builder.preview_draft(workflow, name)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes()
 def get_ready_workflows() -> list:
 	"""Return the ready workflows to choose from, see `desk.ready_workflows.get_ready_workflows`."""
 	return ready_workflows.get_ready_workflows()
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(name=door.NAME, document_type=door.NAME)
 def install_ready_workflow(name: str, document_type: str | None = None) -> dict:
 	"""Make a workflow of a ready one, see `desk.ready_workflows.install_ready_workflow`."""
 	return ready_workflows.install_ready_workflow(name, document_type)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(tracker=door.NAME, limit=door.integer(1, 500))
 def recorded(tracker: str, limit: int = 10) -> dict:
 	"""Return what a tracker has recorded, see `desk.tracker.recorded`."""
 	return tracker_form.recorded(tracker, limit)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(doctype=door.NAME)
 def tracked_fields(doctype: str) -> list[dict]:
 	"""Return the fields whose milestones a report can count, see `desk.tracked_fields`."""
-	_check_manager()
+	rights.check_manager()
+	rights.check_reads_doctype(doctype)
 	return tracked_fields_of.tracked_fields(doctype)
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(tracker=door.NAME)
 def start_backfill(tracker: str) -> None:
 	"""Make milestones from the history of a tracker's documents, see `desk.tracker.start_backfill`."""
 	tracker_form.start_backfill(tracker)
@@ -475,6 +551,15 @@ def start_backfill(tracker: str) -> None:
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(
+	doctype=door.NAME,
+	txt=door.TEXT,
+	searchfield=door.UNUSED,
+	start=door.integer(0, 10**6),
+	page_length=door.integer(0, 1000),
+	filters=door.AS_FRAPPE_TAKES_IT,
+	as_dict=door.FLAG,
+)
 def search_links(
 	doctype: str,
 	txt: str = "",
@@ -485,10 +570,16 @@ def search_links(
 	as_dict: bool | int = False,
 ) -> list:
 	"""Return rows of one of our DocTypes for a link field, see `desk.core_calls.search_links`."""
-	return core_calls.search_links(doctype, txt, start, page_length, filters, bool(cint(as_dict)))
+	return core_calls.search_links(doctype, txt, start, page_length, filters, as_dict)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(
+	doctype=door.NAME,
+	filters=door.AS_FRAPPE_TAKES_IT,
+	debug=door.FLAG,
+	cache=door.FLAG,
+)
 def get_count(
 	doctype: str,
 	filters: str | list | dict | None = None,
@@ -496,40 +587,69 @@ def get_count(
 	cache: bool | int = False,
 ) -> int | None:
 	"""Return how many rows a user may see, see `desk.core_calls.get_count`."""
-	return core_calls.get_count(doctype, filters, bool(cint(debug)), bool(cint(cache)))
+	return core_calls.get_count(doctype, filters, debug, cache)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(
+	doctype=door.NAME,
+	current_filters=door.or_none(door.AS_FRAPPE_TAKES_IT),
+	field=door.NAME,
+)
 def get_group_by_count(doctype: str, current_filters: str | list | dict | None, field: str) -> list[dict]:
 	"""Return how often each value of a field occurs in a list, see `desk.core_calls.get_group_by_count`."""
 	return core_calls.get_group_by_count(doctype, current_filters, field)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(doctype=door.NAME, docname=door.NAME)
 def get_linked_with(doctype: str, docname: str | int) -> dict:
 	"""Return what is linked with a document, see `desk.core_calls.get_linked_with`."""
 	return core_calls.get_linked_with(doctype, docname)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(
+	doctype=door.NAME,
+	field=door.NAME,
+	names=door.AS_FRAPPE_TAKES_IT,
+)
 def get_data_for_custom_field(doctype: str, field: str, names: str | list | None = None) -> dict:
 	"""Return the values of a report's column, see `desk.core_calls.get_data_for_custom_field`."""
 	return core_calls.get_data_for_custom_field(doctype, field, names)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(
+	doctype=door.NAME,
+	workflow_state_field=door.NAME,
+	states=door.AS_FRAPPE_TAKES_IT,
+)
 def get_workflow_state_count(doctype: str, workflow_state_field: str, states: str | list) -> list | None:
 	"""Return how many documents are in each state, see `desk.core_calls.get_workflow_state_count`."""
 	return core_calls.get_workflow_state_count(doctype, workflow_state_field, states)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(doctype=door.NAME, tag=door.TEXT)
 def get_tagged_docs(doctype: str, tag: str) -> list:
 	"""Return the names of documents with a tag, see `desk.core_calls.get_tagged_docs`."""
 	return core_calls.get_tagged_docs(doctype, tag)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+@door.takes(
+	chart_name=door.NAME,
+	chart=door.AS_FRAPPE_TAKES_IT,
+	no_cache=door.AS_FRAPPE_TAKES_IT,
+	filters=door.AS_FRAPPE_TAKES_IT,
+	from_date=door.AS_FRAPPE_TAKES_IT,
+	to_date=door.AS_FRAPPE_TAKES_IT,
+	timespan=door.AS_FRAPPE_TAKES_IT,
+	time_interval=door.AS_FRAPPE_TAKES_IT,
+	heatmap_year=door.AS_FRAPPE_TAKES_IT,
+	refresh=door.AS_FRAPPE_TAKES_IT,
+)
 def get_chart(
 	chart_name: str | None = None,
 	chart: str | dict | None = None,
@@ -542,35 +662,20 @@ def get_chart(
 	heatmap_year: str | int | None = None,
 	refresh: bool | int | None = None,
 ) -> dict | None:
-	"""Return the data of a dashboard chart, see `desk.core_calls.get_chart`."""
-	return core_calls.get_chart(dict(locals()))
+	"""Return the data of a dashboard chart, see `desk.chart_calls.get_chart`."""
+	return chart_calls.get_chart(dict(locals()))
 
 
-def _check_manager() -> None:
-	if not rights.can_manage():
-		frappe.throw(
-			_("Only a System Manager or Milestone Manager may do this. Ask one of them."),
-			frappe.PermissionError,
-		)
-
-
-def _check_desk_user(doctype: str, name) -> None:
-	if not rights.is_desk_user(frappe.session.user):
-		panel.raise_not_permitted(doctype, name)
-
-
-def _check_can_read(plan) -> None:
-	_check_desk_user(plan.reference_type, plan.reference_name)
-	if not rights.can_read_document(plan.reference_type, plan.reference_name):
-		frappe.throw(
-			_("You may not see {0} {1}.").format(_(plan.reference_type), plan.reference_name),
-			frappe.PermissionError,
-		)
+def _readable_plan(plan: str, lock: bool = False):
+	"""Return a plan that the session user may see."""
+	found = plan_rows.load_by_name(plan, lock=lock, is_optional=True)
+	if not found or not rights.can_see_plan(found):
+		rights.refuse_hidden("Milestone Plan", plan)
+	return found
 
 
 def _plan_to_act_on(plan: str, stage: str):
-	found = plan_rows.load_by_name(plan)
-	_check_can_read(found)
+	found = _readable_plan(plan)
 	row = found.stage(stage)
 	if not rights.can_act_on_stage(row, found.reference_doc()):
 		frappe.throw(
@@ -581,7 +686,7 @@ def _plan_to_act_on(plan: str, stage: str):
 
 
 def _check_can_act_on_task(task: str):
-	row = frappe.get_doc("Milestone Task", task)
+	row = rights.visible_task(task)
 	if not rights.can_act_on_task(row):
 		frappe.throw(
 			_("Only an assignee of the task, the owner of its milestone or a Milestone Manager may do this."),

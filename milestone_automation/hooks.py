@@ -80,6 +80,10 @@ doc_events = {
 	},
 }
 
+# Requests
+# --------
+before_request = ["milestone_automation.door.hide_tracebacks_from_guests"]
+
 # Scheduler
 # ---------
 scheduler_events = {

@@ -290,7 +290,7 @@ def test_a_server_script_that_saves_the_document_again_on_its_milestone_ends(tra
 	("condition", "fault"),
 	[
 		("doc.pieces / (doc.pieces - 5) > 0", "ZeroDivisionError"),
-		("doc.status.no_such_thing", "AttributeError"),
+		("doc.status.year", "AttributeError"),
 	],
 )
 def test_a_condition_that_breaks_at_run_time_is_logged_and_the_save_goes_through(tracking, condition, fault):

@@ -142,8 +142,8 @@ def test_an_unknown_field_is_refused(refused, values, shown):
 			"The condition cannot be evaluated: name 'status' is not defined. It may use doc and frappe.utils only.",
 		),
 		(
-			"doc.status and any(doc.roles)",
-			"The condition cannot be evaluated: name 'any' is not defined. It may use doc and frappe.utils only.",
+			"doc.status and open(doc.roles)",
+			"The condition cannot be evaluated: name 'open' is not defined. It may use doc and frappe.utils only.",
 		),
 		(
 			"frappe.db.sql('select 1')",

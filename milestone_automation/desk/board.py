@@ -6,8 +6,10 @@ from frappe.utils import (
 )
 
 from milestone_automation.desk import my_work
-from milestone_automation.engine.people import rights
+from milestone_automation.engine.people import readable, rights
 from milestone_automation.engine.rules.vocabulary import PlanStatus
+
+SHOWN = ("name", "reference_type", "reference_name", "current_stage", "health", "next_date")
 
 
 def board(workflow: str) -> dict:
@@ -20,22 +22,26 @@ def board(workflow: str) -> dict:
 		dict: `stages`, the milestones in order; `plans`, each with current_stage, health, next_date and its document.
 	"""
 	rights.check_desk_user()
-	plans = frappe.get_list(
-		"Milestone Plan",
-		filters={"workflow": workflow, "status": PlanStatus.ACTIVE.value},
-		fields=["name", "reference_type", "reference_name", "current_stage", "health", "next_date"],
-		order_by="next_date asc",
-		limit=my_work.MAX_ROWS,
+	plan = frappe.qb.DocType("Milestone Plan")
+	plans = (
+		readable.rows("Milestone Plan")
+		.select(*(plan[name] for name in SHOWN))
+		.where(plan.workflow == workflow)
+		.where(plan.status == PlanStatus.ACTIVE.value)
+		.orderby(plan.next_date)
+		.limit(my_work.MAX_ROWS)
+		.run(as_dict=True)
 	)
 	# Users who may see no plan do not see the names of the milestones either.
-	stages = plans and frappe.get_all(
-		"Milestone Workflow Stage",
-		filters={"parent": workflow, "parenttype": "Milestone Workflow"},
-		order_by="idx",
-		pluck="stage_name",
-	)
+	stages = _stage_names(workflow) if plans else []
 	stage_names = dict.fromkeys([*stages, *(plan.current_stage for plan in plans if plan.current_stage)])
 	return {"stages": list(stage_names), "plans": plans, "today": nowdate()}
+
+
+def _stage_names(workflow: str) -> list[str]:
+	stage = frappe.qb.DocType("Milestone Workflow Stage")
+	query = frappe.qb.from_(stage).select(stage.stage_name).where(stage.parent == workflow)
+	return query.where(stage.parenttype == "Milestone Workflow").orderby(stage.idx).run(pluck=True)
 
 
 def workflows_with_plans() -> list[str]:

@@ -4,11 +4,11 @@ import frappe
 
 from milestone_automation.desk import panel
 from milestone_automation.engine.people import rights
-from milestone_automation.engine.tracking import trackable
-from milestone_automation.engine.workflows import validation
+from milestone_automation.engine.tracking import protected, trackable
+from milestone_automation.engine.workflows import authors, validation
 
 
-def check_workflow(workflow: dict | str) -> dict:
+def check_workflow(workflow: dict) -> dict:
 	"""Return the problems of a workflow in the builder, saved or not; writes nothing.
 
 	Args:
@@ -22,8 +22,9 @@ def check_workflow(workflow: dict | str) -> dict:
 	"""
 	rights.check_manager()
 	draft = _draft(workflow)
+	rights.check_reads_doctype(draft.document_type)
 	answer = {"general": [], "stages": [[] for _row in draft.stages], "tasks": [[] for _row in draft.tasks]}
-	reason = trackable.why_not(draft.document_type)
+	reason = trackable.why_not(draft.document_type) or protected.why(draft.document_type)
 	if reason:
 		return answer | {"general": [reason]}
 	validation.tidy(draft)
@@ -43,7 +44,7 @@ def _place(problem: str, draft, answer: dict) -> tuple[list, str]:
 	return answer["general"], problem
 
 
-def preview_draft(workflow: dict | str, name: str | int) -> dict:
+def preview_draft(workflow: dict, name: str) -> dict:
 	"""Return the plan that a workflow in the builder would give a document; writes nothing.
 
 	Args:
@@ -58,24 +59,22 @@ def preview_draft(workflow: dict | str, name: str | int) -> dict:
 	"""
 	rights.check_manager()
 	draft = _draft(workflow)
-	doc = frappe.get_doc(draft.document_type, name)
-	doc.check_permission("read")
+	doc = rights.readable_document(draft.document_type, name)
 	validation.tidy(draft)
+	validation.check_texts(draft)
 	return panel.preview(draft, doc)
 
 
-def _draft(workflow: dict | str):
+def _draft(workflow: dict):
 	"""Return the document that the form sent, with numbered rows; nothing is stored."""
-	values = frappe.parse_json(workflow)
 	draft = frappe.new_doc("Milestone Workflow")
-	draft.update({key: values.get(key) for key in values if key not in ("doctype", "stages", "tasks")})
+	draft.update({key: value for key, value in workflow.items() if key not in ("stages", "tasks")})
 	for table in ("stages", "tasks"):
 		draft.set(table, [])
-		for row in values.get(table) or []:
-			draft.append(
-				table, {key: value for key, value in row.items() if not key.startswith("__")} | {"idx": None}
-			)
-	for table in ("stages", "tasks"):
-		for idx, row in enumerate(draft.get(table), 1):
-			row.idx = idx
+		for idx, row in enumerate(workflow.get(table) or [], 1):
+			draft.append(table, row | {"idx": idx})
+	if draft.name and frappe.db.exists("Milestone Workflow", draft.name):
+		# What is stored already somebody else may have written, with other rights.
+		draft._doc_before_save = frappe.get_doc("Milestone Workflow", draft.name)
+	authors.stamp(draft)
 	return draft

@@ -10,11 +10,8 @@ from milestone_automation.engine.people import rights
 from milestone_automation.engine.rules.vocabulary import StageStatus
 
 
-def on_time_this_month(filters: str | dict | None = None) -> dict:
+def on_time_this_month() -> dict:
 	"""Return the percentage of milestones reached this month that were reached by their key date.
-
-	Args:
-		filters: sent by the number card, not used.
 
 	Raises:
 		frappe.PermissionError: the user is not a manager.

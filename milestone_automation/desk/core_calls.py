@@ -1,15 +1,14 @@
 """Calls of Frappe that look at rows without asking whether the user may see them, answered for our DocTypes here.
 
-Some do so in Frappe 15 only, some in 16 too (docs/security.md lists them). For every other DocType the call goes on to
-Frappe as it came.
+Some do so in Frappe 15 only, some in 16 too (docs/security.md lists them). For every other DocType Frappe's call goes on
+to Frappe as it came; asked by the name of ours, it is refused.
 """
 
-import inspect
+from typing import NoReturn
 
 import frappe
 from frappe import _, client
 from frappe.desk import listview, query_report, reportview
-from frappe.desk.doctype.dashboard_chart import dashboard_chart
 from frappe.desk.doctype.tag import tag as tags
 from frappe.desk.form import linked_with
 from frappe.query_builder import Order
@@ -17,10 +16,13 @@ from frappe.query_builder.functions import Count
 from frappe.workflow.doctype.workflow import workflow as frappe_workflow
 
 from milestone_automation import hooks
+from milestone_automation.desk import list_filters
+from milestone_automation.engine.base import parsing
 from milestone_automation.engine.people import rights
 
 # Asked before each of these calls, also for DocTypes of other apps, so it costs no query.
 OWN_DOCTYPES = frozenset(hooks.standard_queries)
+APP = "milestone_automation."
 # As Frappe's own search does.
 ONLY_WITH = {"enabled": ("=", 1), "disabled": ("!=", 1)}
 MOST_ASSIGNEES = 50
@@ -41,13 +43,15 @@ def search_links(
 	Raises:
 		frappe.PermissionError: no DocType of ours, or none the user may read.
 	"""
-	if not _is_own(doctype):
-		_refuse()
+	if not is_own(doctype):
+		refuse()
 	meta = frappe.get_meta(doctype)
+	if meta.issingle:
+		return []
 	fields = list(
 		dict.fromkeys(name for name in ("name", meta.title_field, *meta.get_search_fields()) if name)
 	)
-	conditions = _as_list(doctype, frappe.parse_json(filters))
+	conditions = conditions_of(doctype, filters)
 	conditions += [[doctype, name, *only] for name, only in ONLY_WITH.items() if meta.has_field(name)]
 	return frappe.get_list(
 		doctype,
@@ -63,11 +67,11 @@ def search_links(
 
 def get_count(doctype: str, filters, debug: bool, cache: bool) -> int | None:
 	"""Return how many rows fit some filters, as `frappe.client.get_count`; early Frappe 15 counts all there are."""
-	if not _is_own(doctype):
+	if passes_on(doctype):
 		return client.get_count(doctype, filters, debug, cache)
 	asked = frappe.local.form_dict
-	conditions = _as_list(doctype, frappe.parse_json(filters))
-	parent = {"parent_doctype": asked.get("parent")} if frappe.is_table(doctype) else {}
+	conditions = conditions_of(doctype, filters)
+	parent = {"parent_doctype": str(asked.get("parent") or "")} if frappe.is_table(doctype) else {}
 	frappe.local.form_dict = frappe._dict(
 		doctype=doctype, filters=conditions, fields="[]", distinct="true", **parent
 	)
@@ -87,9 +91,13 @@ def get_group_by_count(doctype: str, current_filters: str | list | dict | None, 
 		current_filters: of the list, as JSON or parsed.
 		field: name of the field, or "assigned_to".
 	"""
-	if field != "assigned_to" or not _is_own(doctype):
+	if passes_on(doctype):
 		return listview.get_group_by_count(doctype, current_filters, field)
-	names = _visible(doctype, _as_list(doctype, frappe.parse_json(current_filters)))
+	conditions = conditions_of(doctype, current_filters, "current_filters")
+	if field != "assigned_to":
+		fieldname = list_filters.column_of(doctype, field, doctype).fieldname
+		return listview.get_group_by_count(doctype, frappe.as_json(conditions), fieldname)
+	names = _visible(doctype, conditions)
 	todo = frappe.qb.DocType("ToDo")
 	user = frappe.qb.DocType("User")
 	count = Count("*").as_("count")
@@ -111,10 +119,10 @@ def get_group_by_count(doctype: str, current_filters: str | list | dict | None, 
 
 def get_linked_with(doctype: str, docname: str) -> dict[str, list]:
 	"""Return what is linked with a document, as *Links* of a form; early Frappe 15 asks for no right at all."""
-	if _is_own(doctype) and not frappe.has_permission(doctype, "read", doc=docname):
-		_refuse()
+	if not passes_on(doctype) and not rights.can_read_document(doctype, docname):
+		refuse()
 	found = linked_with.get(doctype, docname)
-	for own in [linked for linked in found if _is_own(linked)]:
+	for own in [linked for linked in found if is_own(linked)]:
 		if not frappe.has_permission(own, "read"):
 			found[own] = []
 			continue
@@ -125,12 +133,18 @@ def get_linked_with(doctype: str, docname: str) -> dict[str, list]:
 
 def get_data_for_custom_field(doctype: str, field: str, names: str | list | None) -> dict:
 	"""Return a field's value by name of the row, for a column of a report; early Frappe 15 gives those of all rows."""
-	if not _is_own(doctype):
+	if passes_on(doctype):
 		more = {"names": names} if names else {}
 		return query_report.get_data_for_custom_field(doctype, field, **more)
-	filters = [[doctype, "name", "in", frappe.parse_json(names)]] if names else []
+	filters = [[doctype, "name", "in", _names(names)]] if names else []
+	fieldname = list_filters.column_of(doctype, field, doctype).fieldname
 	rows = frappe.get_list(
-		doctype, filters=filters, fields=["name", field], as_list=True, order_by="name", limit_page_length=0
+		doctype,
+		filters=filters,
+		fields=["name", fieldname],
+		as_list=True,
+		order_by="name",
+		limit_page_length=0,
 	)
 	return dict(rows)
 
@@ -142,38 +156,19 @@ def get_workflow_state_count(
 
 	Frappe counts all rows, by whatever field is named.
 	"""
-	if not _is_own(doctype) or rights.sees_everything():
-		return frappe_workflow.get_workflow_state_count(doctype, workflow_state_field, states)
-	return _refuse()
+	if not passes_on(doctype):
+		if not rights.sees_everything():
+			refuse()
+		list_filters.column_of(doctype, workflow_state_field, doctype)
+		states = frappe.as_json(_names(states, "states"))
+	return frappe_workflow.get_workflow_state_count(doctype, workflow_state_field, states)
 
 
 def get_tagged_docs(doctype: str, tag: str) -> list:
 	"""Return the names of the documents with a tag; Frappe names all there are."""
-	if not _is_own(doctype):
+	if passes_on(doctype):
 		return tags.get_tagged_docs(doctype, tag)
 	return [(name,) for name in _visible(doctype, [[doctype, "_user_tags", "like", _pattern(tag)]])]
-
-
-def get_chart(arguments: dict):
-	"""Return the data of a dashboard chart.
-
-	Frappe keeps what the first user got for everybody, and its heatmaps count all rows.
-
-	Args:
-		arguments: of `dashboard_chart.get`, by name.
-	"""
-	given = {name: value for name, value in arguments.items() if value is not None}
-	if name := given.get("chart_name"):
-		chart = frappe.get_cached_value("Dashboard Chart", name, ["document_type", "type"], as_dict=True)
-	else:
-		chart = frappe.parse_json(given.get("chart"))
-	chart = chart if isinstance(chart, dict) else {}
-	if not _is_own(chart.get("document_type")):
-		return dashboard_chart.get(**given)
-	if chart.get("type") == "Heatmap" and not rights.sees_everything():
-		_refuse()
-	# Without its cache.
-	return inspect.unwrap(dashboard_chart.get)(**given)
 
 
 def check_follow(doc, method=None) -> None:
@@ -183,14 +178,34 @@ def check_follow(doc, method=None) -> None:
 		doc: the Document Follow.
 		method: validate.
 	"""
-	if _is_own(doc.ref_doctype) and not frappe.has_permission(
-		doc.ref_doctype, "read", doc=doc.ref_docname, user=doc.user
-	):
-		_refuse()
+	if is_own(doc.ref_doctype) and not rights.can_read_document(doc.ref_doctype, doc.ref_docname, doc.user):
+		refuse()
 
 
-def _is_own(doctype) -> bool:
+def is_own(doctype) -> bool:
+	"""Tell whether a DocType is one of ours."""
 	return isinstance(doctype, str) and doctype in OWN_DOCTYPES
+
+
+def passes_on(doctype: str) -> bool:
+	"""Tell whether Frappe is to answer: its call was asked, for a DocType that is not ours.
+
+	Raises:
+		frappe.PermissionError: it was asked by the name of our call; or one of ours has no rows to ask for.
+	"""
+	if is_own(doctype):
+		if frappe.get_meta(doctype).issingle:
+			refuse()
+		return False
+	if _is_asked_by_own_name():
+		refuse()
+	return True
+
+
+def _is_asked_by_own_name() -> bool:
+	request = getattr(frappe.local, "request", None)
+	asked = (frappe.form_dict.get("cmd"), request.path.rpartition("/")[2]) if request else ()
+	return any(isinstance(name, str) and name.startswith(APP) for name in asked)
 
 
 def _pattern(text: str) -> str:
@@ -205,14 +220,37 @@ def _visible(doctype: str, filters: list) -> list[str]:
 	return frappe.get_list(doctype, filters=filters, pluck="name", order_by="name", limit_page_length=0)
 
 
-def _as_list(doctype: str, filters) -> list:
-	if isinstance(filters, dict):
-		pairs = [
-			(name, value if isinstance(value, list) else ["=", value]) for name, value in filters.items()
-		]
-		return [[doctype, name, *value] for name, value in pairs]
-	return list(filters or [])
+def conditions_of(doctype: str, filters, argument: str = "filters") -> list[list]:
+	"""Return the filters of a list of one of our DocTypes, parsed, as Frappe takes them.
+
+	Args:
+		doctype: of the list.
+		filters: as they were sent.
+		argument: the name they were sent by.
+
+	Raises:
+		frappe.ValidationError: says what does not fit.
+	"""
+	try:
+		return list_filters.as_rows(list_filters.parse(filters, doctype))
+	except (ValueError, TypeError):
+		frappe.throw(list_filters.expected(argument), title=_("Invalid Value"))
 
 
-def _refuse() -> None:
+def _names(value, argument: str = "names") -> list[str]:
+	try:
+		return parsing.as_names(value)
+	except (ValueError, TypeError):
+		frappe.throw(
+			_("{0} must be a JSON list of at most {1} names.").format(argument, parsing.MOST_NAMES),
+			title=_("Invalid Value"),
+		)
+
+
+def refuse() -> NoReturn:
+	"""Refuse to answer.
+
+	Raises:
+		frappe.PermissionError
+	"""
 	frappe.throw(_("You may not see this."), frappe.PermissionError, title=_("Not Permitted"))

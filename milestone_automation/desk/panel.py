@@ -1,9 +1,6 @@
 """The plan of a document for the desk: one dict, read with at most five queries."""
 
-from typing import NoReturn
-
 import frappe
-from frappe import _
 from frappe.utils import cint, getdate, nowdate
 
 from milestone_automation.engine.people import assigned, rights
@@ -55,27 +52,17 @@ def readable_document(doctype: str, name):
 		doctype, name: the document.
 
 	Raises:
-		frappe.DoesNotExistError: there is no such document.
-		frappe.PermissionError: the user may not read it.
+		frappe.PermissionError: there is none, or the session user may not see it.
 	"""
-	if not frappe.has_permission(doctype, "read"):
-		raise_not_permitted(doctype, name)
-	row = frappe.db.get_value(doctype, name, "*", as_dict=True)
-	if not row:
-		frappe.throw(_("{0} {1} not found").format(_(doctype), name), frappe.DoesNotExistError)
-	doc = frappe.get_doc({"doctype": doctype, **row})
-	if not frappe.has_permission(doctype, "read", doc=doc):
-		raise_not_permitted(doctype, name)
+	found = rights.stored_name(doctype, name)
+	may_look = rights.is_desk_user(frappe.session.user) and found is not None
+	if not may_look or not frappe.has_permission(doctype, "read"):
+		rights.refuse_hidden(doctype, name)
+	row = frappe.db.get_value(doctype, found, "*", as_dict=True)
+	doc = row and frappe.get_doc({"doctype": doctype, **row})
+	if not doc or not frappe.has_permission(doctype, "read", doc=doc):
+		rights.refuse_hidden(doctype, name)
 	return doc
-
-
-def raise_not_permitted(doctype: str, name) -> NoReturn:
-	"""Refuse to show a document.
-
-	Raises:
-		frappe.PermissionError
-	"""
-	frappe.throw(_("You may not see {0} {1}.").format(_(doctype), name), frappe.PermissionError)
 
 
 def build(doc) -> dict:

@@ -4,8 +4,8 @@ from datetime import date
 
 import frappe
 from frappe import _
-from frappe.utils import getdate
 
+from milestone_automation.engine.base import parsing
 from milestone_automation.engine.review import scope
 from milestone_automation.engine.review.plan_stages import PlanFilter
 
@@ -18,17 +18,25 @@ class ReportFilters:
 
 	def __init__(self, filters: dict | str | None):
 		"""Create the filters from a dict, its JSON, or None."""
-		values = frappe.parse_json(filters) if filters else {}
-		self._values = values if isinstance(values, dict) else {}
+		try:
+			values = parsing.as_json(filters) if filters else {}
+		except ValueError:
+			values = None
+		if not isinstance(values, dict):
+			frappe.throw(_("The filters of a report are a JSON object: a value for each name."))
+		self._values = values
 
 	def text(self, name: str) -> str | None:
 		"""Return a text, or None if it is empty."""
 		value = self._values.get(name)
 		if value is None or value == "":
 			return None
-		if not isinstance(value, str | int) or len(str(value)) > 140 or "\0" in str(value):
+		try:
+			return (
+				parsing.as_text(str(value) if isinstance(value, int) else value, parsing.NAME_LENGTH) or None
+			)
+		except ValueError:
 			self._refuse(name)
-		return str(value).strip() or None
 
 	def choice(self, name: str, choices, default: str) -> str:
 		"""Return one of the allowed values, or the default if it is empty."""
@@ -47,17 +55,16 @@ class ReportFilters:
 		if not value:
 			return None
 		try:
-			return getdate(value)
-		except Exception:
+			return parsing.as_date(value)
+		except (ValueError, TypeError):
 			self._refuse(name)
 
 	def days(self, name: str) -> int:
 		"""Return a number of days from 0 to `MAX_DAYS`."""
 		try:
-			value = int(self._values.get(name) or 0)
-		except (TypeError, ValueError):
+			return parsing.as_integer(self._values.get(name) or 0, 0, MAX_DAYS)
+		except (TypeError, ValueError, OverflowError):
 			self._refuse(name)
-		return value if 0 <= value <= MAX_DAYS else self._refuse(name)
 
 	def flag(self, name: str) -> bool:
 		"""Return whether a checkbox is set."""

@@ -9,6 +9,7 @@ from frappe.utils import (
 	get_url_to_form,
 )
 
+from milestone_automation.engine.people import rights
 from milestone_automation.engine.rules.vocabulary import PlanEvent
 
 MAX_TIMELINE_ENTRIES = 200
@@ -27,7 +28,9 @@ def timeline(doctype: str, name: str) -> list[dict]:
 	Raises:
 		frappe.PermissionError: the user may not read the document.
 	"""
-	frappe.get_doc(doctype, name).check_permission("read")
+	if not rights.can_read_document(doctype, name):
+		rights.refuse_hidden(doctype, name)
+	name = str(name)
 	entries = [*_log_entries(doctype, name), *_slip_entries(doctype, name), *_message_entries(doctype, name)]
 	return sorted(entries, key=lambda entry: str(entry["creation"]), reverse=True)[:MAX_TIMELINE_ENTRIES]
 

@@ -3,12 +3,12 @@
 import frappe
 from frappe import _
 from frappe.utils import (
-	cint,
 	format_datetime,
 	get_fullname,
 )
 
 from milestone_automation.engine.history import backfill
+from milestone_automation.engine.people import rights
 
 
 def recorded(tracker: str, limit: int = 10) -> dict:
@@ -21,9 +21,7 @@ def recorded(tracker: str, limit: int = 10) -> dict:
 	Raises:
 		frappe.PermissionError: the user may not read the tracker.
 	"""
-	tracker_doc = frappe.get_doc("Milestone Tracker", tracker)
-	tracker_doc.check_permission("read")
-	doctype = tracker_doc.document_type
+	doctype = rights.readable_document("Milestone Tracker", tracker).document_type
 	filters = {"milestone_tracker": tracker}
 	last = frappe.get_all(
 		"Milestone",
@@ -39,7 +37,7 @@ def recorded(tracker: str, limit: int = 10) -> dict:
 			"creation",
 		],
 		order_by="reached_on desc",
-		limit=min(cint(limit), 50),
+		limit=min(limit, 50),
 	)
 	meta = frappe.get_meta(doctype)
 	for row in last:
@@ -61,7 +59,7 @@ def start_backfill(tracker: str) -> None:
 		frappe.PermissionError: the user is not a System Manager.
 	"""
 	frappe.only_for("System Manager")
-	frappe.get_doc("Milestone Tracker", tracker).check_permission("write")
+	rights.readable_document("Milestone Tracker", tracker).check_permission("write")
 	frappe.enqueue(
 		run_backfill,
 		queue="long",

@@ -12,7 +12,7 @@ from frappe.utils import (
 	get_fullname,
 )
 
-from milestone_automation.engine.base import guard, languages, plain_text
+from milestone_automation.engine.base import guard, languages, parsing, plain_text
 from milestone_automation.engine.people.signed_links import Link, Purpose
 from milestone_automation.links import acting_as, limits
 
@@ -40,10 +40,10 @@ def show(context, page: Callable[[dict, bool], dict], purpose: Purpose) -> None:
 		page: makes what the template shows of the form and whether it was sent.
 		purpose: what the page's links are for.
 	"""
-	form, is_post = dict(frappe.form_dict), bool(frappe.request) and frappe.request.method == "POST"
+	form, is_post = plain_form(frappe.form_dict), bool(frappe.request) and frappe.request.method == "POST"
 	wait = limits.seconds_to_wait(form, purpose, is_post)
 	frappe.flags[RETRY_AFTER] = wait
-	context.page = too_many(wait) if wait else page(form, is_post)
+	context.page = too_many(wait) if wait else _shown(page, form, is_post)
 	_complete(context)
 
 
@@ -68,6 +68,28 @@ def too_many(seconds: int) -> dict:
 		_("Too many requests"),
 		_("This link was used very often. Please try again in {0} minutes.").format(minutes),
 	)
+
+
+def _shown(page: Callable[[dict, bool], dict], form: dict, is_post: bool) -> dict:
+	"""Return what a page shows. A fault of ours is logged and told without its traceback."""
+	try:
+		return page(form, is_post)
+	except Exception:
+		frappe.db.rollback()
+		guard.log_fault("Milestone page", frappe.get_traceback())
+		return refused(
+			_("This page cannot be shown"),
+			_("Something went wrong. Please try again later, or ask who sent you the link."),
+		)
+
+
+def plain_form(form: dict) -> dict[str, str]:
+	"""Return the texts of a form, without what cannot be stored; anything but text is left out."""
+	return {
+		name: parsing.UNSTORABLE.sub("", value)[: parsing.TEXT_LENGTH]
+		for name, value in form.items()
+		if isinstance(value, str)
+	}
 
 
 def invalid() -> dict:
@@ -183,7 +205,7 @@ def _complete(context) -> None:
 	"""Complete the context of a page: no cache, no search engines, and the CSRF token of the form."""
 	context.no_cache = 1
 	context.full_width = 0
-	context.token = cstr(frappe.form_dict.get("token"))
+	context.token = plain_form(frappe.form_dict).get("token", "")
 	context.is_guest = frappe.session.user == "Guest"
 	# Frappe checks it for logged-in visitors; the session of a guest has none.
 	context.form_csrf_token = "" if context.is_guest else frappe.sessions.get_csrf_token()

@@ -3,7 +3,7 @@ from frappe import _
 from frappe.utils import getdate
 
 from milestone_automation.engine.base import indexes, values
-from milestone_automation.engine.base.plain_text import PlainTextDocument
+from milestone_automation.engine.base.typed_document import TypedDocument
 from milestone_automation.engine.plans import ending, starting
 from milestone_automation.engine.progress import rescheduling
 from milestone_automation.engine.rules.vocabulary import DateChangeSource, StageStatus
@@ -11,7 +11,7 @@ from milestone_automation.engine.store import sums
 from milestone_automation.engine.store.changing import changing
 
 
-class MilestonePlan(PlainTextDocument):
+class MilestonePlan(TypedDocument):
 	"""A workflow applied to one document. The engine changes it; users move dates here or in the panel."""
 
 	# begin: auto-generated types

@@ -14,7 +14,8 @@ class MilestonePlanStage(RowOfDocument):
 		from frappe.types import DF
 
 		asked_round: DF.Int
-		custom_message: DF.SmallText | None
+		custom_message: DF.Code | None
+		custom_message_by: DF.Link | None
 		date_asked_on: DF.Date | None
 		date_by_hand: DF.Check
 		date_field: DF.Data | None
@@ -31,6 +32,7 @@ class MilestonePlanStage(RowOfDocument):
 		last_reminder_on: DF.Date | None
 		milestone: DF.Link | None
 		next_actions: DF.Code | None
+		next_actions_by: DF.Link | None
 		notify_role: DF.Link | None
 		notify_users: DF.SmallText | None
 		offset_days: DF.Int

@@ -2,7 +2,7 @@ import frappe
 from frappe import _
 
 from milestone_automation.engine.base import follow_ups
-from milestone_automation.engine.base.plain_text import PlainTextDocument
+from milestone_automation.engine.base.typed_document import TypedDocument
 from milestone_automation.engine.messages.sending_day import DEFAULT_SWEEP_TIME
 from milestone_automation.engine.rules.working_days import DAYS_OF_WEEK
 
@@ -19,7 +19,7 @@ SWEEP_FIELDS = (
 )
 
 
-class MilestoneSettings(PlainTextDocument):
+class MilestoneSettings(TypedDocument):
 	"""The site's settings: calendar, messages, and reasons for a new date."""
 
 	# begin: auto-generated types
@@ -40,6 +40,7 @@ class MilestoneSettings(PlainTextDocument):
 		link_valid_days: DF.Int
 		login_to_answer: DF.Check
 		messages_enabled: DF.Check
+		next_steps_user: DF.Link | None
 		off_friday: DF.Check
 		off_monday: DF.Check
 		off_saturday: DF.Check
@@ -66,6 +67,7 @@ class MilestoneSettings(PlainTextDocument):
 		"""Check the days off and clean the reasons."""
 		self.check_days_off()
 		self.clean_reasons()
+		self.check_next_steps_user()
 
 	def on_update(self):
 		"""Have plans checked if their messages may be due on other days now."""
@@ -75,6 +77,16 @@ class MilestoneSettings(PlainTextDocument):
 		"""Refuse seven days off, with which no date could be counted."""
 		if all(self.get(f"off_{day}") for day in DAYS_OF_WEEK):
 			frappe.throw(_("All seven days of the week are off. Leave at least one working day."))
+
+	def check_next_steps_user(self):
+		"""Refuse accounts in whose name no step may run: they have no limits, or no rights at all."""
+		user = self.next_steps_user
+		if user and (user in ("Administrator", "Guest") or not frappe.db.get_value("User", user, "enabled")):
+			frappe.throw(
+				_(
+					"Next steps cannot run as {0}. Choose an enabled user that has just the rights they need."
+				).format(user)
+			)
 
 	def clean_reasons(self):
 		"""Remove empty and repeated reasons, and white space around them."""

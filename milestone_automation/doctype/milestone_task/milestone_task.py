@@ -3,14 +3,14 @@ from frappe import _
 
 from milestone_automation import permissions
 from milestone_automation.engine.base import indexes
-from milestone_automation.engine.base.plain_text import PlainTextDocument
+from milestone_automation.engine.base.typed_document import TypedDocument
 from milestone_automation.engine.people import todos
 from milestone_automation.engine.progress import task_edits
 from milestone_automation.engine.store import plan_rows
 from milestone_automation.engine.store.changing import refresh
 
 
-class MilestoneTask(PlainTextDocument):
+class MilestoneTask(TypedDocument):
 	"""Something to do before a stage is reached; a required task blocks its stage."""
 
 	# begin: auto-generated types

@@ -1,13 +1,15 @@
 import copy
 
 import frappe
+from frappe import _
 from frappe.model.base_document import BaseDocument
 
-from milestone_automation.engine.base.plain_text import PlainTextDocument
-from milestone_automation.engine.tracking import conditions, recorder, registry, trackable
+from milestone_automation.engine.base.typed_document import TypedDocument
+from milestone_automation.engine.people import rights
+from milestone_automation.engine.tracking import conditions, protected, recorder, registry, trackable
 
 
-class MilestoneTracker(PlainTextDocument):
+class MilestoneTracker(TypedDocument):
 	"""Which fields of a DocType are recorded. Core's hook calls `apply` for every change of such a document."""
 
 	# begin: auto-generated types
@@ -53,10 +55,19 @@ class MilestoneTracker(PlainTextDocument):
 	def validate(self):
 		"""Check DocType, fields and condition."""
 		trackable.check_doctype(self.document_type)
+		self.check_right()
 		self.drop_repeated_fields()
 		for fieldname in self.tracked_fields():
 			trackable.check_field(self.document_type, fieldname)
 		conditions.check(self.condition, self.document_type)
+
+	def check_right(self):
+		"""Leave the recording of users, roles, scripts and the like to System Managers, whoever else may track."""
+		if protected.is_protected(self.document_type) and not rights.sees_everything():
+			frappe.throw(
+				_("Only a System Manager may track {0}.").format(_(self.document_type)),
+				frappe.PermissionError,
+			)
 
 	def drop_repeated_fields(self):
 		"""Remove empty and repeated rows of further fields."""

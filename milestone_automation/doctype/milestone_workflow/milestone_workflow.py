@@ -1,8 +1,8 @@
-from milestone_automation.engine.base.plain_text import PlainTextDocument
-from milestone_automation.engine.workflows import matching, stage_trackers, validation
+from milestone_automation.engine.base.typed_document import TypedDocument
+from milestone_automation.engine.workflows import authors, matching, stage_trackers, validation
 
 
-class MilestoneWorkflow(PlainTextDocument):
+class MilestoneWorkflow(TypedDocument):
 	"""The template of plans: the stages of a DocType's documents, with their tasks."""
 
 	# begin: auto-generated types
@@ -44,6 +44,7 @@ class MilestoneWorkflow(PlainTextDocument):
 
 	def validate(self):
 		"""Check the workflow and count its version."""
+		authors.stamp(self)
 		if not validation.is_only_switched_off(self):
 			validation.check_rights(self)
 			validation.check_document_type(self)

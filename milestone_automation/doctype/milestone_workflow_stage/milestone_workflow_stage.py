@@ -12,7 +12,8 @@ class MilestoneWorkflowStage(RowOfDocument):
 	if TYPE_CHECKING:
 		from frappe.types import DF
 
-		custom_message: DF.SmallText | None
+		custom_message: DF.Code | None
+		custom_message_by: DF.Link | None
 		date_field: DF.Data | None
 		gate_mode: DF.Literal["Block", "Warn", "Off"]
 		key_date_rule: DF.Literal[
@@ -20,6 +21,7 @@ class MilestoneWorkflowStage(RowOfDocument):
 		]
 		kind: DF.Literal["Standard", "Acceptance"]
 		next_actions: DF.Code | None
+		next_actions_by: DF.Link | None
 		notify_role: DF.Link | None
 		notify_users: DF.SmallText | None
 		offset_days: DF.Int

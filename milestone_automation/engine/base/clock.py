@@ -8,6 +8,8 @@ import frappe
 from frappe import _
 from frappe.utils import get_datetime, getdate, now_datetime, nowdate
 
+from milestone_automation.engine.base import parsing
+
 # Dates that users may enter; with dates further off nothing can be counted.
 FIRST_YEAR, LAST_YEAR = 1900, 2999
 
@@ -40,8 +42,8 @@ def parse_day(day) -> date:
 		frappe.ValidationError: it is not a date, or it is too far off.
 	"""
 	try:
-		parsed = getdate(day)
-	except (ValueError, OverflowError):
+		parsed = parsing.as_date(day)
+	except (ValueError, TypeError):
 		parsed = None
 	if not parsed or not FIRST_YEAR <= parsed.year <= LAST_YEAR:
 		frappe.throw(

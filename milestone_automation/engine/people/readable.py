@@ -7,6 +7,37 @@ import re
 
 import frappe
 from frappe.model.db_query import DatabaseQuery, requires_owner_constraint
+from pypika.terms import Criterion
+
+
+class Condition(Criterion):
+	"""A condition of this module as part of a query of the query builder, whose own values are bound."""
+
+	def __init__(self, text: str):
+		"""Take the condition as SQL text."""
+		super().__init__()
+		self.text = without_percent_signs(text)
+
+	def nodes_(self):
+		"""Yield the parts, as pypika asks for them."""
+		yield self
+
+	def get_sql(self, **kwargs) -> str:
+		"""Return the condition as SQL text."""
+		return f"({self.text})"
+
+
+def rows(doctype: str):
+	"""Return a query of the query builder for the rows of a DocType that the session user may see, as a list shows them.
+
+	Unlike a list's own filters, whatever is added to it is bound: Frappe writes filters into its SQL as text, and on
+	PostgreSQL changes numbers in that text.
+	"""
+	query = frappe.qb.from_(frappe.qb.DocType(doctype))
+	found = condition(doctype, frappe.session.user)
+	if found is None:
+		raise frappe.PermissionError
+	return query.where(Condition(found)) if found else query
 
 
 def names(doctype: str, where: str) -> str:

@@ -5,7 +5,9 @@ from typing import NoReturn
 
 import frappe
 from frappe import _
+from frappe.utils import escape_html
 
+from milestone_automation.engine.base import parsing
 from milestone_automation.engine.rules.vocabulary import OwnerKind, TaskStatus
 
 
@@ -44,6 +46,68 @@ def sees_everything(user: str | None = None) -> bool:
 	return user == "Administrator" or "System Manager" in frappe.get_roles(user)
 
 
+def refuse_hidden(doctype: str, name) -> NoReturn:
+	"""Give the one answer for what does not exist and for what the session user may not see.
+
+	Args:
+		doctype, name: as the user gave them; nothing else is told.
+
+	Raises:
+		frappe.PermissionError
+	"""
+	frappe.throw(
+		_("{0} {1} does not exist, or you may not see it.").format(
+			escape_html(_(doctype)), escape_html(str(name))
+		),
+		frappe.PermissionError,
+	)
+
+
+def readable_document(doctype: str, name):
+	"""Return a document that the session user, who works in the desk, may read.
+
+	Raises:
+		frappe.PermissionError: see `refuse_hidden`.
+	"""
+	if not is_desk_user(frappe.session.user) or not can_read_document(doctype, name):
+		refuse_hidden(doctype, name)
+	return frappe.get_doc(doctype, stored_name(doctype, name))
+
+
+def check_reads_doctype(doctype: str) -> None:
+	"""Refuse a DocType of which the session user may read no document; System Managers may ask for any.
+
+	Raises:
+		frappe.PermissionError: see `refuse_hidden`.
+	"""
+	if stored_meta(doctype) is None or not (sees_everything() or frappe.has_permission(doctype, "read")):
+		refuse_hidden("DocType", doctype)
+
+
+def stored_meta(doctype: str):
+	"""Return the meta of a DocType; None where there is none."""
+	if not doctype or not isinstance(doctype, str):
+		return None
+	try:
+		return frappe.get_meta(doctype)
+	except frappe.DoesNotExistError:
+		frappe.clear_last_message()
+		return None
+
+
+def stored_name(doctype: str, name):
+	"""Return a document's name in the type its DocType keeps names in; None where no document can have it."""
+	meta = stored_meta(doctype)
+	if not meta or meta.issingle or meta.istable or meta.get("is_virtual"):
+		return None
+	if (meta.autoname or "").lower() != "autoincrement":
+		return str(name)
+	try:
+		return parsing.as_integer(name, 0, 2**53)
+	except ValueError:
+		return None
+
+
 def can_read_document(doctype: str, name: str, user: str | None = None) -> bool:
 	"""Tell whether a user may read a document; False too when there is no such document or DocType.
 
@@ -51,13 +115,31 @@ def can_read_document(doctype: str, name: str, user: str | None = None) -> bool:
 		doctype, name: the document a plan is about.
 		user: the session user by default.
 	"""
-	if not doctype or not name:
+	found = stored_name(doctype, name) if doctype and name else None
+	if found is None:
 		return False
 	try:
-		return bool(frappe.has_permission(doctype, "read", doc=name, user=user_or_session(user)))
+		return bool(frappe.has_permission(doctype, "read", doc=found, user=user_or_session(user)))
 	except frappe.DoesNotExistError:
 		frappe.clear_last_message()
 		return False
+
+
+def can_see_plan(plan) -> bool:
+	"""Tell whether the session user may see a plan: who works in the desk and may read its document."""
+	return is_desk_user(frappe.session.user) and can_read_document(plan.reference_type, plan.reference_name)
+
+
+def visible_task(name: str):
+	"""Return a Milestone Task that the session user may see: whose document they may read, or that is assigned to them.
+
+	Raises:
+		frappe.PermissionError: see `refuse_hidden`.
+	"""
+	task = frappe.get_doc("Milestone Task", name) if frappe.db.exists("Milestone Task", name) else None
+	if not task or not visible_tasks([task]):
+		refuse_hidden("Milestone Task", name)
+	return task
 
 
 def can_act_on_task(task, user: str | None = None) -> bool:

@@ -18,11 +18,11 @@ LISTED = 100
 SUMMARY_SECONDS = 7 * 24 * 3600
 
 
-def enqueue(workflow: str) -> dict:
+def enqueue(workflow) -> dict:
 	"""Queue the job that starts plans of a workflow, unless it is queued already.
 
 	Args:
-		workflow: name of the Milestone Workflow.
+		workflow: Milestone Workflow document.
 
 	Returns:
 		dict: `job` (its id) and `documents` (number of documents without a plan).
@@ -30,20 +30,19 @@ def enqueue(workflow: str) -> dict:
 	Raises:
 		frappe.ValidationError: the workflow is disabled.
 	"""
-	doc = frappe.get_doc("Milestone Workflow", workflow)
-	if not doc.enabled:
-		frappe.throw(_("The workflow {0} is not enabled. Enable it first.").format(workflow))
-	job = f"milestone_start_plans::{workflow}"
+	if not workflow.enabled:
+		frappe.throw(_("The workflow {0} is not enabled. Enable it first.").format(workflow.name))
+	job = f"milestone_start_plans::{workflow.name}"
 	frappe.enqueue(
 		"milestone_automation.engine.plans.bulk_start.run",
 		queue="long",
 		job_id=job,
 		deduplicate=True,
 		enqueue_after_commit=True,
-		workflow=workflow,
+		workflow=workflow.name,
 		user=frappe.session.user,
 	)
-	return {"job": job, "documents": len(documents_without_plan(doc.document_type))}
+	return {"job": job, "documents": len(documents_without_plan(workflow.document_type))}
 
 
 def documents_without_plan(doctype: str) -> list[str]:

@@ -35,12 +35,14 @@ STAGE_FIELDS = (
 	"track_value",
 	"gate_mode",
 	"custom_message",
+	"custom_message_by",
 	"warning_lead_days",
 	"task_lead_days",
 	"remind_after_days",
 	"remind_every_days",
 	"remind_at_most",
 	"next_actions",
+	"next_actions_by",
 )
 TASK_FIELDS = (
 	"title",

@@ -11,6 +11,7 @@ from milestone_automation.engine.plans import plan_builder
 from milestone_automation.engine.progress import tasks
 from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus, ReachRule, StageStatus
 from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_requests, watched
+from milestone_automation.engine.tracking import protected
 from milestone_automation.engine.workflows import matching
 
 
@@ -80,6 +81,9 @@ def check_can_start(doc, workflow: str | None) -> None:
 		frappe.throw(_("The workflow {0} is not enabled. Enable it first.").format(workflow))
 	if not template.stages:
 		frappe.throw(_("The workflow {0} has no milestones. Add the first one.").format(workflow))
+	reason = protected.why(doc.doctype)
+	if reason:
+		frappe.throw(reason, title=_("Cannot Be Planned"))
 	if cint(doc.docstatus) == 2:
 		frappe.throw(_("{0} {1} is cancelled and cannot have a plan.").format(_(doc.doctype), doc.name))
 

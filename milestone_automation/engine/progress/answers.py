@@ -80,7 +80,10 @@ def reasons() -> list[str]:
 
 def _load_answerable(plan: str, stage: str) -> tuple:
 	"""Return plan and stage; refuse a user who may not answer for the stage."""
-	plan = plan_rows.load_by_name(plan)
+	name, plan = plan, plan_rows.load_by_name(plan, is_optional=True)
+	is_seen = plan and rights.can_read_document(plan.reference_type, plan.reference_name)
+	if not plan or not (is_seen or rights.sees_everything()):
+		rights.refuse_hidden("Milestone Plan", name)
 	row = plan.stage(stage)
 	if not may_answer(plan, row):
 		frappe.throw(

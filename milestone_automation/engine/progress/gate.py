@@ -195,9 +195,10 @@ def _warn_once(plan: plan_rows.Plan, stage, open_tasks: list, doc) -> None:
 		return
 	warned.add(stage.name)
 	titles = ", ".join(task.title for task in open_tasks[:NAMED_TASKS])
+	seen = ", ".join(task.title for task in visible_to_reader(open_tasks)[:NAMED_TASKS])
 	frappe.msgprint(
 		_("{0} is reached although required tasks are open: {1}.").format(
-			_bold(stage.stage_name), escape_html(titles)
+			_bold(stage.stage_name), escape_html(seen) or _("you may not see them")
 		),
 		title=_("Required Tasks Are Open"),
 		indicator="orange",

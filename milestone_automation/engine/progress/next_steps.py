@@ -3,12 +3,18 @@
 Each action runs in its own savepoint; an error is logged and the stage stays reached. A workflow defines actions as a
 JSON list of objects with the name in `action` and the arguments. Other apps add actions with the hook
 `milestone_actions`: {"Name": "dotted.path.of.function"}; the function is called with (doc, plan, stage, **arguments).
+
+A step runs with the rights of whoever wrote it, or as the user that a System Manager has named in the settings; then both
+must be allowed to do it.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import frappe
 from frappe import _
+from frappe.utils import cint
 
 from milestone_automation.engine.base import guard
 from milestone_automation.engine.rules.vocabulary import PlanEvent
@@ -18,6 +24,8 @@ from milestone_automation.engine.workflows import action_registry
 # An action may reach a stage of another document, whose actions reach the next; a loop ends here.
 MAX_DEPTH = 5
 DEPTH_FLAG = "milestone_action_depth"
+# Actions that leave the document as it is.
+READING = ("Assign", "Notify")
 
 
 def run(plan, stage) -> None:
@@ -68,18 +76,58 @@ def run_now(plan: str, stage: str, depth: int = 1) -> None:
 def _run_unless_refused(plan, stage, action: dict) -> bool:
 	"""Run one action. A refusal by the gate counts as an error of the action."""
 	try:
-		return _run_one(plan, stage, action)
+		_run_one(plan, stage, action)
 	except guard.GateError as error:
 		raise frappe.ValidationError(str(error)) from error
-
-
-def _run_one(plan, stage, action: dict) -> bool:
-	function = action_registry.actions().get(action.pop("action", ""))
-	if not function:
-		frappe.throw(
-			_("Unknown action. Choose one of: {0}.").format(", ".join(sorted(action_registry.actions())))
-		)
-	# Read again: changes that an earlier action failed to save must not be saved now.
-	doc = frappe.get_doc(plan.reference_type, plan.reference_name)
-	frappe.get_attr(function)(doc, plan, stage, **action)
 	return True
+
+
+def _run_one(plan, stage, action: dict) -> None:
+	"""Run one action for its author.
+
+	Raises:
+		frappe.PermissionError: nobody is on record as its author, or the author may not do it.
+	"""
+	service = frappe.get_cached_doc("Milestone Settings").get("next_steps_user")
+	author = _author(stage, is_stood_in_for=bool(service))
+	with _in_name_of(author):
+		_check_may(action, plan)
+	with _in_name_of(service or author):
+		if service:
+			_check_may(action, plan)
+		# Read again: changes that an earlier action failed to save must not be saved now.
+		doc = frappe.get_doc(plan.reference_type, plan.reference_name)
+		action_registry.run(action, doc, plan, stage)
+
+
+def _author(stage, is_stood_in_for: bool) -> str:
+	author = stage.get("next_actions_by")
+	is_enabled = author and cint(frappe.db.get_value("User", author, "enabled"))
+	if not author or not (is_enabled or is_stood_in_for):
+		frappe.throw(
+			_(
+				"Nobody with an account is on record as the author of this step. Save it again in the workflow."
+			),
+			frappe.PermissionError,
+		)
+	return author
+
+
+def _check_may(action: dict, plan) -> None:
+	"""Refuse what the session user could not do."""
+	doc = frappe.get_doc(plan.reference_type, plan.reference_name)
+	doc.check_permission("read" if action.get("action") in READING else "write")
+	fault = next(action_registry.problems(action, plan.reference_type), None)
+	if fault:
+		frappe.throw(fault, frappe.PermissionError)
+
+
+@contextmanager
+def _in_name_of(user: str) -> Iterator[None]:
+	"""Inside, the job runs as this user."""
+	before = frappe.session.user
+	frappe.set_user(user)
+	try:
+		yield
+	finally:
+		frappe.set_user(before)

@@ -87,6 +87,8 @@ def reschedule(
 		frappe.ValidationError: the stage is reached, the date is before an earlier stage, or an answer is missing.
 	"""
 	reason = plan_log.check_reason(reason)
+	if answer and answer not in list(ShiftMode):
+		_ask_for_later_stages()
 	with changing(plan) as plan:
 		plan.check_is_active()
 		day = clock.parse_day(new_date) if new_date else None
@@ -139,11 +141,13 @@ def _moved_dates(plan, old_dates: list, index: int, new_date, mode: ShiftMode) -
 	except dates.DatesOutOfOrder as error:
 		_refuse_out_of_order(error)
 	except dates.ShiftAnswerNeeded:
-		frappe.throw(
-			_("Choose what later milestones do: Shift Too or Keep Order."), title=_("Later Milestones")
-		)
+		_ask_for_later_stages()
 	except OutOfCalendar:
 		frappe.throw(_("{0} cannot be moved that far. Choose an earlier day.").format(stage.stage_name))
+
+
+def _ask_for_later_stages() -> NoReturn:
+	frappe.throw(_("Choose what later milestones do: Shift Too or Keep Order."), title=_("Later Milestones"))
 
 
 def _refuse_out_of_order(error: dates.DatesOutOfOrder) -> NoReturn:

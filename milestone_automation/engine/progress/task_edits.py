@@ -8,7 +8,7 @@ from frappe import _
 from frappe.utils import cint, getdate
 
 from milestone_automation.engine.base import values
-from milestone_automation.engine.people import assigned, assignees, rights, todos
+from milestone_automation.engine.people import assigned, assignees, field_rights, rights, todos
 from milestone_automation.engine.progress import tasks
 from milestone_automation.engine.rules import dates
 from milestone_automation.engine.rules.vocabulary import AssigneeKind, PlanEvent, TaskStatus
@@ -142,6 +142,21 @@ def _check_new(doc, plan: plan_rows.Plan) -> None:
 	problem = task_validation.assignee_problem(doc, workflow, people_validation.read_known(workflow))
 	if problem:
 		frappe.throw(problem)
+	_check_may_read_field(doc, plan.reference_type)
+
+
+def _check_may_read_field(doc, doctype: str) -> None:
+	"""Refuse a task for whom a field names that its writer may not read: the assignee would tell its value.
+
+	Raises:
+		frappe.ValidationError
+	"""
+	if doc.assignee_kind == AssigneeKind.USER_FIELD and doc.assignee_field in field_rights.hidden(doctype):
+		frappe.throw(
+			_("{0} uses {1}, which you may not read. Ask somebody who may to write it.").format(
+				_(doc.meta.get_label("assignee_field")), doc.assignee_field
+			)
+		)
 
 
 def note_manual_date(doc) -> None:
@@ -239,6 +254,7 @@ def _set_due_date(doc, plan: plan_rows.Plan) -> None:
 
 def _set_assignees(doc, plan: plan_rows.Plan) -> None:
 	"""Replace the assignees of a task by those of its rule; whoever has done their part stays."""
+	_check_may_read_field(doc, plan.reference_type)
 	done = [row for row in doc.assignees if row.done]
 	known = set().union(*(assigned.identifiers_of(row) for row in done))
 	doc.set("assignees", done)

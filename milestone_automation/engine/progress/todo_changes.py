@@ -88,13 +88,16 @@ def _reopen(todo: Assignment) -> None:
 def _assign(todo: Assignment) -> None:
 	"""Add the user of a new to-do to the assignees."""
 	task = _task(todo)
-	if not task or (task.status == TaskStatus.OPEN and rights.is_assigned(task, todo.user)):
+	if not task:
+		return
+	has_it = task.status == TaskStatus.OPEN and rights.is_assigned(task, todo.user)
+	if has_it and rights.visible_tasks([task]):
 		return
 	if not rights.can_assign(task):
 		frappe.throw(
 			_(
 				"You may not assign the task {0}. Ask a Milestone Manager or the owner of its milestone."
-			).format(task.title),
+			).format(_shown(task)),
 			frappe.PermissionError,
 		)
 	if task.status != TaskStatus.OPEN:
@@ -113,7 +116,7 @@ def _unassign(todo: Assignment) -> None:
 		return
 	if todo.user != frappe.session.user and not rights.can_assign(task):
 		frappe.throw(
-			_("You may not remove {1} from the task {0}.").format(task.title, get_fullname(todo.user)),
+			_("You may not remove {1} from the task {0}.").format(_shown(task), get_fullname(todo.user)),
 			frappe.PermissionError,
 		)
 	frappe.db.delete(
@@ -135,12 +138,17 @@ def _task(todo: Assignment):
 	return frappe.db.get_value(todos.TASK, todo.task, fields, as_dict=True)
 
 
+def _shown(task) -> str:
+	"""Return how a refusal calls a task: by its title only for who may see it."""
+	return task.title if rights.visible_tasks([task]) else task.name
+
+
 def _check_may_act(task, user: str) -> None:
 	"""Refuse unless the to-do is the session user's own, as an assignee, or the user directs the task."""
 	is_own_part = user == frappe.session.user and rights.is_assigned(task, user)
 	if not is_own_part and not rights.can_direct_task(task):
 		frappe.throw(
-			_("You are not assigned to the task {0}, so you cannot close or open it.").format(task.title),
+			_("You are not assigned to the task {0}, so you cannot close or open it.").format(_shown(task)),
 			frappe.PermissionError,
 			title=_("Not Permitted"),
 		)

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 import frappe
 from pypika.terms import Criterion, Term
 
-from milestone_automation.engine.people import readable
+from milestone_automation.engine.people import field_rights, readable
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ def of_reader(reference_type: str, track_field: str, start=None, end=None, user:
 		user: user id; the session user by default.
 
 	Raises:
-		frappe.PermissionError: the user may read no document of the DocType.
+		frappe.PermissionError: the user may read no document of the DocType, or not this field.
 	"""
 	condition = readable.condition(reference_type, user or frappe.session.user)
-	if condition is None:
+	if condition is None or track_field in field_rights.hidden(reference_type, user=user):
 		raise frappe.PermissionError
 	return Scope(reference_type, track_field, condition, start, end)
 

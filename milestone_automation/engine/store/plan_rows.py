@@ -163,18 +163,18 @@ def load(doctype: str, name, lock: bool = False) -> Plan | None:
 	return _load("plan_key", plan_key(doctype, name), lock)
 
 
-def load_by_name(plan: str, lock: bool = False) -> Plan:
+def load_by_name(plan: str, lock: bool = False, is_optional: bool = False) -> Plan | None:
 	"""Return a plan with its stages, read with one query.
 
 	Args:
-		plan: name of the plan.
-		lock: as in `load`.
+		plan, lock: as in `load`.
+		is_optional: return None where there is no such plan.
 
 	Raises:
 		frappe.DoesNotExistError
 	"""
 	loaded = _load("name", plan, lock)
-	if not loaded:
+	if not loaded and not is_optional:
 		frappe.throw(_("Milestone Plan {0} does not exist.").format(plan), frappe.DoesNotExistError)
 	return loaded
 

@@ -1,4 +1,4 @@
-"""Conditions on a document: Python expressions in Frappe's safe eval, checked when they are saved."""
+"""Conditions on a document: expressions of the language in `expressions`, checked when they are saved."""
 
 import ast
 import html
@@ -6,32 +6,37 @@ import html
 import frappe
 from frappe import _
 from frappe.model import default_fields, optional_fields
-from frappe.utils import strip_html_tags
-from frappe.utils.safe_exec import get_safe_globals
 
-# What an expression may use of `doc` besides its fields.
-DOCUMENT_METHODS = frozenset({"get", "as_dict", "keys", "items", "values"})
-FORMAT_METHODS = frozenset({"format", "format_map"})
+from milestone_automation.engine.base import budget
+from milestone_automation.engine.tracking import expressions, samples
 
 
 def holds(condition: str | None, doc) -> bool:
 	"""Tell whether a document meets a condition; without a condition it does.
 
 	Args:
-		condition: Python expression on `doc`.
-		doc: the document; the expression sees a copy and cannot change it.
+		condition: expression on `doc`.
+		doc: the document; the expression reads its fields and cannot change it.
 
 	Raises:
-		Exception: what the expression raises.
+		Exception: what the expression raises, `BudgetExceeded` too.
 	"""
 	if not condition or not condition.strip():
 		return True
-	return bool(frappe.safe_eval(condition.strip(), None, _context(doc.as_dict())))
+	return bool(expressions.evaluate(condition.strip(), doc))
 
 
-def _context(values: dict) -> dict:
-	utils = get_safe_globals().get("frappe", {}).get("utils")
-	return {"doc": frappe._dict(values), "frappe": frappe._dict(utils=utils)}
+def fields_used(condition: str | None, doctype: str) -> tuple[set[str], set[str]]:
+	"""Return the fields of a document that a condition reads, and the columns of its rows.
+
+	Args:
+		condition: checked before.
+		doctype: of the documents.
+	"""
+	if not condition or not condition.strip():
+		return set(), set()
+	tree = expressions.parse(condition.strip())
+	return expressions.fields_used(tree), expressions.columns_used(tree) & _columns(doctype)
 
 
 def check(condition: str | None, doctype: str) -> None:
@@ -46,85 +51,74 @@ def check(condition: str | None, doctype: str) -> None:
 	"""
 	if not condition or not condition.strip():
 		return
-	tree = _parse(condition.strip())
-	_check_fields(tree, doctype)
-	_check_utils(tree)
-	_check_formats(tree)
-	_check_is_allowed(condition.strip())
-	_check_names(tree)
+	tree = _parse(condition.strip(), doctype)
+	_check_columns(tree, doctype)
+	_try(condition.strip(), doctype)
 
 
-def _parse(condition: str) -> ast.Expression:
+def _try(condition: str, doctype: str) -> None:
+	"""Evaluate with a sample document. Other documents have other values, so only what can never work is refused."""
+	messages = list(frappe.local.message_log)
 	try:
-		return ast.parse(condition, mode="eval")
+		expressions.evaluate(condition, samples.document(doctype))
+	except (budget.BudgetExceeded, budget.NotCalculable) as error:
+		_refuse(str(error))
+	except Exception:
+		frappe.local.message_log = messages
+
+
+def _parse(condition: str, doctype: str) -> ast.Expression:
+	try:
+		if len(condition) <= budget.MOST_WRITTEN:
+			# Fields come first: a wrong name is the fault most often made.
+			_check_fields(ast.parse(condition, mode="eval"), doctype)
+		return expressions.parse(condition)
 	except SyntaxError as error:
 		frappe.throw(
 			_("The condition is not a Python expression: {0}. Example: doc.status == 'Open'.").format(
-				error.msg.rstrip("?.")
+				html.escape(error.msg.rstrip("?."), quote=False)
 			),
 			title=_("Invalid Condition"),
 		)
+	except (RecursionError, MemoryError, ValueError):
+		_refuse(_("it cannot be read"))
+	except expressions.NotAllowed as error:
+		_refuse(str(error))
 
 
 def _check_fields(tree: ast.Expression, doctype: str) -> None:
 	meta = frappe.get_meta(doctype)
-	known = {*default_fields, *optional_fields, *DOCUMENT_METHODS}
+	known = {*default_fields, *optional_fields, *_names_of_fields(meta)}
+	calls = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
 	for node in ast.walk(tree):
-		if not (
+		is_field = (
 			isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "doc"
-		):
+		)
+		if not is_field or node.attr in known or (node.attr == "get" and id(node) in calls):
 			continue
-		if node.attr not in known and not meta.has_field(node.attr):
-			frappe.throw(
-				_(
-					"The condition uses doc.{0}, but {1} has no field {0}. Use the field's name, not its label."
-				).format(node.attr, _(doctype)),
-				title=_("Invalid Condition"),
-			)
+		frappe.throw(
+			_(
+				"The condition uses doc.{0}, but {1} has no field {0}. Use the field's name, not its label."
+			).format(html.escape(node.attr), _(doctype)),
+			title=_("Invalid Condition"),
+		)
 
 
-def _check_utils(tree: ast.Expression) -> None:
-	"""Refuse anything of `frappe` other than functions of frappe.utils, which does not exist in the expression."""
-	utils = _context({})["frappe"].utils or {}
-	for node in ast.walk(tree):
-		path = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
-		of_frappe = path.startswith("frappe.") and path.count(".") == 1 and path != "frappe.utils"
-		of_utils = path.startswith("frappe.utils.") and path.count(".") == 2
-		if of_frappe or (of_utils and node.attr not in utils):
-			_refuse(_("{0} does not exist").format(path))
+def _names_of_fields(meta) -> set[str]:
+	return {field.fieldname for field in meta.fields}
 
 
-def _check_formats(tree: ast.Expression) -> None:
-	"""Refuse `format` of texts, which safe eval refuses too, but on some versions only when it is evaluated."""
-	for node in ast.walk(tree):
-		if (
-			isinstance(node, ast.Attribute)
-			and node.attr in FORMAT_METHODS
-			and ast.unparse(node.value) != "doc"
-		):
-			_refuse(_("{0} cannot be used").format(node.attr))
+def _check_columns(tree: ast.Expression, doctype: str) -> None:
+	"""Refuse what is asked of rows and values that neither has: it would break on every document."""
+	known = _columns(doctype) | budget.DATE_VALUES
+	for name in sorted(expressions.attributes_of_values(tree) - known):
+		_refuse(_("{0} cannot be used").format(name))
 
 
-def _check_is_allowed(condition: str) -> None:
-	"""Refuse what safe eval does not allow. The expression is only compiled, as there is no document yet."""
-	try:
-		frappe.safe_eval(f"True or (\n{condition}\n)", None, _context({}))
-	except Exception as error:
-		if isinstance(error, frappe.ValidationError):
-			frappe.clear_last_message()
-		_refuse(strip_html_tags(str(error)))
-
-
-def _check_names(tree: ast.Expression) -> None:
-	"""Refuse names that are not defined, anywhere in the expression."""
-	names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-	bound = {node.id for node in names if isinstance(node.ctx, ast.Store)}
-	bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-	for name in sorted({node.id for node in names} - bound):
-		try:
-			frappe.safe_eval(name, None, _context({}))
-		except NameError as error:
-			_refuse(str(error))
+def _columns(doctype: str) -> set[str]:
+	"""Return the names of the columns of a DocType's tables."""
+	tables = [frappe.get_meta(field.options) for field in frappe.get_meta(doctype).get_table_fields()]
+	return {*default_fields, *(name for meta in tables for name in _names_of_fields(meta))}
 
 
 def _refuse(fault: str) -> None:

@@ -79,8 +79,12 @@ def why_not_field(doctype: str, fieldname: str | None) -> str | None:
 	return None
 
 
-def trackable_fields(doctype: str) -> list[dict]:
+def trackable_fields(doctype: str, hidden: set[str] = frozenset()) -> list[dict]:
 	"""Return the fields that can be tracked, for the desk.
+
+	Args:
+		doctype: DocType of the documents.
+		hidden: names of fields to leave out.
 
 	Returns:
 		list[dict]: value (field name), label, fieldtype and options, ordered by label.
@@ -93,7 +97,9 @@ def trackable_fields(doctype: str) -> list[dict]:
 			"options": field.options,
 		}
 		for field in frappe.get_meta(doctype).fields
-		if field.fieldtype not in UNTRACKABLE_TYPES and not field.get("is_virtual")
+		if field.fieldtype not in UNTRACKABLE_TYPES
+		and not field.get("is_virtual")
+		and field.fieldname not in hidden
 	]
 	standard = [
 		{"value": name, "label": _(label), "fieldtype": "Int" if name == "docstatus" else "Link"}

@@ -1,27 +1,33 @@
 """Custom messages of a workflow: Jinja templates over the values of the document.
 
-A template sees a copy of the values, never the document, the database or the session. It is checked when the workflow
-is saved; if it fails on a document anyway, the prompt is sent with the text outside the expressions.
+A template sees a copy of the values that its author may read, never the document, the database or the session. It is
+checked when the workflow is saved; if it fails or takes too long on a document anyway, the prompt is sent with the text
+outside the expressions. `engine/base/budget.py` has the limits.
 """
 
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 
 import frappe
 import jinja2
 import jinja2.meta
-import jinja2.sandbox
 from frappe import _
 from frappe.model import default_fields, optional_fields
 from frappe.utils import escape_html
-from frappe.utils.safe_exec import get_safe_globals
 from jinja2 import nodes
 
-from milestone_automation.engine.base import guard, plain_text
+from milestone_automation.engine.base import budget, guard, plain_text
+from milestone_automation.engine.base.budget import BudgetExceeded, NotCalculable
+from milestone_automation.engine.people import field_rights
+from milestone_automation.engine.tracking import samples
+from milestone_automation.engine.workflows.bounded_jinja import BoundedEnvironment
 
-KNOWN_NAMES = {"doc", "stage", "frappe", "_"}
+KNOWN_NAMES = {"doc", "stage", "frappe", "_", "range"}
 DOCUMENT_METHODS = {"get", "get_formatted", "keys", "items", "values"}
 STAGE_VALUES = {"stage_name", "key_date"}
+# What a template that cannot be read raises.
+UNREADABLE = (jinja2.TemplateSyntaxError, RecursionError, MemoryError)
 EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 
 # Tags that start a new line when HTML is read as text.
@@ -31,16 +37,6 @@ BLOCKS = re.compile(
 )
 SKIPPED_TAGS = frozenset({"script", "style", "title"})
 BULLET = "- "
-
-
-class _Environment(jinja2.sandbox.ImmutableSandboxedEnvironment):
-	"""Jinja's sandbox; a field of the document hides the dict's method of the same name."""
-
-	def getattr(self, obj, attribute: str):
-		"""Return `obj.attribute`; the sandbox refuses names that begin with an underscore."""
-		if isinstance(obj, dict) and attribute in obj and not attribute.startswith("_"):
-			return obj[attribute]
-		return super().getattr(obj, attribute)
 
 
 class DocumentValues(frappe._dict):
@@ -60,30 +56,41 @@ def render(text: str, doc, stage) -> str:
 	Args:
 		text: the template.
 		doc: the document.
-		stage: row of the stage.
+		stage: row of the stage; the author in `custom_message_by` decides which values may be shown.
+
+	A template that fails is logged, and its text is returned without the expressions. Of a document that the author may
+	not read, nothing is returned.
 	"""
+	author = stage.get("custom_message_by")
+	if author and not frappe.has_permission(doc.doctype, "read", doc=doc, user=author):
+		return ""
 	try:
-		values = DocumentValues(doc.as_dict(convert_dates_to_str=False, no_nulls=False))
-		rendered = _environment().from_string(text).render(**_context(values, stage))
+		rendered = _environment().render(text, **_context(_values_for(author, doc), stage))
 	except Exception:
 		title = f"Milestone message of {doc.doctype} {doc.name}, {stage.get('stage_name')}"
 		guard.log_fault(title, frappe.get_traceback())
-		rendered = escape_html(EXPRESSION.sub("…", text))
+		rendered = escape_html(EXPRESSION.sub("…", text[: budget.MOST_WRITTEN]))
 	return plain_text.clean_html(rendered.strip()).replace("\n", "<br>")
 
 
+def _values_for(author: str | None, doc) -> DocumentValues:
+	"""Return a document's values without those its author may not read; of an unknown author what everybody reads."""
+	author = author or "Guest"
+	values = DocumentValues(doc.as_dict(convert_dates_to_str=False, no_nulls=False))
+	values.update(dict.fromkeys(field_rights.hidden(doc.doctype, user=author)))
+	for table, columns in field_rights.hidden_of_rows(doc.doctype, user=author).items():
+		for row in values.get(table) or []:
+			row.update(dict.fromkeys(columns))
+	return values
+
+
 def _context(values: DocumentValues, stage) -> dict:
-	utils = get_safe_globals().get("frappe", {}).get("utils")
 	stage_values = frappe._dict({name: stage.get(name) for name in STAGE_VALUES})
-	return {"doc": values, "stage": stage_values, "frappe": frappe._dict(utils=utils), "_": _}
+	return {"doc": values, "stage": stage_values, "frappe": frappe._dict(utils=budget.utils()), "_": _}
 
 
-def _environment() -> jinja2.Environment:
-	return _Environment(
-		autoescape=True,
-		undefined=jinja2.ChainableUndefined,
-		finalize=lambda value: "" if value is None else value,
-	)
+def _environment() -> BoundedEnvironment:
+	return BoundedEnvironment(methods=DOCUMENT_METHODS)
 
 
 def as_text(html: str) -> str:
@@ -156,6 +163,8 @@ def check_template(text: str | None, doctype: str) -> None:
 	"""
 	if not text or not text.strip():
 		return
+	if len(text) > budget.MOST_WRITTEN:
+		_refuse(_("The custom message is longer than {0} characters.").format(budget.MOST_WRITTEN))
 	tree = _parse(text)
 	for name in sorted(jinja2.meta.find_undeclared_variables(tree) - KNOWN_NAMES):
 		_refuse(
@@ -171,6 +180,8 @@ def _parse(text: str) -> nodes.Template:
 	try:
 		_environment().from_string(text)  # checks filters and tests too
 		return _environment().parse(text)
+	except (RecursionError, MemoryError):
+		_refuse(_("The custom message has too many levels of brackets."))
 	except jinja2.TemplateSyntaxError as error:
 		_refuse(
 			_("The custom message has an error in line {0}: {1}. Example: {2}.").format(
@@ -195,16 +206,43 @@ def _check_attributes(tree: nodes.Template, doctype: str) -> None:
 			)
 
 
+def fields_used(text: str | None, doctype: str) -> tuple[set[str], set[str]]:
+	"""Return the fields of a document that a custom message names, and the columns of its rows.
+
+	Args:
+		text: checked before.
+		doctype: of the documents.
+	"""
+	fields, columns = set(), set()
+	for of, name in _names_read(_environment().parse(text or "")):
+		is_document = isinstance(of, nodes.Name) and of.name == "doc"
+		(fields if is_document else columns).add(name)
+	tables = [frappe.get_meta(field.options) for field in frappe.get_meta(doctype).get_table_fields()]
+	return fields, columns & {field.fieldname for meta in tables for field in meta.fields}
+
+
+def _names_read(tree: nodes.Template) -> Iterator[tuple[nodes.Node, str]]:
+	for node in tree.find_all((nodes.Getattr, nodes.Getitem, nodes.Call)):
+		if isinstance(node, nodes.Getattr):
+			yield node.node, node.attr
+		elif isinstance(node, nodes.Getitem):
+			yield from (
+				(node.node, str(const.value)) for const in [node.arg] if isinstance(const, nodes.Const)
+			)
+		elif isinstance(node.node, nodes.Getattr) and node.node.attr in ("get", "get_formatted"):
+			yield from ((node.node.node, str(one.value)) for one in node.args if isinstance(one, nodes.Const))
+
+
 def _check_renders(text: str, doctype: str) -> None:
-	"""Render with an empty document. Only errors of the template itself count, not missing values."""
+	"""Render with a sample document. Other documents have other values, so only what can never work is refused."""
 	stage = {"stage_name": _("Milestone"), "key_date": None}
 	try:
-		values = DocumentValues(frappe.new_doc(doctype).as_dict())
-		_environment().from_string(text).render(**_context(values, stage))
-	except (jinja2.TemplateError, NameError, SyntaxError) as error:
+		values = DocumentValues(samples.document(doctype))
+		_environment().render(text, **_context(values, stage))
+	except (jinja2.TemplateError, NameError, SyntaxError, BudgetExceeded, NotCalculable) as error:
 		_refuse(_("The custom message cannot be rendered: {0}.").format(escape_html(str(error))))
 	except Exception:
-		# The template may need values that an empty document does not have.
+		# The template may work with the values of another document.
 		return
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import frappe
 
 from milestone_automation.engine.base import compat, guard
-from milestone_automation.engine.tracking import conditions, registry
+from milestone_automation.engine.tracking import conditions, protected, registry
 from milestone_automation.engine.workflows import document_filters
 
 CACHE_KEY = "milestone_automation_workflows"
@@ -99,7 +99,7 @@ def _read() -> dict[str, list[tuple]]:
 	)
 	candidates_by_doctype: dict[str, list[tuple]] = {row.document_type: [] for row in rows}
 	for row in rows:
-		if row.enabled:
+		if row.enabled and not protected.is_protected(row.document_type):
 			candidate = (row.name, row.document_filters or "", row.condition or "")
 			candidates_by_doctype[row.document_type].append(candidate)
 	return candidates_by_doctype

@@ -13,7 +13,7 @@ from frappe.utils import comma_or
 
 from milestone_automation.engine.people.rights import MANAGER_ROLE
 from milestone_automation.engine.rules.vocabulary import KeyDateRule, OwnerKind, ReachRule
-from milestone_automation.engine.tracking import trackable
+from milestone_automation.engine.tracking import protected, trackable
 from milestone_automation.engine.workflows import (
 	people_validation,
 	row_fields,
@@ -97,6 +97,9 @@ def prepare(name: str, document_type: str | None = None):
 	ready = read(name)
 	document_type = document_type or _first_document_type(ready)
 	trackable.check_doctype(document_type)
+	reason = protected.why(document_type)
+	if reason:
+		frappe.throw(reason, title=_("Cannot Be Planned"))
 	workflow = frappe.get_doc(
 		{
 			"doctype": "Milestone Workflow",

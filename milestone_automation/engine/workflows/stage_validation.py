@@ -1,6 +1,5 @@
 """Rules for the milestones of a workflow. `problems` yields sentences; only `tidy` changes a row, before the checks."""
 
-import json
 from collections.abc import Iterator
 
 import frappe
@@ -8,12 +7,13 @@ from frappe import _
 from frappe.model.workflow import get_workflow_name
 from frappe.utils import cint, cstr, escape_html
 
-from milestone_automation.engine.base import values
+from milestone_automation.engine.base import parsing, values
 from milestone_automation.engine.rules.vocabulary import KeyDateRule, OwnerKind, ReachRule
 from milestone_automation.engine.tracking import trackable
 from milestone_automation.engine.tracking.registry import field_type
 from milestone_automation.engine.workflows import (
 	action_registry,
+	authors,
 	custom_messages,
 	people_validation,
 	row_fields,
@@ -21,6 +21,8 @@ from milestone_automation.engine.workflows import (
 from milestone_automation.engine.workflows.people_validation import Known
 
 DATE_TYPES = ("Date", "Datetime")
+# Next steps of one milestone.
+MOST_STEPS = 20
 
 # For each option, the fields that only this option uses.
 FIELDS_BY_CHOICE = {
@@ -64,7 +66,7 @@ def problems(stage, position: int, doctype: str, known: Known) -> Iterator[str]:
 	yield from reach_problems(stage, doctype)
 	yield from _reminder_problems(stage)
 	yield from _message_problems(stage, doctype)
-	yield from _action_problems(stage)
+	yield from _action_problems(stage, doctype)
 
 
 def _owner_problems(stage, doctype: str, known: Known) -> Iterator[str]:
@@ -259,24 +261,27 @@ def _message_problems(stage, doctype: str) -> Iterator[str]:
 		yield cstr(error)
 
 
-def _action_problems(stage) -> Iterator[str]:
+def _action_problems(stage, doctype: str) -> Iterator[str]:
 	if not cstr(stage.next_actions).strip():
 		return
 	try:
-		actions = json.loads(stage.next_actions)
+		actions = parsing.as_json(stage.next_actions)
 	except ValueError:
 		actions = None
-	if not isinstance(actions, list):
+	if not isinstance(actions, list) or len(actions) > MOST_STEPS:
 		yield _("Next Steps must be a JSON list. Example: {0}.").format(
 			'[{"action": "Set Value", "field": "status", "value": "Approved"}]'
 		)
 		return
 	known = action_registry.actions()
 	names = [action.get("action") if isinstance(action, dict) else None for action in actions]
-	unknown = next((name for name in names if name not in known), "")
+	unknown = next((name for name in names if not isinstance(name, str) or name not in known), "")
 	if unknown is None:
 		yield _("Each of its Next Steps needs an action, for example {0}.").format('{"action": "Submit"}')
 	elif unknown:
 		yield _("Its Next Steps contain the unknown action {0}. Choose one of: {1}.").format(
 			escape_html(cstr(unknown)), ", ".join(known)
 		)
+	elif authors.wrote_now(stage):
+		for action in actions:
+			yield from action_registry.problems(action, doctype)

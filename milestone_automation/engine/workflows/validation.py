@@ -12,9 +12,10 @@ from frappe.utils import cint, cstr, escape_html
 
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.rules.vocabulary import KeyDateRule, PlanStatus, ReachRule, StageKind
-from milestone_automation.engine.tracking import conditions, trackable
+from milestone_automation.engine.tracking import conditions, protected, trackable
 from milestone_automation.engine.workflows import (
 	document_filters,
+	field_use,
 	people_validation,
 	stage_validation,
 	task_validation,
@@ -108,6 +109,9 @@ def check_document_type(workflow) -> None:
 		frappe.ValidationError: says why, and what to do.
 	"""
 	trackable.check_doctype(workflow.document_type)
+	reason = protected.why(workflow.document_type)
+	if reason:
+		frappe.throw(reason, title=_("Cannot Be Planned"))
 	before = workflow.get_doc_before_save()
 	if before and before.document_type != workflow.document_type and count_plans(workflow.name):
 		frappe.throw(
@@ -164,6 +168,22 @@ def check(workflow) -> None:
 		stage_validation.normalize_value(stage, workflow.document_type)
 
 
+def check_texts(workflow) -> None:
+	"""Refuse a workflow whose condition or filters cannot be evaluated, or that uses fields its author may not read.
+
+	Args:
+		workflow: Milestone Workflow document that is not saved, tidied.
+
+	Raises:
+		frappe.ValidationError
+	"""
+	conditions.check(workflow.condition, workflow.document_type)
+	found = [*document_filters.problems(workflow.document_filters, workflow.document_type)]
+	found += field_use.problems(workflow, _row_label)
+	if found:
+		frappe.throw("<br>".join(found), title=_("Milestone Workflow"))
+
+
 def problems(workflow) -> Iterator[str]:
 	"""Yield all problems of a workflow with a valid DocType, as sentences; the condition is checked elsewhere."""
 	known = people_validation.read_known(workflow)
@@ -176,6 +196,11 @@ def problems(workflow) -> Iterator[str]:
 	for task in workflow.tasks:
 		for problem in task_validation.problems(task, workflow, known):
 			yield f"{task_label(task)}: {problem}"
+	yield from field_use.problems(workflow, _row_label)
+
+
+def _row_label(row) -> str:
+	return stage_label(row) if row.doctype == "Milestone Workflow Stage" else task_label(row)
 
 
 def _role_problems(workflow, known) -> Iterator[str]:

@@ -1,0 +1,87 @@
+"""Documents whose values are checked for their type before anything else of them is looked at."""
+
+import datetime
+import math
+from decimal import Decimal
+
+import frappe
+from frappe import _
+from frappe.model import default_fields
+from frappe.utils import cint, escape_html, flt, get_datetime, get_time, getdate
+
+from milestone_automation.engine.base import parsing
+from milestone_automation.engine.base.plain_text import PlainTextDocument
+
+SCALARS = (str, int, float, Decimal, datetime.date, datetime.time, datetime.timedelta, type(None))
+# Of a column of whole numbers.
+MAX_INTEGER = 2**31 - 1
+
+
+class TypedDocument(PlainTextDocument):
+	"""A document that REST, import or a form may fill with anything; what does not fit a field is refused with its name.
+
+	Frappe itself finds out when it writes the row, after our own rules have read the values.
+	"""
+
+	def insert(self, *args, **kwargs):
+		"""Insert the document after a check of its values."""
+		check_values(self)
+		return super().insert(*args, **kwargs)
+
+	def save(self, *args, **kwargs):
+		"""Save the document after a check of its values."""
+		check_values(self)
+		return super().save(*args, **kwargs)
+
+
+def check_values(doc) -> None:
+	"""Refuse values that do not fit their fields, also in rows.
+
+	Args:
+		doc: the document.
+
+	Raises:
+		frappe.ValidationError: names the field.
+	"""
+	for fieldname in default_fields:
+		if not isinstance(doc.get(fieldname), SCALARS) or not parsing.is_storable(doc.get(fieldname)):
+			_refuse(_(fieldname))
+	for field in doc.meta.fields:
+		value = doc.get(field.fieldname)
+		if field.fieldtype in frappe.model.table_fields:
+			for row in value or []:
+				check_values(row)
+		elif value is not None and value != "" and not _fits(value, field.fieldtype):
+			_refuse(_(field.label or field.fieldname))
+
+
+def _fits(value, fieldtype: str) -> bool:
+	if not isinstance(value, SCALARS) or not parsing.is_storable(value):
+		return False
+	reader = READERS.get(fieldtype)
+	try:
+		return reader is None or bool(reader(value))
+	except (ValueError, TypeError, OverflowError, frappe.ValidationError):
+		frappe.clear_last_message()
+		return False
+
+
+def _refuse(label: str) -> None:
+	frappe.throw(
+		_("{0} has a value that does not fit the field. Enter another one.").format(escape_html(label)),
+		title=_("Invalid Value"),
+	)
+
+
+def _is_day(value) -> bool:
+	return getdate(value) is not None
+
+
+READERS = {
+	"Int": lambda value: abs(cint(value)) <= MAX_INTEGER,
+	"Check": lambda value: abs(cint(value)) <= MAX_INTEGER,
+	"Float": lambda value: math.isfinite(flt(value)),
+	"Date": _is_day,
+	"Datetime": lambda value: get_datetime(value) is not None,
+	"Time": lambda value: isinstance(value, datetime.timedelta) or get_time(value) is not None,
+}

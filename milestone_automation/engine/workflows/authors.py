@@ -1,0 +1,64 @@
+"""Who wrote what of a workflow acts in somebody's name: its next steps and custom messages.
+
+Kept by the server on each row, never taken from what a request says. Whoever changes when a step runs becomes its author
+too: otherwise a step written by somebody with more rights could be started at will.
+"""
+
+import frappe
+from frappe.utils import cstr
+
+# When a plan is made at all.
+WHICH_DOCUMENTS = ("document_type", "document_filters", "condition")
+# When a stage is reached, and by whom.
+WHEN_REACHED = (
+	"reach_rule",
+	"track_field",
+	"track_value",
+	"owner_kind",
+	"owner_user",
+	"owner_role",
+	"owner_field",
+	"gate_mode",
+)
+# By the field of the author: the text, and what else of the row decides about it.
+AUTHORED = {
+	"next_actions_by": ("next_actions", WHEN_REACHED),
+	"custom_message_by": ("custom_message", ()),
+}
+
+
+def stamp(workflow) -> None:
+	"""Write into each row of a workflow that is being saved who its authors are.
+
+	Args:
+		workflow: Milestone Workflow document, with its state before the save.
+	"""
+	before = workflow.get_doc_before_save()
+	former = {row.name: row for row in before.stages} if before else {}
+	is_for_same = bool(before) and _is_same(before, workflow, WHICH_DOCUMENTS)
+	for stage in workflow.stages:
+		for author_field in AUTHORED:
+			kept = _author_before(former.get(stage.name), stage, author_field, is_for_same)
+			text = cstr(stage.get(AUTHORED[author_field][0])).strip()
+			stage.set(author_field, (kept or frappe.session.user) if text else None)
+
+
+def _author_before(former, stage, author_field: str, is_for_same: bool) -> str | None:
+	"""Return who wrote a row's text before this save, if the text is still theirs."""
+	text, decisive = AUTHORED[author_field]
+	if not former or (decisive and not is_for_same) or not _is_same(former, stage, (text, *decisive)):
+		return None
+	return former.get(author_field)
+
+
+def _is_same(before, now, fieldnames: tuple[str, ...]) -> bool:
+	return all(_plain(before.get(name)) == _plain(now.get(name)) for name in fieldnames)
+
+
+def _plain(value) -> str:
+	return cstr(value or "").strip()
+
+
+def wrote_now(stage) -> bool:
+	"""Tell whether the next steps of a stage are the session user's."""
+	return stage.get("next_actions_by") == frappe.session.user
