@@ -3,12 +3,13 @@
 import frappe
 from frappe import _
 
+from milestone_automation.engine.people import field_rights
 from milestone_automation.engine.progress.stages import CONFIRMED_FIELD
 from milestone_automation.engine.tracking import registry
 
 
 def tracked_fields(doctype: str) -> list[dict]:
-	"""Return the recorded fields of a DocType, and the confirmed milestones of its plans.
+	"""Return the recorded fields of a DocType that the session user may read, and the confirmed milestones of its plans.
 
 	Args:
 		doctype: its name.
@@ -19,10 +20,11 @@ def tracked_fields(doctype: str) -> list[dict]:
 	rules = registry.for_doctype(doctype)
 	if not rules:
 		return []
-	meta = frappe.get_meta(doctype)
+	meta, hidden = frappe.get_meta(doctype), field_rights.hidden(doctype)
 	fields = [
 		{"value": field.fieldname, "label": _(meta.get_label(field.fieldname))}
 		for field in registry.tracked_fields(doctype)
+		if field.fieldname not in hidden
 	]
 	if rules.has_workflow:
 		fields.append({"value": CONFIRMED_FIELD, "label": _("Confirmed Milestones")})

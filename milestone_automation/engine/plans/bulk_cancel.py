@@ -3,6 +3,7 @@
 import frappe
 from frappe import _
 
+from milestone_automation.engine.base import jobs
 from milestone_automation.engine.plans import ending
 from milestone_automation.engine.rules.vocabulary import PlanStatus
 from milestone_automation.engine.store import plan_rows
@@ -58,10 +59,10 @@ def cancel_all(workflow: str, reason: str) -> dict:
 	names = running(workflow)
 	in_background = len(names) > AT_ONCE
 	if in_background:
-		frappe.enqueue(
+		jobs.queue_once(
 			"milestone_automation.engine.plans.bulk_cancel.run",
+			f"milestone_cancel_plans::{workflow}",
 			queue="long",
-			enqueue_after_commit=True,
 			workflow=workflow,
 			reason=reason,
 		)

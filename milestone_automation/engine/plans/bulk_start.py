@@ -6,7 +6,7 @@ import frappe
 from frappe import _
 from pypika.functions import Cast
 
-from milestone_automation.engine.base import compat
+from milestone_automation.engine.base import compat, jobs
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.plans import starting
 from milestone_automation.engine.workflows import matching
@@ -33,12 +33,10 @@ def enqueue(workflow) -> dict:
 	if not workflow.enabled:
 		frappe.throw(_("The workflow {0} is not enabled. Enable it first.").format(workflow.name))
 	job = f"milestone_start_plans::{workflow.name}"
-	frappe.enqueue(
+	jobs.queue_once(
 		"milestone_automation.engine.plans.bulk_start.run",
+		job,
 		queue="long",
-		job_id=job,
-		deduplicate=True,
-		enqueue_after_commit=True,
 		workflow=workflow.name,
 		user=frappe.session.user,
 	)

@@ -16,7 +16,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint
 
-from milestone_automation.engine.base import guard
+from milestone_automation.engine.base import guard, jobs
 from milestone_automation.engine.rules.vocabulary import PlanEvent
 from milestone_automation.engine.store import plan_log, plan_rows
 from milestone_automation.engine.workflows import action_registry
@@ -35,10 +35,10 @@ def run(plan, stage) -> None:
 		plan: row of the plan.
 		stage: row of the reached stage.
 	"""
-	frappe.enqueue(
+	jobs.queue_once(
 		"milestone_automation.engine.progress.next_steps.run_now",
-		queue="short",
-		enqueue_after_commit=True,
+		# A stage that was undone and is reached again has its steps again.
+		f"milestone-next-steps-{stage.name}-{stage.reached_on}",
 		plan=plan.name,
 		stage=stage.name,
 		depth=(frappe.flags.get(DEPTH_FLAG) or 0) + 1,
@@ -88,7 +88,7 @@ def _run_one(plan, stage, action: dict) -> None:
 	Raises:
 		frappe.PermissionError: nobody is on record as its author, or the author may not do it.
 	"""
-	service = frappe.get_cached_doc("Milestone Settings").get("next_steps_user")
+	service = _service_user()
 	author = _author(stage, is_stood_in_for=bool(service))
 	with _in_name_of(author):
 		_check_may(action, plan)
@@ -98,6 +98,19 @@ def _run_one(plan, stage, action: dict) -> None:
 		# Read again: changes that an earlier action failed to save must not be saved now.
 		doc = frappe.get_doc(plan.reference_type, plan.reference_name)
 		action_registry.run(action, doc, plan, stage)
+
+
+def _service_user() -> str | None:
+	"""Return in whose name steps run instead of their author's, or None."""
+	user = frappe.get_cached_doc("Milestone Settings").get("next_steps_user")
+	if user and not cint(frappe.db.get_value("User", user, "enabled")):
+		frappe.throw(
+			_(
+				"Next steps cannot run as {0}. Choose an enabled user that has just the rights they need."
+			).format(user),
+			frappe.PermissionError,
+		)
+	return user
 
 
 def _author(stage, is_stood_in_for: bool) -> str:

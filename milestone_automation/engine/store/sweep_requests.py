@@ -5,7 +5,7 @@ from collections.abc import Callable
 import frappe
 from frappe.utils import create_batch, getdate, now_datetime
 
-from milestone_automation.engine.base import guard
+from milestone_automation.engine.base import guard, jobs
 from milestone_automation.engine.rules.vocabulary import PlanStatus
 
 PLANS_PER_STATEMENT = 500
@@ -17,13 +17,8 @@ def request(plan: str) -> None:
 	Args:
 		plan: name of the plan.
 	"""
-	frappe.enqueue(
-		"milestone_automation.engine.messages.sweep.sweep_plan",
-		queue="short",
-		enqueue_after_commit=True,
-		job_id=f"milestone-sweep-{plan}",
-		deduplicate=True,
-		plan=plan,
+	jobs.queue_once(
+		"milestone_automation.engine.messages.sweep.sweep_plan", f"milestone-sweep-{plan}", plan=plan
 	)
 
 

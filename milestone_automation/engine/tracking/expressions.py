@@ -310,6 +310,13 @@ def evaluate(text: str, doc):
 	return _Evaluation({"doc": Record(doc)}).value(parse(text).body)
 
 
+def _cost(value) -> int:
+	"""Return how many steps it takes to go through a value."""
+	if isinstance(value, str):
+		return len(value) // 2000
+	return len(value) // 10 if isinstance(value, list | tuple | set) else 0
+
+
 class _Evaluation:
 	"""One evaluation: names with their values, and the budget."""
 
@@ -318,8 +325,9 @@ class _Evaluation:
 		self.budget = Budget()
 
 	def value(self, node: ast.AST):
-		self.budget.spend()
-		return getattr(self, f"_{type(node).__name__}")(node)
+		found = getattr(self, f"_{type(node).__name__}")(node)
+		self.budget.spend(1 + _cost(found))
+		return found
 
 	def _Constant(self, node):
 		return node.value
@@ -355,7 +363,7 @@ class _Evaluation:
 
 	def _compare(self, sign, left, right) -> bool:
 		if isinstance(sign, ast.In | ast.NotIn):
-			self.budget.spend(len(right) // 10)
+			self.budget.spend(_cost(right))
 			return (left in right) is isinstance(sign, ast.In)
 		return COMPARISONS[type(sign)](left, right)
 
@@ -397,7 +405,7 @@ class _Evaluation:
 		arguments = [self.value(argument) for argument in node.args]
 		named = {keyword.arg: self.value(keyword.value) for keyword in node.keywords}
 		for argument in arguments:
-			self.budget.spend(len(argument) // 10 if isinstance(argument, list | tuple | set | str) else 0)
+			self.budget.spend(_cost(argument))
 		return budget.checked(self._function(node.func)(*arguments, **named))
 
 	def _function(self, node):
