@@ -1,6 +1,7 @@
 """Frappe's call for the data of a dashboard chart, answered for our DocTypes here."""
 
 import inspect
+from typing import NoReturn
 
 import frappe
 from frappe import _
@@ -12,6 +13,8 @@ from milestone_automation.engine.base.values import NUMBER_TYPES
 from milestone_automation.engine.people import rights
 
 CHART = "Dashboard Chart"
+# What is looked at of a stored chart.
+STORED = ["document_type", "type", "chart_type", "timespan", "time_interval", "heatmap_year", "filters_json"]
 FUNCTIONS = ("Count", "Sum", "Average")
 DATE_TYPES = ("Date", "Datetime")
 
@@ -41,13 +44,12 @@ def get_chart(arguments: dict) -> dict | None:
 def _chart(given: dict):
 	"""Return the chart that is asked for: a stored one by its name, or one that is not stored yet."""
 	if given.get("chart_name"):
-		return frappe.get_doc(CHART, given["chart_name"])
+		return frappe.get_cached_value(CHART, given["chart_name"], STORED, as_dict=True) or frappe._dict()
 	try:
 		values = parsing.as_json(given.get("chart") or {})
-		doctype = parsing.as_docname(values.get("document_type"))
-	except (ValueError, TypeError, AttributeError):
-		_refuse_value("chart")
-	return frappe._dict(values, document_type=doctype)
+	except ValueError:
+		values = None
+	return frappe._dict(values) if isinstance(values, dict) else _refuse_value("chart")
 
 
 def _checked(chart, given: dict) -> dict:
@@ -129,5 +131,5 @@ def _check_year(year) -> None:
 		_refuse_value("heatmap_year")
 
 
-def _refuse_value(name: str) -> None:
+def _refuse_value(name: str) -> NoReturn:
 	frappe.throw(_("The chart has no {0} that Frappe can count by.").format(name), title=_("Invalid Value"))

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from milestone_automation import door
+from milestone_automation import api, door
 from milestone_automation.desk import list_filters
 from milestone_automation.engine.base import parsing
 from tests.support.guarded import ADMIN, OUTSIDER, make_order, make_workflow, stage
@@ -30,9 +30,8 @@ def in_arabic(text: str) -> str:
 def whitelisted() -> list:
 	import frappe
 
-	from milestone_automation import api  # noqa: F401 - its calls register themselves
-
 	own = [call for call in frappe.whitelisted if (call.__module__ or "").startswith("milestone_automation")]
+	assert api.get_plan in own
 	return sorted(own, key=lambda call: call.__qualname__)
 
 
@@ -73,7 +72,8 @@ def planned(served):
 				condition="doc.title == 'Injected'",
 			)
 			make_order(title="Injected")
-			frappe.db.commit()  # nosemgrep: the web server is another process
+			# The web server is another process.
+			frappe.db.commit()  # nosemgrep: frappe-manual-commit
 	return served
 
 

@@ -178,7 +178,8 @@ def test_the_oracle_over_http(served):
 
 	with served.connect():
 		order = make_order(price=4711)
-		frappe.db.commit()  # nosemgrep: the web server is another process
+		# The web server is another process.
+		frappe.db.commit()  # nosemgrep: frappe-manual-commit
 	answers = set()
 	for price in (4711, 1):
 		answer = served.call(

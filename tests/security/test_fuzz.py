@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from milestone_automation import api
 from milestone_automation.engine.people.signed_links import Purpose, make_token
 from tests.support import fuzzing
 from tests.support.guarded import (
@@ -77,7 +78,8 @@ def fuzzed(run, workplace, site):
 	try:
 		with server.site.connect():
 			known = _make_known()
-			frappe.db.commit()  # nosemgrep: the web server is another process
+			# The web server is another process.
+			frappe.db.commit()  # nosemgrep: frappe-manual-commit
 		yield Fuzzed(server, known)
 	finally:
 		server.stop()
@@ -154,8 +156,6 @@ def check(answer, user: str, sent) -> None:
 
 def calls() -> list[tuple[str, list[str]]]:
 	import frappe
-
-	from milestone_automation import api
 
 	return sorted(
 		(name, list(inspect.signature(call).parameters))

@@ -3,9 +3,12 @@
 import json
 
 import pytest
+from frappe.modules.utils import get_module_app
 
+from milestone_automation.engine.plans import starting
 from milestone_automation.engine.progress import next_steps
 from milestone_automation.engine.tracking import protected
+from milestone_automation.engine.workflows import action_registry
 from tests.support.guarded import (
 	ADMIN,
 	CLERK,
@@ -123,7 +126,8 @@ def test_a_step_runs_in_the_job_with_the_rights_of_its_author(served):
 		frappe.set_user(MANAGER)
 		make_workflow("Noted", stages=with_steps(NOTE), condition="doc.title == 'Noted'")
 		order = make_order(title="Noted")
-		frappe.db.commit()  # nosemgrep: the web server is another process
+		# The web server is another process.
+		frappe.db.commit()  # nosemgrep: frappe-manual-commit
 		row = stored_stage(order)
 	answer = served.call(CLERK, "confirm_stage", plan=row.parent, stage=row.name)
 	assert answer.status_code == 403
@@ -315,8 +319,6 @@ class TestRunning:
 			make_workflow("Told", stages=with_steps(words))
 		sent = []
 		order = make_order()
-		from milestone_automation.engine.workflows import action_registry
-
 		original = action_registry.enqueue_create_notification
 		action_registry.enqueue_create_notification = lambda users, doc: sent.append((users, doc["subject"]))
 		try:
@@ -379,7 +381,6 @@ def test_every_named_doctype_of_the_site_is_protected_and_says_why(site):
 
 def test_of_frappes_own_doctypes_only_work_has_plans(site):
 	import frappe
-	from frappe.modules.utils import get_module_app
 
 	rows = frappe.get_all("DocType", {"istable": 0, "custom": 0}, ["name", "module"])
 	own = [row.name for row in rows if get_module_app(row.module) == "frappe"]
@@ -411,8 +412,6 @@ def test_a_workflow_from_before_starts_no_plan_and_its_step_changes_nothing(guar
 	frappe.clear_cache()
 	workflow.clear_cache()
 	user = frappe.get_doc("User", CLERK)
-	from milestone_automation.engine.plans import starting
-
 	with pytest.raises(frappe.ValidationError, match="User holds accounts, passwords or keys"):
 		starting.start(user, "Before")
 	frappe.db.set_value("Milestone Plan", row.parent, {"reference_type": "User", "reference_name": CLERK})

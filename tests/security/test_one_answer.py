@@ -1,12 +1,16 @@
 """What does not exist and what one may not see get the same answer, and no answer tells more than was asked with."""
 
 import pytest
+from frappe.utils.password import update_password
 
+from milestone_automation.engine.progress import gate
+from milestone_automation.engine.store import plan_rows
 from tests.support.guarded import (
 	CLERK,
 	MANAGER,
 	ORDER,
 	OUTSIDER,
+	PASSWORD,
 	SUPPLIER,
 	make_order,
 	make_workflow,
@@ -33,7 +37,8 @@ def hidden(served) -> dict:
 		plan = frappe.db.get_value("Milestone Plan", {"reference_name": order.name})
 		row = frappe.db.get_value("Milestone Plan Stage", {"parent": plan})
 		job = frappe.db.get_value("Milestone Task", {"plan": plan})
-		frappe.db.commit()  # nosemgrep: the web server is another process
+		# The web server is another process.
+		frappe.db.commit()  # nosemgrep: frappe-manual-commit
 		return {"order": order.name, "plan": plan, "stage": row, "task": job}
 
 
@@ -111,14 +116,11 @@ def test_a_manager_without_the_documents_learns_no_more(served, hidden, make_use
 	import frappe
 
 	lone = "lone@guarded.example"
-	from frappe.utils.password import update_password
-
-	from tests.support.guarded import PASSWORD
-
 	with served.connect():
 		make_user(lone, ["Milestone Manager"])
 		update_password(lone, PASSWORD)
-		frappe.db.commit()  # nosemgrep: the web server is another process
+		# The web server is another process.
+		frappe.db.commit()  # nosemgrep: frappe-manual-commit
 	for method, arguments in OF_MANAGERS + ABOUT_TASK:
 		assert_same(served, lone, method, "task", hidden["task"], arguments)
 	for method, arguments in PLANS_OF_MANAGERS:
@@ -168,9 +170,6 @@ def test_a_milestone_that_is_named_wrongly_is_told_to_those_who_see_the_plan(ser
 
 def test_a_warning_lists_only_tasks_the_reader_may_see(guarded, as_user, make_user):
 	import frappe
-
-	from milestone_automation.engine.progress import gate
-	from milestone_automation.engine.store import plan_rows
 
 	make_workflow(
 		"Warned",

@@ -56,7 +56,8 @@ def ensure_guarded() -> None:
 		if not frappe.db.exists("Role", role):
 			values = {"doctype": "Role", "role_name": role, "desk_access": 1}
 			frappe.get_doc(values).insert(ignore_permissions=True)  # test set-up
-	frappe.db.commit()  # nosemgrep: before the test writes anything
+	# Before the test writes anything.
+	frappe.db.commit()  # nosemgrep: frappe-manual-commit
 	ensure_doctype(LINE, LINE_FIELDS, istable=1)
 	ensure_doctype(
 		ORDER,
@@ -111,12 +112,14 @@ def people(site):
 	frappe.set_user("Administrator")
 	ensure_guarded()
 	make_people()
-	frappe.db.commit()  # nosemgrep: before the test writes anything
+	# Before the test writes anything.
+	frappe.db.commit()  # nosemgrep: frappe-manual-commit
 	yield
 	frappe.db.rollback()
 	frappe.db.delete("Has Role", {"parent": ("in", list(PEOPLE))})
 	frappe.db.set_value("User", {"name": ("in", list(PEOPLE))}, "enabled", 0)
-	frappe.db.commit()  # nosemgrep: other tests count the users of a role
+	# Other tests count the users of a role.
+	frappe.db.commit()  # nosemgrep: frappe-manual-commit
 	frappe.clear_cache()
 
 
@@ -175,7 +178,8 @@ def served(server) -> Guarded:
 
 	with server.site.connect():
 		make_people_with_passwords()
-		frappe.db.commit()  # nosemgrep: the web server is another process
+		# The web server is another process.
+		frappe.db.commit()  # nosemgrep: frappe-manual-commit
 	return Guarded(server)
 
 
