@@ -32,8 +32,9 @@ add_to_apps_screen = [
 	}
 ]
 
-# Pages behind signed links
-# -------------------------
+# Requests
+# --------
+before_request = ["milestone_automation.door.hide_tracebacks_from_guests"]
 after_request = ["milestone_automation.links.link_page.secure"]
 
 # Events
@@ -79,10 +80,6 @@ doc_events = {
 		"on_trash": "milestone_automation.engine.progress.todo_changes.on_todo_change",
 	},
 }
-
-# Requests
-# --------
-before_request = ["milestone_automation.door.hide_tracebacks_from_guests"]
 
 # Scheduler
 # ---------
