@@ -74,10 +74,11 @@ def _check_options(chart) -> None:
 
 
 def _check_option(fieldname: str, value) -> None:
-	options = frappe.get_meta(CHART).get_options(fieldname).split("\n")
-	if value and value not in options:
+	# Those of columns have none: the form fills them in.
+	options = [one for one in (frappe.get_meta(CHART).get_options(fieldname) or "").split("\n") if one]
+	if value and options and value not in options:
 		frappe.throw(
-			_("{0} must be one of: {1}.").format(fieldname, ", ".join(filter(None, options))),
+			_("{0} must be one of: {1}.").format(fieldname, ", ".join(options)),
 			title=_("Invalid Value"),
 		)
 

@@ -157,9 +157,9 @@ CALLS = {
 		with_more(of_workflow, reason="Ordered elsewhere"), READING_MANAGERS, changes=True, has_effect=True
 	),
 	"get_board": Call(of_workflow, DESK, DESK),
-	"fields_for": Call(constant(doctype=ORDER), MANAGERS, MANAGERS),
-	"tracked_fields": Call(constant(doctype=ORDER), MANAGERS, MANAGERS),
-	"check_workflow": Call(constant(**DRAFT), MANAGERS, MANAGERS, changes=True),
+	"fields_for": Call(constant(doctype=ORDER), READING_MANAGERS, READING_MANAGERS),
+	"tracked_fields": Call(constant(doctype=ORDER), READING_MANAGERS, READING_MANAGERS),
+	"check_workflow": Call(constant(**DRAFT), READING_MANAGERS, READING_MANAGERS, changes=True),
 	"get_ready_workflows": Call(constant(), MANAGERS, MANAGERS),
 	"install_ready_workflow": Call(constant(name=NOT_THERE), MANAGERS, MANAGERS, changes=True),
 	"on_time_this_month": Call(constant(), MANAGERS, MANAGERS),

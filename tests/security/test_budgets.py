@@ -191,7 +191,7 @@ def test_over_http_the_refusal_says_what_is_not_allowed(served):
 	for values, message in (
 		({"condition": "9**9**9**9"}, "** cannot be used"),
 		({"stages": [stage("Cut", custom_message="{{ '<' * 1000000 }}")]}, "texts can only be added"),
-		({"stages": [stage("Cut", custom_message="{{ lipsum() }}")]}, "uses lipsum, which it does not know"),
+		({"stages": [stage("Cut", custom_message="{{ lipsum() }}")]}, "uses lipsum, which is not defined"),
 	):
 		workflow = {"workflow_name": "Hang", "document_type": ORDER, "enabled": 1, "stages": [stage("Cut")]}
 		answer = served.client("Administrator").post(
