@@ -8,6 +8,7 @@ from tests.support.guarded import ADMIN, CLERK, ORDER, make_order, make_workflow
 
 TASK = "Milestone Task"
 CHART = {
+	"name": "Counted",
 	"document_type": TASK,
 	"chart_type": "Count",
 	"type": "Line",
@@ -43,7 +44,7 @@ def counted(served):
 		make_workflow(
 			"Counted",
 			stages=[stage("Cut")],
-			tasks=[{"stage": "Cut", "title": "Count fabric"}],
+			tasks=[{"stage": "Cut", "title": "Count cloth"}],
 			condition="doc.title == 'Counted'",
 		)
 		make_order(title="Counted")
@@ -139,12 +140,12 @@ def test_a_chart_that_cannot_be_drawn_is_refused(counted, change):
 
 
 def test_what_fits_is_counted_and_drawn(counted):
-	title = [["title", "=", "Count fabric"]]
+	title = [["title", "=", "Count cloth"]]
 	for user in (ADMIN, CLERK):
 		assert ask_frappe(counted, user, "get_count", doctype=TASK, filters=title).json()["message"] == 1
 	other = ask_frappe(counted, ADMIN, "get_count", doctype=TASK, filters=[["title", "=", "Nothing"]])
 	assert not other.json()["message"]
-	found = counted.call(CLERK, "search_links", doctype=TASK, txt="Count fab", filters={"status": "Open"})
+	found = counted.call(CLERK, "search_links", doctype=TASK, txt="Count clo", filters={"status": "Open"})
 	assert len(found.json()["message"]) == 1
 	for chart in (
 		CHART,

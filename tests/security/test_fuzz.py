@@ -83,6 +83,7 @@ def fuzzed(run, workplace, site):
 		yield Fuzzed(server, known)
 	finally:
 		server.stop()
+		workplace.drop_site(name)
 
 
 class Fuzzed(Guarded):

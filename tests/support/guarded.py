@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.documents import ensure_doctype
+from tests.support.site import kept_out_of_rollback
 
 ORDER = "Guarded Order"
 LINE = "Guarded Order Line"
@@ -48,16 +49,14 @@ ALL = {"read": 1, "write": 1, "create": 1, "delete": 1, "report": 1, "share": 0,
 
 
 def ensure_guarded() -> None:
-	"""Make the DocTypes, roles and people on the connected site, and commit them."""
+	"""Make the DocTypes and roles on the connected site, and commit them."""
 	import frappe
 
-	frappe.db.rollback()
-	for role in (CLERK_ROLE, PRICER_ROLE, OUTSIDER_ROLE):
-		if not frappe.db.exists("Role", role):
-			values = {"doctype": "Role", "role_name": role, "desk_access": 1}
-			frappe.get_doc(values).insert(ignore_permissions=True)  # test set-up
-	# Before the test writes anything.
-	frappe.db.commit()  # nosemgrep: frappe-manual-commit
+	with kept_out_of_rollback("the roles of guarded orders"):
+		for role in (CLERK_ROLE, PRICER_ROLE, OUTSIDER_ROLE):
+			if not frappe.db.exists("Role", role):
+				values = {"doctype": "Role", "role_name": role, "desk_access": 1}
+				frappe.get_doc(values).insert(ignore_permissions=True)  # test set-up
 	ensure_doctype(LINE, LINE_FIELDS, istable=1)
 	ensure_doctype(
 		ORDER,
@@ -105,21 +104,18 @@ def make_order(**values):
 
 @pytest.fixture(scope="module")
 def people(site):
-	"""The DocType and the people on the worker's own site while the tests of one module run; afterwards nobody is left."""
+	"""The DocType and the people on the worker's own site while the tests of one file run; afterwards nobody is left."""
 	import frappe
 
 	frappe.db.rollback()
-	frappe.set_user("Administrator")
 	ensure_guarded()
-	make_people()
-	# Before the test writes anything.
-	frappe.db.commit()  # nosemgrep: frappe-manual-commit
+	with kept_out_of_rollback("the people of guarded orders"):
+		make_people()
 	yield
 	frappe.db.rollback()
-	frappe.db.delete("Has Role", {"parent": ("in", list(PEOPLE))})
-	frappe.db.set_value("User", {"name": ("in", list(PEOPLE))}, "enabled", 0)
-	# Other tests count the users of a role.
-	frappe.db.commit()  # nosemgrep: frappe-manual-commit
+	with kept_out_of_rollback("a site without these people"):
+		frappe.db.delete("Has Role", {"parent": ("in", list(PEOPLE))})
+		frappe.db.set_value("User", {"name": ("in", list(PEOPLE))}, "enabled", 0)
 	frappe.clear_cache()
 
 
@@ -171,7 +167,7 @@ class Guarded:
 		return self.client(user).post(f"/api/method/milestone_automation.api.{method}", json=arguments)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(server) -> Guarded:
 	"""A running server whose people have passwords; what tests write through it stays."""
 	import frappe
