@@ -100,24 +100,35 @@ def or_none(kind: Kind) -> Kind:
 	return Kind(kind.read, kind.expected, may_be_none=True)
 
 
-NAME = Kind(
-	parsing.as_docname,
-	lambda argument: _("{0} must be a name of at most {1} characters.").format(argument, parsing.NAME_LENGTH),
-)
-NAMES = Kind(
-	parsing.as_names,
-	lambda argument: _("{0} must be a JSON list of at most {1} names.").format(argument, parsing.MOST_NAMES),
-)
+def _expects_name(argument: str) -> str:
+	return _("{0} must be a name of at most {1} characters.").format(argument, parsing.NAME_LENGTH)
+
+
+def _expects_names(argument: str) -> str:
+	return _("{0} must be a JSON list of at most {1} names.").format(argument, parsing.MOST_NAMES)
+
+
+def _expects_date(argument: str) -> str:
+	return _("{0} must be a date, written as YYYY-MM-DD.").format(argument)
+
+
+def _expects_flag(argument: str) -> str:
+	return _("{0} must be 1 or 0.").format(argument)
+
+
+def _expects_json(argument: str) -> str:
+	return _("{0} must be JSON.").format(argument)
+
+
+NAME = Kind(parsing.as_docname, _expects_name)
+NAMES = Kind(parsing.as_names, _expects_names)
 TEXT = text()
-DATE = Kind(
-	parsing.as_date, lambda argument: _("{0} must be a date, written as YYYY-MM-DD.").format(argument)
-)
-FLAG = Kind(parsing.as_flag, lambda argument: _("{0} must be 1 or 0.").format(argument))
+DATE = Kind(parsing.as_date, _expects_date)
+FLAG = Kind(parsing.as_flag, _expects_flag)
 # What a call that stands in for one of Frappe hands on; where it answers by itself, it parses the value by itself.
-AS_FRAPPE_TAKES_IT = Kind(lambda value: value, lambda argument: _("{0} must be JSON.").format(argument))
+AS_FRAPPE_TAKES_IT = Kind(lambda value: value, _expects_json)
 # Sent along by Frappe, of no use here.
 UNUSED = Kind(lambda value: None, lambda argument: "")
-
 
 # What of a site's addresses is ours.
 OWN_PATHS = (

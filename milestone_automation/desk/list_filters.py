@@ -76,7 +76,7 @@ def _parse_row(row, doctype: str) -> ListFilter:
 	if operator not in OPERATORS:
 		frappe.throw(
 			_("{0} is not an operator of filters. Use one of: {1}.").format(
-				escape_html(operator), ", ".join(map(escape_html, OPERATORS))
+				escape_html(operator), ", ".join(escape_html(known) for known in OPERATORS)
 			)
 		)
 	try:

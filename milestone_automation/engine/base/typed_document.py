@@ -73,15 +73,31 @@ def _refuse(label: str) -> None:
 	)
 
 
+def _is_whole(value) -> bool:
+	return abs(cint(value)) <= MAX_INTEGER
+
+
+def _is_number(value) -> bool:
+	return math.isfinite(flt(value))
+
+
 def _is_day(value) -> bool:
 	return getdate(value) is not None
 
 
+def _is_moment(value) -> bool:
+	return get_datetime(value) is not None
+
+
+def _is_time(value) -> bool:
+	return isinstance(value, datetime.timedelta) or get_time(value) is not None
+
+
 READERS = {
-	"Int": lambda value: abs(cint(value)) <= MAX_INTEGER,
-	"Check": lambda value: abs(cint(value)) <= MAX_INTEGER,
-	"Float": lambda value: math.isfinite(flt(value)),
+	"Int": _is_whole,
+	"Check": _is_whole,
+	"Float": _is_number,
 	"Date": _is_day,
-	"Datetime": lambda value: get_datetime(value) is not None,
-	"Time": lambda value: isinstance(value, datetime.timedelta) or get_time(value) is not None,
+	"Datetime": _is_moment,
+	"Time": _is_time,
 }

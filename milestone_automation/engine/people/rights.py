@@ -136,7 +136,11 @@ def visible_task(name: str):
 	Raises:
 		frappe.PermissionError: see `refuse_hidden`.
 	"""
-	task = frappe.get_doc("Milestone Task", name) if frappe.db.exists("Milestone Task", name) else None
+	try:
+		task = frappe.get_doc("Milestone Task", name)
+	except frappe.DoesNotExistError:
+		frappe.clear_last_message()
+		task = None
 	if not task or not visible_tasks([task]):
 		refuse_hidden("Milestone Task", name)
 	return task

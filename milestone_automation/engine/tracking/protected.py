@@ -7,20 +7,6 @@ not act on them through it. Recording them stays with System Managers, as in Fra
 import frappe
 from frappe import _
 
-# Why, by the word used below. {0} is the DocType.
-REASONS = {
-	"rights": lambda: _("{0} decides who may do what."),
-	"accounts": lambda: _("{0} holds accounts, passwords or keys."),
-	"code": lambda: _("{0} is code, or decides which code runs."),
-	"structure": lambda: _("{0} decides how documents are built and shown."),
-	"outlets": lambda: _("{0} sends data out of the site or brings it in."),
-	"files": lambda: _("{0} decides who gets a file."),
-	"records": lambda: _("{0} is a record the site keeps itself."),
-	"settings": lambda: _("{0} is a setting of the site."),
-	"own": lambda: _("{0} belongs to Milestone Automation itself."),
-	"frame": lambda: _("{0} is a part of the site itself."),
-}
-
 NAMED = {
 	"rights": (
 		"Role", "Role Profile", "Custom Role", "User Permission", "User Type", "User Group", "DocShare",
@@ -68,7 +54,23 @@ WORK = frozenset(
 
 # Rows of such tables grant something to somebody, whichever app's DocType has them.
 GRANTING_ROWS = frozenset({"Has Role", "DocPerm", "Custom DocPerm", "Block Module", "User Permission"})
-CODE_LANGUAGES = frozenset({"Python", "JavaScript", "Javascript", "JS"})
+CODE = frozenset(("Code", language) for language in ("Python", "JavaScript", "Javascript", "JS"))
+
+
+def _reasons() -> dict[str, str]:
+	"""Return the sentences by the words above; {0} is the DocType."""
+	return {
+		"rights": _("{0} decides who may do what."),
+		"accounts": _("{0} holds accounts, passwords or keys."),
+		"code": _("{0} is code, or decides which code runs."),
+		"structure": _("{0} decides how documents are built and shown."),
+		"outlets": _("{0} sends data out of the site or brings it in."),
+		"files": _("{0} decides who gets a file."),
+		"records": _("{0} is a record the site keeps itself."),
+		"settings": _("{0} is a setting of the site."),
+		"own": _("{0} belongs to Milestone Automation itself."),
+		"frame": _("{0} is a part of the site itself."),
+	}
 
 
 def why(doctype: str) -> str | None:
@@ -78,7 +80,7 @@ def why(doctype: str) -> str | None:
 	if not reason:
 		return None
 	consequence = _("Its documents cannot have plans, and next steps cannot change them.")
-	return f"{REASONS[reason]().format(_(meta.name))} {consequence}"
+	return f"{_reasons()[reason].format(_(meta.name))} {consequence}"
 
 
 def is_protected(doctype: str) -> bool:
@@ -105,11 +107,17 @@ def _reason_by_build(meta) -> str | None:
 	app = (frappe.local.module_app or {}).get(frappe.scrub(meta.module or ""))
 	if app == FRAMEWORK:
 		return None if meta.name in WORK else "frame"
-	fields = [field for field in meta.fields if not field.get("is_custom_field")]
+	return _reason_by_fields(meta)
+
+
+def _reason_by_fields(meta) -> str | None:
 	if any(field.options in GRANTING_ROWS for field in meta.get_table_fields()):
 		return "rights"
-	if any(field.fieldtype == "Password" for field in fields):
+	types = {
+		(field.fieldtype, field.options if field.fieldtype == "Code" else None)
+		for field in meta.fields
+		if not field.get("is_custom_field")
+	}
+	if ("Password", None) in types:
 		return "accounts"
-	if any(field.fieldtype == "Code" and field.options in CODE_LANGUAGES for field in fields):
-		return "code"
-	return None
+	return "code" if types & CODE else None

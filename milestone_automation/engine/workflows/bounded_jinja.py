@@ -180,7 +180,8 @@ def _join_parts(context, parts: list):
 @jinja2.pass_eval_context
 def _join(eval_context, items, separator: str = "", attribute=None):
 	if attribute is not None:
-		items = map(jinja2.filters.make_attrgetter(eval_context.environment, attribute), items)
+		value_of = jinja2.filters.make_attrgetter(eval_context.environment, attribute)
+		items = (value_of(item) for item in items)
 	items = budget.checked(list(items))
 	sizes = sum(len(str(item)) for item in items) + len(separator) * len(items)
 	if sizes > budget.MOST_TEXT:

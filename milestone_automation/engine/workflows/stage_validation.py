@@ -264,11 +264,8 @@ def _message_problems(stage, doctype: str) -> Iterator[str]:
 def _action_problems(stage, doctype: str) -> Iterator[str]:
 	if not cstr(stage.next_actions).strip():
 		return
-	try:
-		actions = parsing.as_json(stage.next_actions)
-	except ValueError:
-		actions = None
-	if not isinstance(actions, list) or len(actions) > MOST_STEPS:
+	actions = _actions_of(stage)
+	if actions is None:
 		yield _("Next Steps must be a JSON list. Example: {0}.").format(
 			'[{"action": "Set Value", "field": "status", "value": "Approved"}]'
 		)
@@ -285,3 +282,12 @@ def _action_problems(stage, doctype: str) -> Iterator[str]:
 	elif authors.wrote_now(stage):
 		for action in actions:
 			yield from action_registry.problems(action, doctype)
+
+
+def _actions_of(stage) -> list | None:
+	"""Return the next steps of a row; None where they are no list, or one that is too long."""
+	try:
+		actions = parsing.as_json(stage.next_actions)
+	except ValueError:
+		return None
+	return actions if isinstance(actions, list) and len(actions) <= MOST_STEPS else None
