@@ -221,7 +221,7 @@ def fuzz(options: argparse.Namespace) -> int:
 	report.say(
 		f"Seed {os.environ['MILESTONE_FUZZ_SEED']}, {os.environ['MILESTONE_FUZZ_EXAMPLES']} examples a test."
 	)
-	options.arguments = ["tests/security/test_fuzz.py", "-n", "0", "-q"]
+	options.arguments, options.random = ["tests/security/test_fuzz.py", "-n", "0", "-q"], None
 	return test(options)
 
 

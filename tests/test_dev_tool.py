@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 from argparse import Namespace
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -425,3 +426,16 @@ def test_no_committed_file_of_the_tool_names_a_registry_or_a_place_on_this_machi
 		path = ROOT / name
 		found = [word for word in forbidden if path.exists() and word in path.read_text(errors="replace")]
 		assert not found, f"{name} names {found}"
+
+
+def test_a_longer_search_runs_the_fuzz_tests_with_its_numbers(monkeypatch):
+	taken = []
+	monkeypatch.setattr(testing, "ready_bench", lambda options: nullcontext())
+	monkeypatch.setattr(testing, "prepared_run", lambda bench: None)
+	monkeypatch.setattr(testing, "run_pytest", lambda run, arguments: taken.extend(arguments))
+	monkeypatch.setattr(sys, "argv", ["./dev", "fuzz", "70", "5"])
+	for name in ("MILESTONE_FUZZ_EXAMPLES", "MILESTONE_FUZZ_SEED"):
+		monkeypatch.setenv(name, "")
+	assert cli.main() == 0
+	assert taken[0] == "tests/security/test_fuzz.py"
+	assert (os.environ["MILESTONE_FUZZ_EXAMPLES"], os.environ["MILESTONE_FUZZ_SEED"]) == ("70", "5")
