@@ -26,8 +26,15 @@ from milestone_automation.desk import tracked_fields as tracked_fields_of
 from milestone_automation.desk import tracker as tracker_form
 from milestone_automation.engine.people import field_rights, rights
 from milestone_automation.engine.people.directory import DIGEST_DEFAULT
-from milestone_automation.engine.plans import bulk_cancel, bulk_start, ending, starting, version_move
-from milestone_automation.engine.progress import answers, rescheduling, stages, tasks
+from milestone_automation.engine.plans import (
+	bulk_cancel,
+	bulk_start,
+	ending,
+	restoring,
+	starting,
+	version_move,
+)
+from milestone_automation.engine.progress import answers, reschedule_preview, rescheduling, stages, tasks
 from milestone_automation.engine.rules.vocabulary import AssigneeKind, CompletionRule, ShiftMode
 from milestone_automation.engine.store import plan_log, plan_rows
 from milestone_automation.engine.tracking import trackable
@@ -54,6 +61,21 @@ def get_plan(doctype: str, name: str | int) -> dict:
 		frappe.PermissionError: the caller may not read the document, or does not work in the desk.
 	"""
 	return panel.build(panel.readable_document(doctype, name))
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+@door.takes(doctype=door.NAME, name=door.NAME, stage=door.NAME)
+def get_stage(doctype: str, name: str | int, stage: str) -> dict:
+	"""Return one stage of a document's plan with its tasks: `get_plan` leaves out those of other stages of a big plan.
+
+	Args:
+		doctype, name: the document.
+		stage: row name or name of the stage.
+
+	Returns:
+		dict: `stage`, as in `get_plan`, and `user_names`.
+	"""
+	return panel.tasks_of_stage(panel.readable_document(doctype, name), stage)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
@@ -137,9 +159,17 @@ def confirm_stage(plan: str, stage: str, reached_on: str | None = None) -> dict:
 	new_date=door.or_none(door.DATE),
 	reason=door.TEXT,
 	later_stages=LATER_STAGES,
+	keep_anchored=door.FLAG,
+	update_document=door.FLAG,
 )
 def reschedule_stage(
-	plan: str, stage: str, new_date: str | None, reason: str, later_stages: str | None = None
+	plan: str,
+	stage: str,
+	new_date: str | None,
+	reason: str,
+	later_stages: str | None = None,
+	keep_anchored: bool | int = False,
+	update_document: bool | int = False,
 ) -> dict:
 	"""Move a stage's key date.
 
@@ -149,10 +179,44 @@ def reschedule_stage(
 		new_date: ISO date.
 		reason: why; required.
 		later_stages: "Shift Too" or "Keep Order"; needed where the plan says "Ask".
+		keep_anchored: 1 if later stages that are dated by a field of the document stay on that date.
+		update_document: 1 to write the date to the field of the document that dates the stage.
 	"""
 	found = _plan_to_act_on(plan, stage)
-	rescheduling.reschedule(plan, stage, new_date, reason, answer=later_stages)
+	rescheduling.reschedule(
+		plan, stage, new_date, reason, answer=later_stages, keep_anchored=bool(keep_anchored)
+	)
+	if update_document:
+		reschedule_preview.write_date(plan, stage)
 	return get_plan(found.reference_type, found.reference_name)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+@door.takes(
+	plan=door.NAME,
+	stage=door.NAME,
+	new_date=door.or_none(door.DATE),
+	later_stages=LATER_STAGES,
+	keep_anchored=door.FLAG,
+)
+def preview_reschedule(
+	plan: str,
+	stage: str,
+	new_date: str | None,
+	later_stages: str | None = None,
+	keep_anchored: bool | int = False,
+) -> dict:
+	"""Say what `reschedule_stage` would change, without changing anything.
+
+	Args:
+		plan, stage, new_date, later_stages, keep_anchored: as in `reschedule_stage`.
+
+	Returns:
+		dict: `stages` and `tasks` that move, with old and new date; stages that stay (`stays`); `date_field`, the field of
+		the document that `update_document` would write.
+	"""
+	_plan_to_act_on(plan, stage)
+	return reschedule_preview.preview(plan, stage, new_date, later_stages, bool(keep_anchored))
 
 
 @frappe.whitelist(methods=["POST"])
@@ -212,6 +276,13 @@ def reopen_task(task: str, reason: str) -> dict:
 			frappe.PermissionError,
 		)
 	return _act_on_task(task, tasks.reopen, reason)
+
+
+@frappe.whitelist(methods=["POST"])
+@door.takes(task=door.NAME)
+def undo_complete_task(task: str) -> dict:
+	"""Open a task again that the caller completed by mistake a moment ago; needs no reason."""
+	return _act_on_task(task, tasks.undo_complete)
 
 
 @frappe.whitelist(methods=["POST"])
@@ -302,6 +373,16 @@ def cancel_plan(plan: str, reason: str) -> dict:
 	reason = plan_log.check_reason(reason)
 	found = _readable_plan(plan, lock=True)
 	ending.cancel_by_hand(found, reason)
+	return get_plan(found.reference_type, found.reference_name)
+
+
+@frappe.whitelist(methods=["POST"])
+@door.takes(plan=door.NAME, reason=door.TEXT)
+def undo_cancel_plan(plan: str, reason: str) -> dict:
+	"""Take back the cancellation of a plan, with its tasks. For those who may cancel it; the reason is kept."""
+	rights.check_manager()
+	found = _readable_plan(plan, lock=True)
+	restoring.undo_cancel(plan, reason)
 	return get_plan(found.reference_type, found.reference_name)
 
 

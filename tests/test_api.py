@@ -26,6 +26,8 @@ pytestmark = pytest.mark.usefixtures("production_order")
 DOCUMENTATION = ROOT / "docs" / "api.md"
 READING = {
 	"date_reasons",
+	"get_stage",
+	"preview_reschedule",
 	"fields_for",
 	"get_board",
 	"get_chart",
@@ -113,7 +115,7 @@ def test_get_plan_of_a_document_without_workflow_is_empty_and_of_a_hidden_one_re
 	order = make_document()
 	with as_user("reader@example.com"):
 		shown = api.get_plan(ORDER, order.name)
-	assert shown["may"] == {"manage": False, "start": False}
+	assert shown["may"] == {"manage": False, "start": False, "undo_cancel": False}
 	assert [row["actions"] for row in shown["stages"]] == [[], [], []]
 	assert [row["hidden_tasks"] for row in shown["stages"]] == [0, 0, 0]
 	with as_user("nobody@example.com"), pytest.raises(frappe.PermissionError):

@@ -1,11 +1,14 @@
 """The plan of a document for the desk: one dict, read with at most five queries."""
 
+from collections import defaultdict
+
 import frappe
+from frappe import _
 from frappe.utils import cint, getdate, nowdate
 
 from milestone_automation.engine.people import assigned, rights
 from milestone_automation.engine.plans import plan_builder
-from milestone_automation.engine.progress import gate, stages
+from milestone_automation.engine.progress import gate, rescheduling, stages
 from milestone_automation.engine.rules.vocabulary import PlanStatus, StageKind, StageStatus, TaskStatus
 from milestone_automation.engine.store import plan_rows
 from milestone_automation.engine.tracking import registry
@@ -19,6 +22,7 @@ STAGE_COLUMNS = (
 	"health",
 	"planned_date",
 	"key_date",
+	"date_field",
 	"reached_on",
 	"reached_by_user",
 	"stage_owner",
@@ -81,6 +85,8 @@ def build(doc) -> dict:
 	if plan:
 		plan._reference_doc = doc
 		answer["plan"] = _plan(plan)
+		cancelled = plan.status == PlanStatus.CANCELLED and cint(doc.docstatus) != 2
+		answer["may"]["undo_cancel"] = cancelled and rights.can_manage()
 		answer["stages"] = _stages(plan)
 		answer["user_names"] = _user_names(answer["stages"])
 	if not plan or plan.status == PlanStatus.CANCELLED:
@@ -134,23 +140,72 @@ def _plan(plan: plan_rows.Plan) -> dict:
 	return shown
 
 
+# A plan with more tasks shows those of its current stage only; the others are read when their stage is opened.
+TASKS_AT_ONCE = 100
+# How many of the tasks that block a stage are named; the others are counted.
+NAMED_BLOCKING = 10
+
+
 def _stages(plan: plan_rows.Plan) -> list[dict]:
-	tasks = plan_rows.task_rows(plan.name)
-	assignees = assigned.rows_by_task(task.name for task in tasks)
-	sees_all_tasks = rights.is_desk_user(frappe.session.user)
-	return [_stage(plan, row, tasks, assignees, sees_all_tasks) for row in plan.stages]
+	tasks = _Tasks(plan)
+	all_at_once = len(tasks.rows) <= TASKS_AT_ONCE
+	return [
+		_stage(plan, row, tasks, shows_tasks=all_at_once or row.stage_name == plan.current_stage)
+		for row in plan.stages
+	]
 
 
-def _stage(plan: plan_rows.Plan, row, tasks: list, assignees: dict, sees_all_tasks: bool) -> dict:
+def tasks_of_stage(doc, stage: str) -> dict:
+	"""Return one stage of the plan of a readable document, with its tasks, as `build` does.
+
+	Args:
+		doc: the document.
+		stage: row name or name of the stage.
+
+	Raises:
+		frappe.DoesNotExistError: the document has no plan, or the plan no such stage.
+	"""
+	plan = plan_rows.load(doc.doctype, doc.name)
+	if not plan:
+		frappe.throw(
+			_("{0} {1} has no milestone plan.").format(_(doc.doctype), doc.name), frappe.DoesNotExistError
+		)
+	plan._reference_doc = doc
+	row = _stage(plan, plan.stage(stage), _Tasks(plan), shows_tasks=True)
+	return {"stage": row, "user_names": _user_names([row])}
+
+
+class _Tasks:
+	"""The tasks of a plan by stage, read once, with what the session user may see of them."""
+
+	def __init__(self, plan: plan_rows.Plan):
+		self.rows = plan_rows.task_rows(plan.name)
+		self.assignees = assigned.rows_by_task(task.name for task in self.rows)
+		self.sees_all = rights.is_desk_user(frappe.session.user)
+		self.by_stage = defaultdict(list)
+		for task in self.rows:
+			self.by_stage[task.plan_stage].append(task)
+		self.blocking = [
+			task for task in self.rows if task.required and task.status == TaskStatus.OPEN and self.sees_all
+		]
+
+
+def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, shows_tasks: bool) -> dict:
 	may_act = _may_act(plan, row)
-	tasks_of_stage = [task for task in tasks if task.plan_stage == row.name]
-	visible = [task for task in tasks_of_stage if sees_all_tasks or _is_assigned(assignees[task.name])]
+	of_stage = tasks.by_stage[row.name]
+	visible = [task for task in of_stage if tasks.sees_all or _is_assigned(tasks.assignees[task.name])]
+	blocking = _blocked_by(plan, row, tasks)
 	return {
 		**{name: row.get(name) for name in STAGE_COLUMNS},
+		"document_date": rescheduling.differing_document_date(plan, row),
 		"actions": _stage_actions(plan, row, may_act),
-		"tasks": [_task(task, assignees[task.name], row, may_act, plan) for task in visible],
-		"hidden_tasks": len(tasks_of_stage) - len(visible),
-		"blocked_by": _blocked_by(plan, row, tasks if sees_all_tasks else [], assignees),
+		"tasks": [_task(task, tasks.assignees[task.name], row, may_act, plan) for task in visible]
+		if shows_tasks
+		else [],
+		"more_tasks": 0 if shows_tasks else len(visible),
+		"hidden_tasks": len(of_stage) - len(visible),
+		"blocked_by": [_blocking(task, tasks) for task in blocking[:NAMED_BLOCKING]],
+		"blocking_tasks": len(blocking),
 	}
 
 
@@ -177,21 +232,21 @@ def _stage_actions(plan: plan_rows.Plan, stage, may_act: bool) -> list[str]:
 	return actions
 
 
-def _blocked_by(plan, stage, tasks: list, assignees: dict) -> list[dict]:
+def _blocked_by(plan, stage, tasks: _Tasks) -> list:
 	"""Return the open required tasks that block an open stage; in strict order also those of earlier stages."""
 	if stage.status == StageStatus.REACHED:
 		return []
-	stage_names = {row.name for row in gate.holding_stages(plan, stage)}
-	return [
-		{
-			"task": task.name,
-			"title": task.title,
-			"stage_name": task.stage_name,
-			"assignees": assigned.open_names(assignees[task.name]),
-		}
-		for task in tasks
-		if task.plan_stage in stage_names and task.required and task.status == TaskStatus.OPEN
-	]
+	stages = {row.name for row in gate.holding_stages(plan, stage)}
+	return [task for task in tasks.blocking if task.plan_stage in stages]
+
+
+def _blocking(task, tasks: _Tasks) -> dict:
+	return {
+		"task": task.name,
+		"title": task.title,
+		"stage_name": task.stage_name,
+		"assignees": assigned.open_names(tasks.assignees[task.name]),
+	}
 
 
 def _task(task, assignees: list, stage, may_act_on_stage: bool, plan) -> dict:
@@ -219,6 +274,7 @@ def _task_actions(task, stage) -> list[str]:
 def preview(workflow, doc) -> dict:
 	"""Return what a workflow would make of a document, as plain values for the desk."""
 	draft = plan_builder.build(workflow, doc)
+	plan_builder.take_from_history(draft.stages, doc)
 	return {
 		"matches": matching.matches(workflow, doc),
 		"problems": draft.problems,

@@ -125,6 +125,10 @@ DRAFT = {"workflow": {"document_type": ORDER, "stages": [], "tasks": []}}
 CALLS = {
 	"get_plan": Call(of_document, READERS),
 	"get_timeline": Call(of_document, READERS),
+	"get_stage": Call(
+		lambda world, name, user: of_document(world, name, user) | {"stage": of_stage(world, name, user)["stage"]},
+		READERS,
+	),
 	"preview_workflow": Call(
 		lambda world, name, user: of_document(world, name, user) | of_workflow(world, name, user), READING_MANAGERS
 	),
@@ -134,6 +138,7 @@ CALLS = {
 	"start_plan": Call(of_document, READERS, changes=True),
 	"confirm_stage": Call(with_more(of_stage, reached_on="2099-01-01"), DIRECTORS, changes=True),
 	"reschedule_stage": Call(with_more(of_stage, new_date="2035-06-01", reason=REASON), DIRECTORS, changes=True),
+	"preview_reschedule": Call(with_more(of_stage, new_date="2035-06-01"), DIRECTORS),
 	"undo_stage": Call(with_more(of_stage, reason=REASON), DIRECTORS, changes=True),
 	"add_task": Call(with_more(of_stage, title=""), DIRECTORS, changes=True),
 	"answer_reached": Call(with_more(of_stage, reached_on="2099-01-01"), DIRECTORS, changes=True),
@@ -146,9 +151,11 @@ CALLS = {
 		has_effect=True,
 	),
 	"reopen_task": Call(with_more(of_task, reason=REASON), TASK_ACTORS, changes=True),
+	"undo_complete_task": Call(of_task, TASK_ACTORS, changes=True),
 	"waive_task": Call(with_more(of_task, reason=REASON), READING_MANAGERS, changes=True),
 	"cancel_task": Call(with_more(of_task, reason=REASON), READING_MANAGERS, changes=True),
 	"cancel_plan": Call(with_more(of_plan, reason="Ordered elsewhere"), READING_MANAGERS, changes=True, has_effect=True),
+	"undo_cancel_plan": Call(with_more(of_plan, reason=REASON), READING_MANAGERS, changes=True),
 	"preview_new_version": Call(of_plan, READING_MANAGERS),
 	"move_to_new_version": Call(of_plan, READING_MANAGERS, changes=True),
 	"start_plans": Call(of_workflow, MANAGERS, MANAGERS, changes=True),

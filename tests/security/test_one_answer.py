@@ -46,6 +46,7 @@ ABOUT_DOCUMENT = ("get_plan", "get_timeline", "start_plan")
 ABOUT_PLAN = (
 	("confirm_stage", {"stage": "{stage}"}),
 	("reschedule_stage", {"stage": "{stage}", "new_date": "2030-07-01", "reason": "x"}),
+	("preview_reschedule", {"stage": "{stage}", "new_date": "2030-07-01"}),
 	("undo_stage", {"stage": "{stage}", "reason": "x"}),
 	("add_task", {"stage": "{stage}", "title": "x"}),
 	("answer_reached", {"stage": "{stage}"}),
@@ -54,10 +55,12 @@ ABOUT_PLAN = (
 ABOUT_TASK = (
 	("complete_task", {}),
 	("reopen_task", {"reason": "x"}),
+	("undo_complete_task", {}),
 )
 OF_MANAGERS = (("waive_task", {"reason": "x"}), ("cancel_task", {"reason": "x"}))
 PLANS_OF_MANAGERS = (
 	("cancel_plan", {"reason": "x"}),
+	("undo_cancel_plan", {"reason": "x"}),
 	("preview_new_version", {}),
 	("move_to_new_version", {}),
 )

@@ -19,8 +19,10 @@ class MilestonePlanLog(PlainTextDocument):
 		event: DF.Literal[
 			"Plan Started",
 			"Plan Cancelled",
+			"Cancellation Undone",
 			"Plan Completed",
 			"Plan Moved to New Version",
+			"Date Not Followed",
 			"Milestone Reached",
 			"Milestone Undone",
 			"Reached with Warning",

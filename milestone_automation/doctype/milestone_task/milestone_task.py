@@ -83,6 +83,7 @@ class MilestoneTask(TypedDocument):
 			frappe.throw(_("Enter a title for the task."), frappe.MandatoryError)
 		task_edits.note_manual_date(self)
 		if not self.is_new() and not self.flags.by_engine:
+			task_edits.check_required(self)
 			task_edits.apply_edit(self)
 		task_edits.check_due_date(self)
 

@@ -17,6 +17,7 @@ DOCTYPE = "Milestone Follow Up"
 # Called with the row's arguments and `commit`. Doing one twice does no harm.
 WORKS = {
 	"recheck plans of a user": "milestone_automation.engine.messages.user_changes.recheck",
+	"complete tasks of disabled users": "milestone_automation.engine.progress.tasks.complete_for_disabled",
 	"recheck all plans": "milestone_automation.engine.store.sweep_requests.recheck_all",
 }
 # So long a job may wait in its queue before the hourly run does its work.

@@ -451,15 +451,18 @@ class _XesParser:
 		# Here, as a call for each of some million elements takes time.
 		if self.depth > self.max_depth or len(attributes.get("value", "")) > self.max_value:
 			self._refuse_element()
-		tag = tag.rpartition(":")[2]
+		if self.event is not None:
+			if self.depth == self.event_depth + 1 and attributes.get("key") in self.wanted:
+				self.event[attributes["key"]] = attributes.get("value", "")
+			return
+		self._start_outside_event(tag.rpartition(":")[2], attributes)
+
+	def _start_outside_event(self, tag: str, attributes: dict[str, str]) -> None:
 		if self.depth == 1 and tag != "log":
 			raise EventLogError(
 				_("The XML is not an XES log: it begins with <{0}>, not with <log>.").format(tag)
 			)
-		if self.event is not None:
-			if self.depth == self.event_depth + 1 and attributes.get("key") in self.wanted:
-				self.event[attributes["key"]] = attributes.get("value", "")
-		elif tag == "event":
+		if tag == "event":
 			self._start_event()
 		elif tag == "trace" and self.depth == 2:
 			self.trace_depth, self.case, self.position = self.depth, None, 0

@@ -35,6 +35,8 @@ def _roles_of(user) -> set[str]:
 def _recheck_later(user, roles: set[str], is_toggled: bool) -> None:
 	names = sorted({user.name, user.email or user.name}) if is_toggled else []
 	follow_ups.add("recheck plans of a user", names=names, roles=sorted(roles))
+	if is_toggled and not user.enabled and user.get_doc_before_save():
+		follow_ups.add("complete tasks of disabled users", users=[user.name])
 
 
 def recheck(names: list[str], roles: list[str], commit: Callable[[], None] | None = None) -> None:

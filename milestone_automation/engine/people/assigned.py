@@ -9,7 +9,7 @@ from milestone_automation.engine.base import bulk, locks
 
 ASSIGNEE = "Milestone Task Assignee"
 TASK = "Milestone Task"
-COLUMNS = ("name", "parent", "user", "full_name", "email", "done", "idx")
+COLUMNS = ("name", "parent", "user", "contact", "full_name", "email", "done", "done_on", "idx")
 
 
 def rows_by_task(tasks: Iterable[str], lock: bool = False) -> dict[str, list]:
@@ -62,3 +62,13 @@ def open_names(rows: Iterable) -> list[str]:
 def identifiers_of(person) -> set[str]:
 	"""Return the user id and e-mail address of a person; two rows that share one are the same person."""
 	return {name for name in (person.get("user"), person.get("email")) if name}
+
+
+def disabled_users(rows: Iterable) -> set[str]:
+	"""Return the users among some assignees whose account is disabled. At most one query."""
+	users = sorted({row.user for row in rows if row.user})
+	if not users:
+		return set()
+	return set(
+		frappe.get_all("User", filters={"name": ("in", users), "enabled": 0}, pluck="name", order_by=None)
+	)

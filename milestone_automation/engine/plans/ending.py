@@ -1,6 +1,7 @@
 """Cancelling a plan, with its document or by a user, and deleting it with its document."""
 
 import frappe
+from frappe.utils import now_datetime
 
 from milestone_automation.engine.progress import tasks
 from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus
@@ -27,12 +28,13 @@ def cancel(plan: plan_rows.Plan, reason: str, reason_of_tasks: str | None = None
 	if plan.status == PlanStatus.CANCELLED:
 		return
 	with changing(plan, count_tasks=False) as plan:
-		tasks.cancel_all(plan.name, reason_of_tasks or cancelled_reason())
+		stamp = now_datetime()  # by which `restoring` knows the tasks that were cancelled with the plan
+		tasks.cancel_all(plan.name, reason_of_tasks or cancelled_reason(), stamp)
 		plan.forget_tasks()
 		plan.set_plan(status=PlanStatus.CANCELLED.value, next_check=None, next_date=None)
 		for stage in plan.stages:
 			plan.set_stage(stage, open_required=0)
-		plan_log.write(plan, PlanEvent.PLAN_CANCELLED, reason=reason)
+		plan_log.write(plan, PlanEvent.PLAN_CANCELLED, reason=reason, done_on=stamp)
 
 
 def cancel_by_hand(plan: plan_rows.Plan, reason: str) -> None:
@@ -65,7 +67,29 @@ def delete_parts(plan: str) -> None:
 	"""
 	tasks = frappe.get_all("Milestone Task", filters={"plan": plan}, pluck="name")
 	if tasks:
+		_delete_attached(tasks)
 		frappe.db.delete("ToDo", {"reference_type": "Milestone Task", "reference_name": ("in", tasks)})
 		frappe.db.delete("Milestone Task Assignee", {"parent": ("in", tasks)})
 	for doctype in ("Milestone Task", "Milestone Date Change", "Milestone Message", "Milestone Plan Log"):
 		frappe.db.delete(doctype, {"plan": plan})
+
+
+# What Frappe attaches to a document, and the two fields that say to which one.
+ATTACHED = {
+	"Comment": ("reference_doctype", "reference_name"),
+	"Version": ("ref_doctype", "docname"),
+	"DocShare": ("share_doctype", "share_name"),
+	"Document Follow": ("ref_doctype", "ref_docname"),
+	"Tag Link": ("document_type", "document_name"),
+}
+
+
+def _delete_attached(tasks: list[str]) -> None:
+	"""Delete comments, files and the like of deleted tasks; `frappe.delete_doc` does it for a single one."""
+	filters = {"attached_to_doctype": "Milestone Task", "attached_to_name": ("in", tasks)}
+	for file in frappe.get_all("File", filters=filters, pluck="name"):
+		# A file goes with the task it is attached to, whoever has uploaded it.
+		frappe.delete_doc("File", file, force=True, ignore_permissions=True)
+	# Last: deleting a file leaves a comment.
+	for doctype, (type_field, name_field) in ATTACHED.items():
+		frappe.db.delete(doctype, {type_field: "Milestone Task", name_field: ("in", tasks)})

@@ -2,7 +2,6 @@
 
 import json
 
-import frappe
 from frappe import _
 from frappe.utils import cint, getdate, nowdate
 
@@ -10,7 +9,6 @@ from milestone_automation.engine.people import assignees
 from milestone_automation.engine.plans import ending
 from milestone_automation.engine.progress import gate, rescheduling, stages, task_people
 from milestone_automation.engine.rules.vocabulary import (
-	DateChangeSource,
 	KeyDateRule,
 	OwnerKind,
 	ReachRule,
@@ -41,7 +39,7 @@ def follow(plan: plan_rows.Plan, doc, changed: dict[str, tuple[str, str]]) -> No
 		_follow_people(plan, doc, changed)
 		_note_dates_not_followed(plan, changed)
 		_note_values(plan, {name: new for name, (_old, new) in changed.items()})
-		_follow_dates(plan, doc, changed)
+		_follow_dates(plan, changed)
 
 
 def _follow_stages(plan, doc, changed) -> None:
@@ -130,11 +128,11 @@ def _assignee_fields(plan) -> set[str]:
 	return fieldnames - of_stages - set(watched.STANDARD_COLUMNS)
 
 
-def _follow_dates(plan, doc, changed) -> None:
+def _follow_dates(plan, changed) -> None:
 	"""Move the key dates that follow a date field of the document, in order of stages."""
-	for index, stage in enumerate(plan.stages):
-		if _follows(stage, changed) and stage.status != StageStatus.REACHED:
-			_move_to_document_date(plan, index, stage, doc)
+	stages = [row for row in plan.stages if _follows(row, changed) and row.status != StageStatus.REACHED]
+	if stages:
+		rescheduling.follow_document(plan, stages)
 
 
 def _note_dates_not_followed(plan, changed) -> None:
@@ -145,25 +143,3 @@ def _note_dates_not_followed(plan, changed) -> None:
 
 def _follows(stage, changed) -> bool:
 	return stage.key_date_rule == KeyDateRule.DOCUMENT_DATE_FIELD and stage.date_field in changed
-
-
-def _move_to_document_date(plan, index, stage, doc) -> None:
-	new_date = rescheduling.document_date(plan, stage)
-	earlier = [getdate(row.key_date) for row in plan.stages[:index] if row.key_date]
-	if new_date and earlier and new_date < max(earlier):
-		frappe.msgprint(
-			_(
-				"{0} stays on {1}: its new date {2} would be before an earlier milestone. Move that one first."
-			).format(
-				stage.stage_name,
-				frappe.format(max(earlier), "Date"),
-				frappe.format(new_date, "Date"),
-			),
-			title=_("Milestone Dates Out of Order"),
-			indicator="orange",
-		)
-		new_date = max(earlier)
-	if new_date != (getdate(stage.key_date) if stage.key_date else None):
-		label = doc.meta.get_label(stage.date_field) or stage.date_field
-		reason = _("{0} changed.").format(_(label))
-		rescheduling.move(plan, stage, new_date, reason, DateChangeSource.DOCUMENT_FIELD)

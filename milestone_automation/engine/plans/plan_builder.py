@@ -13,7 +13,8 @@ from milestone_automation.engine.base import calendars
 from milestone_automation.engine.people import assignees
 from milestone_automation.engine.progress import rescheduling
 from milestone_automation.engine.rules import dates
-from milestone_automation.engine.rules.vocabulary import ShiftMode, StageStatus
+from milestone_automation.engine.rules.vocabulary import ReachRule, ShiftMode, StageStatus
+from milestone_automation.engine.rules.working_days import OutOfCalendar
 from milestone_automation.engine.store import watched
 
 # Fields that a plan stage copies from the workflow's row.
@@ -106,7 +107,14 @@ def build(workflow, doc, today=None) -> PlanDraft:
 
 def _key_dates(workflow, doc, draft: PlanDraft, calendar) -> list:
 	rules = [rescheduling.stage_rule(row, doc) for row in workflow.stages]
-	key_dates = dates.plan_dates(rules, draft.plan["created_from"], calendar)
+	failed: list[int] = []
+	key_dates = dates.plan_dates(rules, draft.plan["created_from"], calendar, failed=failed)
+	for index in failed:
+		draft.problems.append(
+			_("{0} has no key date: it would be outside the calendar (years 1 to 9999).").format(
+				rules[index].name
+			)
+		)
 	while fault := dates.first_out_of_order(key_dates):
 		late, early = fault
 		draft.problems.append(
@@ -138,6 +146,15 @@ def _stage(row, doc, key_date, today, people) -> dict:
 	return stage
 
 
+def _due_date(row, key_date, calendar, draft: PlanDraft):
+	try:
+		return dates.task_due_date(key_date, row.due_days_before or 0, bool(row.working_days), calendar)
+	except OutOfCalendar:
+		text = _("The task {0} has no due date: it would be before year 1.").format(row.title)
+		draft.problems.append(text)
+		return None
+
+
 def _tasks(workflow, stage_row, key_date, doc, calendar, people, draft) -> list[dict]:
 	tasks = []
 	for row in workflow.tasks:
@@ -148,9 +165,7 @@ def _tasks(workflow, stage_row, key_date, doc, calendar, people, draft) -> list[
 			workflow_task=row.name,
 			stage_name=stage_row.stage_name,
 			task_order=row.idx,
-			due_date=dates.task_due_date(
-				key_date, row.due_days_before or 0, bool(row.working_days), calendar
-			),
+			due_date=_due_date(row, key_date, calendar, draft),
 			assignees=assignees.resolve(row, doc, workflow, cache=people),
 		)
 		if row.assignee_kind and not task["assignees"]:
@@ -159,3 +174,40 @@ def _tasks(workflow, stage_row, key_date, doc, calendar, people, draft) -> list[
 			)
 		tasks.append(task)
 	return tasks
+
+
+def take_from_history(stages: list[dict], doc) -> None:
+	"""Mark stages that the document's milestones show as reached, with their dates.
+
+	These are the stage whose value the document has, and earlier stages with a milestone. They get no tasks.
+
+	Args:
+		stages: as `build` gives them; changed.
+		doc: the document.
+	"""
+	reached = [index for index, stage in enumerate(stages) if stage["status"] == StageStatus.REACHED]
+	if not reached:
+		return
+	rows = frappe.get_all(
+		"Milestone",
+		filters={
+			"reference_type": doc.doctype,
+			"reference_name": str(doc.name),
+			"reference_deleted": 0,
+			"undone": 0,
+		},
+		fields=["name", "track_field", "value", "reached_on", "from_value"],
+		order_by="reached_on",
+	)
+	latest = {(row.track_field, row.value): row for row in rows}
+	for stage in stages[: reached[-1] + 1]:
+		row = latest.get((stage["track_field"], (stage["track_value"] or "").strip()))
+		if row and stage["reach_rule"] == ReachRule.FIELD_VALUE:
+			stage.update(
+				status=StageStatus.REACHED.value,
+				health="Done",
+				reached_on=getdate(row.reached_on),
+				milestone=row.name,
+				value_before=row.from_value,
+				tasks=[],
+			)

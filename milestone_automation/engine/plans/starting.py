@@ -4,12 +4,12 @@ import json
 
 import frappe
 from frappe import _
-from frappe.utils import cint, getdate
+from frappe.utils import cint
 
 from milestone_automation.engine.base import bulk, guard
-from milestone_automation.engine.plans import plan_builder
+from milestone_automation.engine.plans import plan_builder, restoring
 from milestone_automation.engine.progress import tasks
-from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus, ReachRule, StageStatus
+from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus
 from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_requests, watched
 from milestone_automation.engine.tracking import protected
 from milestone_automation.engine.workflows import matching
@@ -37,7 +37,7 @@ def start(doc, workflow: str | None = None, by_hand: bool = False) -> str:
 		return plan_of_document.name
 	workflow = workflow or matching.find(doc)
 	check_can_start(doc, workflow)
-	return _insert(doc, workflow)
+	return _insert(doc, workflow, replaced=plan_of_document)
 
 
 def release_cancelled_plan(doctype: str, name) -> bool:
@@ -106,7 +106,7 @@ def check_is_for(workflow, doc) -> None:
 		)
 
 
-def _insert(doc, workflow: str) -> str:
+def _insert(doc, workflow: str, replaced=None) -> str:
 	save_point = f"milestone_{frappe.generate_hash(length=10)}"
 	frappe.db.savepoint(save_point)
 	plan = frappe.get_doc(
@@ -117,7 +117,7 @@ def _insert(doc, workflow: str) -> str:
 			"workflow": workflow,
 		}
 	)
-	plan.flags.reference_doc = doc
+	plan.flags.reference_doc, plan.flags.replaced = doc, replaced
 	plan.flags.ignore_links = True  # all links come from the workflow, which was just read
 	try:
 		plan.insert(ignore_permissions=True)  # a plan is started for everybody who may save the document
@@ -163,46 +163,15 @@ def fill_from_workflow(plan_doc) -> None:
 			"status": PlanStatus.ACTIVE.value,
 		}
 	)
-	_take_from_history(draft.stages, doc)
+	plan_builder.take_from_history(draft.stages, doc)
+	if plan_doc.flags.replaced:
+		restoring.take_over(draft.stages, plan_doc.flags.replaced)
 	plan_doc.set("stages", [])
 	for stage in draft.stages:
-		required = sum(1 for task in stage["tasks"] if task["required"])
+		required = sum(1 for task in stage["tasks"] if task["required"] and not task.get("closed_on"))
 		plan_doc.append("stages", {**stage, "open_required": required})
 	plan_doc.flags.draft = draft
 	sums.summarize_new(plan_doc)
-
-
-def _take_from_history(stages: list[dict], doc) -> None:
-	"""Mark stages that the document's milestones show as reached, with their dates.
-
-	These are the stage whose value the document has, and earlier stages with a milestone. They get no tasks.
-	"""
-	reached = [index for index, stage in enumerate(stages) if stage["status"] == StageStatus.REACHED]
-	if not reached:
-		return
-	rows = frappe.get_all(
-		"Milestone",
-		filters={
-			"reference_type": doc.doctype,
-			"reference_name": str(doc.name),
-			"reference_deleted": 0,
-			"undone": 0,
-		},
-		fields=["name", "track_field", "value", "reached_on", "from_value"],
-		order_by="reached_on",
-	)
-	latest = {(row.track_field, row.value): row for row in rows}
-	for stage in stages[: reached[-1] + 1]:
-		row = latest.get((stage["track_field"], (stage["track_value"] or "").strip()))
-		if row and stage["reach_rule"] == ReachRule.FIELD_VALUE:
-			stage.update(
-				status=StageStatus.REACHED.value,
-				health="Done",
-				reached_on=getdate(row.reached_on),
-				milestone=row.name,
-				value_before=row.from_value,
-				tasks=[],
-			)
 
 
 def detach_rows(plan_doc) -> None:

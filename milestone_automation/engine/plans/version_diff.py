@@ -215,7 +215,8 @@ def _set_dates(diff: VersionDiff) -> None:
 	doc, calendar = diff.plan.reference_doc(), plan_rows.calendar_of(diff.plan)
 	rules = [rescheduling.stage_rule(move.template or move.row, doc) for move in diff.stages]
 	created = getdate(diff.plan.created_from) if diff.plan.created_from else getdate(doc.creation)
-	days = dates.plan_dates(rules, created, calendar, [_fixed_date(move) for move in diff.stages])
+	fixed = [_fixed_date(move) for move in diff.stages]
+	days = dates.plan_dates(rules, created, calendar, fixed, failed=[])
 	reached = [move.is_reached for move in diff.stages]
 	while fault := dates.first_out_of_order(days, reached):
 		late, early = fault

@@ -12,6 +12,7 @@ from milestone_automation.engine.rules import dates, schedule
 from milestone_automation.engine.rules.vocabulary import (
 	DateChangeSource,
 	KeyDateRule,
+	PlanEvent,
 	ShiftMode,
 	StageStatus,
 	TaskStatus,
@@ -29,16 +30,40 @@ def date_following_stage(plan, stage, reached_on) -> None:
 		stage: the reached stage.
 		reached_on: date on which it was reached, from which the next stage counts.
 	"""
+	following = _counting_from(plan, stage)
+	if following and not following.key_date:
+		calendar = plan_rows.calendar_of(plan)
+		try:
+			day = calendar.add_days(reached_on, cint(following.offset_days), bool(following.working_days))
+		except OutOfCalendar:
+			_tell_undated(plan, following)
+			return
+		new_date = max([day, *_earlier_dates(plan, following)])
+		source = DateChangeSource.PREVIOUS_MILESTONE
+		move(plan, following, new_date, "", source, answer=ShiftMode.KEEP_ORDER)
+	make_good(plan)
+
+
+def undate_following_stage(plan, stage, reason: str) -> None:
+	"""Take back the date that the stage after a reopened one got from the day on which that was reached.
+
+	Args:
+		plan: locked, being changed.
+		stage: the reopened stage. With a key date of its own, the next stage counts from that and keeps its date.
+		reason: stored with the date change.
+	"""
+	following = _counting_from(plan, stage)
+	if following and following.key_date and not stage.key_date and not following.date_by_hand:
+		source = DateChangeSource.PREVIOUS_MILESTONE
+		move(plan, following, None, reason, source, answer=ShiftMode.KEEP_ORDER)
+
+
+def _counting_from(plan, stage):
+	"""Return the open stage after another one if it counts from that one, else None."""
 	following = next((row for row in plan.stages if row.idx > stage.idx), None)
-	if not following or following.key_date or following.status == StageStatus.REACHED:
-		return
-	if following.key_date_rule != KeyDateRule.AFTER_PREVIOUS_MILESTONE:
-		return
-	calendar = plan_rows.calendar_of(plan)
-	day = calendar.add_days(reached_on, cint(following.offset_days), bool(following.working_days))
-	new_date = max([day, *_earlier_dates(plan, following)])
-	source = DateChangeSource.PREVIOUS_MILESTONE
-	move(plan, following, new_date, "", source, answer=ShiftMode.KEEP_ORDER)
+	if not following or following.status == StageStatus.REACHED:
+		return None
+	return following if following.key_date_rule == KeyDateRule.AFTER_PREVIOUS_MILESTONE else None
 
 
 def catch_up_date(plan, stage, reason: str) -> None:
@@ -55,23 +80,158 @@ def catch_up_date(plan, stage, reason: str) -> None:
 		new_date, source = document_date(plan, stage), DateChangeSource.DOCUMENT_FIELD
 		plan.set_stage(stage, document_date_moved=0)
 	if new_date:
-		new_date = max([new_date, *_earlier_dates(plan, stage)])
+		wanted, new_date = new_date, max([new_date, *_earlier_dates(plan, stage)])
+		if source is DateChangeSource.DOCUMENT_FIELD and new_date != wanted:
+			plan.set_stage(stage, document_date_moved=1)
 	if new_date != key_date:
 		move(plan, stage, new_date, reason, source, answer=ShiftMode.KEEP_ORDER)
 
 
 def _earlier_dates(plan, stage) -> list:
-	return [getdate(row.key_date) for row in plan.stages if row.idx < stage.idx and row.key_date]
+	"""Return the dates before which a stage is not dated by itself: those of earlier stages, as they count."""
+	counting = dates.counting_dates(key_dates(plan), plan.reached_days())
+	return [day for row, day in zip(plan.stages, counting, strict=True) if row.idx < stage.idx and day]
+
+
+def key_dates(plan) -> list:
+	"""Return the key date of each stage of a plan, in order."""
+	return [getdate(row.key_date) if row.key_date else None for row in plan.stages]
+
+
+# Dates of the document
+
+
+def is_anchored(stage) -> bool:
+	"""Tell whether the key date of a stage comes from a date field of the document."""
+	return stage.key_date_rule == KeyDateRule.DOCUMENT_DATE_FIELD
 
 
 def document_date(plan, stage):
-	"""Return the key date that a stage's rule gives for the document as it is now; None without a date."""
+	"""Return the key date that a stage's rule gives for the document as it is now; None without a possible date."""
+	return _document_date(plan, stage, [])
+
+
+def _document_date(plan, stage, failed: list[int]):
 	rule = stage_rule(stage, plan.reference_doc())
-	return dates.plan_dates([rule], getdate(plan.created_from), plan_rows.calendar_of(plan))[0]
+	created = getdate(plan.created_from)
+	return dates.plan_dates([rule], created, plan_rows.calendar_of(plan), failed=failed)[0]
+
+
+def differing_document_date(plan, stage):
+	"""Return the date that the document gives an open stage whose key date is another one, else None."""
+	if stage.status == StageStatus.REACHED or not is_anchored(stage):
+		return None
+	day = document_date(plan, stage)
+	return day if day and day != (stage.key_date and getdate(stage.key_date)) else None
+
+
+def follow_document(plan, stages: list) -> None:
+	"""Move the key dates of open stages to those their document gives now, or as near as earlier stages allow.
+
+	What does not follow is told, noted on the stage, and made good as soon as earlier stages allow it.
+
+	Args:
+		plan: locked, being changed.
+		stages: its open stages whose date field changed, in order.
+	"""
+	new_dates = key_dates(plan)
+	reasons: dict[str, str] = {}
+	for stage in stages:
+		index = plan.stages.index(stage)
+		day, is_followed = _followed_date(plan, stage, new_dates)
+		if is_followed and day != new_dates[index]:
+			before, new_dates = (
+				new_dates,
+				_dates_with(plan, new_dates, stage, day, DateChangeSource.DOCUMENT_FIELD),
+			)
+			reason = _("{0} changed.").format(_date_label(plan, stage))
+			reasons |= {
+				row.name: reason for row, *pair in _pairs(plan, before, new_dates) if pair[0] != pair[1]
+			}
+			_note_making_room(plan, stage, before, new_dates)
+	moved = {row.name: new for row, old, new in _pairs(plan, key_dates(plan), new_dates) if old != new}
+	for reason in dict.fromkeys(reasons.values()):
+		some = {name: new for name, new in moved.items() if reasons[name] == reason}
+		change_dates(plan, some, reason, DateChangeSource.DOCUMENT_FIELD)
+	make_good(plan)
+
+
+def _followed_date(plan, stage, new_dates: list) -> tuple:
+	"""Return the date on which a stage follows its document, given the dates of the others; and whether it does."""
+	failed: list[int] = []
+	wanted = _document_date(plan, stage, failed)
+	if failed:
+		_tell_undated(plan, stage)
+		return None, False
+	counting = dates.counting_dates(new_dates, plan.reached_days())
+	earlier = [day for day in counting[: plan.stages.index(stage)] if day]
+	day = wanted and max([wanted, *earlier])
+	plan.set_stage(stage, document_date_moved=int(day != wanted))
+	if day != wanted:
+		_tell_not_followed(plan, stage, wanted, day)
+	return day, True
+
+
+def _note_making_room(plan, stage, old_dates: list, new_dates: list) -> None:
+	"""Note on stages that the document dates that they made room for another one; they go back when they can."""
+	for row, old, new in _pairs(plan, old_dates, new_dates):
+		if is_anchored(row) and old != new and row is not stage:
+			plan.set_stage(row, document_date_moved=1)
+
+
+def _pairs(plan, old_dates: list, new_dates: list):
+	return list(zip(plan.stages, old_dates, new_dates, strict=True))
+
+
+def _date_label(plan, stage) -> str:
+	return _(plan.reference_doc().meta.get_label(stage.date_field) or stage.date_field)
+
+
+def _tell_not_followed(plan, stage, wanted, new_date) -> None:
+	text = _(
+		"{0} is on {1} for now: its new date {2} would be before an earlier milestone. It follows once that one is moved."
+	).format(stage.stage_name, frappe.format(new_date, "Date"), frappe.format(wanted, "Date"))
+	frappe.msgprint(text, title=_("Milestone Dates Out of Order"), indicator="orange")
+	plan_log.write(plan, PlanEvent.DATE_NOT_FOLLOWED, stage=stage, details=text)
+
+
+def _tell_undated(plan, stage) -> None:
+	text = _("{0} keeps its key date: the new one would be outside the calendar (years 1 to 9999).").format(
+		stage.stage_name
+	)
+	frappe.msgprint(text, title=_("Milestone Date Not Followed"), indicator="orange")
+	plan_log.write(plan, PlanEvent.DATE_NOT_FOLLOWED, stage=stage, details=text)
+
+
+def make_good(plan) -> None:
+	"""Let open stages whose document gives another date follow it, as far as earlier stages allow now.
+
+	Args:
+		plan: locked, being changed.
+	"""
+	for stage in plan.stages:
+		if not stage.document_date_moved or stage.status == StageStatus.REACHED:
+			continue
+		wanted = document_date(plan, stage)
+		new_date = wanted and max([wanted, *_earlier_dates(plan, stage)])
+		if not wanted or new_date == (stage.key_date and getdate(stage.key_date)):
+			continue
+		plan.set_stage(stage, document_date_moved=int(new_date != wanted))
+		reason = _("Earlier milestones allow the date of {0} now.").format(_date_label(plan, stage))
+		_move(plan, stage, new_date, reason, DateChangeSource.DOCUMENT_FIELD, ShiftMode.KEEP_ORDER)
+
+
+# Moving
 
 
 def reschedule(
-	plan: str, stage: str, new_date, reason: str, source="Form", answer: str | None = None
+	plan: str,
+	stage: str,
+	new_date,
+	reason: str,
+	source="Form",
+	answer: str | None = None,
+	keep_anchored: bool = False,
 ) -> None:
 	"""Move a stage's key date, its open tasks by their rule, and later stages as the plan says.
 
@@ -82,6 +242,7 @@ def reschedule(
 		reason: why; required.
 		source: a DateChangeSource.
 		answer: "Shift Too" or "Keep Order", for a plan that asks.
+		keep_anchored: with "Shift Too", whether stages that are dated by a field of the document stay on that date.
 
 	Raises:
 		frappe.ValidationError: the stage is reached, the date is before an earlier stage, or an answer is missing.
@@ -92,10 +253,12 @@ def reschedule(
 	with changing(plan) as plan:
 		plan.check_is_active()
 		day = clock.parse_day(new_date) if new_date else None
-		move(plan, plan.stage(stage), day, reason, DateChangeSource(source), answer, by_hand=True)
+		move(plan, plan.stage(stage), day, reason, DateChangeSource(source), answer, True, keep_anchored)
 
 
-def move(plan, stage, new_date, reason, source: DateChangeSource, answer=None, by_hand=False) -> None:
+def move(
+	plan, stage, new_date, reason, source: DateChangeSource, answer=None, by_hand=False, keep_anchored=False
+) -> None:
 	"""Move the key date of a stage, with its tasks and the later stages that move along.
 
 	Args:
@@ -106,25 +269,86 @@ def move(plan, stage, new_date, reason, source: DateChangeSource, answer=None, b
 		source: what moves the date.
 		answer: "Shift Too" or "Keep Order", for a plan that asks.
 		by_hand: whether a user set the date.
+		keep_anchored: as in `reschedule`.
 
 	Raises:
 		frappe.ValidationError: the stage is reached, the date is before an earlier stage, or an answer is missing.
 	"""
-	mode = ShiftMode(answer or plan.later_stages or ShiftMode.SHIFT_TOO)
-	if mode is ShiftMode.ASK and source is DateChangeSource.DOCUMENT_FIELD:
-		mode = ShiftMode.KEEP_ORDER
-	old_dates = [getdate(row.key_date) if row.key_date else None for row in plan.stages]
-	index = plan.stages.index(stage)
-	new_dates = _moved_dates(plan, old_dates, index, new_date, mode)
+	_move(plan, stage, new_date, reason, source, answer, by_hand, keep_anchored)
+	make_good(plan)
+
+
+def _move(plan, stage, new_date, reason, source, answer=None, by_hand=False, keep_anchored=False) -> None:
+	old_dates = key_dates(plan)
+	new_dates = planned_dates(plan, stage, new_date, source, answer, keep_anchored)
 	if by_hand:
-		plan.set_stage(stage, date_by_hand=1)
+		plan.set_stage(stage, date_by_hand=1, document_date_moved=0)
+	if keep_anchored or source is DateChangeSource.DOCUMENT_FIELD:
+		_note_making_room(plan, stage, old_dates, new_dates)
+	moved = {row.name: new for row, old, new in _pairs(plan, old_dates, new_dates) if old != new}
+	change_dates(plan, moved, reason, source)
+
+
+def planned_dates(plan, stage, new_date, source, answer=None, keep_anchored=False) -> list:
+	"""Return the key dates of all stages after a move; writes nothing. Arguments and errors as in `move`."""
+	return _dates_with(plan, key_dates(plan), stage, new_date, source, answer, keep_anchored)
+
+
+def _dates_with(plan, old_dates: list, stage, new_date, source, answer=None, keep_anchored=False) -> list:
+	mode = ShiftMode(answer or plan.later_stages or ShiftMode.SHIFT_TOO)
+	if source is DateChangeSource.DOCUMENT_FIELD:
+		keep_anchored = True  # each follows its own field
+		mode = ShiftMode.KEEP_ORDER if mode is ShiftMode.ASK else mode
+	elif mode is ShiftMode.SHIFT_TOO and (restored := _dates_before(plan, stage, old_dates, new_date)):
+		return restored
+	index = plan.stages.index(stage)
+	new_dates = _moved_dates(plan, old_dates, index, new_date, mode, keep_anchored)
 	if bool(old_dates[index]) != bool(new_date):
 		new_dates = _date_following_stages(plan, index, new_dates)
-	pairs = zip(plan.stages, old_dates, new_dates, strict=True)
-	change_dates(plan, {row.name: new for row, old, new in pairs if old != new}, reason, source)
+	return new_dates
 
 
-def _moved_dates(plan, old_dates: list, index: int, new_date, mode: ShiftMode) -> list:
+def _dates_before(plan, stage, old_dates: list, new_date) -> list | None:
+	"""Return the dates before the last move of a stage if it is moved back to where it was, else None.
+
+	Counted in working days, a later stage on a day off would not land where it was.
+	"""
+	if not stage.working_days or not new_date or not old_dates[plan.stages.index(stage)]:
+		return None
+	moved = _last_move(plan, stage)
+	own = moved.get(stage.name)
+	if not own or own.old_date != new_date or not _still_stands(plan, moved, old_dates):
+		return None
+	pairs = zip(plan.stages, old_dates, strict=True)
+	restored = [moved[row.name].old_date if row.name in moved else day for row, day in pairs]
+	return None if dates.first_out_of_order(restored, plan.reached_flags()) else restored
+
+
+def _still_stands(plan, moved: dict, key_dates_: list) -> bool:
+	"""Tell whether all stages of a move are open and on the dates it gave them."""
+	open_dates = {
+		row.name: day
+		for row, day in zip(plan.stages, key_dates_, strict=True)
+		if row.status != StageStatus.REACHED
+	}
+	return all(name in open_dates and open_dates[name] == change.new_date for name, change in moved.items())
+
+
+def _last_move(plan, stage) -> dict[str, dict]:
+	"""Return the date changes that were made together with the last one of a stage, by row name of the stage."""
+	filters = {"plan": plan.name, "plan_stage": stage.name}
+	last = frappe.get_all(
+		"Milestone Date Change", filters=filters, pluck="changed_on", order_by="changed_on desc", limit=1
+	)
+	if not last:
+		return {}
+	filters = {"plan": plan.name, "changed_on": last[0]}
+	fields = ["plan_stage", "old_date", "new_date"]
+	rows = frappe.get_all("Milestone Date Change", filters=filters, fields=fields)
+	return {row.plan_stage: row for row in rows}
+
+
+def _moved_dates(plan, old_dates: list, index: int, new_date, mode: ShiftMode, keep_anchored) -> list:
 	"""Return the key dates after a move; turns refusals of the date rules into messages for the user."""
 	stage = plan.stages[index]
 	names = [row.stage_name for row in plan.stages]
@@ -132,7 +356,16 @@ def _moved_dates(plan, old_dates: list, index: int, new_date, mode: ShiftMode) -
 	reached = plan.reached_flags()
 	try:
 		return dates.move_stage(
-			old_dates, reached, index, new_date, mode, calendar, working_days, names
+			old_dates,
+			reached,
+			index,
+			new_date,
+			mode,
+			calendar,
+			working_days,
+			names,
+			reached_on=plan.reached_days(),
+			anchored=[keep_anchored and is_anchored(row) for row in plan.stages],
 		).dates
 	except dates.StageAlreadyReached as error:
 		frappe.throw(
@@ -151,10 +384,13 @@ def _ask_for_later_stages() -> NoReturn:
 
 
 def _refuse_out_of_order(error: dates.DatesOutOfOrder) -> NoReturn:
+	text = _("{0} cannot be on {1}: the earlier milestone {2} is on {3}. Choose that day or a later one.")
+	if error.is_reached:
+		text = _(
+			"{0} cannot be on {1}: the earlier milestone {2} was reached on {3}. Choose that day or a later one."
+		)
 	frappe.throw(
-		_(
-			"{0} cannot be on {1}: the earlier milestone {2} is on {3}. Choose that day or a later one."
-		).format(
+		text.format(
 			error.stage,
 			frappe.format(error.stage_date, "Date"),
 			error.previous_stage,
@@ -172,9 +408,12 @@ def _date_following_stages(plan, index: int, key_dates: list) -> list:
 		counts = row.key_date_rule == KeyDateRule.AFTER_PREVIOUS_MILESTONE and not row.date_by_hand
 		if not counts or row.status == StageStatus.REACHED or bool(key_dates[i]) == bool(previous_date):
 			break
-		day = previous_date and calendar.add_days(
-			previous_date, cint(row.offset_days), bool(row.working_days)
-		)
+		try:
+			day = previous_date and calendar.add_days(
+				previous_date, cint(row.offset_days), bool(row.working_days)
+			)
+		except OutOfCalendar:
+			break
 		if day:
 			day = max([day, *(earlier for earlier in key_dates[:i] if earlier)])
 		reached = plan.reached_flags()
@@ -191,8 +430,8 @@ def change_dates(plan: plan_rows.Plan, new_dates: dict, reason: str, source: Dat
 		reason: stored with each date change.
 		source: what moved the dates.
 	"""
-	rows = []
-	moved = []
+	rows, moved = [], []
+	stamp = now_datetime()  # one for all: what was moved together can be found together
 	for stage in plan.stages:
 		if stage.name not in new_dates:
 			continue
@@ -201,9 +440,23 @@ def change_dates(plan: plan_rows.Plan, new_dates: dict, reason: str, source: Dat
 			continue
 		plan.set_stage(stage, key_date=new, **schedule.FRESH_STAMPS)
 		moved.append((stage, old, new))
-		rows.append(_date_change(plan, stage, old, new, reason, source))
+		rows.append(_date_change(plan, stage, old, new, reason, source) | {"changed_on": stamp})
 	bulk.insert_rows("Milestone Date Change", rows)
 	_move_tasks(plan, moved)
+
+
+def task_moves(plan, moved: list[tuple]) -> list[dates.TaskMove]:
+	"""Return the open tasks whose due date changes with the key dates of their stages; writes nothing.
+
+	Args:
+		plan: the plan.
+		moved: stage, old and new key date of each moved stage.
+	"""
+	calendar, moves = plan_rows.calendar_of(plan), []
+	for stage, old, new in moved:
+		planned = [planned_task(task) for task in plan.open_tasks() if task.plan_stage == stage.name]
+		moves += dates.move_tasks(planned, old, new, calendar)
+	return moves
 
 
 def _date_change(plan, stage, old, new, reason, source) -> dict:
@@ -218,22 +471,17 @@ def _date_change(plan, stage, old, new, reason, source) -> dict:
 		"reason": reason,
 		"source": str(source),
 		"changed_by": frappe.session.user,
-		"changed_on": now_datetime(),
 	}
 
 
 def _move_tasks(plan, moved: list[tuple]) -> None:
 	if not moved:
 		return
-	tasks = plan.open_tasks()
-	calendar = plan_rows.calendar_of(plan)
-	changes = {}
-	for stage, old, new in moved:
-		planned = [planned_task(task) for task in tasks if task.plan_stage == stage.name]
-		for move_ in dates.move_tasks(planned, old, new, calendar):
-			changes[move_.key] = {"due_date": move_.new, **schedule.FRESH_TASK_STAMPS}
+	changes = {
+		move_.key: {"due_date": move_.new, **schedule.FRESH_TASK_STAMPS} for move_ in task_moves(plan, moved)
+	}
 	bulk.update_rows("Milestone Task", changes)
-	for task in tasks:
+	for task in plan.open_tasks():
 		task.update(changes.get(task.name, {}))
 	todos.update_open(changes)
 

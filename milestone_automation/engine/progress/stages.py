@@ -192,3 +192,4 @@ def mark_open(plan: plan_rows.Plan, stage, reason: str) -> None:
 		details=_("It was reached on {0}.").format(frappe.format(was_reached_on, "Date")),
 	)
 	rescheduling.catch_up_date(plan, stage, reason)
+	rescheduling.undate_following_stage(plan, stage, reason)

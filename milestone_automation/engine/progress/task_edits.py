@@ -11,7 +11,7 @@ from milestone_automation.engine.base import values
 from milestone_automation.engine.people import assigned, assignees, field_rights, rights, todos
 from milestone_automation.engine.progress import tasks
 from milestone_automation.engine.rules import dates
-from milestone_automation.engine.rules.vocabulary import AssigneeKind, PlanEvent, TaskStatus
+from milestone_automation.engine.rules.vocabulary import AssigneeKind, PlanEvent, StageStatus, TaskStatus
 from milestone_automation.engine.store import plan_log, plan_rows, watched
 from milestone_automation.engine.store.changing import changing
 from milestone_automation.engine.workflows import people_validation, row_fields, task_validation
@@ -219,6 +219,29 @@ def _next_order(plan) -> int:
 		"Milestone Task", filters={"plan": plan.name}, order_by="task_order desc", limit=1, pluck="task_order"
 	)
 	return cint(last[0]) + 1 if last else 1
+
+
+def check_required(doc) -> None:
+	"""Refuse to make an open task of a reached stage required: it would block nothing any more.
+
+	Args:
+		doc: the task, before the save.
+
+	Raises:
+		frappe.ValidationError
+	"""
+	before = doc.get_doc_before_save()
+	if not before or cint(before.required) or not cint(doc.required) or doc.status != TaskStatus.OPEN:
+		return
+	stage = frappe.db.get_value(
+		"Milestone Plan Stage", doc.plan_stage, ["stage_name", "status"], as_dict=True
+	)
+	if stage and stage.status == StageStatus.REACHED:
+		frappe.throw(
+			_(
+				"{0} is already reached, so the task {1} can no longer block it. Undo the milestone first."
+			).format(stage.stage_name, doc.title)
+		)
 
 
 def apply_edit(doc) -> None:

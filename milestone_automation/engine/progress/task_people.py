@@ -3,6 +3,7 @@
 import frappe
 
 from milestone_automation.engine.people import assigned, assignees, todos
+from milestone_automation.engine.progress import tasks
 from milestone_automation.engine.rules.vocabulary import AssigneeKind
 from milestone_automation.engine.store import plan_rows
 
@@ -45,3 +46,6 @@ def replace_assignees(people: dict[str, list[dict]]) -> None:
 	frappe.db.delete(assigned.ASSIGNEE, {"parent": ("in", list(people)), "done": 0})
 	assigned.insert(added, first_idx)
 	todos.assign(list(people))
+	for task in people:
+		if done[task] and not added[task]:
+			tasks.complete_if_nobody_is_left(task)

@@ -4,10 +4,10 @@ from contextlib import contextmanager
 
 import frappe
 from frappe import _
-from frappe.utils import getdate, now_datetime
+from frappe.utils import getdate, now_datetime, time_diff_in_seconds
 
 from milestone_automation.engine.base import bulk
-from milestone_automation.engine.people import assigned, todos
+from milestone_automation.engine.people import assigned, rights, todos
 from milestone_automation.engine.progress.rescheduling import planned_task
 from milestone_automation.engine.rules import dates
 from milestone_automation.engine.rules.schedule import FRESH_TASK_STAMPS
@@ -29,20 +29,16 @@ def insert_tasks(plan, tasks: list[dict]) -> list[str]:
 
 	Args:
 		plan: the plan, as document or `Plan`.
-		tasks: field values of Milestone Task, with `plan_stage` and a list of `assignees`.
+		tasks: field values of Milestone Task, with `plan_stage` and a list of `assignees`; open without a `status`.
 
 	Returns:
 		list[str]: names of the tasks.
 	"""
 	rows = []
 	for task in tasks:
-		row = {key: value for key, value in task.items() if key != "assignees"}
-		row.update(
-			plan=plan.name,
-			reference_type=plan.reference_type,
-			reference_name=plan.reference_name,
-			status=TaskStatus.OPEN.value,
-		)
+		row = {"status": TaskStatus.OPEN.value}
+		row |= {key: value for key, value in task.items() if key != "assignees"}
+		row.update(plan=plan.name, reference_type=plan.reference_type, reference_name=plan.reference_name)
 		rows.append(row)
 	names = bulk.insert_rows("Milestone Task", rows)
 	assigned.insert({name: task.get("assignees") or [] for name, task in zip(names, tasks, strict=True)})
@@ -55,7 +51,8 @@ def complete(task: str, by: str | None = None) -> str:
 
 	Args:
 		task: name of the task.
-		by: user or e-mail address of the assignee; the session user by default.
+		by: user or e-mail address of the assignee who has done their part. By default the session user: managers and
+			the owner of the stage then complete the whole task.
 
 	Returns:
 		str: new status of the task. Completing a completed task changes nothing.
@@ -63,9 +60,10 @@ def complete(task: str, by: str | None = None) -> str:
 	Raises:
 		frappe.ValidationError: the task is cancelled or waived, or its plan is cancelled.
 	"""
-	by = by or frappe.session.user
 	with _changing_task(task) as (doc, plan):
 		plan.check_is_active()
+		for_all = not by and doc.completion_rule == CompletionRule.ALL_OF and rights.can_direct_task(doc)
+		by = by or frappe.session.user
 		if doc.status == TaskStatus.COMPLETED:
 			plan.leave_unchanged()
 			return doc.status
@@ -74,7 +72,7 @@ def complete(task: str, by: str | None = None) -> str:
 				_("The task {0} is {1}. Reopen it first.").format(doc.title, _(doc.status)),
 				title=_("Task Is Not Open"),
 			)
-		_mark_done(doc, by)
+		_mark_done(doc, by, for_all)
 		if is_waiting_for_others(doc):
 			todos.close(doc.name, user=by)
 			plan.leave_unchanged()
@@ -85,23 +83,63 @@ def complete(task: str, by: str | None = None) -> str:
 
 
 def is_waiting_for_others(doc) -> bool:
-	"""Tell whether a task that all assignees must complete waits for somebody.
+	"""Tell whether a task that all assignees must complete waits for somebody. Nobody waits for a disabled user.
 
 	Args:
 		doc: the Milestone Task document.
 	"""
-	return doc.completion_rule == CompletionRule.ALL_OF and any(not row.done for row in doc.assignees)
+	if doc.completion_rule != CompletionRule.ALL_OF:
+		return False
+	waiting = [row for row in doc.assignees if not row.done]
+	disabled = assigned.disabled_users(waiting)
+	return any(row.user not in disabled for row in waiting)
 
 
-def _mark_done(doc, by: str) -> None:
-	done = [row for row in doc.assignees if by in (row.user, row.email)]
-	if not done and doc.completion_rule == CompletionRule.ALL_OF:
+def complete_if_nobody_is_left(task: str) -> None:
+	"""Complete an open task that all assignees must complete, once everybody who is left has done their part.
+
+	Call it after assignees went away or were disabled. A task of which nobody has done a part stays open.
+
+	Args:
+		task: name of the task.
+	"""
+	doc = frappe.get_doc("Milestone Task", task)
+	done = [row for row in doc.assignees if row.done]
+	if doc.status != TaskStatus.OPEN or doc.completion_rule != CompletionRule.ALL_OF or not done:
+		return
+	if not is_waiting_for_others(doc):
+		complete(task, by=done[-1].user or done[-1].email)
+
+
+def complete_for_disabled(users: list[str], commit=None) -> None:
+	"""Complete the tasks that waited for nobody but users who are disabled now.
+
+	Args:
+		users: ids of the disabled users.
+		commit: called between one task and the next.
+	"""
+	task, person = frappe.qb.DocType("Milestone Task"), frappe.qb.DocType("Milestone Task Assignee")
+	query = frappe.qb.from_(person).join(task).on(task.name == person.parent).select(task.name).distinct()
+	query = query.where(
+		(person.parenttype == "Milestone Task") & person.user.isin(users) & (person.done == 0)
+	)
+	query = query.where(task.status == TaskStatus.OPEN.value)
+	for name in query.where(task.completion_rule == CompletionRule.ALL_OF.value).run(pluck=True):
+		complete_if_nobody_is_left(name)
+		if commit:
+			commit()
+
+
+def _mark_done(doc, by: str, for_all: bool) -> None:
+	rows = doc.assignees if for_all else [row for row in doc.assignees if by in (row.user, row.email)]
+	if not rows and doc.completion_rule == CompletionRule.ALL_OF:
 		# Somebody who is not an assignee (a manager, the owner of the stage) completes it for all.
-		done = doc.assignees
+		rows = doc.assignees
 	stamp = now_datetime()
-	for row in done:
+	rows = [row for row in rows if not row.done]
+	for row in rows:
 		row.done, row.done_on = 1, stamp
-	bulk.update_rows("Milestone Task Assignee", {row.name: {"done": 1, "done_on": stamp} for row in done})
+	bulk.update_rows("Milestone Task Assignee", {row.name: {"done": 1, "done_on": stamp} for row in rows})
 
 
 def reopen(task: str, reason: str) -> None:
@@ -116,23 +154,57 @@ def reopen(task: str, reason: str) -> None:
 	"""
 	reason = check_reason(reason)
 	with _changing_task(task) as (doc, plan):
-		plan.check_is_active()
-		stage = _check_can_reopen(doc, plan)
-		bulk.update_rows(
-			"Milestone Task Assignee",
-			{row.name: {"done": 0, "done_on": None} for row in doc.assignees if row.done},
-		)
-		_set(
-			doc,
-			status=TaskStatus.OPEN.value,
-			closed_on=None,
-			closed_by=None,
-			reason=reason,
-			**_caught_up_date(doc, plan, stage),
-		)
-		todos.reopen(doc.name)
-		todos.update_open(doc.name)
-		log(doc, plan, PlanEvent.TASK_REOPENED, reason)
+		_reopen(doc, plan, reason)
+
+
+# So long after completing a task the same user can take it back without a reason.
+UNDO_SECONDS = 30
+
+
+def undo_complete(task: str) -> None:
+	"""Reopen a task that the session user completed less than `UNDO_SECONDS` ago, by mistake. Needs no reason.
+
+	Args:
+		task: name of the task.
+
+	Raises:
+		frappe.ValidationError: it was not completed just now by the session user, or as `reopen`.
+	"""
+	with _changing_task(task) as (doc, plan):
+		if not _was_just_completed(doc):
+			frappe.throw(
+				_("The task {0} was not completed by you just now. Reopen it with a reason.").format(
+					doc.title
+				)
+			)
+		_reopen(doc, plan, _("Completed by mistake."))
+
+
+def _reopen(doc, plan, reason: str) -> None:
+	plan.check_is_active()
+	stage = _check_can_reopen(doc, plan)
+	bulk.update_rows(
+		"Milestone Task Assignee",
+		{row.name: {"done": 0, "done_on": None} for row in doc.assignees if row.done},
+	)
+	_set(
+		doc,
+		status=TaskStatus.OPEN.value,
+		closed_on=None,
+		closed_by=None,
+		reason=reason,
+		**_caught_up_date(doc, plan, stage),
+	)
+	todos.reopen(doc.name)
+	todos.update_open(doc.name)
+	log(doc, plan, PlanEvent.TASK_REOPENED, reason)
+
+
+def _was_just_completed(doc) -> bool:
+	"""Tell whether the session user completed a task a moment ago."""
+	if doc.status != TaskStatus.COMPLETED or doc.closed_by != frappe.session.user or not doc.closed_on:
+		return False
+	return 0 <= time_diff_in_seconds(now_datetime(), doc.closed_on) <= UNDO_SECONDS
 
 
 def _check_can_reopen(doc, plan):
@@ -201,22 +273,18 @@ def cancel(task: str, reason: str) -> None:
 		_close(doc, plan, TaskStatus.CANCELLED, frappe.session.user, reason, PlanEvent.TASK_CANCELLED)
 
 
-def cancel_all(plan: str, reason: str, plan_stage: str | None = None) -> None:
-	"""Cancel the open tasks of a plan or of one of its stages, with a constant number of statements.
+def cancel_all(plan: str, reason: str, stamp) -> None:
+	"""Cancel the open tasks of a plan, with a constant number of statements.
 
 	Args:
 		plan: name of the plan, locked.
 		reason: stored with each task.
-		plan_stage: row name of the stage; all stages by default.
+		stamp: time at which they are cancelled.
 	"""
-	names = [
-		task.name
-		for task in plan_rows.task_rows(plan, lock=True)
-		if task.status == TaskStatus.OPEN and plan_stage in (None, task.plan_stage)
-	]
+	names = [task.name for task in plan_rows.task_rows(plan, lock=True) if task.status == TaskStatus.OPEN]
 	values = {
 		"status": TaskStatus.CANCELLED.value,
-		"closed_on": now_datetime(),
+		"closed_on": stamp,
 		"closed_by": frappe.session.user,
 		"reason": reason,
 	}

@@ -124,6 +124,7 @@ def _unassign(todo: Assignment) -> None:
 	)
 	frappe.clear_document_cache(todos.TASK, task.name)
 	sweep_requests.recheck(task.plan)
+	tasks.complete_if_nobody_is_left(task.name)
 
 
 def _mark_not_done(todo: Assignment) -> None:

@@ -17,18 +17,26 @@ from datetime import date
 from typing import NamedTuple
 
 from milestone_automation.engine.rules.vocabulary import KeyDateRule, ShiftMode, TaskStatus
-from milestone_automation.engine.rules.working_days import WorkCalendar
+from milestone_automation.engine.rules.working_days import OutOfCalendar, WorkCalendar
 
 
 class DatesOutOfOrder(ValueError):
 	"""A stage's key date is before that of an earlier stage.
 
 	Attributes: ``index``, ``stage``, ``stage_date`` of the stage that is out of order (position from 0, name, date);
-	``previous_index``, ``previous_stage``, ``previous_date`` of the earlier stage.
+	``previous_index``, ``previous_stage``, ``previous_date`` of the earlier stage; ``is_reached``, whether that date is
+	the day on which the earlier stage was reached.
 	"""
 
-	def __init__(self, names: Sequence[str], dates: Sequence[date | None], index: int, previous_index: int):
-		self.index, self.previous_index = index, previous_index
+	def __init__(
+		self,
+		names: Sequence[str],
+		dates: Sequence[date | None],
+		index: int,
+		previous_index: int,
+		is_reached: bool = False,
+	):
+		self.index, self.previous_index, self.is_reached = index, previous_index, is_reached
 		self.stage, self.previous_stage = _name(names, index), _name(names, previous_index)
 		self.stage_date, self.previous_date = dates[index], dates[previous_index]
 		super().__init__(
@@ -144,6 +152,7 @@ def plan_dates(
 	created_on: date,
 	calendar: WorkCalendar,
 	fixed_dates: Sequence[date | None] = (),
+	failed: list[int] | None = None,
 ) -> list[date | None]:
 	"""Return the key date of each stage by its rule, None where the rule gives none.
 
@@ -156,15 +165,22 @@ def plan_dates(
 		created_on: date on which the document was created.
 		calendar: working days of the document.
 		fixed_dates: dates that are already set, by position; they are kept and only missing dates are worked out.
+		failed: gets the positions of the stages whose date would be outside the calendar; they have no date then.
 
 	Raises:
-		OutOfCalendar: a date would be before year 1 or after year 9999.
+		OutOfCalendar: a date would be before year 1 or after year 9999, and there is no list for it.
 	"""
 	dates: list[date | None] = []
 	for index, stage in enumerate(stages):
 		fixed = fixed_dates[index] if index < len(fixed_dates) else None
 		previous = dates[-1] if dates else None
-		dates.append(fixed or _date_by_rule(stage, created_on, previous, calendar))
+		try:
+			dates.append(fixed or _date_by_rule(stage, created_on, previous, calendar))
+		except OutOfCalendar:
+			if failed is None:
+				raise
+			failed.append(index)
+			dates.append(None)
 	return dates
 
 
@@ -231,7 +247,7 @@ def first_out_of_order(dates: Sequence[date | None], reached: Sequence[bool] = (
 			continue
 		if latest is None or day >= dates[latest]:
 			latest = index
-		elif not _is_reached(reached, index):
+		elif not _is_true(reached, index):
 			return index, latest
 	return None
 
@@ -272,6 +288,8 @@ def move_stage(
 	calendar: WorkCalendar,
 	working_days: bool = False,
 	names: Sequence[str] = (),
+	reached_on: Sequence[date | None] = (),
+	anchored: Sequence[bool] = (),
 ) -> MoveResult:
 	"""Return the plan's key dates after one of them moves. The arguments stay unchanged.
 
@@ -286,7 +304,11 @@ def move_stage(
 	- *Ask*: as above where both modes give the same dates, otherwise ``ShiftAnswerNeeded``. Callers without a user to
 	  ask (an import, a background job) use Keep Order.
 
-	A stage that gets its first date or loses its date has no distance: later stages then only keep the order.
+	A stage that gets its first date or loses its date has no distance: later stages then only keep the order. So do
+	anchored stages: their date comes from elsewhere, and does not move along.
+
+	For the stage that moves, a reached stage counts by the day on which it was reached, so a plan can be pulled ahead
+	after an early milestone.
 
 	Args:
 		dates: key dates by position.
@@ -297,6 +319,8 @@ def move_stage(
 		calendar: working days of the document.
 		working_days: whether the stage counts working days.
 		names: stage names, for the errors.
+		reached_on: by position, the day on which a stage was reached; its key date counts where there is none.
+		anchored: by position, whether the date of a stage comes from elsewhere; missing positions count as not.
 
 	Raises:
 		StageAlreadyReached: the stage is reached.
@@ -304,33 +328,52 @@ def move_stage(
 		ShiftAnswerNeeded: the mode is Ask and the two other modes differ.
 		OutOfCalendar: a date would be before year 1 or after year 9999.
 	"""
-	if _is_reached(reached, index):
+	if _is_true(reached, index):
 		raise StageAlreadyReached(index, _name(names, index))
-	_check_not_before_earlier(dates, index, new_date, names)
+	_check_not_before_earlier(dates, reached_on, index, new_date, names)
 	if ShiftMode(mode) is ShiftMode.ASK:
-		return _move_or_ask(dates, reached, index, new_date, calendar, working_days)
+		options = {"working_days": working_days, "reached_on": reached_on, "anchored": anchored}
+		return _move_or_ask(dates, reached, index, new_date, calendar, options)
 	moved = _with_date(dates, index, new_date)
 	if ShiftMode(mode) is ShiftMode.SHIFT_TOO:
-		moved = _shift_later(moved, dates[index], reached, index, calendar, working_days)
-	return _result(dates, _push_later(moved, reached, index))
+		stays = [_is_true(reached, i) or _is_true(anchored, i) for i in range(len(dates))]
+		moved = _shift_later(moved, dates[index], stays, index, calendar, working_days)
+	return _result(dates, _push_later(moved, reached, reached_on, index))
 
 
 def _check_not_before_earlier(
-	dates: Sequence[date | None], index: int, new_date: date | None, names: Sequence[str]
+	dates: Sequence[date | None],
+	reached_on: Sequence[date | None],
+	index: int,
+	new_date: date | None,
+	names: Sequence[str],
 ) -> None:
 	"""Raise ``DatesOutOfOrder`` if the new date of a stage is before the latest date of the earlier stages."""
-	dated = [earlier for earlier in range(index) if dates[earlier]]
+	actual = [_reached_on(reached_on, i) or day for i, day in enumerate(dates)]
+	dated = [earlier for earlier in range(index) if actual[earlier]]
 	if not dated or new_date is None:
 		return
-	latest = max(dated, key=lambda earlier: (dates[earlier], earlier))
-	if new_date < dates[latest]:
-		raise DatesOutOfOrder(names, _with_date(dates, index, new_date), index, latest)
+	latest = max(dated, key=lambda earlier: (actual[earlier], earlier))
+	if new_date < actual[latest]:
+		is_reached = bool(_reached_on(reached_on, latest))
+		raise DatesOutOfOrder(names, _with_date(actual, index, new_date), index, latest, is_reached)
 
 
-def _move_or_ask(dates, reached, index, new_date, calendar, working_days) -> MoveResult:
+def counting_dates(dates: Sequence[date | None], reached_on: Sequence[date | None]) -> list[date | None]:
+	"""Return the dates before which nothing later is dated: a stage that was reached early counts by that day.
+
+	Args:
+		dates: key dates by position.
+		reached_on: by position, the day on which a stage was reached; None or missing for an open one.
+	"""
+	pairs = [(day, _reached_on(reached_on, i)) for i, day in enumerate(dates)]
+	return [min(day, actual) if day and actual else day for day, actual in pairs]
+
+
+def _move_or_ask(dates, reached, index, new_date, calendar, options: dict) -> MoveResult:
 	"""Return the move if both modes give the same dates, else raise ``ShiftAnswerNeeded``."""
 	choices = {
-		mode: move_stage(dates, reached, index, new_date, mode, calendar, working_days)
+		mode: move_stage(dates, reached, index, new_date, mode, calendar, **options)
 		for mode in (ShiftMode.SHIFT_TOO, ShiftMode.KEEP_ORDER)
 	}
 	if choices[ShiftMode.SHIFT_TOO] != choices[ShiftMode.KEEP_ORDER]:
@@ -338,12 +381,12 @@ def _move_or_ask(dates, reached, index, new_date, calendar, working_days) -> Mov
 	return choices[ShiftMode.KEEP_ORDER]
 
 
-def _shift_later(dates, old_date, reached, index, calendar, working_days) -> list[date | None]:
-	"""Return the dates with all open stages after ``index`` moved by the distance that stage moved."""
+def _shift_later(dates, old_date, stays, index, calendar, working_days) -> list[date | None]:
+	"""Return the dates with all stages after ``index`` that do not stay moved by the distance that stage moved."""
 	new_date = dates[index]
 	if old_date is None or new_date is None:
 		return list(dates)
-	later = [i for i in range(index + 1, len(dates)) if dates[i] and not _is_reached(reached, i)]
+	later = [i for i in range(index + 1, len(dates)) if dates[i] and not stays[i]]
 	moving = [old_date, new_date, *(dates[i] for i in later)]
 	in_working_days = working_days and all(calendar.is_working_day(day) for day in moving)
 	distance = (
@@ -355,16 +398,18 @@ def _shift_later(dates, old_date, reached, index, calendar, working_days) -> lis
 	return shifted
 
 
-def _push_later(dates: Sequence[date | None], reached: Sequence[bool], index: int) -> list[date | None]:
+def _push_later(
+	dates: Sequence[date | None], reached: Sequence[bool], reached_on: Sequence[date | None], index: int
+) -> list[date | None]:
 	"""Return the dates with the open stages after ``index`` moved later where they would be out of order."""
-	pushed = list(dates)
+	pushed, counting = list(dates), counting_dates(dates, reached_on)
 	latest = pushed[index]
 	for i in range(index + 1, len(pushed)):
 		if pushed[i] is None:
 			continue
-		if not _is_reached(reached, i):
-			pushed[i] = max(pushed[i], latest or pushed[i])
-		latest = max(pushed[i], latest or pushed[i])
+		if not _is_true(reached, i):
+			pushed[i] = counting[i] = max(pushed[i], latest or pushed[i])
+		latest = max(counting[i], latest or counting[i])
 	return pushed
 
 
@@ -378,21 +423,22 @@ def move_tasks(
 
 	Open tasks get their due date from the new key date by the same rule. A due date that was set manually keeps its
 	distance to the key date in calendar days, or stays if there was no key date; it is never after the stage. Closed
-	tasks stay. If the stage loses its date, so do the tasks that follow a rule.
+	tasks stay. If the stage loses its date, so do the tasks that follow a rule, and those that would be due before
+	year 1.
 
 	Args:
 		tasks: the tasks of that stage.
 		old_stage_date, new_stage_date: the stage's key date before and after.
 		calendar: working days of the document.
-
-	Raises:
-		OutOfCalendar: a due date would be before year 1.
 	"""
 	moves = []
 	for task in tasks:
 		if TaskStatus(task.status) is not TaskStatus.OPEN:
 			continue
-		new_due_date = _moved_due_date(task, old_stage_date, new_stage_date, calendar)
+		try:
+			new_due_date = _moved_due_date(task, old_stage_date, new_stage_date, calendar)
+		except OutOfCalendar:
+			new_due_date = None
 		if new_due_date != task.due_date:
 			moves.append(TaskMove(task.key, task.due_date, new_due_date))
 	return moves
@@ -430,9 +476,14 @@ def reopened_due_date(task: PlannedTask, stage_date: date | None, calendar: Work
 # Small helpers
 
 
-def _is_reached(reached: Sequence[bool], index: int) -> bool:
-	"""Return whether a stage is reached; a missing position counts as open."""
-	return index < len(reached) and bool(reached[index])
+def _is_true(flags: Sequence[bool], index: int) -> bool:
+	"""Return the flag of a stage; a missing position counts as False."""
+	return index < len(flags) and bool(flags[index])
+
+
+def _reached_on(days: Sequence[date | None], index: int) -> date | None:
+	"""Return the day on which a stage was reached; None for a missing position."""
+	return days[index] if index < len(days) else None
 
 
 def _name(names: Sequence[str], index: int) -> str:

@@ -176,8 +176,10 @@ class PlanEvent(Vocabulary):
 
 	PLAN_STARTED = "Plan Started"
 	PLAN_CANCELLED = "Plan Cancelled"
+	CANCELLATION_UNDONE = "Cancellation Undone"
 	PLAN_COMPLETED = "Plan Completed"
 	PLAN_MOVED_TO_NEW_VERSION = "Plan Moved to New Version"
+	DATE_NOT_FOLLOWED = "Date Not Followed"
 	MILESTONE_REACHED = "Milestone Reached"
 	MILESTONE_UNDONE = "Milestone Undone"
 	REACHED_WITH_WARNING = "Reached with Warning"

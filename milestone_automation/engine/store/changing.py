@@ -59,7 +59,7 @@ def refresh(plan: str) -> None:
 def _finish(plan: plan_rows.Plan, count_tasks: bool) -> None:
 	was_active = plan.status == PlanStatus.ACTIVE
 	count_tasks = count_tasks and not plan.has_true_counts
-	sums.add_up(plan, count_tasks or plan.has_read_tasks)
+	sums.add_up(plan, count_tasks or plan.has_read_tasks or bool(plan.has_changed_tasks))
 	plan.write()
 	if was_active and plan.status == PlanStatus.COMPLETED:
 		plan_log.write(plan, PlanEvent.PLAN_COMPLETED)

@@ -20,7 +20,13 @@ def check_reason(reason: str | None) -> str:
 
 
 def write(
-	plan, event: PlanEvent, stage=None, task: str | None = None, reason: str = "", details: str = ""
+	plan,
+	event: PlanEvent,
+	stage=None,
+	task: str | None = None,
+	reason: str = "",
+	details: str = "",
+	done_on=None,
 ) -> None:
 	"""Add an entry to the log of a plan, by the session user.
 
@@ -31,6 +37,7 @@ def write(
 		task: name of the task, for an event of a task.
 		reason: reason that a user gave.
 		details: further text.
+		done_on: when it happened; now by default.
 	"""
 	bulk.insert_rows(
 		"Milestone Plan Log",
@@ -46,7 +53,7 @@ def write(
 				"reason": reason,
 				"details": details,
 				"done_by": frappe.session.user,
-				"done_on": now_datetime(),
+				"done_on": done_on or now_datetime(),
 			}
 		],
 	)

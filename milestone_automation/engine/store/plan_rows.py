@@ -4,7 +4,7 @@ import hashlib
 
 import frappe
 from frappe import _
-from frappe.utils import now_datetime
+from frappe.utils import getdate, now_datetime
 
 from milestone_automation.engine.base import bulk, calendars, guard, save_state
 from milestone_automation.engine.base.locks import run_locked
@@ -117,6 +117,13 @@ class Plan(frappe._dict):
 	def reached_flags(self) -> list[bool]:
 		"""Return for each stage, in order, whether it is reached."""
 		return [stage.status == StageStatus.REACHED for stage in self.stages]
+
+	def reached_days(self) -> list:
+		"""Return for each stage, in order, the date on which it was reached; None for an open one."""
+		return [
+			getdate(stage.reached_on) if stage.status == StageStatus.REACHED and stage.reached_on else None
+			for stage in self.stages
+		]
 
 	def reference_doc(self):
 		"""Return the plan's document, read once."""

@@ -185,10 +185,12 @@ def _docstatus_problem(doctype: str, value: str) -> str | None:
 		return _(
 			"Documents of {0} cannot be submitted, so docstatus never changes. Choose another field."
 		).format(_(doctype))
-	if value not in ("0", "1", "2"):
-		return _("docstatus can never be {0}. Choose 0 (draft), 1 (submitted) or 2 (cancelled).").format(
-			escape_html(value)
+	if value == "2":
+		return _(
+			"A cancelled document cancels its plan, so docstatus 2 reaches nothing. Choose 0 (draft) or 1 (submitted)."
 		)
+	if value not in ("0", "1"):
+		return _("docstatus can never be {0}. Choose 0 (draft) or 1 (submitted).").format(escape_html(value))
 	return None
 
 
@@ -270,6 +272,10 @@ def _action_problems(stage, doctype: str) -> Iterator[str]:
 			'[{"action": "Set Value", "field": "status", "value": "Approved"}]'
 		)
 		return
+	yield from _step_problems(stage, actions, doctype)
+
+
+def _step_problems(stage, actions: list, doctype: str) -> Iterator[str]:
 	known = action_registry.actions()
 	names = [action.get("action") if isinstance(action, dict) else None for action in actions]
 	unknown = next((name for name in names if not isinstance(name, str) or name not in known), "")

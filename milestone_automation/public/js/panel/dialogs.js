@@ -1,5 +1,5 @@
 // The dialogs of the panel. Each calls a function with the answer and closes when that succeeded.
-import { esc } from "./words";
+import { date, esc } from "./words";
 
 function ask(title, label, fields, then, intro = "") {
 	const dialog = new frappe.ui.Dialog({
@@ -38,8 +38,37 @@ export function confirm_stage(stage, today, then) {
 }
 
 export function reschedule(stage, plan, then) {
+	const refresh = frappe.utils.debounce(() => show_consequences(dialog, stage, plan), 300);
 	const fields = [
-		{ fieldname: "new_date", fieldtype: "Date", label: __("New Date"), default: stage.key_date, reqd: 1 },
+		{
+			fieldname: "new_date",
+			fieldtype: "Date",
+			label: __("New Date"),
+			default: stage.key_date,
+			reqd: 1,
+			onchange: refresh,
+		},
+		{
+			fieldname: "later_stages",
+			fieldtype: "Select",
+			label: __("Later Milestones"),
+			reqd: 1,
+			options: [
+				{ value: "Shift Too", label: __("Shift Too") },
+				{ value: "Keep Order", label: __("Keep Order") },
+			],
+			default: plan.later_stages === "Keep Order" ? "Keep Order" : "Shift Too",
+			description: __("Keep Order uses up the time between milestones; Shift Too keeps it."),
+			onchange: refresh,
+		},
+		{
+			fieldname: "keep_anchored",
+			fieldtype: "Check",
+			label: __("Milestones dated by the document stay on that date"),
+			onchange: refresh,
+		},
+		{ fieldname: "update_document", fieldtype: "Check", label: __("Also change {0} of the document", [""]) },
+		{ fieldname: "consequences", fieldtype: "HTML" },
 		{
 			fieldname: "usual",
 			fieldtype: "Select",
@@ -51,23 +80,11 @@ export function reschedule(stage, plan, then) {
 		},
 		REASON(),
 	];
-	if (plan.later_stages === "Ask") {
-		fields.splice(1, 0, {
-			fieldname: "later_stages",
-			fieldtype: "Select",
-			label: __("Later Milestones"),
-			reqd: 1,
-			options: [
-				{ value: "Shift Too", label: __("Shift Too") },
-				{ value: "Keep Order", label: __("Keep Order") },
-			],
-			default: "Shift Too",
-		});
-	}
 	const dialog = ask(__("Reschedule {0}", [esc(stage.stage_name)]), __("Reschedule"), fields, (values) => {
-		const { new_date, reason, later_stages } = values;
-		return then({ new_date, reason, later_stages });
+		const { new_date, reason, later_stages, keep_anchored, update_document } = values;
+		return then({ new_date, reason, later_stages, keep_anchored, update_document });
 	});
+	dialog.get_field("update_document").$wrapper.hide();
 	frappe.xcall("milestone_automation.api.date_reasons").then((reasons) => {
 		if (!reasons.length) return;
 		dialog.set_df_property("usual", "options", [
@@ -77,6 +94,63 @@ export function reschedule(stage, plan, then) {
 		dialog.set_df_property("usual", "hidden", 0);
 	});
 	return dialog;
+}
+
+function show_consequences(dialog, stage, plan) {
+	const { new_date, later_stages, keep_anchored } = dialog.get_values(true) || {};
+	const place = dialog.get_field("consequences").$wrapper;
+	dialog.get_field("keep_anchored").$wrapper.toggle(later_stages === "Shift Too");
+	if (!new_date || new_date === stage.key_date) return place.empty();
+	const args = { plan: plan.name, stage: stage.name, new_date, later_stages, keep_anchored };
+	frappe.call({
+		method: "milestone_automation.api.preview_reschedule",
+		type: "GET",
+		args,
+		silent: true,
+		callback: ({ message }) => {
+			if (dialog.get_value("new_date") !== new_date) return;
+			place.html(consequences(message));
+			show_update_document(dialog, message.date_field);
+		},
+		error: (answer) => place.html(`<p class="milestone-overdue">${refusal(answer)}</p>`),
+	});
+}
+
+// Neither by set_df_property nor depends_on: they draw fields anew, and a reason that is being typed would be lost.
+function show_update_document(dialog, date_field) {
+	const field = dialog.get_field("update_document");
+	field.$wrapper.toggle(!!date_field);
+	field.$wrapper.find(".label-area").text(__("Also change {0} of the document", [date_field]));
+	if (!date_field) field.set_input(0);
+}
+
+function refusal(answer) {
+	try {
+		return JSON.parse(JSON.parse(answer._server_messages)[0]).message;
+	} catch (error) {
+		return __("This date is not possible.");
+	}
+}
+
+function consequences({ stages, stays, tasks }) {
+	const moved = stages.map(
+		(one) =>
+			`<li>${esc(one.stage_name)}: ${date(one.old) || __("no date")} → <b>${
+				date(one.new) || __("no date")
+			}</b>${differs(one)}</li>`
+	);
+	const kept = stays.map((one) => `<li>${esc(one.stage_name)}: ${__("stays on {0}", [date(one.old)])}</li>`);
+	const count =
+		tasks.length === 1
+			? __("The due date of 1 task moves.")
+			: tasks.length
+			? __("The due dates of {0} tasks move.", [tasks.length])
+			: "";
+	return `<div class="milestone-consequences"><ul>${[...moved, ...kept].join("")}</ul><p>${count}</p></div>`;
+}
+
+function differs(one) {
+	return one.document_date ? ` (${__("{0} stays {1}", [esc(one.field), date(one.document_date)])})` : "";
 }
 
 export function start(workflows, then) {

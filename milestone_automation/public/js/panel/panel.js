@@ -4,6 +4,7 @@ import { esc, learn_names } from "./words";
 import { current_stage, panel as panel_html, start_banner } from "./view";
 
 const FRESH_FOR = 3000;
+const UNDO_SECONDS = 10;
 const COLLAPSED = "milestone-panel-collapsed";
 const panels = new Map();
 let count = 0;
@@ -88,6 +89,23 @@ export class Panel {
 		$wrapper.toggle(!!$wrapper.children().length);
 		if (focused) this.focus(focused);
 		this.scroll_to_chosen();
+		if ($wrapper.find("[data-loading]").length) this.load_tasks();
+	}
+
+	// A big plan comes without the tasks of its other milestones.
+	load_tasks() {
+		const { data, doctype, name } = this;
+		const stage = data.stages.find((one) => one.name === this.chosen) || current_stage(data);
+		call("get_stage", { doctype, name, stage: stage.name }).then((answer) => {
+			if (this.data !== data) return;
+			learn_names(answer.user_names);
+			Object.assign(stage, answer.stage);
+			this.render();
+		});
+	}
+
+	announce(text) {
+		this.$wrapper.find("[data-announce]").text(text);
 	}
 
 	focus(key) {
@@ -118,12 +136,23 @@ export class Panel {
 		const box = event.currentTarget;
 		const task = this.task(box.dataset.task);
 		if (task.status === "Open") {
-			this.ask("complete_task", { task: task.name }).catch(() => this.render());
+			this.ask("complete_task", { task: task.name })
+				.then(() => this.offer_undo(task))
+				.catch(() => this.render());
 		} else {
 			// The task stays ticked until the reason is entered.
 			box.checked = true;
 			this.do_reopen(task);
 		}
+	}
+
+	// A tick by mistake is taken back for some seconds, without a reason.
+	offer_undo(task) {
+		const text = __("{0} is completed.", [task.title]);
+		this.announce(text);
+		const undo = () => this.ask("undo_complete_task", { task: task.name });
+		const message = `${esc(text)} <a href="#" data-action="undo_tick">${__("Undo")}</a>`;
+		frappe.show_alert({ message, indicator: "green" }, UNDO_SECONDS, { undo_tick: undo });
 	}
 
 	stage(name) {
@@ -178,7 +207,7 @@ export class Panel {
 
 	do_reschedule(stage) {
 		dialogs.reschedule(stage, this.data.plan, (values) =>
-			this.ask("reschedule_stage", { plan: this.data.plan.name, stage: stage.name, ...values })
+			this.ask_and_reload("reschedule_stage", { plan: this.data.plan.name, stage: stage.name, ...values })
 		);
 	}
 
@@ -233,6 +262,12 @@ export class Panel {
 	do_cancel_plan() {
 		dialogs.reason(__("Cancel This Plan"), __("Cancel Plan"), (values) =>
 			this.ask("cancel_plan", { plan: this.data.plan.name, ...values })
+		);
+	}
+
+	do_undo_cancel() {
+		dialogs.reason(__("Undo the Cancellation"), __("Undo Cancellation"), (values) =>
+			this.ask("undo_cancel_plan", { plan: this.data.plan.name, ...values })
 		);
 	}
 

@@ -31,7 +31,8 @@ export function panel(data, chosen, collapsed, uid) {
 			<ol class="milestone-steps" tabindex="-1">
 				${data.stages.map((stage, index) => step(data, stage, index, chosen)).join("")}
 			</ol>
-			${chosen ? detail(data, chosen) : ""}
+			${chosen ? detail(data, chosen, uid) : ""}
+			<p class="sr-only" role="status" data-announce></p>
 		</div>`;
 }
 
@@ -43,6 +44,12 @@ export function start_banner(data) {
 				data.plan ? __("The plan was cancelled.") : __("No plan is running for this document.")
 			}</span>
 			<span class="milestone-head-buttons">
+				${
+					data.may.undo_cancel
+						? `<button type="button" class="btn btn-xs btn-default" data-action="undo_cancel"
+							data-focus="undo-cancel">${__("Undo Cancellation")}</button>`
+						: ""
+				}
 				<button type="button" class="btn btn-xs btn-default" data-action="start" data-focus="start">
 					${__("Start a Plan")}
 				</button>
@@ -72,6 +79,7 @@ function plan_menu(data) {
 		if (plan.newest_version > plan.workflow_version) items.push(["new_version", __("Move to New Version")]);
 		items.push(["cancel_plan", __("Cancel Plan")]);
 	}
+	if (may.undo_cancel) items.push(["undo_cancel", __("Undo Cancellation")]);
 	if (may.start && (data.workflows || []).length) items.push(["start", __("Start a Plan")]);
 	return menu(items, __("Actions of the Plan"), "plan-menu");
 }
@@ -133,7 +141,7 @@ export function current_stage({ plan, stages }) {
 	);
 }
 
-function detail(data, stage) {
+function detail(data, stage, uid) {
 	const acceptance = stage.kind === "Acceptance";
 	return `
 		<section class="milestone-detail" aria-label="${esc(stage.stage_name)}">
@@ -147,7 +155,7 @@ function detail(data, stage) {
 			${
 				acceptance
 					? `<p class="milestone-muted">${__("An acceptance milestone cannot have tasks.")}</p>`
-					: tasks(data, stage)
+					: tasks(data, stage, uid)
 			}
 			${buttons(stage)}
 		</section>`;
@@ -171,6 +179,10 @@ function facts(stage, { today, doctype }) {
 	if (stage.planned_date && stage.planned_date !== stage.key_date) {
 		rows.push([__("Planned Date"), date(stage.planned_date)]);
 	}
+	if (stage.document_date) {
+		const text = __("{0} is {1}", [esc(field_label(doctype, stage.date_field)), date(stage.document_date)]);
+		rows.push([__("Differs from the Document"), `<span class="milestone-overdue">${text}</span>`]);
+	}
 	if (owner_text(stage)) rows.push([__("Milestone Owner"), esc(owner_text(stage))]);
 	if (stage.reach_rule === "Field Value") {
 		const value = `<b>${esc(stage.track_value)}</b>`;
@@ -192,14 +204,16 @@ function holders(stage) {
 	if (stage.status === "Reached" || !blocking.length) return "";
 	const lead =
 		stage.gate_mode === "Block"
-			? blocking.length === 1
+			? stage.blocking_tasks === 1
 				? __("1 required task blocks this milestone:")
-				: __("{0} required tasks block this milestone:", [blocking.length])
+				: __("{0} required tasks block this milestone:", [stage.blocking_tasks])
 			: __("Open required tasks:");
+	const unnamed = stage.blocking_tasks - blocking.length;
+	const rest = unnamed > 0 ? ` ${__("and {0} more", [unnamed])}` : "";
 	return `
 		<div class="milestone-blocked" role="status">
 			${icon("lock")}
-			<p>${lead} ${blocking.map(describe_blocking).join(", ")}</p>
+			<p>${lead} ${blocking.map(describe_blocking).join(", ")}${rest}</p>
 		</div>`;
 }
 
@@ -214,8 +228,9 @@ function describe_blocking(task) {
 	return `${title} (${who.length ? esc(who.join(", ")) : __("nobody is assigned")})`;
 }
 
-function tasks(data, stage) {
-	const rows = stage.tasks.map((row) => task_row(row, data.today)).join("");
+function tasks(data, stage, uid) {
+	const rows = stage.tasks.map((row) => task_row(row, data.today, uid)).join("");
+	const more = stage.more_tasks ? `<p class="milestone-muted" data-loading>${__("Loading tasks…")}</p>` : "";
 	const hidden = stage.hidden_tasks
 		? `<p class="milestone-muted">${
 				stage.hidden_tasks === 1 ? __("1 hidden task") : __("{0} hidden tasks", [stage.hidden_tasks])
@@ -226,14 +241,17 @@ function tasks(data, stage) {
 				data-stage="${esc(stage.name)}" data-focus="add">${icon("plus")} ${__("Add Task")}</button>`
 		: "";
 	const none =
-		!stage.tasks.length && !stage.hidden_tasks ? `<p class="milestone-muted">${__("No tasks.")}</p>` : "";
-	return `<ul class="milestone-tasks">${rows}</ul>${none}${hidden}${add}`;
+		!stage.tasks.length && !stage.hidden_tasks && !stage.more_tasks
+			? `<p class="milestone-muted">${__("No tasks.")}</p>`
+			: "";
+	return `<ul class="milestone-tasks">${rows}</ul>${more}${none}${hidden}${add}`;
 }
 
-function task_row(task, today) {
+function task_row(task, today, uid) {
 	const actions = task.actions || [];
 	const open = task.status === "Open";
-	const id = `milestone-task-${esc(task.name)}`;
+	// Frappe keeps hidden forms in the page, so the id belongs to this panel.
+	const id = `${uid}-${esc(task.name)}`;
 	const may_tick = actions.includes(open ? "complete" : "reopen");
 	const others = [["open_task", __("Open Task")]];
 	if (actions.includes("waive")) others.push(["waive", __("Waive")]);

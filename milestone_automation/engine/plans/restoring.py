@@ -1,0 +1,126 @@
+"""Taking back the cancellation of a plan, and what a new plan takes over from the cancelled one it replaces."""
+
+from datetime import timedelta
+
+import frappe
+from frappe import _
+from frappe.utils import cint
+
+from milestone_automation.engine.base import bulk
+from milestone_automation.engine.people import assigned, todos
+from milestone_automation.engine.plans import following
+from milestone_automation.engine.rules.vocabulary import (
+	PlanEvent,
+	PlanStatus,
+	ReachRule,
+	StageStatus,
+	TaskStatus,
+)
+from milestone_automation.engine.store import plan_log, plan_rows, watched
+from milestone_automation.engine.store.changing import changing
+
+# Plans cancelled before tasks and log entry got the same time stamp: their tasks were cancelled shortly before.
+OLD_TOLERANCE = timedelta(seconds=60)
+CONFIRMED_FIELDS = ("status", "health", "reached_on", "reached_by_user", "reached_at", "milestone")
+CLOSED_FIELDS = ("status", "closed_on", "closed_by", "reason")
+
+
+def undo_cancel(plan: str, reason: str) -> None:
+	"""Take back the cancellation of a plan: the tasks that were cancelled with it are open again.
+
+	What changed in the document since then is followed as if it were saved now.
+
+	Args:
+		plan: name of the plan.
+		reason: why; required.
+
+	Raises:
+		frappe.ValidationError: the plan is not cancelled, was replaced, or its document is cancelled or gone.
+		GateError: the document has reached a milestone meanwhile whose required tasks are open again.
+	"""
+	reason = plan_log.check_reason(reason)
+	with changing(plan) as plan:
+		_check_can_restore(plan)
+		names = _tasks_cancelled_with(plan)
+		values = {"status": TaskStatus.OPEN.value, **dict.fromkeys(("closed_on", "closed_by", "reason"))}
+		bulk.update_rows("Milestone Task", {name: values for name in names})
+		todos.assign(names)
+		plan.forget_tasks()
+		plan.set_plan(status=PlanStatus.ACTIVE.value)
+		plan_log.write(plan, PlanEvent.CANCELLATION_UNDONE, reason=reason)
+		doc = plan.reference_doc()
+		changed = watched.changed_values(plan, doc)
+		if changed:
+			following.follow(plan, doc, changed)
+
+
+def _check_can_restore(plan: plan_rows.Plan) -> None:
+	if plan.status != PlanStatus.CANCELLED:
+		frappe.throw(_("The plan is not cancelled, so there is nothing to undo."))
+	document = plan_rows.load(plan.reference_type, plan.reference_name)
+	if not document or document.name != plan.name:
+		frappe.throw(_("A newer plan has replaced this one. Cancel Plan there, or keep it."))
+	if not frappe.db.exists(plan.reference_type, plan.reference_name):
+		frappe.throw(_("The document of this plan no longer exists."))
+	if cint(plan.reference_doc().docstatus) == 2:
+		frappe.throw(_("The document is cancelled. Amend it; the amendment takes over the plan."))
+
+
+def _tasks_cancelled_with(plan: plan_rows.Plan) -> list[str]:
+	"""Return the tasks that were cancelled together with a plan, not those that were cancelled before."""
+	filters = {"plan": plan.name, "event": PlanEvent.PLAN_CANCELLED.value}
+	entry = frappe.get_all(
+		"Milestone Plan Log", filters=filters, fields=["done_on", "done_by"], order_by="done_on desc", limit=1
+	)
+	if not entry:
+		return []
+	cancelled = [
+		task
+		for task in plan_rows.task_rows(plan.name, lock=True)
+		if task.status == TaskStatus.CANCELLED and task.closed_on and task.closed_by == entry[0].done_by
+	]
+	end = entry[0].done_on
+	together = [task.name for task in cancelled if task.closed_on == end]
+	return together or [task.name for task in cancelled if end - OLD_TOLERANCE <= task.closed_on < end]
+
+
+def take_over(stages: list[dict], cancelled: plan_rows.Plan) -> None:
+	"""Mark in a new plan what people confirmed and completed in the cancelled plan that it replaces.
+
+	Args:
+		stages: field values of Milestone Plan Stage with their `tasks`, as `plan_builder.build` gives them; changed.
+		cancelled: the plan of the same document that was cancelled.
+	"""
+	old_stages = {row.workflow_stage: row for row in cancelled.stages if row.workflow_stage}
+	closed = _closed_tasks(cancelled)
+	for stage in stages:
+		old = old_stages.get(stage["workflow_stage"])
+		tasks = [task for task in stage["tasks"] if task["workflow_task"] in closed]
+		for task in tasks:
+			task.update(closed[task["workflow_task"]])
+		if old and _is_confirmed(old):
+			stage.update({name: old.get(name) for name in CONFIRMED_FIELDS}, tasks=tasks)
+
+
+def _is_confirmed(stage) -> bool:
+	return stage.status == StageStatus.REACHED and stage.reach_rule == ReachRule.CONFIRMATION
+
+
+def _closed_tasks(plan: plan_rows.Plan) -> dict[str, dict]:
+	"""Return how the completed and waived tasks of a plan were closed, with their assignees, by row of the workflow."""
+	rows = [
+		task
+		for task in plan_rows.task_rows(plan.name)
+		if task.workflow_task and task.status in (TaskStatus.COMPLETED, TaskStatus.WAIVED)
+	]
+	people = assigned.rows_by_task([task.name for task in rows])
+	return {
+		task.workflow_task: {
+			**{name: task.get(name) for name in CLOSED_FIELDS},
+			"assignees": [
+				{name: row.get(name) for name in ("user", "contact", "full_name", "email", "done", "done_on")}
+				for row in people[task.name]
+			],
+		}
+		for task in rows
+	}

@@ -1,0 +1,403 @@
+"""A plan follows what really happens: pulled ahead, moved by its document, ended by people who leave, taken back."""
+
+import frappe
+import pytest
+from frappe.utils import add_days, getdate, nowdate
+
+from milestone_automation.desk import panel
+from milestone_automation.engine.plans import ending, restoring, starting
+from milestone_automation.engine.progress import reschedule_preview, rescheduling, stages, tasks
+from milestone_automation.engine.store import plan_rows
+from tests.support.factories import (
+	CLERK_ROLE,
+	READER_ROLE,
+	due_dates,
+	events_of,
+	key_dates,
+	make_document,
+	make_workflow,
+	plan_of,
+	stage,
+	stage_of,
+	status_of,
+	task,
+	task_of,
+)
+
+pytestmark = pytest.mark.usefixtures("production_order")
+
+AFTER = {"key_date_rule": "After Previous Milestone", "date_field": None}
+BY_HAND = {"key_date_rule": "Set Manually", "date_field": None}
+
+
+def move(order, stage_name, new_date, answer=None, **options):
+	rescheduling.reschedule(
+		plan_of(order).name, stage_name, new_date, "The cloth is early", answer=answer, **options
+	)
+
+
+def confirm(order, stage_name, reached_on=None):
+	stages.confirm(plan_of(order).name, stage_name, reached_on)
+
+
+def dates_relative_to_today(order) -> dict[str, int]:
+	today = getdate(nowdate())
+	return {name: (getdate(day) - today).days for name, day in key_dates(order).items() if day}
+
+
+# Pulling ahead
+
+
+def early_order():
+	make_workflow(
+		stages=[stage("Approved", **BY_HAND), stage("Produced", **BY_HAND), stage("Sent", **BY_HAND)],
+		tasks=[],
+		later_stages="Keep Order",
+	)
+	order = make_document()
+	for name, days in (("Sent", 30), ("Produced", 20), ("Approved", 10)):
+		move(order, name, add_days(nowdate(), days))
+	return order
+
+
+def test_after_a_milestone_reached_early_the_next_one_is_pulled_before_its_key_date():
+	order = early_order()
+	confirm(order, "Approved")
+	move(order, "Produced", add_days(nowdate(), 3))
+	assert dates_relative_to_today(order) == {"Approved": 10, "Produced": 3, "Sent": 30}
+
+
+def test_nothing_is_moved_before_the_day_an_earlier_milestone_was_reached():
+	order = early_order()
+	confirm(order, "Approved", add_days(nowdate(), -1))
+	with pytest.raises(frappe.ValidationError, match="the earlier milestone Approved was reached on"):
+		move(order, "Produced", add_days(nowdate(), -2))
+	assert dates_relative_to_today(order)["Produced"] == 20
+
+
+# Moves by the document and by hand
+
+
+ANCHORED = [
+	stage("Approved", **BY_HAND),
+	stage("Produced", days=8, **AFTER),
+	stage("Shipped", key_date_rule="Document Date Field", date_field="delivery_date"),
+]
+
+
+def anchored_order(**values):
+	make_workflow(stages=ANCHORED, tasks=[task("Shipped", "Pack", days=2)], later_stages="Shift Too")
+	order = make_document(delivery_date="2030-12-20", **values)
+	move(order, "Approved", "2030-12-05")
+	return order
+
+
+def test_the_preview_says_what_moves_along_and_writes_nothing():
+	order = anchored_order()
+	plan = plan_of(order).name
+	shown = reschedule_preview.preview(plan, "Approved", "2030-12-08")
+	assert [(one["stage_name"], str(one["old"]), str(one["new"])) for one in shown["stages"]] == [
+		("Approved", "2030-12-05", "2030-12-08"),
+		("Produced", "2030-12-13", "2030-12-16"),
+		("Shipped", "2030-12-20", "2030-12-23"),
+	]
+	shipped = shown["stages"][-1]
+	assert (shipped["field"], str(shipped["document_date"])) == ("Delivery Date", "2030-12-20")
+	assert [(one["title"], str(one["new"])) for one in shown["tasks"]] == [("Pack", "2030-12-21")]
+	assert key_dates(order) == {"Approved": "2030-12-05", "Produced": "2030-12-13", "Shipped": "2030-12-20"}
+
+
+def test_what_the_document_dates_stays_when_asked_to():
+	order = anchored_order()
+	shown = reschedule_preview.preview(plan_of(order).name, "Approved", "2030-12-08", keep_anchored=True)
+	assert [one["stage_name"] for one in shown["stays"]] == ["Shipped"]
+	move(order, "Approved", "2030-12-08", keep_anchored=True)
+	assert key_dates(order) == {"Approved": "2030-12-08", "Produced": "2030-12-16", "Shipped": "2030-12-20"}
+	assert due_dates(order) == {"Pack": "2030-12-18"}
+
+
+def test_a_moved_date_is_written_to_the_document_on_request(make_user, as_user):
+	order = anchored_order()
+	plan = plan_of(order).name
+	make_user("planner@example.com", ["Milestone Manager", CLERK_ROLE])
+	make_user("looker@example.com", ["Milestone Manager", READER_ROLE])
+	move(order, "Shipped", "2030-12-24")
+	with as_user("looker@example.com"), pytest.raises(frappe.PermissionError, match="You may not write"):
+		reschedule_preview.write_date(plan, "Shipped")
+	with as_user("planner@example.com"):
+		reschedule_preview.write_date(plan, "Shipped")
+	order.reload()
+	assert str(order.delivery_date) == "2030-12-24"
+	assert key_dates(order)["Shipped"] == "2030-12-24"
+
+
+def test_a_date_that_had_to_wait_is_made_good_when_the_earlier_milestone_moves():
+	make_workflow(
+		stages=[
+			stage("Cut", key_date_rule="Document Date Field", date_field="inspection_date"),
+			stage("Shipped", key_date_rule="Document Date Field", date_field="delivery_date"),
+		],
+		tasks=[task("Shipped", "Pack", days=1)],
+	)
+	order = make_document(inspection_date="2030-06-01", delivery_date="2030-06-28")
+	order.delivery_date = "2030-05-01"
+	order.save()
+	assert key_dates(order) == {"Cut": "2030-06-01", "Shipped": "2030-06-01"}
+	assert "Date Not Followed" in events_of(order)
+	row = plan_rows.load_by_name(plan_of(order).name).stage("Shipped")
+	assert row.document_date_moved == 1
+	shown = panel.build(order)["stages"][1]
+	assert str(shown["document_date"]) == "2030-05-01"
+	order.inspection_date = "2030-04-01"
+	order.save()
+	assert key_dates(order) == {"Cut": "2030-04-01", "Shipped": "2030-05-01"}
+	assert due_dates(order) == {"Pack": "2030-04-30"}
+	assert panel.build(order)["stages"][1]["document_date"] is None
+
+
+def test_what_counts_from_a_milestone_confirmed_again_counts_from_the_new_day():
+	make_workflow(stages=[stage("A", **BY_HAND), stage("B", days=5, **AFTER)], tasks=[])
+	order = make_document()
+	confirm(order, "A", add_days(nowdate(), -9))
+	assert dates_relative_to_today(order) == {"B": -4}
+	stages.undo(plan_of(order).name, "A", "Not yet")
+	assert dates_relative_to_today(order) == {}
+	confirm(order, "A")
+	assert dates_relative_to_today(order) == {"B": 5}
+
+
+def test_a_date_outside_the_calendar_leaves_one_milestone_undated_and_the_rest_in_place():
+	make_workflow(
+		stages=[
+			stage("Cut", "Cut", **BY_HAND),
+			stage("Shipped", "Shipped", days=2000),
+			stage("Paid", **BY_HAND),
+		],
+		tasks=[],
+	)
+	order = make_document(delivery_date="9995-06-01")
+	assert key_dates(order)["Shipped"] is None
+	log = frappe.get_all(
+		"Milestone Plan Log", {"plan": plan_of(order).name, "event": "Plan Started"}, pluck="details"
+	)
+	assert "Shipped has no key date" in log[0]
+	order.delivery_date = "2030-06-01"
+	order.save()
+	assert key_dates(order)["Shipped"] == "2035-11-22"
+	order.update({"delivery_date": "9995-06-01", "status": "Cut"}).save()
+	assert key_dates(order)["Shipped"] == "2035-11-22"
+	assert status_of(order)["Cut"] == "Reached"
+	assert "Date Not Followed" in events_of(order)
+
+
+def test_a_shift_in_working_days_there_and_back_restores_a_date_on_a_weekend():
+	# 2030-06-07 is a Friday, 2030-06-15 a Saturday.
+	make_workflow(
+		stages=[stage("A", working_days=1, **BY_HAND), stage("B", **BY_HAND)],
+		tasks=[],
+		later_stages="Shift Too",
+	)
+	order = make_document()
+	move(order, "B", "2030-06-15")
+	move(order, "A", "2030-06-07")
+	move(order, "A", "2030-06-10")
+	moved = key_dates(order)
+	move(order, "A", "2030-06-07")
+	assert moved["B"] != "2030-06-15"
+	assert key_dates(order) == {"A": "2030-06-07", "B": "2030-06-15"}
+
+
+# Tasks that end
+
+
+@pytest.fixture
+def three(make_user):
+	names = [f"{name}@example.com" for name in ("ada", "ben", "cem")]
+	for name in names:
+		make_user(name, [CLERK_ROLE])
+	return names
+
+
+def for_all(people):
+	rule = {"assignee_kind": "User Field", "assignee_field": "note", "completion_rule": "All Of"}
+	make_workflow(stages=[stage("Shipped", "Shipped")], tasks=[task("Shipped", "Sign", **rule)])
+	return make_document(note=",".join(people))
+
+
+def test_a_task_for_all_ends_when_the_last_open_assignee_is_reassigned(three):
+	order = for_all(three[:2])
+	tasks.complete(task_of(order, "Sign").name, by=three[0])
+	order.note = three[0]
+	order.save()
+	assert task_of(order, "Sign").status == "Completed"
+	assert stage_of(order, "Shipped").open_required == 0
+
+
+def test_a_task_for_all_ends_when_the_last_open_to_do_is_taken_away(three):
+	order = for_all(three[:2])
+	name = task_of(order, "Sign").name
+	tasks.complete(name, by=three[0])
+	todo = frappe.get_all("ToDo", {"reference_name": name, "allocated_to": three[1]}, pluck="name")[0]
+	frappe.get_doc("ToDo", todo).update({"status": "Cancelled"}).save()
+	assert task_of(order, "Sign").status == "Completed"
+
+
+def test_nobody_waits_for_the_part_of_a_disabled_user(three):
+	order = for_all(three)
+	name = task_of(order, "Sign").name
+	tasks.complete(name, by=three[0])
+	frappe.get_doc("User", three[1]).update({"enabled": 0}).save()
+	tasks.complete(name, by=three[2])
+	assert task_of(order, "Sign").status == "Completed"
+
+
+def test_a_task_ends_when_its_last_open_assignee_is_disabled(three):
+	order = for_all(three[:2])
+	tasks.complete(task_of(order, "Sign").name, by=three[0])
+	frappe.get_doc("User", three[1]).update({"enabled": 0}).save()
+	tasks.complete_for_disabled([three[1]])
+	assert task_of(order, "Sign").status == "Completed"
+
+
+def test_a_manager_who_is_an_assignee_completes_the_task_for_all(three, make_user, as_user):
+	boss = make_user("boss@example.com", ["Milestone Manager", CLERK_ROLE])
+	order = for_all([boss, three[0]])
+	with as_user(boss):
+		tasks.complete(task_of(order, "Sign").name)
+	assert task_of(order, "Sign").status == "Completed"
+
+
+def test_a_tick_by_mistake_is_taken_back_without_a_reason_by_the_same_user_at_once(three, as_user):
+	order = for_all(three[:1])
+	name = task_of(order, "Sign").name
+	with as_user(three[0]):
+		tasks.complete(name)
+		tasks.undo_complete(name)
+	assert task_of(order, "Sign").status == "Open"
+	tasks.complete(name)
+	frappe.db.set_value("Milestone Task", name, "closed_on", add_days(nowdate(), -1))
+	with pytest.raises(frappe.ValidationError, match="Reopen it with a reason"):
+		tasks.undo_complete(name)
+
+
+def test_a_task_of_a_reached_milestone_cannot_become_required():
+	make_workflow(stages=[stage("Ready"), stage("Sent")], tasks=[task("Ready", "Look", required=0)])
+	order = make_document()
+	confirm(order, "Ready")
+	doc = frappe.get_doc("Milestone Task", task_of(order, "Look").name)
+	doc.required = 1
+	with pytest.raises(frappe.ValidationError, match="can no longer block it"):
+		doc.save()
+
+
+# Cancelled by mistake
+
+
+def order_under_way():
+	make_workflow(
+		stages=[stage("Ready"), stage("Packed"), stage("Shipped", "Shipped")],
+		tasks=[task("Ready", "Look"), task("Shipped", "Sign"), task("Shipped", "Weigh")],
+	)
+	order = make_document()
+	tasks.complete(task_of(order, "Look").name)
+	tasks.complete(task_of(order, "Sign").name)
+	confirm(order, "Ready")
+	return order
+
+
+def state(order):
+	plan = plan_of(order)
+	rows = frappe.get_all("Milestone Task", {"plan": plan.name}, ["title", "status"], order_by="title")
+	return plan.status, status_of(order), key_dates(order), [(row.title, row.status) for row in rows]
+
+
+def test_a_wrong_cancel_is_taken_back_with_everything_as_it_was():
+	order = order_under_way()
+	tasks.cancel(task_of(order, "Weigh").name, "By mistake")
+	tasks.add(plan_of(order).name, "Shipped", title="Seal", required=1)
+	before = state(order)
+	plan = plan_rows.load_by_name(plan_of(order).name, lock=True)
+	ending.cancel_by_hand(plan, "By mistake")
+	restoring.undo_cancel(plan.name, "Wrong plan")
+	assert state(order) == before
+	assert stage_of(order, "Shipped").open_required == 1
+	assert events_of(order)[-1] == "Cancellation Undone"
+	with pytest.raises(frappe.ValidationError, match="nothing to undo"):
+		restoring.undo_cancel(plan.name, "Twice")
+
+
+def test_a_plan_started_again_keeps_what_was_confirmed_and_completed():
+	order = order_under_way()
+	old = plan_rows.load_by_name(plan_of(order).name, lock=True)
+	ending.cancel_by_hand(old, "Start over")
+	new = starting.start(order, by_hand=True)
+	assert new != old.name
+	rows = frappe.get_all("Milestone Task", {"plan": new}, ["title", "status"], order_by="title")
+	assert [(row.title, row.status) for row in rows] == [
+		("Look", "Completed"),
+		("Sign", "Completed"),
+		("Weigh", "Open"),
+	]
+	assert status_of(order) == {"Ready": "Reached", "Packed": "Open", "Shipped": "Open"}
+	assert stage_of(order, "Shipped").open_required == 1
+	with pytest.raises(frappe.ValidationError, match="A newer plan has replaced this one"):
+		restoring.undo_cancel(old.name, "Back")
+
+
+def test_comments_and_files_of_tasks_go_with_their_plan():
+	order = order_under_way()
+	name = task_of(order, "Sign").name
+	frappe.get_doc("Milestone Task", name).add_comment("Comment", text="See the file")
+	attached = {"attached_to_doctype": "Milestone Task", "attached_to_name": name}
+	frappe.get_doc(
+		{"doctype": "File", "file_name": "a.txt", "content": "a", "is_private": 1, **attached}
+	).insert()
+	frappe.delete_doc("Milestone Plan", plan_of(order).name, force=True)
+	assert not frappe.db.exists("Comment", {"reference_doctype": "Milestone Task", "reference_name": name})
+	assert not frappe.db.exists("File", attached)
+
+
+def test_a_workflow_refuses_the_status_of_cancelled_documents(make_doctype):
+	doctype = make_doctype("Reality Receipt", [{"fieldname": "title", "fieldtype": "Data"}], is_submittable=1)
+	with pytest.raises(frappe.ValidationError, match="A cancelled document cancels its plan"):
+		make_workflow(
+			document_type=doctype,
+			stages=[
+				stage("Gone", reach_rule="Field Value", track_field="docstatus", track_value="2", **BY_HAND)
+			],
+			tasks=[],
+		)
+
+
+def test_the_preview_of_a_workflow_shows_what_the_document_has_reached_already():
+	workflow = make_workflow(
+		stages=[stage("Cut", "Cut", -20), stage("Inspected", "Inspected", -7), stage("Shipped", "Shipped")],
+		tasks=[],
+	)
+	order = make_document()
+	for status in ("Cut", "Inspected"):
+		order.status = status
+		order.save()
+	shown = {one["stage_name"]: one["status"] for one in panel.preview(workflow, order)["stages"]}
+	assert shown == {"Cut": "Reached", "Inspected": "Reached", "Shipped": "Open"}
+
+
+# A big plan in the panel
+
+
+def test_the_panel_of_a_big_plan_is_small_and_loads_other_tasks_when_asked(as_user, make_user):
+	names = [f"Stage {number}" for number in range(60)]
+	make_workflow(
+		stages=[stage(name) for name in names],
+		tasks=[task(name, f"Task {name}.{number}") for name in names for number in range(20)],
+		strict_order=1,
+	)
+	order = make_document()
+	payload = panel.build(order)
+	assert len(frappe.as_json(payload, indent=None)) < 300_000
+	first, last = payload["stages"][0], payload["stages"][-1]
+	assert (len(first["tasks"]), first["more_tasks"]) == (20, 0)
+	assert (len(last["tasks"]), last["more_tasks"], last["blocking_tasks"]) == (0, 20, 1200)
+	assert len(last["blocked_by"]) == 10
+	opened = panel.tasks_of_stage(order, last["name"])["stage"]
+	assert len(opened["tasks"]) == 20
