@@ -10,7 +10,8 @@ from frappe.utils import strip_html
 from frappe.utils.file_lock import LockTimeoutError
 from frappe.utils.synchronization import filelock
 
-from milestone_automation.engine.history import backfill, event_log, log_import, reconcile
+from milestone_automation.engine.history import backfill, event_log, log_import
+from milestone_automation.engine.plans import catching_up
 
 SHOWN_EXAMPLES = 10
 LOCK = "milestone-history"
@@ -169,7 +170,7 @@ def run_backfill(context, tracker, dry_run):
 def run_reconcile(context, doctype):
 	"""Find and record changes that bypassed Frappe (SQL, frappe.db.set_value). Also runs every night."""
 	with _connected(context) as commit:
-		recorded = reconcile.run(doctype, commit)
+		recorded = catching_up.run(doctype, commit)
 		if not recorded:
 			raise click.ClickException(
 				"No enabled Milestone Tracker" + (f" for {doctype}." if doctype else ".")

@@ -2,11 +2,13 @@
 
 import frappe
 
-from milestone_automation.engine.base import compat, guard, plain_text
+from milestone_automation.engine.base import guard, plain_text
+from milestone_automation.engine.people import user_texts
 from milestone_automation.engine.plans import document_saved, ending, renaming
 from milestone_automation.engine.progress import gate
-from milestone_automation.engine.store import watched
+from milestone_automation.engine.store import refused_writes, watched
 from milestone_automation.engine.tracking import milestones, recorder, registry
+from milestone_automation.engine.workflows import lost_fields
 from milestone_automation.uninstall import UNINSTALLING
 
 # What people from outside comment on.
@@ -14,30 +16,44 @@ COMMENTED = ("Milestone Task", "Milestone Plan")
 
 
 def before_change(doc, method=None):
-	"""Before a `db_set` writes: record what it changes from, and ask the gate."""
+	"""Before a `db_set` writes. What it writes nobody can tell yet: the gate is asked once it is stored."""
 	rules = _rules_for(doc)
 	if not rules:
 		return
 	if rules.tracker:
 		recorder.before_change(doc, rules.tracker)
-	if rules.has_workflow:
-		watched.forget_loaded(doc, is_same_save=compat.is_saving(doc.doctype, doc.name))
-		_ask_gate(doc)
+	if rules.has_workflow and not doc.is_new():
+		guard.run_guarded(_about_plan(doc), _begin_db_set, doc)
+
+
+def _begin_db_set(doc):
+	if gate.is_running(watched.loaded(doc, anew=True)):
+		refused_writes.begin_db_set(doc)
 
 
 def begin_save(doc, method=None):
-	"""At the start of a save, submit, cancel or update after submit: remember the stored values."""
+	"""At the very start of a save, submit, cancel or update after submit."""
 	rules = _rules_for(doc)
-	if rules and rules.tracker:
+	if not rules:
+		return
+	if rules.tracker:
 		recorder.begin_save(doc, rules.tracker)
+	if rules.has_workflow and doc.flags.ignore_validate:
+		_ask_gate(doc)  # Frappe leaves out the events that come later
 
 
 def before_write(doc, method=None):
-	"""Before a save, submit, cancel or update after submit writes: ask the gate."""
+	"""Before a save, submit, cancel or update after submit writes."""
 	rules = _rules_for(doc)
-	if rules and rules.has_workflow and not doc.is_new():
-		watched.forget_loaded(doc)
+	if rules and rules.has_workflow:
 		_ask_gate(doc)
+
+
+def after_write(doc, method=None):
+	"""Once a save, cancel or update after submit has written its row; a submit, before its own event."""
+	rules = _rules_for(doc)
+	if rules and rules.has_workflow:
+		_take_back_if_refused(doc, gate.check_written)
 
 
 def on_change(doc, method=None):
@@ -48,14 +64,33 @@ def on_change(doc, method=None):
 	if rules.tracker and not recorder.core_records():
 		recorder.record(doc, rules.tracker)
 	if rules.has_workflow:
-		# This asks the gate again, for values that hooks have set meanwhile.
-		guard.run_guarded(
-			f"Milestone plan of {doc.doctype} {doc.name}", document_saved.on_document_change, doc
-		)
+		# Asks the gate once more, for values that hooks have set on the way.
+		_take_back_if_refused(doc, document_saved.on_document_change)
+	refused_writes.end(doc)
 
 
 def _ask_gate(doc):
-	guard.run_guarded(f"Milestone gate of {doc.doctype} {doc.name}", gate.check, doc)
+	refused_writes.begin(doc)
+	what = f"Milestone gate of {doc.doctype} {doc.name}"
+	guard.run_guarded(what, _check, doc, on_fault=lambda: gate.note_failure(doc))
+
+
+def _check(doc):
+	"""Ask the gate of the document's plan; where there is none yet, what a new plan would say."""
+	if doc.is_new() or not gate.check(doc):
+		document_saved.check_entry(doc)
+
+
+def _take_back_if_refused(doc, function):
+	try:
+		guard.run_guarded(_about_plan(doc), function, doc, on_fault=lambda: gate.note_failure(doc))
+	except guard.GateError:
+		refused_writes.take_back(doc)
+		raise
+
+
+def _about_plan(doc) -> str:
+	return f"Milestone plan of {doc.doctype} {doc.name}"
 
 
 def on_trash(doc, method=None):
@@ -66,18 +101,19 @@ def on_trash(doc, method=None):
 
 
 def after_rename(doc, method=None, old=None, new=None, merge=False):
-	"""After a rename: update milestones, plan, and stages that are reached by the name of this document."""
+	"""After a rename: update milestones, plan, and all that has the name of this document as a value."""
 	if _are_tables_missing():
 		return
 	if renaming.is_tracked_value(doc.doctype):
-		what = f"Milestone stages that wait for {doc.doctype} {old}: rename"
+		what = f"Milestones with the value {doc.doctype} {old}: rename"
 		guard.run_guarded(what, renaming.rename_value, doc.doctype, old, new)
+	if doc.doctype == "User":
+		guard.run_guarded(f"Texts with the user {old}: rename", user_texts.rename, old, new)
 	rules = registry.for_doctype(doc.doctype)
 	if not rules:
 		return
-	guard.run_guarded(
-		f"Milestones of {doc.doctype} {old}: rename", milestones.rename_reference, doc.doctype, old, new
-	)
+	what = f"Milestones of {doc.doctype} {old}: rename"
+	guard.run_guarded(what, milestones.rename_reference, doc.doctype, old, new, bool(merge))
 	if rules.has_workflow:
 		guard.run_guarded(
 			f"Milestone plan of {doc.doctype} {old}: rename",
@@ -97,10 +133,15 @@ def after_doctype_rename(doc, method=None, old=None, new=None, merge=False):
 
 
 def after_delete(doc, method=None):
-	"""After a document was deleted: mark its milestones."""
-	if not _are_tables_missing() and registry.for_doctype(doc.doctype):
-		what = f"Milestones of {doc.doctype} {doc.name}: delete"
-		guard.run_guarded(what, milestones.mark_deleted, doc.doctype, doc.name)
+	"""After a document was deleted: mark its milestones, and delete the plan that `ignore_on_trash` has left."""
+	rules = None if _are_tables_missing() else registry.for_doctype(doc.doctype)
+	if not rules:
+		return
+	what = f"Milestones of {doc.doctype} {doc.name}: delete"
+	guard.run_guarded(what, milestones.mark_deleted, doc.doctype, doc.name)
+	if rules.has_workflow:
+		what = f"Milestone plan of {doc.doctype} {doc.name}: delete"
+		guard.run_guarded(what, ending.delete_for, doc.doctype, doc.name)
 
 
 def clean_comment(doc, method=None):
@@ -113,6 +154,16 @@ def clear_rules(doc, method=None, *args, **kwargs):
 	"""Clear the cached registry, which contains the types of tracked fields."""
 	if not _are_tables_missing():
 		registry.clear()
+
+
+def on_fields_change(doc, method=None):
+	"""After the fields of a DocType changed, or just before one is removed: say so where it is tracked or watched."""
+	clear_rules(doc)
+	if frappe.flags.in_migrate or _are_tables_missing():
+		return
+	doctype = doc.name if doc.doctype == "DocType" else doc.dt
+	going = doc.fieldname if method == "on_trash" else None
+	guard.run_guarded(f"Milestone fields of {doctype}", lost_fields.tell, doctype, going)
 
 
 def _rules_for(doc) -> registry.Rules | None:

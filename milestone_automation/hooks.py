@@ -53,6 +53,9 @@ doc_events = {
 			"milestone_automation.events.begin_save",
 			"milestone_automation.events.before_write",
 		],
+		"on_update": "milestone_automation.events.after_write",
+		"on_cancel": "milestone_automation.events.after_write",
+		"on_update_after_submit": "milestone_automation.events.after_write",
 		"on_change": "milestone_automation.events.on_change",
 		"on_trash": "milestone_automation.events.on_trash",
 		"after_rename": "milestone_automation.events.after_rename",
@@ -60,13 +63,13 @@ doc_events = {
 	},
 	# What is tracked is cached with the type of each field.
 	"DocType": {
-		"on_update": "milestone_automation.events.clear_rules",
+		"on_update": "milestone_automation.events.on_fields_change",
 		"after_rename": "milestone_automation.events.after_doctype_rename",
 		"after_delete": "milestone_automation.events.clear_rules",
 	},
 	"Custom Field": {
-		"on_update": "milestone_automation.events.clear_rules",
-		"on_trash": "milestone_automation.events.clear_rules",
+		"on_change": "milestone_automation.events.on_fields_change",
+		"on_trash": "milestone_automation.events.on_fields_change",
 	},
 	"Property Setter": {
 		"on_update": "milestone_automation.events.clear_rules",
@@ -74,7 +77,15 @@ doc_events = {
 	},
 	"Comment": {"validate": "milestone_automation.events.clean_comment"},
 	"Document Follow": {"validate": "milestone_automation.desk.core_calls.check_follow"},
-	"User": {"on_update": "milestone_automation.engine.messages.user_changes.on_user_change"},
+	# Who hears of a new milestone is cached.
+	("Notification", "Webhook", "Server Script", "Assignment Rule", "Energy Point Rule", "Workflow"): {
+		"on_change": "milestone_automation.engine.tracking.listeners.clear",
+		"after_delete": "milestone_automation.engine.tracking.listeners.clear",
+	},
+	"User": {
+		"on_update": "milestone_automation.engine.messages.user_changes.on_user_change",
+		"after_delete": "milestone_automation.engine.messages.user_changes.on_user_deleted",
+	},
 	"ToDo": {
 		"on_update": "milestone_automation.engine.progress.todo_changes.on_todo_change",
 		"on_trash": "milestone_automation.engine.progress.todo_changes.on_todo_change",
@@ -84,8 +95,11 @@ doc_events = {
 # Scheduler
 # ---------
 scheduler_events = {
-	"hourly_long": ["milestone_automation.engine.messages.hourly.run"],
-	"daily_long": ["milestone_automation.engine.history.reconcile.run_nightly"],
+	"hourly_long": [
+		"milestone_automation.engine.plans.catching_up.run_hourly",
+		"milestone_automation.engine.messages.hourly.run",
+	],
+	"daily_long": ["milestone_automation.engine.plans.catching_up.run_nightly"],
 }
 
 # Permissions

@@ -11,7 +11,7 @@ import frappe
 
 from milestone_automation.engine.base import compat
 from milestone_automation.engine.people.rights import MANAGER_ROLE
-from milestone_automation.engine.tracking import registry
+from milestone_automation.engine.tracking import listeners, registry
 from milestone_automation.install import CORE_DOCTYPES, CORE_MODULE, definition_in_core
 
 UNINSTALLING = "milestone_uninstalling"
@@ -37,7 +37,8 @@ def after_uninstall():
 	remove_unused_role()
 	# Frappe deletes them at the next migrate only; until then the scheduler would fail to import our code.
 	frappe.db.delete("Scheduled Job Type", {"method": ("like", "milestone_automation.%")})
-	compat.forget(registry.CACHE_KEY)
+	for key in (registry.CACHE_KEY, listeners.CACHE_KEY):
+		compat.forget(key)
 	frappe.clear_cache()
 	# bench commits before this hook, and not again.
 	frappe.db.commit()  # nosemgrep: frappe-manual-commit

@@ -90,6 +90,13 @@ def test_everybody_sees_his_own_work_and_nobody_elses(order, as_user):
 	assert none["tasks"] == none["stages"] == []
 
 
+def test_a_user_without_roles_of_his_own_has_no_milestones_by_role(make_user, as_user):
+	make_user("plain@example.com")
+	frappe.db.set_value("User", "plain@example.com", "user_type", "System User")
+	with as_user("plain@example.com"):
+		assert my_work._my_stages() == []
+
+
 def test_the_timeline_is_for_those_who_may_read_the_document(order, as_user):
 	with as_user(READER):
 		entries = timeline.timeline(order.doctype, order.name)

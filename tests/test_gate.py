@@ -24,6 +24,7 @@ from tests.support.factories import (
 	task_of,
 	written,
 )
+from tests.support.transactions import end_transaction
 
 pytestmark = pytest.mark.usefixtures("production_order")
 
@@ -467,6 +468,7 @@ def test_warn_logs_each_time_anew_when_the_stage_is_reached_again():
 		save(order)
 		order.status = "Open"
 		order.save()
+		end_transaction()
 	assert events_of(order).count("Reached with Warning") == 2
 
 

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from milestone_automation.engine.base import compat
-from milestone_automation.engine.tracking import registry
+from milestone_automation.engine.base import compat, save_state
 from milestone_automation.engine.workflows import document_filters, matching
 
 
@@ -192,11 +191,10 @@ def test_finding_asks_nothing_for_a_doctype_without_workflow(count_queries):
 
 
 def test_a_map_made_before_a_doctype_got_its_name_is_made_anew(make_workflow, make_order):
-	import frappe
 
 	make_workflow("All orders")
 	compat.cached(matching.CACHE_KEY, lambda: {"Former Order": []})
-	setattr(frappe.local, registry.DIRTY_FLAG, None)
+	save_state.transaction().changed_rules.clear()
 	assert find(make_order()) == "All orders"
 
 

@@ -23,6 +23,7 @@ from milestone_automation.engine.plans import starting
 from milestone_automation.engine.progress import rescheduling, stages, tasks
 from milestone_automation.engine.rules import dates
 from tests.support.factories import ORDER, make_document, make_workflow, plan_of, stage, task
+from tests.support.transactions import end_transaction
 
 STATUSES = ("Open", "Cut", "Inspected", "Shipped", "Closed")
 DAYS = st.integers(min_value=-40, max_value=40)
@@ -85,6 +86,7 @@ class PlanMachine(RuleBasedStateMachine):
 			assert self.stage_rows() == stages_before
 			assert self.task_rows() == tasks_before
 			return False
+		end_transaction()
 		self.check_gate(stages_before, open_before)
 		self.check_closed_tasks(tasks_before)
 		return True

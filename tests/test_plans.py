@@ -19,6 +19,7 @@ from tests.support.factories import (
 	task,
 	task_of,
 )
+from tests.support.transactions import end_transaction
 
 pytestmark = pytest.mark.usefixtures("production_order")
 
@@ -386,6 +387,7 @@ def test_a_plan_started_again_takes_no_milestone_as_reached_that_was_gone_back_f
 	for status in ("Cut", "Open", "Inspected"):
 		order.status = status
 		order.save()
+		end_transaction()
 	before = status_of(order)
 	api.cancel_plan(plan_of(order).name, "By mistake")
 	api.start_plan(ORDER, order.name)

@@ -3,14 +3,18 @@
 import frappe
 import pytest
 
+from tests.support.transactions import end_transaction
+
 FIRST = ("status", "", "Ordered")
 
 
 @pytest.fixture
 def order(tracking):
-	"""A tracked, inserted order with one milestone."""
+	"""A tracked order with one milestone, inserted in a transaction before."""
 	tracking.track()
-	return tracking.order(status="Ordered").insert()
+	order = tracking.order(status="Ordered").insert()
+	end_transaction()
+	return order
 
 
 def hook(doc, **handlers):
@@ -641,7 +645,7 @@ def test_a_condition_can_change_nothing_and_its_fault_is_logged_with_the_tracker
 	assert not frappe.message_log
 
 
-def test_a_disabled_tracker_records_nothing_and_takes_up_again_where_the_document_is(tracking, order):
+def test_a_disabled_tracker_records_nothing_and_makes_good_for_it_once_it_is_enabled(tracking, order):
 	tracker = frappe.get_doc("Milestone Tracker", {"document_type": order.doctype})
 	tracker.disabled = 1
 	tracker.save()
@@ -651,7 +655,12 @@ def test_a_disabled_tracker_records_nothing_and_takes_up_again_where_the_documen
 	tracker.save()
 	order.status = "Shipped"
 	order.save()
-	assert tracking.changes(order.name) == [FIRST, ("status", "In Production", "Shipped")]
+	assert tracking.changes(order.name) == [
+		FIRST,
+		("status", "Ordered", "In Production"),
+		("status", "In Production", "Shipped"),
+	]
+	assert [row.source for row in tracking.rows(order.name)] == ["Save", "Reconcile", "Save"]
 
 
 def test_only_the_tracked_doctype_and_documents_are_concerned(tracking, order):

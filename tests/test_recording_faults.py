@@ -10,6 +10,7 @@ from milestone_automation.engine.tracking import registry
 
 OWN_FILES = (
 	"/engine/tracking/recorder.py",
+	"/engine/tracking/stored_changes.py",
 	"/engine/tracking/milestones.py",
 	"/engine/tracking/conditions.py",
 	"/engine/base/guard.py",
@@ -144,7 +145,7 @@ def has_failed(how, statement: str) -> bool:
 def assert_whole(tracking, tracker, order, failed: bool, at: str) -> None:
 	stored = frappe.db.get_value(order.doctype, order.name, ["status", "pieces"])
 	assert tuple(stored) == ("Ordered", 5), at
-	# Both fields or none; with the value before unread, what was seen last stands in for it.
+	# Both fields or none.
 	assert len(new_changes(tracking, order)) in ((0, 2) if failed else (2,)), at
 	logs = logs_of(tracker)
 	assert bool(logs) == failed, at
@@ -154,7 +155,8 @@ def assert_whole(tracking, tracker, order, failed: bool, at: str) -> None:
 	order.reload()
 	order.status = "Delivered"
 	order.save()
-	assert tracking.changes(order.name, value="Delivered") == [("status", "Ordered", "Delivered")], at
+	assert tracking.changes(order.name, track_field="status")[-1] == ("status", "Ordered", "Delivered"), at
+	assert tracking.is_unbroken(order.name), at
 
 
 def new_changes(tracking, order) -> list:

@@ -19,6 +19,7 @@ from tests.support.factories import (
 	task,
 	task_of,
 )
+from tests.support.transactions import end_transaction
 
 pytestmark = pytest.mark.usefixtures("production_order")
 
@@ -32,9 +33,11 @@ def today():
 
 
 def move_to(order, status: str):
+	"""Save the order with another status, in a transaction of its own."""
 	order.reload()
 	order.status = status
 	order.save()
+	end_transaction()
 	return order
 
 

@@ -43,7 +43,6 @@ def _my_tasks() -> list:
 def _my_stages() -> list:
 	stage = frappe.qb.DocType("Milestone Plan Stage")
 	plan = frappe.qb.DocType("Milestone Plan")
-	roles = [role for role in frappe.get_roles() if role not in ("All", "Guest")]
 	mine = (
 		frappe.qb.from_(stage)
 		.join(plan)
@@ -60,7 +59,7 @@ def _my_stages() -> list:
 		)
 		.where(plan.status == PlanStatus.ACTIVE.value)
 		.where(stage.status == StageStatus.OPEN.value)
-		.where((stage.stage_owner == frappe.session.user) | stage.owner_role.isin(roles or [""]))
+		.where(_is_owner(stage))
 		.orderby(stage.key_date)
 		.limit(MAX_ROWS)
 		.run(as_dict=True)
@@ -71,3 +70,10 @@ def _my_stages() -> list:
 	names = list({row.plan for row in mine})
 	readable = set(frappe.get_list("Milestone Plan", filters={"name": ("in", names)}, pluck="name", limit=0))
 	return [row for row in mine if row.plan in readable]
+
+
+def _is_owner(stage):
+	"""Return the condition that the user owns a stage; a user without roles of their own owns none by a role."""
+	by_name = stage.stage_owner == frappe.session.user
+	roles = [role for role in frappe.get_roles() if role not in ("All", "Guest")]
+	return by_name | stage.owner_role.isin(roles) if roles else by_name

@@ -25,6 +25,7 @@ STAGE_COLUMNS = (
 	"date_field",
 	"reached_on",
 	"reached_by_user",
+	"reached_without_tasks_on",
 	"stage_owner",
 	"owner_role",
 	"open_required",
@@ -134,6 +135,7 @@ def _plan(plan: plan_rows.Plan) -> dict:
 			"current_stage",
 			"strict_order",
 			"later_stages",
+			"gate_failed_on",
 		)
 	}
 	shown["newest_version"] = frappe.get_cached_value("Milestone Workflow", plan.workflow, "version")

@@ -10,6 +10,7 @@ import pytest
 
 from .documents import ensure_doctype
 from .site import kept_out_of_rollback
+from .transactions import end_transaction
 
 ORDER = "Production Order"
 SUPPLIER = "Production Supplier"
@@ -181,9 +182,10 @@ def make_plan(doc=None, **workflow):
 
 
 def plan_of(doc):
-	"""The Milestone Plan of a document as the database has it; None without one."""
+	"""The Milestone Plan of a document as the database has it after the commit; None without one."""
 	import frappe
 
+	end_transaction()
 	filters = {"reference_type": doc.doctype, "reference_name": doc.name, "plan_key": ("is", "set")}
 	name = frappe.db.get_value("Milestone Plan", filters)
 	return name and frappe.get_doc("Milestone Plan", name)
@@ -232,6 +234,7 @@ def written(doc) -> dict:
 	"""All that a refused change must leave as it was: the document, its milestones, its plan, tasks and log."""
 	import frappe
 
+	end_transaction()
 	about = {"reference_type": doc.doctype, "reference_name": doc.name}
 	found = {"document": frappe.db.get_value(doc.doctype, doc.name, "*", as_dict=True)}
 	for doctype in (

@@ -3,6 +3,7 @@
 import pytest
 
 from .documents import ensure_doctype
+from .transactions import end_transaction
 
 ORDER = "Recorded Order"
 STATUSES = "\nDraft\nOrdered\nIn Production\nShipped\nDelivered"
@@ -62,14 +63,25 @@ class Tracking:
 			for row in self.rows(name, doctype, **filters)
 		]
 
+	def is_unbroken(self, name, doctype: str = ORDER) -> bool:
+		"""Whether each change of each field starts from the value the one before it ended with."""
+		last: dict[str, str] = {}
+		for field, old, new in self.changes(name, doctype, reference_deleted=0):
+			if last.setdefault(field, old) != old:
+				return False
+			last[field] = new
+		return True
+
 	def rows(self, name, doctype: str = ORDER, **filters) -> list:
+		"""The milestones of a document, oldest first, as somebody finds them after the commit."""
 		import frappe
 
+		end_transaction()
 		found = frappe.get_all(
 			"Milestone",
 			filters={"reference_type": doctype, "reference_name": str(name)} | filters,
 			fields=["*"],
-			order_by="reached_on asc, creation asc",
+			order_by="reached_on asc, idx asc, creation asc",
 		)
 		return list(found)
 

@@ -18,6 +18,7 @@ class Milestone(PlainTextDocument):
 		cleared: DF.Check
 		from_value: DF.Data | None
 		import_key: DF.Data | None
+		merged_from: DF.Data | None
 		milestone_tracker: DF.Link | None
 		passing: DF.Check
 		reached_by: DF.Data | None
@@ -30,6 +31,8 @@ class Milestone(PlainTextDocument):
 		track_field: DF.Data
 		undone: DF.Check
 		value: DF.Data
+		value_before: DF.Data | None
+		value_hash: DF.Data | None
 	# end: auto-generated types
 
 	def before_insert(self):
@@ -37,6 +40,7 @@ class Milestone(PlainTextDocument):
 		# A milestone made by hand or over the API stands in the timeline like any other.
 		self.reached_on = self.reached_on or frappe.utils.now_datetime()
 		self.reached_by = self.reached_by or frappe.session.user
+		self.value_before = self.value_before or self.from_value
 
 
 def on_doctype_update():

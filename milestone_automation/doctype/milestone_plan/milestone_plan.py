@@ -28,13 +28,18 @@ class MilestonePlan(TypedDocument):
 		amended_from: DF.Link | None
 		created_from: DF.Date | None
 		current_stage: DF.Data | None
+		document_created_on: DF.Datetime | None
 		escalate_after_days: DF.Int
 		escalation_role: DF.Link | None
+		gate_failed_on: DF.Datetime | None
 		health: DF.Literal["On Track", "At Risk", "Blocked", "Late", "Done"]
+		imported_documents: DF.Literal["Refuse", "Accept as Reached"]
 		later_stages: DF.Literal["Shift Too", "Keep Order", "Ask"]
+		new_documents: DF.Literal["Refuse", "Accept as Reached"]
 		next_check: DF.Date | None
 		next_date: DF.Date | None
 		plan_key: DF.Data | None
+		quiet_before: DF.Date | None
 		reference_name: DF.DynamicLink
 		reference_type: DF.Link
 		snapshot: DF.Code | None

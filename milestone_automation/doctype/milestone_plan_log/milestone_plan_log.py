@@ -26,6 +26,9 @@ class MilestonePlanLog(PlainTextDocument):
 			"Milestone Reached",
 			"Milestone Undone",
 			"Reached with Warning",
+			"Reached Without Required Tasks",
+			"Accepted as Reached",
+			"Gate Check Failed",
 			"Task Completed",
 			"Task Reopened",
 			"Task Waived",
@@ -43,6 +46,7 @@ class MilestonePlanLog(PlainTextDocument):
 		reference_type: DF.Link | None
 		stage_name: DF.Data | None
 		task: DF.Link | None
+		told_on: DF.Datetime | None
 	# end: auto-generated types
 
 

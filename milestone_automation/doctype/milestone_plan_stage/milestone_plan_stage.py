@@ -50,6 +50,7 @@ class MilestonePlanStage(RowOfDocument):
 		reached_at: DF.Datetime | None
 		reached_by_user: DF.Link | None
 		reached_on: DF.Date | None
+		reached_without_tasks_on: DF.Datetime | None
 		recipients_waiting: DF.Check
 		remind_after_days: DF.Int
 		remind_at_most: DF.Int

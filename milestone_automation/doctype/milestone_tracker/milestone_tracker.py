@@ -27,6 +27,8 @@ class MilestoneTracker(TypedDocument):
 		disabled: DF.Check
 		document_type: DF.Link
 		extra_fields: DF.Table[MilestoneTrackerField]
+		reconcile_hourly: DF.Check
+		reconciled_on: DF.Datetime | None
 		track_field: DF.Literal[None]
 	# end: auto-generated types
 

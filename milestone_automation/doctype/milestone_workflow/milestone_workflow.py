@@ -26,7 +26,9 @@ class MilestoneWorkflow(TypedDocument):
 		enabled: DF.Check
 		escalate_after_days: DF.Int
 		escalation_role: DF.Link | None
+		imported_documents: DF.Literal["Refuse", "Accept as Reached"]
 		later_stages: DF.Literal["Shift Too", "Keep Order", "Ask"]
+		new_documents: DF.Literal["Refuse", "Accept as Reached"]
 		priority: DF.Int
 		stages: DF.Table[MilestoneWorkflowStage]
 		strict_order: DF.Check

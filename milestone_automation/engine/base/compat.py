@@ -53,6 +53,11 @@ def is_saving(doctype: str, name) -> bool:
 	return (doctype, name) in (frappe.flags.currently_saving or [])
 
 
+def is_saving_again(doctype: str, name) -> bool:
+	"""Tell whether a document is saved inside another save of the same document, by a hook of it."""
+	return (frappe.flags.currently_saving or []).count((doctype, name)) > 1
+
+
 def separators(number_format: str) -> tuple[str, str]:
 	"""Return what stands before the decimals and between the thousands in a number format such as `#.###,##`."""
 	if NumberFormat:

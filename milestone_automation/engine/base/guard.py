@@ -29,12 +29,13 @@ CONFLICT_CODES = ("40001", "40P01", "55P03")
 DEPTH = "milestone_guard_depth"
 
 
-def run_guarded(what: str, function: Callable, *args):
+def run_guarded(what: str, function: Callable, *args, on_fault: Callable | None = None):
 	"""Call `function(*args)` inside a savepoint and return its result; on an error undo its writes and log it.
 
 	Args:
 		what: title of the Error Log; names the work and the document or rule.
 		function: the function to call.
+		on_fault: called after an error was undone and logged.
 
 	Returns:
 		The function's result; None after an error.
@@ -53,6 +54,10 @@ def run_guarded(what: str, function: Callable, *args):
 		is_open = True
 		result = function(*args)
 		_release(save_point)
+	except GateError:
+		# Whoever swallows the refusal must not keep what led to it.
+		frappe.db.rollback(save_point=save_point)
+		raise
 	except PASSED_ON:
 		raise
 	except Exception as error:
@@ -65,10 +70,35 @@ def run_guarded(what: str, function: Callable, *args):
 		# The user does not see the messages of an error that is only logged.
 		frappe.local.message_log = (frappe.local.message_log or [])[:messages]
 		log_fault(what, fault)
+		if on_fault:
+			run_guarded(what, on_fault)
 		return None
 	finally:
 		setattr(frappe.local, DEPTH, depth)
 	return result
+
+
+def run_logged(what: str, function: Callable, *args):
+	"""Run `function(*args)`, which only reads; an error is logged, and None returned. No savepoint is set.
+
+	Args:
+		what, function: as for `run_guarded`.
+
+	Raises:
+		GateError, frappe.QueryDeadlockError (ConflictError is one): passed on.
+	"""
+	messages = len(frappe.local.message_log or [])
+	try:
+		return function(*args)
+	except PASSED_ON:
+		raise
+	except Exception as error:
+		if is_conflict(error):
+			raise_conflict(error)
+		fault = frappe.get_traceback()
+		frappe.local.message_log = (frappe.local.message_log or [])[:messages]
+		log_fault(what, fault)
+		return None
 
 
 def is_conflict(error: Exception) -> bool:

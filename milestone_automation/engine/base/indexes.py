@@ -17,14 +17,16 @@ LONGEST_NAME = 60
 
 INDEXES = {
 	"Milestone": (
-		# Timeline and previous milestone of one document (core's index).
+		# Timeline of one document (core's index).
 		("reference_type", "reference_name"),
+		# The recorder: the last milestone of one field of a document.
+		("reference_type", "reference_name", "track_field", "reached_on"),
 		# Reports and the nightly reconcile: one field of a DocType over time.
 		("reference_type", "track_field", "reached_on"),
 		# Bottlenecks: the stays in one value in order of their time. Equal columns first, so a percentile is a walk.
-		(*COUNTED, "from_value", "time_in_previous"),
+		(*COUNTED, "value_before", "time_in_previous"),
 		# The process map: the same for one step from value to value.
-		(*COUNTED, "from_value", "value", "time_in_previous"),
+		(*COUNTED, "value_before", "value", "time_in_previous"),
 		# How often each value was reached, and by how many documents.
 		(*COUNTED, "value", "reference_name"),
 	),

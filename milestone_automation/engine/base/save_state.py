@@ -1,26 +1,124 @@
 """What is remembered while documents are saved: the one place, so that no flag has a name of its own elsewhere.
 
-Everything here lives as long as the request or job (`frappe.local`); nothing of it is read from another process.
+What counts is what is stored, so little is left to remember: plans that are locked anyway, the row an event has just
+read for the next one, the milestones of this transaction, and what has to be done before it is committed. All of it
+ends with the transaction, whether it is committed or rolled back; nothing is read from another process.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
 
 import frappe
 
-# On frappe.local: plans that are being changed, by name; and how often this process wrote each plan.
+TRANSACTION = "milestone_transaction"
+# Beside it, as a hook may commit inside: plans that `changing` holds open, by name.
 PLANS_BEING_CHANGED = "milestone_plans_being_changed"
-PLAN_WRITES = "milestone_plan_writes"
+
+
+@dataclass
+class RecordedHere:
+	"""Milestones of one field of one document that this transaction has recorded.
+
+	Attributes:
+		value_before: the value the field had when the transaction began, as text.
+		since: when that value was reached; None when unknown.
+		names: the milestones, oldest first. A rollback to a savepoint may have taken some back.
+	"""
+
+	value_before: str
+	since: datetime | None
+	names: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Transaction:
+	"""What is remembered until the running transaction ends.
+
+	Attributes:
+		database: the connection whose transaction it is.
+		at_end: what is to be done before the commit, by a key that keeps it from being done twice.
+		milestones: what was recorded, by document (DocType and name) and field.
+		milestones_before: how many of them each field had when a document began to be written, by document.
+		plans: plans loaded with their lock, by DocType and document; None for a document without a plan.
+		rows: stored rows just read, by DocType and document.
+		rows_before: stored rows read before a `db_set` wrote, by DocType and document.
+		days_given: the day on which a stage was reached as somebody gave it, by the stage's row name.
+		plan_writes: how often this transaction has written each plan, by name.
+		changed_rules: rules that this transaction has changed, as it reads them, by cache key; None until it does.
+	"""
+
+	database: object
+	at_end: dict = field(default_factory=dict)
+	milestones: dict[tuple, dict[str, RecordedHere]] = field(default_factory=dict)
+	milestones_before: dict[tuple, dict[str, int]] = field(default_factory=dict)
+	plans: dict[tuple, object] = field(default_factory=dict)
+	rows: dict[tuple, dict] = field(default_factory=dict)
+	rows_before: dict[tuple, dict] = field(default_factory=dict)
+	days_given: dict[str, date] = field(default_factory=dict)
+	plan_writes: dict[str, int] = field(default_factory=dict)
+	changed_rules: dict[str, object] = field(default_factory=dict)
+
+
+def transaction() -> Transaction:
+	"""Return what is remembered of the running transaction."""
+	state = getattr(frappe.local, TRANSACTION, None)
+	if state is None or state.database is not frappe.local.db:
+		state = Transaction(frappe.local.db)
+		setattr(frappe.local, TRANSACTION, state)
+		frappe.db.before_commit.add(_finish)
+		frappe.db.after_rollback.add(_forget)
+	return state
+
+
+def is_remembering() -> bool:
+	"""Tell whether there is anything to remember of the running transaction yet."""
+	return getattr(frappe.local, TRANSACTION, None) is not None
+
+
+def changed_rules() -> dict[str, object]:
+	"""Return the rules that this transaction has changed; it begins to remember nothing for that."""
+	state = getattr(frappe.local, TRANSACTION, None)
+	return state.changed_rules if state else {}
+
+
+def key_of(doc) -> tuple[str, str]:
+	"""Return by what a document is remembered."""
+	return doc.doctype, str(doc.name)
+
+
+def before_commit(key: tuple, function: Callable, *arguments) -> None:
+	"""Have something done once, just before the running transaction is committed; not if it is rolled back.
+
+	Args:
+		key: what is to be done; a second request with the same key changes nothing.
+		function: called with the arguments; must handle its own faults.
+	"""
+	transaction().at_end.setdefault(key, (function, arguments))
+
+
+def _finish() -> None:
+	"""Do what has to be done before the commit, also what comes up on the way."""
+	state = getattr(frappe.local, TRANSACTION, None)
+	try:
+		while state and state.at_end:
+			function, arguments = state.at_end.pop(next(iter(state.at_end)))
+			function(*arguments)
+	finally:
+		_forget()
+
+
+def _forget() -> None:
+	setattr(frappe.local, TRANSACTION, None)
 
 
 def plans_being_changed() -> dict:
 	"""Return the plans that `changing` holds open now, by name."""
-	return _of_request(PLANS_BEING_CHANGED)
+	if not hasattr(frappe.local, PLANS_BEING_CHANGED):
+		setattr(frappe.local, PLANS_BEING_CHANGED, {})
+	return getattr(frappe.local, PLANS_BEING_CHANGED)
 
 
 def plan_writes() -> dict[str, int]:
-	"""Return how often this process has written each plan, so that a plan in memory knows whether it is the newest."""
-	return _of_request(PLAN_WRITES)
-
-
-def _of_request(name: str) -> dict:
-	if not hasattr(frappe.local, name):
-		setattr(frappe.local, name, {})
-	return getattr(frappe.local, name)
+	"""Return how often each plan was written, so that a plan in memory knows whether it is the newest."""
+	return transaction().plan_writes

@@ -1,7 +1,10 @@
 """How a Milestone stores the value of a field, and when two values are the same."""
 
 import datetime
-from decimal import Decimal
+import hashlib
+import json
+import math
+from decimal import ROUND_HALF_UP, Decimal
 
 from frappe.utils import cint, cstr, flt, get_datetime, get_time, getdate, strip_html_tags
 
@@ -14,6 +17,11 @@ CUT_MARK = "…"
 # Of these, a value is what their text says.
 HTML_TYPES = frozenset({"Text Editor", "HTML Editor", "HTML"})
 NUMBER_TYPES = frozenset({"Int", "Check", "Long Int", "Float", "Currency", "Percent", "Rating", "Duration"})
+# What Frappe's columns keep of a number, on databases whose decimals are exact.
+COLUMN_DIGITS = {
+	**dict.fromkeys(("Float", "Currency", "Percent", "Duration"), Decimal("1e-9")),
+	"Rating": Decimal("1e-2"),
+}
 
 
 def as_text(value, fieldtype: str = "Data") -> str:
@@ -47,6 +55,38 @@ def is_same(old, new, fieldtype: str = "Data") -> bool:
 	return _plain(old, fieldtype) == _plain(new, fieldtype)
 
 
+def fingerprint(value, fieldtype: str = "Data") -> str | None:
+	"""Return a hash of a value of which `as_text` keeps a part only; None where the text is the whole value.
+
+	Args:
+		value: as for `as_text`.
+		fieldtype: the Frappe field type.
+	"""
+	plain = _plain(value, fieldtype)
+	if len(plain) <= MAX_LENGTH and (
+		not plain_text.SUSPECT.search(plain) or as_text(value, fieldtype) == plain
+	):
+		return None
+	return hashlib.blake2b(plain.encode(errors="replace"), digest_size=20).hexdigest()
+
+
+def as_stored(value, fieldtype: str):
+	"""Return a value as its column will keep it: a number with the column's digits, no value of a number as 0.
+
+	Args:
+		value: as a document holds it before it is written.
+		fieldtype: the Frappe field type.
+	"""
+	if fieldtype not in NUMBER_TYPES:
+		return value
+	if fieldtype not in COLUMN_DIGITS:
+		return cint(value)
+	number = flt(value)
+	if not math.isfinite(number):
+		return value
+	return float(Decimal(repr(number)).quantize(COLUMN_DIGITS[fieldtype], ROUND_HALF_UP))
+
+
 def cut(text: str) -> str:
 	"""Cut text to what a Data column holds, marking the cut."""
 	return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - len(CUT_MARK)] + CUT_MARK
@@ -77,6 +117,12 @@ def _parse_time(value) -> datetime.time:
 	return get_time(value)
 
 
+def _json(value) -> str:
+	"""Write JSON in one form: PostgreSQL gives it back as an object, MariaDB as the text that was stored."""
+	content = json.loads(value) if isinstance(value, str) else value
+	return json.dumps(content, sort_keys=True, ensure_ascii=False)
+
+
 def _datetime(value) -> str:
 	parsed = get_datetime(value)
 	return parsed.isoformat(sep=" ") if parsed else ""
@@ -96,4 +142,5 @@ FORMATTERS = {
 	"Date": lambda value: getdate(value).isoformat(),
 	"Datetime": _datetime,
 	"Time": lambda value: _parse_time(value).isoformat(),
+	"JSON": _json,
 }

@@ -26,7 +26,7 @@ from milestone_automation.engine.history.milestone_rows import MilestoneRow, Wri
 from milestone_automation.engine.history.version_values import VersionReader
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
 from milestone_automation.engine.tracking import conditions, registry
-from milestone_automation.engine.tracking.recorder import is_first_value
+from milestone_automation.engine.tracking.stored_changes import is_first_value
 
 DOCUMENTS_PER_BATCH = 500
 # A save writes its version a little before its milestone; hooks in between may take a while.

@@ -10,40 +10,14 @@ from datetime import datetime
 from itertools import islice
 
 import frappe
-from pypika.terms import Parameter
 
 from milestone_automation.engine.base import bulk, plain_text
 from milestone_automation.engine.base.values import cut
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
+from milestone_automation.engine.tracking import milestones
 
-# Zeros are written too: on SQLite, columns that the app added to core's table have no default.
-FIELDS = (
-	"name",
-	"creation",
-	"modified",
-	"owner",
-	"modified_by",
-	"docstatus",
-	"idx",
-	"reference_type",
-	"reference_name",
-	"track_field",
-	"value",
-	"milestone_tracker",
-	"from_value",
-	"reached_on",
-	"reached_by",
-	"time_in_previous",
-	"cleared",
-	"source",
-	"undone",
-	"passing",
-	"reference_deleted",
-	"import_key",
-)
 # SQLite allows 32,766 values in a statement; more than some hundred rows are not faster.
 ROWS_PER_STATEMENT = 500
-STATEMENTS: dict[tuple[str, int], str] = {}
 
 
 @dataclass(slots=True)
@@ -95,11 +69,12 @@ class Writer:
 			values: list = []
 			for row in chunk:
 				values.extend(self._values(row))
-			frappe.db.sql(_statement(len(chunk)), values)
+			frappe.db.sql(milestones.insert_statement(frappe.db.db_type, len(chunk)), values)
 			count += len(chunk)
 		return count
 
 	def _values(self, row: MilestoneRow) -> tuple:
+		"""Return the values of a row in the order of `milestones.COLUMNS`."""
 		user = self._user(row.reached_by)
 		return (
 			bulk.new_name(),
@@ -115,14 +90,17 @@ class Writer:
 			row.value,
 			self.tracker,
 			row.from_value,
+			row.from_value,
+			None,
 			row.reached_on,
 			cut(plain_text.clean(row.reached_by)),
 			row.time_in_previous,
 			0 if row.value else 1,
+			0,
 			self.source,
 			0,
 			0,
-			0,
+			None,
 			row.import_key,
 		)
 
@@ -132,16 +110,6 @@ class Writer:
 			known = reached_by and frappe.db.exists("User", reached_by)
 			self.users[reached_by] = reached_by if known else "Administrator"
 		return self.users[reached_by]
-
-
-def _statement(row_count: int) -> str:
-	"""Return the INSERT for a number of rows, built once: building it takes longer than running it."""
-	key = (frappe.db.db_type, row_count)
-	if key not in STATEMENTS:
-		row = [Parameter("%s")] * len(FIELDS)
-		query = frappe.qb.into(frappe.qb.DocType("Milestone")).columns(*FIELDS).insert(*[row] * row_count)
-		STATEMENTS[key] = query.get_sql()
-	return STATEMENTS[key]
 
 
 def in_chunks(items: Iterable, size: int) -> Iterator[list]:

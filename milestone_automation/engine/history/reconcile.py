@@ -1,7 +1,8 @@
-"""Finds changes without document events once a night and records them.
+"""Finds changes without document events, every night or for chosen trackers every hour, and records them.
 
-`frappe.db.set_value`, SQL and bulk inserts change a field without any document event. One query for each tracked field
-compares the column with the last milestone of every document; values that differ are then compared by type.
+`frappe.db.set_value`, `db_update`, SQL and bulk inserts change a field without any document event. One query for each
+tracked field compares the column with the last milestone of every document; values that differ are then compared by
+type. The hourly check looks only at documents modified since the last one.
 
 The time of such a change is unknown. If `modified` is later than the last milestone, the milestone takes it and
 `modified_by`; otherwise the current time and user.
@@ -20,7 +21,13 @@ from pypika.functions import Cast
 from milestone_automation.engine.base import clock, guard, values
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
 from milestone_automation.engine.tracking import conditions, milestones, registry
-from milestone_automation.engine.tracking.recorder import is_first_value
+from milestone_automation.engine.tracking.stored_changes import Recorded, is_first_value, is_recorded
+
+# Documents looked at in one query of the hourly check.
+BATCH = 500
+
+# Called with (DocType, names of documents) for those that got a milestone, before the commit.
+Follow = Callable[[str, list[str]], None]
 
 
 class UnseenChange(NamedTuple):
@@ -30,53 +37,88 @@ class UnseenChange(NamedTuple):
 		name: name of the document.
 		value: value of the field as stored.
 		modified, modified_by: of the document.
-		recorded: value of the last milestone; None without one.
-		recorded_on: time of the last milestone; None without one.
+		last: the last milestone; None without one.
 	"""
 
 	name: str
 	value: object
 	modified: datetime
 	modified_by: str
-	recorded: str | None
-	recorded_on: datetime | None
+	last: Recorded | None
 
 
-def run_nightly() -> None:
-	"""Scheduler job: reconcile all tracked DocTypes."""
-	run()
-
-
-def run(doctype: str | None = None, commit: Callable[[], None] | None = None) -> dict[str, int]:
+def run(
+	doctype: str | None = None, commit: Callable[[], None] | None = None, follow: Follow | None = None
+) -> dict[str, int]:
 	"""Find and record unseen changes. An error in one field is logged, and the others go on.
 
 	Args:
 		doctype: only this DocType; all with an enabled tracker by default.
 		commit: called after each field; None leaves the transaction to the caller.
+		follow: called with what was recorded.
 
 	Returns:
 		dict: number of recorded milestones by name of the tracker.
 	"""
 	recorded: dict[str, int] = {}
 	for name, rules in registry.all_rules().items():
-		tracker = rules.tracker
-		if not tracker or tracker.disabled or (doctype and name != doctype):
-			continue
-		recorded[tracker.name] = 0
-		for field in tracker.fields:
-			title = fault_title(tracker.name, field.fieldname)
-			recorded[tracker.name] += guard.run_guarded(title, reconcile_field, name, tracker, field) or 0
-			if commit:
-				commit()
+		if rules.tracker and not rules.tracker.disabled and doctype in (None, name):
+			recorded[rules.tracker.name] = _reconcile(name, rules.tracker, None, commit, follow)
 	return recorded
 
 
-def reconcile_field(doctype: str, tracker: registry.Tracker, field: registry.TrackedField) -> int:
-	"""Record the unseen changes of one field and return their number. They are found with one query."""
+def run_for(doctype: str, names: list[str], commit=None, follow: Follow | None = None) -> int:
+	"""Find and record unseen changes of some documents; return the number of milestones recorded.
+
+	Args:
+		doctype: of the documents; nothing happens without an enabled tracker.
+		names: of the documents.
+		commit, follow: as for `run`; commit is called after each batch.
+	"""
+	rules = registry.for_doctype(doctype)
+	if not rules or not rules.tracker or rules.tracker.disabled:
+		return 0
+	batches = (names[start : start + BATCH] for start in range(0, len(names), BATCH))
+	return sum(_reconcile(doctype, rules.tracker, batch, commit, follow) for batch in batches)
+
+
+def modified_since(doctype: str, moment: datetime) -> list[str]:
+	"""Return the names of the documents modified since a moment, oldest change first. One query, served by an index."""
+	document = frappe.qb.DocType(doctype)
+	query = frappe.qb.from_(document).select(document.name)
+	return query.where(document.modified >= moment).orderby(document.modified).run(pluck=True)
+
+
+def _reconcile(doctype: str, tracker: registry.Tracker, names, commit, follow) -> int:
+	recorded = 0
+	for field in tracker.fields:
+		title = fault_title(tracker.name, field.fieldname)
+		found = guard.run_guarded(title, reconcile_field, doctype, tracker, field, names) or []
+		recorded += len(found)
+		if found and follow:
+			follow(doctype, found)
+		if commit:
+			commit()
+	return recorded
+
+
+def reconcile_field(
+	doctype: str, tracker: registry.Tracker, field: registry.TrackedField, names: list[str] | None = None
+) -> list[str]:
+	"""Record the unseen changes of one field and return the names of their documents. They are found with one query.
+
+	Args:
+		doctype, tracker, field: what to compare.
+		names: of the documents to look at; None takes all.
+	"""
 	# All are read before the first is written, so that none is found again.
-	changes = list(find_changes(doctype, tracker, field))
+	changes = list(find_changes(doctype, tracker, field, names))
 	title = fault_title(tracker.name, field.fieldname)
-	return sum(guard.run_guarded(title, _record, doctype, tracker, field, change) or 0 for change in changes)
+	return [
+		change.name
+		for change in changes
+		if guard.run_guarded(title, _record, doctype, tracker, field, change)
+	]
 
 
 def fault_title(tracker: str, fieldname: str) -> str:
@@ -85,25 +127,27 @@ def fault_title(tracker: str, fieldname: str) -> str:
 
 
 def find_changes(
-	doctype: str, tracker: registry.Tracker, field: registry.TrackedField
+	doctype: str, tracker: registry.Tracker, field: registry.TrackedField, names: list[str] | None = None
 ) -> Iterator[UnseenChange]:
 	"""Yield the documents whose field differs from their last milestone; the condition is not checked. One query."""
-	for row in _query(doctype, tracker.name, field.fieldname).run():
-		change = UnseenChange(
-			str(row[0]), row[1], get_datetime(row[2]), row[3], row[4], row[5] and get_datetime(row[5])
-		)
+	for row in _query(doctype, tracker.name, field.fieldname, names).run():
+		name, value, modified, modified_by, *last = row
+		if last[0]:
+			*texts, reached_on, position = last
+			last = Recorded(*texts, reached_on and get_datetime(reached_on), position or 0)
+		last = last if last[0] else None
+		change = UnseenChange(str(name), value, get_datetime(modified), modified_by, last)
 		if _differs(change, field):
 			yield change
 
 
 def _differs(change: UnseenChange, field: registry.TrackedField) -> bool:
-	value = values.as_text(change.value, field.fieldtype)
-	if change.recorded is None:
+	if change.last is None:
 		return is_first_value(change.value, field)
-	return value != change.recorded and not values.is_same(change.recorded, value, field.fieldtype)
+	return not is_recorded(change.last, change.value, field)
 
 
-def _query(doctype: str, tracker: str, fieldname: str):
+def _query(doctype: str, tracker: str, fieldname: str, names: list[str] | None):
 	"""Build the query for documents with their last milestone, where the two texts differ.
 
 	Documents without a milestone count only if they are newer than the tracker. Dates and numbers that differ as texts
@@ -111,22 +155,24 @@ def _query(doctype: str, tracker: str, fieldname: str):
 	"""
 	document = frappe.qb.DocType(doctype)
 	tracker_table = frappe.qb.DocType("Milestone Tracker")
-	last = _last_milestones(doctype, fieldname)
+	last = _last_milestones(doctype, fieldname, names)
 	column = document[fieldname]
 	since = frappe.qb.from_(tracker_table).select(tracker_table.modified)
 	since = since.where(tracker_table.name == tracker)
 	unseen = last.reference_name.isnull() & column.isnotnull() & (document.creation > since)
 	differs = (column.isnull() & (last.value != "")) | (_exact(column) != _exact(last.value))
-	return (
+	query = (
 		frappe.qb.from_(document)
 		.left_join(last)
 		.on(_as_text(document.name) == last.reference_name)
-		.select(document.name, column, document.modified, document.modified_by, last.value, last.reached_on)
+		.select(document.name, column, document.modified, document.modified_by)
+		.select(last.milestone, last.value, last.value_hash, last.reached_on, last.position)
 		.where(unseen | differs)
 	)
+	return query.where(document.name.isin(names)) if names is not None else query
 
 
-def _last_milestones(doctype: str, fieldname: str):
+def _last_milestones(doctype: str, fieldname: str, names: list[str] | None):
 	milestone = frappe.qb.DocType("Milestone")
 	place = (
 		RowNumber()
@@ -137,17 +183,17 @@ def _last_milestones(doctype: str, fieldname: str):
 	)
 	ranked = (
 		frappe.qb.from_(milestone)
-		.select(milestone.reference_name, milestone.value, milestone.reached_on, place.as_("place"))
+		.select(milestone.reference_name, milestone.name.as_("milestone"), milestone.value)
+		.select(milestone.value_hash, milestone.reached_on, milestone.idx.as_("position"), place.as_("place"))
 		.where(milestone.reference_type == doctype)
 		.where(milestone.track_field == fieldname)
 		.where(milestone.reference_deleted == 0)
-	).as_("ranked")
-	return (
-		frappe.qb.from_(ranked)
-		.select(ranked.reference_name, ranked.value, ranked.reached_on)
-		.where(ranked.place == 1)
-		.as_("last_milestone")
+		.where(milestone.merged_from.isnull())
 	)
+	if names is not None:
+		ranked = ranked.where(milestone.reference_name.isin([str(name) for name in names]))
+	ranked = ranked.as_("ranked")
+	return frappe.qb.from_(ranked).select(ranked.star).where(ranked.place == 1).as_("last_milestone")
 
 
 def _as_text(column):
@@ -164,22 +210,26 @@ def _exact(column):
 
 def _record(
 	doctype: str, tracker: registry.Tracker, field: registry.TrackedField, change: UnseenChange
-) -> int:
+) -> bool:
 	if tracker.condition and not conditions.holds(tracker.condition, frappe.get_doc(doctype, change.name)):
-		return 0
-	now = now_datetime()
-	modified_since = change.recorded_on is None or change.modified > change.recorded_on
-	reached_on = min(change.modified, now) if modified_since else now
-	milestones.insert_milestone(
+		return False
+	now, since = now_datetime(), change.last and change.last.reached_on
+	modified_since = since is None or change.modified > since
+	reached_on = min(change.modified, now) if modified_since else max(now, since)
+	from_value = (change.last and change.last.value) or ""
+	milestones.insert_one(
 		reference_type=doctype,
 		reference_name=change.name,
 		track_field=field.fieldname,
-		from_value=change.recorded or "",
+		from_value=from_value,
+		value_before=from_value,
 		value=values.as_text(change.value, field.fieldtype),
+		value_hash=values.fingerprint(change.value, field.fieldtype),
 		milestone_tracker=tracker.name,
 		reached_on=reached_on,
+		idx=change.last.position + 1 if reached_on == since else 0,
 		reached_by=change.modified_by if modified_since else frappe.session.user,
-		time_in_previous=clock.seconds_between(change.recorded_on, reached_on),
+		time_in_previous=clock.seconds_between(since, reached_on),
 		source=MilestoneSource.RECONCILE.value,
 	)
-	return 1
+	return True

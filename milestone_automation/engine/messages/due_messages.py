@@ -123,7 +123,9 @@ def _audience(batch: plan_batch.Batch, plan, message: MessagePlan) -> list[tuple
 
 
 def _assignee(directory: Directory, row) -> Recipient | None:
-	return directory.person(row.user or row.email, row.full_name)
+	person = directory.person(row.user or row.email, row.full_name)
+	# Of an account that was deleted by force only the address is left; that makes nobody an outsider.
+	return None if row.user and person and not person.user else person
 
 
 def _stage_audience(directory: Directory, stage) -> list[tuple[Recipient, tuple[str, str]]]:

@@ -1,4 +1,4 @@
-"""The hourly job of the scheduler: sweeps the plans that are due, then sends digests."""
+"""The hourly job of the scheduler: sweeps the plans that are due, then sends digests and alerts."""
 
 from datetime import date, datetime
 
@@ -6,7 +6,7 @@ import frappe
 from frappe.utils import now_datetime
 
 from milestone_automation.engine.base import follow_ups
-from milestone_automation.engine.messages import digest, outbox, sending_day, sweep
+from milestone_automation.engine.messages import alerts, digest, outbox, sending_day, sweep
 from milestone_automation.engine.rules.vocabulary import PlanStatus
 
 INLINE = 200  # plans that the scheduler's job sweeps itself; more are queued as background jobs
@@ -28,6 +28,7 @@ def run(now: datetime | None = None) -> None:
 	else:
 		sweep.sweep_plans(names, now)
 	digest.run(now, wait_for_sweep=len(names) > INLINE)
+	alerts.send_waiting()
 	outbox.update_sent()
 
 

@@ -12,7 +12,7 @@ from milestone_automation.engine.people import signed_links
 from milestone_automation.engine.people.directory import Recipient
 from milestone_automation.engine.people.signed_links import Purpose
 from milestone_automation.engine.rules import schedule
-from milestone_automation.engine.rules.vocabulary import MessageKind
+from milestone_automation.engine.rules.vocabulary import MessageKind, PlanEvent
 from milestone_automation.engine.workflows import custom_messages
 
 ANSWER_PAGE = "milestone-answer"
@@ -37,6 +37,7 @@ class Letter:
 		may_answer: whether the recipient may answer for the stage.
 		owners: names of the people who may answer.
 		previous_stage: name of the reached stage before, for a missing date.
+		log: row of the plan's log that a notice is about.
 	"""
 
 	kind: MessageKind
@@ -51,6 +52,7 @@ class Letter:
 	may_answer: bool = False
 	owners: list = field(default_factory=list)
 	previous_stage: str = ""
+	log: dict | None = None
 
 	@property
 	def document(self) -> str:
@@ -264,6 +266,27 @@ def _reason(letter: Letter) -> str:
 	}[reason]
 
 
+def _notice(letter: Letter) -> Content:
+	day = languages.day_text(schedule.as_day(letter.log["done_on"]))
+	if letter.log["event"] == PlanEvent.GATE_FAILED:
+		content = Content(_("The gate of {0} could not be checked").format(letter.document))
+		content.paragraphs = [
+			_("An error stopped the check on {0}, so the document was saved without it.").format(day),
+			_("The Error Log has the details. Please check whether required tasks are still open."),
+		]
+		return content
+	content = Content(
+		_("{0} of {1} was reached without its required tasks").format(_stage(letter), letter.document)
+	)
+	content.paragraphs = [
+		_(
+			"This was found on {0}. The value was set past the gate, for example directly in the database."
+		).format(day),
+	]
+	content.facts = [(_("Open Required Tasks"), letter.log["details"])]
+	return content
+
+
 _COMPOSERS = {
 	MessageKind.PROMPT: _prompt,
 	MessageKind.REMINDER: _reminder,
@@ -274,6 +297,7 @@ _COMPOSERS = {
 	MessageKind.ESCALATION: _escalation,
 	MessageKind.NO_NEXT_DATE: _no_next_date,
 	MessageKind.WARNING: _warning,
+	MessageKind.NOTICE: _notice,
 }
 
 

@@ -12,6 +12,7 @@ from milestone_automation.engine.people import assigned, assignees
 from milestone_automation.engine.people.directory import Directory, Recipient
 from milestone_automation.engine.rules import schedule
 from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus, TaskStatus
+from milestone_automation.engine.store import sweep_requests, watched
 
 PLAN_COLUMNS = (
 	"name",
@@ -26,6 +27,9 @@ PLAN_COLUMNS = (
 	"strict_order",
 	"escalation_role",
 	"escalate_after_days",
+	"snapshot",
+	"document_created_on",
+	"quiet_before",
 )
 
 
@@ -93,6 +97,7 @@ def read(names: list[str], now: datetime, lock: bool = True) -> Batch:
 	"""
 	batch = Batch(now, sending_day.sweep_time())
 	batch.plans = _plans(names, lock)
+	_leave_those_behind(batch)
 	locked_names = [plan.name for plan in batch.plans]
 	if not locked_names:
 		return batch
@@ -118,6 +123,20 @@ def _plans(names: list[str], lock: bool) -> list:
 		# SQLite has only one writer at a time.
 		query = query.for_update(skip_locked=True)
 	return query.run(as_dict=True)
+
+
+def _leave_those_behind(batch: Batch) -> None:
+	"""Let plans catch up first whose document was changed without hooks: nobody is asked for what is reached already.
+
+	Plans whose DocType cannot be read (because it was deleted, say) leave the batch too.
+	"""
+	for doctype, plans in _by(batch.plans, "reference_type").items():
+		what = f"Milestone sweep: documents of {doctype}"
+		behind = guard.run_guarded(what, watched.those_behind, doctype, plans)
+		leaving = plans if behind is None else behind
+		batch.plans = [plan for plan in batch.plans if plan not in leaving]
+		for plan in behind or ():
+			sweep_requests.catch_up(plan.name)
 
 
 def _rows(doctype: str, column: str, names: list[str], order: str, lock: bool, **where) -> list:

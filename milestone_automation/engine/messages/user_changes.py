@@ -5,6 +5,7 @@ from collections.abc import Callable
 import frappe
 
 from milestone_automation.engine.base import follow_ups, guard
+from milestone_automation.engine.people import user_texts
 from milestone_automation.engine.rules.vocabulary import OwnerKind, PlanStatus, StageStatus, TaskStatus
 from milestone_automation.engine.store import sweep_requests
 
@@ -26,6 +27,11 @@ def on_user_change(doc, method=None) -> None:
 		guard.run_guarded(
 			f"Milestone sweep after a change of {doc.name}", _recheck_later, doc, roles, is_toggled
 		)
+
+
+def on_user_deleted(doc, method=None) -> None:
+	"""Hook: a deleted user is nobody's outsider; messages no longer go to the address that was the account's name."""
+	guard.run_guarded(f"Texts with the deleted user {doc.name}", user_texts.forget, doc.name)
 
 
 def _roles_of(user) -> set[str]:

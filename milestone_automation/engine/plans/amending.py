@@ -34,7 +34,7 @@ def carry_over(doc) -> None:
 	Raises:
 		GateError: a changed value would reach a stage that open required tasks block.
 	"""
-	watched.forget_loaded(doc, is_same_save=True)
+	watched.forget_loaded(doc.doctype, doc.name)
 	old = plan_rows.load(doc.doctype, doc.amended_from)
 	if not old:
 		starting.start_if_matching(doc)
@@ -49,6 +49,7 @@ def carry_over(doc) -> None:
 			"status": PlanStatus.CANCELLED.value if reason else PlanStatus.ACTIVE.value,
 			"title": f"{doc.name}: {old.workflow}"[:140],
 			"snapshot": old.snapshot,
+			"document_created_on": doc.creation,
 		}
 	)
 	for stage in new.stages:
@@ -134,7 +135,7 @@ def _apply_amendment(plan: plan_rows.Plan, doc) -> None:
 	if not changed:
 		return
 	try:
-		following.follow(plan, doc, changed)
+		following.follow(plan, doc, changed, written=changed, is_end=True)
 	except guard.GateError:
 		# The tasks that the refusal names are rolled back with the amendment, so say what to do instead.
 		frappe.msgprint(

@@ -3,28 +3,57 @@
 from frappe.utils import cint
 
 from milestone_automation.engine.base import guard
-from milestone_automation.engine.plans import amending, following, starting
+from milestone_automation.engine.plans import amending, ending, following, starting
+from milestone_automation.engine.progress import new_documents
 from milestone_automation.engine.rules.vocabulary import PlanStatus
-from milestone_automation.engine.store import watched
+from milestone_automation.engine.store import plan_rows, refused_writes, watched
 
 
 def on_document_change(doc) -> None:
-	"""Start the plan of a document that matches a workflow now, or update its plan to the new values.
+	"""Make the plan of a document that matches now, or bring the one it has in step with its stored values.
 
-	If no watched field has changed this costs one query.
+	Costs two queries at most where nothing a plan watches has changed: the plan, and the row unless it was just read.
+
+	Raises:
+		GateError: the write is refused; whoever called takes it back.
+	"""
+	plan = _own_plan(doc)
+	if plan:
+		_follow(plan, doc)
+	elif watched.is_amendment(doc):
+		guard.run_guarded(f"Milestone plan of {doc.doctype} {doc.name}: carry over", amending.carry_over, doc)
+	elif cint(doc.docstatus) != 2:
+		check_entry(doc)
+		starting.start_if_matching(doc)
+
+
+def _own_plan(doc) -> plan_rows.Plan | None:
+	plan = watched.loaded(doc)
+	if plan and doc.flags.in_insert and not watched.is_of(plan, doc.creation):
+		# Of a document of the same name that was deleted without its events.
+		ending.end_without_document(plan)
+		return None
+	return plan
+
+
+def check_entry(doc) -> None:
+	"""Refuse a document without a plan that has the value of a blocked milestone, unless its workflow accepts it.
 
 	Args:
-		doc: the document, after its values were written.
+		doc: the document, before or after it was written.
+
+	Raises:
+		GateError: says what to save it as first.
 	"""
-	plan = watched.loaded(doc)
-	if not plan:
-		if cint(doc.docstatus) != 2 and not watched.is_amendment(doc):
-			starting.start_if_matching(doc)
-		elif watched.is_amendment(doc):
-			guard.run_guarded(
-				f"Milestone plan of {doc.doctype} {doc.name}: carry over", amending.carry_over, doc
-			)
+	if cint(doc.docstatus) != 2 and not watched.is_amendment(doc):
+		new_documents.check(doc)
+
+
+def _follow(plan: plan_rows.Plan, doc) -> None:
+	row = watched.stored_row(doc, plan)
+	changed = watched.changed_values(plan, doc, row)
+	if not changed or plan.status == PlanStatus.CANCELLED:
 		return
-	changed = watched.changed_values(plan, doc)
-	if changed and plan.status != PlanStatus.CANCELLED:
-		following.follow(plan, doc, changed)
+	before = refused_writes.values_before(doc)
+	written = watched.value_changes(changed, doc.doctype, before, row) if before else {}
+	following.follow(plan, watched.as_stored(doc, row), changed, written)

@@ -1,11 +1,13 @@
 """Cancelling a plan, with its document or by a user, and deleting it with its document."""
 
 import frappe
+from frappe import _
 from frappe.utils import now_datetime
 
+from milestone_automation.engine.base import bulk
 from milestone_automation.engine.progress import tasks
 from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus
-from milestone_automation.engine.store import plan_log, plan_rows
+from milestone_automation.engine.store import plan_log, plan_rows, watched
 from milestone_automation.engine.store.changing import changing
 
 # docstatus in the snapshot of a plan cancelled with its document.
@@ -35,6 +37,18 @@ def cancel(plan: plan_rows.Plan, reason: str, reason_of_tasks: str | None = None
 		for stage in plan.stages:
 			plan.set_stage(stage, open_required=0)
 		plan_log.write(plan, PlanEvent.PLAN_CANCELLED, reason=reason, done_on=stamp)
+
+
+def end_without_document(plan: plan_rows.Plan) -> None:
+	"""End the plan of a document that was deleted without its events, so that another one may take its name.
+
+	Args:
+		plan: loaded with its lock.
+	"""
+	reason = _("{0} {1} was deleted.").format(_(plan.reference_type), plan.reference_name)
+	cancel(plan, reason, reason)
+	bulk.update_rows("Milestone Plan", {plan.name: {"plan_key": None}})
+	watched.forget_loaded(plan.reference_type, plan.reference_name)
 
 
 def cancel_by_hand(plan: plan_rows.Plan, reason: str) -> None:

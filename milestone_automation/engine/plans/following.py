@@ -1,30 +1,49 @@
 """What a changed document means for its plan: stages reached and gone back from, moved dates, other people."""
 
 import json
+from collections.abc import Iterable
 
+import frappe
 from frappe import _
-from frappe.utils import cint, getdate, nowdate
+from frappe.utils import cint, getdate, now_datetime, nowdate
 
+from milestone_automation.engine.base import guard, save_state
 from milestone_automation.engine.people import assignees
 from milestone_automation.engine.plans import ending
 from milestone_automation.engine.progress import gate, rescheduling, stages, task_people
 from milestone_automation.engine.rules.vocabulary import (
 	KeyDateRule,
 	OwnerKind,
+	PlanEvent,
+	PlanStatus,
 	ReachRule,
 	StageStatus,
 )
-from milestone_automation.engine.store import plan_rows, watched
+from milestone_automation.engine.store import plan_log, plan_rows, sweep_requests, watched
 from milestone_automation.engine.store.changing import changing
+from milestone_automation.engine.tracking import milestones
+from milestone_automation.engine.tracking.registry import STANDARD_WATCHED
 
 
-def follow(plan: plan_rows.Plan, doc, changed: dict[str, tuple[str, str]]) -> None:
+def follow(
+	plan: plan_rows.Plan,
+	doc,
+	changed: dict[str, tuple[str, str]],
+	written: Iterable[str] = (),
+	is_end: bool = False,
+) -> None:
 	"""Bring a plan in step with its document.
+
+	A stage is reached at once. What a value goes back from is judged when the transaction ends: it may only be passing,
+	as where a document is reopened by way of *Draft*. Until then the plan does not take note of that field.
 
 	Args:
 		plan: locked, as the document was last acted on.
-		doc: the document with its new values.
+		doc: the document as it is stored.
 		changed: (old, new) text of each watched field that changed.
+		written: those of the fields that the write under way has changed: only for them the gate is asked. What got
+			past it otherwise is reached, and the plan's log says how.
+		is_end: the transaction ends; what has changed stays.
 
 	Raises:
 		GateError: a value was set on the way that the gate refuses.
@@ -35,36 +54,109 @@ def follow(plan: plan_rows.Plan, doc, changed: dict[str, tuple[str, str]]) -> No
 			_note_values(plan, {"docstatus": ending.CANCELLED_DOCUMENT})
 			ending.cancel(plan, _("The document was cancelled."))
 			return
-		_follow_stages(plan, doc, changed)
+		waiting = _follow_stages(plan, doc, changed, written, is_end)
 		_follow_people(plan, doc, changed)
 		_note_dates_not_followed(plan, changed)
-		_note_values(plan, {name: new for name, (_old, new) in changed.items()})
+		_note_values(plan, {name: new for name, (_old, new) in changed.items() if name not in waiting})
 		_follow_dates(plan, changed)
+		plan.set_plan(gate_failed_on=None)
 
 
-def _follow_stages(plan, doc, changed) -> None:
-	to_reach = gate.stages_to_reach(plan, doc, changed)
+def settle(doctype: str, name: str) -> None:
+	"""Bring a plan in step with its document as it is stored when the transaction ends, or whenever somebody looks.
+
+	Args:
+		doctype, name: of the document; where it is gone its plan ends, where it has none nothing happens.
+	"""
+	plan = plan_rows.load(doctype, name, lock=True)
+	if not plan or plan.status == PlanStatus.CANCELLED:
+		return
+	doc = _document_of(plan)
+	if not doc:
+		milestones.mark_deleted(doctype, name, before=_taken_again_on(doctype, name))
+		ending.end_without_document(plan)
+		return
+	changed = watched.changed_values(plan, doc)
+	if changed:
+		follow(plan, doc, changed, is_end=True)
+
+
+def _taken_again_on(doctype: str, name: str):
+	"""Return when another document got the name of a deleted one; None if none did."""
+	if not frappe.db.exists("DocType", doctype, cache=True):
+		return None
+	return frappe.db.get_value(doctype, name, "creation")
+
+
+def _document_of(plan: plan_rows.Plan):
+	"""Return a plan's document as it is stored; None where it is gone, or another one has its name."""
+	doctype, name = plan.reference_type, plan.reference_name
+	if not (frappe.db.exists("DocType", doctype, cache=True) and frappe.db.exists(doctype, name)):
+		return None
+	doc = frappe.get_doc(doctype, name)
+	return doc if watched.is_of(plan, doc.creation) else None
+
+
+def _follow_stages(plan, doc, changed, written, is_end: bool) -> set[str]:
+	"""Follow the values; return the fields that wait for the end of the transaction."""
+	to_reach = gate.stages_to_reach(plan, changed)
 	gone_back = _gone_back_from(plan, changed, to_reach)
+	got_past = [stage for stage in to_reach if not _passes_gate(plan, stage, stage.track_field in written)]
 	for stage in to_reach:
-		gate.check_stage(plan, stage, doc)
-		_reach(plan, stage, doc, changed)
-	for stage in gone_back:
-		_undo(plan, stage, doc)
+		_reach(plan, stage, changed)
+	for stage in got_past:
+		_note_got_past(plan, stage)
+	if is_end:
+		for stage in gone_back:
+			_undo(plan, stage, doc)
+		return set()
+	if gone_back:
+		_settle_at_end(plan)
+	return {stage.track_field for stage in gone_back}
+
+
+def _settle_at_end(plan) -> None:
+	about = (plan.reference_type, plan.reference_name)
+	what = f"Milestone plan of {plan.reference_type} {plan.reference_name}"
+	save_state.before_commit(("settle", *about), guard.run_guarded, what, settle, *about)
+
+
+def _passes_gate(plan, stage, is_written: bool) -> bool:
+	"""Ask the gate; tell whether a stage that is reached has passed it.
+
+	Raises:
+		GateError: the write under way would reach a stage that open required tasks block.
+	"""
+	open_tasks = gate.tasks_in_the_way(plan, stage)
+	if open_tasks and gate.only_warns(stage):
+		gate.warn(plan, stage, open_tasks)
+	elif open_tasks and is_written:
+		gate.refuse(plan, stage, open_tasks)
+	elif open_tasks:
+		return False
+	return True
+
+
+def _note_got_past(plan, stage) -> None:
+	"""Note on a stage, and tell the managers of the workflow, that its value got past the gate."""
+	plan.set_stage(stage, reached_without_tasks_on=now_datetime())
+	titles = gate.task_titles(gate.tasks_in_the_way(plan, stage))
+	entry = plan_log.write(plan, PlanEvent.REACHED_WITHOUT_TASKS, stage=stage, details=titles)
+	sweep_requests.alert(entry)
 
 
 def _note_values(plan, values: dict[str, str]) -> None:
 	plan.set_plan(snapshot=json.dumps({**json.loads(plan.snapshot or "{}"), **values}))
 
 
-def _reach(plan, stage, doc, changed) -> None:
-	recorded = doc.flags.get("milestones_recorded") or {}
-	# By row name of the stage: who answers a prompt says which day it was.
-	answered = doc.flags.get("milestone_reached_on") or {}
+def _reach(plan, stage, changed) -> None:
+	# Who answers a prompt says which day it was.
+	day = save_state.transaction().days_given.pop(stage.name, None)
 	stages.mark_reached(
 		plan,
 		stage,
-		reached_on=answered.get(stage.name) or getdate(nowdate()),
-		milestone=recorded.get(stage.track_field),
+		reached_on=day or getdate(nowdate()),
+		milestone=milestones.last_recorded(plan.reference_type, plan.reference_name, stage.track_field),
 		value_before=changed[stage.track_field][0],
 	)
 
@@ -125,7 +217,7 @@ def _assignee_fields(plan) -> set[str]:
 	"""Return watched fields that are neither of a stage nor standard: those that name a task's assignee."""
 	fieldnames = set(json.loads(plan.snapshot or "{}"))
 	of_stages = {f for stage in plan.stages for f in (stage.track_field, stage.date_field)}
-	return fieldnames - of_stages - set(watched.STANDARD_COLUMNS)
+	return fieldnames - of_stages - set(STANDARD_WATCHED)
 
 
 def _follow_dates(plan, changed) -> None:

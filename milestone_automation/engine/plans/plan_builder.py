@@ -56,6 +56,8 @@ TASK_FIELDS = (
 )
 PLAN_FIELDS = (
 	"strict_order",
+	"new_documents",
+	"imported_documents",
 	"later_stages",
 	"escalation_role",
 	"escalate_after_days",
@@ -195,6 +197,7 @@ def take_from_history(stages: list[dict], doc) -> None:
 			"reference_name": str(doc.name),
 			"reference_deleted": 0,
 			"undone": 0,
+			"merged_from": ("is", "not set"),
 		},
 		fields=["name", "track_field", "value", "reached_on", "from_value"],
 		order_by="reached_on",

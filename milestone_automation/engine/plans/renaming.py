@@ -10,7 +10,7 @@ from milestone_automation.engine.people import todos
 from milestone_automation.engine.plans import ending
 from milestone_automation.engine.rules.vocabulary import PlanStatus, ReachRule
 from milestone_automation.engine.store import plan_rows, watched
-from milestone_automation.engine.tracking import registry
+from milestone_automation.engine.tracking import milestones, registry
 
 # Tables with the value that reaches a stage, their parent, and its field with the DocType of the documents.
 STAGE_TABLES = (
@@ -20,13 +20,12 @@ STAGE_TABLES = (
 
 
 def is_tracked_value(doctype: str) -> bool:
-	"""Tell whether documents with a workflow link to a DocType. Needs no query when the cache is warm."""
-	all_rules = registry.all_rules().items()
-	return any(rules.has_workflow and _link_fields(name, doctype) for name, rules in all_rules)
+	"""Tell whether tracked documents link to a DocType. Needs no query when the cache is warm."""
+	return any(_link_fields(name, doctype) for name in registry.all_rules())
 
 
 def rename_value(doctype: str, old: str, new: str) -> None:
-	"""Update stages that are reached by the name of a renamed document, and the snapshots of plans.
+	"""Update what has the name of a renamed document as its value: milestones, stages, the snapshots of plans.
 
 	Frappe updates the Link fields of the documents themselves.
 
@@ -35,8 +34,11 @@ def rename_value(doctype: str, old: str, new: str) -> None:
 		old, new: its names.
 	"""
 	for name, rules in registry.all_rules().items():
-		fields = _link_fields(name, doctype) if rules.has_workflow else []
+		fields = _link_fields(name, doctype)
 		if not fields:
+			continue
+		milestones.rename_values(name, fields, old, new)
+		if not rules.has_workflow:
 			continue
 		for table, parent, about in STAGE_TABLES:
 			_rename_in_stages(table, parent, about, (name, fields), (old, new))
@@ -119,14 +121,15 @@ def rename_document(doctype: str, old, new, merge: bool = False) -> None:
 			)
 		values = {"plan_key": None if has_plan else key, "title": f"{new}: {plan.workflow}"[:140]}
 		if merge and not has_plan:
-			values["snapshot"] = _current_snapshot(plan, frappe.get_doc(doctype, new))
+			values |= _as_now(plan, frappe.get_doc(doctype, new))
 		bulk.update_rows("Milestone Plan", {plan.name: values})
 		todos.update_open([task.name for task in plan_rows.task_rows(plan.name)], text=True)
 
 
-def _current_snapshot(plan, doc) -> str:
-	"""Return the snapshot of the document a plan gets by a merge, whose present values are not changes."""
-	return json.dumps(watched.snapshot(doc, json.loads(plan.snapshot or "{}")))
+def _as_now(plan, doc) -> dict:
+	"""Return what a plan remembers of the document it gets by a merge, whose present values are not changes."""
+	snapshot = watched.snapshot(doc, json.loads(plan.snapshot or "{}"))
+	return {"snapshot": json.dumps(snapshot), "document_created_on": doc.creation}
 
 
 def _move_references(doctype: str, old, new) -> None:

@@ -51,7 +51,7 @@ def undo_cancel(plan: str, reason: str) -> None:
 		doc = plan.reference_doc()
 		changed = watched.changed_values(plan, doc)
 		if changed:
-			following.follow(plan, doc, changed)
+			following.follow(plan, doc, changed, written=changed, is_end=True)
 
 
 def _check_can_restore(plan: plan_rows.Plan) -> None:

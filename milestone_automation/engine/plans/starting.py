@@ -4,12 +4,12 @@ import json
 
 import frappe
 from frappe import _
-from frappe.utils import cint
+from frappe.utils import cint, getdate
 
 from milestone_automation.engine.base import bulk, guard
 from milestone_automation.engine.plans import plan_builder, restoring
 from milestone_automation.engine.progress import tasks
-from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus
+from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus, StageStatus
 from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_requests, watched
 from milestone_automation.engine.tracking import protected
 from milestone_automation.engine.workflows import matching
@@ -31,7 +31,7 @@ def start(doc, workflow: str | None = None, by_hand: bool = False) -> str:
 			cancelled.
 		ConflictError: somebody else is starting its plan.
 	"""
-	watched.forget_loaded(doc, is_same_save=True)
+	watched.forget_loaded(doc.doctype, doc.name)
 	plan_of_document = plan_rows.load(doc.doctype, doc.name, lock=True)
 	if plan_of_document and not (by_hand and plan_of_document.status == PlanStatus.CANCELLED):
 		return plan_of_document.name
@@ -161,17 +161,33 @@ def fill_from_workflow(plan_doc) -> None:
 			"plan_key": plan_rows.plan_key(doc.doctype, doc.name),
 			"snapshot": json.dumps(snapshot),
 			"status": PlanStatus.ACTIVE.value,
+			"document_created_on": doc.get("creation"),
+			"quiet_before": getdate() if _is_muted() else None,
 		}
 	)
 	plan_builder.take_from_history(draft.stages, doc)
 	if plan_doc.flags.replaced:
 		restoring.take_over(draft.stages, plan_doc.flags.replaced)
+	if plan_doc.quiet_before:
+		_ask_for_no_date(draft.stages)
 	plan_doc.set("stages", [])
 	for stage in draft.stages:
 		required = sum(1 for task in stage["tasks"] if task["required"] and not task.get("closed_on"))
 		plan_doc.append("stages", {**stage, "open_required": required})
 	plan_doc.flags.draft = draft
 	sums.summarize_new(plan_doc)
+
+
+def _is_muted() -> bool:
+	"""Tell whether documents are brought in without messages: an import that sends none, a migration, a patch."""
+	return any(frappe.flags.get(flag) for flag in ("mute_emails", "in_migrate", "in_patch", "in_install"))
+
+
+def _ask_for_no_date(stages: list[dict]) -> None:
+	"""Have nobody asked for the dates of stages that follow on one reached before the plan began."""
+	for stage in stages:
+		if stage["status"] == StageStatus.OPEN and not stage["key_date"]:
+			stage["date_asked_on"] = getdate()
 
 
 def detach_rows(plan_doc) -> None:
@@ -222,8 +238,20 @@ def make_tasks(plan_doc) -> None:
 		rows += [{**task, "plan_stage": stage_row.name} for task in stage["tasks"]]
 	tasks.insert_tasks(plan_doc, rows)
 	plan_log.write(plan_doc, PlanEvent.PLAN_STARTED, details="\n".join(draft.problems))
+	_log_accepted(plan_doc)
 	sweep_requests.request(plan_doc.name)
 	sums.tell_desk(plan_doc)
+
+
+def _log_accepted(plan_doc) -> None:
+	"""Log the stages that the document had reached before their required tasks could be created."""
+	template = frappe.get_cached_doc("Milestone Workflow", plan_doc.workflow)
+	for row in plan_doc.stages:
+		titles = [
+			task.title for task in template.tasks if cint(task.required) and task.stage == row.stage_name
+		]
+		if titles and row.status == StageStatus.REACHED:
+			plan_log.write(plan_doc, PlanEvent.ACCEPTED_AS_REACHED, stage=row, details=", ".join(titles))
 
 
 def start_if_matching(doc) -> None:

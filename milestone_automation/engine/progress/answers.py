@@ -7,7 +7,7 @@ from frappe import _
 from frappe.model.workflow import apply_workflow, get_transitions, get_workflow_name, has_approval_access
 from frappe.utils import getdate
 
-from milestone_automation.engine.base import clock, languages
+from milestone_automation.engine.base import clock, languages, save_state
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.progress import rescheduling, stages
 from milestone_automation.engine.rules.vocabulary import DateChangeSource, StageStatus
@@ -108,7 +108,7 @@ def _reach_by_value(plan, row, day: date) -> None:
 	"""Set the value that reaches the stage in the document and save it as this user."""
 	doc = plan.reference_doc()
 	_check_day(row, day)
-	doc.flags.milestone_reached_on = {row.name: day}
+	save_state.transaction().days_given[row.name] = day
 	if row.track_field == _workflow_field(doc.doctype):
 		_take_transition(doc, row)
 	else:

@@ -1,14 +1,16 @@
 """The gate: a stage with open required tasks can be neither reached nor prompted for.
 
-It is asked twice in a save: before anything is written (so that a refusal leaves nothing behind), and once more after,
-for values that hooks set on the way. Both see the plan's rows locked, so nobody can open a task in between.
+It asks only when a write changes the stored value, and it is asked twice: before a save writes, so that a refusal
+leaves nothing behind, and once more after, for values that hooks set on the way and for what Frappe writes without
+asking anybody. A refusal after the write takes the write back. Both see the plan's rows locked, so nobody can open a
+task in between.
 """
 
 import frappe
 from frappe import _
-from frappe.utils import cint, escape_html, get_link_to_form
+from frappe.utils import cint, escape_html, get_link_to_form, now_datetime
 
-from milestone_automation.engine.base import guard
+from milestone_automation.engine.base import bulk
 from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.rules.vocabulary import (
@@ -19,56 +21,104 @@ from milestone_automation.engine.rules.vocabulary import (
 	StageStatus,
 	TaskStatus,
 )
-from milestone_automation.engine.store import plan_log, plan_rows, watched
+from milestone_automation.engine.store import plan_log, plan_rows, sweep_requests, watched
 
 # How many tasks a refusal names; more would be a wall of text.
 NAMED_TASKS = 10
 
 
-def check(doc) -> None:
-	"""Refuse a document whose new values would reach a stage that open required tasks hold.
+def check(doc) -> bool:
+	"""Refuse a save, before it writes, whose values would reach a stage that open required tasks hold.
 
 	Args:
-		doc: the document, before or after its values are written.
+		doc: the document as it is about to be saved.
+
+	Returns:
+		bool: whether the document has a plan.
 
 	Raises:
 		GateError: names the stage, its open tasks, who has them, and what to do.
 	"""
+	plan = watched.loaded(doc, anew=True)
+	if is_running(plan):
+		_check_values(plan, doc)
+	return bool(plan)
+
+
+def check_written(doc) -> None:
+	"""Refuse a save that has just written its row, before its document's own events go on, as `check` does.
+
+	Raises:
+		GateError: whoever called takes the write back.
+	"""
 	plan = watched.loaded(doc)
-	if not plan or plan.status != PlanStatus.ACTIVE:
-		return
-	for stage in stages_to_reach(plan, doc, watched.changed_values(plan, doc)):
-		check_stage(plan, stage, doc)
+	if is_running(plan) and doc.get_doc_before_save():
+		_check_values(plan, doc)
 
 
-def stages_to_reach(plan: plan_rows.Plan, doc, changed: dict) -> list:
-	"""Return the open stages that a document's changed values reach: of several with one value the first."""
+def is_running(plan: plan_rows.Plan | None) -> bool:
+	"""Tell whether there is a plan whose gate is to be asked."""
+	return bool(plan) and plan.status == PlanStatus.ACTIVE
+
+
+def _check_values(plan: plan_rows.Plan, doc) -> None:
+	before = doc.get_doc_before_save()
+	fields = {stage.track_field for stage in _waiting_stages(plan)}
+	for stage in stages_to_reach(plan, watched.value_changes(fields, doc.doctype, before, doc)):
+		open_tasks = tasks_in_the_way(plan, stage)
+		if open_tasks and not only_warns(stage):
+			refuse(plan, stage, open_tasks)
+
+
+def _waiting_stages(plan: plan_rows.Plan) -> list:
+	return [
+		stage
+		for stage in plan.stages
+		if stage.status != StageStatus.REACHED and stage.reach_rule == ReachRule.FIELD_VALUE
+	]
+
+
+def stages_to_reach(plan: plan_rows.Plan, changed: dict[str, tuple[str, str]]) -> list:
+	"""Return the open stages that a document's changed values reach: of several with one value the first.
+
+	Args:
+		plan: the plan.
+		changed: (old, new) value by field name, as plans keep them.
+	"""
 	found = {}
-	for stage in plan.stages:
-		if stage.status == StageStatus.REACHED or stage.reach_rule != ReachRule.FIELD_VALUE:
-			continue
-		if stage.track_field in changed and watched.holds_value(stage, doc):
+	for stage in _waiting_stages(plan):
+		if stage.track_field in changed and watched.is_reached_by(stage, changed[stage.track_field][1]):
 			found.setdefault(stage.track_field, stage)
 	return list(found.values())
 
 
-def check_stage(plan: plan_rows.Plan, stage, doc=None) -> None:
+def tasks_in_the_way(plan: plan_rows.Plan, stage) -> list:
+	"""Return the open required tasks that hold a stage, or of which its gate only warns; none where it is off.
+
+	Where the sums say that there are none, nothing is asked. Where they are out of step - a task was changed by SQL -
+	the tasks decide.
+	"""
+	holding = holding_stages(plan, stage)
+	if stage.gate_mode == GateMode.OFF or not sum(cint(row.open_required) for row in holding):
+		return []
+	return holding_tasks(plan, holding)
+
+
+def only_warns(stage) -> bool:
+	"""Tell whether open required tasks of a stage are a warning and no refusal."""
+	return stage.gate_mode == GateMode.WARN
+
+
+def check_stage(plan: plan_rows.Plan, stage) -> None:
 	"""Refuse, or in Warn mode remark, that a stage is reached while required tasks hold it.
 
 	Raises:
 		GateError
 	"""
-	mode = stage.gate_mode or GateMode.BLOCK
-	holding = holding_stages(plan, stage)
-	if mode == GateMode.OFF or not sum(cint(row.open_required) for row in holding):
-		return
-	open_tasks = holding_tasks(plan, holding)
-	if not open_tasks:
-		# The sums were out of step (a task changed behind Frappe's back); the tasks decide.
-		return
-	if mode == GateMode.WARN:
-		_warn_once(plan, stage, open_tasks, doc)
-	else:
+	open_tasks = tasks_in_the_way(plan, stage)
+	if open_tasks and only_warns(stage):
+		warn(plan, stage, open_tasks)
+	elif open_tasks:
 		refuse(plan, stage, open_tasks)
 
 
@@ -120,9 +170,14 @@ def _assignees(tasks: list[str]) -> list:
 def refuse(plan: plan_rows.Plan, stage, open_tasks: list) -> None:
 	"""Raise the refusal; the desk also gets it as data, in `milestone_gate` of the response.
 
+	Met while another document is saved, it names the document it is about, to users who may read that.
+
 	Raises:
 		GateError
 	"""
+	is_about_another = _is_saving_another(plan)
+	if is_about_another and not rights.can_read_document(plan.reference_type, plan.reference_name):
+		frappe.throw(_hidden_refusal(stage), exc=GateError, title=_("Milestone Blocked"))
 	seen = visible_to_reader(open_tasks)
 	if frappe.local.response is not None:
 		frappe.local.response["milestone_gate"] = {
@@ -133,11 +188,37 @@ def refuse(plan: plan_rows.Plan, stage, open_tasks: list) -> None:
 			"count": len(open_tasks),
 			"tasks": [{"name": task.name, "title": task.title, "assignees": people(task)} for task in seen],
 		}
-	frappe.throw(refusal(plan, stage, open_tasks, seen), exc=GateError, title=_("Milestone Blocked"))
+	text = refusal(plan, stage, open_tasks, seen, names_document=is_about_another)
+	frappe.throw(text, exc=GateError, title=_("Milestone Blocked"))
 
 
-def refusal(plan: plan_rows.Plan, stage, open_tasks: list, seen: list) -> str:
-	"""Return the refusal as HTML: what is held, by which tasks, who has them, what the reader may do."""
+def _is_saving_another(plan: plan_rows.Plan) -> bool:
+	"""Tell whether a document other than the plan's is being saved: its user does not see which one refuses."""
+	own = (plan.reference_type, plan.reference_name)
+	return any((doctype, str(name)) != own for doctype, name in frappe.flags.currently_saving or ())
+
+
+def _hidden_refusal(stage) -> str:
+	"""Return the refusal for users who may not read the document: whom to ask."""
+	owner = stage.stage_owner and frappe.db.get_value("User", stage.stage_owner, "full_name")
+	if owner:
+		return _(
+			"Another document cannot reach its next milestone yet: required tasks are open. Ask {0}."
+		).format(escape_html(owner))
+	return _(
+		"Another document cannot reach its next milestone yet: required tasks are open. Ask a Milestone Manager."
+	)
+
+
+def refusal(plan: plan_rows.Plan, stage, open_tasks: list, seen: list, names_document: bool = False) -> str:
+	"""Return the refusal as HTML: what is blocked, by which tasks, who has them, what the reader may do.
+
+	Args:
+		plan, stage: what is blocked.
+		open_tasks: all tasks in the way.
+		seen: those of them that the reader may see.
+		names_document: begin with the document, as a link.
+	"""
 	if len(open_tasks) == 1:
 		parts = [_("{0} cannot be reached yet: one required task is open.").format(_bold(stage.stage_name))]
 	else:
@@ -146,6 +227,8 @@ def refusal(plan: plan_rows.Plan, stage, open_tasks: list, seen: list) -> str:
 				_bold(stage.stage_name), len(open_tasks)
 			)
 		]
+	if names_document:
+		parts[0] = _("{0}: {1}").format(_link_to_document(plan), parts[0])
 	items = [f"<li>{_describe(task, stage)}</li>" for task in seen[:NAMED_TASKS]]
 	if items and len(open_tasks) > len(items):
 		items.append(f"<li>{_('and {0} more').format(len(open_tasks) - len(items))}</li>")
@@ -153,6 +236,11 @@ def refusal(plan: plan_rows.Plan, stage, open_tasks: list, seen: list) -> str:
 		parts.append(f"<ul>{''.join(items)}</ul>")
 	parts.append(_what_to_do())
 	return "".join(f"<p>{part}</p>" if not part.startswith("<ul>") else part for part in parts)
+
+
+def _link_to_document(plan: plan_rows.Plan) -> str:
+	label = escape_html(f"{_(plan.reference_type)} {plan.reference_name}")
+	return get_link_to_form(plan.reference_type, plan.reference_name, label)
 
 
 def _describe(task, stage) -> str:
@@ -188,14 +276,10 @@ def visible_to_reader(tasks: list) -> list:
 	return rights.visible_tasks(tasks)
 
 
-def _warn_once(plan: plan_rows.Plan, stage, open_tasks: list, doc) -> None:
-	"""Let pass with a warning on record. A save comes here twice; the record is made by the second."""
-	warned = doc.flags.setdefault("milestone_warned", set()) if doc is not None else set()
-	if stage.name in warned:
-		return
-	warned.add(stage.name)
-	titles = ", ".join(task.title for task in open_tasks[:NAMED_TASKS])
-	seen = ", ".join(task.title for task in visible_to_reader(open_tasks)[:NAMED_TASKS])
+def warn(plan: plan_rows.Plan, stage, open_tasks: list) -> None:
+	"""Let pass, with a warning on the screen and on record."""
+	titles = task_titles(open_tasks)
+	seen = task_titles(visible_to_reader(open_tasks))
 	frappe.msgprint(
 		_("{0} is reached although required tasks are open: {1}.").format(
 			_bold(stage.stage_name), escape_html(seen) or _("you may not see them")
@@ -203,7 +287,23 @@ def _warn_once(plan: plan_rows.Plan, stage, open_tasks: list, doc) -> None:
 		title=_("Required Tasks Are Open"),
 		indicator="orange",
 	)
-	guard.run_guarded(
-		f"Milestone plan {plan.name}: log",
-		lambda: plan_log.write(plan, PlanEvent.REACHED_WITH_WARNING, stage=stage, details=titles),
-	)
+	plan_log.write(plan, PlanEvent.REACHED_WITH_WARNING, stage=stage, details=titles)
+
+
+def note_failure(doc) -> None:
+	"""Note on a document's plan, and tell the managers of its workflow, that a save went on unchecked.
+
+	Args:
+		doc: the document; nothing happens if it has no plan.
+	"""
+	filters = {"plan_key": plan_rows.plan_key(doc.doctype, doc.name)}
+	columns = ["name", "reference_type", "reference_name"]
+	plan = frappe.db.get_value("Milestone Plan", filters, columns, as_dict=True)
+	if plan:
+		bulk.update_rows("Milestone Plan", {plan.name: {"gate_failed_on": now_datetime()}})
+		sweep_requests.alert(plan_log.write(plan, PlanEvent.GATE_FAILED))
+
+
+def task_titles(open_tasks: list) -> str:
+	"""Return the titles of some tasks for the log, not more of them than a refusal names."""
+	return ", ".join(task.title for task in open_tasks[:NAMED_TASKS])

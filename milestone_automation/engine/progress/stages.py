@@ -36,7 +36,7 @@ def confirm(plan: str, stage: str, reached_on=None) -> None:
 		row = plan.stage(stage)
 		day = _check_can_confirm(plan, row, reached_on)
 		gate.check_stage(plan, row)
-		milestone = milestones.insert_milestone(
+		milestone = milestones.insert_one(
 			reference_type=plan.reference_type,
 			reference_name=plan.reference_name,
 			track_field=CONFIRMED_FIELD,
@@ -182,6 +182,7 @@ def mark_open(plan: plan_rows.Plan, stage, reason: str) -> None:
 		reached_at=None,
 		milestone=None,
 		value_before=None,
+		reached_without_tasks_on=None,
 		**schedule.FRESH_STAMPS,
 	)
 	plan_log.write(

@@ -57,14 +57,19 @@ def present(scope: Scope) -> list[Standing]:
 	milestone, last = frappe.qb.DocType("Milestone"), frappe.qb.DocType("Milestone").as_("last")
 	scope = Scope(scope.reference_type, scope.track_field, scope.condition)
 	latest = frappe.qb.from_(last).select(last.reference_name, Max(last.reached_on).as_("reached_on"))
-	latest = scope.apply(latest, last).groupby(last.reference_name)
+	latest = scope.apply(latest, last).where(last.merged_from.isnull()).groupby(last.reference_name)
 	query = (
 		frappe.qb.from_(milestone)
 		.join(latest)
 		.on((latest.reference_name == milestone.reference_name) & (latest.reached_on == milestone.reached_on))
 		.select(milestone.reference_name, milestone.value, milestone.reached_on)
 	)
-	query = scope.apply(query, milestone).orderby(milestone.idx).orderby(milestone.creation)
+	query = (
+		scope.apply(query, milestone)
+		.where(milestone.merged_from.isnull())
+		.orderby(milestone.idx)
+		.orderby(milestone.creation)
+	)
 	standing = {
 		name: Standing(name, value or "", get_datetime(reached_on)) for name, value, reached_on in query.run()
 	}

@@ -1,6 +1,6 @@
 """How long documents had each value of a field, and which value came next.
 
-A *stay* in `from_value` ends when a milestone is recorded, after `time_in_previous` seconds. If all stays count, the
+A *stay* in `value_before` ends when a milestone is recorded, after `time_in_previous` seconds. If all stays count, the
 database finds a percentile by walking an index, without sorting, and reads at most two rows for it. If the user may
 read only some documents, or a period is chosen, the durations are read once, as whole numbers, and sorted here.
 """
@@ -65,7 +65,7 @@ def by_value(
 		calendar: counts working time; None for calendar time.
 		fractions: percentiles to find, as fractions.
 	"""
-	return _stays(scope, ("from_value",), calendar, fractions)
+	return _stays(scope, ("value_before",), calendar, fractions)
 
 
 def by_step(
@@ -76,7 +76,7 @@ def by_step(
 	Args:
 		scope, calendar, fractions: as in `by_value`.
 	"""
-	return _stays(scope, ("from_value", "value"), calendar, fractions)
+	return _stays(scope, ("value_before", "value"), calendar, fractions)
 
 
 def _stays(scope: Scope, columns: tuple[str, ...], calendar, fractions) -> list[Stays]:
@@ -103,7 +103,7 @@ def _from_index(scope: Scope, columns: tuple[str, ...], fractions) -> list[Stays
 def _counted(scope: Scope, query, milestone):
 	"""Restrict a query to stays; the first value of a document ends none, and some durations are unknown."""
 	query = scope.apply(query, milestone)
-	return query.where(milestone.from_value != "").where(milestone.time_in_previous.isnotnull())
+	return query.where(milestone.value_before != "").where(milestone.time_in_previous.isnotnull())
 
 
 def _walk(scope: Scope, columns, key, count: int) -> Callable[[int, int], Sequence[float]]:

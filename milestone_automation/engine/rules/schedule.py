@@ -194,7 +194,18 @@ def scheduled(plan, stages: Sequence, tasks: Iterable, rules: Rules) -> list[Mes
 	for stage in stages:
 		if _is_open(stage):
 			messages += _messages_of_stage(plan, stages, stage, tasks, rules)
-	return messages + [message for task in tasks for message in _messages_of_task(stages, task, rules)]
+	messages += [message for task in tasks for message in _messages_of_task(stages, task, rules)]
+	return [message for message in messages if not _is_of_the_past(plan, message)]
+
+
+def _is_of_the_past(plan, message: MessagePlan) -> bool:
+	"""Tell whether a message was due before a plan that was brought in without messages began."""
+	quiet_before = as_day(plan.get("quiet_before"))
+	return (
+		bool(quiet_before)
+		and message.kind is not MessageKind.NO_NEXT_DATE
+		and message.first_day < quiet_before
+	)
 
 
 def blocked_again(stages: Sequence, tasks: Iterable, strict_order: bool) -> list:

@@ -56,6 +56,13 @@ class GateMode(Vocabulary):
 	OFF = "Off"
 
 
+class EntryRule(Vocabulary):
+	"""What happens to a document that has the value of a blocked milestone before it has a plan."""
+
+	REFUSE = "Refuse"
+	ACCEPT = "Accept as Reached"
+
+
 class ShiftMode(Vocabulary):
 	"""What later stages do when a key date moves."""
 
@@ -149,6 +156,7 @@ class MessageKind(Vocabulary):
 	ESCALATION = "Escalation"
 	NO_NEXT_DATE = "No Next Date"
 	WARNING = "Warning"
+	NOTICE = "Notice"
 	DIGEST = "Digest"
 
 
@@ -183,6 +191,9 @@ class PlanEvent(Vocabulary):
 	MILESTONE_REACHED = "Milestone Reached"
 	MILESTONE_UNDONE = "Milestone Undone"
 	REACHED_WITH_WARNING = "Reached with Warning"
+	REACHED_WITHOUT_TASKS = "Reached Without Required Tasks"
+	ACCEPTED_AS_REACHED = "Accepted as Reached"
+	GATE_FAILED = "Gate Check Failed"
 	TASK_COMPLETED = "Task Completed"
 	TASK_REOPENED = "Task Reopened"
 	TASK_WAIVED = "Task Waived"

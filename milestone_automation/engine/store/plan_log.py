@@ -27,8 +27,8 @@ def write(
 	reason: str = "",
 	details: str = "",
 	done_on=None,
-) -> None:
-	"""Add an entry to the log of a plan, by the session user.
+) -> str:
+	"""Add an entry to the log of a plan, by the session user, and return its name.
 
 	Args:
 		plan: document or row of the plan with name, reference_type and reference_name.
@@ -39,7 +39,7 @@ def write(
 		details: further text.
 		done_on: when it happened; now by default.
 	"""
-	bulk.insert_rows(
+	names = bulk.insert_rows(
 		"Milestone Plan Log",
 		[
 			{
@@ -57,3 +57,4 @@ def write(
 			}
 		],
 	)
+	return names[0]

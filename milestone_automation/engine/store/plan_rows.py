@@ -30,7 +30,10 @@ PLAN_COLUMNS = (
 	"team_group",
 	"supplier_field",
 	"created_from",
+	"document_created_on",
+	"quiet_before",
 	"snapshot",
+	"gate_failed_on",
 	"owner",
 	"creation",
 )
@@ -128,8 +131,20 @@ class Plan(frappe._dict):
 	def reference_doc(self):
 		"""Return the plan's document, read once."""
 		if not self.get("_reference_doc"):
-			self._reference_doc = frappe.get_doc(self.reference_type, self.reference_name)
+			self._reference_doc = self._read_document()
 		return self._reference_doc
+
+	def _read_document(self):
+		try:
+			return frappe.get_doc(self.reference_type, self.reference_name)
+		except frappe.DoesNotExistError:
+			frappe.clear_last_message()
+			frappe.throw(
+				_("{0} {1} no longer exists. Its plan ends with the nightly check.").format(
+					_(self.reference_type), self.reference_name
+				),
+				title=_("Document Was Deleted"),
+			)
 
 	def check_is_active(self) -> None:
 		"""Refuse to change a cancelled plan.

@@ -22,6 +22,24 @@ def request(plan: str) -> None:
 	)
 
 
+def catch_up(plan: str) -> None:
+	"""Have a plan follow its document, which was changed without hooks, after the running transaction."""
+	jobs.queue_once(
+		"milestone_automation.engine.plans.catching_up.follow_plan", f"milestone-catch-up-{plan}", plan=plan
+	)
+
+
+def alert(entry: str) -> None:
+	"""Have the managers of a plan's workflow told an entry of its log, after the running transaction.
+
+	Args:
+		entry: name of a Milestone Plan Log.
+	"""
+	jobs.queue_once(
+		"milestone_automation.engine.messages.alerts.send", f"milestone-alert-{entry}", entry=entry
+	)
+
+
 def recheck_all(commit: Callable[[], None] | None = None) -> None:
 	"""Have every active plan looked at by the next sweep; for changed settings.
 

@@ -2,47 +2,115 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 
-from frappe.utils import cstr
+import frappe
+from frappe.utils import cstr, get_datetime
 
-from milestone_automation.engine.base import save_state, values
+from milestone_automation.engine.base import save_state, stored_rows, values
 from milestone_automation.engine.people import assignees
 from milestone_automation.engine.rules.vocabulary import ReachRule
 from milestone_automation.engine.store import plan_rows
-from milestone_automation.engine.tracking.registry import field_type
+from milestone_automation.engine.tracking.registry import STANDARD_WATCHED, field_type
+
+NOT_LOADED = object()
 
 
-def loaded(doc) -> plan_rows.Plan | None:
-	"""Return the document's plan, locked; read once for all events of one save, unless somebody wrote to it since."""
-	kept = doc.flags.get("milestone_plan")
-	before = doc.get_doc_before_save()
-	if (
-		not kept
-		or kept[0] is not before
-		or (kept[1] and kept[1].writes != save_state.plan_writes().get(kept[1].name, 0))
-	):
-		kept = (before, plan_rows.load(doc.doctype, doc.name, lock=True))
-		doc.flags.milestone_plan = kept
-	return kept[1]
-
-
-def forget_loaded(doc, is_same_save: bool = False) -> None:
-	"""Forget what `loaded` keeps: something is about to be written, and the lock of the last time may be gone.
+def loaded(doc, anew: bool = False) -> plan_rows.Plan | None:
+	"""Return a document's plan, locked until the transaction ends; read once, unless somebody wrote to it since.
 
 	Args:
 		doc: the document.
-		is_same_save: it is a `db_set` inside the document's own save, which has had its warnings.
+		anew: something is about to be written, and a rollback to a savepoint may have come in between: read it again.
 	"""
-	doc.flags.pop("milestone_plan", None)
-	if not is_same_save:
-		doc.flags.pop("milestone_warned", None)
+	plans, key = save_state.transaction().plans, save_state.key_of(doc)
+	kept = NOT_LOADED if anew else plans.get(key, NOT_LOADED)
+	if kept is NOT_LOADED or (kept and kept.writes != save_state.plan_writes().get(kept.name, 0)):
+		kept = plans[key] = plan_rows.load(doc.doctype, doc.name, lock=True)
+	return kept
 
 
-def changed_values(plan: plan_rows.Plan, doc) -> dict[str, tuple[str, str]]:
-	"""Return (old, new) of every watched field that differs from what the plan last acted on."""
+def forget_loaded(doctype: str, name) -> None:
+	"""Have a document's plan read again: it got one, or another one."""
+	save_state.transaction().plans.pop((doctype, str(name)), None)
+
+
+def stored_row(doc, plan: plan_rows.Plan) -> dict:
+	"""Return the stored values of the columns a plan watches; at most one query. Empty where the document is gone."""
+	row = save_state.transaction().rows.pop(save_state.key_of(doc), None) or {}
+	columns = stored_rows.columns_of(doc.doctype, json.loads(plan.snapshot or "{}"))
+	if all(column in row for column in columns):
+		return row
+	return stored_rows.read(doc.doctype, doc.name, columns) or {}
+
+
+def changed_values(plan: plan_rows.Plan, doc, row: dict | None = None) -> dict[str, tuple[str, str]]:
+	"""Return (old, new) of every watched field that differs from what the plan last acted on.
+
+	Args:
+		plan: the plan.
+		doc: the document; tells what is in no column.
+		row: stored values, which count where the document in memory has others.
+	"""
 	old = json.loads(plan.snapshot or "{}")
-	new = snapshot(doc, old)
+	new = snapshot(doc, old, row)
 	return {name: (old[name], value) for name, value in new.items() if old[name] != value}
+
+
+def those_behind(doctype: str, plans: list) -> list:
+	"""Return those of some plans whose document is gone, or not as they know it by its columns. One query.
+
+	Args:
+		doctype: of their documents; may be gone too.
+		plans: rows with `reference_name`, `snapshot` and `document_created_on`.
+	"""
+	if not frappe.db.exists("DocType", doctype, cache=True):
+		return plans
+	known = {plan.name: json.loads(plan.snapshot or "{}") for plan in plans}
+	fieldnames = ["creation", *(name for snapshot in known.values() for name in snapshot)]
+	columns = stored_rows.columns_of(doctype, fieldnames)
+	rows = stored_rows.read_many(doctype, [plan.reference_name for plan in plans], columns)
+	return [plan for plan in plans if _is_behind(plan, known[plan.name], rows.get(plan.reference_name))]
+
+
+def _is_behind(plan, known: dict[str, str], row: dict | None) -> bool:
+	if row is None or not is_of(plan, row["creation"]):
+		return True
+	doctype = plan.reference_type
+	return any(name in row and known[name] != _column_text(doctype, name, row[name]) for name in known)
+
+
+def is_of(plan, created_on) -> bool:
+	"""Tell whether a document that was created then is a plan's: after a deletion its name may be taken again.
+
+	Args:
+		plan: row with `document_created_on`; plans from before that column have none.
+		created_on: `creation` of the document that has the name now.
+	"""
+	created_then = plan.document_created_on
+	return not created_then or get_datetime(created_on) <= get_datetime(created_then)
+
+
+def value_changes(fieldnames: Iterable[str], doctype: str, before, after) -> dict[str, tuple[str, str]]:
+	"""Return (old, new) of the fields that a write changes, as their columns keep them.
+
+	Args:
+		fieldnames: of the document.
+		doctype: of the document.
+		before, after: the document, or its row, before and after the write.
+	"""
+	texts = {
+		name: (field_text(doctype, name, before.get(name)), field_text(doctype, name, after.get(name)))
+		for name in fieldnames
+	}
+	return {name: (old, new) for name, (old, new) in texts.items() if old != new}
+
+
+def as_stored(doc, row: dict):
+	"""Return a document as it is stored: itself, unless its watched fields have other values in memory."""
+	if not value_changes(row, doc.doctype, row, doc):
+		return doc
+	return frappe.get_doc(doc.doctype, doc.name)
 
 
 def is_amendment(doc) -> bool:
@@ -54,43 +122,56 @@ def holds_value(stage, doc) -> bool:
 	"""Tell whether the document has the very value that reaches a stage."""
 	if stage.reach_rule != ReachRule.FIELD_VALUE or not stage.track_field:
 		return False
-	return field_text(doc, stage.track_field) == (stage.track_value or "").strip()
+	return is_reached_by(stage, field_text(doc.doctype, stage.track_field, doc.get(stage.track_field)))
 
 
-def field_text(doc, fieldname: str) -> str:
-	"""Return a document's field as plans compare and keep it."""
-	value, fieldtype = doc.get(fieldname), field_type(doc.doctype, fieldname)
-	if value is None and fieldtype in values.NUMBER_TYPES:
-		value = 0  # as the database will have it
-	return values.as_text(value, fieldtype).strip()
+def is_reached_by(stage, text: str) -> bool:
+	"""Tell whether a value, as plans keep it, is the one that reaches a stage."""
+	return text == (stage.track_value or "").strip()
 
 
-def _watched_text(doc, fieldname: str) -> str:
+def field_text(doctype: str, fieldname: str, value) -> str:
+	"""Return a value of a document's field as its column keeps it, and as plans compare it."""
+	fieldtype = field_type(doctype, fieldname)
+	return values.as_text(values.as_stored(value, fieldtype), fieldtype).strip()
+
+
+def _watched_text(doc, fieldname: str, value) -> str:
 	"""Return what a plan remembers of a field: people in a table, and texts longer than a value, by their hash."""
-	value = doc.get(fieldname)
-	is_table = isinstance(value, list | tuple)
-	text = "\n".join(assignees.names_in_field(doc, fieldname)) if is_table else cstr(value)
-	if is_table or len(text) > values.MAX_LENGTH:
-		return hashlib.sha256(text.encode()).hexdigest()
-	return field_text(doc, fieldname)
+	if isinstance(value, list | tuple):
+		return _hash("\n".join(assignees.names_in_field(doc, fieldname)))
+	return _column_text(doc.doctype, fieldname, value)
 
 
-STANDARD_COLUMNS = ("docstatus", "owner")
+def _column_text(doctype: str, fieldname: str, value) -> str:
+	text = cstr(value)
+	return _hash(text) if len(text) > values.MAX_LENGTH else field_text(doctype, fieldname, value)
+
+
+def _hash(text: str) -> str:
+	return hashlib.sha256(text.encode()).hexdigest()
 
 
 def watched_fields(stages, tasks, plan) -> list[str]:
 	"""Return the document's fields a plan acts on: values that reach stages, dates, owners, assignees, supplier."""
-	watched = {*STANDARD_COLUMNS, plan.get("supplier_field") or "supplier"}
+	watched = {*STANDARD_WATCHED, plan.get("supplier_field") or "supplier"}
 	for stage in stages:
 		watched.update((stage.get("track_field"), stage.get("date_field"), stage.get("owner_field")))
 	watched.update(task.get("assignee_field") for task in tasks)
 	return sorted(name for name in watched if name)
 
 
-def snapshot(doc, fieldnames) -> dict[str, str]:
-	"""Return the values of a document's fields as a plan remembers them."""
+def snapshot(doc, fieldnames, row: dict | None = None) -> dict[str, str]:
+	"""Return the values of a document's fields as a plan remembers them.
+
+	Args:
+		doc: the document.
+		fieldnames: those it does not have are left out.
+		row: stored values, which count where the document in memory has others.
+	"""
+	row = row or {}
 	return {
-		name: _watched_text(doc, name)
+		name: _watched_text(doc, name, row[name] if name in row else doc.get(name))
 		for name in fieldnames
-		if name in STANDARD_COLUMNS or doc.meta.has_field(name)
+		if name in STANDARD_WATCHED or doc.meta.has_field(name)
 	}

@@ -1,6 +1,7 @@
 """Conditions on a document: expressions of the language in `expressions`, checked when they are saved."""
 
 import ast
+import functools
 import html
 
 import frappe
@@ -11,19 +12,42 @@ from milestone_automation.engine.base import budget
 from milestone_automation.engine.tracking import expressions, samples
 
 
-def holds(condition: str | None, doc) -> bool:
+def holds(condition: str | None, doc, stored: dict | None = None) -> bool:
 	"""Tell whether a document meets a condition; without a condition it does.
 
 	Args:
 		condition: expression on `doc`.
 		doc: the document; the expression reads its fields and cannot change it.
+		stored: values of its stored row; they count where the document in memory has others.
 
 	Raises:
 		Exception: what the expression raises, `BudgetExceeded` too.
 	"""
 	if not condition or not condition.strip():
 		return True
-	return bool(expressions.evaluate(condition.strip(), doc))
+	return bool(expressions.evaluate(condition.strip(), _AsStored(doc, stored) if stored else doc))
+
+
+class _AsStored:
+	"""A document whose stored values count where it has others in memory."""
+
+	def __init__(self, doc, stored: dict):
+		self.doc, self.stored = doc, stored
+
+	def get(self, fieldname: str):
+		"""Return the stored value of a field, or what the document has."""
+		return self.stored[fieldname] if fieldname in self.stored else self.doc.get(fieldname)
+
+
+@functools.cache
+def fields_of(condition: str | None) -> tuple[str, ...]:
+	"""Return the fields of the document a condition uses, each once; none if it is no expression."""
+	if not condition or not condition.strip():
+		return ()
+	try:
+		return tuple(sorted(expressions.fields_used(expressions.parse(condition.strip()))))
+	except (SyntaxError, expressions.NotAllowed):
+		return ()
 
 
 def fields_used(condition: str | None, doctype: str) -> tuple[set[str], set[str]]:

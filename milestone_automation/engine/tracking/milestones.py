@@ -1,47 +1,231 @@
-"""Rows of Milestone: inserting them, reading the last ones, and following renames and deletions of documents."""
+"""Milestones as rows: writing them, and what happens to them when their document is renamed or deleted."""
 
 import functools
+from collections.abc import Iterable
+from datetime import datetime
 
 import frappe
-from frappe.query_builder.functions import Max
-from frappe.utils import get_datetime
+from frappe.query_builder.functions import Coalesce
+from frappe.utils import now
 from pypika.terms import Parameter
 
-from milestone_automation.engine.base import bulk
+from milestone_automation.engine.base import bulk, save_state
+from milestone_automation.engine.base.values import as_text
+from milestone_automation.engine.tracking import listeners
+
+# Zeros are written too: on SQLite, a column that the app added to core's table has no default.
+COLUMNS = (
+	"name",
+	"creation",
+	"modified",
+	"owner",
+	"modified_by",
+	"docstatus",
+	"idx",
+	"reference_type",
+	"reference_name",
+	"track_field",
+	"value",
+	"milestone_tracker",
+	"from_value",
+	"value_before",
+	"value_hash",
+	"reached_on",
+	"reached_by",
+	"time_in_previous",
+	"cleared",
+	"passing",
+	"source",
+	"undone",
+	"reference_deleted",
+	"merged_from",
+	"import_key",
+)
+# Events of a Milestone that is inserted, in order; before and after its row is written.
+EVENTS_BEFORE = ("before_insert", "before_validate", "validate", "before_save")
+EVENTS_AFTER = ("after_insert", "on_update", "on_change")
 
 
-def rename_reference(doctype: str, old, new) -> None:
+# Writing
+
+
+def insert(rows: list[dict]) -> list[str]:
+	"""Insert milestones: in one statement where nobody listens to new ones, else each as a document with its events.
+
+	Args:
+		rows: field values; `name` from `new_name` or made here, `source` Save, `reached_by` the session user by default.
+
+	Returns:
+		list[str]: the names.
+	"""
+	rows = [_complete(row) for row in rows]
+	events = listeners.events_heard()
+	if events:
+		for row in rows:
+			_insert_document(row, events)
+	elif rows:
+		write(rows)
+	return [row["name"] for row in rows]
+
+
+def insert_one(**row) -> str:
+	"""Insert one milestone and return its name.
+
+	Args:
+		row: as for `insert`.
+	"""
+	return insert([row])[0]
+
+
+def new_name() -> str:
+	"""Return a name for a milestone to be inserted."""
+	return bulk.new_name()
+
+
+def _complete(row: dict) -> dict:
+	return {
+		"name": new_name(),
+		"source": "Save",
+		"reached_by": frappe.session.user,
+		"cleared": 0 if row.get("value") else 1,
+		**row,
+	}
+
+
+def write(rows: list[dict]) -> None:
+	"""Write complete rows past the document layer, in one statement.
+
+	Args:
+		rows: values by column; `creation` and `owner` are now and the session user by default.
+	"""
+	stamp, user = now(), frappe.session.user
+	standard = {"creation": stamp, "modified": stamp, "owner": user, "modified_by": user, **ZEROS}
+	values = [(standard | row).get(column) for row in rows for column in COLUMNS]
+	frappe.db.sql(insert_statement(frappe.db.db_type, len(rows)), values)
+
+
+ZEROS = dict.fromkeys(("docstatus", "idx", "passing", "undone", "reference_deleted"), 0)
+
+
+@functools.cache
+def insert_statement(db_type: str, number_of_rows: int) -> str:
+	"""Return the text of an INSERT of so many milestones: building it costs more than writing them."""
+	row = [Parameter("%s")] * len(COLUMNS)
+	query = frappe.qb.into(frappe.qb.DocType("Milestone")).columns(*COLUMNS).insert(*[row] * number_of_rows)
+	return query.get_sql()
+
+
+def _insert_document(row: dict, events: frozenset[str]) -> None:
+	"""Insert a milestone as a document, with the events that somebody hears, without what is only for people's input.
+
+	`Document.insert` also checks rights, links and lengths, compares versions, searches for files and tells open lists
+	of it; none of these checks can change the outcome for a milestone.
+	"""
+	doc = frappe.get_doc({"doctype": "Milestone", **row})
+	doc.flags.ignore_permissions = True  # that a change is recorded is the site's rule, not the user's right
+	doc.flags.notifications_executed = []
+	doc.set("__islocal", True)
+	doc.set_user_and_timestamp()
+	_run(doc, EVENTS_BEFORE, events)
+	doc.db_insert()
+	doc.flags.in_insert = True
+	_run(doc, EVENTS_AFTER, events)
+	doc.flags.in_insert = False
+	frappe.flags.currently_saving.remove((doc.doctype, doc.name))
+
+
+def _run(doc, names: Iterable[str], events: frozenset[str]) -> None:
+	for name in names:
+		if name in events:
+			doc.run_method(name)
+
+
+def last_recorded(doctype: str, name, fieldname: str) -> str | None:
+	"""Return the name of the last milestone of a document's field: of this transaction, or read."""
+	here = save_state.transaction().milestones.get((doctype, str(name)), {}).get(fieldname)
+	if here and here.names:
+		return here.names[-1]
+	filters = {
+		"reference_type": doctype,
+		"reference_name": str(name),
+		"track_field": fieldname,
+		"reference_deleted": 0,
+		"merged_from": ("is", "not set"),
+	}
+	found = frappe.get_all(
+		"Milestone",
+		filters=filters,
+		pluck="name",
+		order_by="reached_on desc, idx desc, creation desc",
+		limit=1,
+	)
+	return found[0] if found else None
+
+
+def mark_passing() -> None:
+	"""Mark the milestones of this transaction whose value it has replaced itself: the document never stood in them.
+
+	Two statements, however many there are; what a rollback to a savepoint took back no longer replaces anything.
+	"""
+	documents = save_state.transaction().milestones.values()
+	chains = [here.names for fields in documents for here in fields.values() if len(here.names) > 1]
+	names = [name for chain in chains for name in chain]
+	kept = set(frappe.get_all("Milestone", filters={"name": ("in", names)}, pluck="name", order_by=None))
+	passing = [name for chain in chains for name in [name for name in chain if name in kept][:-1]]
+	bulk.update_rows("Milestone", {name: {"passing": 1} for name in passing})
+
+
+# Following the document
+
+
+def rename_reference(doctype: str, old, new, merge: bool = False) -> None:
 	"""Update the milestones of a renamed document.
 
 	Args:
 		doctype: DocType of the document.
 		old, new: its names.
+		merge: whether it was merged into another document, whose history stays apart from its own.
 	"""
 	milestone = frappe.qb.DocType("Milestone")
-	(
-		frappe.qb.update(milestone)
-		.set(milestone.reference_name, str(new))
-		.where(milestone.reference_type == doctype)
-		.where(milestone.reference_name == str(old))
-		.where(milestone.reference_deleted == 0)
-		.run()
-	)
+	query = frappe.qb.update(milestone).set(milestone.reference_name, str(new))
+	if merge:
+		query = query.set(milestone.merged_from, Coalesce(milestone.merged_from, str(old)))
+	query = query.where(milestone.reference_type == doctype).where(milestone.reference_name == str(old))
+	query.where(milestone.reference_deleted == 0).run()
 
 
-def mark_deleted(doctype: str, name) -> None:
-	"""Mark the milestones of a deleted document, so that a new document of that name starts without history."""
+def rename_values(doctype: str, fieldnames: list[str], old: str, new: str) -> None:
+	"""Let the milestones of some Link fields follow a renamed document: their value has another name now.
+
+	Args:
+		doctype: DocType of the tracked documents.
+		fieldnames: its fields that link to the renamed document.
+		old, new: the names.
+	"""
 	milestone = frappe.qb.DocType("Milestone")
-	(
-		frappe.qb.update(milestone)
-		.set(milestone.reference_deleted, 1)
-		.where(milestone.reference_type == doctype)
-		.where(milestone.reference_name == str(name))
-		.run()
-	)
+	old, new = as_text(old), as_text(new)
+	for column in (milestone.value, milestone.from_value, milestone.value_before):
+		query = frappe.qb.update(milestone).set(column, new).where(milestone.reference_type == doctype)
+		query.where(milestone.track_field.isin(fieldnames)).where(column == old).run()
+
+
+def mark_deleted(doctype: str, name, before: datetime | None = None) -> None:
+	"""Mark the milestones of a deleted document, so that a new document of that name starts without history.
+
+	Args:
+		doctype, name: the document.
+		before: when a new document of that name was created; milestones written since then are its own.
+	"""
+	milestone = frappe.qb.DocType("Milestone")
+	query = frappe.qb.update(milestone).set(milestone.reference_deleted, 1)
+	query = query.where(milestone.reference_type == doctype).where(milestone.reference_name == str(name))
+	if before:
+		query = query.where(milestone.creation < before)
+	query.run()
 
 
 def adopt() -> None:
-	"""Complete milestones that core recorded: they were reached when their row was made, by its owner."""
+	"""Complete milestones that core or an older version recorded: when, by whom, after which value."""
 	milestone = frappe.qb.DocType("Milestone")
 	(
 		frappe.qb.update(milestone)
@@ -50,87 +234,9 @@ def adopt() -> None:
 		.where(milestone.reached_on.isnull())
 		.run()
 	)
-
-
-def reached_before(doctype: str, name, fieldnames: list[str]) -> dict:
-	"""Return when each field last reached a value, by field name. One query that uses core's index."""
-	values = {"reference_type": doctype, "reference_name": str(name)}
-	values.update({f"field_{index}": fieldname for index, fieldname in enumerate(fieldnames)})
-	rows = frappe.db.sql(_reached_before_query(frappe.db.db_type, len(fieldnames)), values)
-	return {fieldname: get_datetime(moment) for fieldname, moment in rows if moment}
-
-
-@functools.cache
-def _reached_before_query(db_type: str, number_of_fields: int) -> str:
-	"""Return the SQL of the query, built once: building it takes longer than running it."""
-	milestone = frappe.qb.DocType("Milestone")
-	fields = [Parameter(f"%(field_{index})s") for index in range(number_of_fields)]
-	query = (
-		frappe.qb.from_(milestone)
-		.select(milestone.track_field, Max(milestone.reached_on))
-		.where(milestone.reference_type == Parameter("%(reference_type)s"))
-		.where(milestone.reference_name == Parameter("%(reference_name)s"))
-		.where(milestone.track_field.isin(fields))
-		.where(milestone.reference_deleted == 0)
-		.groupby(milestone.track_field)
+	(
+		frappe.qb.update(milestone)
+		.set(milestone.value_before, milestone.from_value)
+		.where(milestone.value_before.isnull() & milestone.from_value.isnotnull())
+		.run()
 	)
-	return query.get_sql()
-
-
-def last_recorded(doctype: str, name, fields) -> dict:
-	"""Return the last recorded value of each field as text, by field name. One query."""
-	rows = frappe.get_all(
-		"Milestone",
-		filters={
-			"reference_type": doctype,
-			"reference_name": str(name),
-			"track_field": ("in", [field.fieldname for field in fields]),
-			"reference_deleted": 0,
-		},
-		fields=["track_field", "value"],
-		order_by="reached_on asc, creation asc",
-	)
-	return {row.track_field: row.value for row in rows}
-
-
-def insert_milestone(**milestone) -> str:
-	"""Insert one Milestone with document events, so that Notifications, Webhooks and Server Scripts run.
-
-	Args:
-		milestone: field values; `source` is Save and `reached_by` the session user by default.
-
-	Returns:
-		str: name of the milestone.
-	"""
-	doc = frappe.get_doc(
-		{
-			"doctype": "Milestone",
-			"source": "Save",
-			"reached_by": frappe.session.user,
-			"cleared": 0 if milestone.get("value") else 1,
-			**milestone,
-		}
-	)
-	insert_quickly(doc)
-	return doc.name
-
-
-def insert_quickly(doc) -> None:
-	"""Insert a document of the engine with all its events, but without the checks meant for user input.
-
-	`Document.insert` also checks permissions, links and lengths, compares versions, looks for files and updates open
-	lists. For a milestone none of these checks can change the outcome, and they are most of the cost of a tracked save.
-	"""
-	doc.flags.ignore_permissions = True  # changes are recorded for every user, whatever their permissions
-	doc.flags.notifications_executed = []
-	doc.set("__islocal", True)
-	doc.name = bulk.new_name()
-	doc.set_user_and_timestamp()
-	for event in ("before_insert", "before_validate", "validate", "before_save"):
-		doc.run_method(event)
-	doc.db_insert()
-	doc.flags.in_insert = True
-	for event in ("after_insert", "on_update", "on_change"):
-		doc.run_method(event)
-	doc.flags.in_insert = False
-	frappe.flags.currently_saving.remove((doc.doctype, doc.name))

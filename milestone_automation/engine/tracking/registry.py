@@ -8,10 +8,17 @@ from typing import NamedTuple
 
 import frappe
 
-from milestone_automation.engine.base import compat
+from milestone_automation.engine.base import rule_cache, stored_rows
+from milestone_automation.engine.tracking import conditions
 
-CACHE_KEY = "milestone_automation_rules"
-DIRTY_FLAG = "milestone_rules_uncommitted"
+# Its shape is part of its name: a process may find what an older version has left.
+CACHE_KEY = "milestone_automation_rules_2"
+# What a plan watches besides what the rows of its workflow name; and where they name it.
+STANDARD_WATCHED = ("docstatus", "owner")
+WATCHED_BY_ROWS = {
+	"Milestone Workflow Stage": ("track_field", "date_field", "owner_field"),
+	"Milestone Workflow Task": ("assignee_field",),
+}
 
 
 class TrackedField(NamedTuple):
@@ -22,10 +29,23 @@ class TrackedField(NamedTuple):
 
 
 class Tracker(NamedTuple):
-	"""A Milestone Tracker. `values` are all its values, with the rows of its further fields."""
+	"""A Milestone Tracker.
+
+	Attributes:
+		name: name of the tracker.
+		fields: its fields, also those the DocType no longer has.
+		stored_fields: its fields that have a column.
+		columns: what is read of a document's row: these fields, those the condition uses, and those that workflows
+			of the DocType watch, so that one query does for all of them.
+		condition: Python expression on `doc`, or empty.
+		disabled: whether it records nothing.
+		values: all its values, with the rows of its further fields.
+	"""
 
 	name: str
 	fields: tuple[TrackedField, ...]
+	stored_fields: tuple[TrackedField, ...]
+	columns: tuple[str, ...]
 	condition: str
 	disabled: bool
 	values: dict
@@ -40,9 +60,7 @@ class Rules(NamedTuple):
 
 def for_doctype(doctype: str) -> Rules | None:
 	"""Return the tracker and workflows of a DocType, or None. One cached lookup."""
-	if getattr(frappe.local, DIRTY_FLAG, None) is not None:
-		return all_rules().get(doctype)
-	row = compat.cached(CACHE_KEY, _read).get(doctype)
+	row = rule_cache.get(CACHE_KEY, _read).get(doctype)
 	return _unpack(row) if row else None
 
 
@@ -63,33 +81,24 @@ def tracker_values(name: str) -> dict | None:
 
 def all_rules() -> dict[str, Rules]:
 	"""Return the whole map. In a transaction that has changed a rule it is read anew and not shared."""
-	uncommitted = getattr(frappe.local, DIRTY_FLAG, None)
-	if uncommitted is None:
-		return {doctype: _unpack(row) for doctype, row in compat.cached(CACHE_KEY, _read).items()}
-	if "rules" not in uncommitted:
-		uncommitted["rules"] = {doctype: _unpack(row) for doctype, row in _read().items()}
-	return uncommitted["rules"]
+	return {doctype: _unpack(row) for doctype, row in rule_cache.get(CACHE_KEY, _read).items()}
 
 
 def clear() -> None:
 	"""Clear the map, now for this transaction and at its end for all others. Called on every change of a rule."""
-	setattr(frappe.local, DIRTY_FLAG, {})
-	compat.forget(CACHE_KEY)
-	compat.after_transaction(_forget_after_transaction)
-
-
-def _forget_after_transaction() -> None:
-	setattr(frappe.local, DIRTY_FLAG, None)
-	compat.forget(CACHE_KEY)
+	rule_cache.forget(CACHE_KEY)
 
 
 def _unpack(row) -> Rules:
-	values, fields, has_workflow = row
+	values, fields, columns, has_workflow = row
 	if not values:
 		return Rules(None, has_workflow)
+	tracked = tuple(TrackedField(*field) for field in fields)
 	tracker = Tracker(
 		name=values["name"],
-		fields=tuple(TrackedField(*field) for field in fields),
+		fields=tracked,
+		stored_fields=tuple(field for field in tracked if field.fieldname in columns),
+		columns=columns,
 		condition=values.get("condition") or "",
 		disabled=bool(values.get("disabled")),
 		values=values,
@@ -99,11 +108,40 @@ def _unpack(row) -> Rules:
 
 def _read() -> dict[str, tuple]:
 	"""Read the map as plain tuples: pickled values must not need this app's classes after an uninstall."""
-	rules = {doctype: (values, fields, False) for doctype, values, fields in _read_trackers()}
-	for doctype in frappe.get_all("Milestone Workflow", pluck="document_type", distinct=True, order_by=None):
-		values, fields, _none = rules.get(doctype, (None, (), False))
-		rules[doctype] = (values, fields, True)
+	watched = _watched_by_workflows()
+	rules = {}
+	for doctype, values, fields in _read_trackers():
+		names = [name for name, _type in fields]
+		names += conditions.fields_of(values.get("condition"))
+		names += watched.get(doctype, ())
+		rules[doctype] = (values, fields, _columns(doctype, names), doctype in watched)
+	for doctype in watched:
+		rules.setdefault(doctype, (None, (), (), True))
 	return rules
+
+
+def _columns(doctype: str, fieldnames) -> tuple[str, ...]:
+	try:
+		return stored_rows.columns_of(doctype, fieldnames)
+	except (frappe.DoesNotExistError, ImportError):
+		# The DocType went away under its tracker.
+		frappe.clear_last_message()
+		return ()
+
+
+def _watched_by_workflows() -> dict[str, list[str]]:
+	"""Return the fields that the workflows of each DocType with one watch, whether they are columns or not."""
+	workflows = frappe.get_all(
+		"Milestone Workflow", fields=["name", "document_type", "supplier_field"], order_by=None
+	)
+	of_workflow = {row.name: [*STANDARD_WATCHED, row.supplier_field or "supplier"] for row in workflows}
+	for table, columns in WATCHED_BY_ROWS.items():
+		for row in frappe.get_all(table, fields=["parent", *columns], order_by=None):
+			of_workflow.get(row.parent, []).extend(row[column] for column in columns if row[column])
+	watched: dict[str, list[str]] = {}
+	for row in workflows:
+		watched.setdefault(row.document_type, []).extend(of_workflow[row.name])
+	return watched
 
 
 def _read_trackers():

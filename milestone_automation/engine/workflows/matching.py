@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import frappe
 
-from milestone_automation.engine.base import compat, guard
+from milestone_automation.engine.base import guard, rule_cache
 from milestone_automation.engine.tracking import conditions, protected, registry
 from milestone_automation.engine.workflows import document_filters
 
@@ -60,34 +60,19 @@ def candidates(doctype: str) -> list[str]:
 def clear() -> None:
 	"""Clear the cached workflows and rules. Called on every change of a workflow."""
 	registry.clear()
-	compat.forget(CACHE_KEY)
-	compat.after_transaction(_forget)
-
-
-def _forget() -> None:
-	compat.forget(CACHE_KEY)
+	rule_cache.forget(CACHE_KEY)
 
 
 def _candidates(doctype: str) -> list[Candidate]:
 	rules = registry.for_doctype(doctype)
 	if not rules or not rules.has_workflow:
 		return []
-	rows = _map().get(doctype)
+	rows = rule_cache.get(CACHE_KEY, _read).get(doctype)
 	if rows is None:
 		# The rules know the DocType but the map does not: it was renamed since the map was made.
-		_forget()
-		rows = _map().get(doctype, [])
+		rule_cache.forget(CACHE_KEY)
+		rows = rule_cache.get(CACHE_KEY, _read).get(doctype, [])
 	return [Candidate(*row) for row in rows]
-
-
-def _map() -> dict[str, list[tuple]]:
-	"""Return the map; in a transaction that has changed a rule, a map that only this transaction sees."""
-	uncommitted = getattr(frappe.local, registry.DIRTY_FLAG, None)
-	if uncommitted is None:
-		return compat.cached(CACHE_KEY, _read)
-	if "workflows" not in uncommitted:
-		uncommitted["workflows"] = _read()
-	return uncommitted["workflows"]
 
 
 def _read() -> dict[str, list[tuple]]:

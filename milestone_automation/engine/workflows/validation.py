@@ -10,10 +10,13 @@ from frappe import _
 from frappe.model import data_fieldtypes
 from frappe.utils import cint, cstr, escape_html
 
+from milestone_automation.engine.base import values
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.rules.vocabulary import KeyDateRule, PlanStatus, ReachRule, StageKind
 from milestone_automation.engine.tracking import conditions, protected, trackable
+from milestone_automation.engine.tracking.registry import field_type
 from milestone_automation.engine.workflows import (
+	default_values,
 	document_filters,
 	field_use,
 	people_validation,
@@ -219,6 +222,7 @@ def _stage_list_problems(workflow) -> Iterator[str]:
 	yield from _repeated_names(workflow.stages)
 	yield from _stages_before_earlier_ones(workflow.stages)
 	yield from _acceptance_with_tasks(workflow)
+	yield from _tasks_before_default_values(workflow)
 
 
 def _repeated_names(stages) -> Iterator[str]:
@@ -268,6 +272,35 @@ def _acceptance_with_tasks(workflow) -> Iterator[str]:
 			yield _(
 				"{0}: An acceptance milestone cannot have tasks, but has {1}. Move them to another milestone, or make this one Standard."
 			).format(stage_label(stage), ", ".join(escape_html(title) for title in titles))
+
+
+def _tasks_before_default_values(workflow) -> Iterator[str]:
+	"""Yield stages with required tasks that new documents have reached before anybody could do them."""
+	for stage in workflow.stages:
+		titles = _required_titles(workflow, stage)
+		if titles and _has_default_value(workflow, stage):
+			yield _(
+				"{0}: New documents have this value by default, so its required tasks could not be done before ({1}). Move them to a later milestone, or choose another value."
+			).format(stage_label(stage), ", ".join(escape_html(title) for title in titles))
+
+
+def _required_titles(workflow, stage) -> list[str]:
+	names = {stage.stage_name}
+	if cint(workflow.strict_order):
+		names |= {
+			row.stage_name
+			for row in workflow.stages
+			if row.idx < stage.idx and not _has_default_value(workflow, row)
+		}
+	return [cstr(task.title) for task in workflow.tasks if cint(task.required) and task.stage in names]
+
+
+def _has_default_value(workflow, stage) -> bool:
+	if stage.reach_rule != ReachRule.FIELD_VALUE or not stage.track_field:
+		return False
+	fieldtype = field_type(workflow.document_type, stage.track_field)
+	default = default_values.of_field(workflow.document_type, stage.track_field)
+	return bool(default) and values.is_same(default, cstr(stage.track_value).strip(), fieldtype)
 
 
 def warn_of_repeated_values(workflow) -> None:

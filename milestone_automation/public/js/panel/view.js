@@ -28,12 +28,21 @@ export function panel(data, chosen, collapsed, uid) {
 			</span>
 		</div>
 		<div class="milestone-body" id="${uid}" ${collapsed ? "hidden" : ""}>
+			${gate_notice(plan)}
 			<ol class="milestone-steps" tabindex="-1">
 				${data.stages.map((stage, index) => step(data, stage, index, chosen)).join("")}
 			</ol>
 			${chosen ? detail(data, chosen, uid) : ""}
 			<p class="sr-only" role="status" data-announce></p>
 		</div>`;
+}
+
+function gate_notice(plan) {
+	if (!plan.gate_failed_on) return "";
+	const text = __("The gate could not be checked on {0}, so the document was saved without it.", [
+		date(plan.gate_failed_on),
+	]);
+	return `<p class="milestone-muted" role="status">${text}</p>`;
 }
 
 export function start_banner(data) {
@@ -167,6 +176,12 @@ function facts(stage, { today, doctype }) {
 	if (reached) {
 		const by = stage.reached_by_user ? ` · ${esc(user_name(stage.reached_by_user))}` : "";
 		rows.push([__("Reached On"), date(stage.reached_on) + by]);
+		if (stage.reached_without_tasks_on) {
+			const found = __("Reached without its required tasks, found on {0}", [
+				date(stage.reached_without_tasks_on),
+			]);
+			rows.push([__("Gate"), found]);
+		}
 	}
 	if (stage.key_date) {
 		const how_far = reached

@@ -1,0 +1,52 @@
+"""A document's row as it is stored now, whatever the document in memory says."""
+
+import functools
+
+import frappe
+from pypika.terms import Parameter
+
+
+def columns_of(doctype: str, fieldnames) -> tuple[str, ...]:
+	"""Return those of some fields that a DocType keeps in a column of its table, each once, in order."""
+	valid = set(frappe.get_meta(doctype).get_valid_columns())
+	return tuple(dict.fromkeys(name for name in fieldnames if name in valid))
+
+
+def read(doctype: str, name, columns: tuple[str, ...], lock: bool = False) -> dict | None:
+	"""Return the stored values of some columns of a document; None where there is no such row. One query.
+
+	Args:
+		doctype: of a document with a table of its own.
+		name: as the document has it: a number for names that are counted.
+		columns: of its table.
+		lock: read what is committed now, and hold the row until the transaction ends.
+	"""
+	lock = lock and frappe.db.db_type != "sqlite"
+	rows = frappe.db.sql(_query(frappe.db.db_type, doctype, columns, lock), {"name": name})
+	return dict(zip(columns, rows[0], strict=True)) if rows else None
+
+
+def read_many(doctype: str, names: list[str], columns: tuple[str, ...]) -> dict[str, dict]:
+	"""Return the stored values of some columns of several documents, by name as text. One query; none for no names."""
+	if not names:
+		return {}
+	row = frappe.qb.DocType(doctype)
+	query = frappe.qb.from_(row).select(row.name, *(row[column] for column in columns))
+	rows = query.where(row.name.isin(_names(doctype, names))).run()
+	return {str(found[0]): dict(zip(columns, found[1:], strict=True)) for found in rows}
+
+
+def _names(doctype: str, names: list[str]) -> list:
+	"""Return names as the column keeps them: PostgreSQL compares no text with a number."""
+	if frappe.get_meta(doctype).autoname != "autoincrement":
+		return names
+	return [int(name) for name in names if str(name).isdigit()]
+
+
+@functools.cache
+def _query(db_type: str, doctype: str, columns: tuple[str, ...], lock: bool) -> str:
+	"""Return the query's text: building it takes longer than running it."""
+	row = frappe.qb.DocType(doctype)
+	query = frappe.qb.from_(row).select(*(row[column] for column in columns))
+	query = query.where(row.name == Parameter("%(name)s"))
+	return (query.for_update() if lock else query).get_sql()

@@ -1,0 +1,82 @@
+"""Tells the managers of a workflow at once what got past its gate, and when the gate could not be checked.
+
+The log of the plan says what happened; each entry is told once, by the unique key of its message.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import frappe
+from frappe.utils import getdate, now_datetime
+
+from milestone_automation.engine.base import bulk, guard
+from milestone_automation.engine.messages import due_messages, letters, outbox
+from milestone_automation.engine.people import rights
+from milestone_automation.engine.people.directory import Directory, Recipient
+from milestone_automation.engine.rules.vocabulary import MessageKind, PlanEvent
+
+EVENTS = (PlanEvent.REACHED_WITHOUT_TASKS.value, PlanEvent.GATE_FAILED.value)
+# Older entries are history, also for a site whose workers were down.
+TOLD_WITHIN = timedelta(days=3)
+# Entries that one hourly job tells.
+AT_ONCE = 200
+
+
+def send_waiting() -> None:
+	"""Tell what no job has told yet. One query where there is nothing."""
+	log = frappe.qb.DocType("Milestone Plan Log")
+	query = frappe.qb.from_(log).select(log.name).where(log.event.isin(EVENTS)).where(log.told_on.isnull())
+	query = query.where(log.done_on > now_datetime() - TOLD_WITHIN).orderby(log.done_on).limit(AT_ONCE)
+	for entry in query.run(pluck=True):
+		guard.run_guarded(f"Milestone plan log {entry}: alert", send, entry)
+
+
+def send(entry: str) -> None:
+	"""Tell one entry of a plan's log. A background job, and part of the hourly one.
+
+	Args:
+		entry: name of a Milestone Plan Log.
+	"""
+	log = frappe.db.get_value("Milestone Plan Log", entry, "*", as_dict=True)
+	plan = log and frappe.db.get_value("Milestone Plan", log.plan, "*", as_dict=True)
+	if not plan or not frappe.get_cached_doc("Milestone Settings").get("messages_enabled"):
+		return
+	drafts = [_letter(log, plan, recipient) for recipient in managers(plan)]
+	told = due_messages.stored_keys({letter.keys[0][0] for letter in drafts})
+	shown = [outbox.deliver(letter) for letter in drafts if letter.keys[0][0] not in told]
+	bulk.update_rows("Milestone Plan Log", {entry: {"told_on": now_datetime()}})
+	for notification in shown:
+		if notification:
+			outbox.show(notification)
+
+
+def managers(plan) -> list[Recipient]:
+	"""Return who manages the workflow of a plan: its escalation role, else those who stand in for missing owners.
+
+	Only people who may read the document are told.
+	"""
+	directory = Directory.read([], [plan.escalation_role])
+	for people in (directory.members(plan.escalation_role), directory.substitutes()):
+		readers = [person for person in people if _may_read(plan, person)]
+		if readers:
+			return readers
+	return []
+
+
+def _may_read(plan, person: Recipient) -> bool:
+	return rights.can_read_document(plan.reference_type, plan.reference_name, person.user)
+
+
+def _letter(log, plan, recipient: Recipient) -> letters.Letter:
+	key = f"{MessageKind.NOTICE.value}|{log.name}||0|{recipient.identity.lower()}"
+	reason = ("escalation", plan.escalation_role) if plan.escalation_role else ("substitute", "")
+	return letters.Letter(
+		kind=MessageKind.NOTICE,
+		recipient=replace(recipient, wants_digest=False),
+		plan=plan,
+		stage=frappe._dict(name=log.plan_stage, stage_name=log.stage_name or ""),
+		day=getdate(),
+		reason=reason,
+		keys=[(outbox.stored_key(key), log.task)],
+		log=log,
+	)

@@ -1,0 +1,79 @@
+"""Texts that hold users, where Frappe knows no link: who did what, whom to notify, arguments of next steps, keys of messages."""
+
+import json
+
+import frappe
+
+from milestone_automation.engine.base import bulk
+from milestone_automation.engine.people.assignees import split_names
+
+NOTIFIED = ("Milestone Workflow Stage", "Milestone Plan Stage")
+WITH_NEXT_STEPS = ("Milestone Workflow Stage", "Milestone Plan Stage")
+
+# Who did something: Data, as rows with a link to a user would keep that user from being deleted.
+DONE_BY = {
+	"Milestone": "reached_by",
+	"Milestone Date Change": "changed_by",
+	"Milestone Plan Log": "done_by",
+	"Milestone Task": "closed_by",
+}
+
+
+def rename(old: str, new: str) -> None:
+	"""Let the texts follow a user who has a new name.
+
+	Args:
+		old, new: ids of the user.
+	"""
+	for doctype, column in DONE_BY.items():
+		table = frappe.qb.DocType(doctype)
+		frappe.qb.update(table).set(table[column], new).where(table[column] == old).run()
+	_replace_notified(old, new)
+	_rename_in_next_steps(old, new)
+	_rename_in_message_keys(old, new)
+
+
+def forget(user: str) -> None:
+	"""Take a deleted user off the lists of people to notify: by the address alone it would count as an outsider."""
+	_replace_notified(user, None)
+
+
+def _replace_notified(old: str, new: str | None) -> None:
+	for table in NOTIFIED:
+		changes = {}
+		for row in _rows_with(table, "notify_users", old):
+			names = split_names(row.notify_users)
+			kept = [new if name.lower() == old.lower() else name for name in names]
+			if kept != names:
+				changes[row.name] = {"notify_users": "\n".join(name for name in kept if name)}
+		bulk.update_rows(table, changes)
+
+
+def _rename_in_next_steps(old: str, new: str) -> None:
+	for table in WITH_NEXT_STEPS:
+		rows = _rows_with(table, "next_actions", old)
+		bulk.update_rows(
+			table, {row.name: {"next_actions": _renamed(row.next_actions, old, new)} for row in rows}
+		)
+
+
+def _renamed(text: str, old: str, new: str) -> str:
+	"""Return JSON with another name wherever one of its texts is the old one."""
+	return text.replace(json.dumps(old), json.dumps(new))
+
+
+def _rename_in_message_keys(old: str, new: str) -> None:
+	"""Let the keys of messages follow, or the user would get again what was sent under the old name."""
+	filters = {"message_key": ("like", f"%|{old.lower()}")}
+	rows = frappe.get_all("Milestone Message", filters=filters, fields=["name", "message_key"])
+	changes = {
+		row.name: {"message_key": row.message_key[: -len(old)] + new.lower()}
+		for row in rows
+		if row.message_key.endswith(f"|{old.lower()}")
+	}
+	bulk.update_rows("Milestone Message", changes)
+
+
+def _rows_with(table: str, fieldname: str, user: str) -> list:
+	filters = {fieldname: ("like", f"%{user}%")}
+	return frappe.get_all(table, filters=filters, fields=["name", fieldname])

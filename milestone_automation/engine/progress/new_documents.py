@@ -1,0 +1,92 @@
+"""New documents that already have the value of a blocked milestone: refused, or accepted as reached.
+
+They have no plan yet, so no task is open: the required tasks of the template count. What people, scripts and REST
+create is refused, what is brought in (imports, migrations, patches) is accepted, unless the workflow says otherwise.
+"""
+
+import frappe
+from frappe import _
+from frappe.utils import cint, escape_html
+
+from milestone_automation.engine.base.guard import GateError
+from milestone_automation.engine.rules.vocabulary import EntryRule, GateMode
+from milestone_automation.engine.store import watched
+from milestone_automation.engine.workflows import default_values, matching
+
+# Frappe's flags for what a site takes over from elsewhere.
+BROUGHT_IN = ("in_import", "in_patch", "in_migrate", "in_install", "in_setup_wizard")
+
+
+def check(doc) -> None:
+	"""Refuse a document without a plan whose values would reach a milestone before its required tasks exist.
+
+	Args:
+		doc: the document, new or about to match a workflow; before or after it was written.
+
+	Raises:
+		GateError: says what to save it as first.
+	"""
+	workflow = matching.find(doc)
+	if not workflow:
+		return
+	template = frappe.get_cached_doc("Milestone Workflow", workflow)
+	if not _is_refused(template):
+		return
+	for stage in template.stages:
+		titles = required_titles(template, stage, doc) if _is_reached_by_write(stage, doc) else []
+		if titles:
+			_refuse(doc, stage, len(titles))
+
+
+def _is_refused(template) -> bool:
+	brought_in = any(frappe.flags.get(flag) for flag in BROUGHT_IN)
+	rule = template.imported_documents if brought_in else template.new_documents
+	return (rule or (EntryRule.ACCEPT if brought_in else EntryRule.REFUSE)) == EntryRule.REFUSE
+
+
+def _is_reached_by_write(stage, doc) -> bool:
+	"""Tell whether this write gives the document the value of a stage."""
+	if (stage.gate_mode or GateMode.BLOCK) != GateMode.BLOCK or not watched.holds_value(stage, doc):
+		return False
+	before = doc.get_doc_before_save()
+	return not before or bool(watched.value_changes([stage.track_field], doc.doctype, before, doc))
+
+
+def required_titles(template, stage, doc) -> list[str]:
+	"""Return the titles of the required tasks that come before a stage of a workflow is reached.
+
+	Args:
+		template: Milestone Workflow document.
+		stage: one of its rows.
+		doc: the document; in strict order the tasks of earlier stages count whose value it does not have.
+	"""
+	names = {stage.stage_name}
+	if cint(template.strict_order):
+		names |= {
+			row.stage_name
+			for row in template.stages
+			if row.idx < stage.idx and not watched.holds_value(row, doc)
+		}
+	return [task.title for task in template.tasks if cint(task.required) and task.stage in names]
+
+
+def _refuse(doc, stage, count: int) -> None:
+	name = f"<b>{escape_html(stage.stage_name)}</b>"
+	sentence = (
+		_("One required task comes before {0}.").format(name)
+		if count == 1
+		else _("{0} required tasks come before {1}.").format(count, name)
+	)
+	frappe.throw(f"{sentence} {_what_to_do(doc, stage)}", exc=GateError, title=_("Milestone Blocked"))
+
+
+def _what_to_do(doc, stage) -> str:
+	if stage.track_field == "docstatus":
+		return _("Save it as a draft first, so that its tasks are created.")
+	value = default_values.of_field(doc.doctype, stage.track_field)
+	if value and not watched.is_reached_by(stage, value):
+		return _("Save it as {0} first, so that its tasks are created.").format(
+			f"<b>{escape_html(_(value))}</b>"
+		)
+	label = doc.meta.get_label(stage.track_field) or stage.track_field
+	return _("Save it with another {0} first, so that its tasks are created.").format(_(label))

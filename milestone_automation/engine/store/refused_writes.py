@@ -1,0 +1,94 @@
+"""A write that is refused after it was made is taken back: the document's row, its rows in tables, its milestones.
+
+So the document keeps its stored values also where whoever called swallows the error and commits. What the caller did
+before stays.
+"""
+
+import frappe
+from frappe.utils import get_datetime
+
+from milestone_automation.engine.base import compat, save_state, stored_rows
+
+
+def begin(doc) -> None:
+	"""Note what this transaction has recorded of a document that is about to be written."""
+	state, key = save_state.transaction(), save_state.key_of(doc)
+	state.rows_before.pop(key, None)
+	recorded = state.milestones.get(key, {})
+	state.milestones_before[key] = {fieldname: len(here.names) for fieldname, here in recorded.items()}
+
+
+def end(doc) -> None:
+	"""Forget what was noted of a document that was written."""
+	if save_state.is_remembering():
+		begin(doc)
+
+
+def begin_db_set(doc) -> None:
+	"""Note it before a `db_set`, with the whole row as it is stored. One query."""
+	if not compat.is_saving(doc.doctype, doc.name):
+		begin(doc)
+	columns = tuple(doc.meta.get_valid_columns())
+	row = stored_rows.read(doc.doctype, doc.name, columns)
+	if row:
+		save_state.transaction().rows_before[save_state.key_of(doc)] = row
+
+
+def values_before(doc):
+	"""Return the stored values that the write under way has changed: as a row or document; None when unknown."""
+	row = save_state.transaction().rows_before.get(save_state.key_of(doc))
+	return row or doc.get_doc_before_save()
+
+
+def take_back(doc) -> None:
+	"""Give a document's stored row the values it had before the write under way."""
+	row = save_state.transaction().rows_before.get(save_state.key_of(doc))
+	before = doc.get_doc_before_save()
+	if doc.flags.in_insert:
+		_delete_inserted(doc)
+	elif before and (not row or _is_inside_own_save(doc, row, before)):
+		before.db_update()
+		_restore_tables(before)
+	elif row:
+		frappe.db.set_value(doc.doctype, doc.name, _without_name(row), update_modified=False)
+	_take_back_milestones(doc)
+	frappe.clear_document_cache(doc.doctype, doc.name)
+
+
+def _is_inside_own_save(doc, row: dict, before) -> bool:
+	"""Tell whether a `db_set` is one of the document's own hooks, whose save has written the row already."""
+	return (
+		compat.is_saving(doc.doctype, doc.name)
+		and get_datetime(row["modified"]) == get_datetime(doc.modified)
+		and get_datetime(before.modified) == get_datetime(getattr(doc, "_original_modified", None))
+	)
+
+
+def _delete_inserted(doc) -> None:
+	for field in doc.meta.get_table_fields():
+		frappe.db.delete(field.options, {"parent": str(doc.name), "parenttype": doc.doctype})
+	frappe.db.delete(doc.doctype, {"name": doc.name})
+
+
+def _without_name(row: dict) -> dict:
+	return {column: value for column, value in row.items() if column != "name"}
+
+
+def _restore_tables(before) -> None:
+	for field in before.meta.get_table_fields():
+		rows = before.get(field.fieldname) or []
+		about = {"parent": str(before.name), "parenttype": before.doctype, "parentfield": field.fieldname}
+		frappe.db.delete(field.options, about)
+		for row in rows:
+			row.db_insert()
+
+
+def _take_back_milestones(doc) -> None:
+	state, key = save_state.transaction(), save_state.key_of(doc)
+	before = state.milestones_before.get(key, {})
+	names = []
+	for fieldname, here in state.milestones.get(key, {}).items():
+		names += here.names[before.get(fieldname, 0) :]
+		del here.names[before.get(fieldname, 0) :]
+	if names:
+		frappe.db.delete("Milestone", {"name": ("in", names)})

@@ -1,0 +1,258 @@
+"""What has changed of a document: its stored row now, against the value last recorded of each tracked field.
+
+The document in memory is not asked: it may be stale, a copy, finer than its column, or on its way to another value.
+One query reads both. Only where nothing can have been recorded yet - the document is older than its tracker, or the
+tracker's condition did not hold - does the row as Frappe read it before the save tell what the value was.
+"""
+
+import functools
+from datetime import datetime
+from typing import NamedTuple
+
+import frappe
+from frappe.query_builder import Order
+from frappe.utils import get_datetime
+from pypika.terms import Parameter
+
+from milestone_automation.engine.base import compat, save_state, values
+from milestone_automation.engine.tracking import milestones, registry
+
+# Of the last milestone of a field, in this order.
+MILESTONE_COLUMNS = ("name", "value", "value_hash", "reached_on", "idx")
+
+
+class Recorded(NamedTuple):
+	"""The last milestone of a field: the value it had, and since when."""
+
+	name: str
+	value: str
+	value_hash: str | None
+	reached_on: datetime | None
+	position: int
+
+
+class Stored(NamedTuple):
+	"""A document's row and, by field name, what was recorded of it last."""
+
+	row: dict
+	recorded: dict[str, Recorded]
+
+
+class Missed(NamedTuple):
+	"""A value a document had before a save, of which there is no milestone."""
+
+	value: object
+	modified: datetime
+	modified_by: str
+
+
+class Change(NamedTuple):
+	"""A tracked field whose stored value is not the one recorded last.
+
+	Attributes:
+		field: the field.
+		from_value: the value it had, as text.
+		value: the stored value.
+		last: the last milestone; None without one.
+		missed: a value in between, which was written without hooks; mostly None.
+	"""
+
+	field: registry.TrackedField
+	from_value: str
+	value: object
+	last: Recorded | None
+	missed: Missed | None = None
+
+
+def find(doc, tracker: registry.Tracker) -> tuple[dict, list[Change]]:
+	"""Return a document's stored row, and what of it is not recorded yet. One query; two where somebody else wrote.
+
+	Args:
+		doc: the document, after it was written.
+		tracker: what to compare.
+	"""
+	stored = _read(doc.doctype, doc.name, tracker.columns, _names(tracker))
+	if stored is None:
+		return {}, []
+	before = save_state.transaction().rows_before.get(save_state.key_of(doc)) or doc.get_doc_before_save()
+	if before and _may_be_outdated(doc, stored, before, tracker):
+		stored = _read(doc.doctype, doc.name, tracker.columns, _names(tracker), lock=True) or stored
+	if doc.flags.in_insert:
+		recorded = _recorded_here(doc, stored)
+		if len(recorded) < len(stored.recorded):
+			milestones.mark_deleted(doc.doctype, doc.name, before=get_datetime(doc.creation))
+		stored = Stored(stored.row, recorded)
+	changes = (_change(doc, field, stored, before, tracker) for field in tracker.stored_fields)
+	return stored.row, [change for change in changes if change]
+
+
+def _recorded_here(doc, stored: Stored) -> dict[str, Recorded]:
+	"""Return what this transaction has recorded; what else bears a new document's name is of another one."""
+	return {
+		fieldname: last
+		for fieldname, last in stored.recorded.items()
+		if _is_recorded_here(doc, fieldname, last)
+	}
+
+
+def _is_recorded_here(doc, fieldname: str, last: Recorded) -> bool:
+	here = save_state.transaction().milestones.get(save_state.key_of(doc), {}).get(fieldname)
+	return bool(here) and last.name in here.names
+
+
+def _names(tracker: registry.Tracker) -> tuple[str, ...]:
+	return tuple(field.fieldname for field in tracker.stored_fields)
+
+
+def _change(doc, field, stored: Stored, before, tracker) -> Change | None:
+	value, last = stored.row[field.fieldname], stored.recorded.get(field.fieldname)
+	if last:
+		if is_recorded(last, value, field):
+			return None
+		return Change(field, last.value or "", value, last, _missed(doc, field, value, before, last))
+	if doc.flags.in_insert or not before or not _may_be_unrecorded(doc, tracker):
+		if not is_first_value(value, field):
+			return None
+		had_zero = field.fieldtype in values.NUMBER_TYPES and not _is_set_from_the_start(field)
+		first = "0" if had_zero and not doc.flags.in_insert else ""
+		return Change(field, first, value, None, _missed(doc, field, value, before, None))
+	old = before.get(field.fieldname)
+	if values.is_same(old, value, field.fieldtype):
+		return None
+	return Change(field, values.as_text(old, field.fieldtype), value, None)
+
+
+def _missed(doc, field, value, before, last: Recorded | None) -> Missed | None:
+	"""Return the value a save found in the row, if it is neither the one recorded last nor the one the row has now."""
+	if not before or before is not doc.get_doc_before_save() or not compat.is_saving(doc.doctype, doc.name):
+		return None  # for a `db_set` Frappe keeps the state before the last save
+	if last and _is_recorded_here(doc, field.fieldname, last):
+		return None
+	old = before.get(field.fieldname)
+	was_seen = is_recorded(last, old, field) if last else not is_first_value(old, field)
+	if was_seen or values.is_same(old, value, field.fieldtype):
+		return None
+	return Missed(old, get_datetime(before.modified), before.modified_by)
+
+
+def after_missed(change: Change, milestone: dict) -> Change:
+	"""Return what is left of a change once the missed value has its milestone."""
+	last = Recorded(*(milestone[column] for column in MILESTONE_COLUMNS))
+	return change._replace(from_value=milestone["value"], last=last, missed=None)
+
+
+def not_before(last: Recorded | None, moment: datetime) -> tuple[datetime, int]:
+	"""Return when a change is recorded, and its place among those of one moment: never before the last one.
+
+	Clocks are set back: every autumn for an hour, or by whoever sets a server's time right.
+	"""
+	if last and last.reached_on and last.reached_on >= moment:
+		return last.reached_on, last.position + 1
+	return moment, 0
+
+
+def is_recorded(last: Recorded, value, field: registry.TrackedField) -> bool:
+	"""Tell whether a stored value is the one that was recorded last."""
+	if last.value_hash:
+		return values.fingerprint(value, field.fieldtype) == last.value_hash
+	text = values.as_text(value, field.fieldtype)
+	return text == (last.value or "") or values.is_same(last.value, text, field.fieldtype)
+
+
+def is_first_value(value, field: registry.TrackedField) -> bool:
+	"""Tell whether a new document with this value has reached something: history and nightly check ask it too."""
+	if _is_set_from_the_start(field):
+		return value is not None
+	return not values.is_same(None, value, field.fieldtype)
+
+
+def _is_set_from_the_start(field: registry.TrackedField) -> bool:
+	"""Tell whether a new document has a value here, 0 too; an Int of 0 or an empty Select is none."""
+	return field.fieldname == "docstatus" or field.fieldtype == "Check"
+
+
+def _may_be_unrecorded(doc, tracker: registry.Tracker) -> bool:
+	"""Tell whether a field without a milestone may have had a value all the same."""
+	since, created = tracker.values.get("modified"), doc.get("creation")
+	return bool(tracker.condition) or not created or not since or get_datetime(created) <= get_datetime(since)
+
+
+def wants_row_before(doc, tracker: registry.Tracker) -> bool:
+	"""Tell whether before a `db_set` the row must be read: Frappe's state before is that of the last save."""
+	return hasattr(doc, "_original_modified") and _may_be_unrecorded(doc, tracker)
+
+
+def _may_be_outdated(doc, stored: Stored, before, tracker) -> bool:
+	"""Tell whether somebody may have recorded something that this transaction does not see.
+
+	MariaDB shows a transaction the tables as they were at its first look, but the row it writes as it is. So the row
+	as it was locked tells: its values were recorded, and by whom else if not by this transaction.
+	"""
+	if frappe.db.db_type != "mariadb" or doc.flags.in_insert:
+		return False
+	return any(
+		_is_unlike(field, stored.recorded.get(field.fieldname), before, stored.row)
+		for field in tracker.stored_fields
+		if field.fieldname not in stored.recorded
+		or not _is_recorded_here(doc, field.fieldname, stored.recorded[field.fieldname])
+	)
+
+
+def _is_unlike(field, last: Recorded | None, before, row: dict) -> bool:
+	"""Tell whether the value before the write is not the one recorded last."""
+	old = before.get(field.fieldname)
+	if last:
+		return not is_recorded(last, old, field)
+	return is_first_value(old, field) and old != row[field.fieldname]
+
+
+def _read(
+	doctype: str, name, columns: tuple[str, ...], fieldnames: tuple[str, ...], lock: bool = False
+) -> Stored | None:
+	query = _query(frappe.db.db_type, doctype, columns, len(fieldnames), lock)
+	parameters = {"name": name, "doctype": doctype, "document": str(name)}
+	parameters.update({f"field_{index}": fieldname for index, fieldname in enumerate(fieldnames)})
+	rows = frappe.db.sql(query, parameters)
+	if not rows:
+		return None
+	found, recorded = list(rows[0]), {}
+	row = dict(zip(columns, found, strict=False))
+	for index, fieldname in enumerate(fieldnames):
+		begin = len(columns) + index * len(MILESTONE_COLUMNS)
+		milestone = found[begin : begin + len(MILESTONE_COLUMNS)]
+		if milestone[0]:
+			name, value, value_hash, reached_on, position = milestone
+			reached_on = reached_on and get_datetime(reached_on)
+			recorded[fieldname] = Recorded(name, value, value_hash, reached_on, position or 0)
+	return Stored(row, recorded)
+
+
+@functools.cache
+def _query(db_type: str, doctype: str, columns: tuple[str, ...], number_of_fields: int, lock: bool) -> str:
+	"""Return the query's text: building it takes longer than running it, and it is asked on every tracked save."""
+	row = frappe.qb.DocType(doctype)
+	query = frappe.qb.from_(row).select(*(row[column] for column in columns))
+	for index in range(number_of_fields):
+		last = frappe.qb.DocType("Milestone").as_(f"last_{index}")
+		query = query.left_join(last).on(last.name == _last_milestone(f"field_{index}", lock))
+		query = query.select(*(last[column].as_(f"{column}_{index}") for column in MILESTONE_COLUMNS))
+	query = query.where(row.name == Parameter("%(name)s"))
+	return (query.for_update() if lock else query).get_sql()
+
+
+def _last_milestone(field: str, lock: bool):
+	milestone = frappe.qb.DocType("Milestone").as_(f"of_{field}")
+	query = (
+		frappe.qb.from_(milestone)
+		.select(milestone.name)
+		.where(milestone.reference_type == Parameter("%(doctype)s"))
+		.where(milestone.reference_name == Parameter("%(document)s"))
+		.where(milestone.track_field == Parameter(f"%({field})s"))
+		.where(milestone.reference_deleted == 0)
+		.where(milestone.merged_from.isnull())
+		.orderby(milestone.reached_on, order=Order.desc)
+		.orderby(milestone.idx, order=Order.desc)
+		.orderby(milestone.creation, order=Order.desc)
+		.limit(1)
+	)
+	return query.for_update() if lock else query
