@@ -44,6 +44,10 @@ def parser() -> argparse.ArgumentParser:
 			one.add_argument(
 				"--random", metavar="SEED", help="files, and the tests of each file, in a random order"
 			)
+		if name == "soak":
+			one.add_argument("--minutes", type=float, default=5, help="how long (default: 5)")
+			one.add_argument("--workers", type=int, default=8, help="how many people at once (default: 8)")
+			one.add_argument("--seed", type=int, default=1, help="of all chance (default: 1)")
 		if takes:
 			one.usage = f"./dev {name} [--db ...] [--bench ...] [--frappe ...] {takes}"
 	return main
@@ -225,6 +229,17 @@ def fuzz(options: argparse.Namespace) -> int:
 	return test(options)
 
 
+def soak(options: argparse.Namespace) -> int:
+	"""The history checker of the suite, for longer."""
+	from .testing import test
+
+	for name in ("minutes", "workers", "seed"):
+		os.environ[f"MILESTONE_SOAK_{name.upper()}"] = str(getattr(options, name))
+	options.arguments = ["tests/test_history_checker.py", "-n", "0", "-q", "-s"]
+	options.random = None
+	return test(options)
+
+
 COMMANDS = {
 	"demo": (demo, "build everything, load demo data and serve the Desk", ""),
 	"test": (
@@ -233,6 +248,7 @@ COMMANDS = {
 		"[--random SEED] [PYTEST ARGUMENTS]",
 	),
 	"fuzz": (fuzz, "send thousands of odd requests to a real server", "[EXAMPLES [SEED]]"),
+	"soak": (soak, "many people change documents over HTTP at once, then a checker judges the tables", ""),
 	"start": (start, "build what is missing and leave the servers running", ""),
 	"stop": (stop, "end what start or demo left running", ""),
 	"status": (status, "say what is built and what runs", ""),
