@@ -186,22 +186,6 @@ def test_submitting_is_refused_where_a_stage_is_reached_by_it(path):
 	assert status_of(order) == {"Released": "Reached"}
 
 
-def test_cancelling_is_refused_where_a_stage_is_reached_by_it():
-	import frappe
-	from frappe.desk.form.save import cancel
-
-	undone = stage("Called off", reach_rule="Field Value", track_field="docstatus", track_value="2")
-	make_workflow(stages=[undone], tasks=[task("Called off", TASK)])
-	order = make_document()
-	order.submit()
-	before = written(order)
-	assert TASK in refusal(cancel, ORDER, order.name)
-	assert written(order) == before
-	complete(TASK, order)
-	cancel(ORDER, order.name)
-	assert frappe.db.get_value(ORDER, order.name, "docstatus") == 2
-
-
 @pytest.fixture
 def approval():
 	"""Frappe's own Workflow on orders, with its states in the field `state`."""

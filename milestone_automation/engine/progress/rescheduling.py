@@ -17,7 +17,7 @@ from milestone_automation.engine.rules.vocabulary import (
 	StageStatus,
 	TaskStatus,
 )
-from milestone_automation.engine.rules.working_days import OutOfCalendar
+from milestone_automation.engine.rules.working_days import OutOfCalendar, WorkCalendar
 from milestone_automation.engine.store import plan_log, plan_rows
 from milestone_automation.engine.store.changing import changing
 
@@ -113,8 +113,9 @@ def document_date(plan, stage):
 
 def _document_date(plan, stage, failed: list[int]):
 	rule = stage_rule(stage, plan.reference_doc())
-	created = getdate(plan.created_from)
-	return dates.plan_dates([rule], created, plan_rows.calendar_of(plan), failed=failed)[0]
+	# The days off of a document take a query.
+	calendar = plan_rows.calendar_of(plan) if rule.working_days else WorkCalendar()
+	return dates.plan_dates([rule], getdate(plan.created_from), calendar, failed=failed)[0]
 
 
 def differing_document_date(plan, stage):
