@@ -23,6 +23,8 @@ PLAN_COLUMNS = (
 	"next_date",
 	"next_check",
 	"strict_order",
+	"new_documents",
+	"imported_documents",
 	"later_stages",
 	"escalation_role",
 	"escalate_after_days",
