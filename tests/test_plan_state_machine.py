@@ -28,8 +28,7 @@ from tests.support.factories import ORDER, make_document, make_workflow, plan_of
 from tests.support.transactions import end_transaction
 
 STATUSES = ("Open", "Cut", "Inspected", "Shipped", "Closed")
-# What an entry of the log makes of a stage and of a task.
-STAGE_STATUS = {"Milestone Reached": "Reached", "Milestone Undone": "Open"}
+# What an entry of the log makes of a task.
 TASK_STATUS = {
 	"Task Completed": "Completed",
 	"Task Reopened": "Open",
@@ -361,23 +360,33 @@ class PlanMachine(RuleBasedStateMachine):
 		assert {name: (row, replayed[name]) for name, row in stored.items() if row != replayed[name]} == {}
 
 	def replayed(self) -> dict[str, tuple]:
-		"""The plan rebuilt from its log and its date changes alone."""
-		statuses = {row.name: "Open" for row in self.stage_rows()}
+		"""Stages and tasks rebuilt from milestones, date changes and the log."""
 		task_statuses = {row.name: "Open" for row in self.task_rows()}
+		undone_on = {}
 		for entry in self.log():
-			if entry.event in STAGE_STATUS:
-				statuses[entry.plan_stage] = STAGE_STATUS[entry.event]
 			if entry.event in TASK_STATUS:
 				task_statuses[entry.task] = TASK_STATUS[entry.event]
+			if entry.event == "Milestone Undone":
+				undone_on[entry.plan_stage] = entry.done_on
 		dates_now = {row.name: row.planned_date for row in self.stage_rows()}
 		dates_now |= {change.plan_stage: change.new_date for change in self.date_changes()}
-		return {
-			**{
-				row.name: (row.stage_name, statuses[row.name], dates_now[row.name])
-				for row in self.stage_rows()
-			},
-			**{row.name: (row.title, task_statuses[row.name]) for row in self.task_rows()},
+		stages_now = {
+			row.name: (
+				row.stage_name,
+				"Reached" if self.is_reached(row, undone_on.get(row.name)) else "Open",
+				dates_now[row.name],
+			)
+			for row in self.stage_rows()
 		}
+		return stages_now | {row.name: (row.title, task_statuses[row.name]) for row in self.task_rows()}
+
+	def is_reached(self, row, undone_on) -> bool:
+		"""A stage is reached by a milestone of its value that was not undone later."""
+		import frappe
+
+		value = row.track_value if row.reach_rule == "Field Value" else row.stage_name
+		filters = {"name": row.milestone or "", "value": value, "undone": 0}
+		return bool(frappe.db.exists("Milestone", filters)) and not (undone_on and undone_on > row.reached_at)
 
 	def log(self):
 		import frappe

@@ -294,35 +294,35 @@ def _plans_out_of_step():
 
 
 def _gates_passed():
-	"""Play the log of each plan: a milestone is reached with no task of it open, unless the log says why."""
-	entries = frappe.get_all(
-		"Milestone Plan Log",
-		{"reference_type": ORDER},
-		["plan", "plan_stage", "stage_name", "task", "event", "details"],
-		order_by="done_on, creation",
-	)
-	excused = {
-		(entry.plan, entry.stage_name) for entry in entries if entry.event == "Reached Without Required Tasks"
-	}
-	tasks = frappe.get_all("Milestone Task", {"reference_type": ORDER}, ["name", "plan", "stage_name"])
-	of_stage, carried = defaultdict(set), _carried_plans()
-	for row in tasks:
-		of_stage[row.plan, row.stage_name].add(row.name)
-	closed: set[str] = set()
-	for entry in entries:
-		if entry.event in ("Task Completed", "Task Waived", "Task Cancelled"):
-			closed.add(entry.task)
-		elif entry.event == "Task Reopened":
-			closed.discard(entry.task)
-		elif entry.event == "Milestone Reached" and entry.plan not in carried:
-			is_open = of_stage[entry.plan, entry.stage_name] - closed
-			if is_open and (entry.plan, entry.stage_name) not in excused:
-				yield f"{entry.stage_name} of plan {entry.plan} was reached with {len(is_open)} tasks open"
+	"""When a milestone was reached, none of its tasks was open by the log, unless the plan says how it got past."""
+	closed_by = _task_events()
+	stages = frappe.qb.DocType("Milestone Plan Stage")
+	plans = frappe.qb.DocType("Milestone Plan")
+	query = frappe.qb.from_(stages).join(plans).on(plans.name == stages.parent).select(stages.star)
+	query = query.where(plans.reference_type == ORDER).where(stages.status == "Reached")
+	# Plans of amendments begin with tasks closed before: their own log does not say so.
+	query = query.where(plans.amended_from.isnull() & stages.reached_without_tasks_on.isnull())
+	for row in query.run(as_dict=True):
+		tasks = frappe.get_all("Milestone Task", {"plan_stage": row.name}, pluck="name")
+		still_open = [task for task in tasks if _is_open(closed_by[task], row.reached_at)]
+		if still_open:
+			yield f"{row.stage_name} of plan {row.parent} was reached with {len(still_open)} tasks open"
 
 
-def _carried_plans() -> set[str]:
-	"""Plans of amendments begin with tasks closed before: their own log does not say so."""
-	return set(frappe.get_all("Milestone Plan", {"amended_from": ("is", "set")}, pluck="name"))
+def _task_events() -> dict[str, list]:
+	"""Return when each task was closed or reopened, oldest first."""
+	filters = {"reference_type": ORDER, "task": ("is", "set")}
+	events = defaultdict(list)
+	for entry in frappe.get_all(
+		"Milestone Plan Log", filters, ["task", "event", "done_on"], order_by="done_on, creation"
+	):
+		events[entry.task].append(entry)
+	return events
+
+
+def _is_open(events: list, moment) -> bool:
+	before = [entry.event for entry in events if moment and entry.done_on <= moment]
+	return not before or before[-1] not in ("Task Completed", "Task Waived", "Task Cancelled")
 
 
 def _errors():
