@@ -17,6 +17,7 @@ from milestone_automation.desk import (
 	cards,
 	chart_calls,
 	core_calls,
+	log_download,
 	my_work,
 	panel,
 	ready_workflows,
@@ -35,6 +36,7 @@ from milestone_automation.engine.plans import (
 	version_move,
 )
 from milestone_automation.engine.progress import answers, reschedule_preview, rescheduling, stages, tasks
+from milestone_automation.engine.review import log_export
 from milestone_automation.engine.rules.vocabulary import AssigneeKind, CompletionRule, ShiftMode
 from milestone_automation.engine.store import plan_log, plan_rows
 from milestone_automation.engine.tracking import trackable
@@ -619,6 +621,25 @@ def tracked_fields(doctype: str) -> list[dict]:
 	rights.check_manager()
 	rights.check_reads_doctype(doctype)
 	return tracked_fields_of.tracked_fields(doctype)
+
+
+@frappe.whitelist(methods=["POST"])
+@door.takes(
+	doctype=door.NAME,
+	track_field=door.NAME,
+	log_format=door.choice(log_export.WRITERS),
+	from_date=door.DATE,
+	to_date=door.DATE,
+)
+def export_log(
+	doctype: str,
+	track_field: str,
+	log_format: str = "xes",
+	from_date: str | None = None,
+	to_date: str | None = None,
+) -> dict:
+	"""Export milestones as an event log, see `desk.log_download.export_log`."""
+	return log_download.export_log(doctype, track_field, log_format, from_date, to_date)
 
 
 @frappe.whitelist(methods=["POST"])

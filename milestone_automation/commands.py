@@ -1,7 +1,8 @@
-"""`bench --site SITE milestones ...`: import history, and find changes that bypassed Frappe."""
+"""`bench --site SITE milestones ...`: import and export history, and find changes that bypassed Frappe."""
 
 import dataclasses
-from contextlib import contextmanager
+import json
+from contextlib import contextmanager, nullcontext
 
 import click
 import frappe
@@ -10,8 +11,10 @@ from frappe.utils import strip_html
 from frappe.utils.file_lock import LockTimeoutError
 from frappe.utils.synchronization import filelock
 
+from milestone_automation.engine.base import clock
 from milestone_automation.engine.history import backfill, event_log, log_import
 from milestone_automation.engine.plans import catching_up
+from milestone_automation.engine.review import log_export
 
 SHOWN_EXAMPLES = 10
 LOCK = "milestone-history"
@@ -19,7 +22,8 @@ LIMITS = event_log.Limits()
 
 
 @click.group(
-	"milestones", help="Milestone Automation: import history, and find changes that bypassed Frappe."
+	"milestones",
+	help="Milestone Automation: import and export history, and find changes that bypassed Frappe.",
 )
 def milestones():
 	"""Group of the commands of this app."""
@@ -150,6 +154,58 @@ def import_log(
 		_print_import(summary, dry_run)
 
 
+@milestones.command("export-log")
+@click.argument("doctype")
+@click.argument("field")
+@click.option(
+	"--output",
+	required=True,
+	type=click.Path(dir_okay=False),
+	help="File to write: .xes or .csv, gzipped if .gz follows.",
+)
+@click.option("--since", help="First date of the milestones, such as 2026-01-31.")
+@click.option("--until", help="Last date of the milestones.")
+@click.option("--filters", help="""Filters on the documents as JSON, such as '{"company": "ACME"}'.""")
+@pass_context
+def export_log(context, doctype, field, output, since, until, filters):
+	"""Export the milestones of FIELD of DOCTYPE as an event log (XES or CSV): each document is a case.
+
+	`import-log` reads the file back exactly.
+	"""
+	options = log_export.ExportOptions(
+		doctype=doctype,
+		track_field=field,
+		log_format=_format_of(output),
+		filters=_parsed_filters(filters),
+	)
+	with _connected(context, alone=False), _ProgressBar() as bar:
+		options = dataclasses.replace(options, start=_parsed_day(since), end=_parsed_day(until))
+		summary = log_export.to_file(output, options, lambda done, total: bar.show("Exporting", done, total))
+		bar.close()
+		click.echo(f"Cases            {summary.cases:>10,}\nEvents           {summary.events:>10,}")
+
+
+def _format_of(output: str) -> str:
+	log_format = output.removesuffix(".gz").rpartition(".")[2].lower()
+	if log_format not in log_export.WRITERS:
+		raise click.BadParameter("Name a file that ends with .xes, .xes.gz, .csv or .csv.gz.")
+	return log_format
+
+
+def _parsed_filters(text: str | None) -> list | dict | None:
+	try:
+		filters = json.loads(text) if text else None
+	except ValueError as error:
+		raise click.BadParameter(f"--filters is not JSON: {error}") from error
+	if not isinstance(filters, list | dict | None):
+		raise click.BadParameter("--filters takes a JSON object or list.")
+	return filters
+
+
+def _parsed_day(text: str | None):
+	return clock.parse_day(text) if text else None
+
+
 @milestones.command("backfill")
 @click.argument("tracker")
 @click.option("--dry-run", is_flag=True, help="Count only; write nothing.")
@@ -180,15 +236,17 @@ def run_reconcile(context, doctype):
 
 
 @contextmanager
-def _connected(context):
-	"""Connect to the site while no other such command runs on it; yields the function that commits.
+def _connected(context, alone: bool = True):
+	"""Connect to the site; yields the function that commits. Validation errors are one line, with exit code 1.
 
-	Validation errors are shown in one line, with exit code 1.
+	Args:
+		context: of click.
+		alone: whether to refuse while another such command runs on the site.
 	"""
 	frappe.init(site=get_site(context))
 	frappe.connect()
 	try:
-		with filelock(LOCK, timeout=1):
+		with filelock(LOCK, timeout=1) if alone else nullcontext():
 			yield _commit
 			_commit()
 	except LockTimeoutError as error:
@@ -236,9 +294,10 @@ class _ProgressBar:
 
 def _print_import(summary, dry_run: bool) -> None:
 	would = "would be recorded" if dry_run else "recorded"
+	span = f"   from {summary.first} to {summary.last}" if summary.events else ""
 	lines = [
 		f"Cases            {summary.cases:>10,}",
-		f"Events           {summary.events:>10,}   from {summary.first} to {summary.last}",
+		f"Events           {summary.events:>10,}{span}",
 		f"Values           {len(summary.values):>10,}",
 		f"Changes          {summary.changes:>10,}   of value, in cases that are loaded",
 		f"Milestones       {summary.added:>10,}   {would}",

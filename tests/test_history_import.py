@@ -189,6 +189,16 @@ def test_strict_stops_before_anything_is_loaded(orders, write_log, line, message
 	assert frappe.db.count("Milestone", {"reference_type": DOCTYPE}) == 0
 
 
+def test_a_file_of_which_no_row_can_be_used_stops_with_the_first_reason(orders, write_log):
+	with pytest.raises(ImportStopped) as stopped:
+		run(write_log("case,activity,timestamp\nA,Ordered,05/01/2024\nB,Ordered,43831\n"), options())
+	assert str(stopped.value) == (
+		"Nothing was loaded: none of 2 rows can be used, the first at line 2, case A: the timestamp"
+		' "05/01/2024" cannot be read.'
+	)
+	assert stopped.value.summary.bad_rows == 2
+
+
 def test_values_the_field_does_not_know_are_reported_and_loaded(orders, write_log):
 	summary = run(write_log(LOG.replace("Shipped", "Afloat")), options())
 	assert (summary.unknown_values, summary.added) == ({"Afloat": 2}, 5)
@@ -442,6 +452,15 @@ def test_the_command_reports_and_stops_with_a_message(scratch_site, write_log):
 		"Nothing was loaded: 1 rows cannot be used, the first at line 8, case A: no activity."
 		in strict.stderr
 	)
+	unusable = site.bench(
+		*command[:2],
+		write_log("case,activity,timestamp\nA,Open,43831\n", "days.csv"),
+		*command[3:],
+		check=False,
+	)
+	assert unusable.returncode == 1
+	assert "Bad rows                  1   left out" in unusable.stdout
+	assert "Nothing was loaded: none of 1 rows can be used, the first at line 2, case A" in unusable.stderr
 	wrong = site.bench(*command, "--doctype", "Nothing", check=False)
 	assert (wrong.returncode, "DocType Nothing does not exist." in wrong.stderr) == (1, True)
 	with site.connect(), filelock("milestone-history"):

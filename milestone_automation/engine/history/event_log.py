@@ -11,8 +11,9 @@ import datetime
 import gzip
 import io
 import os
+import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -24,11 +25,21 @@ from dateutil.parser import isoparse
 from dateutil.zoneinfo import get_zonefile_instance
 from frappe import _
 
+from milestone_automation.engine.history import csv_lines, log_marks
+
 CHUNK_SIZE = 64 * 1024
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = b"PK\x03\x04"
+SQLITE_MAGIC = b"SQLite format 3\0"
+# What only an object-centric log has: keys of its JSON, tables of its SQLite file, parts of its XML.
+OCEL_JSON = (b'"ocel:', b'"objectTypes"', b'"eventTypes"')
+OCEL_TABLES = (b"event_object", b"object_map_type", b"event_map_type")
+OCEL_TAGS = frozenset({"events", "objects", "object-types", "event-types"})
+OCEL_PREFIX = "ocel:"
+JSON_START = re.compile(rb"\s*[{\[]\s*[\"{}\]]")
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-DELIMITERS = (",", ";", "\t", "|")
+# A year, an Excel day, or seconds since 1970: nothing is guessed.
+NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?")
 
 # Usual column names, compared without case; the first match counts. The first name is that of XES and pm4py.
 CASE_COLUMNS = ("case:concept:name", "case_id", "case id", "caseid", "case", "case_concept_name")
@@ -42,6 +53,8 @@ MAX_CASE_LENGTH = 140
 KEPT_LENGTH = 1000
 # No time is written in more.
 MAX_TIME_LENGTH = 100
+# 3,000 years.
+MAX_SECONDS = 10**11
 MEGABYTE = 1_000_000
 # A log unpacks to some 30 times its size. What unpacks to more than this many times, past the first part, is a bomb.
 MOST_UNPACKED_TIMES = 100
@@ -102,7 +115,7 @@ class LogFormat:
 		timestamp_format: strptime format of the times; ISO 8601 by default.
 		time_zone: IANA name of the time zone for times without one; the site's by default.
 		site_zone: time zone of `Event.moment`.
-		delimiter: delimiter of CSV columns; found in the first line by default.
+		delimiter: delimiter of CSV columns; named by a `sep=` line or found in the header by default.
 		encoding: encoding of CSV files; by the byte order mark or UTF-8 by default. XES files name theirs.
 		limits: how much the file may ask of the machine.
 	"""
@@ -130,6 +143,8 @@ class Event:
 		instant: time in microseconds since 1970 UTC; keeps the order of events when summer time ends.
 		resource: the person; empty if the file names none.
 		place: position in the file, for messages.
+		from_value: the value before, if this app exported the log; None in every other log.
+		seconds_in_previous: how long that value stood, if this app exported the log; None if unknown.
 	"""
 
 	case: str
@@ -138,6 +153,8 @@ class Event:
 	instant: int
 	resource: str
 	place: Place
+	from_value: str | None = None
+	seconds_in_previous: int | None = None
 
 
 @dataclass(frozen=True)
@@ -263,8 +280,34 @@ def _refuse_foreign_content(head: bytes, path: Path) -> None:
 		raise EventLogError(
 			_("{0} is a ZIP archive or a spreadsheet. Unpack it, or save it as CSV.").format(path.name)
 		)
+	if head.startswith(SQLITE_MAGIC) and _has_any(head, OCEL_TABLES):
+		raise EventLogError(object_centric(path.name))
 	if b"\0" in head and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
 		raise EventLogError(_("{0} is a binary file. Event logs are read as XES or CSV.").format(path.name))
+	if _looks_like_json(head):
+		if _has_any(head, OCEL_JSON):
+			raise EventLogError(object_centric(path.name))
+		raise EventLogError(_("{0} is JSON. Event logs are read as XES or CSV.").format(path.name))
+
+
+def _has_any(head: bytes, names: Iterable[bytes]) -> bool:
+	return any(name in head for name in names)
+
+
+def object_centric(name: str) -> str:
+	"""Return the sentence for an object-centric log.
+
+	Args:
+		name: name of the file.
+	"""
+	return _(
+		"{0} is an object-centric event log (OCEL): an event can belong to many objects, and milestones need one case"
+		" for each event. Flatten it to one object type, and import that as XES or CSV."
+	).format(name)
+
+
+def _looks_like_json(head: bytes) -> bool:
+	return bool(JSON_START.match(head.removeprefix(codecs.BOM_UTF8)))
 
 
 def _looks_like_xml(head: bytes) -> bool:
@@ -305,6 +348,8 @@ class Clock:
 	def _parse(self, text: str) -> datetime.datetime:
 		if self.format:
 			return datetime.datetime.strptime(text, self.format)
+		if NUMBER.fullmatch(text):
+			raise ValueError(text)
 		# Python 3.10 does not parse "Z" and some fractions of a second; isoparse does, but is slow.
 		try:
 			return datetime.datetime.fromisoformat(text)
@@ -334,39 +379,84 @@ def _time_zone_of_dateutil(name: str) -> datetime.tzinfo:
 # --------------------------------------------------------------------------------------------- one raw event
 
 
+class _Marks(NamedTuple):
+	"""What a log exported by this app says beyond others, see `log_marks`."""
+
+	from_value: str | None = None
+	seconds: str | None = None
+	cleared: str | None = None
+
+
+MARK_KEYS = (log_marks.FROM_VALUE, log_marks.SECONDS_IN_PREVIOUS, log_marks.CLEARED)
+
+
 class _Row:
 	"""The raw texts of one event and their position."""
 
-	__slots__ = ("activity", "case", "place", "resource", "timestamp")
+	__slots__ = ("activity", "case", "marks", "place", "resource", "timestamp")
 
-	def __init__(self, case, activity, timestamp, resource, place):
+	def __init__(self, case, activity, timestamp, resource, place, marks: _Marks):
 		self.case = (case or "").strip()[:KEPT_LENGTH]
-		self.activity = (activity or "").strip()[:KEPT_LENGTH]
+		self.activity = (activity or "")[:KEPT_LENGTH]
 		self.timestamp = (timestamp or "").strip()
 		self.resource = (resource or "").strip()[:KEPT_LENGTH]
 		self.place = place
+		self.marks = marks
+		if not self.is_exact:
+			self.activity = self.activity.strip()
+
+	@property
+	def is_exact(self) -> bool:
+		"""Whether this app exported the event."""
+		return self.marks.from_value is not None
 
 	def read(self, clock: Clock) -> Event | BadRow:
-		if not self.case:
-			return BadRow(self.place, _("no case id"))
-		if len(self.case) > MAX_CASE_LENGTH:
-			return BadRow(self.place, _("the case id is longer than {0} characters").format(MAX_CASE_LENGTH))
-		if not self.activity:
-			return BadRow(self.place, _("no activity"))
-		if not self.timestamp:
-			return BadRow(self.place, _("no timestamp"))
+		if reason := self._problem():
+			return BadRow(self.place, reason)
 		try:
 			moment, instant = clock.read(self.timestamp[:MAX_TIME_LENGTH])
 		except ValueError:
-			return BadRow(self.place, _('the timestamp "{0}" cannot be read').format(self.timestamp[:40]))
-		return Event(self.case, self.activity, moment, instant, self.resource, self.place)
+			return self._unreadable_time()
+		try:
+			return Event(
+				self.case, self.activity, moment, instant, self.resource, self.place, *self._previous()
+			)
+		except ValueError:
+			return BadRow(
+				self.place, _('"{0}" is not a number of seconds').format((self.marks.seconds or "")[:40])
+			)
+
+	def _problem(self) -> str | None:
+		if not self.case:
+			return _("no case id")
+		if len(self.case) > MAX_CASE_LENGTH:
+			return _("the case id is longer than {0} characters").format(MAX_CASE_LENGTH)
+		was_cleared = self.is_exact and self.marks.cleared == log_marks.TRUE
+		if not self.activity and not was_cleared:
+			return _("no activity")
+		return None if self.timestamp else _("no timestamp")
+
+	def _unreadable_time(self) -> BadRow:
+		if NUMBER.fullmatch(self.timestamp):
+			reason = _('the timestamp "{0}" is a number; set --timestamp-format, or export times as ISO 8601')
+		else:
+			reason = _('the timestamp "{0}" cannot be read')
+		return BadRow(self.place, reason.format(self.timestamp[:40]))
+
+	def _previous(self) -> tuple[str | None, int | None]:
+		if not self.is_exact:
+			return None, None
+		seconds = int(self.marks.seconds) if self.marks.seconds else None
+		if seconds is not None and not 0 <= seconds <= MAX_SECONDS:
+			raise ValueError
+		return self.marks.from_value[:KEPT_LENGTH], seconds
 
 
 # ------------------------------------------------------------------------------------------------------ XES
 
 
 def _read_xes(stream, log_format: LogFormat, clock: Clock, name: str, tick) -> Iterator[Event | BadRow]:
-	parser = _XesParser(log_format)
+	parser = _XesParser(log_format, name)
 	try:
 		while chunk := stream.read1(CHUNK_SIZE):
 			parser.feed(chunk)
@@ -386,13 +476,20 @@ def _read_xes(stream, log_format: LogFormat, clock: Clock, name: str, tick) -> I
 class _XesParser:
 	"""Collects the events of the traces parsed so far. Nested attributes are ignored."""
 
-	def __init__(self, log_format: LogFormat):
+	def __init__(self, log_format: LogFormat, name: str):
+		self.name = name
 		self.case_key = log_format.case_key or "concept:name"
 		self.event_case_key = log_format.case_key or CASE_COLUMNS[0]
 		self.activity_key = log_format.activity_key or ACTIVITY_COLUMNS[0]
 		self.timestamp_key = log_format.timestamp_key or TIMESTAMP_COLUMNS[0]
 		self.resource_key = log_format.resource_key or RESOURCE_COLUMNS[0]
-		self.wanted = {self.event_case_key, self.activity_key, self.timestamp_key, self.resource_key}
+		self.wanted = {
+			self.event_case_key,
+			self.activity_key,
+			self.timestamp_key,
+			self.resource_key,
+			*MARK_KEYS,
+		}
 		self.limits = log_format.limits
 		self.max_depth, self.max_value = self.limits.depth, self.limits.value
 		self.fed = 0
@@ -446,6 +543,14 @@ class _XesParser:
 			).format(self.parser.CurrentLineNumber, self.limits.depth)
 		)
 
+	def _check_top(self, tag: str, attributes: dict[str, str]) -> None:
+		if self.depth == 1 and tag != "log":
+			raise EventLogError(
+				_("The XML is not an XES log: it begins with <{0}>, not with <log>.").format(tag)
+			)
+		if self.depth == 2 and _is_object_centric(tag, attributes):
+			raise EventLogError(object_centric(self.name))
+
 	def _start(self, tag: str, attributes: dict[str, str]) -> None:
 		self.depth += 1
 		# Here, as a call for each of some million elements takes time.
@@ -458,10 +563,8 @@ class _XesParser:
 		self._start_outside_event(tag.rpartition(":")[2], attributes)
 
 	def _start_outside_event(self, tag: str, attributes: dict[str, str]) -> None:
-		if self.depth == 1 and tag != "log":
-			raise EventLogError(
-				_("The XML is not an XES log: it begins with <{0}>, not with <log>.").format(tag)
-			)
+		if self.depth <= 2:
+			self._check_top(tag, attributes)
 		if tag == "event":
 			self._start_event()
 		elif tag == "trace" and self.depth == 2:
@@ -492,6 +595,7 @@ class _XesParser:
 				event.get(self.timestamp_key),
 				event.get(self.resource_key),
 				Place(self.line, "", self.position),
+				_Marks(*(event.get(key) for key in MARK_KEYS)),
 			)
 		)
 		if not self.trace_depth:
@@ -509,6 +613,15 @@ class _XesParser:
 		self.ready += self.waiting
 		self.waiting = []
 		self.trace_depth = 0
+
+
+def _is_object_centric(tag: str, attributes: dict[str, str]) -> bool:
+	"""Return whether a part of a <log> is one that only object-centric logs have."""
+	return (
+		tag in OCEL_TAGS
+		or attributes.get("scope") == "object"
+		or attributes.get("key", "").startswith(OCEL_PREFIX)
+	)
 
 
 def too_many_events(case: str, limits: Limits) -> str:
@@ -529,25 +642,24 @@ def _read_csv(stream, log_format: LogFormat, clock: Clock, name: str, tick) -> I
 		raise EventLogError(_('Unknown encoding "{0}".').format(encoding)) from error
 	limits = log_format.limits
 	field_limit = csv.field_size_limit(limits.value)
+	lines = csv_lines.Lines(_lines(text, limits))
 	try:
-		lines = _lines(text, limits)
-		first = next(lines)
-		delimiter = log_format.delimiter or _delimiter_of(first)
-		header = next(csv.reader([first], delimiter=delimiter))
-		columns = _columns(header, log_format, name)
-		rows = csv.reader(lines, delimiter=delimiter)
-		for number, row in enumerate(rows, 1):
+		header = csv_lines.read_header(lines, log_format.delimiter)
+		if header is None:
+			raise EventLogError(_("{0} is empty. Export the log again.").format(name))
+		records = _CsvRecords(_columns(header.names, log_format, name), header.delimiter, lines, clock)
+		for number, row in enumerate(csv.reader(lines, delimiter=header.delimiter), 1):
 			if number % 1000 == 0:
 				tick()
-			# The reader starts after the header line.
-			if row:
-				yield _csv_row(row, columns, rows.line_num + 1).read(clock)
+			yield from records.read(row)
+			lines.forget()
 	except csv.Error as error:
 		if "field limit" in str(error):
 			raise EventLogError(
-				_("{0} holds a value longer than {1} characters. Allow more with --max-value.").format(
-					name, limits.value
-				)
+				_(
+					"{0} holds a value longer than {1} characters, which begins at line {2}. Close the quote there if"
+					" one is open, or allow more with --max-value."
+				).format(name, limits.value, lines.first)
 			) from error
 		raise EventLogError(_("{0} is not valid CSV: {1}.").format(name, error)) from error
 	finally:
@@ -573,22 +685,52 @@ def _encoding_of(head: bytes) -> str:
 	return next((encoding for bom, encoding in BOMS.items() if head.startswith(bom)), "utf-8")
 
 
-def _delimiter_of(first_line: str) -> str:
-	return max(DELIMITERS, key=first_line.count)
+class _CsvRecords:
+	"""Makes events of the records of a CSV file."""
 
+	def __init__(self, columns: tuple[int | None, ...], delimiter: str, lines: csv_lines.Lines, clock: Clock):
+		self.columns = columns
+		self.last_needed = max(column for column in columns[:3] if column is not None)
+		self.delimiter = delimiter
+		self.lines = lines
+		self.clock = clock
 
-def _csv_row(row: list[str], columns: tuple[int | None, ...], line: int) -> _Row:
-	case, activity, timestamp, resource = (
-		row[index] if index is not None and index < len(row) else "" for index in columns
-	)
-	return _Row(case, activity, timestamp, resource, Place(line, case))
+	def read(self, row: list[str]) -> Iterator[Event | BadRow]:
+		"""Yield the event of a record; and what a quote in it has swallowed, line by line, as bad rows."""
+		if not row:
+			return
+		record = self._row(row, self.lines.first)
+		swallowed = csv_lines.swallowed(row, self.lines, self.delimiter, self.last_needed, self._is_event)
+		if not swallowed:
+			yield record.read(self.clock)
+			return
+		reason = _("swallowed by a quote that opens at line {0} and does not close there").format(
+			self.lines.first
+		)
+		yield BadRow(record.place, reason) if swallowed.is_mixed else record.read(self.clock)
+		for line, cells in swallowed.lines:
+			yield BadRow(self._row(cells, line).place, reason)
+		if swallowed.is_mixed:
+			yield BadRow(Place(self.lines.number), reason)
+
+	def _is_event(self, cells: list[str]) -> bool:
+		return len(cells) > self.last_needed and isinstance(self._row(cells, 0).read(self.clock), Event)
+
+	def _row(self, row: list[str], line: int) -> _Row:
+		cells = [row[index] if index is not None and index < len(row) else None for index in self.columns]
+		case, activity, timestamp, resource, *marks = cells
+		marks = _Marks(*marks)
+		if marks.from_value is not None:
+			case, activity, resource = (
+				log_marks.unguarded(cell or "") for cell in (case, activity, resource)
+			)
+			marks = marks._replace(from_value=log_marks.unguarded(marks.from_value))
+		return _Row(case, activity, timestamp, resource, Place(line, case or ""), marks)
 
 
 def _columns(header: list[str], log_format: LogFormat, name: str) -> tuple[int | None, ...]:
-	"""Return the positions of case, activity, timestamp and resource (may be missing) in the header."""
-	index_of = {}
-	for index, column in enumerate(header):
-		index_of.setdefault(column.strip().casefold(), index)
+	"""Return the positions of case, activity, timestamp, resource and marks; None for those that are missing."""
+	index_of = _positions(header, name)
 	options = (
 		("--case-key", log_format.case_key, CASE_COLUMNS),
 		("--activity-key", log_format.activity_key, ACTIVITY_COLUMNS),
@@ -606,4 +748,14 @@ def _columns(header: list[str], log_format: LogFormat, name: str) -> tuple[int |
 				)
 			)
 		columns.append(index)
-	return tuple(columns)
+	return (*columns, *(index_of.get(key) for key in MARK_KEYS))
+
+
+def _positions(header: list[str], name: str) -> dict[str, int]:
+	index_of: dict[str, int] = {}
+	for index, column in enumerate(header):
+		for text in csv_lines.names_of(column):
+			index_of.setdefault(text, index)
+	if any(column.startswith(OCEL_PREFIX) for column in index_of):
+		raise EventLogError(object_centric(name))
+	return index_of

@@ -15,7 +15,10 @@ from typing import NamedTuple
 
 from milestone_automation.engine.history.event_log import Event
 
-INSERT = "INSERT INTO event (case_id, instant, moment, value, resource) VALUES (?, ?, ?, ?, ?)"
+INSERT = (
+	"INSERT INTO event (case_id, instant, moment, value, resource, from_value, seconds)"
+	" VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
 FLUSH_AT = 5000
 
 
@@ -26,6 +29,8 @@ class SpooledEvent(NamedTuple):
 	moment: datetime
 	value: str
 	resource: str
+	from_value: str | None = None
+	seconds_in_previous: int | None = None
 
 
 class EventSpool:
@@ -38,7 +43,7 @@ class EventSpool:
 			"PRAGMA journal_mode = OFF",
 			"PRAGMA synchronous = OFF",
 			"CREATE TABLE event (number INTEGER PRIMARY KEY, case_id TEXT, instant INTEGER, moment TEXT,"
-			" value TEXT, resource TEXT)",
+			" value TEXT, resource TEXT, from_value TEXT, seconds INTEGER)",
 			"CREATE TABLE document (case_id TEXT PRIMARY KEY, name TEXT) WITHOUT ROWID",
 			"BEGIN",
 		):
@@ -53,7 +58,15 @@ class EventSpool:
 	def add(self, event: Event) -> None:
 		"""Store one event."""
 		self.pending.append(
-			(event.case, event.instant, event.moment.isoformat(), event.value, event.resource)
+			(
+				event.case,
+				event.instant,
+				event.moment.isoformat(),
+				event.value,
+				event.resource,
+				event.from_value,
+				event.seconds_in_previous,
+			)
 		)
 		if len(self.pending) >= FLUSH_AT:
 			self._flush()
@@ -105,14 +118,14 @@ class EventSpool:
 		Events of the same instant keep the order of the file.
 		"""
 		rows = self.database.execute(
-			"SELECT case_id, document.name, instant, moment, value, resource"
+			"SELECT case_id, document.name, instant, moment, value, resource, from_value, seconds"
 			" FROM event JOIN document USING (case_id) ORDER BY case_id, instant, number"
 		)
 		for (case, document), events in groupby(rows, key=itemgetter(0, 1)):
 			yield (
 				case,
 				document,
-				[SpooledEvent(e[2], datetime.fromisoformat(e[3]), e[4], e[5]) for e in events],
+				[SpooledEvent(e[2], datetime.fromisoformat(e[3]), *e[4:]) for e in events],
 			)
 
 	def _flush(self) -> None:

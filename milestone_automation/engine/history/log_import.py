@@ -42,7 +42,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class ImportStopped(frappe.ValidationError):
-	"""A strict import found something that cannot be loaded; nothing was loaded."""
+	"""No row can be used, or a strict import found something that cannot be loaded; nothing was loaded."""
 
 	def __init__(self, message: str, summary: "ImportSummary"):
 		super().__init__(message)
@@ -132,13 +132,14 @@ def run(
 
 	Raises:
 		EventLogError: the file cannot be read.
-		ImportStopped: with `strict`, something cannot be loaded.
+		ImportStopped: no row can be used, or with `strict`, something cannot be loaded.
 		frappe.ValidationError: the DocType, a field or the tracker does not exist.
 	"""
 	target = find_target(options.doctype, options.track_field, options.case_field)
 	summary = ImportSummary()
 	with EventSpool() as spool:
 		_read(path, options, spool, summary, progress)
+		_stop_if_unusable(summary)
 		_find_documents(spool, target, options, summary)
 		_find_unknown_values(target, summary)
 		if options.strict:
@@ -285,7 +286,20 @@ def _find_unknown_values(target: Target, summary: ImportSummary) -> None:
 		known = set(frappe.get_all(docfield.options, filters={"name": ("in", names)}, pluck="name"))
 	else:
 		return
-	summary.unknown_values = {value: n for value, n in summary.values.items() if value not in known}
+	# No value is what a cleared field has.
+	summary.unknown_values = {value: n for value, n in summary.values.items() if value and value not in known}
+
+
+def _stop_if_unusable(summary: ImportSummary) -> None:
+	"""Stop if no row can be used: a wrong column or format is the reason, and success would hide it."""
+	if summary.bad_rows and not summary.events:
+		first = summary.bad_examples[0]
+		raise ImportStopped(
+			_("Nothing was loaded: none of {0} rows can be used, the first at {1}: {2}.").format(
+				summary.bad_rows, first.place, first.reason
+			),
+			summary,
+		)
 
 
 def _stop_if_incomplete(options: ImportOptions, summary: ImportSummary) -> None:
@@ -327,16 +341,22 @@ class _Known:
 
 	recorded_from: datetime | None = None
 	imported: list[tuple[datetime, int, str]] = field(default_factory=list)
+	reached: Counter = field(default_factory=Counter)
 
 	def before(self, moment: datetime) -> tuple[str, datetime | None]:
 		"""Return the last imported value before `moment`, and when it was reached."""
 		last = max((entry for entry in self.imported if entry[0] < moment), default=None)
 		return (last[2], last[0]) if last else ("", None)
 
+	def has(self, change: "_Change") -> bool:
+		"""Return whether a change was imported before, maybe with another case id than the document's name."""
+		return self.reached[change.event.moment, change.value] >= change.occurrence
+
 	def note(self, source: str, moment: datetime, position: int, value: str) -> None:
 		"""Add one milestone of the document."""
 		if source == MilestoneSource.IMPORT:
 			self.imported.append((moment, position, value))
+			self.reached[moment, value] += 1
 		elif self.recorded_from is None or moment < self.recorded_from:
 			self.recorded_from = moment
 
@@ -396,6 +416,9 @@ class _Loader:
 			if known.recorded_from and event.moment >= known.recorded_from:
 				self.summary.already_recorded += 1
 				continue
+			if event.from_value is not None and known.has(change):
+				self.summary.already_there += 1
+				continue
 			rows.append(
 				MilestoneRow(
 					reference_name=document,
@@ -416,6 +439,9 @@ class _Loader:
 		last = None
 		occurrences: Counter = Counter()
 		for position, event in enumerate(events):
+			if event.from_value is not None:
+				yield self._exported(event, position, occurrences)
+				continue
 			text = self._text(event.value)
 			occurrences[event.instant, text] += 1
 			if not self.options.every_event and self._same(value, text):
@@ -426,6 +452,14 @@ class _Loader:
 				seconds = clock.seconds_between(since, event.moment)
 			yield _Change(event, value, text, seconds, position, occurrences[event.instant, text])
 			value, last = text, event
+
+	@staticmethod
+	def _exported(event: SpooledEvent, position: int, occurrences: Counter) -> _Change:
+		"""Return the milestone that an event of our own export was; each of its events was one."""
+		text, before = as_text(event.value), as_text(event.from_value)
+		occurrences[event.instant, text] += 1
+		seconds = event.seconds_in_previous
+		return _Change(event, before, text, seconds, position, occurrences[event.instant, text])
 
 	def _text(self, value: str) -> str:
 		if value not in self.texts:

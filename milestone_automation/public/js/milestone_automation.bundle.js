@@ -31,6 +31,10 @@ milestone_automation.load_reports = function () {
 	return milestone_automation.reports_loaded;
 };
 
+// With the document type, field and period of a report, when it is asked for there.
+milestone_automation.export_log = (values) =>
+	milestone_automation.load_reports().then(() => milestone_automation.reports.export_log(values));
+
 $(document).on("form-refresh", (event, frm) => {
 	if (!(frappe.boot.milestone_doctypes || []).includes(frm.doctype)) return;
 	milestone_automation.load_panel().then(() => milestone_automation.show_panel_on(frm));

@@ -4,7 +4,7 @@
 
 	frappe.query_reports["Milestone Aging"] = {
 		filters: [...tracked_field(), ...period()],
-		onload: () => milestone_automation.report_filters.offer_fields(),
+		onload: (report) => milestone_automation.report_filters.on_load(report),
 		after_datatable_render() {
 			const report = frappe.query_report;
 			milestone_automation.load_reports().then(() => milestone_automation.reports.draw_aging(report.data));

@@ -10,6 +10,6 @@
 			{ fieldname: "compare_from", fieldtype: "Date", label: __("Compare From") },
 			{ fieldname: "compare_to", fieldtype: "Date", label: __("Compare To") },
 		],
-		onload: () => milestone_automation.report_filters.offer_fields(),
+		onload: (report) => milestone_automation.report_filters.on_load(report),
 	};
 })();

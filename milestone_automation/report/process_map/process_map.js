@@ -4,7 +4,7 @@
 
 	frappe.query_reports["Process Map"] = {
 		filters: [...tracked_field(), ...period(), working_time()],
-		onload: () => milestone_automation.report_filters.offer_fields(),
+		onload: (report) => milestone_automation.report_filters.on_load(report),
 		after_datatable_render() {
 			const report = frappe.query_report;
 			milestone_automation

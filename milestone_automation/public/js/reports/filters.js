@@ -65,3 +65,11 @@ export function offer_fields() {
 			if (!known && fields.length) return field.set_value(fields[0].value);
 		});
 }
+
+// Of a report on a tracked field: its fields, and the button that exports their milestones.
+export function on_load(report) {
+	report.page.add_inner_button(__("Export Event Log"), () =>
+		milestone_automation.export_log(report.get_filter_values())
+	);
+	return offer_fields();
+}

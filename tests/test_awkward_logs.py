@@ -1,0 +1,220 @@
+"""Event logs as files really are: each is read right, or what was left out is told and counted."""
+
+import sqlite3
+
+import pytest
+
+from milestone_automation.engine.history.event_log import BadRow, Event, EventLogError, LogFormat, read_events
+
+pytestmark = pytest.mark.no_site
+
+ROW = "A,Open,2020-01-01 10:00\n"
+OBJECT_CENTRIC = (
+	"{} is an object-centric event log (OCEL): an event can belong to many objects, and milestones need one case"
+	" for each event. Flatten it to one object type, and import that as XES or CSV."
+)
+
+
+@pytest.fixture
+def write(tmp_path):
+	"""Function that writes a file and returns its path."""
+
+	def write_file(content: str | bytes, name: str = "log.csv"):
+		path = tmp_path / name
+		path.write_bytes(content.encode() if isinstance(content, str) else content)
+		return path
+
+	return write_file
+
+
+def read(path, **log_format) -> list[Event | BadRow]:
+	return list(read_events(path, LogFormat(**log_format)))
+
+
+def said(row: Event | BadRow) -> tuple:
+	if isinstance(row, BadRow):
+		return str(row.place), row.reason
+	return row.place.line, row.case, row.value, row.moment.isoformat(sep=" ", timespec="minutes")
+
+
+@pytest.mark.parametrize(
+	("content", "line"),
+	[
+		("sep=;\r\ncase;activity;timestamp\r\nA;Open;2020-01-01 10:00\r\n", 3),
+		('"sep=|"\ncase|activity|timestamp\nA|Open|2020-01-01 10:00\n', 3),
+		("sep=\t\ncase\tactivity\ttimestamp\nA\tOpen\t2020-01-01 10:00\n", 3),
+		("\ufeffsep=;\ncase;activity;timestamp\nA;Open;2020-01-01 10:00\n", 3),
+		("\n  \n\ncase,activity,timestamp\n\n" + ROW, 6),
+		('case,"acti\nvity",timestamp\n' + ROW, 3),
+		('"Case\nID",activity,"time\r\nstamp"\n' + ROW, 4),
+		('case;"a,b,c,d,e,f";activity;timestamp\nA;x;Open;2020-01-01 10:00\n', 2),
+		('case;"said ""a,b,c,d,e""";activity;timestamp\nA;x;Open;2020-01-01 10:00\n', 2),
+		("case,activity,timestamp\rA,Open,2020-01-01 10:00\r", 2),
+	],
+)
+def test_unusual_headers_are_read(write, content, line):
+	assert [said(row) for row in read(write(content))] == [(line, "A", "Open", "2020-01-01 10:00")]
+
+
+def test_a_named_delimiter_wins_over_the_one_in_the_file(write):
+	path = write("sep=,\ncase;activity;timestamp\nA;Open;2020-01-01 10:00\n")
+	assert [row.value for row in read(path, delimiter=";")] == ["Open"]
+
+
+def test_a_file_of_blank_lines_is_empty(write):
+	for content in ("\n" * 100_000, "sep=;\n\n\n"):
+		with pytest.raises(EventLogError) as refused:
+			read(write(content))
+		assert str(refused.value) == "log.csv is empty. Export the log again."
+
+
+def test_rows_that_a_stray_quote_swallows_are_counted_line_by_line(write):
+	path = write(
+		"case,activity,timestamp,note\n"
+		"A,Open,2020-01-01 10:00,ok\n"
+		'B,Open,2020-01-01 10:00,"12 inch\n'
+		"B,Done,2020-01-02 10:00,ok\n"
+		"C,Open,2020-01-03 10:00,ok\n"
+		'C,Done,2020-01-04 10:00,said "yes"\n'
+		"D,Open,2020-01-05 10:00,ok\n"
+	)
+	reason = "swallowed by a quote that opens at line 3 and does not close there"
+	assert [said(row) for row in read(path)] == [
+		(2, "A", "Open", "2020-01-01 10:00"),
+		(3, "B", "Open", "2020-01-01 10:00"),
+		("line 4, case B", reason),
+		("line 5, case C", reason),
+		("line 6, case C", reason),
+		(7, "D", "Open", "2020-01-05 10:00"),
+	]
+
+
+@pytest.mark.parametrize("end", ['C,Done,2020-01-04 10:00,12"\n', "C,Done,2020-01-04 10:00,ok\n"])
+def test_a_stray_quote_that_closes_well_or_never_is_noticed_too(write, end):
+	content = (
+		'case,activity,timestamp,note\nB,Open,2020-01-01 10:00,"12 inch\nB,Done,2020-01-02 10:00,ok\n' + end
+	)
+	event, *bad = read(write(content))
+	assert event.case == "B"
+	assert [row.place.line for row in bad] == [3, 4]
+
+
+def test_a_stray_quote_before_the_columns_that_count_spoils_its_own_row(write):
+	"""The case is from one line and the time from another."""
+	path = write(
+		"case,activity,timestamp\n"
+		'A,"Open,2020-01-01 10:00\n'
+		"B,Open,2020-01-02 10:00\n"
+		'C,Open",2020-01-03 10:00\n'
+		"D,Open,2020-01-04 10:00\n"
+	)
+	*bad, event = read(path)
+	assert [row.place.line for row in bad] == [2, 3, 4]
+	assert {row.reason for row in bad} == {
+		"swallowed by a quote that opens at line 2 and does not close there"
+	}
+	assert event.case == "D"
+
+
+def test_values_of_several_lines_are_no_swallowed_rows(write):
+	path = write(
+		'note,case,activity,timestamp\n"first\nsecond, with a comma\nthird",A,Open,2020-01-01 10:00\n'
+		'ok,A,"By sea\nand rail",2020-01-02 10:00\n'
+	)
+	assert [said(row) for row in read(path)] == [
+		(2, "A", "Open", "2020-01-01 10:00"),
+		(5, "A", "By sea\nand rail", "2020-01-02 10:00"),
+	]
+
+
+def test_a_value_of_more_than_the_csv_module_takes_is_refused_with_its_line(write):
+	long_value = "x" * 131_073
+	path = write(f"case,activity,timestamp,note\n{ROW}A,Done,2020-01-02 10:00,{long_value}\n")
+	with pytest.raises(EventLogError) as refused:
+		read(path)
+	assert str(refused.value) == (
+		"log.csv holds a value longer than 100000 characters, which begins at line 3. Close the quote there if one is"
+		" open, or allow more with --max-value."
+	)
+
+
+@pytest.mark.parametrize("number", ["43831.4166", "43831,4166", "1577872800", "20200101", "2020", "1.5e9"])
+@pytest.mark.parametrize("name", ["log.csv", "log.xes"])
+def test_numbers_for_times_are_told_and_nothing_is_guessed(write, number, name):
+	content = f"case;activity;timestamp\nA;Open;{number}\n"
+	if name == "log.xes":
+		content = (
+			'<log><trace><string key="concept:name" value="A"/><event><string key="concept:name" value="Open"/>'
+			f'<int key="time:timestamp" value="{number}"/></event></trace></log>'
+		)
+	(bad,) = read(write(content, name))
+	assert bad.reason == (
+		f'the timestamp "{number}" is a number; set --timestamp-format, or export times as ISO 8601'
+	)
+
+
+def test_a_number_is_a_time_where_its_format_is_named(write):
+	(event,) = read(write("case,activity,timestamp\nA,Open,20200105\n"), timestamp_format="%Y%m%d")
+	assert event.moment.day == 5
+
+
+@pytest.mark.parametrize(
+	("name", "content"),
+	[
+		("log.json", '{"ocel:global-event": {}, "ocel:events": {}}'),
+		("log.jsonocel", '\n{\n "objectTypes": [], "eventTypes": [], "objects": [], "events": []}'),
+		(
+			"log.xmlocel",
+			'<?xml version="1.0"?><log><global scope="event"/><global scope="object"/><events/></log>',
+		),
+		("log.xml", "<log><object-types/><event-types/><objects/><events/></log>"),
+		("log.csv", "ocel:eid,ocel:timestamp,ocel:activity,ocel:type:order\n1,2020-01-01,Open,A\n"),
+	],
+)
+def test_an_object_centric_log_is_named_as_one(write, name, content):
+	with pytest.raises(EventLogError) as refused:
+		read(write(content, name))
+	assert str(refused.value) == OBJECT_CENTRIC.format(name)
+
+
+@pytest.mark.parametrize(
+	("table", "message"),
+	[
+		("object_map_type", OBJECT_CENTRIC.format("log.sqlite")),
+		("orders", "log.sqlite is a binary file. Event logs are read as XES or CSV."),
+	],
+)
+def test_an_object_centric_database_is_named_as_one(tmp_path, table, message):
+	path = tmp_path / "log.sqlite"
+	with sqlite3.connect(path) as database:
+		database.execute(f"CREATE TABLE {table} (ocel_type TEXT)")
+	database.close()
+	with pytest.raises(EventLogError) as refused:
+		read(path)
+	assert str(refused.value) == message
+
+
+def test_other_json_is_named_as_json(write):
+	with pytest.raises(EventLogError) as refused:
+		read(write('[{"case": "A"}]', "log.json"))
+	assert str(refused.value) == "log.json is JSON. Event logs are read as XES or CSV."
+
+
+@pytest.mark.parametrize(
+	("name", "events", "bad"),
+	[
+		("blank_first_line.csv", 1, 0),
+		("comma_in_quotes_semicolonheader.csv", 1, 0),
+		("dayfirst.csv", 0, 2),
+		("dst.csv", 3, 0),
+		("excel_sep.csv", 2, 0),
+		("prefixed_ns.xes", 1, 0),
+		("quoted_header_newline.csv", 1, 0),
+		("same_case_two_traces.xes", 2, 0),
+		("stray_quote.csv", 500, 500),
+	],
+)
+def test_every_event_of_an_awkward_file_is_read_or_told(event_log_folder, name, events, bad):
+	rows = read(event_log_folder / "awkward" / name)
+	counts = {kind: sum(isinstance(row, kind) for row in rows) for kind in (Event, BadRow)}
+	assert counts == {Event: events, BadRow: bad}
