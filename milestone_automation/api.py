@@ -574,9 +574,30 @@ def stage_events(
 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes(filters=door.UNUSED)
-def on_time_this_month(filters: str | dict | None = None) -> dict:
+def on_time_this_month(filters: str | dict | None = None) -> dict | str:
 	"""Return the number of the card *On Time This Month*, see `desk.cards.on_time_this_month`."""
 	return cards.on_time_this_month()
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+@door.takes(filters=door.UNUSED)
+def my_tasks_due(filters: str | dict | None = None) -> dict:
+	"""Return the number of the card *My Tasks Due*, see `desk.cards.my_tasks_due`."""
+	return cards.my_tasks_due()
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+@door.takes(filters=door.UNUSED)
+def my_milestones_due(filters: str | dict | None = None) -> dict:
+	"""Return the number of the card *My Milestones Due*, see `desk.cards.my_milestones_due`."""
+	return cards.my_milestones_due()
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+@door.takes()
+def plans_by_health() -> dict:
+	"""Return the chart *Running Plans by Health*, see `desk.cards.plans_by_health`."""
+	return cards.plans_by_health()
 
 
 @frappe.whitelist(methods=["POST"])

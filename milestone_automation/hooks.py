@@ -77,6 +77,8 @@ doc_events = {
 	},
 	"Comment": {"validate": "milestone_automation.events.clean_comment"},
 	"Document Follow": {"validate": "milestone_automation.desk.core_calls.check_follow"},
+	# A mailed summary shows what its user may read, not Administrator.
+	"Auto Email Report": {"validate": "milestone_automation.desk.weekly_mail.on_validate"},
 	# Who hears of a new milestone is cached.
 	("Notification", "Webhook", "Server Script", "Assignment Rule", "Energy Point Rule", "Workflow"): {
 		"on_change": "milestone_automation.engine.tracking.listeners.clear",

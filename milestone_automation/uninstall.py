@@ -9,6 +9,7 @@ import os
 
 import frappe
 
+from milestone_automation.desk import weekly_mail
 from milestone_automation.engine.base import compat
 from milestone_automation.engine.people.rights import MANAGER_ROLE
 from milestone_automation.engine.tracking import listeners, registry
@@ -21,6 +22,7 @@ def before_uninstall():
 	"""Hook: move both core DocTypes back to core's module, so that their tables stay."""
 	# From now on tables are dropped while documents are still deleted, so events must not query them.
 	frappe.flags[UNINSTALLING] = True
+	weekly_mail.remove()
 	for doctype in CORE_DOCTYPES:
 		if core_ships(doctype):
 			frappe.db.set_value("DocType", doctype, "module", CORE_MODULE, update_modified=False)

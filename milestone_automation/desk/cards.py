@@ -1,34 +1,67 @@
-"""Number cards of the workspace."""
+"""Number cards and charts of the workspace. Every number is of documents that the user may read."""
 
-import frappe
-from frappe.utils import (
-	get_first_day,
-	nowdate,
-)
+from frappe import _
+from frappe.utils import get_first_day, getdate, nowdate
 
+from milestone_automation.desk import my_work
 from milestone_automation.engine.people import rights
-from milestone_automation.engine.rules.vocabulary import StageStatus
+from milestone_automation.engine.review import totals
+from milestone_automation.engine.rules.vocabulary import Health
+
+# What Frappe shows of a card without a number.
+NO_NUMBER = "-"
+# In this order, whatever their numbers: the chart gives colors by position.
+CHARTED_HEALTH = (Health.ON_TRACK, Health.AT_RISK, Health.BLOCKED, Health.LATE)
 
 
-def on_time_this_month() -> dict:
+def on_time_this_month() -> dict | str:
 	"""Return the percentage of milestones reached this month that were reached by their key date.
 
 	Raises:
-		frappe.PermissionError: the user is not a manager.
+		frappe.PermissionError: the user does not work in the desk.
 	"""
-	rights.check_manager()
-	stage = frappe.qb.DocType("Milestone Plan Stage")
-	rows = (
-		frappe.qb.from_(stage)
-		.select(stage.reached_on, stage.key_date)
-		.where(stage.status == StageStatus.REACHED.value)
-		.where(stage.reached_on >= get_first_day(nowdate()))
-		.where(stage.key_date.isnotnull())
-		.run()
-	)
-	on_time = sum(1 for reached_on, key_date in rows if reached_on <= key_date)
+	rights.check_desk_user()
+	reached, in_time = totals.reached_since(getdate(get_first_day(nowdate())))
+	if not reached:
+		return NO_NUMBER
 	return {
-		"value": round(100 * on_time / len(rows), 1) if rows else 0,
+		"value": round(100 * in_time / reached, 1),
 		"fieldtype": "Percent",
-		"route": ["List", "Milestone Plan"],
+		# By default Frappe shows the site's three decimals: "62,700 %" reads like thousands.
+		"precision": 1,
+		"route": ["query-report", "On-time Performance"]
+		if rights.can_manage()
+		else ["List", "Milestone Plan"],
+	}
+
+
+def my_tasks_due() -> dict:
+	"""Return how many open tasks of the user are due today or overdue."""
+	return _due_until_today(my_work.my_work()["tasks"], "due_date")
+
+
+def my_milestones_due() -> dict:
+	"""Return how many open milestones of the user have their key date today or before."""
+	return _due_until_today(my_work.my_work()["stages"], "key_date")
+
+
+def _due_until_today(rows: list, fieldname: str) -> dict:
+	today = getdate(nowdate())
+	due = [row for row in rows if row.get(fieldname) and getdate(row.get(fieldname)) <= today]
+	return {"value": len(due), "fieldtype": "Int", "route": ["my-milestones"]}
+
+
+def plans_by_health() -> dict:
+	"""Return the chart of active plans by health, as Frappe's charts take it.
+
+	Raises:
+		frappe.PermissionError: the user does not work in the desk.
+	"""
+	rights.check_desk_user()
+	counts = totals.active_by_health()
+	if not counts:
+		return {"labels": [], "datasets": []}
+	return {
+		"labels": [_(health.value) for health in CHARTED_HEALTH],
+		"datasets": [{"name": _("Plans"), "values": [counts[health.value] for health in CHARTED_HEALTH]}],
 	}

@@ -9,7 +9,15 @@ pytestmark = pytest.mark.browser
 
 def test_the_workspace_shows_cards_charts_and_shortcuts(workflow, visit):
 	page = visit("/app/milestone-automation")
-	for label in ("Milestones Due This Week", "Blocked Plans", "Late Plans", "On Time This Month"):
+	for label in (
+		"My Tasks Due",
+		"My Milestones Due",
+		"Late Plans",
+		"Blocked Plans",
+		"Milestones Due This Week",
+		"Plans at Risk",
+		"On Time This Month",
+	):
 		page.locator(".number-widget-box", has_text=label).wait_for()
 	for label in ("Running Plans by Health", "Open Tasks by Milestone", "Date Changes per Week"):
 		page.locator(".dashboard-widget-box", has_text=label).wait_for()

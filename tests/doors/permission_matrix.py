@@ -169,7 +169,13 @@ CALLS = {
 	"check_workflow": Call(constant(**DRAFT), READING_MANAGERS, READING_MANAGERS, changes=True),
 	"get_ready_workflows": Call(constant(), MANAGERS, MANAGERS),
 	"install_ready_workflow": Call(constant(name=NOT_THERE), MANAGERS, MANAGERS, changes=True),
-	"on_time_this_month": Call(constant(), MANAGERS, MANAGERS),
+	"on_time_this_month": Call(constant(), DESK, DESK),
+	"my_tasks_due": Call(constant(), DESK, DESK),
+	"my_milestones_due": Call(constant(), DESK, DESK),
+	"plans_by_health": Call(constant(), DESK, DESK),
+	"export_log": Call(
+		constant(doctype=ORDER, track_field="status"), READING_MANAGERS, READING_MANAGERS, changes=True
+	),
 	"recorded": Call(of_tracker, ADMINS),
 	"start_backfill": Call(of_tracker, ADMINS, changes=True),
 	"date_reasons": Call(constant(), DESK, DESK),
@@ -243,7 +249,7 @@ PAGES = {"milestone-board": DESK, "my-milestones": DESK}
 REPORTS = dict.fromkeys(
 	(
 		"Blocked and Overdue", "Conformance", "Date Changes by Reason", "Milestone Aging", "Milestone Bottlenecks",
-		"Milestone Timeline", "On-time Performance", "Process Map", "Slip Trend", "Supplier Scorecard",
+		"Milestone Timeline", "Milestone Weekly Summary", "On-time Performance", "Process Map", "Slip Trend", "Supplier Scorecard",
 	),
 	MANAGERS,
 )  # fmt: skip

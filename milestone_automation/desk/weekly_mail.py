@@ -1,0 +1,64 @@
+"""The weekly summary by mail: an Auto Email Report that is ready to be switched on, and shows what its user may read.
+
+Frappe runs a Script Report as Administrator when it mails it, whatever user the mail is for. So the user is also kept
+in the report's filters, where the report reads it.
+"""
+
+import json
+
+import frappe
+from frappe import _
+
+from milestone_automation.engine.people import rights
+
+REPORT = "Milestone Weekly Summary"
+# Frappe wants an address; mails go out only after somebody has enabled the report.
+NOBODY = "nobody@example.com"
+
+
+def make() -> None:
+	"""Create the disabled Auto Email Report once; who deletes it does not get it again, as it is made on install."""
+	if frappe.db.exists("Auto Email Report", {"report": REPORT}):
+		return
+	mail = frappe.new_doc("Auto Email Report")
+	mail.update(
+		{
+			"report": REPORT,
+			"user": "Administrator",
+			"enabled": 0,
+			"email_to": frappe.db.get_value("User", "Administrator", "email") or NOBODY,
+			"frequency": "Weekly",
+			"day_of_week": "Monday",
+			"format": "HTML",
+			"no_of_rows": 200,
+			"send_if_data": 1,
+			# On install, Frappe does not know our hook yet.
+			"filters": json.dumps({"for_user": "Administrator"}),
+			"description": _(
+				"Choose the user whose documents count and the recipients, then enable this report."
+			),
+		}
+	)
+	mail.insert(ignore_permissions=True)  # made by the app, not by a user
+
+
+def remove() -> None:
+	"""Delete all Auto Email Reports of the summary, which the app takes with it."""
+	for name in frappe.get_all("Auto Email Report", {"report": REPORT}, pluck="name"):
+		frappe.delete_doc(
+			"Auto Email Report", name, force=True, ignore_permissions=True
+		)  # the report goes too
+
+
+def on_validate(doc, method=None) -> None:
+	"""Hook of Auto Email Report: keep the user of a summary in its filters.
+
+	Raises:
+		frappe.PermissionError: the session user would mail what another user may read.
+	"""
+	if doc.report != REPORT:
+		return
+	if doc.user != frappe.session.user and not rights.sees_everything():
+		frappe.throw(_("You may see your own summary only."), frappe.PermissionError)
+	filters = frappe.parse_json(doc.filters) if doc.filters else {}
+	doc.filters = json.dumps({**filters, "for_user": doc.user})

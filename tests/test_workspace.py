@@ -1,0 +1,214 @@
+"""The workspace: what needs its user today, numbers of what the user may read, and the weekly summary."""
+
+import json
+
+import frappe
+import pytest
+from frappe.core.doctype.report.report import get_report_module_dotted_path
+from frappe.desk.query_report import run
+from frappe.utils import add_days, getdate, nowdate
+
+from devtool.paths import ROOT
+from milestone_automation import api, uninstall
+from milestone_automation.desk import cards, weekly_mail
+from milestone_automation.engine.progress import rescheduling
+from milestone_automation.engine.rules.vocabulary import Health
+from tests.support.factories import (
+	ORDER,
+	READER_ROLE,
+	make_document,
+	make_workflow,
+	plan_of,
+	stage,
+	task,
+)
+
+APP = ROOT / "milestone_automation"
+SUMMARY = weekly_mail.REPORT
+
+
+@pytest.fixture
+def orders(production_order):
+	"""Three orders: one late, one due soon and moved this week, one shipped late today."""
+	today = nowdate()
+	make_workflow(
+		stages=[stage("Cut", "Cut", -20), stage("Shipped", "Shipped")],
+		tasks=[task("Shipped", "Book the truck", days=1, required=0)],
+	)
+	dates = {"order_date": add_days(today, -60)}
+	late = make_document(delivery_date=add_days(today, 18), **dates)
+	soon = make_document(delivery_date=add_days(today, 22), **dates)
+	shipped = make_document(delivery_date=add_days(today, -1), **dates)
+	rescheduling.reschedule(plan_of(soon).name, "Shipped", add_days(today, 30), "Strike", answer="Keep Order")
+	for status in ("Cut", "Shipped"):
+		shipped.status = status
+		shipped.save()
+	return frappe._dict(late=late, soon=soon, shipped=shipped)
+
+
+@pytest.fixture
+def reader(orders, make_user):
+	"""A manager who may read the late order only."""
+	user = make_user("nora.reader@example.com", ["Milestone Manager"])
+	frappe.share.add_docshare(ORDER, orders.late.name, user, read=1)
+	return user
+
+
+def values_of_chart() -> dict[str, int]:
+	chart = api.plans_by_health()
+	return dict(zip(chart["labels"], chart["datasets"][0]["values"], strict=True)) if chart["labels"] else {}
+
+
+def sections(**filters) -> dict[str, list[tuple]]:
+	found: dict[str, list[tuple]] = {}
+	for row in run(SUMMARY, filters=filters or None, ignore_prepared_report=True)["result"]:
+		found.setdefault(row["section"], []).append(
+			(row.get("reference_name"), row["stage_name"], row.get("days"))
+		)
+	return found
+
+
+def test_each_health_keeps_its_place_and_color_in_the_chart(orders):
+	before = values_of_chart()
+	assert list(before) == ["On Track", "At Risk", "Blocked", "Late"]
+	assert (before["Late"], sum(before.values())) == (1, 2)
+	frappe.db.set_value("Milestone Plan", plan_of(orders.late).name, "health", Health.BLOCKED.value)
+	after = values_of_chart()
+	assert list(after) == list(before)
+	assert (after["Late"], after["Blocked"]) == (0, before["Blocked"] + 1)
+	chart = json.loads(
+		(APP / "dashboard_chart/running_plans_by_health/running_plans_by_health.json").read_text()
+	)
+	colors = json.loads(chart["custom_options"])["colors"]
+	assert len(set(colors)) == len(cards.CHARTED_HEALTH)
+	assert frappe.db.exists("Dashboard Chart Source", chart["source"])
+
+
+def test_numbers_are_of_documents_that_the_user_may_read(orders, reader, as_user):
+	assert api.on_time_this_month() != cards.NO_NUMBER
+	with as_user(reader):
+		assert values_of_chart() == {"On Track": 0, "At Risk": 0, "Blocked": 0, "Late": 1}
+		assert api.on_time_this_month() == cards.NO_NUMBER
+
+
+def test_on_time_this_month_has_one_decimal(orders, frozen_month):
+	card = api.on_time_this_month()
+	assert (card["value"], card["fieldtype"], card["precision"]) == (50.0, "Percent", 1)
+	assert card["route"] == ["query-report", "On-time Performance"]
+
+
+@pytest.fixture
+def frozen_month(orders):
+	"""Of the shipped order, one milestone was in time and one a day late, both reached this month."""
+	plan = plan_of(orders.shipped)
+	today = getdate(nowdate())
+	for row, key_date in zip(plan.stages, (today, add_days(today, -1)), strict=True):
+		frappe.db.set_value(row.doctype, row.name, {"reached_on": today, "key_date": key_date})
+
+
+def test_my_cards_count_what_waits_for_the_user_today(orders, make_user, as_user):
+	user = make_user("olga.owner@example.com", [READER_ROLE])
+	with as_user(user):
+		assert [api.my_tasks_due()["value"], api.my_milestones_due()["value"]] == [0, 0]
+	plan = plan_of(orders.late)
+	for row, key_date in zip(plan.stages, (nowdate(), add_days(nowdate(), 1)), strict=True):
+		frappe.db.set_value(
+			row.doctype, row.name, {"stage_owner": user, "owner_role": "", "key_date": key_date}
+		)
+	name = frappe.db.get_value("Milestone Task", {"plan": plan.name})
+	frappe.db.set_value("Milestone Task", name, "due_date", add_days(nowdate(), -3))
+	row = frappe.get_doc("Milestone Task", name).append("assignees", {"user": user, "done": 0})
+	row.name, row.parenttype, row.parentfield = "workspace-assignee", "Milestone Task", "assignees"
+	row.db_insert()
+	with as_user(user):
+		assert api.my_milestones_due() == {"value": 1, "fieldtype": "Int", "route": ["my-milestones"]}
+		assert api.my_tasks_due()["value"] == 1
+
+
+def test_users_of_the_website_get_no_number(production_order, make_user, as_user):
+	user = make_user("wanda.web@example.com", [], user_type="Website User")
+	for call in (api.on_time_this_month, api.my_tasks_due, api.my_milestones_due, api.plans_by_health):
+		with as_user(user), pytest.raises(frappe.PermissionError) as refused:
+			call()
+		assert str(refused.value) == "Only users of the Desk may see this."
+
+
+def test_everything_the_workspace_shows_is_there():
+	workspace = json.loads((APP / "workspace/milestone_automation/milestone_automation.json").read_text())
+	blocks = json.loads(workspace["content"])
+	shown = {
+		block["data"][key]
+		for block in blocks
+		for key in ("number_card_name", "chart_name")
+		if key in block["data"]
+	}
+	listed = {row["number_card_name"] for row in workspace["number_cards"]}
+	listed |= {row["chart_name"] for row in workspace["charts"]}
+	assert shown == listed
+	files = {
+		json.loads(path.read_text())["name"]
+		for kind in ("number_card", "dashboard_chart")
+		for path in (APP / kind).glob("*/*.json")
+	}
+	assert listed == files
+	reports = {row["link_to"] for row in workspace["links"] if row.get("link_type") == "Report"}
+	assert reports == {json.loads(path.read_text())["name"] for path in (APP / "report").glob("*/*.json")}
+
+
+# ------------------------------------------------------------------------------------------ the weekly summary
+
+
+def test_the_summary_tells_each_milestone_once_and_what_moved(orders):
+	found = sections()
+	assert found["Late"] == [(orders.late.name, "Cut", 2)]
+	assert found["Due in the Next 7 Days"] == [(orders.soon.name, "Cut", 2)]
+	assert found["Reached in the Last 7 Days"] == [
+		(orders.shipped.name, "Cut", 21),
+		(orders.shipped.name, "Shipped", 1),
+	]
+	assert found["Moved in the Last 7 Days"] == [(orders.soon.name, "Shipped", 8)]
+
+
+def test_a_long_section_is_cut_and_counted(orders, monkeypatch):
+	module = frappe.get_module(get_report_module_dotted_path("Milestone Automation", SUMMARY))
+	monkeypatch.setattr(module, "SHOWN", 1)
+	assert sections()["Reached in the Last 7 Days"] == [
+		(orders.shipped.name, "Cut", 21),
+		(None, "1 more", None),
+	]
+
+
+def test_the_summary_comes_with_the_app_and_is_switched_off():
+	(mail,) = frappe.get_all("Auto Email Report", {"report": SUMMARY}, ["enabled", "frequency", "user"])
+	assert (mail.enabled, mail.frequency, mail.user) == (0, "Weekly", "Administrator")
+
+
+def test_a_mailed_summary_shows_what_its_user_may_read(orders, reader):
+	mail = frappe.get_doc("Auto Email Report", {"report": SUMMARY})
+	assert orders.soon.name in mail.get_report_content()
+	mail = frappe.get_doc("Auto Email Report", mail.name)
+	mail.user = reader
+	mail.save()
+	content = frappe.get_doc("Auto Email Report", mail.name).get_report_content()
+	assert orders.late.name in content
+	assert orders.soon.name not in content
+	assert orders.shipped.name not in content
+
+
+def test_nobody_mails_or_sees_what_another_user_may_read(orders, make_user, as_user):
+	manager = make_user("mara.manager@example.com", ["Milestone Manager", "Report Manager"])
+	mail = frappe.get_doc("Auto Email Report", {"report": SUMMARY})
+	with as_user(manager):
+		for act in (mail.save, lambda: run(SUMMARY, filters={"for_user": "Administrator"})):
+			with pytest.raises(frappe.PermissionError) as refused:
+				act()
+			assert str(refused.value) == "You may see your own summary only."
+
+
+def test_an_uninstalled_app_takes_its_mails_along():
+	weekly_mail.remove()
+	assert not frappe.db.exists("Auto Email Report", {"report": SUMMARY})
+	weekly_mail.make()
+	weekly_mail.make()
+	assert frappe.db.count("Auto Email Report", {"report": SUMMARY}) == 1
+	assert uninstall.weekly_mail is weekly_mail
