@@ -122,13 +122,12 @@ def test_a_report_opens_with_its_filters_and_without_a_fault(history, moved_orde
 	page.locator(".report-wrapper .dt-scrollable:visible, .msg-box:visible").first.wait_for()
 
 
-def test_the_milestones_behind_a_report_are_saved_as_an_event_log(history, visit, findings):
+def test_the_milestones_behind_a_report_are_saved_as_an_event_log(history, visit):
 	page = open_report(visit, "Milestone Bottlenecks", FIELD)
 	page.get_by_role("button", name="Export Event Log").click()
 	dialog = page.locator(".modal-dialog", has_text="Export Event Log")
 	dialog.locator("[data-fieldname='track_field'] select").wait_for()
 	dialog.locator("[data-fieldname='log_format'] select").select_option("csv")
-	assert findings(page, ".modal.show .modal-dialog") == []
 	with page.expect_download() as saved:
 		dialog.get_by_role("button", name="Export", exact=True).click()
 	assert saved.value.suggested_filename == "sample_order-status.csv"
