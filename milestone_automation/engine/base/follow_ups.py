@@ -11,7 +11,7 @@ from datetime import timedelta
 import frappe
 from frappe.utils import now_datetime
 
-from milestone_automation.engine.base import bulk, guard
+from milestone_automation.engine.base import bulk, guard, jobs
 
 DOCTYPE = "Milestone Follow Up"
 # Called with the row's arguments and `commit`. Doing one twice does no harm.
@@ -32,13 +32,7 @@ def add(work: str, **arguments) -> None:
 		arguments: of the work, plain values.
 	"""
 	(name,) = bulk.insert_rows(DOCTYPE, [{"work": work, "arguments": json.dumps(arguments)}])
-	frappe.enqueue(
-		f"{__name__}.run",
-		queue="short",
-		enqueue_after_commit=True,
-		job_id=f"milestone-follow-up-{name}",
-		name=name,
-	)
+	jobs.queue_follow_up(f"{__name__}.run", f"milestone-follow-up-{name}", name=name)
 
 
 def run(name: str) -> None:

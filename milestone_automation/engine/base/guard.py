@@ -43,6 +43,7 @@ def run_guarded(what: str, function: Callable, *args, on_fault: Callable | None 
 	Raises:
 		GateError: passed on.
 		frappe.QueryDeadlockError: passed on; a ConflictError is one.
+		Exception: the error, where the transaction is lost with it.
 	"""
 	depth = getattr(frappe.local, DEPTH, 0)
 	save_point = f"milestone_guard_{depth}"
@@ -67,6 +68,7 @@ def run_guarded(what: str, function: Callable, *args, on_fault: Callable | None 
 		if is_open:
 			with suppress(Exception):
 				frappe.db.rollback(save_point=save_point)
+		_raise_if_nothing_can_follow(error)
 		# The user does not see the messages of an error that is only logged.
 		frappe.local.message_log = (frappe.local.message_log or [])[:messages]
 		log_fault(what, fault)
@@ -86,6 +88,7 @@ def run_logged(what: str, function: Callable, *args):
 
 	Raises:
 		GateError, frappe.QueryDeadlockError (ConflictError is one): passed on.
+		Exception: the error, where the transaction is lost with it.
 	"""
 	messages = len(frappe.local.message_log or [])
 	try:
@@ -96,9 +99,21 @@ def run_logged(what: str, function: Callable, *args):
 		if is_conflict(error):
 			raise_conflict(error)
 		fault = frappe.get_traceback()
+		_raise_if_nothing_can_follow(error)
 		frappe.local.message_log = (frappe.local.message_log or [])[:messages]
 		log_fault(what, fault)
 		return None
+
+
+def _raise_if_nothing_can_follow(error: Exception) -> None:
+	"""Raise an error after which the transaction is of no use: no savepoint was set, or setting it failed.
+
+	PostgreSQL then runs nothing more, and a commit stores nothing without a word. So the save must not go on.
+	"""
+	try:
+		frappe.db.sql("select 1")
+	except Exception:
+		raise error from None
 
 
 def is_conflict(error: Exception) -> bool:

@@ -17,7 +17,7 @@ def request(plan: str) -> None:
 	Args:
 		plan: name of the plan.
 	"""
-	jobs.queue_once(
+	jobs.queue_follow_up(
 		"milestone_automation.engine.messages.sweep.sweep_plan", f"milestone-sweep-{plan}", plan=plan
 	)
 

@@ -1,0 +1,251 @@
+"""Each path that writes, with its 1st, 2nd, 3rd ... call failing: all is stored or nothing, and no gate is passed."""
+
+import frappe
+import pytest
+
+from milestone_automation import api
+from milestone_automation.engine.base import follow_ups, guard
+from milestone_automation.engine.history.log_import import ImportOptions
+from milestone_automation.engine.history.log_import import run as import_log
+from milestone_automation.engine.messages import hourly, sending_day, sweep
+from tests.support.clock import at, forget_mail_account
+from tests.support.factories import (
+	CLERK_ROLE,
+	ORDER,
+	make_document,
+	make_workflow,
+	member,
+	plan_of,
+	stage,
+	stage_of,
+	task,
+	task_of,
+)
+from tests.support.failing import each_call_fails, failing_redis_call
+
+pytestmark = pytest.mark.usefixtures("production_order")
+
+OLGA = "olga@example.com"
+OLGAS = {"owner_kind": "User", "owner_user": OLGA}
+NOW = "2030-06-01 09:00:00"
+# A fault in what the app notes down itself is logged; the user's save goes through without that part.
+RECORDING = ("Milestone",)
+PLAN = (
+	"Milestone Plan", "Milestone Plan Stage", "Milestone Task", "Milestone Task Assignee", "Milestone Date Change",
+	"Milestone Plan Log", "ToDo",
+)  # fmt: skip
+BOOKKEEPING = (RECORDING, PLAN)
+# What the sweep leaves to its next run where a plan fails.
+SENDING = (
+	"Milestone Plan",
+	"Milestone Plan Stage",
+	"Milestone Task",
+	"Milestone Message",
+	"Email Queue",
+	"Notification Log",
+)
+
+
+@pytest.fixture(autouse=True)
+def frozen_clock(site):
+	with at(NOW):
+		yield
+
+
+@pytest.fixture
+def workflow(make_user):
+	"""Cut and Shipped are reached by the status, Packed by confirmation; Shipped is blocked by Olga's task."""
+	make_user(OLGA, roles=[CLERK_ROLE])
+	return make_workflow(
+		stages=[
+			stage("Cut", "Cut", -20, **OLGAS),
+			stage("Packed", None, -10, **OLGAS),
+			stage("Shipped", "Shipped", **OLGAS),
+		],
+		tasks=[task("Shipped", "Sign the packing list", days=1, **member(OLGA))],
+	)
+
+
+@pytest.fixture
+def order(workflow):
+	return make_document()
+
+
+def call(method: str, /, **arguments):
+	"""What a request to the API does."""
+	return getattr(api, method)(**arguments)
+
+
+def first_save():
+	values = {"doctype": ORDER, "status": "Open", "order_date": "2030-01-02", "delivery_date": "2030-06-28"}
+	return frappe.get_doc(values).insert(set_name="FIRST-ORDER")
+
+
+def test_the_first_save_of_a_document(workflow):
+	each_call_fails(first_save, (ORDER,), BOOKKEEPING)
+
+
+def test_a_save_that_reaches_a_milestone(order):
+	def save():
+		doc = frappe.get_doc(ORDER, order.name)
+		doc.status = "Cut"
+		doc.save()
+
+	each_call_fails(save, (ORDER,), BOOKKEEPING)
+
+
+def test_a_save_that_moves_dates(order):
+	def save():
+		doc = frappe.get_doc(ORDER, order.name)
+		doc.delivery_date = "2030-07-28"
+		doc.save()
+
+	each_call_fails(save, (ORDER,), BOOKKEEPING)
+
+
+def test_a_value_set_past_the_form(order):
+	each_call_fails(lambda: frappe.get_doc(ORDER, order.name).db_set("status", "Cut"), (ORDER,), BOOKKEEPING)
+
+
+@pytest.mark.parametrize("way", ["save", "db_set"])
+def test_a_save_that_the_gate_refuses(order, way):
+	def ship():
+		doc = frappe.get_doc(ORDER, order.name)
+		if way == "save":
+			doc.status = "Shipped"
+			doc.save()
+		else:
+			doc.db_set("status", "Shipped")
+
+	each_call_fails(ship, (ORDER,), refusal=guard.GateError)
+
+
+def test_starting_a_plan_by_hand(make_user):
+	make_user(OLGA, roles=[CLERK_ROLE])
+	order = make_document()
+	workflow = make_workflow(tasks=[task("Shipped", "Sign the packing list", **member(OLGA))])
+	each_call_fails(
+		lambda: call("start_plan", doctype=ORDER, name=order.name, workflow=workflow.name), (ORDER,)
+	)
+
+
+@pytest.mark.parametrize(
+	("name", "stage_name", "arguments"),
+	[
+		("confirm_stage", "Packed", {}),
+		("reschedule_stage", "Packed", {"new_date": "2030-06-25", "reason": "Fabric is late"}),
+		("answer_reached", "Packed", {}),
+		("answer_reached", "Cut", {}),
+		("answer_not_yet", "Packed", {"new_date": "2030-06-25", "reason": "Supplier is late"}),
+		(
+			"add_task",
+			"Packed",
+			{"title": "Weigh", "assignee_kind": "One Team Member", "assignee_user": OLGA},
+		),
+	],
+)
+def test_a_call_on_a_milestone(order, name, stage_name, arguments):
+	plan, row = plan_of(order), stage_of(order, stage_name)
+	each_call_fails(lambda: call(name, plan=plan.name, stage=row.name, **arguments), (ORDER,), (RECORDING,))
+
+
+def test_undoing_a_milestone(order):
+	plan, row = plan_of(order), stage_of(order, "Packed")
+	call("confirm_stage", plan=plan.name, stage=row.name)
+	each_call_fails(
+		lambda: call("undo_stage", plan=plan.name, stage=row.name, reason="Wrong order"), (ORDER,)
+	)
+
+
+@pytest.mark.parametrize(
+	("name", "arguments"),
+	[
+		("complete_task", {}),
+		("waive_task", {"reason": "Signed on paper"}),
+		("cancel_task", {"reason": "Not needed"}),
+	],
+)
+def test_a_call_on_a_task(order, name, arguments):
+	row = task_of(order, "Sign the packing list")
+	each_call_fails(lambda: call(name, task=row.name, **arguments), (ORDER,))
+
+
+def test_reopening_a_task(order):
+	row = task_of(order, "Sign the packing list")
+	call("complete_task", task=row.name)
+	each_call_fails(lambda: call("reopen_task", task=row.name, reason="One is missing"), (ORDER,))
+
+
+def test_cancelling_a_plan(order):
+	plan = plan_of(order)
+	each_call_fails(lambda: call("cancel_plan", plan=plan.name, reason="Ordered elsewhere"), (ORDER,))
+
+
+def test_the_sweep(order, smtp):
+	"""A batch is sent or left to the next sweep; no message goes out twice."""
+	forget_mail_account()
+	with at("2030-06-18 07:00:00"):
+		now = frappe.utils.now_datetime()
+		plans = hourly.due_plans(sending_day.latest_message_day(now))
+		each_call_fails(lambda: sweep.handle(plans, now), (ORDER,), (SENDING,))
+
+
+def test_the_import_of_a_log(order, tmp_path):
+	log = tmp_path / "log.csv"
+	log.write_text(f"case,activity,timestamp\n{order.name},Cut,2024-01-01T08:00:00Z\n")
+	each_call_fails(lambda: import_log(log, ImportOptions(doctype=ORDER, track_field="status")), (ORDER,))
+
+
+# Redis
+
+
+@pytest.mark.parametrize("status", ["Cut", "Open"])
+def test_a_save_without_redis(order, status):
+	def save():
+		doc = frappe.get_doc(ORDER, order.name)
+		doc.status = status
+		doc.note = "Checked"
+		doc.save()
+
+	each_call_fails(save, (ORDER,), BOOKKEEPING, failing=failing_redis_call)
+
+
+def test_the_first_save_without_redis(workflow):
+	each_call_fails(first_save, (ORDER,), BOOKKEEPING, failing=failing_redis_call)
+
+
+def test_a_refused_save_without_redis(order):
+	def ship():
+		doc = frappe.get_doc(ORDER, order.name)
+		doc.status = "Shipped"
+		doc.save()
+
+	each_call_fails(ship, (ORDER,), refusal=guard.GateError, failing=failing_redis_call)
+
+
+@pytest.mark.parametrize(
+	("name", "arguments"),
+	[
+		("confirm_stage", {}),
+		("reschedule_stage", {"new_date": "2030-06-25", "reason": "Fabric is late"}),
+	],
+)
+def test_a_call_on_a_milestone_without_redis(order, name, arguments):
+	plan, row = plan_of(order), stage_of(order, "Packed")
+	each_call_fails(
+		lambda: call(name, plan=plan.name, stage=row.name, **arguments), (ORDER,), failing=failing_redis_call
+	)
+
+
+def test_completing_a_task_without_redis(order):
+	row = task_of(order, "Sign the packing list")
+	each_call_fails(lambda: call("complete_task", task=row.name), (ORDER,), failing=failing_redis_call)
+
+
+def test_what_follows_on_a_save_without_redis(site):
+	"""It is noted down, and the hourly run does it."""
+	each_call_fails(
+		lambda: follow_ups.add("recheck plans of a user", names=[OLGA], roles=[]),
+		(),
+		failing=failing_redis_call,
+	)
