@@ -94,7 +94,7 @@ def rename_order(tracking):
 
 
 @pytest.fixture(autouse=True)
-def no_logs_yet(site):
+def no_logs_yet(tracking):
 	forget_logs()
 
 
