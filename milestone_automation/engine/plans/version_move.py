@@ -15,6 +15,7 @@ from milestone_automation.engine.rules import dates, schedule
 from milestone_automation.engine.rules.vocabulary import DateChangeSource, PlanEvent, StageStatus, TaskStatus
 from milestone_automation.engine.store import plan_log, plan_rows, sums, watched
 from milestone_automation.engine.store.changing import changing
+from milestone_automation.engine.workflows import authors
 
 OWNER_FIELDS = frozenset({"owner_kind", "owner_user", "owner_role", "owner_field"})
 
@@ -64,7 +65,7 @@ def _describe_stage(move: StageMove) -> list[dict]:
 	if "stage_name" in move.changed:
 		text = _("{0} is now called {1}.").format(move.row.stage_name, move.name)
 		changes.append(_change("stage_renamed", move.name, text))
-	others = [name for name in move.changed if name != "stage_name"]
+	others = [name for name in move.changed if name not in ("stage_name", *authors.AUTHORED)]
 	if others:
 		text = _("{0} changes: {1}.").format(move.name, _labels("Milestone Plan Stage", others))
 		changes.append(_change("stage_changed", move.name, text))
