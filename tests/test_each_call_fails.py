@@ -42,7 +42,6 @@ SENDING = (
 	"Milestone Task",
 	"Milestone Message",
 	"Email Queue",
-	"Notification Log",
 )
 
 
@@ -183,7 +182,7 @@ def test_the_sweep(order, smtp):
 	with at("2030-06-18 07:00:00"):
 		now = frappe.utils.now_datetime()
 		plans = hourly.due_plans(sending_day.latest_message_day(now))
-		each_call_fails(lambda: sweep.handle(plans, now), (ORDER,), (SENDING, ("Notification Log",)))
+		each_call_fails(lambda: sweep.handle(plans, now), (ORDER,), (SENDING,), loose=("Notification Log",))
 
 
 def test_the_import_of_a_log(order, tmp_path):
