@@ -366,6 +366,7 @@ ensure_doctype("{DOCTYPE}", [{{"fieldname": "status", "fieldtype": "Data"}}], au
 frappe.get_doc({{"doctype": "Milestone Tracker", "document_type": "{DOCTYPE}", "track_field": "status"}}).insert()
 for name in ("A", "B"):
 	doc = frappe.get_doc({{"doctype": "{DOCTYPE}", "name": name, "status": "Open"}}).insert()
+	frappe.db.commit()  # a value that is left in its own transaction is only passing
 	doc.status = ""
 	doc.save()
 frappe.db.commit()

@@ -40,8 +40,8 @@ def people(make_user):
 	full = {"role": "System Manager", "read": 1, "write": 1, "create": 1}
 	region = {"fieldname": "region", "fieldtype": "Link", "options": REGION}
 	ensure_doctype(REGION, [{"fieldname": "title", "fieldtype": "Data"}], autoname="field:title")
-	ensure_doctype(DOCTYPES[0], [region], permissions=[full, reads])
-	ensure_doctype(DOCTYPES[1], [region], permissions=[full, reads | {"if_owner": 1}])
+	ensure_doctype("Agreeing Order", [region], permissions=[full, reads])
+	ensure_doctype("Agreeing Claim", [region], permissions=[full, reads | {"if_owner": 1}])
 	for email, roles in USERS.items():
 		make_user(email, roles=roles, user_type="Website User" if email == WEBSITE else "System User")
 		# Without a role Frappe makes everybody a website user.
