@@ -164,7 +164,7 @@ def test_one_that_was_stored_all_the_same_goes_out_as_plain_text_and_is_logged(t
 	assert len(told) <= budget.MOST_TEXT
 	if "{" in text:
 		assert "…" in told or set(told) <= set("{}(%")
-		assert frappe.db.exists("Error Log", {"method": ("like", "Milestone message of Guarded Order%")})
+		assert frappe.db.exists("Error Log", {"method": ("like", "Milestone message of Priced Order%")})
 
 
 @pytest.mark.parametrize(

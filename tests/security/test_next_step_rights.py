@@ -95,7 +95,7 @@ def test_a_manager_sets_no_field_above_their_permission_level(served):
 	workflow = {"workflow_name": "Cheap", "document_type": ORDER, "enabled": 1, "stages": with_steps(PAY)}
 	answer = served.client(MANAGER).post("/api/resource/Milestone Workflow", json=workflow)
 	assert answer.status_code == 417
-	assert "You may not change price of Guarded Order, so no next step of yours can." in answer.text
+	assert "You may not change price of Priced Order, so no next step of yours can." in answer.text
 
 
 def test_nobody_names_the_author_of_a_step(served):
@@ -213,7 +213,7 @@ class TestAuthors:
 @pytest.mark.parametrize(
 	("action", "message"),
 	[
-		(PAY, "You may not change price of Guarded Order"),
+		(PAY, "You may not change price of Priced Order"),
 		(NOTE | {"field": "pin"}, "has no field pin that a next step could set"),
 		(
 			NOTE | {"field": "lines", "value": [{"item": "x"}]},
@@ -223,9 +223,9 @@ class TestAuthors:
 		(NOTE | {"value": ["x"]}, "to one plain value, not to a list"),
 		(NOTE | {"ignore_permissions": 1}, "ignore_permissions does not fit"),
 		({"action": "Set Value", "value": 1}, "field does not fit"),
-		({"action": "Submit"}, "You may not submit documents of Guarded Order"),
+		({"action": "Submit"}, "You may not submit documents of Priced Order"),
 		({"action": "Apply Workflow Action", "workflow_action": "Approve"}, "has no action Approve"),
-		({"action": "Assign", "user": OUTSIDER}, f"{OUTSIDER} may not read documents of Guarded Order"),
+		({"action": "Assign", "user": OUTSIDER}, f"{OUTSIDER} may not read documents of Priced Order"),
 		(
 			{"action": "Assign", "user": "nobody@guarded.example"},
 			"User nobody@guarded.example does not exist",
@@ -306,7 +306,7 @@ class TestRunning:
 		with as_user(MANAGER):
 			make_workflow("Assigned", stages=with_steps({"action": "Assign", "user": CLERK}))
 		order = make_order()
-		make_user(CLERK, ["Guarded Outsider"])
+		make_user(CLERK, ["Priced Outsider"])
 		assert run(order) == ["Assign: failed"]
 		assert not frappe.db.exists("DocShare", {"share_name": order.name})
 		assert not frappe.db.exists("ToDo", {"reference_name": order.name})
@@ -323,7 +323,7 @@ class TestRunning:
 		action_registry.enqueue_create_notification = lambda users, doc: sent.append((users, doc["subject"]))
 		try:
 			assert run(order) == ["Notify: done"]
-			make_user(CLERK, ["Guarded Outsider"])
+			make_user(CLERK, ["Priced Outsider"])
 			assert run(order)[-1] == "Notify: failed"
 		finally:
 			action_registry.enqueue_create_notification = original
@@ -333,7 +333,7 @@ class TestRunning:
 	def test_the_user_named_in_the_settings_runs_it_within_the_rights_of_the_author(self, as_user, make_user):
 		import frappe
 
-		make_user("robot@guarded.example", [CLERK_ROLE, "Guarded Pricer"])
+		make_user("robot@guarded.example", [CLERK_ROLE, "Priced Pricer"])
 		with as_user(MANAGER):
 			make_workflow("Noted", stages=with_steps(NOTE), condition="doc.title == 'n'")
 		order = make_order(title="n")

@@ -5,14 +5,14 @@ import pytest
 from tests.support.documents import ensure_doctype
 from tests.support.site import kept_out_of_rollback
 
-ORDER = "Guarded Order"
-LINE = "Guarded Order Line"
+ORDER = "Priced Order"
+LINE = "Priced Order Line"
 # Reads and writes orders, not their prices.
-CLERK_ROLE = "Guarded Clerk"
+CLERK_ROLE = "Priced Clerk"
 # With the role before: prices too.
-PRICER_ROLE = "Guarded Pricer"
+PRICER_ROLE = "Priced Pricer"
 # Works in the desk and reads no order.
-OUTSIDER_ROLE = "Guarded Outsider"
+OUTSIDER_ROLE = "Priced Outsider"
 
 MANAGER = "manager@guarded.example"
 PRICER = "pricer@guarded.example"
