@@ -95,6 +95,13 @@ FOUND = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def programs():
+	"""The programs of the gates: `./dev lint` of the checkout installs them on first use."""
+	if not (ROOT / ".bench" / "lint-env").exists():
+		subprocess.run([ROOT / "dev", "lint", "imports", "semgrep"], capture_output=True)
+
+
 @pytest.fixture
 def copied(tmp_path) -> Path:
 	"""A copy of what the contracts are about; the programs of the checkout's own `.bench` are used."""

@@ -295,6 +295,12 @@ def test_no_mail_and_no_notification_runs_anything(production_order, make_user, 
 		)
 		job.people = [TEXTS["tag"]]
 		letter.may_answer, letter.owners, letter.previous_stage = True, [TEXTS["tag"]], TEXTS["tag"]
+		letter.log = frappe._dict(
+			done_on=frappe.utils.now_datetime(),
+			event="Reached Without Required Tasks",
+			reason=TEXTS["script"],
+			details=TEXTS["script"],
+		)
 		content = letters.compose(letter)
 		html = frappe.render_template("templates/emails/milestone_message.html", {"content": content})
 		for text in (html, outbox.log_text(content)):
