@@ -237,7 +237,8 @@ class PlanMachine(RuleBasedStateMachine):
 		row = plan.stages[index]
 		if row.key_date:
 			row.key_date = row.key_date + timedelta(days=days)
-			self.attempt(plan.save)
+			went = self.attempt(plan.save)
+			assert went == (not days), "A date moved without a reason"
 
 	# Moves of tasks
 

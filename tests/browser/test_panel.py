@@ -82,6 +82,29 @@ def test_a_date_moves_with_a_reason_and_the_planned_one_stays_in_sight(workflow,
 	assert later in moved.inner_text()
 
 
+def test_the_form_of_a_plan_moves_a_date_by_the_same_dialog(workflow, visit, make_order):
+	make_order("FORM-1")
+	page = visit("/app/sample-order/FORM-1", user=BUYER)
+	page.locator(".milestone-steps").wait_for()
+	page.locator(".milestone-panel:visible [data-focus=plan-menu]").click()
+	page.locator("[data-action=open_plan]:visible").click()
+	grid = page.locator("[data-fieldname=stages]:visible")
+	grid.locator(".grid-row", has_text="Released").wait_for()
+	assert grid.locator(".grid-add-row:visible, .grid-remove-rows:visible").count() == 0
+	grid.locator(".grid-row", has_text="Released").locator(".btn-open-row").click()
+	grid.locator(".milestone-reschedule:visible").click()
+	dialog = page.locator(".modal.show")
+	later = page.evaluate(
+		"frappe.datetime.str_to_user(frappe.datetime.add_days(frappe.datetime.get_today(), 40))"
+	)
+	dialog.locator("input[data-fieldname=new_date]").fill(later)
+	dialog.locator("input[data-fieldname=new_date]").press("Tab")
+	dialog.locator("textarea[data-fieldname=reason]").fill("The mill is late")
+	dialog.locator(".btn-modal-primary:visible").click()
+
+	page.locator("[data-fieldname=stages]:visible .grid-row", has_text=later).first.wait_for()
+
+
 def test_the_history_comes_when_it_is_asked_for(workflow, visit, make_order):
 	make_order("PAST-1")
 	page = visit("/app/sample-order/PAST-1")

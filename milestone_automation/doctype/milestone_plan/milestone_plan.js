@@ -34,3 +34,18 @@ frappe.ui.form.on("Milestone Plan", {
 		});
 	},
 });
+
+// A key date moves in the dialog of the panel only, which asks for a reason and shows what moves along.
+frappe.ui.form.on("Milestone Plan Stage", {
+	form_render(frm, doctype, name) {
+		const row = frm.fields_dict.stages.grid.grid_rows_by_docname[name];
+		const $place = row.grid_form.fields_dict.key_date.$wrapper;
+		$place.find(".milestone-reschedule").remove();
+		if (!frm.own_panel || !frm.own_panel.may(name, "reschedule")) return;
+		$(
+			`<button type="button" class="btn btn-xs btn-default milestone-reschedule">${__("Reschedule")}</button>`
+		)
+			.on("click", () => frm.own_panel.do_reschedule(frm.own_panel.stage(name)))
+			.appendTo($place);
+	},
+});

@@ -1,18 +1,14 @@
 import frappe
 from frappe import _
-from frappe.utils import getdate
 
 from milestone_automation.engine.base import indexes, values
 from milestone_automation.engine.base.typed_document import TypedDocument
 from milestone_automation.engine.plans import ending, starting
-from milestone_automation.engine.progress import rescheduling
-from milestone_automation.engine.rules.vocabulary import DateChangeSource, StageStatus
 from milestone_automation.engine.store import sums
-from milestone_automation.engine.store.changing import changing
 
 
 class MilestonePlan(TypedDocument):
-	"""A workflow applied to one document. The engine changes it; users move dates here or in the panel."""
+	"""A workflow applied to one document. The engine changes it; users move dates in the panel, with a reason."""
 
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
@@ -120,53 +116,27 @@ class MilestonePlan(TypedDocument):
 			)
 
 	def keep_rows(self):
-		"""Collect new key dates and refuse other changes of stages; the engine moves the dates and records them."""
+		"""Refuse changes of stages. Only the engine moves a key date: it asks for a reason and moves what belongs to it."""
 		before = self.get_doc_before_save()
-		old_rows = {row.name: row for row in before.stages}
+		new_dates = {row.name: row.key_date for row in self.stages}
 		if [row.name for row in self.stages] != [row.name for row in before.stages]:
 			frappe.throw(
 				_(
 					"The milestones of a running plan come from its workflow. Move the plan to a new version instead."
 				)
 			)
-		self.flags.new_dates = {}
-		for row in self.stages:
-			new, old = row.key_date and getdate(row.key_date), old_rows[row.name].key_date
-			if new != (old and getdate(old)):
-				self.flags.new_dates[row.name] = new
-			row.key_date = old
-
-	def on_update(self):
-		"""Move the key dates that were changed in the form."""
-		if self.is_new() or not self.flags.new_dates:
-			return
-		new_dates, self.flags.new_dates = self.flags.new_dates, {}
-		self.move_dates(new_dates)
-
-	def move_dates(self, new_dates: dict):
-		"""Move key dates.
-
-		Args:
-			new_dates: new key date by row name of the stage.
-		"""
-		with changing(self.name) as plan:
-			for name, new in new_dates.items():
-				self.move_date(plan, plan.stage(name), new)
-
-	def move_date(self, plan, row, new):
-		"""Move one key date of a plan that is being changed.
-
-		Args:
-			plan: the plan, locked.
-			row: its stage.
-			new: the new key date, or None.
-		"""
-		if row.status == StageStatus.REACHED:
+		moved = [
+			row.stage_name
+			for row in before.stages
+			if not values.is_same(row.key_date, new_dates[row.name], "Date")
+		]
+		if moved:
 			frappe.throw(
-				_("{0} is reached, so its key date cannot be changed. Undo it first.").format(row.stage_name)
+				_(
+					"The key date of {0} cannot be changed in the plan. Choose Reschedule: it asks for a reason and moves tasks and later milestones too."
+				).format(", ".join(moved)),
+				title=_("Cannot Be Changed Here"),
 			)
-		if new != (row.key_date and getdate(row.key_date)):
-			rescheduling.move(plan, row, new, _("Changed in the plan."), DateChangeSource.FORM, by_hand=True)
 
 	def update_children(self):
 		"""Write the stages of a new plan only; the engine writes later changes, and only changed rows."""

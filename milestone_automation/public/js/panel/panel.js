@@ -159,6 +159,11 @@ export class Panel {
 		return this.data.stages.find((stage) => stage.name === name);
 	}
 
+	may(stage, action) {
+		const row = this.data && this.stage(stage);
+		return !!row && (row.actions || []).includes(action);
+	}
+
 	task(name) {
 		return this.data.stages.flatMap((stage) => stage.tasks).find((task) => task.name === name);
 	}
@@ -181,6 +186,7 @@ export class Panel {
 	ask_and_reload(method, args) {
 		const { doctype, name, frm } = this;
 		return this.ask(method, args).then(() => {
+			if (frm && frm.doctype === "Milestone Plan") return frm.reload_doc();
 			if (!frm || frm.doctype !== doctype) return;
 			frappe.db.get_value(doctype, name, "modified").then(({ message }) => {
 				const changed = message && message.modified !== frm.doc.modified;
