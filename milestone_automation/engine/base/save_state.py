@@ -43,6 +43,7 @@ class Transaction:
 		plans: plans loaded with their lock, by DocType and document; None for a document without a plan.
 		rows: stored rows just read, by DocType and document.
 		rows_before: stored rows read before a `db_set` wrote, by DocType and document.
+		outdated: documents of which this transaction's view of the tables lacks milestones, by DocType and document.
 		days_given: the day on which a stage was reached as somebody gave it, by the stage's row name.
 		plan_writes: how often this transaction has written each plan, by name.
 		changed_rules: rules that this transaction has changed, as it reads them, by cache key; None until it does.
@@ -55,6 +56,7 @@ class Transaction:
 	plans: dict[tuple, object] = field(default_factory=dict)
 	rows: dict[tuple, dict] = field(default_factory=dict)
 	rows_before: dict[tuple, dict] = field(default_factory=dict)
+	outdated: set[tuple] = field(default_factory=set)
 	days_given: dict[str, date] = field(default_factory=dict)
 	plan_writes: dict[str, int] = field(default_factory=dict)
 	changed_rules: dict[str, object] = field(default_factory=dict)

@@ -29,7 +29,8 @@ def begin_db_set(doc) -> None:
 	if not compat.is_saving(doc.doctype, doc.name):
 		begin(doc)
 	columns = tuple(doc.meta.get_valid_columns())
-	row = stored_rows.read(doc.doctype, doc.name, columns)
+	# MariaDB shows a transaction what it saw first; what others have committed since, a lock shows.
+	row = stored_rows.read(doc.doctype, doc.name, columns, lock=frappe.db.db_type == "mariadb")
 	if row:
 		save_state.transaction().rows_before[save_state.key_of(doc)] = row
 

@@ -143,7 +143,7 @@ def begin_save(doc, tracker: registry.Tracker) -> None:
 
 
 def before_change(doc, tracker: registry.Tracker) -> None:
-	"""Before a `db_set`: read what it changes from, where neither a milestone nor Frappe can tell."""
+	"""Before a `db_set`: read what it changes from, where neither a milestone nor Frappe can tell for certain."""
 	if tracker.disabled or doc.is_new() or compat.is_saving(doc.doctype, doc.name):
 		return
 	if stored_changes.wants_row_before(doc, tracker):
@@ -151,7 +151,7 @@ def before_change(doc, tracker: registry.Tracker) -> None:
 
 
 def _read_row_before(doc, tracker: registry.Tracker) -> None:
-	row = stored_rows.read(doc.doctype, doc.name, tracker.columns)
+	row = stored_rows.read(doc.doctype, doc.name, tracker.columns, lock=frappe.db.db_type == "mariadb")
 	if row:
 		save_state.transaction().rows_before[save_state.key_of(doc)] = row
 

@@ -71,11 +71,14 @@ def find(doc, tracker: registry.Tracker) -> tuple[dict, list[Change]]:
 		doc: the document, after it was written.
 		tracker: what to compare.
 	"""
-	stored = _read(doc.doctype, doc.name, tracker.columns, _names(tracker))
+	state, key = save_state.transaction(), save_state.key_of(doc)
+	is_outdated = key in state.outdated
+	stored = _read(doc.doctype, doc.name, tracker.columns, _names(tracker), lock=is_outdated)
 	if stored is None:
 		return {}, []
-	before = save_state.transaction().rows_before.get(save_state.key_of(doc)) or doc.get_doc_before_save()
-	if before and _may_be_outdated(doc, stored, before, tracker):
+	before = state.rows_before.get(key) or doc.get_doc_before_save()
+	if not is_outdated and before and _may_be_outdated(doc, stored, before, tracker):
+		state.outdated.add(key)
 		stored = _read(doc.doctype, doc.name, tracker.columns, _names(tracker), lock=True) or stored
 	if doc.flags.in_insert:
 		recorded = _recorded_here(doc, stored)
@@ -178,8 +181,14 @@ def _may_be_unrecorded(doc, tracker: registry.Tracker) -> bool:
 
 
 def wants_row_before(doc, tracker: registry.Tracker) -> bool:
-	"""Tell whether before a `db_set` the row must be read: Frappe's state before is that of the last save."""
-	return hasattr(doc, "_original_modified") and _may_be_unrecorded(doc, tracker)
+	"""Tell whether before a `db_set` the row must be read: of a saved document Frappe keeps the state before that save.
+
+	MariaDB wants it when a transaction first writes a document, see `_may_be_outdated`.
+	"""
+	if not hasattr(doc, "_original_modified"):
+		return False  # Frappe reads and locks the row itself
+	is_first_write = save_state.key_of(doc) not in save_state.transaction().rows
+	return _may_be_unrecorded(doc, tracker) or (frappe.db.db_type == "mariadb" and is_first_write)
 
 
 def _may_be_outdated(doc, stored: Stored, before, tracker) -> bool:
@@ -190,20 +199,21 @@ def _may_be_outdated(doc, stored: Stored, before, tracker) -> bool:
 	"""
 	if frappe.db.db_type != "mariadb" or doc.flags.in_insert:
 		return False
+	may_be_unrecorded = _may_be_unrecorded(doc, tracker)
 	return any(
-		_is_unlike(field, stored.recorded.get(field.fieldname), before, stored.row)
+		_is_unlike(field, stored.recorded.get(field.fieldname), before, stored.row, may_be_unrecorded)
 		for field in tracker.stored_fields
 		if field.fieldname not in stored.recorded
 		or not _is_recorded_here(doc, field.fieldname, stored.recorded[field.fieldname])
 	)
 
 
-def _is_unlike(field, last: Recorded | None, before, row: dict) -> bool:
-	"""Tell whether the value before the write is not the one recorded last."""
+def _is_unlike(field, last: Recorded | None, before, row: dict, may_be_unrecorded: bool) -> bool:
+	"""Tell whether the value before the write is not the one recorded last, and it matters."""
 	old = before.get(field.fieldname)
 	if last:
 		return not is_recorded(last, old, field)
-	return is_first_value(old, field) and old != row[field.fieldname]
+	return is_first_value(old, field) and not (may_be_unrecorded and old == row[field.fieldname])
 
 
 def _read(
