@@ -127,6 +127,35 @@ def test_a_draft_is_refused_with_nothing_written_and_goes_through_once_the_task_
 	assert stage_of(order, "Shipped").status == "Reached"
 
 
+FIRST_CUT = (stage("Cut", "Cut", -20), stage("Shipped", "Shipped"))
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_draft_is_refused_out_of_order_and_goes_through_once_its_turn_has_come(path):
+	import frappe
+
+	make_workflow(stages=FIRST_CUT, tasks=(), reached_in_order=1)
+	order = make_document()
+	before = written(order)
+	text = refusal(path, frappe.get_doc(ORDER, order.name))
+	assert (
+		"<b>Shipped</b> cannot be reached yet: milestones are reached in order, and Cut comes first." in text
+	)
+	assert written(order) == before
+	frappe.get_doc(ORDER, order.name).db_set("status", "Cut")
+	path(frappe.get_doc(ORDER, order.name))
+	assert status_of(order) == {"Cut": "Reached", "Shipped": "Reached"}
+
+
+def test_what_one_save_reaches_together_is_in_order():
+	released = stage("Released", reach_rule="Field Value", track_field="docstatus", track_value="1")
+	make_workflow(stages=[stage("Cut", "Cut", -20), released], tasks=(), reached_in_order=1)
+	order = make_document()
+	order.status = "Cut"
+	order.submit()
+	assert status_of(order) == {"Cut": "Reached", "Released": "Reached"}
+
+
 @pytest.mark.parametrize("path", [save, form_update_after_submit, client_set_value, db_set])
 def test_an_update_after_submit_is_refused_with_nothing_written(path):
 	import frappe
@@ -167,6 +196,21 @@ def client_submit(order):
 	import frappe.client
 
 	frappe.client.submit(json.dumps(order.as_dict(), default=str))
+
+
+@pytest.mark.parametrize("path", [submit, form_submit, client_submit])
+def test_submitting_is_refused_out_of_order(path):
+	import frappe
+
+	released = stage("Released", reach_rule="Field Value", track_field="docstatus", track_value="1")
+	make_workflow(stages=[stage("Signed off"), released], tasks=(), reached_in_order=1)
+	order = make_document()
+	before = written(order)
+	assert "Signed off comes first" in refusal(path, frappe.get_doc(ORDER, order.name))
+	assert written(order) == before
+	api.confirm_stage(plan_of(order).name, "Signed off")
+	path(frappe.get_doc(ORDER, order.name))
+	assert status_of(order) == {"Signed off": "Reached", "Released": "Reached"}
 
 
 @pytest.mark.parametrize("path", [submit, form_submit, client_submit])
@@ -247,6 +291,14 @@ def test_a_confirmation_is_refused_with_nothing_written():
 	answer = api.confirm_stage(plan, "Signed off")
 	assert answer["stages"][0]["status"] == "Reached"
 	assert answer["plan"]["status"] == "Completed"
+
+
+def test_a_confirmation_is_refused_out_of_order():
+	make_workflow(stages=[stage("Cut", "Cut", -20), stage("Signed off")], tasks=(), reached_in_order=1)
+	order = make_document()
+	plan, before = plan_of(order).name, written(order)
+	assert "Cut comes first" in refusal(api.confirm_stage, plan, "Signed off")
+	assert written(order) == before
 
 
 # A value that is set by code
@@ -387,7 +439,7 @@ def test_a_task_made_required_later_holds():
 	assert status_of(order) == {"Shipped": "Reached"}
 
 
-def test_without_strict_order_an_earlier_stage_does_not_hold_a_later_one():
+def test_by_default_an_earlier_stage_does_not_hold_a_later_one():
 	make_workflow(
 		stages=[stage("Inspected", "Inspected", -7), stage("Shipped", "Shipped")],
 		tasks=[task("Inspected", "Book the inspector")],
@@ -397,9 +449,9 @@ def test_without_strict_order_an_earlier_stage_does_not_hold_a_later_one():
 	assert status_of(order) == {"Inspected": "Open", "Shipped": "Reached"}
 
 
-def test_in_strict_order_the_tasks_of_earlier_open_stages_hold_too_and_are_named_with_their_stage():
+def test_tasks_of_earlier_open_stages_hold_where_the_workflow_says_so_and_are_named_with_their_stage():
 	make_workflow(
-		strict_order=1,
+		earlier_tasks_block=1,
 		stages=[stage("Inspected", "Inspected", -7), stage("Shipped", "Shipped")],
 		tasks=[task("Inspected", "Book the inspector"), task("Shipped", TASK)],
 	)
@@ -416,9 +468,9 @@ def test_in_strict_order_the_tasks_of_earlier_open_stages_hold_too_and_are_named
 	assert status_of(order) == {"Inspected": "Open", "Shipped": "Reached"}
 
 
-def test_a_later_stage_does_not_hold_an_earlier_one_in_strict_order():
+def test_a_later_stage_never_holds_an_earlier_one():
 	make_workflow(
-		strict_order=1,
+		earlier_tasks_block=1,
 		stages=[stage("Inspected", "Inspected", -7), stage("Shipped", "Shipped")],
 		tasks=[task("Shipped", TASK)],
 	)

@@ -68,6 +68,13 @@ def test_with_no_warning_lead_open_tasks_are_no_risk_before_the_day_itself():
 	assert health(1, open_required_tasks=2, warning_lead_days=None) is Health.ON_TRACK
 
 
+def test_a_skipped_stage_is_neither_late_nor_blocked():
+	assert health(-5, is_skipped=True) is Health.SKIPPED
+	assert health(-5, is_skipped=True, open_required_tasks=1, overdue_open_tasks=1) is Health.SKIPPED
+	assert plan_health([Health.SKIPPED, Health.DONE]) is Health.SKIPPED
+	assert plan_health([Health.SKIPPED, Health.ON_TRACK]) is Health.ON_TRACK
+
+
 def test_a_reached_stage_is_done_whatever_else_is_true():
 	yesterday = TODAY - timedelta(days=1)
 	assert stage_health("Reached", yesterday, TODAY, 3, 3, TODAY, 3) is Health.DONE

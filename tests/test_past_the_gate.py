@@ -310,14 +310,46 @@ def test_the_workflow_may_choose_the_other_way_for_each():
 		frappe.flags.in_import = False
 
 
-def test_in_strict_order_a_new_document_is_held_by_the_tasks_of_earlier_milestones_too():
+def test_a_new_document_is_held_by_the_tasks_of_earlier_milestones_where_the_workflow_says_so():
 	make_workflow(
 		stages=[stage("Cut", "Cut", -20), stage("Shipped", "Shipped")],
 		tasks=[task("Cut", "Order the cloth")],
-		strict_order=1,
+		earlier_tasks_block=1,
 	)
 	with pytest.raises(GateError, match="One required task comes before <b>Shipped</b>"):
 		insert()
+
+
+def test_a_new_document_is_refused_out_of_order_and_an_imported_one_has_skipped_what_came_before():
+	make_workflow(
+		stages=[stage("Cut", "Cut", -20), stage("Shipped", "Shipped")], tasks=(), reached_in_order=1
+	)
+	with pytest.raises(
+		GateError, match="Milestones are reached in order, and <b>Cut</b> comes before <b>Shipped</b>"
+	):
+		insert()
+	frappe.flags.in_import = True
+	try:
+		order = insert()
+	finally:
+		frappe.flags.in_import = False
+	assert status_of(order) == {"Cut": "Open", "Shipped": "Reached"}
+	assert stage_of(order, "Cut").health == "Skipped"
+
+
+def test_what_is_reached_out_of_order_past_the_gate_is_on_record_and_told(make_user):
+	make_user("manager@example.com", roles=["Milestone Manager", READER_ROLE])
+	make_workflow(
+		stages=[stage("Cut", "Cut", -20), stage("Shipped", "Shipped")], tasks=(), reached_in_order=1
+	)
+	order = make_document()
+	ship_by_sql(order)
+	catching_up.run(ORDER)
+	(entry,) = log_of(order, "Reached Out of Order")
+	assert (entry.stage_name, entry.details) == ("Shipped", "Cut")
+	alerts.send(entry.name)
+	filters = {"plan": plan_of(order).name, "kind": "Notice", "recipient": "manager@example.com"}
+	assert "was reached out of order" in frappe.db.get_value("Milestone Message", filters, "subject")
 
 
 def test_a_default_value_with_required_tasks_is_refused_when_the_workflow_is_saved(make_doctype):

@@ -823,7 +823,7 @@ def test_a_row_of_a_workflow_changes_with_the_workflow_only_so_that_its_version_
 	(
 		{"status": "Cancelled"},
 		{"plan_key": "x"},
-		{"strict_order": 0},
+		{"earlier_tasks_block": 0},
 		{"workflow_version": 9},
 		{"later_stages": "Ask"},
 		{"workflow": "Other"},
@@ -835,7 +835,7 @@ def test_a_manager_sets_no_field_of_a_plan_by_saving_it(clerks, as_user, changes
 	import frappe
 	from frappe import client
 
-	factories.make_workflow(strict_order=1)
+	factories.make_workflow(earlier_tasks_block=1)
 	order = factories.make_document()
 	factories.make_workflow("Other", enabled=0)
 	if "reference_name" in changes:

@@ -390,7 +390,7 @@ def test_the_panel_of_a_big_plan_is_small_and_loads_other_tasks_when_asked(as_us
 	make_workflow(
 		stages=[stage(name) for name in names],
 		tasks=[task(name, f"Task {name}.{number}") for name in names for number in range(20)],
-		strict_order=1,
+		earlier_tasks_block=1,
 	)
 	order = make_document()
 	payload = panel.build(order)

@@ -45,11 +45,12 @@ class PlanMachine(RuleBasedStateMachine):
 
 	@initialize(
 		strict=st.booleans(),
+		in_order=st.booleans(),
 		mode=st.sampled_from(("Block", "Block", "Warn", "Off")),
 		later=st.sampled_from(("Shift Too", "Keep Order")),
 		working=st.booleans(),
 	)
-	def begin(self, strict, mode, later, working):
+	def begin(self, strict, in_order, mode, later, working):
 		import frappe
 
 		frappe.db.rollback()
@@ -57,7 +58,8 @@ class PlanMachine(RuleBasedStateMachine):
 		days = {"working_days": int(working)}
 		make_workflow(
 			name,
-			strict_order=int(strict),
+			earlier_tasks_block=int(strict),
+			reached_in_order=int(in_order),
 			later_stages=later,
 			stages=[
 				stage("Cut", "Cut", -30, **days),
@@ -120,15 +122,20 @@ class PlanMachine(RuleBasedStateMachine):
 
 	def check_gate(self, stages_before, open_before):
 		"""What was reached by this move had no open required task at that moment, where the gate blocks."""
-		strict = self.plan_row().strict_order
 		was_open = {row.name: row for row in stages_before if row.status == "Open"}
 		for row in self.stage_rows():
 			if row.name not in was_open or row.status != "Reached" or row.gate_mode != "Block":
 				continue
-			holding = [row.name]
-			if strict:
-				holding += [other.name for other in was_open.values() if other.idx < row.idx]
+			earlier = [other.name for other in was_open.values() if other.idx < row.idx]
+			self.check_order(row, earlier)
+			holding = [row.name, *(earlier if self.plan_row().earlier_tasks_block else ())]
 			assert sum(open_before.get(name, 0) for name in holding) == 0, f"{row.stage_name} slipped through"
+
+	def check_order(self, row, earlier):
+		"""Where milestones are reached in order, none that was open before is still open."""
+		if self.plan_row().reached_in_order:
+			still_open = {other.name for other in self.stage_rows() if other.status == "Open"}
+			assert not still_open & set(earlier), f"{row.stage_name} is reached out of order"
 
 	def check_closed_tasks(self, tasks_before):
 		"""A task that was closed and still is has not been touched."""
@@ -333,9 +340,13 @@ class PlanMachine(RuleBasedStateMachine):
 	@invariant()
 	def the_plan_says_what_its_stages_say(self):
 		plan, rows = self.plan_row(), self.stage_rows()
-		open_rows = [row for row in rows if row.status == "Open"]
-		assert plan.status == ("Active" if open_rows else "Completed")
-		assert (plan.current_stage or "") == (open_rows[0].stage_name if open_rows else "")
+		last_reached = max((row.idx for row in rows if row.status == "Reached"), default=0)
+		skipped = [row for row in rows if row.status == "Open" and row.idx < last_reached]
+		open_rows = [row for row in rows if row.idx > last_reached]
+		assert [row for row in rows if row.health == "Skipped"] == skipped
+		assert plan.status == ("Active" if open_rows or skipped else "Completed")
+		current = [*open_rows, *skipped]
+		assert (plan.current_stage or "") == (current[0].stage_name if current else "")
 		dated = [row.key_date for row in open_rows if row.key_date]
 		assert plan.next_date == (min(dated) if dated else None)
 

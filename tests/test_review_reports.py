@@ -149,8 +149,9 @@ def test_on_time_performance_counts_with_tolerance(orders):
 		rows = report("On-time Performance", **ON_PLANS, group_by="Workflow", **filters)
 		return [(row["group"], row["reached"], row["late"], row["overdue"]) for row in rows]
 
-	assert late() == [("Production", 3, 3, 4)]
-	assert late(late_days=5) == [("Production", 3, 2, 4)]
+	# Of the four open milestones past their date one was skipped.
+	assert late() == [("Production", 3, 3, 3)]
+	assert late(late_days=5) == [("Production", 3, 2, 3)]
 
 
 def test_date_changes_are_added_up_by_reason(orders):

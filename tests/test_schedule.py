@@ -11,7 +11,7 @@ from milestone_automation.engine.rules.working_days import WorkCalendar
 pytestmark = pytest.mark.no_site
 
 KEY_DATE = date(2030, 6, 12)  # a Wednesday
-PLAN = {"status": "Active", "strict_order": 0, "escalation_role": "Boss", "escalate_after_days": 0}
+PLAN = {"status": "Active", "earlier_tasks_block": 0, "escalation_role": "Boss", "escalate_after_days": 0}
 RULES = Rules()
 
 
@@ -125,11 +125,27 @@ def test_reminders_missed_for_days_come_once():
 	assert "Reminder" in due(5, [row])
 
 
-def test_in_strict_order_the_tasks_of_an_earlier_stage_block_a_later_one():
+def test_tasks_of_an_earlier_stage_block_a_later_one_where_the_plan_says_so():
 	stages = [stage(), stage("s2", idx=2)]
 	tasks = [task(due_date=None)]
 	assert due(0, stages, tasks) == ["Blocked", "Blocked (Owner)", "Prompt"]
-	assert due(0, stages, tasks, strict_order=1) == ["Blocked", "Blocked (Owner)", "Blocked (Owner)"]
+	assert due(0, stages, tasks, earlier_tasks_block=1) == ["Blocked", "Blocked (Owner)", "Blocked (Owner)"]
+
+
+def test_a_skipped_stage_gets_no_message_but_its_tasks_do():
+	stages = [stage(), stage("s2", idx=2, status="Reached"), stage("s3", idx=3)]
+	assert [message.stage for message in messages_due(KEY_DATE, stages)] == ["s3"]
+	assert [(one.kind.value, one.stage) for one in messages_due(KEY_DATE, stages, [task()])] == [
+		("Prompt", "s3"),
+		("Task Due", "s1"),
+	]
+	assert check([stage(), stage("s2", idx=2, status="Reached")]) is None
+
+
+def test_in_order_only_the_first_open_stage_is_asked_for():
+	stages = [stage(), stage("s2", idx=2)]
+	assert [one.stage for one in messages_due(KEY_DATE, stages)] == ["s1", "s2"]
+	assert [one.stage for one in messages_due(KEY_DATE, stages, reached_in_order=1)] == ["s1"]
 
 
 def test_the_next_stage_is_asked_for_a_date_only_once_the_one_before_is_reached():

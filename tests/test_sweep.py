@@ -354,10 +354,10 @@ def test_a_stage_without_date_is_asked_for_when_the_one_before_is_reached(people
 	assert sweep_at("2030-06-04 07:00:00") == []
 
 
-def test_in_strict_order_only_the_first_open_stage_is_asked_for(people):
+def test_only_the_first_open_stage_is_asked_for_where_its_tasks_block_later_ones(people):
 	order = plan_for(
 		[stage("Cut", None, -20, **owned_by(OLGA)), stage("Sewn", None, -19, **owned_by(OTTO))],
-		strict_order=1,
+		earlier_tasks_block=1,
 	)
 	assert days(8, 11) == {8: [("Prompt", OLGA, "Cut")]}
 	with at("2030-06-11 12:00:00"):

@@ -338,9 +338,11 @@ def test_rows_made_anew_in_the_workflow_are_known_by_their_names(plan, workflow,
 def test_rules_of_the_plan_follow_the_workflow(plan, workflow, follow):
 	import frappe
 
-	workflow.update({"strict_order": 1, "later_stages": "Ask"})
-	assert follow() == ["The plan changes: Strict Order, When a Date Moves, Later Milestones."]
-	assert frappe.db.get_value("Milestone Plan", plan, ["strict_order", "later_stages"]) == (1, "Ask")
+	workflow.update({"earlier_tasks_block": 1, "later_stages": "Ask"})
+	assert follow() == [
+		"The plan changes: Block Later Milestones While Required Tasks of Earlier Ones Are Open, When a Date Moves, Later Milestones."
+	]
+	assert frappe.db.get_value("Milestone Plan", plan, ["earlier_tasks_block", "later_stages"]) == (1, "Ask")
 
 
 def test_a_new_team_gets_the_teams_tasks(plan, workflow, follow, make_user):
@@ -601,8 +603,17 @@ def test_tasks_that_go_or_are_no_longer_required_hold_nothing(plan, workflow, fo
 	assert stages_of(plan)[1][1] == "Reached"
 
 
-def test_in_strict_order_earlier_tasks_hold_a_stage_whose_new_rule_fits(plan, workflow, follow, inspected):
-	workflow.strict_order = 1
+def test_in_order_a_stage_whose_new_rule_fits_waits_for_earlier_ones(plan, workflow, follow, inspected):
+	workflow.reached_in_order = 1
+	workflow.stages[2].update(by_status("Inspected"))
+	assert follow()[1].endswith("milestones are reached in order, and Acceptance, Inspection comes first.")
+	assert stages_of(plan) == [ACCEPTANCE, INSPECTION, DELIVERY]
+
+
+def test_earlier_tasks_hold_a_stage_whose_new_rule_fits_where_the_workflow_says_so(
+	plan, workflow, follow, inspected
+):
+	workflow.earlier_tasks_block = 1
 	workflow.stages[2].update(by_status("Inspected"))
 	assert follow()[1].startswith("Delivery stays open although the document has the value for it: 1 ")
 	assert stages_of(plan) == [ACCEPTANCE, INSPECTION, DELIVERY]

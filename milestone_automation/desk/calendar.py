@@ -16,6 +16,7 @@ HEALTH_COLORS = {
 	Health.AT_RISK: "#e86c13",
 	Health.BLOCKED: "#9c45e3",
 	Health.LATE: "#e03636",
+	Health.SKIPPED: "#8d99a6",
 	Health.DONE: "#30a66d",
 }
 

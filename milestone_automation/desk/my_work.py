@@ -6,7 +6,7 @@ from frappe.utils import (
 )
 
 from milestone_automation.engine.people import rights
-from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus, TaskStatus
+from milestone_automation.engine.rules.vocabulary import Health, PlanStatus, StageStatus, TaskStatus
 
 MAX_ROWS = 500
 
@@ -59,6 +59,8 @@ def _my_stages() -> list:
 		)
 		.where(plan.status == PlanStatus.ACTIVE.value)
 		.where(stage.status == StageStatus.OPEN.value)
+		# Nobody is asked for what was skipped.
+		.where(stage.health != Health.SKIPPED.value)
 		.where(_is_owner(stage))
 		.orderby(stage.key_date)
 		.limit(MAX_ROWS)

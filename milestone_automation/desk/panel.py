@@ -133,7 +133,8 @@ def _plan(plan: plan_rows.Plan) -> dict:
 			"status",
 			"health",
 			"current_stage",
-			"strict_order",
+			"earlier_tasks_block",
+			"reached_in_order",
 			"later_stages",
 			"gate_failed_on",
 		)
@@ -208,7 +209,13 @@ def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, shows_tasks: bool) -> dict:
 		"hidden_tasks": len(of_stage) - len(visible),
 		"blocked_by": [_blocking(task, tasks) for task in blocking[:NAMED_BLOCKING]],
 		"blocking_tasks": len(blocking),
+		"comes_after": [other.stage_name for other in _comes_after(plan, row)],
 	}
+
+
+def _comes_after(plan: plan_rows.Plan, stage) -> list:
+	"""Return the stages that must be reached before an open one."""
+	return gate.stages_in_the_way(plan, stage)[:NAMED_BLOCKING] if stage.status != StageStatus.REACHED else []
 
 
 def _may_act(plan: plan_rows.Plan, stage) -> bool:
@@ -235,7 +242,7 @@ def _stage_actions(plan: plan_rows.Plan, stage, may_act: bool) -> list[str]:
 
 
 def _blocked_by(plan, stage, tasks: _Tasks) -> list:
-	"""Return the open required tasks that block an open stage; in strict order also those of earlier stages."""
+	"""Return the open required tasks that block an open stage; where the plan says so also those of earlier stages."""
 	if stage.status == StageStatus.REACHED:
 		return []
 	stages = {row.name for row in gate.holding_stages(plan, stage)}

@@ -25,10 +25,11 @@ class MilestonePlan(TypedDocument):
 		created_from: DF.Date | None
 		current_stage: DF.Data | None
 		document_created_on: DF.Datetime | None
+		earlier_tasks_block: DF.Check
 		escalate_after_days: DF.Int
 		escalation_role: DF.Link | None
 		gate_failed_on: DF.Datetime | None
-		health: DF.Literal["On Track", "At Risk", "Blocked", "Late", "Done"]
+		health: DF.Literal["On Track", "At Risk", "Blocked", "Late", "Skipped", "Done"]
 		imported_documents: DF.Literal["Refuse", "Accept as Reached"]
 		later_stages: DF.Literal["Shift Too", "Keep Order", "Ask"]
 		new_documents: DF.Literal["Refuse", "Accept as Reached"]
@@ -36,12 +37,12 @@ class MilestonePlan(TypedDocument):
 		next_date: DF.Date | None
 		plan_key: DF.Data | None
 		quiet_before: DF.Date | None
+		reached_in_order: DF.Check
 		reference_name: DF.DynamicLink
 		reference_type: DF.Link
 		snapshot: DF.Code | None
 		stages: DF.Table[MilestonePlanStage]
 		status: DF.Literal["Active", "Completed", "Cancelled"]
-		strict_order: DF.Check
 		supplier_field: DF.Data | None
 		team_group: DF.Link | None
 		team_role: DF.Link | None

@@ -6,7 +6,14 @@ frappe.listview_settings["Milestone Plan"] = {
 	get_indicator(plan) {
 		if (plan.status === "Cancelled") return [__("Cancelled"), "gray", "status,=,Cancelled"];
 		if (plan.status === "Completed") return [__("Completed"), "green", "status,=,Completed"];
-		const colors = { "On Track": "blue", "At Risk": "orange", Blocked: "purple", Late: "red", Done: "green" };
+		const colors = {
+			"On Track": "blue",
+			"At Risk": "orange",
+			Blocked: "purple",
+			Late: "red",
+			Skipped: "gray",
+			Done: "green",
+		};
 		return [__(plan.health), colors[plan.health], `health,=,${plan.health}|status,=,Active`];
 	},
 

@@ -27,6 +27,7 @@ class MilestonePlanLog(PlainTextDocument):
 			"Milestone Undone",
 			"Reached with Warning",
 			"Reached Without Required Tasks",
+			"Reached Out of Order",
 			"Accepted as Reached",
 			"Gate Check Failed",
 			"Task Completed",

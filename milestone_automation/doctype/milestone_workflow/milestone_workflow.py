@@ -23,6 +23,7 @@ class MilestoneWorkflow(TypedDocument):
 		description: DF.SmallText | None
 		document_filters: DF.Code | None
 		document_type: DF.Link
+		earlier_tasks_block: DF.Check
 		enabled: DF.Check
 		escalate_after_days: DF.Int
 		escalation_role: DF.Link | None
@@ -30,8 +31,8 @@ class MilestoneWorkflow(TypedDocument):
 		later_stages: DF.Literal["Shift Too", "Keep Order", "Ask"]
 		new_documents: DF.Literal["Refuse", "Accept as Reached"]
 		priority: DF.Int
+		reached_in_order: DF.Check
 		stages: DF.Table[MilestoneWorkflowStage]
-		strict_order: DF.Check
 		supplier_field: DF.Data | None
 		tasks: DF.Table[MilestoneWorkflowTask]
 		team_group: DF.Link | None

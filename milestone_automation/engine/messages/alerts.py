@@ -15,7 +15,11 @@ from milestone_automation.engine.people import rights
 from milestone_automation.engine.people.directory import Directory, Recipient
 from milestone_automation.engine.rules.vocabulary import MessageKind, PlanEvent
 
-EVENTS = (PlanEvent.REACHED_WITHOUT_TASKS.value, PlanEvent.GATE_FAILED.value)
+EVENTS = (
+	PlanEvent.REACHED_WITHOUT_TASKS.value,
+	PlanEvent.REACHED_OUT_OF_ORDER.value,
+	PlanEvent.GATE_FAILED.value,
+)
 # Older entries are history, also for a site whose workers were down.
 TOLD_WITHIN = timedelta(days=3)
 # Entries that one hourly job tells.

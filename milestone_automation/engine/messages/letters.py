@@ -275,15 +275,19 @@ def _notice(letter: Letter) -> Content:
 			_("The Error Log has the details. Please check whether required tasks are still open."),
 		]
 		return content
+	is_out_of_order = letter.log["event"] == PlanEvent.REACHED_OUT_OF_ORDER
 	content = Content(
-		_("{0} of {1} was reached without its required tasks").format(_stage(letter), letter.document)
+		_("{0} of {1} was reached out of order").format(_stage(letter), letter.document)
+		if is_out_of_order
+		else _("{0} of {1} was reached without its required tasks").format(_stage(letter), letter.document)
 	)
 	content.paragraphs = [
 		_(
 			"This was found on {0}. The value was set past the gate, for example directly in the database."
 		).format(day),
 	]
-	content.facts = [(_("Open Required Tasks"), letter.log["details"])]
+	label = _("Not Reached Yet") if is_out_of_order else _("Open Required Tasks")
+	content.facts = [(label, letter.log["details"])]
 	return content
 
 

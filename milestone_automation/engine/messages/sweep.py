@@ -191,7 +191,7 @@ def _tasks_to_name(batch: plan_batch.Batch, plan, stage, group: list[due_message
 	if not _may_read(plan, group[0].recipient):
 		return None
 	stages = batch.stages[plan.name]
-	return schedule.open_required_tasks(stages, stage, tasks, bool(plan.strict_order))
+	return schedule.open_required_tasks(stages, stage, tasks, bool(plan.earlier_tasks_block))
 
 
 def _may_read(plan, recipient: Recipient) -> bool:
@@ -266,7 +266,7 @@ def _update_sums(batch: plan_batch.Batch, plan, changes: plan_batch.Changes) -> 
 	stages, tasks, rules = batch.stages[plan.name], batch.tasks[plan.name], batch.rules[plan.name]
 	today = getdate(batch.now)
 	counts = sums.count_by_stage(stages, tasks, today)
-	new_sums = sums.stage_sums(stages, *counts, plan.strict_order, today, rules.warning_lead_days)
+	new_sums = sums.stage_sums(stages, *counts, plan.earlier_tasks_block, today, rules.warning_lead_days)
 	for stage, values in zip(stages, new_sums, strict=True):
 		_set(changes.stages, stage, values)
 	old_health = plan.health

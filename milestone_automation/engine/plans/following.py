@@ -101,11 +101,15 @@ def _follow_stages(plan, doc, changed, written, is_end: bool) -> set[str]:
 	"""Follow the values; return the fields that wait for the end of the transaction."""
 	to_reach = gate.stages_to_reach(plan, changed)
 	gone_back = _gone_back_from(plan, changed, to_reach)
-	got_past = [stage for stage in to_reach if not _passes_gate(plan, stage, stage.track_field in written)]
+	got_past = {}
+	for stage in to_reach:
+		obstacles = _got_past_gate(plan, stage, to_reach, stage.track_field in written)
+		if obstacles:
+			got_past[stage.name] = stage, obstacles
 	for stage in to_reach:
 		_reach(plan, stage, changed)
-	for stage in got_past:
-		_note_got_past(plan, stage)
+	for stage, obstacles in got_past.values():
+		_note_got_past(plan, stage, obstacles)
 	if is_end:
 		for stage in gone_back:
 			_undo(plan, stage, doc)
@@ -121,28 +125,35 @@ def _settle_at_end(plan) -> None:
 	save_state.before_commit(("settle", *about), guard.run_guarded, what, settle, *about)
 
 
-def _passes_gate(plan, stage, is_written: bool) -> bool:
-	"""Ask the gate; tell whether a stage that is reached has passed it.
+def _got_past_gate(plan, stage, to_reach, is_written: bool) -> gate.Obstacles | None:
+	"""Ask the gate; return what a stage that is reached got past, None if it passed.
 
 	Raises:
-		GateError: the write under way would reach a stage that open required tasks block.
+		GateError: the write under way would reach a stage that the gate holds.
 	"""
-	open_tasks = gate.tasks_in_the_way(plan, stage)
-	if open_tasks and gate.only_warns(stage):
-		gate.warn(plan, stage, open_tasks)
-	elif open_tasks and is_written:
-		gate.refuse(plan, stage, open_tasks)
-	elif open_tasks:
-		return False
-	return True
+	obstacles = gate.in_the_way(plan, stage, to_reach)
+	if not obstacles:
+		return None
+	if gate.only_warns(stage):
+		gate.warn(plan, stage, obstacles)
+		return None
+	if is_written:
+		gate.refuse(plan, stage, obstacles)
+	return obstacles
 
 
-def _note_got_past(plan, stage) -> None:
+def _note_got_past(plan, stage, obstacles: gate.Obstacles) -> None:
 	"""Note on a stage, and tell the managers of the workflow, that its value got past the gate."""
-	plan.set_stage(stage, reached_without_tasks_on=now_datetime())
-	titles = gate.task_titles(gate.tasks_in_the_way(plan, stage))
-	entry = plan_log.write(plan, PlanEvent.REACHED_WITHOUT_TASKS, stage=stage, details=titles)
-	sweep_requests.alert(entry)
+	if obstacles.tasks:
+		plan.set_stage(stage, reached_without_tasks_on=now_datetime())
+		titles = gate.task_titles(obstacles.tasks)
+		_alert(plan, PlanEvent.REACHED_WITHOUT_TASKS, stage, titles)
+	if obstacles.earlier:
+		_alert(plan, PlanEvent.REACHED_OUT_OF_ORDER, stage, gate.stage_names(obstacles.earlier))
+
+
+def _alert(plan, event: PlanEvent, stage, details: str) -> None:
+	sweep_requests.alert(plan_log.write(plan, event, stage=stage, details=details))
 
 
 def _note_values(plan, values: dict[str, str]) -> None:

@@ -55,7 +55,8 @@ TASK_FIELDS = (
 	"working_days",
 )
 PLAN_FIELDS = (
-	"strict_order",
+	"earlier_tasks_block",
+	"reached_in_order",
 	"new_documents",
 	"imported_documents",
 	"later_stages",

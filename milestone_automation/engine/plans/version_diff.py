@@ -51,6 +51,7 @@ class StageMove:
 		new_name: name of a reached stage whose old name another stage has now.
 		is_fulfilled: whether it is open and the document has the value that now reaches it.
 		blocked_by: number of open required tasks that block a fulfilled stage.
+		comes_after: names of open stages that a fulfilled stage comes after, where stages are reached in order.
 	"""
 
 	row: frappe._dict | None
@@ -61,6 +62,7 @@ class StageMove:
 	new_name: str | None = None
 	is_fulfilled: bool = False
 	blocked_by: int = 0
+	comes_after: list[str] = field(default_factory=list)
 
 	@property
 	def is_reached(self) -> bool:
@@ -70,7 +72,7 @@ class StageMove:
 	@property
 	def becomes_reached(self) -> bool:
 		"""Whether the move makes the stage reached."""
-		return self.is_fulfilled and not self.blocked_by
+		return self.is_fulfilled and not self.blocked_by and not self.comes_after
 
 	@property
 	def keeps_name(self) -> bool:
@@ -320,15 +322,26 @@ def _find_fulfilled(diff: VersionDiff) -> None:
 	for move in fulfilled.values():
 		move.is_fulfilled = True
 		if (move.template.gate_mode or GateMode.BLOCK) == GateMode.BLOCK:
-			move.blocked_by = sum(required[blocking.name] for blocking in _blocking_stages(diff, move))
+			_set_obstacles(diff, move, required)
+
+
+def _set_obstacles(diff: VersionDiff, move: StageMove, required: Counter) -> None:
+	"""Set what will keep a fulfilled stage from being reached, by the rules of the gate."""
+	move.blocked_by = sum(required[blocking.name] for blocking in _blocking_stages(diff, move))
+	if diff.workflow.reached_in_order:
+		move.comes_after = [row.name for row in _earlier_open(diff, move)]
 
 
 def _blocking_stages(diff: VersionDiff, move: StageMove) -> list[StageMove]:
 	"""Return the stages whose open required tasks will block a stage, by the rule of the gate."""
-	if not diff.workflow.strict_order:
+	if not diff.workflow.earlier_tasks_block:
 		return [move]
+	return [*_earlier_open(diff, move), move]
+
+
+def _earlier_open(diff: VersionDiff, move: StageMove) -> list[StageMove]:
 	earlier = diff.stages[: diff.stages.index(move)]
-	return [*(row for row in earlier if not row.is_reached and not row.becomes_reached), move]
+	return [row for row in earlier if not row.is_reached and not row.becomes_reached]
 
 
 def _count_required(diff: VersionDiff) -> Counter:

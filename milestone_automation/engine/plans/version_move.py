@@ -78,6 +78,11 @@ def _describe_stage(move: StageMove) -> list[dict]:
 
 
 def _describe_fulfilled(move: StageMove) -> dict:
+	if move.comes_after:
+		text = _(
+			"{0} stays open although the document has the value for it: milestones are reached in order, and {1} comes first."
+		).format(move.name, ", ".join(move.comes_after))
+		return _change("stage_blocked", move.name, text)
 	if not move.blocked_by:
 		text = _("{0} is reached: the document has the value for it.").format(move.name)
 		return _change("stage_reached", move.name, text)

@@ -1,10 +1,13 @@
-"""The gate: a stage with open required tasks can be neither reached nor prompted for.
+"""The gate: a stage with open required tasks, or one whose turn has not come, can be neither reached nor prompted for.
 
 It asks only when a write changes the stored value, and it is asked twice: before a save writes, so that a refusal
 leaves nothing behind, and once more after, for values that hooks set on the way and for what Frappe writes without
 asking anybody. A refusal after the write takes the write back. Both see the plan's rows locked, so nobody can open a
 task in between.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import frappe
 from frappe import _
@@ -13,6 +16,7 @@ from frappe.utils import cint, escape_html, get_link_to_form, now_datetime
 from milestone_automation.engine.base import bulk
 from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.people import rights
+from milestone_automation.engine.rules import order
 from milestone_automation.engine.rules.vocabulary import (
 	GateMode,
 	PlanEvent,
@@ -27,8 +31,25 @@ from milestone_automation.engine.store import plan_log, plan_rows, sweep_request
 NAMED_TASKS = 10
 
 
+@dataclass(frozen=True)
+class Obstacles:
+	"""What keeps a stage from being reached.
+
+	Attributes:
+		tasks: open required tasks, with their assignees.
+		earlier: open stages that come first, where milestones are reached in order.
+	"""
+
+	tasks: list = field(default_factory=list)
+	earlier: list = field(default_factory=list)
+
+	def __bool__(self) -> bool:
+		"""Whether there is anything."""
+		return bool(self.tasks or self.earlier)
+
+
 def check(doc) -> bool:
-	"""Refuse a save, before it writes, whose values would reach a stage that open required tasks hold.
+	"""Refuse a save, before it writes, whose values would reach a stage that the gate holds.
 
 	Args:
 		doc: the document as it is about to be saved.
@@ -64,10 +85,11 @@ def is_running(plan: plan_rows.Plan | None) -> bool:
 def _check_values(plan: plan_rows.Plan, doc) -> None:
 	before = doc.get_doc_before_save()
 	fields = {stage.track_field for stage in _waiting_stages(plan)}
-	for stage in stages_to_reach(plan, watched.value_changes(fields, doc.doctype, before, doc)):
-		open_tasks = tasks_in_the_way(plan, stage)
-		if open_tasks and not only_warns(stage):
-			refuse(plan, stage, open_tasks)
+	to_reach = stages_to_reach(plan, watched.value_changes(fields, doc.doctype, before, doc))
+	for stage in to_reach:
+		obstacles = in_the_way(plan, stage, to_reach)
+		if obstacles and not only_warns(stage):
+			refuse(plan, stage, obstacles)
 
 
 def _waiting_stages(plan: plan_rows.Plan) -> list:
@@ -92,6 +114,24 @@ def stages_to_reach(plan: plan_rows.Plan, changed: dict[str, tuple[str, str]]) -
 	return list(found.values())
 
 
+def in_the_way(plan: plan_rows.Plan, stage, together: Sequence = ()) -> Obstacles:
+	"""Return what holds a stage, or what its gate only warns of; nothing where the gate is off.
+
+	Args:
+		plan: locked.
+		stage: row of the stage.
+		together: all stages that the same write reaches.
+	"""
+	return Obstacles(tasks_in_the_way(plan, stage), stages_in_the_way(plan, stage, together))
+
+
+def stages_in_the_way(plan: plan_rows.Plan, stage, together: Sequence = ()) -> list:
+	"""Return the open stages that come before one, where milestones are reached in order; arguments as `in_the_way`."""
+	if stage.gate_mode == GateMode.OFF or not cint(plan.reached_in_order):
+		return []
+	return order.earlier_open(plan.stages, stage, together)
+
+
 def tasks_in_the_way(plan: plan_rows.Plan, stage) -> list:
 	"""Return the open required tasks that hold a stage, or of which its gate only warns; none where it is off.
 
@@ -105,29 +145,28 @@ def tasks_in_the_way(plan: plan_rows.Plan, stage) -> list:
 
 
 def only_warns(stage) -> bool:
-	"""Tell whether open required tasks of a stage are a warning and no refusal."""
+	"""Tell whether what is in the way of a stage is a warning and no refusal."""
 	return stage.gate_mode == GateMode.WARN
 
 
 def check_stage(plan: plan_rows.Plan, stage) -> None:
-	"""Refuse, or in Warn mode remark, that a stage is reached while required tasks hold it.
+	"""Refuse, or in Warn mode remark, that a stage is reached while the gate holds it.
 
 	Raises:
 		GateError
 	"""
-	open_tasks = tasks_in_the_way(plan, stage)
-	if open_tasks and only_warns(stage):
-		warn(plan, stage, open_tasks)
-	elif open_tasks:
-		refuse(plan, stage, open_tasks)
+	obstacles = in_the_way(plan, stage)
+	if obstacles and only_warns(stage):
+		warn(plan, stage, obstacles)
+	elif obstacles:
+		refuse(plan, stage, obstacles)
 
 
 def holding_stages(plan: plan_rows.Plan, stage) -> list:
-	"""Return the stages whose open required tasks hold this one: itself, in strict order all open ones before."""
-	if not cint(plan.strict_order):
+	"""Return the stages whose open required tasks hold this one: itself, and all open ones before where the plan says so."""
+	if not cint(plan.earlier_tasks_block):
 		return [stage]
-	earlier = [row for row in plan.stages if row.idx < stage.idx and row.status != StageStatus.REACHED]
-	return [*earlier, stage]
+	return [*order.earlier_open(plan.stages, stage), stage]
 
 
 def holding_tasks(plan: plan_rows.Plan, stages) -> list:
@@ -167,7 +206,7 @@ def _assignees(tasks: list[str]) -> list:
 	return plan_rows.run_locked(query)
 
 
-def refuse(plan: plan_rows.Plan, stage, open_tasks: list) -> None:
+def refuse(plan: plan_rows.Plan, stage, obstacles: Obstacles) -> None:
 	"""Raise the refusal; the desk also gets it as data, in `milestone_gate` of the response.
 
 	Met while another document is saved, it names the document it is about, to users who may read that.
@@ -177,18 +216,19 @@ def refuse(plan: plan_rows.Plan, stage, open_tasks: list) -> None:
 	"""
 	is_about_another = _is_saving_another(plan)
 	if is_about_another and not rights.can_read_document(plan.reference_type, plan.reference_name):
-		frappe.throw(_hidden_refusal(stage), exc=GateError, title=_("Milestone Blocked"))
-	seen = visible_to_reader(open_tasks)
+		frappe.throw(_hidden_refusal(stage, obstacles), exc=GateError, title=_("Milestone Blocked"))
+	seen = visible_to_reader(obstacles.tasks)
 	if frappe.local.response is not None:
 		frappe.local.response["milestone_gate"] = {
 			"plan": plan.name,
 			"doctype": plan.reference_type,
 			"name": plan.reference_name,
 			"stage": stage.stage_name,
-			"count": len(open_tasks),
+			"count": len(obstacles.tasks),
+			"earlier": [row.stage_name for row in obstacles.earlier],
 			"tasks": [{"name": task.name, "title": task.title, "assignees": people(task)} for task in seen],
 		}
-	text = refusal(plan, stage, open_tasks, seen, names_document=is_about_another)
+	text = refusal(plan, stage, obstacles, seen, names_document=is_about_another)
 	frappe.throw(text, exc=GateError, title=_("Milestone Blocked"))
 
 
@@ -198,8 +238,12 @@ def _is_saving_another(plan: plan_rows.Plan) -> bool:
 	return any((doctype, str(name)) != own for doctype, name in frappe.flags.currently_saving or ())
 
 
-def _hidden_refusal(stage) -> str:
+def _hidden_refusal(stage, obstacles: Obstacles) -> str:
 	"""Return the refusal for users who may not read the document: whom to ask."""
+	if not obstacles.tasks:
+		return _(
+			"Another document cannot reach its next milestone yet: an earlier one comes first. Ask a Milestone Manager."
+		)
 	owner = stage.stage_owner and frappe.db.get_value("User", stage.stage_owner, "full_name")
 	if owner:
 		return _(
@@ -210,15 +254,38 @@ def _hidden_refusal(stage) -> str:
 	)
 
 
-def refusal(plan: plan_rows.Plan, stage, open_tasks: list, seen: list, names_document: bool = False) -> str:
-	"""Return the refusal as HTML: what is blocked, by which tasks, who has them, what the reader may do.
+def refusal(
+	plan: plan_rows.Plan, stage, obstacles: Obstacles, seen: list, names_document: bool = False
+) -> str:
+	"""Return the refusal as HTML: what is blocked, by what, who has the tasks, what the reader may do.
 
 	Args:
 		plan, stage: what is blocked.
-		open_tasks: all tasks in the way.
-		seen: those of them that the reader may see.
+		obstacles: all that is in the way.
+		seen: those of the tasks that the reader may see.
 		names_document: begin with the document, as a link.
 	"""
+	parts = []
+	if obstacles.earlier:
+		parts += [_come_first(stage, obstacles.earlier)]
+	if obstacles.tasks:
+		parts += _block(stage, obstacles.tasks, seen)
+	if names_document:
+		parts[0] = _("{0}: {1}").format(_link_to_document(plan), parts[0])
+	parts.append(_what_to_do() if obstacles.tasks else _("Reach or confirm that first. Then save again."))
+	return "".join(f"<p>{part}</p>" if not part.startswith("<ul>") else part for part in parts)
+
+
+def _come_first(stage, earlier: list) -> str:
+	names = [escape_html(row.stage_name) for row in earlier[:NAMED_TASKS]]
+	if len(earlier) > len(names):
+		names.append(_("and {0} more").format(len(earlier) - len(names)))
+	return _("{0} cannot be reached yet: milestones are reached in order, and {1} comes first.").format(
+		_bold(stage.stage_name), ", ".join(names)
+	)
+
+
+def _block(stage, open_tasks: list, seen: list) -> list[str]:
 	if len(open_tasks) == 1:
 		parts = [_("{0} cannot be reached yet: one required task is open.").format(_bold(stage.stage_name))]
 	else:
@@ -227,15 +294,12 @@ def refusal(plan: plan_rows.Plan, stage, open_tasks: list, seen: list, names_doc
 				_bold(stage.stage_name), len(open_tasks)
 			)
 		]
-	if names_document:
-		parts[0] = _("{0}: {1}").format(_link_to_document(plan), parts[0])
 	items = [f"<li>{_describe(task, stage)}</li>" for task in seen[:NAMED_TASKS]]
 	if items and len(open_tasks) > len(items):
 		items.append(f"<li>{_('and {0} more').format(len(open_tasks) - len(items))}</li>")
 	if items:
 		parts.append(f"<ul>{''.join(items)}</ul>")
-	parts.append(_what_to_do())
-	return "".join(f"<p>{part}</p>" if not part.startswith("<ul>") else part for part in parts)
+	return parts
 
 
 def _link_to_document(plan: plan_rows.Plan) -> str:
@@ -276,8 +340,22 @@ def visible_to_reader(tasks: list) -> list:
 	return rights.visible_tasks(tasks)
 
 
-def warn(plan: plan_rows.Plan, stage, open_tasks: list) -> None:
+def warn(plan: plan_rows.Plan, stage, obstacles: Obstacles) -> None:
 	"""Let pass, with a warning on the screen and on record."""
+	if obstacles.earlier:
+		_warn_of_order(plan, stage, obstacles.earlier)
+	if obstacles.tasks:
+		_warn_of_tasks(plan, stage, obstacles.tasks)
+
+
+def _warn_of_order(plan: plan_rows.Plan, stage, earlier: list) -> None:
+	names = stage_names(earlier)
+	text = _("{0} is reached before {1}.").format(_bold(stage.stage_name), escape_html(names))
+	frappe.msgprint(text, title=_("Milestones Out of Order"), indicator="orange")
+	plan_log.write(plan, PlanEvent.REACHED_OUT_OF_ORDER, stage=stage, details=names)
+
+
+def _warn_of_tasks(plan: plan_rows.Plan, stage, open_tasks: list) -> None:
 	titles = task_titles(open_tasks)
 	seen = task_titles(visible_to_reader(open_tasks))
 	frappe.msgprint(
@@ -307,3 +385,8 @@ def note_failure(doc) -> None:
 def task_titles(open_tasks: list) -> str:
 	"""Return the titles of some tasks for the log, not more of them than a refusal names."""
 	return ", ".join(task.title for task in open_tasks[:NAMED_TASKS])
+
+
+def stage_names(stages: list) -> str:
+	"""Return the names of some stages for the log, not more of them than a refusal names."""
+	return ", ".join(row.stage_name for row in stages[:NAMED_TASKS])

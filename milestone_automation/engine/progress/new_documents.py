@@ -1,6 +1,7 @@
 """New documents that already have the value of a blocked milestone: refused, or accepted as reached.
 
-They have no plan yet, so no task is open: the required tasks of the template count. What people, scripts and REST
+They have no plan yet, so no task is open: the required tasks of the template count,
+and where milestones are reached in order, earlier ones whose value the document does not have. What people, scripts and REST
 create is refused, what is brought in (imports, migrations, patches) is accepted, unless the workflow says otherwise.
 """
 
@@ -33,7 +34,12 @@ def check(doc) -> None:
 	if not _is_refused(template):
 		return
 	for stage in template.stages:
-		titles = required_titles(template, stage, doc) if _is_reached_by_write(stage, doc) else []
+		if not _is_reached_by_write(stage, doc):
+			continue
+		earlier = _earlier_open(template, stage, doc)
+		if earlier and cint(template.reached_in_order):
+			_refuse_order(doc, stage, earlier[0])
+		titles = required_titles(template, stage, doc)
 		if titles:
 			_refuse(doc, stage, len(titles))
 
@@ -58,16 +64,23 @@ def required_titles(template, stage, doc) -> list[str]:
 	Args:
 		template: Milestone Workflow document.
 		stage: one of its rows.
-		doc: the document; in strict order the tasks of earlier stages count whose value it does not have.
+		doc: the document; where the workflow says so, the tasks of earlier stages count whose value it does not have.
 	"""
 	names = {stage.stage_name}
-	if cint(template.strict_order):
-		names |= {
-			row.stage_name
-			for row in template.stages
-			if row.idx < stage.idx and not watched.holds_value(row, doc)
-		}
+	if cint(template.earlier_tasks_block):
+		names |= {row.stage_name for row in _earlier_open(template, stage, doc)}
 	return [task.title for task in template.tasks if cint(task.required) and task.stage in names]
+
+
+def _earlier_open(template, stage, doc) -> list:
+	return [row for row in template.stages if row.idx < stage.idx and not watched.holds_value(row, doc)]
+
+
+def _refuse_order(doc, stage, first) -> None:
+	sentence = _("Milestones are reached in order, and {0} comes before {1}.").format(
+		f"<b>{escape_html(first.stage_name)}</b>", f"<b>{escape_html(stage.stage_name)}</b>"
+	)
+	frappe.throw(f"{sentence} {_what_to_do(doc, stage)}", exc=GateError, title=_("Milestone Blocked"))
 
 
 def _refuse(doc, stage, count: int) -> None:

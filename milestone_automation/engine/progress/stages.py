@@ -6,8 +6,8 @@ from frappe.utils import cint, getdate, now_datetime, nowdate
 
 from milestone_automation.engine.base import clock
 from milestone_automation.engine.progress import gate, next_steps, rescheduling
-from milestone_automation.engine.rules import dates, schedule
-from milestone_automation.engine.rules.vocabulary import PlanEvent, ReachRule, StageStatus
+from milestone_automation.engine.rules import dates, order, schedule
+from milestone_automation.engine.rules.vocabulary import Health, PlanEvent, ReachRule, StageStatus
 from milestone_automation.engine.store import plan_log, plan_rows, watched
 from milestone_automation.engine.store.changing import changing
 from milestone_automation.engine.tracking import milestones
@@ -28,7 +28,7 @@ def confirm(plan: str, stage: str, reached_on=None) -> None:
 		reached_on: date or ISO text, not in the future; today by default.
 
 	Raises:
-		GateError: required tasks are open.
+		GateError: required tasks are open, or an earlier stage comes first.
 		frappe.ValidationError: it is reached already, the date is in the future, or a field's value must reach it.
 	"""
 	with changing(plan) as plan:
@@ -45,8 +45,8 @@ def confirm(plan: str, stage: str, reached_on=None) -> None:
 			source="Confirmation",
 		)
 		mark_reached(plan, row, day, milestone=milestone)
-		if not cint(plan.strict_order):
-			# Only in strict order does a stage's health depend on whether an earlier one is reached.
+		if not cint(plan.earlier_tasks_block):
+			# Only then does the health of a stage depend on the tasks of earlier ones.
 			plan.trust_counts()
 		plan_log.write(plan, PlanEvent.MILESTONE_REACHED, stage=row)
 
@@ -89,13 +89,14 @@ def _check_can_confirm(plan, row, reached_on):
 def waits_for_value(plan: plan_rows.Plan, stage) -> bool:
 	"""Tell whether a stage is reached by a value that the document does not have yet, so that nobody can confirm it.
 
-	A stage whose value the document has, or has passed, can be confirmed: setting the value would move it back.
+	A stage whose value the document has, or has passed, can be confirmed: setting the value would move it back. So can a
+	skipped one.
 
 	Args:
 		plan: the plan.
 		stage: row of the stage.
 	"""
-	if stage.reach_rule != ReachRule.FIELD_VALUE:
+	if stage.reach_rule != ReachRule.FIELD_VALUE or stage in order.skipped(plan.stages):
 		return False
 	doc = plan.reference_doc()
 	later = (row for row in plan.stages if row.idx > stage.idx and row.track_field == stage.track_field)
@@ -127,8 +128,19 @@ def mark_reached(plan: plan_rows.Plan, stage, reached_on, milestone=None, value_
 		milestone=milestone,
 		value_before=value_before,
 	)
+	_mark_skipped(plan)
 	rescheduling.date_following_stage(plan, stage, reached_on)
 	run_next_actions(plan, stage)
+
+
+def _mark_skipped(plan) -> None:
+	"""Give skipped stages their health, and those that no longer are one until the next sweep works it out."""
+	skipped = {row.name for row in order.skipped(plan.stages)}
+	for row in plan.stages:
+		if row.name in skipped:
+			plan.set_stage(row, health=Health.SKIPPED.value)
+		elif row.health == Health.SKIPPED and row.status != StageStatus.REACHED:
+			plan.set_stage(row, health=Health.ON_TRACK.value)
 
 
 def run_next_actions(plan, stage) -> None:
@@ -185,6 +197,7 @@ def mark_open(plan: plan_rows.Plan, stage, reason: str) -> None:
 		reached_without_tasks_on=None,
 		**schedule.FRESH_STAMPS,
 	)
+	_mark_skipped(plan)
 	plan_log.write(
 		plan,
 		PlanEvent.MILESTONE_UNDONE,

@@ -45,7 +45,8 @@ def find(rows: Iterable[StageRow], today: date) -> list[Blocker]:
 	tasks = [_blocker_of_task(stages[task.plan_stage], task, today) for task in _open_tasks(list(stages))]
 	blockers = [blocker for blocker in tasks if blocker]
 	with_tasks = {blocker.stage.name for blocker in blockers}
-	blockers += _overdue([stage for stage in stages.values() if stage.name not in with_tasks], today)
+	waited_for = [row for row in stages.values() if row.name not in with_tasks and not row.is_skipped]
+	blockers += _overdue(waited_for, today)
 	return sorted(blockers, key=lambda row: (-row.days, not row.required, row.stage.reference_name))
 
 

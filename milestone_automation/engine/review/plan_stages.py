@@ -10,7 +10,7 @@ from frappe.utils import get_datetime, getdate
 
 from milestone_automation.engine.people import readable
 from milestone_automation.engine.review.scope import is_among
-from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus
+from milestone_automation.engine.rules.vocabulary import Health, PlanStatus, StageStatus
 
 # Number of plans that are read at a time.
 PAGE = 2_000
@@ -72,6 +72,11 @@ class StageRow:
 	def is_reached(self) -> bool:
 		"""Whether the stage is reached."""
 		return self.status == StageStatus.REACHED
+
+	@property
+	def is_skipped(self) -> bool:
+		"""Whether it is open although a later stage is reached."""
+		return self.health == Health.SKIPPED
 
 	@property
 	def slip(self) -> int | None:

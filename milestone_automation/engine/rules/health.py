@@ -3,12 +3,13 @@
 The health of a stage is the first of these that applies:
 
 1. *Done*: it is reached.
-2. *Blocked*: its key date is today or past, and required tasks are open. This comes before Late because the assignees
+2. *Skipped*: a later stage is reached. Nobody is asked for it any more.
+3. *Blocked*: its key date is today or past, and required tasks are open. This comes before Late because the assignees
    have to act, not the owner of the stage.
-3. *Late*: its key date is past, and no task blocks it.
-4. *At Risk*: an open task is overdue; or required tasks are open within the warning lead before the key date; or the
+4. *Late*: its key date is past, and no task blocks it.
+5. *At Risk*: an open task is overdue; or required tasks are open within the warning lead before the key date; or the
    forecast is after the key date.
-5. *On Track*: everything else. On the key date itself, with all required tasks done, the owner is being asked.
+6. *On Track*: everything else. On the key date itself, with all required tasks done, the owner is being asked.
 
 A stage without a key date is At Risk if a task is overdue, otherwise On Track.
 """
@@ -18,7 +19,7 @@ from datetime import date, timedelta
 
 from milestone_automation.engine.rules.vocabulary import Health, StageStatus
 
-WORST_FIRST = (Health.LATE, Health.BLOCKED, Health.AT_RISK, Health.ON_TRACK)
+WORST_FIRST = (Health.LATE, Health.BLOCKED, Health.AT_RISK, Health.ON_TRACK, Health.SKIPPED)
 
 
 def stage_health(
@@ -29,6 +30,7 @@ def stage_health(
 	warning_lead_days: int,
 	forecast_date: date | None = None,
 	overdue_open_tasks: int = 0,
+	is_skipped: bool = False,
 ) -> Health:
 	"""Return the health of one stage.
 
@@ -36,13 +38,17 @@ def stage_health(
 		status: status of the stage.
 		key_date: its key date, if it has one.
 		today: today's date.
-		open_required_tasks: number of tasks that block the stage; in strict order with those of earlier open stages.
+		open_required_tasks: number of tasks that block the stage; also those of earlier open stages where
+			the plan says so.
 		warning_lead_days: calendar days before the key date within which open required tasks are a risk.
 		forecast_date: predicted date on which it is reached, if there is enough history.
 		overdue_open_tasks: number of open tasks, required or not, that are past their due date.
+		is_skipped: whether a later stage is reached.
 	"""
 	if StageStatus(status) is StageStatus.REACHED:
 		return Health.DONE
+	if is_skipped:
+		return Health.SKIPPED
 	if key_date and key_date <= today and open_required_tasks:
 		return Health.BLOCKED
 	if key_date and key_date < today:
@@ -70,6 +76,8 @@ def _is_at_risk(
 
 def plan_health(stages: Iterable[Health]) -> Health:
 	"""Return the health of a plan: the worst health of its open stages, Done if all are reached.
+
+	A plan is Skipped if nothing else of it is open.
 
 	Args:
 		stages: health of each stage. A plan without stages is On Track.

@@ -5,8 +5,9 @@ messages of today and the next day to check come from the same list, so they alw
 
 The rules:
 
-- *Prompt*: from a stage's key date on, once its required tasks are done. In strict order only for the first open
-  stage, otherwise for every stage whose key date has come.
+- *Prompt*: from a stage's key date on, once its required tasks are done. Only for the first open stage where earlier
+  tasks block later stages or stages are reached in order, otherwise for every stage whose key date has come.
+- A skipped stage, before a reached one, gets no message; its tasks keep theirs.
 - *Blocked*: from the key date on, while required tasks block the stage: once to each assignee for each task, and to the
   owner with the names of the assignees. No prompt is sent meanwhile. A stage that is blocked again after its prompt
   starts a new round of messages.
@@ -29,6 +30,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from milestone_automation.engine.rules import order
 from milestone_automation.engine.rules.vocabulary import (
 	GateMode,
 	MessageKind,
@@ -175,7 +177,7 @@ def next_check(plan, stages: Sequence, open_tasks: Iterable, rules: Rules, today
 def _is_unfinished(plan, stages, tasks) -> bool:
 	"""Return whether the sweep has work that no stamp shows: recipients still to be told, a stage blocked again."""
 	is_waiting = any(stage.get("recipients_waiting") for stage in stages)
-	return is_waiting or bool(blocked_again(stages, tasks, bool(plan.get("strict_order"))))
+	return is_waiting or bool(blocked_again(stages, tasks, bool(plan.get("earlier_tasks_block"))))
 
 
 def scheduled(plan, stages: Sequence, tasks: Iterable, rules: Rules) -> list[MessagePlan]:
@@ -191,9 +193,8 @@ def scheduled(plan, stages: Sequence, tasks: Iterable, rules: Rules) -> list[Mes
 		return []
 	tasks = _open(tasks)
 	messages = []
-	for stage in stages:
-		if _is_open(stage):
-			messages += _messages_of_stage(plan, stages, stage, tasks, rules)
+	for stage in stages[order.last_reached(stages) + 1 :]:
+		messages += _messages_of_stage(plan, stages, stage, tasks, rules)
 	messages += [message for task in tasks for message in _messages_of_task(stages, task, rules)]
 	return [message for message in messages if not _is_of_the_past(plan, message)]
 
@@ -208,34 +209,34 @@ def _is_of_the_past(plan, message: MessagePlan) -> bool:
 	)
 
 
-def blocked_again(stages: Sequence, tasks: Iterable, strict_order: bool) -> list:
+def blocked_again(stages: Sequence, tasks: Iterable, earlier_tasks_block: bool) -> list:
 	"""Return the open stages that were prompted for and are blocked now; they start a new round of messages."""
 	tasks = _open(tasks)
 	return [
 		stage
-		for stage in stages
-		if _is_open(stage) and stage.get("prompted_on") and blocking_tasks(stages, stage, tasks, strict_order)
+		for stage in stages[order.last_reached(stages) + 1 :]
+		if stage.get("prompted_on") and blocking_tasks(stages, stage, tasks, earlier_tasks_block)
 	]
 
 
-def blocking_tasks(stages: Sequence, stage, tasks: Iterable, strict_order: bool) -> list:
+def blocking_tasks(stages: Sequence, stage, tasks: Iterable, earlier_tasks_block: bool) -> list:
 	"""Return the open required tasks that block a stage; none if its gate only warns or is off.
 
 	Args:
 		stages: all stages of the plan.
 		stage: one of them.
 		tasks: the tasks of the plan.
-		strict_order: whether tasks of earlier open stages block it too.
+		earlier_tasks_block: whether tasks of earlier open stages block it too.
 	"""
 	if (stage.get("gate_mode") or GateMode.BLOCK) != GateMode.BLOCK:
 		return []
-	return open_required_tasks(stages, stage, tasks, strict_order)
+	return open_required_tasks(stages, stage, tasks, earlier_tasks_block)
 
 
-def open_required_tasks(stages: Sequence, stage, tasks: Iterable, strict_order: bool) -> list:
+def open_required_tasks(stages: Sequence, stage, tasks: Iterable, earlier_tasks_block: bool) -> list:
 	"""Return the open required tasks of a stage in any gate mode; arguments as in `blocking_tasks`."""
 	names = {stage.get("name")}
-	if strict_order:
+	if earlier_tasks_block:
 		names |= {row.get("name") for row in stages if row.get("idx") < stage.get("idx") and _is_open(row)}
 	return [task for task in _open(tasks) if task.get("required") and task.get("plan_stage") in names]
 
@@ -246,16 +247,17 @@ def open_required_tasks(stages: Sequence, stage, tasks: Iterable, strict_order: 
 def _messages_of_stage(plan, stages, stage, tasks, rules: Rules) -> list[MessagePlan]:
 	if not as_day(stage.get("key_date")):
 		return _no_next_date(stages, stage)
-	strict = bool(plan.get("strict_order"))
-	blocking = blocking_tasks(stages, stage, tasks, strict)
+	earlier_tasks_block = bool(plan.get("earlier_tasks_block"))
+	blocking = blocking_tasks(stages, stage, tasks, earlier_tasks_block)
 	messages = _blocked(stage, blocking) if blocking else []
-	if strict and stage is not next(row for row in stages if _is_open(row)):
+	waits_for_others = earlier_tasks_block or plan.get("reached_in_order")
+	if waits_for_others and stage is not stages[order.last_reached(stages) + 1]:
 		return messages
 	if not blocking:
 		messages = [_stage_message(MessageKind.PROMPT, stage, stamp="prompted_on")]
 		messages += _reminder(MessageKind.REMINDER, Audience.STAGE, stage, stage.get("prompted_on"))
 	messages += _escalation(plan, stage, rules)
-	return messages + _warning(stages, stage, tasks, strict, rules)
+	return messages + _warning(stages, stage, tasks, earlier_tasks_block, rules)
 
 
 def _stage_message(kind: MessageKind, stage, stamp: str, **values) -> MessagePlan:
@@ -344,9 +346,9 @@ def _was_escalated_before(stage) -> bool:
 	return escalated < started or (escalated == started and not stage.get("recipients_waiting"))
 
 
-def _warning(stages, stage, tasks, strict: bool, rules: Rules) -> list[MessagePlan]:
+def _warning(stages, stage, tasks, earlier_tasks_block: bool, rules: Rules) -> list[MessagePlan]:
 	lead = warning_lead(stage, rules)
-	if not rules.warn_owner or not lead or not open_required_tasks(stages, stage, tasks, strict):
+	if not rules.warn_owner or not lead or not open_required_tasks(stages, stage, tasks, earlier_tasks_block):
 		return []
 	key_date = as_day(stage.get("key_date"))
 	first = _earlier(key_date - timedelta(days=lead), rules)
@@ -360,9 +362,9 @@ def warning_lead(stage, rules: Rules) -> int:
 
 
 def _no_next_date(stages, stage) -> list[MessagePlan]:
-	"""Ask the owner for a date once all earlier stages are reached, at least one."""
-	earlier = [row for row in stages if row.get("idx") < stage.get("idx")]
-	if not earlier or any(_is_open(row) for row in earlier):
+	"""Ask the owner for a date once all earlier stages are reached or skipped, at least one reached."""
+	next_open = order.last_reached(stages) + 1
+	if not next_open or stage is not stages[next_open]:
 		return []
 	return [_stage_message(MessageKind.NO_NEXT_DATE, stage, "date_asked_on", first_day=AT_ONCE)]
 
@@ -375,7 +377,7 @@ def _messages_of_task(stages, task, rules: Rules) -> list[MessagePlan]:
 	stage = next((row for row in stages if row.get("name") == task.get("plan_stage")), None)
 	if not due or not stage:
 		return []
-	covered_from = _covered_by_blocked_from(stage, task)
+	covered_from = _covered_by_blocked_from(stages, stage, task)
 	last_before = covered_from - timedelta(days=1) if covered_from else None
 	remind_from = _earlier(due - timedelta(days=task_lead(stage, rules)), rules)
 	overdue_from = due + timedelta(days=1)
@@ -400,9 +402,10 @@ def _messages_of_task(stages, task, rules: Rules) -> list[MessagePlan]:
 	]
 
 
-def _covered_by_blocked_from(stage, task) -> date | None:
+def _covered_by_blocked_from(stages, stage, task) -> date | None:
 	"""Return the first day on which the Blocked message covers a task; None if it never does."""
-	is_blocking = _is_open(stage) and bool(blocking_tasks([stage], stage, [task], False))
+	is_asked_for = any(row is stage for row in stages[order.last_reached(stages) + 1 :])
+	is_blocking = is_asked_for and bool(blocking_tasks([stage], stage, [task], False))
 	return as_day(stage.get("key_date")) if is_blocking else None
 
 
@@ -417,9 +420,9 @@ def task_lead(stage, rules: Rules) -> int:
 def _days_health_may_change(stages, tasks, rules: Rules) -> list[date]:
 	"""Return the days on which the health of a stage may change by itself, see `health.stage_health`."""
 	days = []
-	for stage in stages:
+	for stage in stages[order.last_reached(stages) + 1 :]:
 		key_date = as_day(stage.get("key_date"))
-		if key_date and _is_open(stage):
+		if key_date:
 			warned = key_date - timedelta(days=warning_lead(stage, rules))
 			days += [warned, key_date, key_date + timedelta(days=1)]
 	due = [as_day(task.get("due_date")) for task in tasks]

@@ -120,6 +120,7 @@ class Health(Vocabulary):
 	AT_RISK = "At Risk"
 	BLOCKED = "Blocked"
 	LATE = "Late"
+	SKIPPED = "Skipped"
 	DONE = "Done"
 
 
@@ -192,6 +193,7 @@ class PlanEvent(Vocabulary):
 	MILESTONE_UNDONE = "Milestone Undone"
 	REACHED_WITH_WARNING = "Reached with Warning"
 	REACHED_WITHOUT_TASKS = "Reached Without Required Tasks"
+	REACHED_OUT_OF_ORDER = "Reached Out of Order"
 	ACCEPTED_AS_REACHED = "Accepted as Reached"
 	GATE_FAILED = "Gate Check Failed"
 	TASK_COMPLETED = "Task Completed"

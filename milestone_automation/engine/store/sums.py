@@ -3,7 +3,7 @@
 import frappe
 from frappe.utils import cint, getdate, nowdate
 
-from milestone_automation.engine.rules import health
+from milestone_automation.engine.rules import health, order
 from milestone_automation.engine.rules.vocabulary import GateMode, Health, PlanStatus, StageStatus
 from milestone_automation.engine.store import plan_rows
 
@@ -20,7 +20,9 @@ def summarize_new(plan_doc) -> None:
 	today = getdate(nowdate())
 	required = [cint(stage.open_required) for stage in plan_doc.stages]
 	overdue = [0] * len(required)
-	sums = stage_sums(plan_doc.stages, required, overdue, plan_doc.strict_order, today, _warning_lead_days())
+	sums = stage_sums(
+		plan_doc.stages, required, overdue, plan_doc.earlier_tasks_block, today, _warning_lead_days()
+	)
 	for stage, values in zip(plan_doc.stages, sums, strict=True):
 		stage.update(values)
 	plan_doc.update(summary_of(plan_doc.stages))
@@ -45,7 +47,7 @@ def add_up(plan: plan_rows.Plan, count_tasks: bool) -> None:
 def _add_up_stages(plan: plan_rows.Plan) -> None:
 	today = getdate(nowdate())
 	required, overdue = count_by_stage(plan.stages, _open_tasks(plan), today)
-	sums = stage_sums(plan.stages, required, overdue, plan.strict_order, today, _warning_lead_days())
+	sums = stage_sums(plan.stages, required, overdue, plan.earlier_tasks_block, today, _warning_lead_days())
 	for stage, values in zip(plan.stages, sums, strict=True):
 		plan.set_stage(stage, **values)
 
@@ -89,7 +91,7 @@ def count_by_stage(stages, open_tasks, today) -> tuple[list[int], list[int]]:
 
 
 def stage_sums(
-	stages, required: list[int], overdue: list[int], strict_order, today, warning_lead_days: int
+	stages, required: list[int], overdue: list[int], earlier_tasks_block, today, warning_lead_days: int
 ) -> list[dict]:
 	"""Return `open_required` and `health` of each stage of a plan.
 
@@ -97,22 +99,25 @@ def stage_sums(
 		stages: all stages of the plan, in order.
 		required: number of open required tasks of each stage.
 		overdue: number of open tasks of each stage that are past their due date.
-		strict_order: whether open required tasks of earlier open stages block the later ones too.
+		earlier_tasks_block: whether open required tasks of earlier open stages block the later ones too.
 		today: today's date.
 		warning_lead_days: calendar days before the key date, for stages without their own.
 	"""
 	sums, earlier_required = [], 0
-	for stage, open_required, overdue_tasks in zip(stages, required, overdue, strict=True):
-		blocking = open_required + (earlier_required if strict_order else 0)
+	last_reached = order.last_reached(stages)
+	for index, (stage, open_required, overdue_tasks) in enumerate(
+		zip(stages, required, overdue, strict=True)
+	):
+		blocking = open_required + (earlier_required if earlier_tasks_block else 0)
 		lead = cint(stage.warning_lead_days) or warning_lead_days
-		stage_health = _stage_health(stage, blocking, overdue_tasks, today, lead)
+		stage_health = _stage_health(stage, blocking, overdue_tasks, today, lead, index < last_reached)
 		sums.append({"open_required": open_required, "health": stage_health.value})
 		if stage.status != StageStatus.REACHED:
 			earlier_required += open_required
 	return sums
 
 
-def _stage_health(stage, blocking: int, overdue: int, today, lead: int) -> Health:
+def _stage_health(stage, blocking: int, overdue: int, today, lead: int, is_skipped: bool) -> Health:
 	is_gate = (stage.gate_mode or GateMode.BLOCK) == GateMode.BLOCK
 	return health.stage_health(
 		stage.status,
@@ -122,18 +127,21 @@ def _stage_health(stage, blocking: int, overdue: int, today, lead: int) -> Healt
 		blocking if is_gate else 0,
 		lead,
 		overdue_open_tasks=overdue,
+		is_skipped=is_skipped,
 	)
 
 
 def summary_of(stages) -> dict:
 	"""Return health, current_stage, next_date and status of a plan, worked out from its stages."""
-	open_stages = [stage for stage in stages if stage.status != StageStatus.REACHED]
+	skipped = order.skipped(stages)
+	open_stages = stages[order.last_reached(stages) + 1 :]
 	dated = [getdate(stage.key_date) for stage in open_stages if stage.key_date]
 	return {
 		"health": health.plan_health([stage.health or Health.ON_TRACK for stage in stages]).value,
-		"current_stage": open_stages[0].stage_name if open_stages else "",
+		# What is skipped comes last: nobody is asked for it.
+		"current_stage": next((stage.stage_name for stage in [*open_stages, *skipped]), ""),
 		"next_date": min(dated) if dated else None,
-		"status": PlanStatus.ACTIVE.value if open_stages else PlanStatus.COMPLETED.value,
+		"status": PlanStatus.ACTIVE.value if open_stages or skipped else PlanStatus.COMPLETED.value,
 	}
 
 

@@ -286,7 +286,7 @@ def _tasks_before_default_values(workflow) -> Iterator[str]:
 
 def _required_titles(workflow, stage) -> list[str]:
 	names = {stage.stage_name}
-	if cint(workflow.strict_order):
+	if cint(workflow.earlier_tasks_block):
 		names |= {
 			row.stage_name
 			for row in workflow.stages

@@ -37,7 +37,8 @@ def get_data(chosen: ReportFilters) -> list[dict]:
 
 
 def _row(stages: list[plan_stages.StageRow]) -> dict:
-	open_stages = [stage for stage in stages if not stage.is_reached]
+	# What is skipped comes last: nobody waits for it.
+	open_stages = sorted((row for row in stages if not row.is_reached), key=lambda row: row.is_skipped)
 	current = open_stages[0] if open_stages else stages[-1]
 	return {
 		"reference_type": current.reference_type,

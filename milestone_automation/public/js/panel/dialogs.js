@@ -37,6 +37,39 @@ export function confirm_stage(stage, today, then) {
 	return ask(__("Confirm {0}", [esc(stage.stage_name)]), __("Confirm Milestone"), [field], then);
 }
 
+// The date on which each skipped milestone was reached; those without a date stay skipped.
+export function confirm_skipped(stages, data, then) {
+	const { today } = data;
+	const fields = stages.map((stage, index) => ({
+		fieldname: `stage_${index}`,
+		fieldtype: "Date",
+		label: esc(stage.stage_name),
+		default: earliest([stage.key_date, next_reached(stage, data), today]),
+		max_date: new Date(`${today}T00:00`),
+	}));
+	const intro = `<p>${__("Say when each was reached. What you leave empty stays skipped.")}</p>`;
+	return ask(
+		__("Confirm Skipped Milestones"),
+		__("Confirm Milestones"),
+		fields,
+		(values) => {
+			const answers = stages.map((stage, index) => ({
+				stage: stage.name,
+				reached_on: values[`stage_${index}`],
+			}));
+			return then(answers.filter(({ reached_on }) => reached_on));
+		},
+		intro
+	);
+}
+
+const earliest = (days) => days.filter(Boolean).sort()[0];
+
+function next_reached(stage, { stages }) {
+	const later = stages.slice(stages.indexOf(stage)).find((other) => other.status === "Reached");
+	return later && later.reached_on;
+}
+
 export function reschedule(stage, plan, then) {
 	const refresh = frappe.utils.debounce(() => show_consequences(dialog, stage, plan), 300);
 	const fields = [

@@ -1,7 +1,7 @@
 // The panel on a document: loads and shows the plan, and calls the API for the user's actions.
 import * as dialogs from "./dialogs";
 import { esc, learn_names } from "./words";
-import { current_stage, panel as panel_html, start_banner } from "./view";
+import { current_stage, panel as panel_html, skipped_stages, start_banner } from "./view";
 
 const FRESH_FOR = 3000;
 const UNDO_SECONDS = 10;
@@ -208,6 +208,19 @@ export class Panel {
 	do_confirm(stage) {
 		dialogs.confirm_stage(stage, this.data.today, (values) =>
 			this.ask_and_reload("confirm_stage", { plan: this.data.plan.name, stage: stage.name, ...values })
+		);
+	}
+
+	// One after the other: where milestones are reached in order, the first one lets the next one be confirmed.
+	do_confirm_skipped() {
+		dialogs.confirm_skipped(skipped_stages(this.data), this.data, (answers) =>
+			answers.reduce(
+				(before, { stage, reached_on }) =>
+					before.then(() =>
+						this.ask_and_reload("confirm_stage", { plan: this.data.plan.name, stage, reached_on })
+					),
+				Promise.resolve()
+			)
 		);
 	}
 

@@ -29,6 +29,7 @@ export function panel(data, chosen, collapsed, uid) {
 		</div>
 		<div class="milestone-body" id="${uid}" ${collapsed ? "hidden" : ""}>
 			${gate_notice(plan)}
+			${skipped_notice(data)}
 			<ol class="milestone-steps" tabindex="-1">
 				${data.stages.map((stage, index) => step(data, stage, index, chosen)).join("")}
 			</ol>
@@ -43,6 +44,25 @@ function gate_notice(plan) {
 		date(plan.gate_failed_on),
 	]);
 	return `<p class="milestone-muted" role="status">${text}</p>`;
+}
+
+export const skipped_stages = ({ stages }) =>
+	stages.filter((stage) => stage.health === "Skipped" && (stage.actions || []).includes("confirm"));
+
+function skipped_notice(data) {
+	const names = data.stages
+		.filter((stage) => stage.health === "Skipped")
+		.map((stage) => esc(stage.stage_name));
+	if (!names.length || data.plan.status !== "Active") return "";
+	const text =
+		names.length === 1
+			? __("{0} was skipped: a later milestone is reached.", [names[0]])
+			: __("{0} were skipped: a later milestone is reached.", [names.join(", ")]);
+	const button = skipped_stages(data).length
+		? ` <button type="button" class="btn btn-xs btn-default" data-action="confirm_skipped"
+			data-focus="confirm-skipped">${__("Confirm with a Date")}</button>`
+		: "";
+	return `<p class="milestone-notice" role="status">${text}${button}</p>`;
 }
 
 export function start_banner(data) {
@@ -69,7 +89,7 @@ export function start_banner(data) {
 function summary({ plan, stages, today }) {
 	const reached = stages.filter((stage) => stage.status === "Reached").length;
 	const count = __("{0} of {1} reached", [reached, stages.length]);
-	const next = stages.find((stage) => stage.status !== "Reached");
+	const next = stages.find((stage) => stage.status !== "Reached" && stage.health !== "Skipped");
 	if (plan.status !== "Active" || !next) return count;
 	const when = next.key_date
 		? `${date(next.key_date)} (${distance(next.key_date, today)})`
@@ -215,6 +235,20 @@ function field_label(doctype, fieldname) {
 }
 
 function holders(stage) {
+	return comes_after(stage) + blocking_tasks(stage);
+}
+
+function comes_after(stage) {
+	const names = (stage.comes_after || []).map(esc);
+	if (!names.length) return "";
+	return `
+		<div class="milestone-blocked" role="status">
+			${icon("lock")}
+			<p>${__("Milestones are reached in order. First comes: {0}.", [names.join(", ")])}</p>
+		</div>`;
+}
+
+function blocking_tasks(stage) {
 	const blocking = stage.blocked_by || [];
 	if (stage.status === "Reached" || !blocking.length) return "";
 	const lead =
@@ -335,7 +369,8 @@ const BUTTONS = [
 function buttons(stage) {
 	const offered = BUTTONS.filter(([action]) => (stage.actions || []).includes(action));
 	if (!offered.length) return "";
-	const is_blocked = stage.gate_mode === "Block" && (stage.blocked_by || []).length;
+	const waits = (stage.blocked_by || []).length || (stage.comes_after || []).length;
+	const is_blocked = stage.gate_mode === "Block" && waits;
 	return `<div class="milestone-buttons">${offered
 		.map(([action, label, style]) => {
 			const look = action === "confirm" && is_blocked ? "btn-default" : style;

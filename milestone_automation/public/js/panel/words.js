@@ -5,6 +5,7 @@ export const HEALTH_COLOR = {
 	"At Risk": "orange",
 	Blocked: "purple",
 	Late: "red",
+	Skipped: "gray",
 	Done: "green",
 };
 
