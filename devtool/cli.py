@@ -225,7 +225,7 @@ def fuzz(options: argparse.Namespace) -> int:
 	report.say(
 		f"Seed {os.environ['MILESTONE_FUZZ_SEED']}, {os.environ['MILESTONE_FUZZ_EXAMPLES']} examples a test."
 	)
-	options.arguments, options.random = ["tests/security/test_fuzz.py", "-n", "0", "-q"], None
+	options.arguments, options.random = ["tests/doors/test_fuzz.py", "-n", "0", "-q"], None
 	return test(options)
 
 
@@ -235,7 +235,7 @@ def soak(options: argparse.Namespace) -> int:
 
 	for name in ("minutes", "workers", "seed"):
 		os.environ[f"MILESTONE_SOAK_{name.upper()}"] = str(getattr(options, name))
-	options.arguments = ["tests/test_history_checker.py", "-n", "0", "-q", "-s"]
+	options.arguments = ["tests/story/test_history_checker.py", "-n", "0", "-q", "-s"]
 	options.random = None
 	return test(options)
 

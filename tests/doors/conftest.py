@@ -3,10 +3,14 @@
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import frappe
 import pytest
 import requests
+from frappe.utils.password import update_password
 
+from milestone_automation import api
 from tests.support.documents import ensure_doctype
+from tests.support.guarded import guarded, people, served  # noqa: F401 - fixtures
 from tests.support.server import Client
 
 ORDER = "Door Order"
@@ -71,8 +75,6 @@ class World:
 	@contextmanager
 	def changing(self):
 		"""Inside, this process is connected to the served site as Administrator; at the end it commits."""
-		import frappe
-
 		with self.server.site.connect():
 			yield
 			# The web server is another process.
@@ -101,14 +103,10 @@ def world(server) -> World:
 
 
 def _tracker() -> str:
-	import frappe
-
 	return frappe.db.get_value("Milestone Tracker", {"document_type": ORDER})
 
 
 def _make_role() -> None:
-	import frappe
-
 	frappe.get_doc({"doctype": "Role", "role_name": ROLE, "desk_access": 1}).insert()
 
 
@@ -141,9 +139,6 @@ def _make_doctype() -> None:
 
 
 def _make_people() -> None:
-	import frappe
-	from frappe.utils.password import update_password
-
 	for email, person in PEOPLE.items():
 		first = email.partition("@")[0]
 		user = frappe.get_doc(
@@ -164,10 +159,6 @@ def _make_people() -> None:
 
 def _make_plan(world: World, name: str) -> None:
 	"""A document with its own workflow, so that what OTHER has is called nothing that OWN has."""
-	import frappe
-
-	from milestone_automation import api
-
 	mark = HIDDEN if name == OTHER else "Shown"
 	person = {"assignee_kind": "One Team Member"}
 	assignees = (NOBODY, NOBODY) if name == OTHER else (SUPPLIER, HELPER)

@@ -2,6 +2,7 @@
 
 import json
 
+import frappe
 import pytest
 
 from tests.doors.conftest import (
@@ -189,8 +190,6 @@ def test_rows_of_workflows_trackers_and_settings_are_for_those_who_may_read_thes
 
 def test_a_shared_workflow_opens_its_own_rows_and_no_others(world):
 	"""Whom one workflow was shared with passes Frappe's check of the DocType."""
-	import frappe
-
 	with world.changing():
 		frappe.share.add("Milestone Workflow", "Shown Workflow", STRANGER, read=1)
 	try:
@@ -317,8 +316,6 @@ def test_a_chart_shows_nobody_what_somebody_else_got(world, chart):
 @pytest.mark.parametrize("user", [WEBSITE, STRANGER, HELPER])
 def test_nobody_follows_a_task_they_may_not_read(world, user):
 	"""Seen: Frappe mails the changes of a followed document to whoever follows it."""
-	import frappe
-
 	with world.changing():
 		frappe.db.set_value("User", user, "document_follow_notify", 1)
 	follow = {"doctype": "Milestone Task", "doc_name": world.tasks[OTHER][0], "user": user}
@@ -362,8 +359,6 @@ def test_the_sidebar_counts_the_assignments_of_rows_one_may_see(world, user):
 
 
 def test_every_doctype_of_ours_has_its_own_search_and_every_child_table_its_condition(site):
-	import frappe
-
 	own = frappe.get_all("DocType", {"module": MODULE}, ["name", "istable"])
 	assert own
 	searches = frappe.get_hooks("standard_queries", app_name="milestone_automation")

@@ -2,6 +2,7 @@
 
 import re
 
+import frappe
 import pytest
 
 from milestone_automation.engine.people.signed_links import Purpose, make_token
@@ -22,8 +23,6 @@ def counted_anew(world):
 
 
 def _forget_uses():
-	import frappe
-
 	cache = frappe.cache() if callable(frappe.cache) else frappe.cache
 	for key in cache.keys("*milestone_link*"):
 		cache.execute_command("DEL", key)
@@ -31,8 +30,6 @@ def _forget_uses():
 
 def answer_link(world, number: int = 0, user: str = OWNER, moment: str | None = None) -> str:
 	"""Token of a link to answer for one stage of OWN."""
-	import frappe
-
 	with world.changing():
 		stage = frappe.get_doc("Milestone Plan Stage", world.stages[OWN][number])
 		if not moment:
@@ -50,8 +47,6 @@ def task_link(world, user: str = SUPPLIER, moment: str | None = None) -> str:
 
 
 def value_of(world, doctype, name, field):
-	import frappe
-
 	with world.changing():
 		return frappe.db.get_value(doctype, name, field)
 
@@ -81,8 +76,6 @@ def test_an_expired_task_link_says_only_why_it_does_not_work(world):
 
 
 def test_the_link_of_a_disabled_user_says_only_why_it_does_not_work(world):
-	import frappe
-
 	form = {"token": answer_link(world), "answer": "yes"}
 	try:
 		with world.changing():
@@ -138,8 +131,6 @@ def test_a_link_is_opened_so_often_and_no_more(world):
 
 def test_so_many_comments_are_taken_and_no_more(world):
 	"""Seen: sixty in a row went through."""
-	import frappe
-
 	form = {"token": task_link(world), "action": "comment", "comment": "Again and again"}
 	most = limits.LIMITS[limits.COMMENT].uses
 	pages = [world.client(None).post(TASK, data=form) for _time in range(most + 3)]
@@ -170,8 +161,6 @@ def test_guessing_links_ends_soon(world):
 @pytest.fixture
 def paid(world):
 	"""Form of the answer that gives the document a value; nothing is left of it."""
-	import frappe
-
 	yield {"token": answer_link(world, 3), "answer": "yes", "reached_on": ""}
 	with world.changing():
 		doc = frappe.get_doc("Door Order", OWN)
@@ -213,8 +202,6 @@ def test_no_login_is_asked_for_where_the_document_stays_as_it_is(world, paid):
 
 
 def test_the_site_may_do_without_login(world, paid):
-	import frappe
-
 	try:
 		with world.changing():
 			frappe.db.set_single_value("Milestone Settings", "login_to_answer", 0)
@@ -240,8 +227,6 @@ def test_the_site_may_do_without_login(world, paid):
 	],
 )  # fmt: skip
 def test_a_comment_keeps_its_words_and_nothing_that_acts(world, text):
-	import frappe
-
 	comment = {"reference_doctype": "Milestone Task", "reference_name": world.tasks[OWN][0], "content": text}
 	sender = {"comment_email": SUPPLIER, "comment_by": "x"}
 	made = world.client(SUPPLIER).post(
@@ -259,8 +244,6 @@ def test_a_comment_keeps_its_words_and_nothing_that_acts(world, text):
 
 
 def test_a_comment_keeps_mentions_and_images_of_the_site(site):
-	import frappe
-
 	text = '<p><span class="mention" data-id="a@b.example">A</span> <img src="/files/cut.png"> <b>now</b></p>'
 	values = {"comment_type": "Comment", "reference_doctype": "Milestone Task", "content": text}
 	comment = frappe.get_doc({"doctype": "Comment", **values})

@@ -3,6 +3,7 @@
 import inspect
 import json
 
+import frappe
 import pytest
 
 from milestone_automation import api
@@ -31,8 +32,6 @@ MODULE = "Milestone Automation"
 @pytest.fixture(scope="module")
 def stored(world):
 	"""Function that puts the own plan back as it was."""
-	import frappe
-
 	with world.changing():
 		kept = {(doctype, json.dumps(filters)): _rows(doctype, filters) for doctype, filters in _parts(world)}
 
@@ -55,8 +54,6 @@ def _parts(world):
 
 
 def _rows(doctype, filters) -> list:
-	import frappe
-
 	return frappe.get_all(doctype, filters=filters, fields=["*"], order_by="name")
 
 
@@ -121,8 +118,6 @@ def test_a_call_that_changes_something_takes_no_get_and_no_post_without_token(wo
 
 
 def test_every_call_page_report_and_doctype_is_in_the_matrix(site):
-	import frappe
-
 	calls = {
 		name for name, value in vars(api).items() if inspect.isfunction(value) and value in frappe.whitelisted
 	}
@@ -143,8 +138,6 @@ def test_every_call_page_report_and_doctype_is_in_the_matrix(site):
 
 def names_of(world, doctype: str, target: str, user) -> str | None:
 	"""A row of a DocType that belongs to a document; None where there is none."""
-	import frappe
-
 	if doctype == "Milestone Task":
 		return task_of(world, target, user)
 	if target == MISSING:
@@ -193,7 +186,6 @@ def test_each_row_is_read_by_whom_the_matrix_names(world, doctype, target):
 @pytest.mark.parametrize("right", ["write", "create", "delete"])
 def test_each_right_is_given_to_whom_the_matrix_names(world, doctype, right):
 	row = DOCTYPES[doctype]
-	import frappe
 
 	wrong = []
 	for target, expected in ((OWN, getattr(row, right)), (OTHER, getattr(row, right) & ADMINS)):
@@ -212,8 +204,6 @@ def test_each_right_is_given_to_whom_the_matrix_names(world, doctype, right):
 
 @pytest.mark.parametrize("doctype", DOCTYPES)
 def test_what_the_matrix_gives_nobody_is_refused_when_it_is_tried(world, doctype):
-	import frappe
-
 	row = DOCTYPES[doctype]
 	is_table = frappe.get_meta(doctype).istable
 	for user in COLUMNS:
@@ -273,8 +263,6 @@ def test_a_page_is_a_frame_without_data(world, page):
 
 @pytest.fixture
 def attachment(world):
-	import frappe
-
 	with world.changing():
 		made = []
 		for task in world.tasks[OWN][:2]:

@@ -1,7 +1,9 @@
 """Nothing that somebody wrote runs as script: in forms, lists, reports, Gantt, calendar, print, timeline and mails."""
 
 import json
+from urllib.parse import quote, urlencode
 
+import frappe
 import pytest
 
 from milestone_automation import api
@@ -13,6 +15,7 @@ from milestone_automation.engine.people.signed_links import Purpose, make_token
 from milestone_automation.engine.rules.vocabulary import MessageKind, MilestoneSource
 from tests.doors.conftest import ORDER, OWNER, PASSWORD, SUPPLIER
 from tests.doors.written_texts import DOCTYPES, PLAIN_FIELDS
+from tests.support.factories import make_document, make_workflow, stage, task, task_of
 
 NAME = "DOOR-SCRIPT"
 # Breaks out of attributes and of text; each part calls what the browser tells the test of.
@@ -40,8 +43,6 @@ def written(world):
 
 
 def _make_rows() -> dict:
-	import frappe
-
 	workflow = {
 		"doctype": "Milestone Workflow",
 		"workflow_name": "Script ' onfocus=fired(8) autofocus contenteditable x='",
@@ -81,8 +82,6 @@ def _make_rows() -> dict:
 
 def _write_as_people_do(rows: dict) -> None:
 	"""As seen: a supplier's reason, a manager's reasons, the note of a link, an imported value."""
-	import frappe
-
 	plan = frappe.get_doc("Milestone Plan", rows["Milestone Plan"])
 	stage, task = plan.stages[0].name, rows["Milestone Task"]
 	frappe.set_user(SUPPLIER)
@@ -105,8 +104,6 @@ def _write_as_people_do(rows: dict) -> None:
 
 
 def _fill_every_text(doctype: str, rows: dict, plan: str) -> None:
-	import frappe
-
 	if doctype == "Milestone Settings":
 		return
 	fields = [
@@ -188,8 +185,6 @@ def test_lists_and_report_views_run_nothing(watch, doctype):
 @pytest.mark.browser
 @pytest.mark.parametrize("doctype", [*LISTS, "Milestone Workflow"])
 def test_forms_run_nothing(watch, written, doctype):
-	from urllib.parse import quote
-
 	name = written.get(doctype)
 	assert name, f"no row of {doctype} was written"
 	_shows(watch, f"/app/{slug(doctype)}/{quote(name, safe='')}", ".form-page:visible")
@@ -220,15 +215,11 @@ def test_our_pages_run_nothing(watch, path, user):
 	"doctype", ["Milestone Task", "Milestone Plan", "Milestone Plan Log", "Milestone Message"]
 )
 def test_prints_run_nothing(watch, written, doctype):
-	from urllib.parse import urlencode
-
 	_shows(watch, f"/printview?{urlencode({'doctype': doctype, 'name': written[doctype]})}", ".print-format")
 
 
 @pytest.mark.browser
 def test_link_pages_run_nothing(watch, world, written):
-	import frappe
-
 	with world.changing():
 		stage = frappe.get_doc("Milestone Plan", written["Milestone Plan"]).stages[0]
 		answer = make_token(Purpose.ANSWER, stage.name, "Administrator", str(stage.key_date))
@@ -240,8 +231,6 @@ def test_link_pages_run_nothing(watch, world, written):
 @pytest.mark.browser
 def test_what_is_stored_uncleaned_runs_in_no_screen_of_ours(watch, world, written):
 	"""Texts of before this rule, or by SQL: our screens escape what they show."""
-	import frappe
-
 	raw = {"title": TEXTS["tag"], "stage_name": TEXTS["tag"][:140], "reason": TEXTS["unclosed"]}
 	with world.changing():
 		for doctype, field in (
@@ -260,10 +249,6 @@ def test_what_is_stored_uncleaned_runs_in_no_screen_of_ours(watch, world, writte
 
 def test_a_workflows_name_ends_no_attribute(production_order):
 	"""Seen: Frappe prints the names of linked documents into attributes of lists and forms."""
-	import frappe
-
-	from tests.support.factories import make_workflow
-
 	with pytest.raises(frappe.NameError, match="cannot contain"):
 		make_workflow(f"Named {BREAK_OUT}")
 	workflow = make_workflow("Buyer's workflow")
@@ -272,10 +257,6 @@ def test_a_workflows_name_ends_no_attribute(production_order):
 
 
 def test_no_mail_and_no_notification_runs_anything(production_order, make_user, smtp):
-	import frappe
-
-	from tests.support.factories import make_document, make_workflow, stage, task, task_of
-
 	user = make_user("script@example.com", roles=["System Manager"])
 	make_workflow(
 		stages=[

@@ -1,8 +1,11 @@
 """What people and files write is plain text, whatever writes it: every text field of every DocType of ours."""
 
+import html
 import re
 
+import frappe
 import pytest
+from frappe.model.base_document import get_controller
 
 from milestone_automation.engine.base import bulk, plain_text
 from milestone_automation.engine.base.plain_text import HTML_TYPES, NO_TAG, PLAIN_TYPES, PlainTextDocument
@@ -46,8 +49,6 @@ TAG = re.compile(r"<[a-zA-Z/!?]")
 @pytest.mark.no_site
 @pytest.mark.parametrize("text", PAYLOADS)
 def test_a_cleaned_text_holds_no_tag_however_often_its_entities_are_read(text):
-	import html
-
 	cleaned = plain_text.clean(text)
 	for _time in range(4):
 		assert not TAG.search(cleaned), cleaned
@@ -125,8 +126,6 @@ def test_every_field_that_holds_text_is_plain_html_or_code():
 
 
 def test_every_controller_cleans_what_it_writes(site):
-	from frappe.model.base_document import get_controller
-
 	for name in DOCTYPES:
 		assert issubclass(get_controller(name), PlainTextDocument), name
 
@@ -143,8 +142,6 @@ def a_row(doctype: str, fieldname: str, text: str) -> dict:
 @pytest.mark.parametrize(("doctype", "fieldname"), WRITTEN_FIELDS)
 def test_every_plain_field_is_clean_after_every_way_to_write_it(site, doctype, fieldname):
 	"""By the document layer, by `db_set`, and in bulk; not by the checks of one form."""
-	import frappe
-
 	for number, text in enumerate(PAYLOADS):
 		doc = frappe.get_doc(a_row(doctype, fieldname, text) | {"name": f"plain-{number}"})
 		doc.db_insert()
@@ -165,8 +162,6 @@ def test_every_plain_field_is_clean_after_every_way_to_write_it(site, doctype, f
 
 
 def _assert_clean(doctype, name, fieldname):
-	import frappe
-
 	stored = frappe.db.get_value(doctype, name, fieldname)
 	assert stored
 	assert not TAG.search(stored), stored
@@ -175,8 +170,6 @@ def _assert_clean(doctype, name, fieldname):
 @pytest.mark.parametrize(("doctype", "fieldname"), [f for f in WRITTEN_FIELDS if not _is_table(f[0])])
 def test_every_plain_field_is_clean_after_db_set(site, doctype, fieldname):
 	"""Rows of documents are left out: `db_set` on them runs the hooks of their document."""
-	import frappe
-
 	doc = frappe.get_doc(a_row(doctype, fieldname, "before"))
 	doc.db_insert()
 	doc.load_doc_before_save = doc.run_method = lambda *args, **kwargs: None
@@ -187,8 +180,6 @@ def test_every_plain_field_is_clean_after_db_set(site, doctype, fieldname):
 
 
 def test_the_settings_are_clean_too(site):
-	import frappe
-
 	settings = frappe.get_doc("Milestone Settings")
 	settings.append("date_reasons", {"reason": f"Late {PAYLOADS[0]}"})
 	settings.holiday_list = PAYLOADS[2]
@@ -200,8 +191,6 @@ def test_the_settings_are_clean_too(site):
 
 def test_an_imported_milestone_is_clean_in_all_it_says(site):
 	"""Seen: a value of a file ran in the timeline."""
-	import frappe
-
 	row = MilestoneRow(
 		PAYLOADS[0], plain_text.clean(PAYLOADS[0]), "x", frappe.utils.now_datetime(), PAYLOADS[0], None
 	)
@@ -214,8 +203,6 @@ def test_an_imported_milestone_is_clean_in_all_it_says(site):
 
 def test_a_form_reads_back_what_was_typed_and_no_entities(site):
 	"""Frappe writes `&amp;` into a text in which it sees a tag."""
-	import frappe
-
 	settings = frappe.get_doc("Milestone Settings")
 	settings.append("date_reasons", {"reason": "cut & <sewn> late"})
 	settings.save()

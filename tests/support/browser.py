@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from devtool import debian
+from devtool import desk as desk_build
 from devtool.benches import ADMIN_PASSWORD
 
 FLAGS = (
@@ -15,28 +17,26 @@ FLAGS = (
 @pytest.fixture(scope="session")
 def desk_assets(run):
 	"""The Desk's JavaScript and CSS, built when a browser test first needs them."""
-	from devtool import desk
-
-	if reason := desk.obstacle():
+	if reason := desk_build.obstacle():
 		pytest.skip(f"browser tests left out: {reason}")
-	desk.build(run.bench)
+	desk_build.build(run.bench)
 
 
 @pytest.fixture(scope="session")
 def browser(desk_assets):
 	"""Playwright's browser on the machine's Chromium."""
-	from devtool import debian, desk
-
-	if not desk.chromium() and debian.can_install():
+	if not desk_build.chromium() and debian.can_install():
 		debian.install(["chromium"], needed_for="browser tests")
-	if not desk.chromium():
+	if not desk_build.chromium():
 		pytest.skip("browser tests left out: there is no chromium (on Debian: apt-get install chromium)")
 	# Playwright's own Node.js needs a library that a minimal Debian lacks.
-	os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", desk.node()[0])
-	from playwright.sync_api import sync_playwright
+	os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", desk_build.node()[0])
+	from playwright.sync_api import sync_playwright  # noqa: PLC0415 - it reads the variable above
 
 	with sync_playwright() as playwright:
-		running = playwright.chromium.launch(executable_path=desk.chromium(), headless=True, args=list(FLAGS))
+		running = playwright.chromium.launch(
+			executable_path=desk_build.chromium(), headless=True, args=list(FLAGS)
+		)
 		yield running
 		running.close()
 

@@ -3,6 +3,10 @@
 from contextlib import contextmanager
 from datetime import datetime
 
+import frappe
+import time_machine
+from frappe.utils import now_datetime
+
 from milestone_automation.engine.base import clock, follow_ups
 from milestone_automation.engine.messages import digest, hourly, sending_day, sweep
 
@@ -10,8 +14,6 @@ from milestone_automation.engine.messages import digest, hourly, sending_day, sw
 @contextmanager
 def at(moment: str):
 	"""Everything inside happens at this moment of the site's clock, e.g. "2030-06-08 07:00:00"."""
-	import time_machine
-
 	there = datetime.fromisoformat(moment).replace(tzinfo=clock.site_zone())
 	with time_machine.travel(there, tick=False):
 		yield
@@ -19,8 +21,6 @@ def at(moment: str):
 
 def sweep_at(moment: str) -> list[tuple]:
 	"""What the scheduler does at this moment, without commits; returns the messages it made."""
-	from frappe.utils import now_datetime
-
 	before = {row[-1] for row in _rows()}
 	do_follow_ups()
 	with at(moment):
@@ -32,15 +32,11 @@ def sweep_at(moment: str) -> list[tuple]:
 
 def do_follow_ups() -> None:
 	"""What jobs do after the commit of a save, without commits."""
-	import frappe
-
 	for name in frappe.get_all(follow_ups.DOCTYPE, pluck="name", order_by="creation"):
 		follow_ups.do(name)
 
 
 def _rows() -> list[tuple]:
-	import frappe
-
 	rows = frappe.get_all(
 		"Milestone Message",
 		fields=["name", "kind", "recipient", "stage_name", "task", "status"],
@@ -52,6 +48,4 @@ def _rows() -> list[tuple]:
 
 def forget_mail_account() -> None:
 	"""Let Frappe look for the mail server anew: it keeps the one of an earlier test for the rest of the process."""
-	import frappe
-
 	frappe.local.outgoing_email_account = {}

@@ -2,7 +2,9 @@
 
 from contextlib import contextmanager
 
+import frappe
 import pytest
+import redis
 
 TRANSACTION_CONTROL = (
 	"commit",
@@ -61,7 +63,6 @@ class CountingCursor:
 @pytest.fixture
 def count_queries(site):
 	"""Context manager `with count_queries() as queries`: afterwards `queries.count`, `queries.statements`."""
-	import frappe
 
 	@contextmanager
 	def counting():
@@ -79,7 +80,6 @@ def count_queries(site):
 @pytest.fixture
 def count_redis_calls(site, monkeypatch):
 	"""Context manager `with count_redis_calls() as calls`: commands sent to Redis, pipelines counted as one."""
-	import redis
 
 	@contextmanager
 	def counting():

@@ -4,6 +4,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+import frappe
 import pytest
 
 from .site import kept_out_of_rollback, refuse_after_writes
@@ -14,7 +15,6 @@ SUPPORT = Path(__file__).resolve().parent
 @pytest.fixture
 def as_user():
 	"""Context manager: everything inside runs as that user, with that user's rights."""
-	import frappe
 
 	@contextmanager
 	def become(email: str):
@@ -31,7 +31,6 @@ def as_user():
 @pytest.fixture
 def make_user(site):
 	"""Function `make_user(email, roles=[...])`: a user with exactly these roles; gone after the test."""
-	import frappe
 
 	def make(email: str, roles: list[str] | tuple[str, ...] = (), **values) -> str:
 		if not frappe.db.exists("User", email):
@@ -75,7 +74,7 @@ _made: dict[tuple[str, str], tuple[str, str]] = {}
 def make_doctype(site):
 	"""Function that makes a custom DocType once for the session and hands back its name.
 
-	The name belongs to the file that calls it; tests/test_isolation.py finds two files that use the same.
+	The name belongs to the file that calls it; tests/devtool/test_isolation.py finds two files that use the same.
 
 	`make_doctype("Garment Order", [{"fieldname": "status", "fieldtype": "Select", "options": "A\\nB"}])`
 	Tables are made by DDL, which commits: the DocType stays for the tests after this one, its documents do not.
@@ -90,8 +89,6 @@ def ensure_doctype(
 	permissions: list[dict] | tuple = (),
 	**values,
 ) -> str:
-	import frappe
-
 	caller = Path(sys._getframe(1).f_code.co_filename)
 	owner = caller.name
 	recipe = repr((fields, is_submittable, permissions, values))
@@ -119,8 +116,6 @@ def _refuse_reuse(name: str, made: tuple[str, str], wanted: tuple[str, str]) -> 
 
 
 def _insert_doctype(name: str, fields: list[dict], is_submittable: bool, permissions, values: dict) -> None:
-	import frappe
-
 	rights = [dict(right) for right in permissions]
 	if not is_submittable:
 		rights = [

@@ -2,6 +2,7 @@
 
 from textwrap import dedent
 
+import frappe
 import pytest
 
 from devtool.clones import CloneBench
@@ -47,8 +48,6 @@ def erpnext_site(run: Run, workplace: CloneBench, site: str) -> str:
 @pytest.fixture
 def erpnext(erpnext_site: str):
 	"""`frappe`, connected to the ERPNext site for the length of a test."""
-	import frappe
-
 	before = frappe.local.site
 	frappe.destroy()
 	connect(erpnext_site)

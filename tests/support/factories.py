@@ -6,6 +6,7 @@ need it to be there, so a test (or its module) asks for the fixture first.
 
 import json
 
+import frappe
 import pytest
 
 from .documents import ensure_doctype
@@ -67,8 +68,6 @@ def production_order(site) -> str:
 
 def ensure_production_order() -> str:
 	"""As the fixture, for sites that a test makes itself."""
-	import frappe
-
 	if not frappe.db.exists("Role", PARTNER_ROLE):
 		with kept_out_of_rollback("the roles of production orders"):
 			for role, desk_access in ((CLERK_ROLE, 1), (READER_ROLE, 1), (PARTNER_ROLE, 0)):
@@ -141,8 +140,6 @@ TASKS = (
 
 def make_workflow(name: str = "Production", stages=STAGES, tasks=TASKS, **values):
 	"""An enabled Milestone Workflow for orders, inserted."""
-	import frappe
-
 	workflow = {
 		"doctype": "Milestone Workflow",
 		"workflow_name": name,
@@ -165,16 +162,12 @@ def make_next_actions(*actions: dict) -> str:
 
 def make_document(**values):
 	"""An order, inserted by the session user; a workflow that matches gives it its plan."""
-	import frappe
-
 	defaults = {"doctype": ORDER, "status": "Open", "order_date": "2030-01-02", "delivery_date": "2030-06-28"}
 	return frappe.get_doc(defaults | values).insert()
 
 
 def make_plan(doc=None, **workflow):
 	"""The plan of a document (a new one by default) of a workflow made for it; returns the Milestone Plan."""
-	import frappe
-
 	if not frappe.db.exists("Milestone Workflow", workflow.get("name", "Production")):
 		make_workflow(**workflow)
 	doc = doc or make_document()
@@ -183,8 +176,6 @@ def make_plan(doc=None, **workflow):
 
 def plan_of(doc):
 	"""The Milestone Plan of a document as the database has it after the commit; None without one."""
-	import frappe
-
 	end_transaction()
 	filters = {"reference_type": doc.doctype, "reference_name": doc.name, "plan_key": ("is", "set")}
 	name = frappe.db.get_value("Milestone Plan", filters)
@@ -203,16 +194,12 @@ def status_of(doc) -> dict[str, str]:
 
 def task_of(doc, title: str):
 	"""One task of a document, as the database has it."""
-	import frappe
-
 	plan = plan_of(doc)
 	return frappe.get_doc("Milestone Task", {"plan": plan.name, "title": title})
 
 
 def due_dates(doc) -> dict[str, str]:
 	"""ISO due date of each task of a document's plan, by title."""
-	import frappe
-
 	rows = frappe.get_all("Milestone Task", {"plan": plan_of(doc).name}, ["title", "due_date"])
 	return {row.title: row.due_date and str(row.due_date) for row in rows}
 
@@ -224,16 +211,12 @@ def key_dates(doc) -> dict[str, str]:
 
 def events_of(doc) -> list[str]:
 	"""What the log of a document's plan says, oldest first."""
-	import frappe
-
 	filters = {"plan": plan_of(doc).name}
 	return frappe.get_all("Milestone Plan Log", filters, pluck="event", order_by="done_on, creation")
 
 
 def written(doc) -> dict:
 	"""All that a refused change must leave as it was: the document, its milestones, its plan, tasks and log."""
-	import frappe
-
 	end_transaction()
 	about = {"reference_type": doc.doctype, "reference_name": doc.name}
 	found = {"document": frappe.db.get_value(doc.doctype, doc.name, "*", as_dict=True)}
@@ -252,8 +235,6 @@ def written(doc) -> dict:
 
 def open_required(plan: str) -> dict[str, int]:
 	"""Count of open required tasks of each stage, counted anew."""
-	import frappe
-
 	rows = frappe.get_all("Milestone Task", {"plan": plan}, ["stage_name", "status", "required"])
 	counted: dict[str, int] = {}
 	for row in rows:

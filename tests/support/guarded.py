@@ -1,6 +1,8 @@
 """A guarded kind of document, people with few rights, and a real server with both."""
 
+import frappe
 import pytest
+from frappe.utils.password import update_password
 
 from tests.support.documents import ensure_doctype
 from tests.support.site import kept_out_of_rollback
@@ -50,8 +52,6 @@ ALL = {"read": 1, "write": 1, "create": 1, "delete": 1, "report": 1, "share": 0,
 
 def ensure_guarded() -> None:
 	"""Make the DocTypes and roles on the connected site, and commit them."""
-	import frappe
-
 	with kept_out_of_rollback("the roles of guarded orders"):
 		for role in (CLERK_ROLE, PRICER_ROLE, OUTSIDER_ROLE):
 			if not frappe.db.exists("Role", role):
@@ -81,8 +81,6 @@ def stage(name: str, **values) -> dict:
 
 def make_workflow(name: str, stages=(), **values):
 	"""An enabled workflow for guarded orders, inserted by the session user."""
-	import frappe
-
 	workflow = {
 		"doctype": "Milestone Workflow",
 		"workflow_name": name,
@@ -96,8 +94,6 @@ def make_workflow(name: str, stages=(), **values):
 
 
 def make_order(**values):
-	import frappe
-
 	defaults = {"doctype": ORDER, "title": "Shirts", "status": "Open", "delivery_date": "2030-06-28"}
 	return frappe.get_doc(defaults | values).insert()
 
@@ -105,8 +101,6 @@ def make_order(**values):
 @pytest.fixture(scope="module")
 def people(site):
 	"""The DocType and the people on the worker's own site while the tests of one file run; afterwards nobody is left."""
-	import frappe
-
 	frappe.db.rollback()
 	ensure_guarded()
 	with kept_out_of_rollback("the people of guarded orders"):
@@ -127,8 +121,6 @@ def guarded(people) -> str:
 
 def make_people() -> None:
 	"""Make the people on the connected site, or give them back what `people` took from them."""
-	import frappe
-
 	for email, roles in PEOPLE.items():
 		values = {
 			"first_name": email.partition("@")[0].title(),
@@ -170,8 +162,6 @@ class Guarded:
 @pytest.fixture(scope="module")
 def served(server) -> Guarded:
 	"""A running server whose people have passwords; what tests write through it stays."""
-	import frappe
-
 	with server.site.connect():
 		make_people_with_passwords()
 		# The web server is another process.
@@ -181,8 +171,6 @@ def served(server) -> Guarded:
 
 def make_people_with_passwords() -> None:
 	"""Make DocTypes, roles and people on the connected site; the people can log in."""
-	from frappe.utils.password import update_password
-
 	ensure_guarded()
 	make_people()
 	for email in PEOPLE:

@@ -5,7 +5,11 @@ import email.policy
 import socket
 from contextlib import contextmanager
 
+import frappe
 import pytest
+from aiosmtpd.controller import Controller
+
+from devtool.benches import read_json, write_json
 
 
 class Mailbox:
@@ -37,15 +41,11 @@ class Mailbox:
 
 	def configure(self, scratch) -> None:
 		"""Let a scratch site send here, whatever process works on it."""
-		from devtool.benches import read_json, write_json
-
 		path = scratch.path / "site_config.json"
 		write_json(path, read_json(path) | self.settings())
 
 	def deliver(self) -> None:
 		"""Send what waits in the worker site's Email Queue, without committing the test's rows."""
-		import frappe
-
 		with _without_commits(frappe.db):
 			for name in frappe.get_all(
 				"Email Queue", {"status": ("in", ("Not Sent", "Partially Sent"))}, pluck="name"
@@ -65,8 +65,6 @@ def _without_commits(database):
 @pytest.fixture
 def smtp(request):
 	"""A mail server; the worker's site sends there during the test."""
-	from aiosmtpd.controller import Controller
-
 	mailbox = Mailbox()
 	with socket.socket() as probe:
 		probe.bind(("127.0.0.1", 0))
@@ -81,14 +79,10 @@ def smtp(request):
 
 
 def _point_site_at(mailbox: Mailbox) -> dict:
-	import frappe
-
 	before = {key: frappe.local.conf.get(key) for key in mailbox.settings()}
 	frappe.local.conf.update(mailbox.settings())
 	return before
 
 
 def _restore_conf(before: dict) -> None:
-	import frappe
-
 	frappe.local.conf.update(before)

@@ -8,10 +8,14 @@ import traceback
 from contextlib import contextmanager
 from pathlib import Path
 
+import frappe
 import pytest
+from frappe.utils import caching
+from frappe.utils.background_jobs import get_redis_conn
 
 from devtool.clones import SITE, CloneBench, new_clone
 from devtool.prepare import Run
+from devtool.web import worker_command
 
 LASTING_CACHES = (
 	"app_hooks", "installed_app", "app_modules", "module_app", "module_installed_app", "doctype_meta", "doctype_form_meta",
@@ -42,8 +46,6 @@ def workplace(run: Run):
 @pytest.fixture(scope="session")
 def site(run: Run, workplace: CloneBench):
 	"""The worker's site with the app, connected as Administrator for the whole session."""
-	import frappe
-
 	workplace.add_site(run.app, SITE)
 	os.chdir(workplace.sites)
 	connect(SITE)
@@ -53,8 +55,6 @@ def site(run: Run, workplace: CloneBench):
 
 def connect(name: str) -> None:
 	"""Connect this process to a site of its bench, as a command of bench would."""
-	import frappe
-
 	frappe.init(site=name, sites_path=".")
 	frappe.connect()
 	frappe.local.lang = "en"
@@ -68,7 +68,6 @@ def clean_site(request):
 		yield
 		return
 	request.getfixturevalue("site")
-	import frappe
 
 	sites, files = os.getcwd(), files_of_site()
 	frappe.db.rollback()
@@ -94,9 +93,6 @@ COMMITTED = (
 
 def start_afresh() -> None:
 	"""Whatever Frappe remembers for the length of a request or process is as at its start; the connection stays."""
-	import frappe
-	from frappe.utils import caching
-
 	site, database = frappe.local.site, frappe.local.db
 	frappe.local.db = None  # destroy would close it
 	frappe.destroy()
@@ -111,8 +107,6 @@ def start_afresh() -> None:
 @contextmanager
 def watched_metadata():
 	"""Tells afterwards whether something cleared Frappe's caches, as every change of a DocType or its fields does."""
-	import frappe
-
 	seen, original = {"changed": False}, frappe.clear_cache
 
 	def clear_cache(*arguments, **named):
@@ -129,8 +123,6 @@ def watched_metadata():
 @contextmanager
 def watched_commits(site: str):
 	"""A list that gets the stack of every commit which keeps rows of the test on that site."""
-	import frappe
-
 	owner = next(kind for kind in type(frappe.local.db).__mro__ if "commit" in vars(kind))
 	seen, original = [], owner.commit
 
@@ -156,8 +148,6 @@ def kept_out_of_rollback(what: str):
 	Raises RuntimeError when the test has written rows before: making tables commits or loses them, depending on
 	whether a test before has made the thing already.
 	"""
-	import frappe
-
 	before = frappe.session.user
 	refuse_after_writes(what)
 	frappe.db.rollback()
@@ -172,16 +162,12 @@ def kept_out_of_rollback(what: str):
 
 
 def refuse_after_writes(what: str) -> None:
-	import frappe
-
 	if frappe.db.transaction_writes:
 		raise RuntimeError(f"Make {what} before the test writes anything: it starts a new transaction.")
 
 
 def empty_tables_without_transactions() -> None:
 	"""MariaDB has a few, such as the Error Log: what one test writes there would stay for the next."""
-	import frappe
-
 	if frappe.db.db_type != "mariadb":
 		return
 	for table in _tables_without_transactions(frappe.conf.db_name):
@@ -191,8 +177,6 @@ def empty_tables_without_transactions() -> None:
 
 @functools.cache
 def _tables_without_transactions(database: str) -> list[str]:
-	import frappe
-
 	query = "SELECT table_name FROM information_schema.tables WHERE table_schema = %s AND engine <> 'InnoDB'"
 	return frappe.db.sql_list(query, database)
 
@@ -204,15 +188,11 @@ def files_of_site() -> set[Path]:
 
 def forget_jobs() -> None:
 	"""Background jobs of one test are not run by the worker of another."""
-	from frappe.utils.background_jobs import get_redis_conn
-
 	get_redis_conn().flushdb()
 
 
 def forget_caches(everything: bool) -> None:
 	"""Cached copies of rolled-back rows go. What describes DocTypes stays unless the test changed it: it is slow to read."""
-	import frappe
-
 	if everything:
 		frappe.clear_cache()
 	_forget_volatile(frappe.cache() if callable(frappe.cache) else frappe.cache)
@@ -259,8 +239,6 @@ class ScratchSite:
 	@contextmanager
 	def connect(self):
 		"""Switch this process to the site for the length of the block, then back to the worker's own."""
-		import frappe
-
 		before = frappe.local.site
 		frappe.destroy()
 		connect(self.name)
@@ -277,8 +255,6 @@ class ScratchSite:
 
 
 def burst_worker(workplace: CloneBench) -> subprocess.CompletedProcess:
-	from devtool.web import worker_command
-
 	command = worker_command(workplace, burst=True)
 	options = {"cwd": workplace.sites, "env": workplace.environment()}
 	return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)

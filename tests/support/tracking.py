@@ -1,5 +1,6 @@
 """A submittable order with a field of every kind that matters, trackers on it, and its milestones in order."""
 
+import frappe
 import pytest
 
 from .documents import ensure_doctype
@@ -42,8 +43,6 @@ class Tracking:
 
 	def track(self, field: str = "status", *more: str, **values) -> str:
 		"""A tracker of the order's fields; returns its name."""
-		import frappe
-
 		self.doctype_ready()
 		rows = [{"track_field": name} for name in more]
 		tracker = {"doctype": "Milestone Tracker", "document_type": ORDER, "track_field": field}
@@ -51,8 +50,6 @@ class Tracking:
 
 	def order(self, **values):
 		"""An order, not inserted."""
-		import frappe
-
 		self.doctype_ready()
 		return frappe.get_doc({"doctype": ORDER} | values)
 
@@ -74,8 +71,6 @@ class Tracking:
 
 	def rows(self, name, doctype: str = ORDER, **filters) -> list:
 		"""The milestones of a document, oldest first, as somebody finds them after the commit."""
-		import frappe
-
 		end_transaction()
 		found = frappe.get_all(
 			"Milestone",

@@ -1,0 +1,198 @@
+"""Nobody reads through a workflow a field that they may not read, and nobody sends it to others."""
+
+import json
+
+import frappe
+import pytest
+
+from milestone_automation import api
+from milestone_automation.engine.workflows import custom_messages
+from tests.support.guarded import CLERK, MANAGER, ORDER, PRICER, make_order, make_workflow, stage
+
+HIDDEN = "which you may not read. Ask somebody who may to write it."
+
+# Each way to ask a document for its price.
+CONDITIONS = (
+	"doc.price == 4711",
+	"doc.get('price') == 4711",
+	"doc['price'] == 4711",
+	"doc.get('price', 1) > 1 or doc.title == 'x'",
+	"[row for row in doc.lines if row.cost > 5] != []",
+	"any(row['cost'] > 5 for row in doc.lines)",
+	"any(row.get('cost') for row in doc.lines)",
+	"doc.lines[0].cost > 5",
+)
+# Ways that name no field: the language does not have them.
+NAMELESS = (
+	"'4711' in str(doc)",
+	"doc.get('pri' + 'ce') == 4711",
+	"doc[doc.title] == 4711",
+	"4711 in doc.values()",
+	"doc.as_dict().price == 4711",
+	"f'{doc}' == ''",
+	"max([doc])",
+	"[x for x in doc]",
+)
+USES = (
+	{"document_filters": json.dumps([["price", ">", 100]])},
+	{"stages": [stage("Cut", reach_rule="Field Value", track_field="price", track_value="4711")]},
+	{"stages": [stage("Cut") | {"date_field": "price_date"}]},
+	{"stages": [stage("Cut", owner_kind="User Field", owner_field="price_owner")]},
+	{"stages": [stage("Cut", custom_message="It costs {{ doc.price }}.")]},
+	{"stages": [stage("Cut", custom_message="{{ doc.get_formatted('price') }}")]},
+	{"stages": [stage("Cut", custom_message="{{ doc['price'] }}")]},
+	{"stages": [stage("Cut", custom_message="{% for row in doc.lines %}{{ row.cost }}{% endfor %}")]},
+	{
+		"tasks": [
+			{"stage": "Cut", "title": "Pay", "assignee_kind": "User Field", "assignee_field": "price_owner"}
+		]
+	},
+)
+
+pytestmark = pytest.mark.usefixtures("guarded")
+
+
+def draft(**values) -> dict:
+	return {"document_type": ORDER, "workflow_name": "Draft", "enabled": 0, "stages": [stage("Cut")]} | values
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_a_preview_tells_nothing_of_a_price_the_manager_may_not_read(as_user, condition):
+	order = make_order(price=4711, lines=[{"item": "x", "cost": 9}])
+	with as_user(MANAGER):
+		with pytest.raises(frappe.ValidationError, match=HIDDEN):
+			api.preview_draft(draft(condition=condition), order.name)
+		with pytest.raises(frappe.ValidationError, match=HIDDEN):
+			make_workflow("Priced", condition=condition)
+	with as_user(PRICER):
+		assert api.preview_draft(draft(condition=condition), order.name)["matches"] in (True, False)
+
+
+@pytest.mark.parametrize("condition", NAMELESS)
+def test_a_condition_cannot_ask_for_a_field_without_naming_it(as_user, condition):
+	order = make_order(price=4711)
+	with as_user(MANAGER), pytest.raises(frappe.ValidationError, match="The condition "):
+		api.preview_draft(draft(condition=condition), order.name)
+
+
+@pytest.mark.parametrize("values", USES, ids=lambda values: json.dumps(values)[:60])
+def test_no_part_of_a_workflow_uses_a_field_its_author_may_not_read(as_user, values):
+	order = make_order(price=4711)
+	with as_user(MANAGER):
+		with pytest.raises(frappe.ValidationError, match=HIDDEN):
+			api.preview_draft(draft(**values), order.name)
+		answer = api.check_workflow(draft(**values))
+		assert HIDDEN in json.dumps(answer)
+		with pytest.raises(frappe.ValidationError, match=HIDDEN):
+			make_workflow("Priced", **values)
+	with as_user(PRICER):
+		make_workflow("Priced", **values)
+
+
+def test_what_somebody_with_more_rights_wrote_stays_when_others_change_the_rest(as_user):
+	with as_user(PRICER):
+		workflow = make_workflow(
+			"Priced",
+			condition="doc.price > 100",
+			stages=[stage("Paid", reach_rule="Field Value", track_field="price", track_value="5")],
+		)
+	with as_user(MANAGER):
+		workflow.reload()
+		workflow.stages[0].remind_after_days = 2
+		workflow.save()
+		for change in ({"condition": "doc.price > 200"}, {"track_value": "6"}):
+			workflow.reload()
+			(workflow if "condition" in change else workflow.stages[0]).update(change)
+			with pytest.raises(frappe.ValidationError, match=HIDDEN):
+				workflow.save()
+
+
+def test_fields_a_manager_may_not_read_are_not_offered(as_user):
+	with as_user(MANAGER):
+		assert "price" not in [field["value"] for field in api.fields_for(ORDER)]
+	with as_user(PRICER):
+		assert "price" in [field["value"] for field in api.fields_for(ORDER)]
+
+
+# What others are sent
+
+
+MESSAGE = "Price {{ doc.price }}, {% for row in doc.lines %}{{ row.item }} {{ row.cost }};{% endfor %}"
+BLIND = "{% for pair in doc.items() %}{{ pair[1] }} {% endfor %}{{ doc }}"
+
+
+def told(order, text: str, author: str | None) -> str:
+	row = {"stage_name": "Cut", "key_date": None, "custom_message_by": author}
+	return custom_messages.render(text, order, row)
+
+
+def test_a_message_tells_only_what_its_author_may_read():
+	order = make_order(price=4711, lines=[{"item": "Coat", "cost": 815}])
+	assert told(order, MESSAGE, PRICER) == "Price 4711.0, Coat 815.0;"
+	for author in (MANAGER, None):
+		assert told(order, MESSAGE, author) == "Price , Coat ;"
+		assert "4711" not in told(order, BLIND, author)
+		assert "815" not in told(order, BLIND, author)
+
+
+def test_a_message_tells_nothing_of_a_document_its_author_may_not_read():
+	order, own = make_order(title="Hidden"), make_order(title="Own")
+	permission = {"user": MANAGER, "allow": ORDER, "for_value": own.name}
+	frappe.get_doc({"doctype": "User Permission", **permission}).insert()
+	assert told(own, "{{ doc.title }}", MANAGER) == "Own"
+	assert told(order, "{{ doc.title }}", MANAGER) == ""
+
+
+def test_who_wrote_a_message_is_kept_with_it_in_workflow_and_plan(as_user):
+	with as_user(PRICER):
+		workflow = make_workflow("Told", stages=[stage("Cut", custom_message="{{ doc.price }}")])
+	with as_user(MANAGER):
+		workflow.reload()
+		workflow.stages[0].custom_message_by = "Administrator"
+		workflow.stages[0].remind_after_days = 2
+		workflow.save()
+	order = make_order()
+	plan = frappe.db.get_value("Milestone Plan", {"reference_name": order.name})
+	(row,) = frappe.get_doc("Milestone Plan", plan).stages
+	assert (workflow.stages[0].custom_message_by, row.custom_message_by) == (PRICER, PRICER)
+	with as_user(MANAGER):
+		workflow.reload()
+		workflow.stages[0].custom_message = "Cut?"
+		workflow.save()
+	assert workflow.stages[0].custom_message_by == MANAGER
+
+
+def test_the_oracle_over_http(served):
+	with served.connect():
+		order = make_order(price=4711)
+		# The web server is another process.
+		frappe.db.commit()  # nosemgrep: frappe-manual-commit
+	answers = set()
+	for price in (4711, 1):
+		answer = served.call(
+			MANAGER, "preview_draft", workflow=draft(condition=f"doc.price == {price}"), name=order.name
+		)
+		answers.add((answer.status_code, answer.json()["_server_messages"]))
+	((status, words),) = answers
+	assert status == 417
+	assert HIDDEN in words
+	refused = served.call(CLERK, "preview_draft", workflow=draft(), name=order.name)
+	assert refused.status_code == 403
+
+
+def test_no_task_is_for_whom_a_hidden_field_names(as_user):
+	make_workflow("Staffed", stages=[stage("Cut", owner_kind="User", owner_user=MANAGER)])
+	order = make_order(price_owner=CLERK)
+	plan = frappe.db.get_value("Milestone Plan", {"reference_name": order.name})
+	given = {"plan": plan, "stage": "Cut", "title": "Pay", "assignee_kind": "User Field"}
+	with as_user(MANAGER):
+		with pytest.raises(frappe.ValidationError, match=HIDDEN):
+			api.add_task(**given, assignee_field="price_owner")
+		shown = api.add_task(**given, assignee_field="responsible")
+		job = frappe.get_doc("Milestone Task", shown["stages"][0]["tasks"][0]["name"])
+		job.assignee_field = "price_owner"
+		with pytest.raises(frappe.ValidationError, match=HIDDEN):
+			job.save()
+	with as_user(PRICER):
+		shown = api.add_task(**given, assignee_field="price_owner")
+	assert [person["user"] for person in shown["stages"][0]["tasks"][1]["assignees"]] == [CLERK]

@@ -1,0 +1,57 @@
+"""The indexes the app's queries count on are on every database, whatever else the site has."""
+
+import frappe
+import pytest
+
+from milestone_automation.engine.base import indexes
+
+WANTED = [
+	("Milestone", "reference_type", "reference_name"),
+	("Milestone", "reference_type", "track_field", "reached_on"),
+	("Milestone Plan", "status", "next_check"),
+	("Milestone Plan", "reference_type", "reference_name"),
+	("Milestone Plan Stage", "parent"),
+	("Milestone Task", "plan"),
+	("Milestone Task", "plan_stage", "status"),
+	("Milestone Task", "status", "due_date"),
+	("Milestone Task", "reference_type", "reference_name"),
+	("Milestone Task Assignee", "parent"),
+	("Milestone Task Assignee", "user"),
+	("Milestone Date Change", "plan"),
+	("Milestone Date Change", "reference_type", "reference_name"),
+	("Milestone Plan Log", "plan"),
+	("Milestone Plan Log", "reference_type", "reference_name"),
+	("Milestone Message", "plan"),
+	("Milestone Message", "message_key"),
+	("Milestone Message", "status"),
+]
+
+
+def indexed(doctype: str) -> list[tuple[str, ...]]:
+	"""The columns of each index of a table, in their order, as the database tells them."""
+	table = f"tab{doctype}"
+	if frappe.db.db_type == "postgres":
+		query = "select indexdef from pg_indexes where tablename = %s and schemaname = current_schema()"
+		found = [row[0].rpartition("(")[2].rstrip(")") for row in frappe.db.sql(query, table)]
+		return [tuple(column.strip(' "') for column in columns.split(",")) for columns in found]
+	if frappe.db.db_type == "sqlite":
+		names = [row[0] for row in frappe.db.sql("select name from pragma_index_list(%s)", table)]
+		query = "select name from pragma_index_info(%s) order by seqno"
+		return [tuple(row[0] for row in frappe.db.sql(query, name)) for name in names]
+	columns: dict[str, list[str]] = {}
+	for row in frappe.db.sql(f"show index from `{table}`", as_dict=True):
+		columns.setdefault(row.Key_name, []).append(row.Column_name)
+	return [tuple(found) for found in columns.values()]
+
+
+@pytest.mark.parametrize("wanted", WANTED, ids=" ".join)
+def test_what_the_app_looks_for_is_indexed(site, wanted):
+	doctype, *columns = wanted
+	assert tuple(columns) in {found[: len(columns)] for found in indexed(doctype)}
+
+
+def test_asking_for_the_indexes_again_adds_none(site):
+	before = {doctype: sorted(indexed(doctype)) for doctype, *_columns in WANTED}
+	for doctype in before:
+		indexes.ensure(doctype)
+	assert {doctype: sorted(indexed(doctype)) for doctype in before} == before

@@ -1,0 +1,408 @@
+"""Plans driven through random legal and illegal moves; after each one, what must always be true is checked anew.
+
+The machine knows nothing of the engine's insides: it does what people do, notes what was refused, and then looks at
+the rows of the database.
+"""
+
+import json
+import os
+from datetime import timedelta
+
+import frappe
+import pytest
+from frappe.utils import add_days, cstr, getdate, nowdate
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+	RuleBasedStateMachine,
+	initialize,
+	invariant,
+	precondition,
+	rule,
+	run_state_machine_as_test,
+)
+
+from milestone_automation.engine.plans import catching_up, starting
+from milestone_automation.engine.progress import rescheduling, stages, tasks
+from milestone_automation.engine.rules import dates
+from tests.support.factories import ORDER, make_document, make_workflow, plan_of, stage, task
+from tests.support.transactions import end_transaction
+
+STATUSES = ("Open", "Cut", "Inspected", "Shipped", "Closed")
+# What an entry of the log makes of a task.
+TASK_STATUS = {
+	"Task Completed": "Completed",
+	"Task Reopened": "Open",
+	"Task Waived": "Waived",
+	"Task Cancelled": "Cancelled",
+}
+DAYS = st.integers(min_value=-40, max_value=40)
+# Plays so many random cases instead of the same few: for a longer search than every run can afford.
+EXAMPLES = int(os.environ.get("MILESTONE_MACHINE_EXAMPLES", "0"))
+
+
+class PlanMachine(RuleBasedStateMachine):
+	"""One order with its plan."""
+
+	@initialize(
+		strict=st.booleans(),
+		in_order=st.booleans(),
+		mode=st.sampled_from(("Block", "Block", "Warn", "Off")),
+		later=st.sampled_from(("Shift Too", "Keep Order")),
+		working=st.booleans(),
+	)
+	def begin(self, strict, in_order, mode, later, working):
+		frappe.db.rollback()
+		name = f"Machine {frappe.generate_hash(length=8)}"
+		days = {"working_days": int(working)}
+		make_workflow(
+			name,
+			earlier_tasks_block=int(strict),
+			reached_in_order=int(in_order),
+			later_stages=later,
+			stages=[
+				stage("Cut", "Cut", -30, **days),
+				stage("Inspected", "Inspected", -10, gate_mode=mode, **days),
+				stage("Approved", key_date_rule="After Previous Milestone", date_field=None, days=5, **days),
+				stage("Shipped", "Shipped", 0, gate_mode=mode),
+			],
+			tasks=[
+				task("Cut", "Order the cloth", days=4, **days),
+				task("Inspected", "Book the inspector", days=2, **days),
+				task("Inspected", "Take photographs", required=0),
+				task("Approved", "Ask the buyer", days=1),
+				task("Shipped", "Sign the packing list", days=3, **days),
+			],
+		)
+		self.order = make_document().name
+		self.plan = plan_of(frappe.get_doc(ORDER, self.order)).name
+		self.reached_before = set()
+		self.closed_before = {}
+		self.cancelled = False
+
+	def attempt(self, action, passes_gate: bool = False) -> bool:
+		"""Do it as a request would: all or nothing. Tells whether it went through."""
+		open_before = self.open_required_by_stage()
+		stages_before = self.stage_rows()
+		tasks_before = self.task_rows()
+		frappe.db.savepoint("request")
+		try:
+			action()
+		except (frappe.ValidationError, frappe.PermissionError, frappe.DoesNotExistError):
+			frappe.db.rollback(save_point="request")
+			frappe.clear_messages()
+			assert self.stage_rows() == stages_before
+			assert self.task_rows() == tasks_before
+			return False
+		end_transaction()
+		if not passes_gate:
+			self.check_gate(stages_before, open_before)
+		self.check_closed_tasks(tasks_before)
+		return True
+
+	def stage_rows(self):
+		return frappe.get_all("Milestone Plan Stage", {"parent": self.plan}, ["*"], order_by="idx")
+
+	def task_rows(self):
+		return frappe.get_all("Milestone Task", {"plan": self.plan}, ["*"], order_by="name")
+
+	def open_required_by_stage(self) -> dict[str, int]:
+		counted = {}
+		for row in self.task_rows():
+			counted.setdefault(row.plan_stage, 0)
+			counted[row.plan_stage] += int(row.status == "Open" and row.required == 1)
+		return counted
+
+	def check_gate(self, stages_before, open_before):
+		"""What was reached by this move had no open required task at that moment, where the gate blocks."""
+		was_open = {row.name: row for row in stages_before if row.status == "Open"}
+		for row in self.stage_rows():
+			if row.name not in was_open or row.status != "Reached" or row.gate_mode != "Block":
+				continue
+			earlier = [other.name for other in was_open.values() if other.idx < row.idx]
+			self.check_order(row, earlier)
+			holding = [row.name, *(earlier if self.plan_row().earlier_tasks_block else ())]
+			assert sum(open_before.get(name, 0) for name in holding) == 0, f"{row.stage_name} slipped through"
+
+	def check_order(self, row, earlier):
+		"""Where milestones are reached in order, none that was open before is still open."""
+		if self.plan_row().reached_in_order:
+			still_open = {other.name for other in self.stage_rows() if other.status == "Open"}
+			assert not still_open & set(earlier), f"{row.stage_name} is reached out of order"
+
+	def check_closed_tasks(self, tasks_before):
+		"""A task that was closed and still is has not been touched."""
+		now = {row.name: row for row in self.task_rows()}
+		for row in tasks_before:
+			if row.status != "Open" and now[row.name].status == row.status:
+				kept = ("due_date", "closed_on", "closed_by", "reason", "stage_name")
+				assert [now[row.name][field] for field in kept] == [row[field] for field in kept]
+
+	def plan_row(self):
+		return frappe.db.get_value("Milestone Plan", self.plan, "*", as_dict=True)
+
+	# Moves of the document
+
+	@rule(status=st.sampled_from(STATUSES), by_db_set=st.booleans())
+	def change_status(self, status, by_db_set):
+		order = frappe.get_doc(ORDER, self.order)
+
+		def save():
+			if by_db_set:
+				order.db_set("status", status)
+			else:
+				order.status = status
+				order.save()
+
+		self.attempt(save)
+
+	@rule(way=st.sampled_from(STATUSES), status=st.sampled_from(STATUSES))
+	def reopen_by_way_of_another_status(self, way, status):
+		"""As ERPNext reopens an order: both in one transaction. What only passes undoes nothing."""
+		reached = {row.name for row in self.stage_rows() if row.status == "Reached"}
+		kept = frappe.db.get_value(ORDER, self.order, "status")
+		order = frappe.get_doc(ORDER, self.order)
+
+		def set_both():
+			order.db_set("status", way)
+			order.db_set("status", status)
+
+		if self.attempt(set_both) and status == kept:
+			assert reached <= {row.name for row in self.stage_rows() if row.status == "Reached"}
+
+	@rule(status=st.sampled_from(STATUSES))
+	def write_past_the_hooks(self, status):
+		"""By SQL; the check at night finds it."""
+		frappe.db.set_value(ORDER, self.order, "status", status)
+		self.attempt(lambda: catching_up.run(ORDER), passes_gate=True)
+
+	@rule(days=DAYS)
+	def change_delivery_date(self, days):
+		order = frappe.get_doc(ORDER, self.order)
+		order.delivery_date = order.delivery_date + timedelta(days=days)
+		self.attempt(order.save)
+
+	@rule()
+	def clear_delivery_date(self):
+		order = frappe.get_doc(ORDER, self.order)
+		if order.delivery_date:
+			kept = order.delivery_date
+			order.delivery_date = None
+			self.attempt(order.save)
+			again = frappe.get_doc(ORDER, self.order)
+			again.delivery_date = kept
+			self.attempt(again.save)
+
+	# Moves of stages
+
+	@rule(index=st.integers(0, 3), days_ago=st.integers(-2, 5))
+	def confirm(self, index, days_ago):
+		row = self.stage_rows()[index]
+		went = self.attempt(lambda: stages.confirm(self.plan, row.name, add_days(nowdate(), -days_ago)))
+		assert not (went and days_ago < 0), "A stage was reached on a day to come"
+
+	@rule(index=st.integers(0, 3), reason=st.sampled_from(("", "A mistake")))
+	def undo(self, index, reason):
+		row = self.stage_rows()[index]
+		went = self.attempt(lambda: stages.undo(self.plan, row.name, reason))
+		assert not (went and not reason)
+
+	@rule(index=st.integers(0, 3), days=DAYS, reason=st.sampled_from(("", "The cloth is late")))
+	def reschedule(self, index, days, reason):
+		row = self.stage_rows()[index]
+		if row.key_date:
+			new = row.key_date + timedelta(days=days)
+			went = self.attempt(lambda: rescheduling.reschedule(self.plan, row.name, new, reason))
+			assert not (went and (row.status == "Reached" or not reason))
+
+	@rule(index=st.integers(0, 3), days=DAYS)
+	def change_a_date_in_the_form(self, index, days):
+		plan = frappe.get_doc("Milestone Plan", self.plan)
+		row = plan.stages[index]
+		if row.key_date:
+			row.key_date = row.key_date + timedelta(days=days)
+			went = self.attempt(plan.save)
+			assert went == (not days), "A date moved without a reason"
+
+	# Moves of tasks
+
+	@rule(number=st.integers(0, 9))
+	def complete(self, number):
+		self.attempt(lambda: tasks.complete(self.pick(number).name))
+
+	@rule(number=st.integers(0, 9))
+	def complete_by_saving(self, number):
+		doc = frappe.get_doc("Milestone Task", self.pick(number).name)
+		doc.status = "Completed"
+		self.attempt(doc.save)
+
+	@rule(number=st.integers(0, 9), reason=st.sampled_from(("", "Not good enough")))
+	def reopen(self, number, reason):
+		self.attempt(lambda: tasks.reopen(self.pick(number).name, reason))
+
+	@rule(number=st.integers(0, 9), how=st.sampled_from(("waive", "cancel")))
+	def let_go(self, number, how):
+		self.attempt(lambda: getattr(tasks, how)(self.pick(number).name, "Agreed"))
+
+	@rule(number=st.integers(0, 9), days=DAYS)
+	def move_a_task(self, number, days):
+		doc = frappe.get_doc("Milestone Task", self.pick(number).name)
+		if doc.due_date and doc.status == "Open":
+			doc.due_date = doc.due_date + timedelta(days=days)
+			self.attempt(doc.save)
+
+	@precondition(lambda self: len(self.task_rows()) < 10)
+	@rule(index=st.integers(0, 3), required=st.booleans(), before=st.integers(-1, 5))
+	def add_task(self, index, required, before):
+		row = self.stage_rows()[index]
+		values = {"title": f"Added {before}", "required": int(required), "due_days_before": before}
+		went = self.attempt(lambda: tasks.add(self.plan, row.name, **values))
+		assert not (went and before < 0)
+
+	@rule()
+	def start_again(self):
+		assert starting.start(frappe.get_doc(ORDER, self.order), by_hand=True) == self.plan
+
+	def pick(self, number):
+		# Not by name: names are random, and a case played again must pick the same tasks.
+		rows = sorted(self.task_rows(), key=lambda row: (row.title, row.creation))
+		return rows[number % len(rows)]
+
+	# What must always be true
+
+	@invariant()
+	def one_plan(self):
+		assert frappe.db.count("Milestone Plan", {"reference_type": ORDER, "reference_name": self.order}) == 1
+
+	@invariant()
+	def tasks_never_after_their_stage(self):
+		key_dates = {row.name: row.key_date for row in self.stage_rows()}
+		for row in self.task_rows():
+			if row.status == "Open" and row.due_date and key_dates[row.plan_stage]:
+				assert row.due_date <= key_dates[row.plan_stage], f"{row.title} is due after its stage"
+
+	@invariant()
+	def open_stages_in_order(self):
+		rows = self.stage_rows()
+		reached = [row.status == "Reached" for row in rows]
+		# A stage that was reached before its key date lets later ones be pulled ahead.
+		counting = dates.counting_dates(
+			[row.key_date for row in rows],
+			[row.reached_on if is_reached else None for row, is_reached in zip(rows, reached, strict=True)],
+		)
+		assert dates.first_out_of_order(counting, reached) is None
+
+	@invariant()
+	def sums_equal_a_recount(self):
+		counted = self.open_required_by_stage()
+		for row in self.stage_rows():
+			assert row.open_required == counted.get(row.name, 0), row.stage_name
+
+	@invariant()
+	def reached_today_or_earlier(self):
+		for row in self.stage_rows():
+			assert (row.status == "Reached") == bool(row.reached_on)
+			assert not row.reached_on or row.reached_on <= getdate(nowdate())
+
+	@invariant()
+	def the_plan_says_what_its_stages_say(self):
+		plan, rows = self.plan_row(), self.stage_rows()
+		last_reached = max((row.idx for row in rows if row.status == "Reached"), default=0)
+		skipped = [row for row in rows if row.status == "Open" and row.idx < last_reached]
+		open_rows = [row for row in rows if row.idx > last_reached]
+		assert [row for row in rows if row.health == "Skipped"] == skipped
+		assert plan.status == ("Active" if open_rows or skipped else "Completed")
+		current = [*open_rows, *skipped]
+		assert (plan.current_stage or "") == (current[0].stage_name if current else "")
+		dated = [row.key_date for row in open_rows if row.key_date]
+		assert plan.next_date == (min(dated) if dated else None)
+
+	@invariant()
+	def every_move_of_a_date_is_on_record(self):
+		for row in self.stage_rows():
+			changes = frappe.get_all(
+				"Milestone Date Change",
+				{"plan_stage": row.name},
+				["old_date", "new_date"],
+				order_by="creation, name",
+			)
+			moved = {row.planned_date} | {change.new_date for change in changes}
+			assert row.key_date in moved
+
+	@invariant()
+	def replaying_what_is_on_record_gives_the_stored_plan(self):
+		stored = {row.name: (row.stage_name, row.status, row.key_date) for row in self.stage_rows()}
+		stored |= {row.name: (row.title, row.status) for row in self.task_rows()}
+		replayed = self.replayed()
+		assert {name: (row, replayed[name]) for name, row in stored.items() if row != replayed[name]} == {}
+
+	def replayed(self) -> dict[str, tuple]:
+		"""Stages and tasks rebuilt from milestones, date changes and the log."""
+		task_statuses = {row.name: "Open" for row in self.task_rows()}
+		undone_on = {}
+		for entry in self.log():
+			if entry.event in TASK_STATUS:
+				task_statuses[entry.task] = TASK_STATUS[entry.event]
+			if entry.event == "Milestone Undone":
+				undone_on[entry.plan_stage] = entry.done_on
+		dates_now = {row.name: row.planned_date for row in self.stage_rows()}
+		dates_now |= {change.plan_stage: change.new_date for change in self.date_changes()}
+		stages_now = {
+			row.name: (
+				row.stage_name,
+				"Reached" if self.is_reached(row, undone_on.get(row.name)) else "Open",
+				dates_now[row.name],
+			)
+			for row in self.stage_rows()
+		}
+		return stages_now | {row.name: (row.title, task_statuses[row.name]) for row in self.task_rows()}
+
+	def is_reached(self, row, undone_on) -> bool:
+		"""A stage is reached by a milestone of its value that was not undone later."""
+		value = row.track_value if row.reach_rule == "Field Value" else row.stage_name
+		filters = {"name": row.milestone or "", "value": value, "undone": 0}
+		return bool(frappe.db.exists("Milestone", filters)) and not (undone_on and undone_on > row.reached_at)
+
+	def log(self):
+		return frappe.get_all("Milestone Plan Log", {"plan": self.plan}, ["*"], order_by="done_on, creation")
+
+	def date_changes(self):
+		return frappe.get_all(
+			"Milestone Date Change", {"plan": self.plan}, ["*"], order_by="changed_on, creation"
+		)
+
+	@invariant()
+	def the_plan_knows_the_document_as_it_is_stored(self):
+		known = json.loads(self.plan_row().snapshot)
+		status, delivery = frappe.db.get_value(ORDER, self.order, ["status", "delivery_date"])
+		assert (known["status"], known["delivery_date"]) == (status or "", cstr(delivery))
+
+	@invariant()
+	def milestones_are_one_chain_that_ends_where_the_document_is(self):
+		rows = frappe.get_all(
+			"Milestone",
+			{"reference_name": self.order, "track_field": "status"},
+			["from_value", "value"],
+			order_by="reached_on, idx, creation",
+		)
+		assert [row.from_value for row in rows] == ["", *(row.value for row in rows[:-1])]
+		assert rows[-1].value == frappe.db.get_value(ORDER, self.order, "status")
+
+	@invariant()
+	def no_fault_was_swallowed(self):
+		faults = frappe.get_all("Error Log", {"method": ("like", "Milestone%")}, ["method", "error"])
+		assert faults == []
+
+
+@pytest.mark.usefixtures("production_order")
+def test_no_sequence_of_moves_breaks_a_plan(site):
+	# A site under load is slow; that says nothing about plans.
+	options = settings(
+		max_examples=EXAMPLES or 25,
+		stateful_step_count=25,
+		deadline=None,
+		suppress_health_check=list(HealthCheck),
+		print_blob=True,
+		derandomize=not EXAMPLES,
+	)
+	run_state_machine_as_test(PlanMachine, settings=options)

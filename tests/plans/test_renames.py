@@ -1,0 +1,96 @@
+"""Names change: of documents, of the values a stage waits for, of whole DocTypes. Plans go on as before."""
+
+import frappe
+import pytest
+
+from milestone_automation.engine.base.guard import GateError
+from milestone_automation.engine.progress import stages, tasks
+from tests.support.factories import (
+	ORDER,
+	ensure_production_order,
+	events_of,
+	make_document,
+	make_workflow,
+	plan_of,
+	stage,
+	status_of,
+	task,
+	task_of,
+)
+
+
+@pytest.fixture
+def waiting_for_a_state(production_order):
+	"""An order whose plan waits for a workflow state by that state's name."""
+	frappe.get_doc({"doctype": "Workflow State", "workflow_state_name": "Looked At"}).insert()
+	approved = stage("Approved", reach_rule="Field Value", track_field="state", track_value="Looked At")
+	make_workflow(stages=[approved, stage("Shipped", "Shipped")], tasks=[task("Approved", "Ask the buyer")])
+	return make_document()
+
+
+def test_a_stage_waits_for_the_new_name_of_its_value(waiting_for_a_state):
+	order = waiting_for_a_state
+	frappe.rename_doc("Workflow State", "Looked At", "Approved by Buyer", force=True)
+	order.reload()
+	order.state = "Approved by Buyer"
+	with pytest.raises(GateError, match=r"Ask the buyer"):
+		order.save()
+	tasks.complete(task_of(order, "Ask the buyer").name)
+	order.reload()
+	order.state = "Approved by Buyer"
+	order.save()
+	assert status_of(order) == {"Approved": "Reached", "Shipped": "Open"}
+	workflow = frappe.get_doc("Milestone Workflow", plan_of(order).workflow)
+	assert workflow.stages[0].track_value == "Approved by Buyer"
+
+
+def test_the_new_name_of_a_value_it_has_is_no_change_of_the_document(waiting_for_a_state):
+	order = waiting_for_a_state
+	tasks.complete(task_of(order, "Ask the buyer").name)
+	order.state = "Looked At"
+	order.save()
+	stages.undo(plan_of(order).name, "Approved", "Asked the wrong buyer")
+	before = events_of(order)
+	frappe.rename_doc("Workflow State", "Looked At", "Approved by Buyer", force=True)
+	order.reload()
+	order.note = "nothing to do with it"
+	order.save()
+	assert status_of(order)["Approved"] == "Open"
+	assert events_of(order) == before
+
+
+def test_a_plan_that_comes_to_another_document_takes_it_as_it_is(production_order):
+	early = make_document(status="Inspected")
+	make_workflow()
+	order = make_document()
+	frappe.rename_doc(ORDER, order.name, early.name, merge=True, force=True)
+	kept = frappe.get_doc(ORDER, early.name)
+	kept.title = "Both in one"
+	kept.save()
+	assert plan_of(kept).status == "Active"
+	kept.status = "Shipped"
+	with pytest.raises(GateError, match=r"Sign the packing list"):
+		kept.save()
+
+
+def test_documents_of_a_renamed_doctype_keep_their_plans_and_the_gate(scratch_site):
+	with scratch_site("app").connect():
+		if frappe.db.db_type == "sqlite":
+			pytest.skip("Frappe cannot rename a DocType on SQLite.")
+		ensure_production_order()
+		make_workflow()
+		order = make_document()
+		plan = plan_of(order).name
+		frappe.db.commit()
+		frappe.rename_doc("DocType", ORDER, "Renamed Order", force=True)
+		frappe.db.commit()
+		renamed = frappe.get_doc("Renamed Order", order.name)
+		renamed.status = "Inspected"
+		with pytest.raises(GateError, match=r"Book the inspector"):
+			renamed.save()
+		frappe.db.rollback()
+		renamed = frappe.get_doc("Renamed Order", order.name)
+		renamed.status = "Cut"
+		renamed.save()
+		assert [row.name for row in frappe.get_all("Milestone Plan")] == [plan]
+		assert status_of(renamed)["Cut"] == "Reached"
