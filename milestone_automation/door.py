@@ -193,7 +193,7 @@ def _left_out(name: str, parameter: inspect.Parameter, kind: Kind, is_given: boo
 
 def _read(function, name: str, kind: Kind, value):
 	if not parsing.is_storable(value):
-		frappe.throw(_("{0} holds characters that cannot be stored.").format(name), title=_("Invalid Value"))
+		frappe.throw(_("{0} has characters that cannot be stored.").format(name), title=_("Invalid Value"))
 	try:
 		if getattr(frappe.local, "request", None) and kind is not UNUSED:
 			transform_parameter_types(function, (), {name: value})

@@ -9,14 +9,13 @@ from frappe.desk.doctype.dashboard_chart import dashboard_chart
 
 from milestone_automation.desk import core_calls, list_filters
 from milestone_automation.engine.base import clock, parsing
-from milestone_automation.engine.base.values import NUMBER_TYPES
+from milestone_automation.engine.base.field_types import DAY_TYPES, NUMBER_TYPES
 from milestone_automation.engine.people import rights
 
 CHART = "Dashboard Chart"
 # What is looked at of a stored chart.
 STORED = ["document_type", "type", "chart_type", "timespan", "time_interval", "heatmap_year", "filters_json"]
 FUNCTIONS = ("Count", "Sum", "Average")
-DATE_TYPES = ("Date", "Datetime")
 
 
 def get_chart(arguments: dict) -> dict | None:
@@ -92,7 +91,7 @@ def _check_columns(chart) -> None:
 		return
 	if chart.type == "Heatmap":
 		_check_function(chart.chart_type)
-	if _column(chart, "based_on").fieldtype not in DATE_TYPES:
+	if _column(chart, "based_on").fieldtype not in DAY_TYPES:
 		_refuse_value("based_on")
 	_check_sum(chart, "value_based_on", chart.chart_type)
 

@@ -10,7 +10,7 @@ from frappe.utils.data import get_timespan_date_range
 from pypika.functions import Cast
 
 from milestone_automation.engine.base import parsing
-from milestone_automation.engine.base.values import NUMBER_TYPES
+from milestone_automation.engine.base.field_types import NUMBER_TYPES, TIME_TYPES
 from milestone_automation.engine.people import field_rights
 
 OPERATORS = ("=", "!=", ">", "<", ">=", "<=", "like", "not like", "in", "not in", "is", "between", "timespan")
@@ -18,7 +18,6 @@ LISTS = ("in", "not in")
 PATTERNS = ("like", "not like")
 MOST_FILTERS = 50
 ORDERED = (">", "<", ">=", "<=")
-TIME_TYPES = ("Date", "Datetime", "Time")
 # Columns that Frappe adds to the tables of documents, and what it adds to those of rows.
 OWN_COLUMNS = tuple(name for name in default_fields if name != "doctype")
 KEPT_COLUMNS = ("_user_tags", "_comments", "_assign", "_liked_by")

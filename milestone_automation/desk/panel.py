@@ -245,7 +245,7 @@ def _blocked_by(plan, stage, tasks: _Tasks) -> list:
 	"""Return the open required tasks that block an open stage; where the plan says so also those of earlier stages."""
 	if stage.status == StageStatus.REACHED:
 		return []
-	stages = {row.name for row in gate.holding_stages(plan, stage)}
+	stages = {row.name for row in gate.blocking_stages(plan, stage)}
 	return [task for task in tasks.blocking if task.plan_stage in stages]
 
 

@@ -7,11 +7,10 @@ import frappe
 from frappe.utils import now
 
 from milestone_automation.engine.base import plain_text
+from milestone_automation.engine.base.field_types import NUMBER_TYPES, TIME_TYPES
 
 # With Frappe's ten hex digits, 400,000 rows of one table have a 7 % chance of a collision; with sixteen none.
 NAME_LENGTH = 16
-# Their defaults are words such as "Today", which only the document layer understands.
-DATE_TYPES = ("Date", "Datetime", "Time")
 
 
 def insert_rows(doctype: str, rows: list[dict]) -> list[str]:
@@ -56,9 +55,9 @@ def _defaults(doctype: str) -> dict:
 	"""Return the default of each field that has one, and 0 for numbers, whose columns are NOT NULL."""
 	defaults = {}
 	for field in frappe.get_meta(doctype).fields:
-		if field.fieldtype in ("Check", "Int", "Float", "Currency", "Percent"):
+		if field.fieldtype in NUMBER_TYPES:
 			defaults[field.fieldname] = frappe.utils.cint(field.default)
-		elif field.default and field.fieldtype not in DATE_TYPES:
+		elif field.default and field.fieldtype not in TIME_TYPES:  # words such as "Today"
 			defaults[field.fieldname] = field.default
 	return defaults
 

@@ -9,6 +9,8 @@ from datetime import date, datetime
 import frappe
 from frappe.model import default_fields, table_fields
 
+from milestone_automation.engine.base.field_types import DECIMAL_TYPES
+
 # Columns of names, and of most texts people choose from a list.
 NAME_LENGTH = 140
 # Reasons, notes and descriptions.
@@ -193,11 +195,7 @@ MOST = 10**9
 FIELD_READERS: dict[str, Callable] = {
 	"Int": lambda value: as_integer(value, -MOST, MOST),
 	"Check": lambda value: int(as_flag(value)),
-	"Float": as_number,
-	"Currency": as_number,
-	"Percent": as_number,
-	"Duration": as_number,
-	"Rating": as_number,
+	**dict.fromkeys(DECIMAL_TYPES, as_number),
 	"Date": as_date,
 	"Datetime": as_moment,
 }

@@ -7,10 +7,12 @@ from decimal import Decimal
 import frappe
 from frappe import _
 from frappe.model import default_fields
-from frappe.utils import cint, escape_html, flt, get_datetime, get_time, getdate
+from frappe.utils import cint, escape_html, flt
 
 from milestone_automation.engine.base import parsing
+from milestone_automation.engine.base.field_types import DECIMAL_TYPES, WHOLE_TYPES
 from milestone_automation.engine.base.plain_text import PlainTextDocument
+from milestone_automation.engine.base.values import DATE_PARSERS
 
 SCALARS = (str, int, float, Decimal, datetime.date, datetime.time, datetime.timedelta, type(None))
 # Of a column of whole numbers.
@@ -58,9 +60,12 @@ def check_values(doc) -> None:
 def _fits(value, fieldtype: str) -> bool:
 	if not isinstance(value, SCALARS) or not parsing.is_storable(value):
 		return False
-	reader = READERS.get(fieldtype)
 	try:
-		return reader is None or bool(reader(value))
+		if fieldtype in WHOLE_TYPES:
+			return abs(cint(value)) <= MAX_INTEGER
+		if fieldtype in DECIMAL_TYPES:
+			return math.isfinite(flt(value))
+		return fieldtype not in DATE_PARSERS or DATE_PARSERS[fieldtype](value) is not None
 	except (ValueError, TypeError, OverflowError, frappe.ValidationError):
 		frappe.clear_last_message()
 		return False
@@ -71,33 +76,3 @@ def _refuse(label: str) -> None:
 		_("{0} has a value that does not fit the field. Enter another one.").format(escape_html(label)),
 		title=_("Invalid Value"),
 	)
-
-
-def _is_whole(value) -> bool:
-	return abs(cint(value)) <= MAX_INTEGER
-
-
-def _is_number(value) -> bool:
-	return math.isfinite(flt(value))
-
-
-def _is_day(value) -> bool:
-	return getdate(value) is not None
-
-
-def _is_moment(value) -> bool:
-	return get_datetime(value) is not None
-
-
-def _is_time(value) -> bool:
-	return isinstance(value, datetime.timedelta) or get_time(value) is not None
-
-
-READERS = {
-	"Int": _is_whole,
-	"Check": _is_whole,
-	"Float": _is_number,
-	"Date": _is_day,
-	"Datetime": _is_moment,
-	"Time": _is_time,
-}

@@ -9,17 +9,15 @@ from decimal import ROUND_HALF_UP, Decimal
 from frappe.utils import cint, cstr, flt, get_datetime, get_time, getdate, strip_html_tags
 
 from milestone_automation.engine.base import plain_text
+from milestone_automation.engine.base.field_types import DECIMAL_TYPES, HTML_TYPES, NUMBER_TYPES, WHOLE_TYPES
 
 # Length of the Data columns `value` and `from_value` of Milestone.
 MAX_LENGTH = 140
 CUT_MARK = "…"
 
-# Of these, a value is what their text says.
-HTML_TYPES = frozenset({"Text Editor", "HTML Editor", "HTML"})
-NUMBER_TYPES = frozenset({"Int", "Check", "Long Int", "Float", "Currency", "Percent", "Rating", "Duration"})
 # What Frappe's columns keep of a number, on databases whose decimals are exact.
 COLUMN_DIGITS = {
-	**dict.fromkeys(("Float", "Currency", "Percent", "Duration"), Decimal("1e-9")),
+	**dict.fromkeys(DECIMAL_TYPES, Decimal("1e-9")),
 	"Rating": Decimal("1e-2"),
 }
 
@@ -131,14 +129,9 @@ def _datetime(value) -> str:
 # Parsers of dates and times, given as Python values or as text.
 DATE_PARSERS = {"Date": getdate, "Datetime": get_datetime, "Time": _parse_time}
 FORMATTERS = {
-	"Int": lambda value: str(cint(value)),
-	"Long Int": lambda value: str(cint(value)),
+	**dict.fromkeys(WHOLE_TYPES, lambda value: str(cint(value))),
 	"Check": lambda value: str(cint(bool(cint(value)))),
-	"Float": _number,
-	"Currency": _number,
-	"Percent": _number,
-	"Rating": _number,
-	"Duration": _number,
+	**dict.fromkeys(DECIMAL_TYPES, _number),
 	"Date": lambda value: getdate(value).isoformat(),
 	"Datetime": _datetime,
 	"Time": lambda value: _parse_time(value).isoformat(),

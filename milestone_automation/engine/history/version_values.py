@@ -7,9 +7,9 @@ import frappe
 from frappe.utils.dateutils import dateformats
 
 from milestone_automation.engine.base import compat
+from milestone_automation.engine.base.field_types import DECIMAL_TYPES
 from milestone_automation.engine.tracking import registry
 
-MONEY_TYPES = frozenset({"Float", "Currency", "Percent"})
 DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+)s)?")
 
 
@@ -29,9 +29,9 @@ class VersionReader:
 		self.readers = {
 			"Date": _date,
 			"Datetime": _datetime,
-			"Duration": _duration,
 			"Select": self._option,
-			**dict.fromkeys(MONEY_TYPES, _number),
+			**dict.fromkeys(DECIMAL_TYPES, _number),
+			"Duration": _duration,
 		}
 
 	def read(self, value):

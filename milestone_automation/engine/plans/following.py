@@ -129,7 +129,7 @@ def _got_past_gate(plan, stage, to_reach, is_written: bool) -> gate.Obstacles | 
 	"""Ask the gate; return what a stage that is reached got past, None if it passed.
 
 	Raises:
-		GateError: the write under way would reach a stage that the gate holds.
+		GateError: the write under way would reach a stage that the gate blocks.
 	"""
 	obstacles = gate.in_the_way(plan, stage, to_reach)
 	if not obstacles:

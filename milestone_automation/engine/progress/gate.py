@@ -49,7 +49,7 @@ class Obstacles:
 
 
 def check(doc) -> bool:
-	"""Refuse a save, before it writes, whose values would reach a stage that the gate holds.
+	"""Refuse a save, before it writes, whose values would reach a stage that the gate blocks.
 
 	Args:
 		doc: the document as it is about to be saved.
@@ -115,7 +115,7 @@ def stages_to_reach(plan: plan_rows.Plan, changed: dict[str, tuple[str, str]]) -
 
 
 def in_the_way(plan: plan_rows.Plan, stage, together: Sequence = ()) -> Obstacles:
-	"""Return what holds a stage, or what its gate only warns of; nothing where the gate is off.
+	"""Return what blocks a stage, or what its gate only warns of; nothing where the gate is off.
 
 	Args:
 		plan: locked.
@@ -138,10 +138,10 @@ def tasks_in_the_way(plan: plan_rows.Plan, stage) -> list:
 	Where the sums say that there are none, nothing is asked. Where they are out of step - a task was changed by SQL -
 	the tasks decide.
 	"""
-	holding = holding_stages(plan, stage)
-	if stage.gate_mode == GateMode.OFF or not sum(cint(row.open_required) for row in holding):
+	blocking = blocking_stages(plan, stage)
+	if stage.gate_mode == GateMode.OFF or not sum(cint(row.open_required) for row in blocking):
 		return []
-	return holding_tasks(plan, holding)
+	return blocking_tasks(plan, blocking)
 
 
 def only_warns(stage) -> bool:
@@ -150,7 +150,7 @@ def only_warns(stage) -> bool:
 
 
 def check_stage(plan: plan_rows.Plan, stage) -> None:
-	"""Refuse, or in Warn mode remark, that a stage is reached while the gate holds it.
+	"""Refuse, or in Warn mode remark, that a stage is reached while the gate blocks it.
 
 	Raises:
 		GateError
@@ -162,14 +162,14 @@ def check_stage(plan: plan_rows.Plan, stage) -> None:
 		refuse(plan, stage, obstacles)
 
 
-def holding_stages(plan: plan_rows.Plan, stage) -> list:
-	"""Return the stages whose open required tasks hold this one: itself, and all open ones before where the plan says so."""
+def blocking_stages(plan: plan_rows.Plan, stage) -> list:
+	"""Return the stages whose open required tasks block this one: itself, and all open ones before where the plan says so."""
 	if not cint(plan.earlier_tasks_block):
 		return [stage]
 	return [*order.earlier_open(plan.stages, stage), stage]
 
 
-def holding_tasks(plan: plan_rows.Plan, stages) -> list:
+def blocking_tasks(plan: plan_rows.Plan, stages) -> list:
 	"""Return the open required tasks of some stages of a locked plan, with their assignees. Two queries.
 
 	They are read as they are now: what this transaction saw before it got the lock may be old.

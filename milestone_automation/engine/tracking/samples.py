@@ -6,7 +6,7 @@ import frappe
 from frappe.model import default_fields, no_value_fields, table_fields
 from frappe.utils import getdate, now_datetime
 
-from milestone_automation.engine.base.values import NUMBER_TYPES
+from milestone_automation.engine.base.field_types import NUMBER_TYPES
 
 TEXT = "x"
 # Of standard columns that hold no text.

@@ -15,6 +15,7 @@ from frappe.utils import get_datetime
 from pypika.terms import Parameter
 
 from milestone_automation.engine.base import compat, save_state, values
+from milestone_automation.engine.base.field_types import NUMBER_TYPES
 from milestone_automation.engine.tracking import milestones, registry
 
 # Of the last milestone of a field, in this order.
@@ -116,7 +117,7 @@ def _change(doc, field, stored: Stored, before, tracker) -> Change | None:
 	if doc.flags.in_insert or not before or not _may_be_unrecorded(doc, tracker):
 		if not is_first_value(value, field):
 			return None
-		had_zero = field.fieldtype in values.NUMBER_TYPES and not _is_set_from_the_start(field)
+		had_zero = field.fieldtype in NUMBER_TYPES and not _is_set_from_the_start(field)
 		first = "0" if had_zero and not doc.flags.in_insert else ""
 		return Change(field, first, value, None, _missed(doc, field, value, before, None))
 	old = before.get(field.fieldname)

@@ -5,6 +5,7 @@ from frappe.model.workflow import get_workflow_name
 from frappe.utils import cstr
 
 from milestone_automation.engine.base import values
+from milestone_automation.engine.base.field_types import NUMBER_TYPES
 from milestone_automation.engine.tracking.registry import field_type
 
 
@@ -29,7 +30,7 @@ def _of_docfield(field) -> str:
 	default = cstr(field.default).strip()
 	if not default and field.fieldtype == "Select":
 		return cstr(field.options).split("\n")[0].strip()
-	if not default and field.fieldtype in values.NUMBER_TYPES:
+	if not default and field.fieldtype in NUMBER_TYPES:
 		return "0"
 	return "" if default.startswith((":", "__")) or default in ("Today", "Now", "now") else default
 

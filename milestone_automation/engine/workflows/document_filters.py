@@ -12,7 +12,8 @@ from frappe import _
 from frappe.model import default_fields, no_value_fields, table_fields
 from frappe.utils import cstr, escape_html, flt
 
-from milestone_automation.engine.base.values import DATE_PARSERS, NUMBER_TYPES
+from milestone_automation.engine.base.field_types import NUMBER_TYPES
+from milestone_automation.engine.base.values import DATE_PARSERS
 from milestone_automation.engine.tracking.registry import field_type
 
 LIST_OPERATORS = frozenset({"in", "not in"})

@@ -8,6 +8,7 @@ from frappe.model.workflow import get_workflow_name
 from frappe.utils import cint, cstr, escape_html
 
 from milestone_automation.engine.base import parsing, values
+from milestone_automation.engine.base.field_types import DAY_TYPES, NUMBER_TYPES
 from milestone_automation.engine.rules.vocabulary import KeyDateRule, OwnerKind, ReachRule
 from milestone_automation.engine.tracking import trackable
 from milestone_automation.engine.tracking.registry import field_type
@@ -20,7 +21,6 @@ from milestone_automation.engine.workflows import (
 )
 from milestone_automation.engine.workflows.people_validation import Known
 
-DATE_TYPES = ("Date", "Datetime")
 # Next steps of one milestone.
 MOST_STEPS = 20
 
@@ -127,7 +127,7 @@ def _date_field_problem(fieldname: str | None, doctype: str) -> str | None:
 		return _("{0} has no field {1}. Choose one of its date fields.").format(
 			_(doctype), escape_html(fieldname)
 		)
-	if field.fieldtype not in DATE_TYPES:
+	if field.fieldtype not in DAY_TYPES:
 		return _("The field {0} of {1} is of type {2}. Choose a Date or Datetime field.").format(
 			fieldname, _(doctype), _(field.fieldtype)
 		)
@@ -218,7 +218,7 @@ def _workflow_states(doctype: str, fieldname: str) -> list[str] | None:
 def _is_readable(value: str, fieldtype: str) -> bool:
 	"""Tell whether a text is a valid value of a field type."""
 	try:
-		if fieldtype in values.NUMBER_TYPES:
+		if fieldtype in NUMBER_TYPES:
 			float(value)
 		elif fieldtype in values.DATE_PARSERS:
 			return values.DATE_PARSERS[fieldtype](value) is not None
