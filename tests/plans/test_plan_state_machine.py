@@ -122,7 +122,9 @@ class PlanMachine(RuleBasedStateMachine):
 			earlier = [other.name for other in was_open.values() if other.idx < row.idx]
 			self.check_order(row, earlier)
 			blocking = [row.name, *(earlier if self.plan_row().earlier_tasks_block else ())]
-			assert sum(open_before.get(name, 0) for name in blocking) == 0, f"{row.stage_name} slipped through"
+			assert sum(open_before.get(name, 0) for name in blocking) == 0, (
+				f"{row.stage_name} slipped through"
+			)
 
 	def check_order(self, row, earlier):
 		"""Where milestones are reached in order, none that was open before is still open."""
