@@ -35,9 +35,16 @@ from milestone_automation.engine.plans import (
 	starting,
 	version_move,
 )
-from milestone_automation.engine.progress import answers, reschedule_preview, rescheduling, stages, tasks
+from milestone_automation.engine.progress import (
+	answers,
+	next_steps,
+	reschedule_preview,
+	rescheduling,
+	stages,
+	tasks,
+)
 from milestone_automation.engine.review import log_export
-from milestone_automation.engine.rules.vocabulary import AssigneeKind, CompletionRule, ShiftMode
+from milestone_automation.engine.rules.vocabulary import AssigneeKind, CompletionRule, ShiftMode, StepStatus
 from milestone_automation.engine.store import plan_log, plan_rows
 from milestone_automation.engine.tracking import trackable
 
@@ -386,6 +393,24 @@ def undo_cancel_plan(plan: str, reason: str) -> dict:
 	found = _readable_plan(plan, lock=True)
 	restoring.undo_cancel(plan, reason)
 	return get_plan(found.reference_type, found.reference_name)
+
+
+@frappe.whitelist(methods=["POST"])
+@door.takes(step=door.NAME)
+def run_next_step_again(step: str) -> dict:
+	"""Have a next step that failed or waits run now, in the background; as ever it runs with the rights of its author.
+
+	Args:
+		step: name of a Milestone Next Step.
+
+	Returns:
+		dict: its `status`.
+	"""
+	rights.check_manager()
+	if not rights.can_read_document(next_steps.DOCTYPE, step):
+		rights.refuse_hidden(next_steps.DOCTYPE, step)
+	next_steps.run_again(step)
+	return {"status": StepStatus.PENDING.value}
 
 
 @frappe.whitelist(methods=["GET", "POST"])

@@ -101,6 +101,8 @@ scheduler_events = {
 		"milestone_automation.engine.plans.catching_up.run_hourly",
 		"milestone_automation.engine.messages.hourly.run",
 	],
+	# Next steps whose job was lost or killed, and those that are tried again.
+	"cron": {"*/10 * * * *": ["milestone_automation.engine.progress.next_steps.run_left"]},
 	"daily_long": ["milestone_automation.engine.plans.catching_up.run_nightly"],
 }
 
@@ -110,6 +112,7 @@ has_permission = {
 	"Milestone Plan": "milestone_automation.permissions.has_plan_permission",
 	"Milestone Date Change": "milestone_automation.permissions.has_plan_permission",
 	"Milestone Plan Log": "milestone_automation.permissions.has_plan_permission",
+	"Milestone Next Step": "milestone_automation.permissions.has_step_permission",
 	"Milestone Task": "milestone_automation.permissions.has_task_permission",
 	"Milestone Message": "milestone_automation.permissions.has_message_permission",
 }
@@ -117,6 +120,7 @@ permission_query_conditions = {
 	"Milestone Plan": "milestone_automation.permissions.plan_query",
 	"Milestone Date Change": "milestone_automation.permissions.date_change_query",
 	"Milestone Plan Log": "milestone_automation.permissions.plan_log_query",
+	"Milestone Next Step": "milestone_automation.permissions.next_step_query",
 	"Milestone Task": "milestone_automation.permissions.task_query",
 	"Milestone Message": "milestone_automation.permissions.message_query",
 	# Frappe 16 asks the parent's condition for its rows, Frappe 15 asks none.
@@ -134,6 +138,7 @@ standard_queries = {
 	"Milestone Date Reason": "milestone_automation.api.search_links",
 	"Milestone Follow Up": "milestone_automation.api.search_links",
 	"Milestone Message": "milestone_automation.api.search_links",
+	"Milestone Next Step": "milestone_automation.api.search_links",
 	"Milestone Plan": "milestone_automation.api.search_links",
 	"Milestone Plan Log": "milestone_automation.api.search_links",
 	"Milestone Plan Stage": "milestone_automation.api.search_links",

@@ -97,6 +97,12 @@ def has_plan_permission(doc, ptype=None, user=None) -> bool:
 	return _may_read_references(doc, user)
 
 
+def has_step_permission(doc, ptype=None, user=None) -> bool:
+	"""Hook for Milestone Next Step: managers who may read the plan's document."""
+	user = rights.user_or_session(user)
+	return rights.can_manage(user) and has_plan_permission(doc, ptype, user)
+
+
 def has_task_permission(doc, ptype=None, user=None) -> bool:
 	"""Hook for Milestone Task."""
 	user = rights.user_or_session(user)
@@ -168,6 +174,14 @@ def date_change_query(user=None) -> str:
 def plan_log_query(user=None) -> str:
 	"""Hook for Milestone Plan Log."""
 	return _document_query("Milestone Plan Log", user)
+
+
+def next_step_query(user=None) -> str:
+	"""Hook for Milestone Next Step."""
+	user = rights.user_or_session(user)
+	if not rights.can_manage(user):
+		return _without_percent_signs(f"({_shared('Milestone Next Step', user)})")
+	return _document_query("Milestone Next Step", user)
 
 
 def task_query(user=None) -> str:

@@ -7,6 +7,7 @@ from frappe.utils import (
 	get_fullname,
 )
 
+from milestone_automation.engine.base import jobs
 from milestone_automation.engine.history import backfill
 from milestone_automation.engine.people import rights
 
@@ -57,14 +58,14 @@ def start_backfill(tracker: str) -> None:
 
 	Raises:
 		frappe.PermissionError: the user is not a System Manager.
+		QueueUnreachableError: the queue cannot be reached.
 	"""
 	frappe.only_for("System Manager")
 	rights.readable_document("Milestone Tracker", tracker).check_permission("write")
-	frappe.enqueue(
-		run_backfill,
+	jobs.queue_once(
+		f"{__name__}.run_backfill",
+		f"milestone_backfill::{tracker}",
 		queue="long",
-		job_id=f"milestone_backfill::{tracker}",
-		deduplicate=True,
 		tracker=tracker,
 		user=frappe.session.user,
 	)

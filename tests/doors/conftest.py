@@ -60,7 +60,7 @@ class World:
 	"""The served site with its documents.
 
 	Attributes:
-		plans, stages, tasks, assignees: names of rows by document (OWN, OTHER).
+		plans, stages, tasks, assignees, steps: names of rows by document (OWN, OTHER).
 		tracker: of the documents' DocType.
 	"""
 
@@ -69,6 +69,7 @@ class World:
 	stages: dict = field(default_factory=dict)
 	tasks: dict = field(default_factory=dict)
 	assignees: dict = field(default_factory=dict)
+	steps: dict = field(default_factory=dict)
 	tracker: str = ""
 	clients: dict = field(default_factory=dict)
 
@@ -206,6 +207,10 @@ def _make_plan(world: World, name: str) -> None:
 		"message_key": mark,
 	}
 	frappe.get_doc({"doctype": "Milestone Message", **message}).insert(ignore_mandatory=True)
+	step = {key: message[key] for key in ("plan", "reference_type", "reference_name")}
+	step |= {"stage_name": f"{mark} Cut", "action": "Submit", "arguments": f'{{"action": "{mark} Submit"}}'}
+	step |= {"status": "Failed", "error": f"{mark} reason"}
+	world.steps[name] = frappe.get_doc({"doctype": "Milestone Next Step", **step}).insert().name
 	world.tasks[name] = frappe.get_all(
 		"Milestone Task", {"plan": plan.name}, pluck="name", order_by="task_order, creation"
 	)

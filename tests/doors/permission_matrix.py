@@ -156,6 +156,9 @@ CALLS = {
 	"cancel_task": Call(with_more(of_task, reason=REASON), READING_MANAGERS, changes=True),
 	"cancel_plan": Call(with_more(of_plan, reason="Ordered elsewhere"), READING_MANAGERS, changes=True, has_effect=True),
 	"undo_cancel_plan": Call(with_more(of_plan, reason=REASON), READING_MANAGERS, changes=True),
+	"run_next_step_again": Call(
+		lambda world, name, user: {"step": world.steps.get(name, NOT_THERE)}, READING_MANAGERS, changes=True
+	),
 	"preview_new_version": Call(of_plan, READING_MANAGERS),
 	"move_to_new_version": Call(of_plan, READING_MANAGERS, changes=True),
 	"start_plans": Call(of_workflow, MANAGERS, MANAGERS, changes=True),
@@ -234,6 +237,7 @@ DOCTYPES = {
 	"Milestone Task Assignee": Rows(TASK_READERS),
 	"Milestone Date Change": Rows(READERS, delete=ADMINS),
 	"Milestone Plan Log": Rows(READERS, delete=ADMINS),
+	"Milestone Next Step": Rows(READING_MANAGERS, delete=ADMINS),
 	"Milestone Message": Rows(READING_MANAGERS, delete=ADMINS),
 	"Milestone": Rows(ADMINS, ADMINS, ADMINS, ADMINS, other=True),
 	"Milestone Tracker": Rows(ADMINS, ADMINS, ADMINS, ADMINS, other=True),

@@ -39,6 +39,7 @@ PARENTS = (
 	"Milestone Plan",
 	"Milestone Task",
 	"Milestone Plan Log",
+	"Milestone Next Step",
 	"Milestone Date Change",
 	"Milestone Message",
 )

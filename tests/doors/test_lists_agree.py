@@ -16,6 +16,7 @@ CLOSED = (
 	"Milestone Task",
 	"Milestone Date Change",
 	"Milestone Plan Log",
+	"Milestone Next Step",
 	"Milestone Message",
 )
 ROWS = {"Milestone Plan Stage": "Milestone Plan", "Milestone Task Assignee": "Milestone Task"}
@@ -80,6 +81,7 @@ def _hang_a_plan_on(document, name: str, chance: random.Random) -> None:
 		_share("Milestone Task", task, chance)
 	_insert("Milestone Date Change", name, {**part, "reason": "Late"})
 	_insert("Milestone Plan Log", name, {**part, "event": "Plan Started"})
+	_insert("Milestone Next Step", name, {**part, "action": "Submit", "status": "Failed"})
 	message = {"recipient": _somebody(chance), "kind": "Prompt", "message_key": name}
 	_insert("Milestone Message", name, (part if chance.random() < 0.7 else {}) | message)
 	_share(document.doctype, document.name, chance)

@@ -6,8 +6,8 @@ import frappe
 import pytest
 from frappe.modules.utils import get_module_app
 
+from milestone_automation import hooks
 from milestone_automation.engine.plans import starting
-from milestone_automation.engine.progress import next_steps
 from milestone_automation.engine.tracking import protected
 from milestone_automation.engine.workflows import action_registry
 from tests.support.guarded import (
@@ -22,6 +22,7 @@ from tests.support.guarded import (
 	make_workflow,
 	stage,
 )
+from tests.support.next_steps import reach, run_steps
 
 PAY = {"action": "Set Value", "field": "price", "value": 1}
 NOTE = {"action": "Set Value", "field": "note", "value": "Cut"}
@@ -41,11 +42,10 @@ def stored_stage(order):
 
 
 def run(order) -> list[str]:
-	"""The job that reaching the stage queues; returns what it logged."""
+	"""Reach the stage and do its job; returns what was logged."""
 	row = stored_stage(order)
-	next_steps.run_now(row.parent, row.name)
-	filters = {"plan": row.parent, "event": "Next Step"}
-	return frappe.get_all("Milestone Plan Log", filters, pluck="details", order_by="creation")
+	reach(row.parent, row.name)
+	return run_steps(row.parent)
 
 
 def faults(text: str) -> list[str]:
@@ -291,14 +291,14 @@ class TestRunning:
 			make_workflow("Told", stages=with_steps(words))
 		sent = []
 		order = make_order()
-		original = action_registry.enqueue_create_notification
-		action_registry.enqueue_create_notification = lambda users, doc: sent.append((users, doc["subject"]))
+		original = action_registry.make_notification_logs
+		action_registry.make_notification_logs = lambda doc, users: sent.append((users, doc["subject"]))
 		try:
 			assert run(order) == ["Notify: done"]
 			make_user(CLERK, ["Priced Outsider"])
 			assert run(order)[-1] == "Notify: failed"
 		finally:
-			action_registry.enqueue_create_notification = original
+			action_registry.make_notification_logs = original
 		assert sent == [([CLERK], "&lt;img src=x onerror=alert(1)&gt;")]
 		assert frappe.session.user == ADMIN
 
@@ -331,6 +331,80 @@ class TestRunning:
 		settings.next_steps_user = user
 		with pytest.raises(frappe.ValidationError, match=f"Next steps cannot run as {user}"):
 			settings.save()
+
+
+# Actions of other apps
+
+
+def write_note(doc, plan, stage, words: str, loud: int = 0):
+	"""The action of another app: writes as whoever runs it."""
+	doc.note = words.upper() if loud else words
+	doc.save()
+
+
+def only_quietly(arguments: dict, doctype: str):
+	"""What the other app says of a step, as its author."""
+	if arguments.get("loud"):
+		yield f"{frappe.session.user} may not shout in {doctype}."
+
+
+@pytest.fixture
+def other_app(monkeypatch, guarded):
+	module = "milestone_automation.engine.workflows.action_registry"
+	# Frappe calls functions of installed apps only: ours stands for the other app.
+	monkeypatch.setattr(action_registry, "write_note", write_note, raising=False)
+	monkeypatch.setattr(action_registry, "only_quietly", only_quietly, raising=False)
+	declared = {
+		"Write a Note": f"{module}.write_note",
+		"Write Quietly": {"function": f"{module}.write_note", "problems": f"{module}.only_quietly"},
+		"Lost": f"{module}.no_such_function",
+		"Submit": f"{module}.write_note",
+	}
+	monkeypatch.setattr(hooks, "milestone_actions", declared, raising=False)
+	frappe.clear_cache()
+	yield
+	monkeypatch.undo()
+	frappe.clear_cache()
+
+
+@pytest.mark.usefixtures("other_app")
+class TestOtherApps:
+	@pytest.mark.parametrize(
+		("step", "message"),
+		[
+			({"action": "Write a Note"}, "The next step Write a Note takes words, loud; words does not fit."),
+			({"action": "Write a Note", "words": "x", "price": 1}, "price does not fit"),
+			({"action": "Write a Note", "words": "x", "doc": "User"}, "doc does not fit"),
+			(
+				{"action": "Write Quietly", "words": "x", "loud": 1},
+				f"{MANAGER} may not shout in Priced Order.",
+			),
+			({"action": "Lost", "words": "x"}, "no_such_function of this next step cannot be found"),
+		],
+	)
+	def test_what_a_step_says_is_checked_when_the_workflow_is_saved(self, as_user, step, message):
+		with as_user(MANAGER), pytest.raises(frappe.ValidationError) as refused:
+			make_workflow("Other", stages=with_steps(step))
+		assert message in str(refused.value)
+
+	def test_a_step_runs_as_its_author_and_is_checked_again(self, as_user, make_user):
+		with as_user(MANAGER):
+			make_workflow("Other", stages=with_steps({"action": "Write a Note", "words": "Cut"}))
+		order = make_order()
+		assert run(order) == ["Write a Note: done"]
+		assert frappe.db.get_value(ORDER, order.name, ["note", "modified_by"]) == ("Cut", MANAGER)
+		loud = steps({"action": "Write Quietly", "words": "x", "loud": 1})
+		frappe.db.set_value("Milestone Plan Stage", stored_stage(order).name, "next_actions", loud)
+		assert run(order)[-1] == "Write Quietly: failed"
+		make_user(MANAGER, ["Milestone Manager"])
+		note = steps({"action": "Write a Note", "words": "Sewn"})
+		frappe.db.set_value("Milestone Plan Stage", stored_stage(order).name, "next_actions", note)
+		assert run(order)[-1] == "Write a Note: failed"
+		assert frappe.db.get_value(ORDER, order.name, "note") == "Cut"
+
+	def test_none_stands_in_for_one_of_ours(self, as_user):
+		with as_user(MANAGER), pytest.raises(frappe.ValidationError, match="You may not submit"):
+			make_workflow("Other", stages=with_steps({"action": "Submit"}))
 
 
 # Which documents have plans at all
@@ -375,7 +449,8 @@ def test_a_workflow_from_before_starts_no_plan_and_its_step_changes_nothing(guar
 	frappe.db.set_value("Milestone Plan", row.parent, {"reference_type": "User", "reference_name": CLERK})
 	step = steps({"action": "Set Value", "field": "first_name", "value": "Owned"})
 	frappe.db.set_value("Milestone Plan Stage", row.name, "next_actions", step)
-	next_steps.run_now(row.parent, row.name)
+	reach(row.parent, row.name)
+	run_steps(row.parent)
 	assert frappe.db.get_value("User", CLERK, "first_name") != "Owned"
 
 

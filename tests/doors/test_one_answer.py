@@ -36,9 +36,16 @@ def hidden(served) -> dict:
 		plan = frappe.db.get_value("Milestone Plan", {"reference_name": order.name})
 		row = frappe.db.get_value("Milestone Plan Stage", {"parent": plan})
 		job = frappe.db.get_value("Milestone Task", {"plan": plan})
+		about = {
+			"plan": plan,
+			"reference_type": ORDER,
+			"reference_name": order.name,
+			"stage_name": STAGE_NAME,
+		}
+		step = frappe.get_doc({"doctype": "Milestone Next Step", "action": "Submit", **about}).insert().name
 		# The web server is another process.
 		frappe.db.commit()  # nosemgrep: frappe-manual-commit
-		return {"order": order.name, "plan": plan, "stage": row, "task": job}
+		return {"order": order.name, "plan": plan, "stage": row, "task": job, "step": step}
 
 
 ABOUT_DOCUMENT = ("get_plan", "get_timeline", "start_plan")
@@ -125,6 +132,7 @@ def test_a_manager_without_the_documents_learns_no_more(served, hidden, make_use
 		assert_same(served, lone, method, "task", hidden["task"], arguments)
 	for method, arguments in PLANS_OF_MANAGERS:
 		assert_same(served, lone, method, "plan", hidden["plan"], arguments)
+	assert_same(served, lone, "run_next_step_again", "step", hidden["step"], {})
 	for method in ("preview_draft",):
 		draft = {"document_type": ORDER, "stages": []}
 		assert_same(served, lone, method, "name", hidden["order"], {"workflow": draft})

@@ -18,6 +18,7 @@ WRITTEN_FIELDS = [field for field in PLAIN_FIELDS if field[0] != "Milestone Sett
 # Frappe shows these in an editor, and in lists and prints as text.
 CODE_FIELDS = {
 	("Milestone Follow Up", "arguments"),
+	("Milestone Next Step", "arguments"),
 	("Milestone Plan", "snapshot"),
 	("Milestone Plan Stage", "custom_message"),
 	("Milestone Plan Stage", "next_actions"),

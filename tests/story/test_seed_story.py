@@ -4,7 +4,6 @@ import frappe
 import pytest
 
 from milestone_automation import api
-from milestone_automation.engine.progress import next_steps
 from tests.support.factories import (
 	CLERK_ROLE,
 	ORDER,
@@ -23,6 +22,7 @@ from tests.support.factories import (
 	task,
 	task_of,
 )
+from tests.support.next_steps import run_steps
 
 pytestmark = pytest.mark.usefixtures("production_order")
 
@@ -172,7 +172,7 @@ def test_planning_execution_achievement_next_step_and_review():
 	order.save()
 	assert status_of(order) == {"Cut": "Reached", "Shipped": "Reached"}
 	# Next-step enablement: reaching it starts the next phase.
-	next_steps.run_now(plan.name, stage_of(order, "Shipped").name)
+	run_steps(plan.name)
 	assert frappe.db.get_value(ORDER, order.name, "note") == "Release the payment"
 	# Review: timelines and performance are there to be assessed.
 	rows = frappe.get_all(

@@ -26,6 +26,7 @@ TABLES = (
 	"Milestone Plan Log",
 	"Milestone Message",
 	"Milestone Follow Up",
+	"Milestone Next Step",
 	"ToDo",
 	"Email Queue",
 	"Notification Log",

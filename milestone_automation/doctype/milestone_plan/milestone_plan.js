@@ -20,6 +20,13 @@ frappe.ui.form.on("Milestone Plan", {
 			() => frappe.set_route("List", "Milestone Plan Log", { plan: frm.doc.name }),
 			__("View")
 		);
+		if (frappe.model.can_read("Milestone Next Step")) {
+			frm.add_custom_button(
+				__("Next Steps"),
+				() => frappe.set_route("List", "Milestone Next Step", { plan: frm.doc.name }),
+				__("View")
+			);
+		}
 	},
 
 	show_panel(frm) {

@@ -39,6 +39,7 @@ class MilestonePlanLog(PlainTextDocument):
 			"Task Made Optional",
 			"Task Deleted",
 			"Next Step",
+			"Next Step Stopped",
 		]
 		plan: DF.Link
 		plan_stage: DF.Data | None

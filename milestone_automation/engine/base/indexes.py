@@ -46,6 +46,15 @@ INDEXES = {
 	# Renamed and deleted with their document; lists by document.
 	"Milestone Date Change": (("reference_type", "reference_name"),),
 	"Milestone Plan Log": (("reference_type", "reference_name"),),
+	"Milestone Next Step": (
+		("reference_type", "reference_name"),
+		# The scheduler: steps that are due.
+		("status", "next_attempt"),
+		# The circuit breaker: what became of the last attempts of one step of a workflow.
+		("step_key", "finished_on"),
+		# A stage that is reopened.
+		("plan_stage",),
+	),
 }
 
 

@@ -1,4 +1,5 @@
-"""Tells the managers of a workflow at once what got past its gate, and when the gate could not be checked.
+"""Tells the managers of a workflow at once what got past its gate, when the gate could not be checked,
+and when one of its next steps is not tried any more.
 
 The log of the plan says what happened; each entry is told once, by the unique key of its message.
 """
@@ -19,6 +20,7 @@ EVENTS = (
 	PlanEvent.REACHED_WITHOUT_TASKS.value,
 	PlanEvent.REACHED_OUT_OF_ORDER.value,
 	PlanEvent.GATE_FAILED.value,
+	PlanEvent.NEXT_STEP_STOPPED.value,
 )
 # Older entries are history, also for a site whose workers were down.
 TOLD_WITHIN = timedelta(days=3)

@@ -5,7 +5,7 @@ from datetime import date, datetime
 import frappe
 from frappe.utils import now_datetime
 
-from milestone_automation.engine.base import follow_ups
+from milestone_automation.engine.base import follow_ups, jobs
 from milestone_automation.engine.messages import alerts, digest, outbox, sending_day, sweep
 from milestone_automation.engine.rules.vocabulary import PlanStatus
 
@@ -49,11 +49,10 @@ def enqueue(names: list[str]) -> None:
 	"""Queue background jobs that sweep these plans; a job that is queued already is not queued again."""
 	for start in range(0, len(names), JOB):
 		chunk = names[start : start + JOB]
-		frappe.enqueue(
+		jobs.queue_follow_up(
 			"milestone_automation.engine.messages.sweep.sweep_plans",
+			f"milestone-sweep-{chunk[0]}-{chunk[-1]}",
 			queue="long",
 			timeout=3600,
-			job_id=f"milestone-sweep-{chunk[0]}-{chunk[-1]}",
-			deduplicate=True,
 			names=chunk,
 		)

@@ -275,6 +275,18 @@ def _notice(letter: Letter) -> Content:
 			_("The Error Log has the details. Please check whether required tasks are still open."),
 		]
 		return content
+	if letter.log["event"] == PlanEvent.NEXT_STEP_STOPPED:
+		content = Content(_("A next step of the workflow {0} fails").format(letter.plan["workflow"]))
+		content.paragraphs = [
+			_(
+				"It failed for several documents in a row, last for {0} on {1}, so it waits for a day now."
+			).format(letter.document, day),
+			_(
+				"Mend its cause, then use Run Again in Milestone Next Step; the other documents follow by themselves."
+			),
+		]
+		content.facts = [(_("Next Step"), letter.log["details"])]
+		return content
 	is_out_of_order = letter.log["event"] == PlanEvent.REACHED_OUT_OF_ORDER
 	content = Content(
 		_("{0} of {1} was reached out of order").format(_stage(letter), letter.document)

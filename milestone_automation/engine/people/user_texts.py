@@ -8,7 +8,11 @@ from milestone_automation.engine.base import bulk
 from milestone_automation.engine.people.assignees import split_names
 
 NOTIFIED = ("Milestone Workflow Stage", "Milestone Plan Stage")
-WITH_NEXT_STEPS = ("Milestone Workflow Stage", "Milestone Plan Stage")
+WITH_NEXT_STEPS = (
+	("Milestone Workflow Stage", "next_actions"),
+	("Milestone Plan Stage", "next_actions"),
+	("Milestone Next Step", "arguments"),
+)
 
 # Who did something: Data, as rows with a link to a user would keep that user from being deleted.
 DONE_BY = {
@@ -16,6 +20,7 @@ DONE_BY = {
 	"Milestone Date Change": "changed_by",
 	"Milestone Plan Log": "done_by",
 	"Milestone Task": "closed_by",
+	"Milestone Next Step": "author",
 }
 
 
@@ -50,11 +55,9 @@ def _replace_notified(old: str, new: str | None) -> None:
 
 
 def _rename_in_next_steps(old: str, new: str) -> None:
-	for table in WITH_NEXT_STEPS:
-		rows = _rows_with(table, "next_actions", old)
-		bulk.update_rows(
-			table, {row.name: {"next_actions": _renamed(row.next_actions, old, new)} for row in rows}
-		)
+	for table, column in WITH_NEXT_STEPS:
+		rows = _rows_with(table, column, old)
+		bulk.update_rows(table, {row.name: {column: _renamed(row[column], old, new)} for row in rows})
 
 
 def _renamed(text: str, old: str, new: str) -> str:

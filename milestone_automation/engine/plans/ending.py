@@ -10,6 +10,14 @@ from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus
 from milestone_automation.engine.store import plan_log, plan_rows, watched
 from milestone_automation.engine.store.changing import changing
 
+# DocTypes whose rows belong to a plan.
+PARTS = (
+	"Milestone Task",
+	"Milestone Date Change",
+	"Milestone Message",
+	"Milestone Plan Log",
+	"Milestone Next Step",
+)
 # docstatus in the snapshot of a plan cancelled with its document.
 CANCELLED_DOCUMENT = "2"
 
@@ -84,7 +92,7 @@ def delete_parts(plan: str) -> None:
 		_delete_attached(tasks)
 		frappe.db.delete("ToDo", {"reference_type": "Milestone Task", "reference_name": ("in", tasks)})
 		frappe.db.delete("Milestone Task Assignee", {"parent": ("in", tasks)})
-	for doctype in ("Milestone Task", "Milestone Date Change", "Milestone Message", "Milestone Plan Log"):
+	for doctype in PARTS:
 		frappe.db.delete(doctype, {"plan": plan})
 
 

@@ -137,13 +137,7 @@ def _move_references(doctype: str, old, new) -> None:
 
 	Frappe does so too, but with a map of links that it caches for a request and that may be older than the plan.
 	"""
-	for name in (
-		"Milestone Plan",
-		"Milestone Task",
-		"Milestone Date Change",
-		"Milestone Plan Log",
-		"Milestone Message",
-	):
+	for name in ("Milestone Plan", *ending.PARTS):
 		table = frappe.qb.DocType(name)
 		is_about = (table.reference_type == doctype) & (table.reference_name == str(old))
 		frappe.qb.update(table).set(table.reference_name, str(new)).where(is_about).run()

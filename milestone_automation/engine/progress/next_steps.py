@@ -1,146 +1,307 @@
-"""Next steps: the actions that run when a stage is reached.
+"""Next steps: the actions that run when a stage is reached. None is lost, and none is done twice.
 
-Each action runs in its own savepoint; an error is logged and the stage stays reached. A workflow defines actions as a
-JSON list of objects with the name in `action` and the arguments. Other apps add actions with the hook
-`milestone_actions`: {"Name": "dotted.path.of.function"}; the function is called with (doc, plan, stage, **arguments).
+The transaction that reaches a stage writes a *Milestone Next Step* for each action of it, and a job runs them after the
+commit. What a job has not done, `run_left` finds. What an action writes and that it is done are one transaction; that an
+attempt has begun is committed before, so that a step which kills its worker is given up in the end.
 
-A step runs with the rights of whoever wrote it, or as the user that a System Manager has named in the settings; then both
-must be allowed to do it.
+A workflow defines actions as a JSON list of objects with the name in `action` and the arguments. Other apps add some with
+the hook `milestone_actions`, see `engine/workflows/action_registry.py`.
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 import frappe
 from frappe import _
-from frappe.utils import cint
+from frappe.utils import cint, get_datetime, now_datetime, strip_html
 
-from milestone_automation.engine.base import guard, jobs
-from milestone_automation.engine.rules.vocabulary import PlanEvent
-from milestone_automation.engine.store import plan_log, plan_rows
-from milestone_automation.engine.workflows import action_registry
+from milestone_automation.engine.base import bulk, guard, jobs, locks
+from milestone_automation.engine.people import rights
+from milestone_automation.engine.progress import step_author, step_breaker
+from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus, StageStatus, StepStatus
+from milestone_automation.engine.store import plan_log, plan_rows, sweep_requests
 
+DOCTYPE = step_breaker.DOCTYPE
 # An action may reach a stage of another document, whose actions reach the next; a loop ends here.
 MAX_DEPTH = 5
 DEPTH_FLAG = "milestone_action_depth"
-# Actions that leave the document as it is.
-READING = ("Assign", "Notify")
+# How long after the first, second ... failure comes the next attempt; after the last one the step has failed.
+RETRY_AFTER = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
+# Who has begun and is not back by then was killed: longer than a job may take.
+LEASE = timedelta(minutes=30)
+# How often a step is tried at once that meets somebody else at the same document.
+CONFLICTS = 3
+# Steps that one run of the scheduler does.
+AT_ONCE = 200
+OPEN = (StepStatus.PENDING.value, StepStatus.RUNNING.value)
+REASON_LENGTH = 1000
 
 
-def run(plan, stage) -> None:
-	"""Queue the actions of a reached stage; they run after the commit.
+# Reaching and undoing
+
+
+def add(plan, stage) -> None:
+	"""Note the actions of a stage that is being reached; a job runs them after the commit.
 
 	Args:
 		plan: row of the plan.
 		stage: row of the reached stage.
 	"""
-	jobs.queue_once(
-		"milestone_automation.engine.progress.next_steps.run_now",
-		# A stage that was undone and is reached again has its steps again.
-		f"milestone-next-steps-{stage.name}-{stage.reached_on}",
-		plan=plan.name,
-		stage=stage.name,
-		depth=(frappe.flags.get(DEPTH_FLAG) or 0) + 1,
+	rows = [_row(plan, stage, number, action) for number, action in enumerate(_actions_of(stage), 1)]
+	names = bulk.insert_rows(DOCTYPE, rows)
+	if names:
+		jobs.queue_follow_up(f"{__name__}.run", f"milestone-next-steps-{names[0]}", names=names)
+
+
+def _actions_of(stage) -> list:
+	try:
+		actions = json.loads(stage.next_actions or "[]")
+	except ValueError:
+		return [None]  # as only SQL can have written it; the step fails and says so
+	return actions if isinstance(actions, list) else [None]
+
+
+def _row(plan, stage, number: int, action: dict | None) -> dict:
+	arguments = json.dumps(action)
+	name = action.get("action") if isinstance(action, dict) else None
+	return {
+		"plan": plan.name,
+		"plan_stage": stage.name,
+		"stage_name": stage.stage_name,
+		"reference_type": plan.reference_type,
+		"reference_name": plan.reference_name,
+		"step": number,
+		"action": str(name or "")[:140],
+		"arguments": arguments,
+		"author": stage.get("next_actions_by"),
+		"status": StepStatus.PENDING.value,
+		"next_attempt": now_datetime(),
+		"depth": (frappe.flags.get(DEPTH_FLAG) or 0) + 1,
+		"step_key": step_breaker.key_of(plan, stage, number, arguments),
+	}
+
+
+def skip(stage, reason: str) -> None:
+	"""Let the steps of a stage that have not run yet be skipped.
+
+	Args:
+		stage: row of the stage; without next steps nothing is asked.
+		reason: why, for people.
+
+	Raises:
+		ConflictError: one of them runs at this moment.
+	"""
+	if not stage.next_actions:
+		return
+	table = frappe.qb.DocType(DOCTYPE)
+	query = frappe.qb.update(table).where((table.plan_stage == stage.name) & table.status.isin(OPEN))
+	values = {"status": StepStatus.SKIPPED.value, "next_attempt": None, "error": reason}
+	for column, value in values.items():
+		query = query.set(table[column], value)
+	with guard.translate_conflicts():
+		query.run()
+
+
+# Running
+
+
+def run(names: list[str], by_hand: bool = False) -> None:
+	"""Background job: run some steps in order, each in its own transactions. One that fails keeps no other from running.
+
+	Args:
+		names: of Milestone Next Step; what is done already, or is not due, is left out.
+		by_hand: whether somebody has asked for them, so that neither a wait nor the circuit breaker counts.
+	"""
+	for name in names:
+		_run_one(name, by_hand)
+
+
+def run_left(now: datetime | None = None) -> None:
+	"""Scheduler job: run the steps whose job was lost or killed, and those whose next attempt has come.
+
+	Args:
+		now: naive, in the site's time zone; the current time by default.
+	"""
+	table = frappe.qb.DocType(DOCTYPE)
+	query = frappe.qb.from_(table).select(table.name).where(table.status.isin(OPEN))
+	query = query.where(table.next_attempt <= (now or now_datetime()))
+	query = query.orderby(table.next_attempt).orderby(table.creation).orderby(table.step).limit(AT_ONCE)
+	run(query.run(pluck=True))
+
+
+def run_again(name: str) -> None:
+	"""Have a step that failed, or waits for its next attempt, run now. It runs as its author, as ever.
+
+	Args:
+		name: of the Milestone Next Step.
+
+	Raises:
+		frappe.ValidationError: it is done, runs, or was skipped.
+		frappe.PermissionError: there is no such step.
+		ConflictError: somebody else does so at this moment.
+	"""
+	row = _locked(name) or rights.refuse_hidden(DOCTYPE, name)
+	if row.status not in (StepStatus.PENDING, StepStatus.FAILED):
+		frappe.throw(
+			_("This step is {0}. Only a step that failed or waits can run again.").format(_(row.status))
+		)
+	_write(name, status=StepStatus.PENDING, attempts=0, next_attempt=now_datetime(), error=None)
+	jobs.queue_follow_up(
+		f"{__name__}.run", f"milestone-next-steps-{name}-by-hand", names=[name], by_hand=True
 	)
 
 
 def run_now(plan: str, stage: str, depth: int = 1) -> None:
-	"""Background job: run the actions of a reached stage in order.
+	"""Background job of earlier versions, which had no outbox: such a job may wait in the queue during an upgrade.
 
 	Args:
 		plan: name of the plan.
 		stage: row name of the stage.
 		depth: 1, or one more than the job whose action reached the stage.
 	"""
-	plan = plan_rows.load_by_name(plan)
+	plan = plan_rows.load_by_name(plan, lock=True)
 	row = plan.stage(stage)
-	if depth > MAX_DEPTH:
-		guard.log_fault(f"Milestone plan {plan.name}: next steps run in a loop", row.stage_name)
+	if row.status != StageStatus.REACHED or frappe.db.exists(DOCTYPE, {"plan_stage": row.name}):
 		return
-	frappe.flags[DEPTH_FLAG] = depth
+	before, frappe.flags[DEPTH_FLAG] = frappe.flags.get(DEPTH_FLAG), depth - 1
 	try:
-		for action in json.loads(row.next_actions or "[]"):
-			what = f"Milestone plan {plan.name}: next step {action.get('action')} of {row.stage_name}"
-			done = guard.run_guarded(what, _run_unless_refused, plan, row, dict(action))
-			details = (
-				_("{0}: done").format(action.get("action"))
-				if done
-				else _("{0}: failed").format(action.get("action"))
-			)
-			plan_log.write(plan, PlanEvent.NEXT_STEP, stage=row, details=details)
+		add(plan, row)
 	finally:
-		frappe.flags[DEPTH_FLAG] = depth - 1
+		frappe.flags[DEPTH_FLAG] = before
 
 
-def _run_unless_refused(plan, stage, action: dict) -> bool:
-	"""Run one action. A refusal by the gate counts as an error of the action."""
+def _run_one(name: str, by_hand: bool) -> None:
+	"""Run a step in transactions of its own. A conflict is tried again at once, any other fault later."""
+	row = None
+	for turn in range(1, CONFLICTS + 1):
+		try:
+			row = row or _begin(name, by_hand)
+			# The attempt counts, whatever becomes of this process.
+			frappe.db.commit()  # nosemgrep: frappe-manual-commit
+			if row:
+				_do(row)
+				# What the step has written, and that it is done.
+				frappe.db.commit()  # nosemgrep: frappe-manual-commit
+			return
+		except Exception as error:
+			fault = frappe.get_traceback()
+			frappe.db.rollback()
+			if guard.is_conflict(error) and turn < CONFLICTS:
+				continue
+			_fail(row or frappe._dict(name=name), error, fault)
+			# That it has failed; the next step begins anew.
+			frappe.db.commit()  # nosemgrep: frappe-manual-commit
+			return
+
+
+def _begin(name: str, by_hand: bool) -> frappe._dict | None:
+	"""Note that an attempt begins, and return the step; None if there is nothing to do now."""
+	row, now = _locked(name), now_datetime()
+	is_running = row and row.status == StepStatus.RUNNING
+	is_due = row and (row.next_attempt is None or get_datetime(row.next_attempt) <= now)
+	if not row or row.status not in OPEN or not (is_due or (by_hand and not is_running)):
+		return None
+	if cint(row.depth) > MAX_DEPTH:
+		reason = _("The next steps run in a loop: each reaches the milestone of another one.")
+		_write(name, status=StepStatus.SKIPPED, next_attempt=None, error=reason)
+		guard.log_fault(f"Milestone plan {row.plan}: next steps run in a loop", row.stage_name)
+		return None
+	rests_until = None if by_hand else step_breaker.rests_until(row.step_key)
+	if rests_until:
+		_write(name, status=StepStatus.PENDING, next_attempt=rests_until, error=step_breaker.reason())
+		return None
+	row.update(status=StepStatus.RUNNING, attempts=cint(row.attempts) + 1)
+	_write(name, status=row.status, attempts=row.attempts, started_on=now, next_attempt=now + LEASE)
+	return row
+
+
+def _do(row) -> None:
+	"""Do what a step says and note that it is done, in the running transaction."""
+	stored = _locked(row.name)
+	if not stored or (stored.status, cint(stored.attempts)) != (StepStatus.RUNNING, row.attempts):
+		return  # undone or deleted meanwhile, or taken over
+	plan = plan_rows.load_by_name(row.plan, is_optional=True)
+	stage = plan and next((one for one in plan.stages if one.name == row.plan_stage), None)
+	reason = _why_not(plan, stage)
+	if reason:
+		_write(row.name, status=StepStatus.SKIPPED, next_attempt=None, error=reason)
+		return
+	before, frappe.flags[DEPTH_FLAG] = frappe.flags.get(DEPTH_FLAG), row.depth
 	try:
-		_run_one(plan, stage, action)
-	except guard.GateError as error:
-		raise frappe.ValidationError(str(error)) from error
-	return True
-
-
-def _run_one(plan, stage, action: dict) -> None:
-	"""Run one action for its author.
-
-	Raises:
-		frappe.PermissionError: nobody is on record as its author, or the author may not do it.
-	"""
-	service = _service_user()
-	author = _author(stage, is_stood_in_for=bool(service))
-	with _in_name_of(author):
-		_check_may(action, plan)
-	with _in_name_of(service or author):
-		if service:
-			_check_may(action, plan)
-		# Read again: changes that an earlier action failed to save must not be saved now.
-		doc = frappe.get_doc(plan.reference_type, plan.reference_name)
-		action_registry.run(action, doc, plan, stage)
-
-
-def _service_user() -> str | None:
-	"""Return in whose name steps run instead of their author's, or None."""
-	user = frappe.get_cached_doc("Milestone Settings").get("next_steps_user")
-	if user and not cint(frappe.db.get_value("User", user, "enabled")):
-		frappe.throw(
-			_(
-				"Next steps cannot run as {0}. Choose an enabled user that has just the rights they need."
-			).format(user),
-			frappe.PermissionError,
-		)
-	return user
-
-
-def _author(stage, is_stood_in_for: bool) -> str:
-	author = stage.get("next_actions_by")
-	is_enabled = author and cint(frappe.db.get_value("User", author, "enabled"))
-	if not author or not (is_enabled or is_stood_in_for):
-		frappe.throw(
-			_(
-				"Nobody with an account is on record as the author of this step. Save it again in the workflow."
-			),
-			frappe.PermissionError,
-		)
-	return author
-
-
-def _check_may(action: dict, plan) -> None:
-	"""Refuse what the session user could not do."""
-	doc = frappe.get_doc(plan.reference_type, plan.reference_name)
-	doc.check_permission("read" if action.get("action") in READING else "write")
-	fault = next(action_registry.problems(action, plan.reference_type), None)
-	if fault:
-		frappe.throw(fault, frappe.PermissionError)
-
-
-@contextmanager
-def _in_name_of(user: str) -> Iterator[None]:
-	"""Inside, the job runs as this user."""
-	before = frappe.session.user
-	frappe.set_user(user)
-	try:
-		yield
+		step_author.run(_action_of(row), row.author, plan, stage)
 	finally:
-		frappe.set_user(before)
+		frappe.flags[DEPTH_FLAG] = before
+	_write(row.name, status=StepStatus.DONE, next_attempt=None, error=None, finished_on=now_datetime())
+	step_breaker.close(row.step_key)
+	plan_log.write(plan, PlanEvent.NEXT_STEP, stage=stage, details=_("{0}: done").format(row.action))
+
+
+def _why_not(plan, stage) -> str:
+	"""Return why a step is not run any more, as a sentence; empty if it is."""
+	if not stage:
+		return _("The milestone is no longer in the plan.")
+	if plan.status == PlanStatus.CANCELLED:
+		return _("The plan was cancelled before the step ran.")
+	if stage.status != StageStatus.REACHED:
+		return undone_reason()
+	return ""
+
+
+def undone_reason() -> str:
+	"""Return why the steps of a stage that was reopened do not run."""
+	return _("The milestone was reopened before the step ran.")
+
+
+def _action_of(row) -> dict:
+	action = json.loads(row.arguments or "null")
+	if not isinstance(action, dict):
+		frappe.throw(_("Next Steps must be a JSON list. Save them again in the workflow."))
+	return action
+
+
+def _fail(row, error: Exception, fault: str) -> None:
+	"""Note an attempt that failed. A refusal by rights is final, any other fault is tried again, some times."""
+	guard.log_fault(f"Milestone next step {row.name}: {row.action} of {row.stage_name}", fault)
+	stored = _locked(row.name)
+	if not stored or (stored.status, cint(stored.attempts)) != (StepStatus.RUNNING, row.attempts):
+		return
+	now, attempts = now_datetime(), row.attempts
+	is_final = isinstance(error, frappe.PermissionError) or attempts > len(RETRY_AFTER)
+	was_resting = bool(step_breaker.rests_until(row.step_key))
+	_write(
+		row.name,
+		status=StepStatus.FAILED if is_final else StepStatus.PENDING,
+		next_attempt=None if is_final else now + RETRY_AFTER[attempts - 1],
+		finished_on=now,
+		error=_words_of(error),
+	)
+	frappe.clear_messages()
+	if attempts == 1:
+		_log(row, PlanEvent.NEXT_STEP, _("{0}: failed").format(row.action))
+	if not was_resting and step_breaker.rests_until(row.step_key):
+		entry = _log(row, PlanEvent.NEXT_STEP_STOPPED, f"{row.action}: {_words_of(error)}")
+		sweep_requests.alert(entry)
+
+
+def _log(row, event: PlanEvent, details: str) -> str:
+	plan = frappe._dict(name=row.plan, reference_type=row.reference_type, reference_name=row.reference_name)
+	stage = frappe._dict(name=row.plan_stage, stage_name=row.stage_name)
+	return plan_log.write(plan, event, stage=stage, details=details)
+
+
+def _words_of(error: Exception) -> str:
+	"""Return what an error says to people; what was never meant for them stays in the Error Log."""
+	if isinstance(error, (frappe.ValidationError, frappe.PermissionError)) and str(error).strip():
+		return strip_html(str(error))[:REASON_LENGTH]
+	return _("{0}. The Error Log has the details.").format(type(error).__name__)
+
+
+def _locked(name: str) -> frappe._dict | None:
+	table = frappe.qb.DocType(DOCTYPE)
+	rows = locks.run_locked(frappe.qb.from_(table).select(table.star).where(table.name == name))
+	return rows[0] if rows else None
+
+
+def _write(name: str, **values) -> None:
+	values = {key: getattr(value, "value", value) for key, value in values.items()}
+	bulk.update_rows(DOCTYPE, {name: values})

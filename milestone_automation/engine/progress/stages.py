@@ -109,7 +109,7 @@ def waits_for_value(plan: plan_rows.Plan, stage) -> bool:
 
 
 def mark_reached(plan: plan_rows.Plan, stage, reached_on, milestone=None, value_before=None) -> None:
-	"""Mark a stage of a plan as reached, date the next stage, and queue its next steps.
+	"""Mark a stage of a plan as reached, date the next stage, and note its next steps.
 
 	Args:
 		plan: locked, being changed.
@@ -130,7 +130,8 @@ def mark_reached(plan: plan_rows.Plan, stage, reached_on, milestone=None, value_
 	)
 	_mark_skipped(plan)
 	rescheduling.date_following_stage(plan, stage, reached_on)
-	run_next_actions(plan, stage)
+	if stage.next_actions:
+		next_steps.add(plan, stage)
 
 
 def _mark_skipped(plan) -> None:
@@ -141,12 +142,6 @@ def _mark_skipped(plan) -> None:
 			plan.set_stage(row, health=Health.SKIPPED.value)
 		elif row.health == Health.SKIPPED and row.status != StageStatus.REACHED:
 			plan.set_stage(row, health=Health.ON_TRACK.value)
-
-
-def run_next_actions(plan, stage) -> None:
-	"""Queue the next steps of a reached stage, if it has any."""
-	if stage.next_actions:
-		next_steps.run(plan, stage)
 
 
 # Undoing
@@ -183,6 +178,7 @@ def mark_open(plan: plan_rows.Plan, stage, reason: str) -> None:
 		reason: why, for the log.
 	"""
 	was_reached_on = stage.reached_on
+	next_steps.skip(stage, next_steps.undone_reason())
 	if stage.milestone:
 		frappe.db.set_value("Milestone", stage.milestone, "undone", 1, update_modified=False)
 	plan.set_stage(

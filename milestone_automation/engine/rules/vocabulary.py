@@ -205,3 +205,14 @@ class PlanEvent(Vocabulary):
 	TASK_MADE_OPTIONAL = "Task Made Optional"
 	TASK_DELETED = "Task Deleted"
 	NEXT_STEP = "Next Step"
+	NEXT_STEP_STOPPED = "Next Step Stopped"
+
+
+class StepStatus(Vocabulary):
+	"""Status of a next step of a reached milestone."""
+
+	PENDING = "Pending"
+	RUNNING = "Running"
+	DONE = "Done"
+	FAILED = "Failed"
+	SKIPPED = "Skipped"

@@ -24,7 +24,7 @@ def request(plan: str) -> None:
 
 def catch_up(plan: str) -> None:
 	"""Have a plan follow its document, which was changed without hooks, after the running transaction."""
-	jobs.queue_once(
+	jobs.queue_follow_up(
 		"milestone_automation.engine.plans.catching_up.follow_plan", f"milestone-catch-up-{plan}", plan=plan
 	)
 
@@ -35,7 +35,7 @@ def alert(entry: str) -> None:
 	Args:
 		entry: name of a Milestone Plan Log.
 	"""
-	jobs.queue_once(
+	jobs.queue_follow_up(
 		"milestone_automation.engine.messages.alerts.send", f"milestone-alert-{entry}", entry=entry
 	)
 

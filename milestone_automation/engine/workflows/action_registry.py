@@ -1,15 +1,23 @@
 """The actions a stage may start when it is reached: those of this app and of others.
 
+Other apps add theirs with the hook `milestone_actions`: {"Name": "dotted.path"}, or {"Name": {"function": "dotted.path",
+"problems": "dotted.path"}}. The function is called with (doc, plan, stage, **arguments); what a step may say is read from
+its parameters. `problems`, where there is one, is called with (arguments, doctype) as the author of the step and returns
+sentences that say why it cannot be done. An action that writes to the database is done once; one that reaches outside may
+be done again when its worker is killed.
+
 An action runs with the rights of whoever wrote it. So each says what its writer has to be able to do: it is asked when the
 workflow is saved, and again when the action runs.
 """
 
+import inspect
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import frappe
 from frappe import _
-from frappe.desk.doctype.notification_log.notification_log import enqueue_create_notification
+from frappe.desk.doctype.notification_log.notification_log import make_notification_logs
 from frappe.desk.form import assign_to
 from frappe.model import no_value_fields, table_fields
 from frappe.model.workflow import apply_workflow, get_workflow_name
@@ -21,6 +29,9 @@ from milestone_automation.engine.tracking import protected
 
 # What a step cannot write: no value, rows of a table, a secret.
 UNWRITABLE_TYPES = frozenset({*no_value_fields, *table_fields, "Password"})
+# What every function gets before the arguments of the step.
+GIVEN = ("doc", "plan", "stage")
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 SCALARS = (str, int, float, bool, type(None))
 
 
@@ -29,21 +40,51 @@ class Action(NamedTuple):
 
 	Attributes:
 		function: dotted path; gets (doc, plan, stage, **arguments).
-		arguments: each by name, with whether it has to be there; None for an action of another app, which knows its own.
+		arguments: each by name, with whether it has to be there.
 		problems: yields what keeps the session user from it; gets (arguments, doctype).
+		takes_more: whether it takes arguments of any other name too.
 	"""
 
 	function: str
-	arguments: dict[str, bool] | None = None
+	arguments: dict[str, bool]
 	problems: Callable | None = None
+	takes_more: bool = False
 
 
 def actions() -> dict[str, Action]:
 	"""Return the known actions by name, those of other apps too."""
-	found = dict(OWN)
-	for name, paths in (frappe.get_hooks("milestone_actions") or {}).items():
-		found[name] = Action(paths[-1] if isinstance(paths, list) else paths)
-	return found
+	found = {}
+	for name, given in (frappe.get_hooks("milestone_actions") or {}).items():
+		found[name] = _of_other_app(given)
+	# None of them stands in for one of ours, whose rights are known.
+	return found | OWN
+
+
+def _of_other_app(given) -> Action:
+	"""Return the action that another app has declared. One whose function cannot be found says so when it is asked for."""
+	described = given if isinstance(given, dict) else {"function": given}
+	path, check = _last(described.get("function")), _last(described.get("problems"))
+	messages = len(frappe.local.message_log or [])
+	try:
+		parameters = list(inspect.signature(frappe.get_attr(path)).parameters.values())[len(GIVEN) :]
+		problems = frappe.get_attr(check) if check else None
+	except Exception:
+		frappe.local.message_log = (frappe.local.message_log or [])[:messages]
+		return Action(path or "", {}, partial(_lost_problems, path), takes_more=True)
+	arguments = {one.name: one.default is one.empty for one in parameters if one.kind in NAMED}
+	takes_more = any(one.kind is one.VAR_KEYWORD for one in parameters)
+	return Action(path, arguments, problems, takes_more)
+
+
+def _last(paths) -> str | None:
+	"""Return what the app installed last says: Frappe collects the values of a hook in a list."""
+	return paths[-1] if isinstance(paths, list) and paths else paths
+
+
+def _lost_problems(path: str | None, arguments: dict, doctype: str) -> Iterator[str]:
+	yield _(
+		"The function {0} of this next step cannot be found. Ask who maintains the app it belongs to."
+	).format(escape_html(cstr(path)))
 
 
 def problems(step: dict, doctype: str) -> Iterator[str]:
@@ -71,15 +112,18 @@ def problems(step: dict, doctype: str) -> Iterator[str]:
 
 
 def _argument_problems(name: str, action: Action, arguments: dict) -> Iterator[str]:
-	if action.arguments is None:
-		return
 	required = [one for one, is_required in action.arguments.items() if is_required]
-	missing = [one for one in required if arguments.get(one) in (None, "", []) and one != "value"]
-	unknown = [one for one in arguments if one not in action.arguments]
+	missing = [one for one in required if _is_left_out(one, arguments)]
+	unknown = [one for one in arguments if one in GIVEN or not (action.takes_more or one in action.arguments)]
 	if missing or unknown:
 		yield _("The next step {0} takes {1}; {2} does not fit.").format(
 			name, ", ".join(action.arguments) or _("no arguments"), escape_html(", ".join(missing + unknown))
 		)
+
+
+def _is_left_out(name: str, arguments: dict) -> bool:
+	"""Tell whether an argument is not there, or empty. Only a value may be set to nothing."""
+	return name not in arguments or (name != "value" and arguments[name] in (None, "", []))
 
 
 def run(step: dict, doc, plan, stage) -> None:
@@ -194,19 +238,16 @@ def _assign_problems(arguments: dict, doctype: str) -> Iterator[str]:
 def notify(doc, plan, stage, users: list[str], subject: str = "") -> None:
 	"""Send a desk notification about the document to users who may read it."""
 	_check_reads(doc, users)
-	enqueue_create_notification(
-		users,
-		{
-			"type": "Alert",
-			"document_type": doc.doctype,
-			"document_name": doc.name,
-			# The desk shows it as HTML.
-			"subject": escape_html(
-				subject or _("{0} was reached for {1}").format(stage.stage_name, doc.name)
-			),
-			"from_user": frappe.session.user,
-		},
+	told = frappe._dict(
+		type="Alert",
+		document_type=doc.doctype,
+		document_name=doc.name,
+		# The desk shows it as HTML.
+		subject=escape_html(subject or _("{0} was reached for {1}").format(stage.stage_name, doc.name)),
+		from_user=frappe.session.user,
 	)
+	# In this transaction: Frappe's own way is a job, which would tell it twice when the step is tried again.
+	make_notification_logs(told, users)
 
 
 def _notify_problems(arguments: dict, doctype: str) -> Iterator[str]:

@@ -1,0 +1,38 @@
+from milestone_automation.engine.base import indexes
+from milestone_automation.engine.base.plain_text import PlainTextDocument
+
+
+class MilestoneNextStep(PlainTextDocument):
+	"""A next step of a reached milestone: outbox and run log. Written by the engine only."""
+
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		action: DF.Data | None
+		arguments: DF.Code | None
+		attempts: DF.Int
+		author: DF.Data | None
+		depth: DF.Int
+		error: DF.SmallText | None
+		finished_on: DF.Datetime | None
+		next_attempt: DF.Datetime | None
+		plan: DF.Link
+		plan_stage: DF.Data | None
+		reference_name: DF.DynamicLink | None
+		reference_type: DF.Link | None
+		stage_name: DF.Data | None
+		started_on: DF.Datetime | None
+		status: DF.Literal["Pending", "Running", "Done", "Failed", "Skipped"]
+		step: DF.Int
+		step_key: DF.Data | None
+	# end: auto-generated types
+
+
+def on_doctype_update():
+	"""Create the table's indexes after its DocType was synced."""
+	indexes.ensure("Milestone Next Step")
