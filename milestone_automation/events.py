@@ -27,8 +27,9 @@ def before_change(doc, method=None):
 
 
 def _begin_db_set(doc):
-	if gate.is_running(watched.loaded(doc, anew=True)):
-		refused_writes.begin_db_set(doc)
+	plan = watched.loaded(doc, anew=True)
+	if gate.is_running(plan):
+		refused_writes.begin_db_set(doc, plan)
 
 
 def begin_save(doc, method=None):

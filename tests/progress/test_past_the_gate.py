@@ -110,6 +110,44 @@ def test_a_milestone_that_is_reopened_forgets_that_it_got_past_the_gate(held):
 	assert (row.status, row.reached_without_tasks_on) == ("Open", None)
 
 
+def save_another(on_update) -> None:
+	"""Save another document, whose `on_update` hook does something with the order."""
+	other = frappe.get_doc({"doctype": "ToDo", "description": "Load the truck"}).insert()
+	other.__dict__["on_update"] = on_update
+	other.save()
+
+
+def ship_as_erpnext_counts(order) -> None:
+	"""The value by SQL, then the status by `db_set` of a fresh copy, as ERPNext writes its percentages."""
+	frappe.db.set_value(ORDER, order.name, "status", "Shipped")
+	frappe.get_doc(ORDER, order.name).db_set("note", "all loaded")
+
+
+def test_a_value_by_sql_in_the_save_of_another_document_is_held_and_taken_back(held):
+	before = written(held)
+
+	def swallow():
+		with pytest.raises(GateError, match=TASK):
+			ship_as_erpnext_counts(held)
+
+	save_another(swallow)
+	after = written(held)
+	assert after["document"].pop("modified") and before["document"].pop("modified")
+	assert after == before
+	tasks.complete(task_of(held, TASK).name)
+	save_another(lambda: ship_as_erpnext_counts(held))
+	assert status_of(held) == {"Shipped": "Reached"}
+	assert not stage_of(held, "Shipped").reached_without_tasks_on
+
+
+def test_what_got_past_the_gate_before_another_document_is_saved_stops_nobody(held):
+	ship_by_sql(held)
+	frappe.db.set_value(ORDER, held.name, "modified", "2026-01-02 10:00:00", update_modified=False)
+	save_another(lambda: frappe.get_doc(ORDER, held.name).db_set("note", "all loaded"))
+	assert frappe.db.get_value(ORDER, held.name, ["status", "note"]) == ("Shipped", "all loaded")
+	assert stage_of(held, "Shipped").reached_without_tasks_on
+
+
 # Refusals that somebody swallows
 
 

@@ -1,15 +1,20 @@
-"""Purchase and Sales Orders of ERPNext: submit, update after submit, Close, receipts, supplier contacts, amend.
+"""Documents of ERPNext: orders from submit to amend, and what ERPNext writes past the document in memory.
 
 These need a bench with ERPNext: `./dev test --bench BENCH tests/story/test_erpnext.py`. The site, with a company of its own,
 is made at the first run. All is rolled back.
 """
 
+import itertools
+
 import frappe
 import pytest
 
 from milestone_automation.engine.base.guard import GateError
+from milestone_automation.engine.messages import sweep
+from milestone_automation.engine.plans import catching_up
 from milestone_automation.engine.progress import stages, tasks
 from tests.support.factories import events_of, key_dates, plan_of, stage, stage_of, status_of, task, task_of
+from tests.support.transactions import end_transaction
 
 TASK = "Book the inspector"
 
@@ -17,7 +22,6 @@ TASK = "Book the inspector"
 @pytest.fixture
 def make_order(erpnext):
 	"""Function: a draft Purchase or Sales Order of one test item, not inserted."""
-	frappe = erpnext
 	company = frappe.db.get_value("Company", {}, "name")
 	warehouse = frappe.db.get_value("Warehouse", {"is_group": 0, "name": ("like", "Stores%")}, "name")
 
@@ -249,3 +253,338 @@ def test_a_company_holiday_list_counts(make_order):
 	# Back from Friday the 28th: Thursday 27, then 26, 25 and 24 are off, so Sunday the 23rd.
 	assert key_dates(order) == {"Ready": "2030-06-23"}
 	assert str(task_of(order, TASK).due_date) == "2030-06-22"
+
+
+# What ERPNext writes past the document in memory
+
+
+def track(doctype: str, *fields: str):
+	rows = [{"track_field": name} for name in fields[1:]]
+	tracker = {"doctype": "Milestone Tracker", "document_type": doctype, "track_field": fields[0]}
+	return frappe.get_doc(tracker | {"extra_fields": rows}).insert()
+
+
+def recorded(doc, field: str = "status") -> list[tuple[str, str, int]]:
+	"""What was recorded of a field, oldest first: from value, value, whether it was only passing."""
+	end_transaction()
+	rows = frappe.get_all(
+		"Milestone",
+		{"reference_type": doc.doctype, "reference_name": doc.name, "track_field": field},
+		["from_value", "value", "passing"],
+		order_by="reached_on, idx, creation",
+	)
+	return [(row.from_value or "", row.value or "", row.passing) for row in rows]
+
+
+def values_of(doc, field: str = "status") -> list[str]:
+	"""The values a field went through, passing ones too; each milestone starts where the one before ended."""
+	rows = recorded(doc, field)
+	for (_old, before, _passing), (after, _new, _passes) in itertools.pairwise(rows):
+		assert before == after, rows
+	return [value for _old, value, _passing in rows]
+
+
+def reached_long_ago(order, name: str) -> None:
+	"""Let a reached stage be one of last month, so that a new date would be seen."""
+	row = stage_of(order, name)
+	frappe.db.set_value(row.doctype, row.name, "reached_on", "2026-01-05")
+
+
+@pytest.mark.parametrize("closed", ["Closed", "On Hold"])
+@pytest.mark.parametrize(
+	("doctype", "date_field", "resumed", "way", "module"),
+	[
+		(
+			"Purchase Order",
+			"schedule_date",
+			"Submitted",
+			"To Receive and Bill",
+			"erpnext.buying.doctype.purchase_order.purchase_order",
+		),
+		(
+			"Sales Order",
+			"delivery_date",
+			"Draft",
+			"To Deliver and Bill",
+			"erpnext.selling.doctype.sales_order.sales_order",
+		),
+	],
+)
+def test_an_order_closed_or_held_and_opened_again_undoes_and_redates_nothing(
+	make_order, doctype, date_field, resumed, way, module, closed
+):
+	update_status = frappe.get_attr(f"{module}.update_status")
+	workflow_stages = [by_status("Confirmed", way, date_field), stage("Paid", date_field=date_field)]
+	make_workflow(doctype, workflow_stages, [])
+	order = make_order(doctype).insert()
+	end_transaction()
+	order.submit()
+	assert status_of(order) == {"Confirmed": "Reached", "Paid": "Open"}
+	reached_long_ago(order, "Confirmed")
+	for status in (closed, resumed):
+		update_status(status, order.name)
+		end_transaction()
+	assert frappe.db.get_value(doctype, order.name, "status") == way
+	assert str(stage_of(order, "Confirmed").reached_on) == "2026-01-05"
+	assert "Milestone Undone" not in events_of(order)
+	assert values_of(order) == ["Draft", way, closed, resumed, way]
+	assert [value for _old, value, passing in recorded(order) if passing] == [resumed]
+
+
+def test_a_finished_order_that_is_reopened_stays_finished(make_order):
+	from erpnext.buying.doctype.purchase_order.purchase_order import update_status
+
+	make_workflow(
+		"Purchase Order",
+		[
+			by_status("Ordered", "To Receive and Bill", "schedule_date"),
+			by_status("Received", "To Bill", "schedule_date"),
+		],
+		[],
+	)
+	order = make_order().insert()
+	order.submit()
+	end_transaction()
+	receive(order)
+	assert status_of(order) == {"Ordered": "Reached", "Received": "Reached"}
+	assert plan_of(order).status == "Completed"
+	for status in ("Closed", "Draft"):
+		update_status(status, order.name)
+		end_transaction()
+	assert frappe.db.get_value("Purchase Order", order.name, "status") == "To Bill"
+	assert status_of(order) == {"Ordered": "Reached", "Received": "Reached"}
+	assert plan_of(order).status == "Completed"
+	assert "Milestone Undone" not in events_of(order)
+
+
+@pytest.mark.parametrize("rounds", [1, 4])
+def test_a_delivery_note_that_is_cancelled_is_recorded_once(erpnext, make_order, rounds):
+	frappe.db.set_single_value("Stock Settings", "allow_negative_stock", 1)
+	frappe.db.set_value("Item", "TEST-ITEM", "valuation_rate", 3)
+	track("Delivery Note", "status", "docstatus")
+	for number in range(rounds):
+		order = make_order("Sales Order").insert()
+		order.submit()
+		note = frappe.get_attr("erpnext.selling.doctype.sales_order.sales_order.make_delivery_note")(
+			order.name
+		)
+		if number % 2:
+			note.docstatus = 1
+			note.insert()
+		else:
+			note.insert()
+			note.submit()
+		end_transaction()
+		note.reload()
+		note.cancel()
+		values = values_of(note)
+		assert values[-2:] == ["To Bill", "Cancelled"]
+		assert values.count("To Bill") == values.count("Cancelled") == 1
+		assert values_of(note, "docstatus")[-2:] == ["1", "2"]
+
+
+@pytest.fixture
+def issue(erpnext):
+	"""An Issue under a service level agreement that pauses on *Replied*, which has been replied to."""
+	frappe.db.set_single_value("Support Settings", "track_service_level_agreement", 1)
+	for priority in ("Low", "Medium", "High"):
+		if not frappe.db.exists("Issue Priority", priority):
+			frappe.get_doc({"doctype": "Issue Priority", "name": priority}).insert()
+	days = {"doctype": "Holiday List", "holiday_list_name": "Support", "from_date": "2026-01-01"}
+	frappe.get_doc(days | {"to_date": "2036-12-31"}).insert()
+	hours = {"start_time": "00:00:00", "end_time": "23:59:59"}
+	weekdays = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+	agreement = {
+		"doctype": "Service Level Agreement",
+		"enabled": 1,
+		"document_type": "Issue",
+		"service_level": "Standard",
+		"default_service_level_agreement": 1,
+		"default_priority": "Medium",
+		"holiday_list": "Support",
+		"apply_sla_for_resolution": 1,
+		"priorities": [
+			{"priority": "Medium", "default_priority": 1, "response_time": 14400, "resolution_time": 21600}
+		],
+		"sla_fulfilled_on": [{"status": "Resolved"}, {"status": "Closed"}],
+		"pause_sla_on": [{"status": "Replied"}],
+		"support_and_resolution": [{"workday": day, **hours} for day in weekdays],
+	}
+	frappe.get_doc(agreement).insert()
+	frappe.cache().delete_value("doctypes_with_active_sla")
+	track("Issue", "status", "agreement_status")
+	made = {"doctype": "Issue", "subject": "The seam is open", "raised_by": "customer@example.com"}
+	issue = frappe.get_doc(made).insert()
+	assert issue.service_level_agreement
+	end_transaction()
+	yield issue
+	frappe.cache().delete_value("doctypes_with_active_sla")
+
+
+def write_mail(issue, direction: str, sender: str) -> None:
+	mail = {
+		"doctype": "Communication",
+		"communication_type": "Communication",
+		"communication_medium": "Email",
+		"sent_or_received": direction,
+		"subject": issue.subject,
+		"sender": sender,
+		"content": "About the seam",
+		"reference_doctype": "Issue",
+		"reference_name": issue.name,
+	}
+	frappe.get_doc(mail).insert()
+	end_transaction()
+
+
+def test_an_issue_that_a_customer_replies_to_is_recorded_once(issue):
+	write_mail(issue, "Sent", "Administrator")
+	issue.reload()
+	issue.status = "Replied"
+	issue.save()
+	end_transaction()
+	write_mail(issue, "Received", "customer@example.com")
+	assert frappe.db.get_value("Issue", issue.name, "status") == "Open"
+	assert recorded(issue) == [("", "Open", 0), ("Open", "Replied", 0), ("Replied", "Open", 0)]
+	issue.reload()
+	issue.status = "Closed"
+	issue.save()
+	assert values_of(issue) == ["Open", "Replied", "Open", "Closed"]
+	assert values_of(issue, "agreement_status")[-1] == frappe.db.get_value(
+		"Issue", issue.name, "agreement_status"
+	)
+
+
+@pytest.fixture
+def project(erpnext):
+	"""A Project with one Task of its own, whose completion a required task of its plan holds."""
+	completed = stage(
+		"Completed",
+		"Completed",
+		date_field="expected_end_date",
+	)
+	make_workflow("Project", [completed], [task("Completed", TASK)])
+	company = frappe.db.get_value("Company", {}, "name")
+	values = {"project_name": "Move the cutting room", "company": company, "expected_end_date": "2030-06-28"}
+	project = frappe.get_doc({"doctype": "Project", **values}).insert()
+	end_transaction()
+	return project
+
+
+def complete_its_task(project) -> None:
+	"""As ERPNext does it: the project's row is written by `db_update`, without hooks."""
+	job = {"doctype": "Task", "subject": "Move the tables", "project": project.name}
+	job = frappe.get_doc(job).insert()
+	end_transaction()
+	job.status = "Completed"
+	job.save()
+	end_transaction()
+	assert frappe.db.get_value("Project", project.name, "status") == "Completed"
+
+
+def test_a_project_that_erpnext_completes_past_the_gate_is_followed_and_not_frozen(project):
+	complete_its_task(project)
+	catching_up.run("Project")
+	assert recorded(project)[-1] == ("Open", "Completed", 0)
+	row = stage_of(project, "Completed")
+	assert row.status == "Reached" and row.reached_without_tasks_on
+	assert "Reached Without Required Tasks" in events_of(project)
+	doc = frappe.get_doc("Project", project.name)
+	doc.notes = "The tables stand"
+	doc.save()
+	assert frappe.db.get_value("Project", project.name, "notes") == "The tables stand"
+	catching_up.run("Project")
+	assert [value for _old, value, _passing in recorded(project)] == ["Open", "Completed"]
+
+
+def test_a_project_completed_past_the_gate_can_be_saved_before_anybody_looked(project):
+	complete_its_task(project)
+	doc = frappe.get_doc("Project", project.name)
+	doc.notes = "The tables stand"
+	doc.save()
+	assert values_of(project) == ["Open", "Completed"]
+	assert stage_of(project, "Completed").reached_without_tasks_on
+
+
+def test_a_project_that_somebody_completes_is_still_held(project):
+	doc = frappe.get_doc("Project", project.name)
+	doc.status = "Completed"
+	assert TASK in refusal(doc.save)
+	assert frappe.db.get_value("Project", project.name, "status") == "Open"
+	complete(project)
+	doc = frappe.get_doc("Project", project.name)
+	doc.status = "Completed"
+	doc.save()
+	assert status_of(project) == {"Completed": "Reached"}
+
+
+def by_percent(name: str, field: str) -> dict:
+	return stage(
+		name, reach_rule="Field Value", track_field=field, track_value="100", date_field="schedule_date"
+	)
+
+
+def test_percentages_that_erpnext_writes_by_sql_are_recorded_there_and_then_once(make_order):
+	make_workflow(
+		"Purchase Order", [by_percent("Received", "per_received"), by_percent("Billed", "per_billed")], []
+	)
+	order = make_order().insert()
+	order.submit()
+	end_transaction()
+	receipt = receive(order)
+	assert values_of(order, "per_received") == ["100"]
+	assert stage_of(order, "Received").milestone
+	invoice = frappe.get_attr(
+		"erpnext.stock.doctype.purchase_receipt.purchase_receipt.make_purchase_invoice"
+	)(receipt.name)
+	invoice.insert()
+	invoice.submit()
+	assert values_of(order, "per_billed") == ["100"]
+	assert status_of(order) == {"Received": "Reached", "Billed": "Reached"}
+	assert stage_of(order, "Billed").milestone
+	catching_up.run("Purchase Order")
+	assert (values_of(order, "per_received"), values_of(order, "per_billed")) == (["100"], ["100"])
+
+
+def test_a_percentage_asks_the_gate(make_order):
+	make_workflow("Purchase Order", [by_percent("Received", "per_received")], [task("Received", TASK)])
+	order = make_order().insert()
+	order.submit()
+	end_transaction()
+	frappe.db.savepoint("request")
+	assert TASK in refusal(receive, order)
+	frappe.db.rollback(save_point="request")
+	assert frappe.db.get_value("Purchase Order", order.name, "per_received") == 0
+	complete(order)
+	receive(order)
+	assert status_of(order) == {"Received": "Reached"}
+
+
+def test_issues_brought_in_past_a_gate_are_accepted_and_told_to_nobody(erpnext):
+	closed = stage("Closed", "Closed", date_field="opening_date")
+	make_workflow("Issue", [closed], [task("Closed", TASK)], imported_documents="Accept as Reached")
+	job = {
+		"doctype": "Data Import",
+		"reference_doctype": "Issue",
+		"import_type": "Insert New Records",
+		"mute_emails": 1,
+	}
+	job = frappe.get_doc(job).insert()
+	text = (
+		"Subject,Status,Opening Date,Raised By (Email)\nThe old seam,Closed,2026-01-05,customer@example.com\n"
+	)
+	file = {"doctype": "File", "file_name": "issues.csv", "content": text, "is_private": 1}
+	job.import_file = frappe.get_doc(file).insert().file_url
+	job.save()
+	importer = frappe.get_attr("frappe.core.doctype.data_import.importer.Importer")
+	importer("Issue", data_import=job).import_data()
+	name = frappe.db.get_value("Issue", {"subject": "The old seam"})
+	assert name, frappe.get_all("Data Import Log", {"data_import": job.name}, ["messages", "exception"])
+	issue = frappe.get_doc("Issue", name)
+	assert status_of(issue) == {"Closed": "Reached"}
+	assert values_of(issue) == ["Closed"]
+	plan = plan_of(issue)
+	sweep.sweep_plan(plan.name)
+	assert not frappe.get_all("Milestone Message", {"plan": plan.name})
+	new = frappe.get_doc({"doctype": "Issue", "subject": "The new seam", "status": "Closed"})
+	assert "required task" in refusal(new.insert)

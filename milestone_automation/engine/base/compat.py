@@ -48,6 +48,14 @@ def after_transaction(function: Callable) -> None:
 	frappe.db.after_rollback.add(function)
 
 
+def saves_under_way() -> list[tuple[str, str | None]]:
+	"""Return DocType and name of the documents that are being saved right now, outermost first.
+
+	Frappe knows no name of one that is being inserted, and never forgets it.
+	"""
+	return [(doctype, name and str(name)) for doctype, name in frappe.flags.currently_saving or ()]
+
+
 def is_saving(doctype: str, name) -> bool:
 	"""Tell whether a document is being saved right now."""
 	return (doctype, name) in (frappe.flags.currently_saving or [])

@@ -9,3 +9,7 @@ DAY_TYPES = frozenset({"Date", "Datetime"})
 TIME_TYPES = DAY_TYPES | {"Time"}
 # Of these, a value is what their text says.
 HTML_TYPES = frozenset({"Text Editor", "HTML Editor", "HTML"})
+# Those whose whole value a milestone or plan keeps as text.
+SHORT_TYPES = (
+	NUMBER_TYPES | TIME_TYPES | {"Data", "Select", "Link", "Dynamic Link", "Autocomplete", "Read Only"}
+)

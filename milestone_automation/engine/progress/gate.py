@@ -13,7 +13,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint, escape_html, get_link_to_form, now_datetime
 
-from milestone_automation.engine.base import bulk
+from milestone_automation.engine.base import bulk, compat
 from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.rules import order
@@ -235,7 +235,7 @@ def refuse(plan: plan_rows.Plan, stage, obstacles: Obstacles) -> None:
 def _is_saving_another(plan: plan_rows.Plan) -> bool:
 	"""Tell whether a document other than the plan's is being saved: its user does not see which one refuses."""
 	own = (plan.reference_type, plan.reference_name)
-	return any((doctype, str(name)) != own for doctype, name in frappe.flags.currently_saving or ())
+	return any(key != own for key in compat.saves_under_way())
 
 
 def _hidden_refusal(stage, obstacles: Obstacles) -> str:

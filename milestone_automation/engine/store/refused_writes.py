@@ -8,6 +8,7 @@ import frappe
 from frappe.utils import get_datetime
 
 from milestone_automation.engine.base import compat, save_state, stored_rows
+from milestone_automation.engine.store import plan_rows, watched
 
 
 def begin(doc) -> None:
@@ -24,15 +25,35 @@ def end(doc) -> None:
 		begin(doc)
 
 
-def begin_db_set(doc) -> None:
-	"""Note it before a `db_set`, with the whole row as it is stored. One query."""
+def begin_db_set(doc, plan: plan_rows.Plan) -> None:
+	"""Note it before a `db_set`, with the whole row as it is stored. One query.
+
+	What the save of another document has written by SQL just before - ERPNext's percentages - is part of the write.
+
+	Args:
+		doc: the document.
+		plan: its plan, which knows the values from before.
+	"""
 	if not compat.is_saving(doc.doctype, doc.name):
 		begin(doc)
 	columns = tuple(doc.meta.get_valid_columns())
 	# MariaDB shows a transaction what it saw first; what others have committed since, a lock shows.
 	row = stored_rows.read(doc.doctype, doc.name, columns, lock=frappe.db.db_type == "mariadb")
 	if row:
-		save_state.transaction().rows_before[save_state.key_of(doc)] = row
+		state, key = save_state.transaction(), save_state.key_of(doc)
+		known = watched.known_values(plan, doc.doctype, row, without=state.milestones.get(key, ()))
+		if known and _is_written_by_another_save(doc, row):
+			row.update(known)
+		state.rows_before[key] = row
+
+
+def _is_written_by_another_save(doc, row: dict) -> bool:
+	"""Tell whether a row was last written by the user, and since the save of another document began."""
+	others = [key for key in compat.saves_under_way() if key[1] and key != save_state.key_of(doc)]
+	if not others or row["modified_by"] != frappe.session.user:
+		return False
+	began = frappe.db.get_value(*others[0], "modified")
+	return bool(began) and get_datetime(row["modified"]) >= get_datetime(began)
 
 
 def values_before(doc):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import frappe
 from frappe.utils import cstr, get_datetime
 
-from milestone_automation.engine.base import save_state, stored_rows, values
+from milestone_automation.engine.base import field_types, save_state, stored_rows, values
 from milestone_automation.engine.people import assignees
 from milestone_automation.engine.rules.vocabulary import ReachRule
 from milestone_automation.engine.store import plan_rows
@@ -55,6 +55,25 @@ def changed_values(plan: plan_rows.Plan, doc, row: dict | None = None) -> dict[s
 	old = json.loads(plan.snapshot or "{}")
 	new = snapshot(doc, old, row)
 	return {name: (old[name], value) for name, value in new.items() if old[name] != value}
+
+
+def known_values(plan: plan_rows.Plan, doctype: str, row: dict, without: Iterable[str] = ()) -> dict:
+	"""Return the values a plan knows of the fields that reach its stages, where the row has others, as columns keep them.
+
+	Args:
+		plan, doctype: the plan, and the DocType of its document.
+		row: the stored row.
+		without: fields that are left out.
+	"""
+	snapshot = json.loads(plan.snapshot or "{}")
+	fieldnames = {stage.track_field for stage in plan.stages if stage.reach_rule == ReachRule.FIELD_VALUE}
+	known = {}
+	for name in sorted((fieldnames & set(snapshot) & set(row)) - set(without)):
+		fieldtype = field_type(doctype, name)
+		is_other = snapshot[name] != _column_text(doctype, name, row[name])
+		if is_other and fieldtype in field_types.SHORT_TYPES:
+			known[name] = snapshot[name] or (None if fieldtype in field_types.TIME_TYPES else "")
+	return known
 
 
 def those_behind(doctype: str, plans: list) -> list:
