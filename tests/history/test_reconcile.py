@@ -10,6 +10,7 @@ from milestone_automation.engine.history import reconcile
 from milestone_automation.engine.history.milestone_rows import MilestoneRow, Writer
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
 from milestone_automation.engine.tracking import registry
+from milestone_automation.engine.tracking.milestones import insert
 
 FIELDS = [
 	{"fieldname": "status", "fieldtype": "Select", "options": "\nOpen\nopen\nShipped\nDelivered"},
@@ -151,14 +152,14 @@ def test_documents_older_than_the_tracker_are_left_alone_and_younger_ones_found(
 	assert reconcile.run() == {tracker: 0}
 
 
-def test_each_tracked_field_costs_exactly_one_query(tracked, count_queries):
+def test_each_tracked_field_costs_one_query_and_deleted_documents_one_more(tracked, count_queries):
 	tracker = tracked("status", "due", "price")
 	for _number in range(5):
 		make_order(status="Open", due="2024-01-05")
 	registry.all_rules()
 	with count_queries() as queries:
 		assert reconcile.run(DOCTYPE) == {tracker: 0}
-	assert queries.count == 3, str(queries)
+	assert queries.count == 4, str(queries)
 
 
 def test_the_trackers_condition_holds_here_too(tracked):
@@ -180,6 +181,30 @@ def test_milestones_of_a_deleted_document_do_not_count_for_a_new_one_of_its_name
 	frappe.db.bulk_insert(DOCTYPE, ["name", "creation", "modified", "status"], [(name, now, now, "Open")])
 	assert reconcile.run() == {tracker: 1}
 	assert milestones(name, reference_deleted=0) == (("", "Open", "Reconcile"),)
+
+
+def test_the_milestones_of_a_document_deleted_by_sql_are_marked_and_those_of_others_stay(
+	tracked, count_queries
+):
+	tracked("status")
+	gone, here = make_order(status="Open"), make_order(status="Open")
+	frappe.db.delete(DOCTYPE, {"name": gone.name})
+	# What an event log tells of a document that was never here.
+	imported = {
+		"reference_type": DOCTYPE,
+		"reference_name": "OLD-1",
+		"track_field": "status",
+		"value": "Open",
+	}
+	insert([{**imported, "import_key": "a-key-of-the-log"}])
+	for _night in range(2):
+		reconcile.run(DOCTYPE)
+	assert milestones(gone.name, "reference_deleted") == (1,)
+	assert milestones(here.name, "reference_deleted") == (0,)
+	assert milestones("OLD-1", "reference_deleted") == (0,)
+	with count_queries() as counted:
+		reconcile.mark_gone(DOCTYPE)
+	assert counted.count == 1, str(counted)
 
 
 def test_of_several_milestones_of_one_instant_the_last_in_order_counts(tracked):

@@ -2,6 +2,7 @@
 
 import frappe
 import pytest
+from frappe.custom.doctype.custom_field import custom_field
 from frappe.utils import now_datetime
 
 from milestone_automation import api
@@ -267,6 +268,65 @@ def test_a_tracked_custom_field_that_is_removed_is_told_at_once_on_tracker_and_w
 		about = {"reference_doctype": user_doctype, "reference_name": name, "content": text}
 		assert len(frappe.get_all("Comment", about)) == 1, about
 	assert any(text in str(message) for message in frappe.message_log)
+
+
+def make_customised(doctype: str, fieldname: str) -> tuple[str, str]:
+	"""A workflow of a DocType that watches a field, and the tracker that comes with it; returns their names."""
+	shipped = stage(
+		"Shipped",
+		reach_rule="Field Value",
+		track_field=fieldname,
+		track_value="Shipped",
+		key_date_rule="After Creation",
+		date_field=None,
+	)
+	workflow = make_workflow("Customised", document_type=doctype, stages=[shipped], tasks=[])
+	return workflow.name, frappe.db.get_value("Milestone Tracker", {"document_type": doctype})
+
+
+def comments_on(user_doctype: str, name: str) -> list[str]:
+	about = {"comment_type": "Comment", "reference_doctype": user_doctype, "reference_name": name}
+	return frappe.get_all("Comment", about, pluck="content")
+
+
+def test_a_watched_field_that_is_renamed_is_told_at_once(make_doctype):
+	doctype = make_doctype(
+		"Renaming Order", [{"fieldname": "phase", "fieldtype": "Select", "options": "\nOpen\nShipped"}]
+	)
+	workflow, tracker = make_customised(doctype, "phase")
+	# The column stays: what the rename of a custom field writes besides would commit.
+	frappe.db.set_value("DocField", {"parent": doctype, "fieldname": "phase"}, "fieldname", "step")
+	field = frappe.get_doc({"doctype": "Custom Field", "dt": doctype, "fieldname": "step"})
+	for _time in range(2):
+		field.run_method("on_change")
+	text = "The field phase of Renaming Order no longer exists. Choose another field."
+	assert comments_on("Milestone Workflow", workflow) == [text]
+	assert comments_on("Milestone Tracker", tracker) == [text]
+
+
+def test_a_custom_field_renamed_or_removed_in_frappe_is_told_and_the_document_still_saved(scratch_site):
+	scratch = scratch_site()
+	with scratch.connect():
+		if not hasattr(custom_field, "rename_fieldname"):
+			pytest.skip("This Frappe renames no custom field.")
+		options = {"fieldtype": "Select", "options": "\nOpen\nShipped"}
+		phase = {"fieldname": "phase", "label": "Phase", **options}
+		custom_field.create_custom_field("ToDo", phase, is_system_generated=False)
+		workflow, tracker = make_customised("ToDo", "phase")
+		todo = frappe.get_doc({"doctype": "ToDo", "description": "Ship it", "phase": "Open"}).insert()
+		frappe.db.commit()
+		custom_field.rename_fieldname("ToDo-phase", "step")
+		text = "The field phase of ToDo no longer exists. Choose another field."
+		assert comments_on("Milestone Workflow", workflow) == [text]
+		assert comments_on("Milestone Tracker", tracker) == [text]
+		frappe.clear_cache()
+		todo = frappe.get_doc("ToDo", todo.name)
+		todo.status = "Closed"
+		todo.save()
+		assert not frappe.get_all("Error Log", {"method": ("like", "%ilestone%")}, pluck="method")
+		frappe.delete_doc("Custom Field", "ToDo-phase")
+		assert comments_on("Milestone Workflow", workflow) == [text]
+		todo.save()
 
 
 # Brought in without messages

@@ -64,7 +64,36 @@ def run(
 	for name, rules in registry.all_rules().items():
 		if rules.tracker and not rules.tracker.disabled and doctype in (None, name):
 			recorded[rules.tracker.name] = _reconcile(name, rules.tracker, None, commit, follow)
+			guard.run_guarded(f"Milestones of deleted documents of {name}", mark_gone, name)
+			if commit:
+				commit()
 	return recorded
+
+
+def mark_gone(doctype: str) -> int:
+	"""Mark the milestones of documents that were deleted without events; return the number of those documents.
+
+	Whose milestones all come from an event log may never have been a document here, and is left alone.
+
+	Args:
+		doctype: of the documents; may be gone itself, with all of them.
+	"""
+	names = _gone(doctype)
+	for start in range(0, len(names), BATCH):
+		milestones.mark_deleted_many(doctype, names[start : start + BATCH])
+	return len(names)
+
+
+def _gone(doctype: str) -> list[str]:
+	milestone = frappe.qb.DocType("Milestone")
+	query = frappe.qb.from_(milestone).select(milestone.reference_name).distinct()
+	query = query.where(milestone.reference_type == doctype).where(milestone.reference_deleted == 0)
+	query = query.where(milestone.import_key.isnull())
+	if frappe.db.exists("DocType", doctype, cache=True):
+		document = frappe.qb.DocType(doctype)
+		is_its = _as_text(document.name) == milestone.reference_name
+		query = query.left_join(document).on(is_its).where(document.name.isnull())
+	return query.run(pluck=True)
 
 
 def run_for(doctype: str, names: list[str], commit=None, follow: Follow | None = None) -> int:

@@ -224,6 +224,18 @@ def mark_deleted(doctype: str, name, before: datetime | None = None) -> None:
 	query.run()
 
 
+def mark_deleted_many(doctype: str, names: list[str]) -> None:
+	"""Mark the milestones of several deleted documents. One statement.
+
+	Args:
+		doctype, names: the documents.
+	"""
+	milestone = frappe.qb.DocType("Milestone")
+	query = frappe.qb.update(milestone).set(milestone.reference_deleted, 1)
+	query = query.where(milestone.reference_type == doctype).where(milestone.reference_name.isin(names))
+	query.where(milestone.reference_deleted == 0).run()
+
+
 def adopt() -> None:
 	"""Complete milestones that core or an older version recorded: when, by whom, after which value."""
 	milestone = frappe.qb.DocType("Milestone")
