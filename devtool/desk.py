@@ -124,13 +124,16 @@ def _modules(bench: Bench) -> Path:
 		return _install(SOURCE, STATE / "desk", locked=True)
 	if isinstance(bench.engine, BenchEngine) and (frappe / "node_modules" / "esbuild").exists():
 		return frappe / "node_modules"
-	return _install_adapted(frappe, bench.engine.home)
+	others = [bench.engine.home / "apps" / app for app in bench.app_names() if app not in ("frappe", APP)]
+	return _install_adapted(frappe, others, bench.engine.home)
 
 
-def _install_adapted(frappe: Path, home: Path) -> Path:
+def _install_adapted(frappe: Path, others: list[Path], home: Path) -> Path:
 	"""Packages as Frappe's lock file has them; where the registry lacks one, those that worked before."""
 	package = json.loads((frappe / "package.json").read_text())
 	asked = BUILD_TOOLS | package.get("dependencies", {}) | package.get("devDependencies", {})
+	for app in others:
+		asked = _dependencies(app) | asked
 	known = json.loads((SOURCE / "package.json").read_text())["dependencies"]
 	from_git = {name: known.get(name, "*") for name, version in asked.items() if "/" in version}
 	locked = _locked_versions(frappe / "yarn.lock")
@@ -147,6 +150,12 @@ def _install_adapted(frappe: Path, home: Path) -> Path:
 			)
 	pinned = {name: version for name, version in known.items() if name in asked and version[0].isdigit()}
 	return _install(_write_package(second, asked | from_git | pinned), home / "desk", locked=False)
+
+
+def _dependencies(app: Path) -> dict[str, str]:
+	"""What the bundles of another app of the bench are built from."""
+	package = app / "package.json"
+	return json.loads(package.read_text()).get("dependencies", {}) if package.exists() else {}
 
 
 def _write_package(folder: Path, packages: dict[str, str]) -> Path:

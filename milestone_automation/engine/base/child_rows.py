@@ -12,6 +12,30 @@ class RowOfDocument(PlainTextDocument):
 	Neither event runs when the document is saved or deleted with its rows.
 	"""
 
+	def has_permission(self, permtype="read", *args, **kwargs):
+		"""Tell whether the user may do something with the row: what they may do with its document, and no more.
+
+		Frappe 15 and later ask only the roles where a row was read without its document.
+		"""
+		if self.flags.ignore_permissions:
+			return True
+		if not super().has_permission(permtype, *args, **kwargs):
+			return False
+		user = kwargs.get("user")
+		return all(
+			frappe.has_permission(doctype, permtype, doc=name, user=user)
+			for doctype, name in self._documents()
+		)
+
+	def _documents(self) -> set[tuple[str, str]]:
+		"""Return the documents the row belongs to: as it is stored, and as a request may claim."""
+		stored = self.name and frappe.db.get_value(self.doctype, self.name, ["parenttype", "parent"])
+		return {
+			(doctype, name)
+			for doctype, name in (stored or (None, None), (self.parenttype, self.parent))
+			if doctype and name and frappe.db.exists(doctype, name)
+		}
+
 	def validate(self):
 		"""Refuse to save a single row."""
 		self._refuse()
