@@ -209,7 +209,23 @@ def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, shows_tasks: bool) -> dict:
 		"hidden_tasks": len(of_stage) - len(visible),
 		"blocked_by": [_blocking(task, tasks) for task in blocking[:NAMED_BLOCKING]],
 		"blocking_tasks": len(blocking),
+		"with_actual": _with_actual(plan, row) if may_act else None,
 		"comes_after": [other.stage_name for other in _comes_after(plan, row)],
+	}
+
+
+def _with_actual(plan: plan_rows.Plan, stage) -> dict | None:
+	"""Return to which date the next stage would move with the one that was reached early or late."""
+	offer = plan.status == PlanStatus.ACTIVE and rescheduling.date_with_actual(plan, stage)
+	if not offer:
+		return None
+	reached, new_date = offer
+	days = (getdate(reached.reached_on) - getdate(reached.key_date)).days
+	return {
+		"stage_name": reached.stage_name,
+		"reached_on": reached.reached_on,
+		"days": days,
+		"new_date": new_date,
 	}
 
 

@@ -1,9 +1,12 @@
 """A plan follows what really happens: pulled ahead, moved by its document, ended by people who leave, taken back."""
 
+from datetime import timedelta
+
 import frappe
 import pytest
 from frappe.utils import add_days, getdate, nowdate
 
+from milestone_automation import api
 from milestone_automation.desk import panel
 from milestone_automation.engine.plans import ending, restoring, starting
 from milestone_automation.engine.progress import reschedule_preview, rescheduling, stages, tasks
@@ -401,3 +404,48 @@ def test_the_panel_of_a_big_plan_is_small_and_loads_other_tasks_when_asked(as_us
 	assert len(last["blocked_by"]) == 10
 	opened = panel.tasks_of_stage(order, last["name"])["stage"]
 	assert len(opened["tasks"]) == 20
+
+
+# Later milestones move with the actual date
+
+
+def offers(order) -> dict[str, tuple]:
+	return {
+		one["stage_name"]: (one["with_actual"]["stage_name"], one["with_actual"]["days"])
+		for one in panel.build(order)["stages"]
+		if one["with_actual"]
+	}
+
+
+@pytest.mark.parametrize("off", (-10, 4))
+def test_what_was_reached_early_or_late_offers_to_move_the_next_ones_once(off):
+	make_workflow(stages=[stage("Approved", days=-30), stage("Produced", days=-10), stage("Shipped")], tasks=())
+	approved_by = add_days(getdate(nowdate()), -off - 5)
+	order = make_document(order_date="2020-01-02", delivery_date=add_days(approved_by, 30))
+	plan = plan_of(order).name
+	assert offers(order) == {}
+	api.confirm_stage(plan, "Approved", str(add_days(approved_by, off)))
+	assert offers(order) == {"Produced": ("Approved", off)}
+	new_date = stage_of(order, "Approved").reached_on + timedelta(days=20)
+	offered = panel.build(order)["stages"][1]["with_actual"]
+	assert offered["new_date"] == new_date
+	api.reschedule_stage(plan, "Produced", str(new_date), "Approved early or late", later_stages="Shift Too")
+	assert key_dates(order)["Shipped"] == str(add_days(new_date, 10))
+	assert offers(order) == {}
+
+
+def test_what_was_reached_on_its_day_offers_nothing():
+	make_workflow(stages=[stage("Approved", days=-30), stage("Produced", days=-10)], tasks=())
+	order = make_document(order_date="2020-01-02", delivery_date=add_days(nowdate(), 30))
+	api.confirm_stage(plan_of(order).name, "Approved", nowdate())
+	assert offers(order) == {}
+
+
+def test_the_next_milestone_is_pulled_before_the_date_of_one_that_was_skipped():
+	make_workflow(stages=[stage("Cut", days=-5), stage("Sewn", days=-4), stage("Shipped")], tasks=())
+	order = make_document(order_date="2020-01-02", delivery_date=add_days(nowdate(), 30))
+	plan = plan_of(order).name
+	api.confirm_stage(plan, "Sewn", nowdate())
+	soon = add_days(nowdate(), 3)
+	api.reschedule_stage(plan, "Shipped", soon, "All is ready", later_stages="Keep Order")
+	assert key_dates(order)["Shipped"] == soon

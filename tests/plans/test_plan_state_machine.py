@@ -286,13 +286,15 @@ class PlanMachine(RuleBasedStateMachine):
 	@invariant()
 	def open_stages_in_order(self):
 		rows = self.stage_rows()
-		reached = [row.status == "Reached" for row in rows]
-		# A stage that was reached before its key date lets later ones be pulled ahead.
-		counting = dates.counting_dates(
-			[row.key_date for row in rows],
-			[row.reached_on if is_reached else None for row, is_reached in zip(rows, reached, strict=True)],
-		)
-		assert dates.first_out_of_order(counting, reached) is None
+		last_reached = max((row.idx for row in rows if row.status == "Reached"), default=0)
+		# A stage that was reached before its key date lets later ones be pulled ahead; so does one that was skipped.
+		days, next_reached = [], None
+		for row in reversed(rows):
+			next_reached = row.reached_on or next_reached
+			days.insert(0, next_reached if row.idx <= last_reached else None)
+		counting = dates.counting_dates([row.key_date for row in rows], days)
+		settled = [row.idx <= last_reached for row in rows]
+		assert dates.first_out_of_order(counting, settled) is None
 
 	@invariant()
 	def sums_equal_a_recount(self):

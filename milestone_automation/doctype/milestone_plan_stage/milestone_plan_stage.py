@@ -30,6 +30,7 @@ class MilestonePlanStage(RowOfDocument):
 		]
 		kind: DF.Literal["Standard", "Acceptance"]
 		last_reminder_on: DF.Date | None
+		later_moved: DF.Check
 		milestone: DF.Link | None
 		next_actions: DF.Code | None
 		next_actions_by: DF.Link | None

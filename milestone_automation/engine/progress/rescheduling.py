@@ -8,7 +8,7 @@ from frappe.utils import cint, getdate, now_datetime
 
 from milestone_automation.engine.base import bulk, clock
 from milestone_automation.engine.people import todos
-from milestone_automation.engine.rules import dates, schedule
+from milestone_automation.engine.rules import dates, order, schedule
 from milestone_automation.engine.rules.vocabulary import (
 	DateChangeSource,
 	KeyDateRule,
@@ -444,6 +444,48 @@ def change_dates(plan: plan_rows.Plan, new_dates: dict, reason: str, source: Dat
 		rows.append(_date_change(plan, stage, old, new, reason, source) | {"changed_on": stamp})
 	bulk.insert_rows("Milestone Date Change", rows)
 	_move_tasks(plan, moved)
+	_note_later_moved(plan, moved)
+
+
+def _note_later_moved(plan, moved: list[tuple]) -> None:
+	"""Note that later stages have moved since one was reached early or late: nobody is offered to move them again."""
+	last = order.last_reached(plan.stages)
+	if last < 0 or not moved:
+		return
+	reached = plan.stages[last]
+	is_off = reached.key_date and reached.reached_on and getdate(reached.key_date) != getdate(reached.reached_on)
+	if is_off and any(stage.idx > reached.idx for stage, *_dates in moved):
+		plan.set_stage(reached, later_moved=1)
+
+
+def date_with_actual(plan, stage):
+	"""Return the date of the next open stage, moved as far as the stage before it was reached early or late.
+
+	Args:
+		plan: the plan.
+		stage: any of its stages.
+
+	Returns:
+		tuple: the reached stage and the new date; None for other stages, after a stage that was reached on its key date,
+		and where later stages have moved since.
+	"""
+	last = order.last_reached(plan.stages)
+	if last < 0 or stage is not next(iter(plan.stages[last + 1 :]), None):
+		return None
+	reached = plan.stages[last]
+	if not (stage.key_date and reached.key_date and reached.reached_on) or cint(reached.later_moved):
+		return None
+	planned, actual, day = getdate(reached.key_date), getdate(reached.reached_on), getdate(stage.key_date)
+	if planned == actual:
+		return None
+	# The days off of a document take a query.
+	calendar = plan_rows.calendar_of(plan) if stage.working_days else WorkCalendar()
+	try:
+		new_date = dates.moved_along(day, planned, actual, calendar, bool(stage.working_days))
+	except OutOfCalendar:
+		return None
+	new_date = max(new_date, actual)
+	return (reached, new_date) if new_date != day else None
 
 
 def task_moves(plan, moved: list[tuple]) -> list[dates.TaskMove]:

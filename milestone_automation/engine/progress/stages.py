@@ -127,6 +127,7 @@ def mark_reached(plan: plan_rows.Plan, stage, reached_on, milestone=None, value_
 		reached_at=now_datetime(),
 		milestone=milestone,
 		value_before=value_before,
+		later_moved=0,
 	)
 	_mark_skipped(plan)
 	rescheduling.date_following_stage(plan, stage, reached_on)
@@ -191,6 +192,7 @@ def mark_open(plan: plan_rows.Plan, stage, reason: str) -> None:
 		milestone=None,
 		value_before=None,
 		reached_without_tasks_on=None,
+		later_moved=0,
 		**schedule.FRESH_STAMPS,
 	)
 	_mark_skipped(plan)

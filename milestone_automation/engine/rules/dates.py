@@ -398,6 +398,23 @@ def _shift_later(dates, old_date, stays, index, calendar, working_days) -> list[
 	return shifted
 
 
+def moved_along(day: date, old: date, new: date, calendar: WorkCalendar, working_days: bool) -> date:
+	"""Return a date moved by the distance from another date's old value to its new one.
+
+	Args:
+		day: the date that moves along.
+		old, new: the other date before and after.
+		calendar: working days of the document.
+		working_days: count the distance in working days, if all three dates are ones.
+
+	Raises:
+		OutOfCalendar: the date would be before year 1 or after year 9999.
+	"""
+	in_working_days = working_days and all(calendar.is_working_day(one) for one in (day, old, new))
+	distance = calendar.working_days_between(old, new) if in_working_days else (new - old).days
+	return calendar.add_days(day, distance, in_working_days)
+
+
 def _push_later(
 	dates: Sequence[date | None], reached: Sequence[bool], reached_on: Sequence[date | None], index: int
 ) -> list[date | None]:

@@ -125,11 +125,19 @@ class Plan(frappe._dict):
 		return [stage.status == StageStatus.REACHED for stage in self.stages]
 
 	def reached_days(self) -> list:
-		"""Return for each stage, in order, the date on which it was reached; None for an open one."""
-		return [
-			getdate(stage.reached_on) if stage.status == StageStatus.REACHED and stage.reached_on else None
-			for stage in self.stages
-		]
+		"""Return for each stage, in order, the date on which it was reached; None for an open one.
+
+		A skipped stage counts by the first stage that was reached after it: its key date says nothing any more.
+		"""
+		days, next_reached = [], None
+		for stage in reversed(self.stages):
+			if stage.status == StageStatus.REACHED:
+				day = getdate(stage.reached_on) if stage.reached_on else None
+				next_reached = day or next_reached
+				days.append(day)
+			else:
+				days.append(next_reached)
+		return days[::-1]
 
 	def reference_doc(self):
 		"""Return the plan's document, read once."""

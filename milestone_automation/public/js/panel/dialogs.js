@@ -70,14 +70,14 @@ function next_reached(stage, { stages }) {
 	return later && later.reached_on;
 }
 
-export function reschedule(stage, plan, then) {
+export function reschedule(stage, plan, then, given = {}) {
 	const refresh = frappe.utils.debounce(() => show_consequences(dialog, stage, plan), 300);
 	const fields = [
 		{
 			fieldname: "new_date",
 			fieldtype: "Date",
 			label: __("New Date"),
-			default: stage.key_date,
+			default: given.new_date || stage.key_date,
 			reqd: 1,
 			onchange: refresh,
 		},
@@ -111,13 +111,14 @@ export function reschedule(stage, plan, then) {
 				if (this.value) dialog.set_value("reason", this.value);
 			},
 		},
-		REASON(),
+		{ ...REASON(), default: given.reason },
 	];
 	const dialog = ask(__("Reschedule {0}", [esc(stage.stage_name)]), __("Reschedule"), fields, (values) => {
 		const { new_date, reason, later_stages, keep_anchored, update_document } = values;
 		return then({ new_date, reason, later_stages, keep_anchored, update_document });
 	});
 	dialog.get_field("update_document").$wrapper.hide();
+	if (given.new_date) refresh();
 	frappe.xcall("milestone_automation.api.date_reasons").then((reasons) => {
 		if (!reasons.length) return;
 		dialog.set_df_property("usual", "options", [

@@ -1,7 +1,13 @@
 // The panel on a document: loads and shows the plan, and calls the API for the user's actions.
 import * as dialogs from "./dialogs";
 import { esc, learn_names } from "./words";
-import { current_stage, panel as panel_html, skipped_stages, start_banner } from "./view";
+import {
+	current_stage,
+	panel as panel_html,
+	reached_early_or_late,
+	skipped_stages,
+	start_banner,
+} from "./view";
 
 const FRESH_FOR = 3000;
 const UNDO_SECONDS = 10;
@@ -207,8 +213,24 @@ export class Panel {
 
 	do_confirm(stage) {
 		dialogs.confirm_stage(stage, this.data.today, (values) =>
-			this.ask_and_reload("confirm_stage", { plan: this.data.plan.name, stage: stage.name, ...values })
+			this.ask_and_reload("confirm_stage", {
+				plan: this.data.plan.name,
+				stage: stage.name,
+				...values,
+			}).then(() => this.offer_actual(stage))
 		);
+	}
+
+	// Reached early or late: later milestones may move along.
+	offer_actual({ stage_name }) {
+		const next = this.data.stages.find(
+			({ with_actual }) => with_actual && with_actual.stage_name === stage_name
+		);
+		if (!next) return;
+		const text = esc(reached_early_or_late(next.with_actual));
+		const message = `${text}. <a href="#" data-action="move_along">${__("Move later milestones")}</a>`;
+		const move_along = () => this.do_move_with_actual(this.stage(next.name));
+		frappe.show_alert({ message, indicator: "blue" }, UNDO_SECONDS, { move_along });
 	}
 
 	// One after the other: where milestones are reached in order, the first one lets the next one be confirmed.
@@ -224,10 +246,17 @@ export class Panel {
 		);
 	}
 
-	do_reschedule(stage) {
-		dialogs.reschedule(stage, this.data.plan, (values) =>
-			this.ask_and_reload("reschedule_stage", { plan: this.data.plan.name, stage: stage.name, ...values })
-		);
+	do_reschedule(stage, given = {}) {
+		const { plan } = this.data;
+		const move = (values) =>
+			this.ask_and_reload("reschedule_stage", { plan: plan.name, stage: stage.name, ...values });
+		dialogs.reschedule(stage, plan, move, given);
+	}
+
+	do_move_with_actual(stage) {
+		if (!stage.with_actual) return;
+		const { new_date } = stage.with_actual;
+		this.do_reschedule(stage, { new_date, reason: `${reached_early_or_late(stage.with_actual)}.` });
 	}
 
 	do_undo(stage) {

@@ -218,6 +218,7 @@ function facts(stage, { today, doctype }) {
 		const text = __("{0} is {1}", [esc(field_label(doctype, stage.date_field)), date(stage.document_date)]);
 		rows.push([__("Differs from the Document"), `<span class="milestone-overdue">${text}</span>`]);
 	}
+	if (stage.with_actual) rows.push([__("Previous Milestone"), esc(reached_early_or_late(stage.with_actual))]);
 	if (owner_text(stage)) rows.push([__("Milestone Owner"), esc(owner_text(stage))]);
 	if (stage.reach_rule === "Field Value") {
 		const value = `<b>${esc(stage.track_value)}</b>`;
@@ -227,6 +228,14 @@ function facts(stage, { today, doctype }) {
 	}
 	if (stage.forecast_date && !reached) rows.push([__("Forecast"), date(stage.forecast_date)]);
 	return rows.map(([label, value]) => `<div><dt>${label}</dt><dd>${value}</dd></div>`).join("");
+}
+
+export function reached_early_or_late({ stage_name, days }) {
+	if (days === -1) return __("{0} was reached 1 day early", [stage_name]);
+	if (days === 1) return __("{0} was reached 1 day late", [stage_name]);
+	return days < 0
+		? __("{0} was reached {1} days early", [stage_name, -days])
+		: __("{0} was reached {1} days late", [stage_name, days]);
 }
 
 function field_label(doctype, fieldname) {
@@ -363,11 +372,13 @@ function closed(task) {
 const BUTTONS = [
 	["confirm", () => __("Confirm Milestone"), "btn-primary"],
 	["reschedule", () => __("Reschedule"), "btn-default"],
+	["move_with_actual", () => __("Move with Actual Date"), "btn-default"],
 	["undo", () => __("Undo"), "btn-default"],
 ];
 
 function buttons(stage) {
-	const offered = BUTTONS.filter(([action]) => (stage.actions || []).includes(action));
+	const actions = [...(stage.actions || []), ...(stage.with_actual ? ["move_with_actual"] : [])];
+	const offered = BUTTONS.filter(([action]) => actions.includes(action));
 	if (!offered.length) return "";
 	const waits = (stage.blocked_by || []).length || (stage.comes_after || []).length;
 	const is_blocked = stage.gate_mode === "Block" && waits;
