@@ -38,6 +38,7 @@ from milestone_automation.engine.plans import (
 from milestone_automation.engine.progress import (
 	answers,
 	next_steps,
+	holding,
 	reschedule_preview,
 	rescheduling,
 	stages,
@@ -411,6 +412,50 @@ def run_next_step_again(step: str) -> dict:
 		rights.refuse_hidden(next_steps.DOCTYPE, step)
 	next_steps.run_again(step)
 	return {"status": StepStatus.PENDING.value}
+
+
+@frappe.whitelist(methods=["POST"])
+@door.takes(plan=door.NAME, reason=door.TEXT)
+def hold_plan(plan: str, reason: str) -> dict:
+	"""Put a plan on hold: nobody is asked or reminded; the gate holds. Managers only; the reason is kept."""
+	rights.check_manager()
+	found = _readable_plan(plan)
+	holding.put_on_hold(plan, reason)
+	return get_plan(found.reference_type, found.reference_name)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+@door.takes(plan=door.NAME, keep_anchored=door.FLAG)
+def preview_resume(plan: str, keep_anchored: bool | int = False) -> dict:
+	"""Say what `resume_plan` with shifted dates would change, without changing anything.
+
+	Args:
+		plan, keep_anchored: as in `resume_plan`.
+
+	Returns:
+		dict: `days` on hold; `stages`, `stays` and `tasks` as in `preview_reschedule`.
+	"""
+	rights.check_manager()
+	_readable_plan(plan)
+	return holding.preview_resume(plan, bool(keep_anchored))
+
+
+@frappe.whitelist(methods=["POST"])
+@door.takes(plan=door.NAME, shift_dates=door.FLAG, keep_anchored=door.FLAG)
+def resume_plan(
+	plan: str, shift_dates: bool | int = False, keep_anchored: bool | int = False
+) -> dict:
+	"""Resume a plan that is on hold. Managers only.
+
+	Args:
+		plan: name of the plan.
+		shift_dates: 1 to move the dates of open stages by the days on hold.
+		keep_anchored: 1 if stages that are dated by a field of the document stay on that date.
+	"""
+	rights.check_manager()
+	found = _readable_plan(plan)
+	holding.resume(plan, bool(shift_dates), bool(keep_anchored))
+	return get_plan(found.reference_type, found.reference_name)
 
 
 @frappe.whitelist(methods=["GET", "POST"])

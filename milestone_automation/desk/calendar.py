@@ -17,6 +17,7 @@ HEALTH_COLORS = {
 	Health.BLOCKED: "#9c45e3",
 	Health.LATE: "#e03636",
 	Health.SKIPPED: "#8d99a6",
+	Health.ON_HOLD: "#8d99a6",
 	Health.DONE: "#30a66d",
 }
 

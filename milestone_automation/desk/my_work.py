@@ -59,8 +59,8 @@ def _my_stages() -> list:
 		)
 		.where(plan.status == PlanStatus.ACTIVE.value)
 		.where(stage.status == StageStatus.OPEN.value)
-		# Nobody is asked for what was skipped.
-		.where(stage.health != Health.SKIPPED.value)
+		# Nobody is asked for what was skipped or is on hold.
+		.where(stage.health.notin([Health.SKIPPED.value, Health.ON_HOLD.value]))
 		.where(_is_owner(stage))
 		.orderby(stage.key_date)
 		.limit(MAX_ROWS)

@@ -137,6 +137,8 @@ def _plan(plan: plan_rows.Plan) -> dict:
 			"reached_in_order",
 			"later_stages",
 			"gate_failed_on",
+			"on_hold_since",
+			"hold_reason",
 		)
 	}
 	shown["newest_version"] = frappe.get_cached_value("Milestone Workflow", plan.workflow, "version")
@@ -278,7 +280,10 @@ def _task(task, assignees: list, stage, may_act_on_stage: bool, plan) -> dict:
 	shown = {name: task.get(name) for name in TASK_COLUMNS}
 	shown.update(
 		overdue=bool(
-			task.status == TaskStatus.OPEN and task.due_date and getdate(task.due_date) < getdate(nowdate())
+			task.status == TaskStatus.OPEN
+			and task.due_date
+			and getdate(task.due_date) < getdate(nowdate())
+			and not plan.on_hold_since
 		),
 		assignees=[
 			{name: row.get(name) for name in ("user", "full_name", "email", "done")} for row in assignees

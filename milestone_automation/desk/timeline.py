@@ -118,6 +118,8 @@ def _event_sentences() -> dict[PlanEvent, str]:
 		PlanEvent.CANCELLATION_UNDONE: _("{0} took back the cancellation of the plan"),
 		PlanEvent.DATE_NOT_FOLLOWED: _("{1} did not follow the date of the document"),
 		PlanEvent.PLAN_COMPLETED: _("{0} reached the last milestone: the plan is complete"),
+		PlanEvent.PLAN_PUT_ON_HOLD: _("{0} put the plan on hold"),
+		PlanEvent.PLAN_RESUMED: _("{0} resumed the plan"),
 		PlanEvent.PLAN_MOVED_TO_NEW_VERSION: _("{0} moved the plan to a new version of its workflow"),
 		PlanEvent.MILESTONE_REACHED: _("{0} reached {1}"),
 		PlanEvent.MILESTONE_UNDONE: _("{0} undid {1}"),

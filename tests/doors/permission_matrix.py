@@ -159,6 +159,9 @@ CALLS = {
 	"run_next_step_again": Call(
 		lambda world, name, user: {"step": world.steps.get(name, NOT_THERE)}, READING_MANAGERS, changes=True
 	),
+	"hold_plan": Call(with_more(of_plan, reason=REASON), READING_MANAGERS, changes=True),
+	"preview_resume": Call(of_plan, READING_MANAGERS),
+	"resume_plan": Call(of_plan, READING_MANAGERS, changes=True),
 	"preview_new_version": Call(of_plan, READING_MANAGERS),
 	"move_to_new_version": Call(of_plan, READING_MANAGERS, changes=True),
 	"start_plans": Call(of_workflow, MANAGERS, MANAGERS, changes=True),

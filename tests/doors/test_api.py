@@ -30,6 +30,7 @@ READING = {
 	"date_reasons",
 	"get_stage",
 	"preview_reschedule",
+	"preview_resume",
 	"fields_for",
 	"get_board",
 	"get_chart",

@@ -68,6 +68,9 @@ OF_MANAGERS = (("waive_task", {"reason": "x"}), ("cancel_task", {"reason": "x"})
 PLANS_OF_MANAGERS = (
 	("cancel_plan", {"reason": "x"}),
 	("undo_cancel_plan", {"reason": "x"}),
+	("hold_plan", {"reason": "x"}),
+	("preview_resume", {}),
+	("resume_plan", {}),
 	("preview_new_version", {}),
 	("move_to_new_version", {}),
 )

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from milestone_automation.engine.plans import catching_up, starting
-from milestone_automation.engine.progress import rescheduling, stages, tasks
+from milestone_automation.engine.progress import holding, rescheduling, stages, tasks
 from milestone_automation.engine.rules import dates
 from tests.support.factories import ORDER, make_document, make_workflow, plan_of, stage, task
 from tests.support.transactions import end_transaction
@@ -261,6 +261,18 @@ class PlanMachine(RuleBasedStateMachine):
 		went = self.attempt(lambda: tasks.add(self.plan, row.name, **values))
 		assert not (went and before < 0)
 
+	@rule(reason=st.sampled_from(("", "The mill is on strike")))
+	def put_on_hold(self, reason):
+		plan = self.plan_row()
+		went = self.attempt(lambda: holding.put_on_hold(self.plan, reason))
+		assert went == (bool(reason) and plan.status == "Active" and not plan.on_hold_since)
+
+	@rule(shift=st.booleans(), keep=st.booleans())
+	def resume(self, shift, keep):
+		plan = self.plan_row()
+		went = self.attempt(lambda: holding.resume(self.plan, shift, keep))
+		assert not went or (plan.status == "Active" and plan.on_hold_since)
+
 	@rule()
 	def start_again(self):
 		assert starting.start(frappe.get_doc(ORDER, self.order), by_hand=True) == self.plan
@@ -318,6 +330,9 @@ class PlanMachine(RuleBasedStateMachine):
 		assert plan.status == ("Active" if open_rows or skipped else "Completed")
 		current = [*open_rows, *skipped]
 		assert (plan.current_stage or "") == (current[0].stage_name if current else "")
+		on_hold = bool(plan.on_hold_since and open_rows)
+		assert (plan.health == "On Hold") == on_hold
+		assert not plan.on_hold_since or plan.next_check is None
 		dated = [row.key_date for row in open_rows if row.key_date]
 		assert plan.next_date == (min(dated) if dated else None)
 
@@ -339,6 +354,14 @@ class PlanMachine(RuleBasedStateMachine):
 		stored |= {row.name: (row.title, row.status) for row in self.task_rows()}
 		replayed = self.replayed()
 		assert {name: (row, replayed[name]) for name, row in stored.items() if row != replayed[name]} == {}
+
+	@invariant()
+	def the_log_says_whether_the_plan_is_on_hold(self):
+		turns = [row for row in self.log() if row.event in ("Plan Put on Hold", "Plan Resumed")]
+		is_on_hold = bool(turns) and turns[-1].event == "Plan Put on Hold"
+		plan = self.plan_row()
+		assert bool(plan.on_hold_since) == is_on_hold
+		assert not is_on_hold or plan.hold_reason == turns[-1].reason
 
 	def replayed(self) -> dict[str, tuple]:
 		"""Stages and tasks rebuilt from milestones, date changes and the log."""

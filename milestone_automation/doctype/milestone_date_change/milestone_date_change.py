@@ -23,7 +23,13 @@ class MilestoneDateChange(PlainTextDocument):
 		reference_name: DF.DynamicLink | None
 		reference_type: DF.Link | None
 		source: DF.Literal[
-			"Prompt", "Form", "Document Field", "Import", "Previous Milestone", "Workflow Version"
+			"Prompt",
+			"Form",
+			"Document Field",
+			"Import",
+			"Previous Milestone",
+			"Workflow Version",
+			"On Hold",
 		]
 		stage_name: DF.Data | None
 	# end: auto-generated types

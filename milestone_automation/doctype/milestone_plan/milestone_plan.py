@@ -29,12 +29,14 @@ class MilestonePlan(TypedDocument):
 		escalate_after_days: DF.Int
 		escalation_role: DF.Link | None
 		gate_failed_on: DF.Datetime | None
-		health: DF.Literal["On Track", "At Risk", "Blocked", "Late", "Skipped", "Done"]
+		health: DF.Literal["On Track", "At Risk", "Blocked", "Late", "Skipped", "On Hold", "Done"]
+		hold_reason: DF.SmallText | None
 		imported_documents: DF.Literal["Refuse", "Accept as Reached"]
 		later_stages: DF.Literal["Shift Too", "Keep Order", "Ask"]
 		new_documents: DF.Literal["Refuse", "Accept as Reached"]
 		next_check: DF.Date | None
 		next_date: DF.Date | None
+		on_hold_since: DF.Date | None
 		plan_key: DF.Data | None
 		quiet_before: DF.Date | None
 		reached_in_order: DF.Check

@@ -12,6 +12,7 @@ frappe.listview_settings["Milestone Plan"] = {
 			Blocked: "purple",
 			Late: "red",
 			Skipped: "gray",
+			"On Hold": "gray",
 			Done: "green",
 		};
 		return [__(plan.health), colors[plan.health], `health,=,${plan.health}|status,=,Active`];

@@ -21,6 +21,8 @@ class MilestonePlanLog(PlainTextDocument):
 			"Plan Cancelled",
 			"Cancellation Undone",
 			"Plan Completed",
+			"Plan Put on Hold",
+			"Plan Resumed",
 			"Plan Moved to New Version",
 			"Date Not Followed",
 			"Milestone Reached",

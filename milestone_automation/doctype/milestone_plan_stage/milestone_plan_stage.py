@@ -22,7 +22,7 @@ class MilestonePlanStage(RowOfDocument):
 		document_date_moved: DF.Check
 		escalated_on: DF.Date | None
 		gate_mode: DF.Literal["Block", "Warn", "Off"]
-		health: DF.Literal["On Track", "At Risk", "Blocked", "Late", "Skipped", "Done"]
+		health: DF.Literal["On Track", "At Risk", "Blocked", "Late", "Skipped", "On Hold", "Done"]
 		held_told_on: DF.Date | None
 		key_date: DF.Date | None
 		key_date_rule: DF.Literal[

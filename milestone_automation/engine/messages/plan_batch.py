@@ -29,6 +29,7 @@ PLAN_COLUMNS = (
 	"escalation_role",
 	"escalate_after_days",
 	"snapshot",
+	"on_hold_since",
 	"document_created_on",
 	"quiet_before",
 )

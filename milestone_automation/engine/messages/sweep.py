@@ -266,11 +266,11 @@ def _update_sums(batch: plan_batch.Batch, plan, changes: plan_batch.Changes) -> 
 	stages, tasks, rules = batch.stages[plan.name], batch.tasks[plan.name], batch.rules[plan.name]
 	today = getdate(batch.now)
 	counts = sums.count_by_stage(stages, tasks, today)
-	new_sums = sums.stage_sums(stages, *counts, plan.earlier_tasks_block, today, rules.warning_lead_days)
+	new_sums = sums.stage_sums(plan, stages, counts, today, rules.warning_lead_days)
 	for stage, values in zip(stages, new_sums, strict=True):
 		_set(changes.stages, stage, values)
 	old_health = plan.health
 	check = schedule.next_check(plan, stages, tasks, rules, today)
-	_set(changes.plans, plan, sums.summary_of(stages) | {"next_check": check})
+	_set(changes.plans, plan, sums.summary_of(plan, stages) | {"next_check": check})
 	if plan.health != old_health:
 		sums.tell_desk(plan)

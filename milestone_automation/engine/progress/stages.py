@@ -142,7 +142,7 @@ def _mark_skipped(plan) -> None:
 		if row.name in skipped:
 			plan.set_stage(row, health=Health.SKIPPED.value)
 		elif row.health == Health.SKIPPED and row.status != StageStatus.REACHED:
-			plan.set_stage(row, health=Health.ON_TRACK.value)
+			plan.set_stage(row, health=(Health.ON_HOLD if plan.on_hold_since else Health.ON_TRACK).value)
 
 
 # Undoing
@@ -185,7 +185,7 @@ def mark_open(plan: plan_rows.Plan, stage, reason: str) -> None:
 	plan.set_stage(
 		stage,
 		status=StageStatus.OPEN.value,
-		health="On Track",
+		health=(Health.ON_HOLD if plan.on_hold_since else Health.ON_TRACK).value,
 		reached_on=None,
 		reached_by_user=None,
 		reached_at=None,

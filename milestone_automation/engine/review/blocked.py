@@ -41,11 +41,11 @@ def find(rows: Iterable[StageRow], today: date) -> list[Blocker]:
 		rows: stages of active plans that the user may see.
 		today: the date by which they are overdue.
 	"""
-	stages = {row.name: row for row in rows if row.is_active and not row.is_reached}
+	stages = {row.name: row for row in rows if row.is_waited_for or row.is_skipped}
 	tasks = [_blocker_of_task(stages[task.plan_stage], task, today) for task in _open_tasks(list(stages))]
 	blockers = [blocker for blocker in tasks if blocker]
 	with_tasks = {blocker.stage.name for blocker in blockers}
-	waited_for = [row for row in stages.values() if row.name not in with_tasks and not row.is_skipped]
+	waited_for = [row for row in stages.values() if row.name not in with_tasks and row.is_waited_for]
 	blockers += _overdue(waited_for, today)
 	return sorted(blockers, key=lambda row: (-row.days, not row.required, row.stage.reference_name))
 

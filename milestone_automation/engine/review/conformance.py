@@ -66,5 +66,5 @@ def _days_late(stage: StageRow, is_skipped: bool, today: date) -> int:
 	"""Return how many days a stage was or is late; 0 for a skipped one that is still open."""
 	if not stage.due or (is_skipped and not stage.is_reached):
 		return 0
-	end = stage.reached or (today if stage.is_active else stage.due)
+	end = stage.reached or (today if stage.is_waited_for else stage.due)
 	return max(0, (end - stage.due).days)

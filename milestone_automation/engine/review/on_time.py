@@ -32,7 +32,7 @@ class Punctuality:
 	Attributes:
 		group: its name.
 		early, on_time, late: number of reached milestones.
-		overdue: number of open milestones past their key date, without skipped ones.
+		overdue: number of open milestones past their key date, without those skipped or on hold.
 		days: for each reached milestone, days from its key date; negative for early.
 	"""
 
@@ -96,8 +96,7 @@ def _is_within(day: date, start: date | None, end: date | None) -> bool:
 
 def _count(punctuality: Punctuality, row: StageRow, today: date, tolerance: Tolerance) -> None:
 	if row.lateness is None:
-		is_waited_for = row.is_active and not row.is_reached and not row.is_skipped
-		punctuality.overdue += int(is_waited_for and row.due < today)
+		punctuality.overdue += int(row.is_waited_for and row.due < today)
 		return
 	punctuality.days.append(row.lateness)
 	if row.lateness > tolerance.late:

@@ -79,6 +79,11 @@ class StageRow:
 		return self.health == Health.SKIPPED
 
 	@property
+	def is_waited_for(self) -> bool:
+		"""Whether its date counts: it is open, neither skipped nor on hold, and its plan is active."""
+		return self.is_active and not self.is_reached and self.health not in (Health.SKIPPED, Health.ON_HOLD)
+
+	@property
 	def slip(self) -> int | None:
 		"""Days from the first key date to the current one; negative for earlier. None without both."""
 		return (self.due - self.planned).days if self.due and self.planned else None

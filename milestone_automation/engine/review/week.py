@@ -66,7 +66,7 @@ def _places(row: StageRow, moved: dict[str, int], today: date):
 	if row.is_reached:
 		if row.reached and today - timedelta(days=DAYS) < row.reached <= today:
 			yield Section.REACHED, row.lateness
-	elif row.is_active and not row.is_skipped and (place := _place_of_open(row, today)):
+	elif row.is_waited_for and (place := _place_of_open(row, today)):
 		yield place
 	if row.name in moved:
 		yield Section.MOVED, moved[row.name]

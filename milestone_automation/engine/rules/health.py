@@ -4,12 +4,13 @@ The health of a stage is the first of these that applies:
 
 1. *Done*: it is reached.
 2. *Skipped*: a later stage is reached. Nobody is asked for it any more.
-3. *Blocked*: its key date is today or past, and required tasks are open. This comes before Late because the assignees
+3. *On Hold*: its plan is on hold.
+4. *Blocked*: its key date is today or past, and required tasks are open. This comes before Late because the assignees
    have to act, not the owner of the stage.
-4. *Late*: its key date is past, and no task blocks it.
-5. *At Risk*: an open task is overdue; or required tasks are open within the warning lead before the key date; or the
+5. *Late*: its key date is past, and no task blocks it.
+6. *At Risk*: an open task is overdue; or required tasks are open within the warning lead before the key date; or the
    forecast is after the key date.
-6. *On Track*: everything else. On the key date itself, with all required tasks done, the owner is being asked.
+7. *On Track*: everything else. On the key date itself, with all required tasks done, the owner is being asked.
 
 A stage without a key date is At Risk if a task is overdue, otherwise On Track.
 """
@@ -19,7 +20,7 @@ from datetime import date, timedelta
 
 from milestone_automation.engine.rules.vocabulary import Health, StageStatus
 
-WORST_FIRST = (Health.LATE, Health.BLOCKED, Health.AT_RISK, Health.ON_TRACK, Health.SKIPPED)
+WORST_FIRST = (Health.LATE, Health.BLOCKED, Health.AT_RISK, Health.ON_TRACK, Health.ON_HOLD, Health.SKIPPED)
 
 
 def stage_health(
@@ -31,6 +32,7 @@ def stage_health(
 	forecast_date: date | None = None,
 	overdue_open_tasks: int = 0,
 	is_skipped: bool = False,
+	is_on_hold: bool = False,
 ) -> Health:
 	"""Return the health of one stage.
 
@@ -44,11 +46,14 @@ def stage_health(
 		forecast_date: predicted date on which it is reached, if there is enough history.
 		overdue_open_tasks: number of open tasks, required or not, that are past their due date.
 		is_skipped: whether a later stage is reached.
+		is_on_hold: whether its plan is on hold.
 	"""
 	if StageStatus(status) is StageStatus.REACHED:
 		return Health.DONE
 	if is_skipped:
 		return Health.SKIPPED
+	if is_on_hold:
+		return Health.ON_HOLD
 	if key_date and key_date <= today and open_required_tasks:
 		return Health.BLOCKED
 	if key_date and key_date < today:

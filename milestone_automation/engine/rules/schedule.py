@@ -7,6 +7,7 @@ The rules:
 
 - *Prompt*: from a stage's key date on, once its required tasks are done. Only for the first open stage where earlier
   tasks block later stages or stages are reached in order, otherwise for every stage whose key date has come.
+- A plan on hold sends nothing. When it is resumed, what is due then is sent.
 - A skipped stage, before a reached one, gets no message; its tasks keep theirs.
 - *Blocked*: from the key date on, while required tasks block the stage: once to each assignee for each task, and to the
   owner with the names of the assignees. No prompt is sent meanwhile. A stage that is blocked again after its prompt
@@ -159,9 +160,9 @@ def next_check(plan, stages: Sequence, open_tasks: Iterable, rules: Rules, today
 		today: today's date.
 
 	Returns:
-		date: None for a plan that is not active or needs no check.
+		date: None for a plan that is not active, is on hold, or needs no check.
 	"""
-	if plan.get("status") != PlanStatus.ACTIVE:
+	if _says_nothing(plan):
 		return None
 	tasks = _open(open_tasks)
 	if rules.send and _is_unfinished(plan, stages, tasks):
@@ -172,6 +173,11 @@ def next_check(plan, stages: Sequence, open_tasks: Iterable, rules: Rules, today
 	]
 	days += [day for day in _days_health_may_change(stages, tasks, rules) if day > today]
 	return min(days, default=None)
+
+
+def _says_nothing(plan) -> bool:
+	"""Return whether a plan has ended or is on hold: no message is due, and no day changes its health."""
+	return plan.get("status") != PlanStatus.ACTIVE or bool(plan.get("on_hold_since"))
 
 
 def _is_unfinished(plan, stages, tasks) -> bool:
@@ -189,7 +195,7 @@ def scheduled(plan, stages: Sequence, tasks: Iterable, rules: Rules) -> list[Mes
 		tasks: its rows of Milestone Task; closed tasks are ignored.
 		rules: the site's settings for messages.
 	"""
-	if not rules.send or plan.get("status") != PlanStatus.ACTIVE:
+	if not rules.send or _says_nothing(plan):
 		return []
 	tasks = _open(tasks)
 	messages = []

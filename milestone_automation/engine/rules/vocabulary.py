@@ -121,6 +121,7 @@ class Health(Vocabulary):
 	BLOCKED = "Blocked"
 	LATE = "Late"
 	SKIPPED = "Skipped"
+	ON_HOLD = "On Hold"
 	DONE = "Done"
 
 
@@ -133,6 +134,7 @@ class DateChangeSource(Vocabulary):
 	IMPORT = "Import"
 	PREVIOUS_MILESTONE = "Previous Milestone"
 	WORKFLOW_VERSION = "Workflow Version"
+	ON_HOLD = "On Hold"
 
 
 class MilestoneSource(Vocabulary):
@@ -187,6 +189,8 @@ class PlanEvent(Vocabulary):
 	PLAN_CANCELLED = "Plan Cancelled"
 	CANCELLATION_UNDONE = "Cancellation Undone"
 	PLAN_COMPLETED = "Plan Completed"
+	PLAN_PUT_ON_HOLD = "Plan Put on Hold"
+	PLAN_RESUMED = "Plan Resumed"
 	PLAN_MOVED_TO_NEW_VERSION = "Plan Moved to New Version"
 	DATE_NOT_FOLLOWED = "Date Not Followed"
 	MILESTONE_REACHED = "Milestone Reached"

@@ -37,6 +37,8 @@ PLAN_COLUMNS = (
 	"quiet_before",
 	"snapshot",
 	"gate_failed_on",
+	"on_hold_since",
+	"hold_reason",
 	"owner",
 	"creation",
 )

@@ -20,12 +20,10 @@ def summarize_new(plan_doc) -> None:
 	today = getdate(nowdate())
 	required = [cint(stage.open_required) for stage in plan_doc.stages]
 	overdue = [0] * len(required)
-	sums = stage_sums(
-		plan_doc.stages, required, overdue, plan_doc.earlier_tasks_block, today, _warning_lead_days()
-	)
+	sums = stage_sums(plan_doc, plan_doc.stages, (required, overdue), today, _warning_lead_days())
 	for stage, values in zip(plan_doc.stages, sums, strict=True):
 		stage.update(values)
-	plan_doc.update(summary_of(plan_doc.stages))
+	plan_doc.update(summary_of(plan_doc, plan_doc.stages))
 	plan_doc.next_check = today
 
 
@@ -39,15 +37,16 @@ def add_up(plan: plan_rows.Plan, count_tasks: bool) -> None:
 	if count_tasks:
 		_add_up_stages(plan)
 	if plan.status != PlanStatus.CANCELLED:
-		plan.set_plan(**summary_of(plan.stages))
+		plan.set_plan(**summary_of(plan, plan.stages))
 		# The sweep sets a later day: it knows the working days and who is still to be told.
-		plan.set_plan(next_check=getdate(nowdate()) if plan.status == PlanStatus.ACTIVE else None)
+		is_running = plan.status == PlanStatus.ACTIVE and not plan.on_hold_since
+		plan.set_plan(next_check=getdate(nowdate()) if is_running else None)
 
 
 def _add_up_stages(plan: plan_rows.Plan) -> None:
 	today = getdate(nowdate())
 	required, overdue = count_by_stage(plan.stages, _open_tasks(plan), today)
-	sums = stage_sums(plan.stages, required, overdue, plan.earlier_tasks_block, today, _warning_lead_days())
+	sums = stage_sums(plan, plan.stages, (required, overdue), today, _warning_lead_days())
 	for stage, values in zip(plan.stages, sums, strict=True):
 		plan.set_stage(stage, **values)
 
@@ -91,33 +90,40 @@ def count_by_stage(stages, open_tasks, today) -> tuple[list[int], list[int]]:
 
 
 def stage_sums(
-	stages, required: list[int], overdue: list[int], earlier_tasks_block, today, warning_lead_days: int
+	plan, stages, counts: tuple[list[int], list[int]], today, warning_lead_days: int
 ) -> list[dict]:
 	"""Return `open_required` and `health` of each stage of a plan.
 
 	Args:
+		plan: row of the plan: whether tasks of earlier stages block later ones, and whether it is on hold.
 		stages: all stages of the plan, in order.
-		required: number of open required tasks of each stage.
-		overdue: number of open tasks of each stage that are past their due date.
-		earlier_tasks_block: whether open required tasks of earlier open stages block the later ones too.
+		counts: for each stage, the number of open required tasks, and of open tasks past their due date.
 		today: today's date.
 		warning_lead_days: calendar days before the key date, for stages without their own.
 	"""
 	sums, earlier_required = [], 0
 	last_reached = order.last_reached(stages)
 	for index, (stage, open_required, overdue_tasks) in enumerate(
-		zip(stages, required, overdue, strict=True)
+		zip(stages, *counts, strict=True)
 	):
-		blocking = open_required + (earlier_required if earlier_tasks_block else 0)
+		blocking = open_required + (earlier_required if plan.earlier_tasks_block else 0)
 		lead = cint(stage.warning_lead_days) or warning_lead_days
-		stage_health = _stage_health(stage, blocking, overdue_tasks, today, lead, index < last_reached)
+		stage_health = _stage_health(
+			stage,
+			blocking,
+			today,
+			lead,
+			overdue_open_tasks=overdue_tasks,
+			is_skipped=index < last_reached,
+			is_on_hold=bool(plan.on_hold_since),
+		)
 		sums.append({"open_required": open_required, "health": stage_health.value})
 		if stage.status != StageStatus.REACHED:
 			earlier_required += open_required
 	return sums
 
 
-def _stage_health(stage, blocking: int, overdue: int, today, lead: int, is_skipped: bool) -> Health:
+def _stage_health(stage, blocking: int, today, lead: int, **facts) -> Health:
 	is_gate = (stage.gate_mode or GateMode.BLOCK) == GateMode.BLOCK
 	return health.stage_health(
 		stage.status,
@@ -126,18 +132,24 @@ def _stage_health(stage, blocking: int, overdue: int, today, lead: int, is_skipp
 		# Tasks do not block a stage in gate mode Warn or Off: it can be late, but never blocked.
 		blocking if is_gate else 0,
 		lead,
-		overdue_open_tasks=overdue,
-		is_skipped=is_skipped,
+		**facts,
 	)
 
 
-def summary_of(stages) -> dict:
-	"""Return health, current_stage, next_date and status of a plan, worked out from its stages."""
+def summary_of(plan, stages) -> dict:
+	"""Return health, current_stage, next_date and status of a plan, worked out from its stages.
+
+	Args:
+		plan: row of the plan; on hold its health is On Hold, whatever its stages were before.
+		stages: its stages, in order.
+	"""
 	skipped = order.skipped(stages)
 	open_stages = stages[order.last_reached(stages) + 1 :]
 	dated = [getdate(stage.key_date) for stage in open_stages if stage.key_date]
+	health_of_stages = health.plan_health([stage.health or Health.ON_TRACK for stage in stages])
+	is_on_hold = bool(plan.on_hold_since and open_stages)
 	return {
-		"health": health.plan_health([stage.health or Health.ON_TRACK for stage in stages]).value,
+		"health": (Health.ON_HOLD if is_on_hold else health_of_stages).value,
 		# What is skipped comes last: nobody is asked for it.
 		"current_stage": next((stage.stage_name for stage in [*open_stages, *skipped]), ""),
 		"next_date": min(dated) if dated else None,

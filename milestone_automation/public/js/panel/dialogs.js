@@ -187,6 +187,55 @@ function differs(one) {
 	return one.document_date ? ` (${__("{0} stays {1}", [esc(one.field), date(one.document_date)])})` : "";
 }
 
+// Says what would move before the plan is resumed.
+export function resume(plan, then) {
+	const refresh = () => {
+		const { shift_dates, keep_anchored } = dialog.get_values(true) || {};
+		dialog.get_field("keep_anchored").$wrapper.toggle(!!shift_dates);
+		const place = dialog.get_field("consequences").$wrapper;
+		if (!shift_dates) return place.empty();
+		frappe
+			.call({
+				method: "milestone_automation.api.preview_resume",
+				type: "GET",
+				args: { plan: plan.name, keep_anchored: keep_anchored ? 1 : 0 },
+				silent: true,
+				callback: ({ message }) =>
+					place.html(
+						message.stages.length
+							? consequences(message)
+							: `<p class="milestone-muted">${__("No date moves.")}</p>`
+					),
+				error: (answer) => place.html(`<p class="milestone-overdue">${refusal(answer)}</p>`),
+			});
+	};
+	const since = __("On hold since {0}: {1}", [date(plan.on_hold_since), esc(plan.hold_reason)]);
+	const fields = [
+		{
+			fieldname: "shift_dates",
+			fieldtype: "Check",
+			label: __("Move open milestones by the days on hold"),
+			onchange: refresh,
+		},
+		{
+			fieldname: "keep_anchored",
+			fieldtype: "Check",
+			label: __("Milestones dated by the document stay on that date"),
+			onchange: refresh,
+		},
+		{ fieldname: "consequences", fieldtype: "HTML" },
+	];
+	const dialog = ask(
+		__("Resume This Plan"),
+		__("Resume"),
+		fields,
+		({ shift_dates, keep_anchored }) => then({ shift_dates, keep_anchored }),
+		`<p>${since}</p>`
+	);
+	refresh();
+	return dialog;
+}
+
 export function start(workflows, then) {
 	const names = workflows.map((workflow) => workflow.name);
 	const field = {

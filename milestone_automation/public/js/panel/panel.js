@@ -307,6 +307,17 @@ export class Panel {
 		frappe.set_route("Form", "Milestone Workflow", this.data.plan.workflow);
 	}
 
+	do_hold() {
+		dialogs.reason(__("Put This Plan on Hold"), __("Put on Hold"), (values) =>
+			this.ask("hold_plan", { plan: this.data.plan.name, ...values })
+		);
+	}
+
+	do_resume() {
+		const { plan } = this.data;
+		dialogs.resume(plan, (values) => this.ask_and_reload("resume_plan", { plan: plan.name, ...values }));
+	}
+
 	do_cancel_plan() {
 		dialogs.reason(__("Cancel This Plan"), __("Cancel Plan"), (values) =>
 			this.ask("cancel_plan", { plan: this.data.plan.name, ...values })

@@ -29,6 +29,7 @@ export function panel(data, chosen, collapsed, uid) {
 		</div>
 		<div class="milestone-body" id="${uid}" ${collapsed ? "hidden" : ""}>
 			${gate_notice(plan)}
+			${hold_notice(data)}
 			${skipped_notice(data)}
 			<ol class="milestone-steps" tabindex="-1">
 				${data.stages.map((stage, index) => step(data, stage, index, chosen)).join("")}
@@ -44,6 +45,17 @@ function gate_notice(plan) {
 		date(plan.gate_failed_on),
 	]);
 	return `<p class="milestone-muted" role="status">${text}</p>`;
+}
+
+function hold_notice({ plan, may }) {
+	if (!plan.on_hold_since || plan.status !== "Active") return "";
+	const since = __("On hold since {0}: {1}", [date(plan.on_hold_since), esc(plan.hold_reason)]);
+	const gate = __("Nobody is asked or reminded. Required tasks still block their milestones.");
+	const button = may.manage
+		? ` <button type="button" class="btn btn-xs btn-default" data-action="resume"
+			data-focus="resume">${__("Resume")}</button>`
+		: "";
+	return `<p class="milestone-notice" role="status"><span>${since}<br>${gate}</span>${button}</p>`;
 }
 
 export const skipped_stages = ({ stages }) =>
@@ -106,6 +118,7 @@ function plan_menu(data) {
 	if (may.manage) items.push(["open_workflow", __("Open Workflow")]);
 	if (may.manage && plan.status === "Active") {
 		if (plan.newest_version > plan.workflow_version) items.push(["new_version", __("Move to New Version")]);
+		items.push(plan.on_hold_since ? ["resume", __("Resume")] : ["hold", __("Put on Hold")]);
 		items.push(["cancel_plan", __("Cancel Plan")]);
 	}
 	if (may.undo_cancel) items.push(["undo_cancel", __("Undo Cancellation")]);

@@ -6,6 +6,7 @@ export const HEALTH_COLOR = {
 	Blocked: "purple",
 	Late: "red",
 	Skipped: "gray",
+	"On Hold": "gray",
 	Done: "green",
 };
 

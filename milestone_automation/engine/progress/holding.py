@@ -1,0 +1,120 @@
+"""Putting a plan on hold and resuming it.
+
+On hold nobody is asked, reminded or told, no date counts, and the health is *On Hold*. The document goes on: its values
+reach stages, and the gate holds as ever.
+"""
+
+import frappe
+from frappe import _
+from frappe.utils import getdate, nowdate
+
+from milestone_automation.engine.progress import reschedule_preview, rescheduling
+from milestone_automation.engine.rules import dates, order
+from milestone_automation.engine.rules.vocabulary import (
+	DateChangeSource,
+	PlanEvent,
+	PlanStatus,
+	ShiftMode,
+)
+from milestone_automation.engine.rules.working_days import OutOfCalendar
+from milestone_automation.engine.store import plan_log, plan_rows
+from milestone_automation.engine.store.changing import changing
+
+
+def put_on_hold(plan: str, reason: str) -> None:
+	"""Put an active plan on hold.
+
+	Args:
+		plan: name of the plan.
+		reason: why; required.
+
+	Raises:
+		frappe.ValidationError: the plan is not active, or on hold already.
+	"""
+	reason = plan_log.check_reason(reason)
+	with changing(plan) as plan:
+		if plan.status != PlanStatus.ACTIVE:
+			frappe.throw(_("Only a running plan can be put on hold."))
+		if plan.on_hold_since:
+			frappe.throw(
+				_("The plan is on hold since {0} already.").format(frappe.format(plan.on_hold_since, "Date"))
+			)
+		plan.set_plan(on_hold_since=getdate(nowdate()), hold_reason=reason)
+		plan_log.write(plan, PlanEvent.PLAN_PUT_ON_HOLD, reason=reason)
+
+
+def resume(plan: str, shift_dates: bool = False, keep_anchored: bool = False) -> None:
+	"""Resume a plan that is on hold.
+
+	Args:
+		plan: name of the plan.
+		shift_dates: whether the dates of open stages move by the days on hold.
+		keep_anchored: whether stages that are dated by a field of the document stay on that date.
+
+	Raises:
+		frappe.ValidationError: the plan is not on hold.
+	"""
+	with changing(plan) as plan:
+		_check_is_on_hold(plan)
+		since = frappe.format(plan.on_hold_since, "Date")
+		move = _move_after_hold(plan) if shift_dates else None
+		reason = _("On hold: {0}").format(plan.hold_reason)
+		plan.set_plan(on_hold_since=None, hold_reason=None)
+		plan_log.write(plan, PlanEvent.PLAN_RESUMED, details=_("It was on hold since {0}.").format(since))
+		if move:
+			rescheduling.move(
+				plan,
+				*move,
+				reason,
+				DateChangeSource.ON_HOLD,
+				answer=ShiftMode.SHIFT_TOO,
+				keep_anchored=keep_anchored,
+			)
+
+
+def preview_resume(plan: str, keep_anchored: bool = False) -> dict:
+	"""Return what resuming a plan with shifted dates would change; writes nothing.
+
+	Args:
+		plan: name of the plan.
+		keep_anchored: as in `resume`.
+
+	Returns:
+		dict: `days` on hold, and `stages`, `stays`, `tasks` as `reschedule_preview.preview` returns them.
+
+	Raises:
+		frappe.ValidationError: the plan is not on hold.
+	"""
+	loaded = plan_rows.load_by_name(plan)
+	_check_is_on_hold(loaded)
+	move = _move_after_hold(loaded)
+	shown = {"stages": [], "stays": [], "tasks": []}
+	if move:
+		stage, day = move
+		shown = reschedule_preview.preview(plan, stage.name, day, ShiftMode.SHIFT_TOO, keep_anchored)
+	return {"days": days_on_hold(loaded)} | shown
+
+
+def _check_is_on_hold(plan) -> None:
+	if plan.status != PlanStatus.ACTIVE or not plan.on_hold_since:
+		frappe.throw(_("The plan is not on hold."))
+
+
+def days_on_hold(plan) -> int:
+	"""Return for how many days a plan is on hold."""
+	return (getdate(nowdate()) - getdate(plan.on_hold_since)).days
+
+
+def _move_after_hold(plan) -> tuple | None:
+	"""Return the next open stage with a date, and the day to which it moves; None where nothing moves."""
+	later = plan.stages[order.last_reached(plan.stages) + 1 :]
+	stage = next((row for row in later if row.key_date), None)
+	since, today = getdate(plan.on_hold_since), getdate(nowdate())
+	if not stage or since == today:
+		return None
+	calendar = plan_rows.calendar_of(plan)
+	try:
+		day = dates.moved_along(getdate(stage.key_date), since, today, calendar, bool(stage.working_days))
+	except OutOfCalendar:
+		frappe.throw(_("{0} cannot be moved that far. Choose an earlier day.").format(stage.stage_name))
+	return stage, day
