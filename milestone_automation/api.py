@@ -517,6 +517,13 @@ def answer_reached(plan: str, stage: str, reached_on: str | None = None) -> None
 
 
 @frappe.whitelist(methods=["POST"])
+@door.takes(plan=door.NAME, stage=door.NAME)
+def answer_on_track(plan: str, stage: str) -> None:
+	"""Answer a check-in with yes: the key date holds, see `answers.answer_on_track`."""
+	answers.answer_on_track(plan, stage)
+
+
+@frappe.whitelist(methods=["POST"])
 @door.takes(
 	plan=door.NAME,
 	stage=door.NAME,

@@ -9,7 +9,8 @@ from frappe.utils import cint, getdate, nowdate
 from milestone_automation.engine.people import assigned, rights
 from milestone_automation.engine.plans import plan_builder
 from milestone_automation.engine.progress import gate, rescheduling, stages
-from milestone_automation.engine.rules.vocabulary import PlanStatus, StageKind, StageStatus, TaskStatus
+from milestone_automation.engine.rules import schedule
+from milestone_automation.engine.rules.vocabulary import Health, PlanStatus, StageKind, StageStatus, TaskStatus
 from milestone_automation.engine.store import plan_rows
 from milestone_automation.engine.tracking import registry
 from milestone_automation.engine.workflows import matching
@@ -34,6 +35,7 @@ STAGE_COLUMNS = (
 	"track_field",
 	"track_value",
 	"custom_message",
+	"on_track_on",
 )
 TASK_COLUMNS = (
 	"name",
@@ -251,12 +253,20 @@ def _stage_actions(plan: plan_rows.Plan, stage, may_act: bool) -> list[str]:
 		return []
 	if stage.status == StageStatus.REACHED:
 		return ["undo"]
-	actions = ["reschedule"]
+	actions = ["reschedule", "on_track"] if _asks_whether_on_track(plan, stage) else ["reschedule"]
 	if stage.kind != StageKind.ACCEPTANCE:
 		actions.append("add_task")
 	if not stages.waits_for_value(plan, stage):
 		actions.insert(0, "confirm")
 	return actions
+
+
+def _asks_whether_on_track(plan: plan_rows.Plan, stage) -> bool:
+	"""Tell whether the check-in of an open stage waits for its answer."""
+	first, today = schedule.check_in_from(stage), getdate(nowdate())
+	is_time = bool(first) and first <= today <= getdate(stage.key_date)
+	is_asked = is_time and not plan.on_hold_since and stage.health != Health.SKIPPED
+	return is_asked and not schedule.has_checked_in(stage)
 
 
 def _blocked_by(plan, stage, tasks: _Tasks) -> list:

@@ -121,6 +121,7 @@ def _event_sentences() -> dict[PlanEvent, str]:
 		PlanEvent.PLAN_PUT_ON_HOLD: _("{0} put the plan on hold"),
 		PlanEvent.PLAN_RESUMED: _("{0} resumed the plan"),
 		PlanEvent.PLAN_MOVED_TO_NEW_VERSION: _("{0} moved the plan to a new version of its workflow"),
+		PlanEvent.CONFIRMED_ON_TRACK: _("{0} says that {1} is on track"),
 		PlanEvent.MILESTONE_REACHED: _("{0} reached {1}"),
 		PlanEvent.MILESTONE_UNDONE: _("{0} undid {1}"),
 		PlanEvent.REACHED_WITH_WARNING: _("{0} reached {1} with required tasks open"),

@@ -27,7 +27,7 @@ def answer_page(form: dict, is_post: bool) -> dict:
 	"""Return what the page shows, after acting on a POST.
 
 	Args:
-		form: `token`, `answer` ("yes" or "no") and, for a POST, the fields of the form.
+		form: `token`, `answer` ("yes", "no" or "on_track") and, for a POST, the fields of the form.
 		is_post: whether the form was sent.
 	"""
 	try:
@@ -101,7 +101,7 @@ def _ask(form: dict, link: Link, plan, row, is_post: bool) -> dict:
 	"""Return the form with the values that were sent; from the address of a link only the answer is used."""
 	sent = form if is_post else {}
 	today = clock.today_of_user(link.recipient)
-	answer = "no" if form.get("answer") == "no" or not row.key_date else "yes"
+	answer = _shown_answer(form, row, today)
 	if answer == "yes" and _changes_document(plan, row) and (page := link_page.log_in_first(link, form)):
 		return page
 	return {
@@ -114,6 +114,14 @@ def _ask(form: dict, link: Link, plan, row, is_post: bool) -> dict:
 		"has_date": bool(row.key_date),
 		"values": {name: cstr(sent.get(name)) for name in ("reached_on", "new_date", "reason", "note")},
 	}
+
+
+def _shown_answer(form: dict, row, today) -> str:
+	"""Return the answer that the page offers first; a date that has passed is not on track."""
+	answer = form.get("answer")
+	if answer == "no" or not row.key_date:
+		return "no"
+	return "on_track" if answer == "on_track" and getdate(row.key_date) >= today else "yes"
 
 
 def _changes_document(plan, row) -> bool:
@@ -130,6 +138,11 @@ def _answer(form: dict, plan, row) -> str:
 		)
 		return _("{0} is now expected on {1}. You will be asked again then.").format(
 			_(row.stage_name), languages.day_text(getdate(form.get("new_date")))
+		)
+	if form.get("answer") == "on_track":
+		answers.answer_on_track(plan.name, row.name)
+		return _("{0} is still expected on {1}. You will be asked again then.").format(
+			_(row.stage_name), languages.day_text(getdate(row.key_date))
 		)
 	answers.answer_reached(plan.name, row.name, form.get("reached_on") or None)
 	return _("{0} is marked as reached on {1}.").format(

@@ -143,6 +143,7 @@ CALLS = {
 	"add_task": Call(with_more(of_stage, title=""), DIRECTORS, changes=True),
 	"answer_reached": Call(with_more(of_stage, reached_on="2099-01-01"), DIRECTORS, changes=True),
 	"answer_not_yet": Call(with_more(of_stage, new_date="2001-01-01"), DIRECTORS, changes=True),
+	"answer_on_track": Call(of_stage, DIRECTORS, changes=True, has_effect=True),
 	"complete_task": Call(of_task, TASK_ACTORS, changes=True, has_effect=True),
 	"complete_tasks": Call(
 		lambda world, name, user: {"tasks_to_complete": [task_of(world, name, user)]},

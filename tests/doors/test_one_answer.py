@@ -57,6 +57,7 @@ ABOUT_PLAN = (
 	("undo_stage", {"stage": "{stage}", "reason": "x"}),
 	("add_task", {"stage": "{stage}", "title": "x"}),
 	("answer_reached", {"stage": "{stage}"}),
+	("answer_on_track", {"stage": "{stage}"}),
 	("answer_not_yet", {"stage": "{stage}", "new_date": "2030-07-01", "reason": "x"}),
 )
 ABOUT_TASK = (

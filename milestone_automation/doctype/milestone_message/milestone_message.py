@@ -26,6 +26,7 @@ class MilestoneMessage(PlainTextDocument):
 			"Escalation",
 			"No Next Date",
 			"Warning",
+			"Check-In",
 			"Notice",
 			"Digest",
 		]

@@ -25,6 +25,7 @@ class MilestonePlanLog(PlainTextDocument):
 			"Plan Resumed",
 			"Plan Moved to New Version",
 			"Date Not Followed",
+			"Confirmed on Track",
 			"Milestone Reached",
 			"Milestone Undone",
 			"Reached with Warning",

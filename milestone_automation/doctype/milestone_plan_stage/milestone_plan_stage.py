@@ -14,6 +14,8 @@ class MilestonePlanStage(RowOfDocument):
 		from frappe.types import DF
 
 		asked_round: DF.Int
+		check_in_days: DF.Int
+		check_in_sent_on: DF.Date | None
 		custom_message: DF.Code | None
 		custom_message_by: DF.Link | None
 		date_asked_on: DF.Date | None
@@ -37,6 +39,7 @@ class MilestonePlanStage(RowOfDocument):
 		notify_role: DF.Link | None
 		notify_users: DF.SmallText | None
 		offset_days: DF.Int
+		on_track_on: DF.Date | None
 		open_required: DF.Int
 		owner_field: DF.Data | None
 		owner_kind: DF.Literal["Document Creator", "User", "Role", "User Field"]

@@ -12,6 +12,7 @@ class MilestoneWorkflowStage(RowOfDocument):
 	if TYPE_CHECKING:
 		from frappe.types import DF
 
+		check_in_days: DF.Int
 		custom_message: DF.Code | None
 		custom_message_by: DF.Link | None
 		date_field: DF.Data | None

@@ -17,7 +17,13 @@ from milestone_automation.engine.people.signed_links import Purpose
 from milestone_automation.engine.rules.vocabulary import MessageChannel, MessageKind, MessageStatus
 from milestone_automation.engine.workflows import custom_messages
 
-ANSWERABLE = (MessageKind.PROMPT, MessageKind.REMINDER, MessageKind.ESCALATION, MessageKind.NO_NEXT_DATE)
+ANSWERABLE = (
+	MessageKind.PROMPT,
+	MessageKind.REMINDER,
+	MessageKind.ESCALATION,
+	MessageKind.NO_NEXT_DATE,
+	MessageKind.CHECK_IN,
+)
 # Digests wait for a large sweep, but no longer than this after their time of day.
 WAIT = timedelta(hours=3)
 PLANS_AT_ONCE = 500  # plans read together
@@ -261,7 +267,8 @@ def _buttons(person: Recipient, row, stage) -> list[dict]:
 	if not rights.can_act_on_stage(stage, doc, person.user):
 		return []
 	token = signed_links.make_token(Purpose.ANSWER, stage.name, person.identity, str(stage.key_date or ""))
-	return [{"label": _("Answer"), "url": signed_links.url(letters.ANSWER_PAGE, token)}]
+	answer = {"answer": "on_track"} if row.kind == MessageKind.CHECK_IN else {}
+	return [{"label": _("Answer"), "url": signed_links.url(letters.ANSWER_PAGE, token, **answer)}]
 
 
 def _keep(key: str, person, content: DigestContent, day, queued: str | None, problem: str) -> None:

@@ -20,6 +20,7 @@ STAGE_STAMP = {
 	MessageKind.BLOCKED_OWNER: "held_told_on",
 	MessageKind.ESCALATION: "escalated_on",
 	MessageKind.WARNING: "warned_on",
+	MessageKind.CHECK_IN: "check_in_sent_on",
 	MessageKind.NO_NEXT_DATE: "date_asked_on",
 }
 
@@ -114,6 +115,9 @@ def _audience(batch: plan_batch.Batch, plan, message: MessagePlan) -> list[tuple
 	elif message.audience is Audience.ESCALATION:
 		reason = ("escalation", plan.escalation_role)
 		audience = [(person, reason) for person in batch.directory.members(plan.escalation_role)]
+	elif message.audience is Audience.OWNER:
+		owners, why = stage_owners(batch.directory, stage)
+		audience = [(person, (why, "")) for person in owners]
 	else:
 		audience = _stage_audience(batch.directory, stage)
 	unique = {}

@@ -253,6 +253,24 @@ def _warning(letter: Letter) -> Content:
 	return content
 
 
+def _check_in(letter: Letter) -> Content:
+	content = Content(_("Is {0} still on track? {1}").format(_stage(letter), letter.document))
+	content.paragraphs = [
+		_("Its key date is {0}.").format(languages.day_text(letter.key_date)),
+		*_how_to_answer(letter),
+	]
+	if letter.tasks:
+		content.tasks_heading = _("These required tasks are open:")
+	content.tasks = _open_tasks(letter)
+	if letter.may_answer:
+		content.buttons = [
+			_answer_button(letter, _("Yes, it is on track"), "on_track", True),
+			_answer_button(letter, _("It needs another date"), "no", False),
+			_answer_button(letter, _("It has been reached"), "yes", False),
+		]
+	return content
+
+
 def _reason(letter: Letter) -> str:
 	"""Return the sentence that says why the recipient gets the message."""
 	reason, name = letter.reason
@@ -313,6 +331,7 @@ _COMPOSERS = {
 	MessageKind.ESCALATION: _escalation,
 	MessageKind.NO_NEXT_DATE: _no_next_date,
 	MessageKind.WARNING: _warning,
+	MessageKind.CHECK_IN: _check_in,
 	MessageKind.NOTICE: _notice,
 }
 

@@ -39,6 +39,7 @@ STAGE_FIELDS = (
 	"custom_message_by",
 	"warning_lead_days",
 	"task_lead_days",
+	"check_in_days",
 	"remind_after_days",
 	"remind_every_days",
 	"remind_at_most",

@@ -1,17 +1,18 @@
-"""Answers to prompts: reached, or not yet. Called by the API and by the pages behind links in mails."""
+"""Answers to prompts and check-ins: reached, not yet, or on track. Called by the API and by the pages behind links in mails."""
 
 from datetime import date
 
 import frappe
 from frappe import _
 from frappe.model.workflow import apply_workflow, get_transitions, get_workflow_name, has_approval_access
-from frappe.utils import getdate
+from frappe.utils import cint, getdate
 
 from milestone_automation.engine.base import clock, languages, save_state
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.progress import rescheduling, stages
-from milestone_automation.engine.rules.vocabulary import DateChangeSource, StageStatus
-from milestone_automation.engine.store import plan_rows
+from milestone_automation.engine.rules.vocabulary import DateChangeSource, PlanEvent, StageStatus
+from milestone_automation.engine.store import plan_log, plan_rows
+from milestone_automation.engine.store.changing import changing
 
 
 def answer_reached(plan: str, stage: str, reached_on: str | None = None) -> None:
@@ -67,9 +68,40 @@ def answer_not_yet(
 	text = ": ".join(part.strip() for part in (reason, note) if part and part.strip())
 	if not text and not row.key_date:
 		text = _("First date.")
-	rescheduling.reschedule(
-		plan.name, row.name, day, text, source=DateChangeSource.PROMPT, answer=later_stages or None
-	)
+	with changing(plan.name) as plan:
+		rescheduling.reschedule(
+			plan.name, row.name, day, text, source=DateChangeSource.PROMPT, answer=later_stages or None
+		)
+		# Who sets a date need not be asked whether it holds before long.
+		if cint(row.check_in_days):
+			plan.set_stage(plan.stage(row.name), on_track_on=clock.today_of_user())
+
+
+def answer_on_track(plan: str, stage: str) -> None:
+	"""Answer a check-in with yes: the key date of the stage holds.
+
+	Args:
+		plan, stage: as in `answer_reached`.
+
+	Raises:
+		frappe.PermissionError: the user neither owns the stage nor manages plans.
+		frappe.ValidationError: the plan is cancelled, the stage is reached already, or its key date is not to come.
+	"""
+	plan, row = _load_answerable(plan, stage)
+	plan.check_is_active()
+	stages.check_is_open(row)
+	today = clock.today_of_user()
+	if not row.key_date or getdate(row.key_date) < today:
+		frappe.throw(
+			_("{0} has no key date to come. Say when it was reached, or choose a date.").format(row.stage_name)
+		)
+	with changing(plan.name) as plan:
+		row = plan.stage(row.name)
+		if row.on_track_on and getdate(row.on_track_on) == today:
+			plan.leave_unchanged()
+			return
+		plan.set_stage(row, on_track_on=today)
+		plan_log.write(plan, PlanEvent.CONFIRMED_ON_TRACK, stage=row)
 
 
 def reasons() -> list[str]:

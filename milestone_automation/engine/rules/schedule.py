@@ -18,13 +18,15 @@ The rules:
 - *Escalation*: a number of days after the key date, once, whether the stage is blocked or not answered. A stage that is
   blocked again later is not escalated a second time.
 - *Warning*: the warning lead before the key date, while required tasks are open, once.
+- *Check-In*: a number of days before the key date, until the day before it: the owner is asked whether the date still
+  holds, once for each date. Who has said so within these days, or has set the date then, is not asked.
 - *Task Due*: from the task lead before a task's due date until that date. *Task Overdue*: from the day after, once. Once
   the Blocked message covers a task, neither is sent.
 - *No Next Date*: at once, when a stage is reached and the next open stage has no key date.
 
 Only gate mode Block stops the prompt: with Warn and Off a stage can be reached while tasks are open.
 If the site wants no messages on days off, they wait for the next working day. Messages that announce a date (Task Due,
-Warning) are sent on the working day before instead, so that they are never late.
+Warning, Check-In) are sent on the working day before instead, so that they are never late.
 """
 
 from collections.abc import Iterable, Sequence
@@ -50,12 +52,20 @@ FRESH_STAMPS = {
 	"held_told_on": None,
 	"escalated_on": None,
 	"warned_on": None,
+	"check_in_sent_on": None,
 	"date_asked_on": None,
 }
 # A task with a new due date gets its reminders again.
 FRESH_TASK_STAMPS = {"due_reminder_on": None, "overdue_reminder_on": None}
 
-ROUND_STAMPS = ("prompted_on", "held_told_on", "escalated_on", "warned_on", "date_asked_on")
+ROUND_STAMPS = (
+	"prompted_on",
+	"held_told_on",
+	"escalated_on",
+	"warned_on",
+	"check_in_sent_on",
+	"date_asked_on",
+)
 # Cleared on a stage that is blocked again after its prompt.
 NEW_ROUND = {"prompted_on": None, "held_told_on": None, "reminders_sent": 0, "last_reminder_on": None}
 AT_ONCE = date.min
@@ -65,6 +75,7 @@ class Audience(Vocabulary):
 	"""Whom a message goes to."""
 
 	STAGE = "stage"  # owner of the stage and the others it notifies
+	OWNER = "owner"  # owner of the stage
 	ASSIGNEES = "assignees"  # assignees of the task who have not completed it
 	ESCALATION = "escalation"  # users with the escalation role of the plan
 
@@ -255,15 +266,39 @@ def _messages_of_stage(plan, stages, stage, tasks, rules: Rules) -> list[Message
 		return _no_next_date(stages, stage)
 	earlier_tasks_block = bool(plan.get("earlier_tasks_block"))
 	blocking = blocking_tasks(stages, stage, tasks, earlier_tasks_block)
-	messages = _blocked(stage, blocking) if blocking else []
+	messages = _check_in(stage, rules)
+	messages += _blocked(stage, blocking) if blocking else []
 	waits_for_others = earlier_tasks_block or plan.get("reached_in_order")
 	if waits_for_others and stage is not stages[order.last_reached(stages) + 1]:
 		return messages
 	if not blocking:
-		messages = [_stage_message(MessageKind.PROMPT, stage, stamp="prompted_on")]
+		messages.append(_stage_message(MessageKind.PROMPT, stage, stamp="prompted_on"))
 		messages += _reminder(MessageKind.REMINDER, Audience.STAGE, stage, stage.get("prompted_on"))
 	messages += _escalation(plan, stage, rules)
 	return messages + _warning(stages, stage, tasks, earlier_tasks_block, rules)
+
+
+def _check_in(stage, rules: Rules) -> list[MessagePlan]:
+	first = check_in_from(stage)
+	if not first or has_checked_in(stage):
+		return []
+	days = {"first_day": _earlier(first, rules), "last_day": as_day(stage.get("key_date")) - timedelta(days=1)}
+	return [
+		_stage_message(MessageKind.CHECK_IN, stage, "check_in_sent_on", audience=Audience.OWNER, **days)
+	]
+
+
+def check_in_from(stage) -> date | None:
+	"""Return the first day on which the owner of a stage is asked whether its key date holds; None for never."""
+	key_date, days = as_day(stage.get("key_date")), _count(stage, "check_in_days")
+	return key_date - timedelta(days=days) if key_date and days else None
+
+
+def has_checked_in(stage) -> bool:
+	"""Return whether the owner of a stage has said that its key date holds, since its check-in was due or sent."""
+	said, first = as_day(stage.get("on_track_on")), check_in_from(stage)
+	sent = as_day(stage.get("check_in_sent_on"))
+	return bool(said and first and said >= min(first, sent or first))
 
 
 def _stage_message(kind: MessageKind, stage, stamp: str, **values) -> MessagePlan:

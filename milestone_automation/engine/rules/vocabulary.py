@@ -159,6 +159,7 @@ class MessageKind(Vocabulary):
 	ESCALATION = "Escalation"
 	NO_NEXT_DATE = "No Next Date"
 	WARNING = "Warning"
+	CHECK_IN = "Check-In"
 	NOTICE = "Notice"
 	DIGEST = "Digest"
 
@@ -193,6 +194,7 @@ class PlanEvent(Vocabulary):
 	PLAN_RESUMED = "Plan Resumed"
 	PLAN_MOVED_TO_NEW_VERSION = "Plan Moved to New Version"
 	DATE_NOT_FOLLOWED = "Date Not Followed"
+	CONFIRMED_ON_TRACK = "Confirmed on Track"
 	MILESTONE_REACHED = "Milestone Reached"
 	MILESTONE_UNDONE = "Milestone Undone"
 	REACHED_WITH_WARNING = "Reached with Warning"

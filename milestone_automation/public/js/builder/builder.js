@@ -10,6 +10,7 @@ const REDRAW = ["kind", "owner_kind", "key_date_rule", "reach_rule", "track_fiel
 const NUMBERS = [
 	"offset_days",
 	"warning_lead_days",
+	"check_in_days",
 	"remind_after_days",
 	"remind_every_days",
 	"remind_at_most",

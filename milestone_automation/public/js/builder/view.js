@@ -253,6 +253,11 @@ function reminders(stage) {
 		<span>${__("Warn")}</span>${number(stage, "warning_lead_days", __("Warn Days Before"))}<span>${__(
 		"days before (0: as in the settings)."
 	)}</span>
+		<span>${__("Ask whether it is on track")}</span>${number(
+		stage,
+		"check_in_days",
+		__("Check In Days Before")
+	)}<span>${__("days before (0: never).")}</span>
 		<span>${__("Remind after")}</span>${number(
 		stage,
 		"remind_after_days",

@@ -253,6 +253,10 @@ export class Panel {
 		dialogs.reschedule(stage, plan, move, given);
 	}
 
+	do_on_track(stage) {
+		this.ask("answer_on_track", { plan: this.data.plan.name, stage: stage.name });
+	}
+
 	do_move_with_actual(stage) {
 		if (!stage.with_actual) return;
 		const { new_date } = stage.with_actual;

@@ -239,6 +239,7 @@ function facts(stage, { today, doctype }) {
 	} else {
 		rows.push([__("Reached When"), __("its owner confirms it")]);
 	}
+	if (stage.on_track_on && !reached) rows.push([__("Confirmed on Track On"), date(stage.on_track_on)]);
 	if (stage.forecast_date && !reached) rows.push([__("Forecast"), date(stage.forecast_date)]);
 	return rows.map(([label, value]) => `<div><dt>${label}</dt><dd>${value}</dd></div>`).join("");
 }
@@ -384,6 +385,7 @@ function closed(task) {
 
 const BUTTONS = [
 	["confirm", () => __("Confirm Milestone"), "btn-primary"],
+	["on_track", () => __("Still on Track"), "btn-default"],
 	["reschedule", () => __("Reschedule"), "btn-default"],
 	["move_with_actual", () => __("Move with Actual Date"), "btn-default"],
 	["undo", () => __("Undo"), "btn-default"],
