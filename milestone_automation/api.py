@@ -37,8 +37,9 @@ from milestone_automation.engine.plans import (
 )
 from milestone_automation.engine.progress import (
 	answers,
-	next_steps,
 	holding,
+	next_steps,
+	proposals,
 	reschedule_preview,
 	rescheduling,
 	stages,
@@ -193,6 +194,11 @@ def reschedule_stage(
 		update_document: 1 to write the date to the field of the document that dates the stage.
 	"""
 	found = _plan_to_act_on(plan, stage)
+	if proposals.must_propose(found):
+		frappe.throw(
+			_("Milestone Managers decide the key dates of this plan. Propose the date instead."),
+			frappe.PermissionError,
+		)
 	rescheduling.reschedule(
 		plan, stage, new_date, reason, answer=later_stages, keep_anchored=bool(keep_anchored)
 	)
@@ -227,6 +233,58 @@ def preview_reschedule(
 	"""
 	_plan_to_act_on(plan, stage)
 	return reschedule_preview.preview(plan, stage, new_date, later_stages, bool(keep_anchored))
+
+
+@frappe.whitelist(methods=["POST"])
+@door.takes(plan=door.NAME, stage=door.NAME, new_date=door.DATE, reason=door.TEXT)
+def propose_date(plan: str, stage: str, new_date: str, reason: str) -> dict:
+	"""Propose a key date; a manager accepts or declines it. For the owner of the stage.
+
+	Args:
+		plan, stage: as in `reschedule_stage`.
+		new_date: ISO date after today.
+		reason: why; required.
+	"""
+	found = _plan_to_act_on(plan, stage)
+	proposals.propose(plan, stage, new_date, reason)
+	return get_plan(found.reference_type, found.reference_name)
+
+
+@frappe.whitelist(methods=["POST"])
+@door.takes(
+	plan=door.NAME,
+	stage=door.NAME,
+	new_date=door.DATE,
+	later_stages=LATER_STAGES,
+	keep_anchored=door.FLAG,
+)
+def accept_date(
+	plan: str,
+	stage: str,
+	new_date: str | None = None,
+	later_stages: str | None = None,
+	keep_anchored: bool | int = False,
+) -> dict:
+	"""Accept the proposed date of a stage, or move it to another one instead. Managers only.
+
+	Args:
+		plan, stage, later_stages, keep_anchored: as in `reschedule_stage`.
+		new_date: ISO date; the proposed one by default.
+	"""
+	rights.check_manager()
+	found = _plan_to_act_on(plan, stage)
+	proposals.accept(plan, stage, new_date, later_stages, bool(keep_anchored))
+	return get_plan(found.reference_type, found.reference_name)
+
+
+@frappe.whitelist(methods=["POST"])
+@door.takes(plan=door.NAME, stage=door.NAME, reason=door.TEXT)
+def decline_date(plan: str, stage: str, reason: str) -> dict:
+	"""Decline the proposed date of a stage; who proposed it reads the reason. Managers only."""
+	rights.check_manager()
+	found = _plan_to_act_on(plan, stage)
+	proposals.decline(plan, stage, reason)
+	return get_plan(found.reference_type, found.reference_name)
 
 
 @frappe.whitelist(methods=["POST"])
@@ -442,9 +500,7 @@ def preview_resume(plan: str, keep_anchored: bool | int = False) -> dict:
 
 @frappe.whitelist(methods=["POST"])
 @door.takes(plan=door.NAME, shift_dates=door.FLAG, keep_anchored=door.FLAG)
-def resume_plan(
-	plan: str, shift_dates: bool | int = False, keep_anchored: bool | int = False
-) -> dict:
+def resume_plan(plan: str, shift_dates: bool | int = False, keep_anchored: bool | int = False) -> dict:
 	"""Resume a plan that is on hold. Managers only.
 
 	Args:

@@ -11,7 +11,14 @@ from milestone_automation.engine.rules.vocabulary import Health
 # What Frappe shows of a card without a number.
 NO_NUMBER = "-"
 # In this order, whatever their numbers: the chart gives colors by position.
-CHARTED_HEALTH = (Health.ON_TRACK, Health.AT_RISK, Health.BLOCKED, Health.LATE, Health.SKIPPED, Health.ON_HOLD)
+CHARTED_HEALTH = (
+	Health.ON_TRACK,
+	Health.AT_RISK,
+	Health.BLOCKED,
+	Health.LATE,
+	Health.SKIPPED,
+	Health.ON_HOLD,
+)
 
 
 def on_time_this_month() -> dict | str:

@@ -8,9 +8,15 @@ from frappe.utils import cint, getdate, nowdate
 
 from milestone_automation.engine.people import assigned, rights
 from milestone_automation.engine.plans import plan_builder
-from milestone_automation.engine.progress import gate, rescheduling, stages
+from milestone_automation.engine.progress import gate, proposals, rescheduling, stages
 from milestone_automation.engine.rules import schedule
-from milestone_automation.engine.rules.vocabulary import Health, PlanStatus, StageKind, StageStatus, TaskStatus
+from milestone_automation.engine.rules.vocabulary import (
+	Health,
+	PlanStatus,
+	StageKind,
+	StageStatus,
+	TaskStatus,
+)
 from milestone_automation.engine.store import plan_rows
 from milestone_automation.engine.tracking import registry
 from milestone_automation.engine.workflows import matching
@@ -101,6 +107,7 @@ def build(doc) -> dict:
 def _user_names(stages: list[dict]) -> dict[str, str]:
 	"""Return the full names of the users in stages and tasks; a form knows only the users of its document."""
 	users = {stage[field] for stage in stages for field in ("stage_owner", "reached_by_user")}
+	users |= {stage["proposal"]["proposed_by"] for stage in stages if stage["proposal"]}
 	users |= {task["closed_by"] for stage in stages for task in stage["tasks"]}
 	users.discard(None)
 	return dict(
@@ -138,6 +145,7 @@ def _plan(plan: plan_rows.Plan) -> dict:
 			"earlier_tasks_block",
 			"reached_in_order",
 			"later_stages",
+			"owners_propose",
 			"gate_failed_on",
 			"on_hold_since",
 			"hold_reason",
@@ -213,7 +221,8 @@ def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, shows_tasks: bool) -> dict:
 		"hidden_tasks": len(of_stage) - len(visible),
 		"blocked_by": [_blocking(task, tasks) for task in blocking[:NAMED_BLOCKING]],
 		"blocking_tasks": len(blocking),
-		"with_actual": _with_actual(plan, row) if may_act else None,
+		"proposal": proposals.shown(row),
+		"with_actual": _with_actual(plan, row) if may_act and not proposals.must_propose(plan) else None,
 		"comes_after": [other.stage_name for other in _comes_after(plan, row)],
 	}
 
@@ -253,11 +262,20 @@ def _stage_actions(plan: plan_rows.Plan, stage, may_act: bool) -> list[str]:
 		return []
 	if stage.status == StageStatus.REACHED:
 		return ["undo"]
-	actions = ["reschedule", "on_track"] if _asks_whether_on_track(plan, stage) else ["reschedule"]
+	actions = _date_actions(plan, stage)
 	if stage.kind != StageKind.ACCEPTANCE:
 		actions.append("add_task")
 	if not stages.waits_for_value(plan, stage):
 		actions.insert(0, "confirm")
+	return actions
+
+
+def _date_actions(plan: plan_rows.Plan, stage) -> list[str]:
+	actions = ["propose_date" if proposals.must_propose(plan) else "reschedule"]
+	if _asks_whether_on_track(plan, stage):
+		actions.append("on_track")
+	if stage.proposal and rights.can_manage():
+		actions += ["accept_date", "decline_date"]
 	return actions
 
 

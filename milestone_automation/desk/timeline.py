@@ -10,7 +10,7 @@ from frappe.utils import (
 )
 
 from milestone_automation.engine.people import rights
-from milestone_automation.engine.rules.vocabulary import PlanEvent
+from milestone_automation.engine.rules.vocabulary import DateChangeStatus, PlanEvent
 
 MAX_TIMELINE_ENTRIES = 200
 
@@ -58,7 +58,8 @@ def _log_entries(doctype: str, name: str):
 
 def _slip_entries(doctype: str, name: str):
 	fields = ["stage_name", "old_date", "new_date", "reason", "changed_by", "changed_on", "creation"]
-	for row in _rows_of("Milestone Date Change", doctype, name, fields):
+	in_effect = {"status": DateChangeStatus.ACCEPTED.value}
+	for row in _rows_of("Milestone Date Change", doctype, name, fields, in_effect):
 		old = format_date(row.old_date) if row.old_date else _("no date")
 		new = format_date(row.new_date) if row.new_date else _("no date")
 		text = _("{0} moved {1} from {2} to {3}").format(
@@ -117,6 +118,9 @@ def _event_sentences() -> dict[PlanEvent, str]:
 		PlanEvent.PLAN_CANCELLED: _("{0} cancelled the plan"),
 		PlanEvent.CANCELLATION_UNDONE: _("{0} took back the cancellation of the plan"),
 		PlanEvent.DATE_NOT_FOLLOWED: _("{1} did not follow the date of the document"),
+		PlanEvent.DATE_PROPOSED: _("A date was proposed for {1}"),
+		PlanEvent.DATE_ACCEPTED: _("{0} accepted the date proposed for {1}"),
+		PlanEvent.DATE_DECLINED: _("{0} declined the date proposed for {1}"),
 		PlanEvent.PLAN_COMPLETED: _("{0} reached the last milestone: the plan is complete"),
 		PlanEvent.PLAN_PUT_ON_HOLD: _("{0} put the plan on hold"),
 		PlanEvent.PLAN_RESUMED: _("{0} resumed the plan"),

@@ -136,9 +136,12 @@ def _answer(form: dict, plan, row) -> str:
 		answers.answer_not_yet(
 			plan.name, row.name, form.get("new_date"), form.get("reason"), form.get("note"), later
 		)
-		return _("{0} is now expected on {1}. You will be asked again then.").format(
-			_(row.stage_name), languages.day_text(getdate(form.get("new_date")))
-		)
+		day = languages.day_text(getdate(form.get("new_date")))
+		if plan_rows.load_by_name(plan.name).stage(row.name).proposed_date:
+			return _("{0} is proposed for {1}. A Milestone Manager decides, and you will be told.").format(
+				day, _(row.stage_name)
+			)
+		return _("{0} is now expected on {1}. You will be asked again then.").format(_(row.stage_name), day)
 	if form.get("answer") == "on_track":
 		answers.answer_on_track(plan.name, row.name)
 		return _("{0} is still expected on {1}. You will be asked again then.").format(

@@ -1,5 +1,7 @@
 """The page behind the signed link of a task: completing it and commenting on it."""
 
+from datetime import timedelta
+
 import frappe
 from frappe import _
 from frappe.utils import (
@@ -9,10 +11,11 @@ from frappe.utils import (
 	nowdate,
 )
 
-from milestone_automation.engine.base import languages
+from milestone_automation.engine.base import clock, languages
 from milestone_automation.engine.people import assigned, signed_links
 from milestone_automation.engine.people.signed_links import Link, LinkInvalid, Purpose
-from milestone_automation.engine.progress import tasks
+from milestone_automation.engine.progress import proposals, tasks
+from milestone_automation.engine.rules import dates
 from milestone_automation.engine.rules.vocabulary import TaskStatus
 from milestone_automation.links import link_page
 
@@ -23,7 +26,7 @@ def task_page(form: dict, is_post: bool) -> dict:
 	"""Return what the page shows, after acting on a POST. Of the document it shows only DocType and name.
 
 	Args:
-		form: `token` and, for a POST, `action` ("complete" or "comment") and `comment`.
+		form: `token` and, for a POST, `action` ("complete", "comment" or "propose"), `comment` and `new_date`.
 		is_post: whether the form was sent.
 	"""
 	try:
@@ -79,6 +82,8 @@ def _assignee(link: Link, task):
 def _act_on_task(form: dict, link: Link, task) -> str:
 	"""Act on the form and return the sentence about what was done."""
 	comment = cstr(form.get("comment")).strip()[:COMMENT_LENGTH]
+	if form.get("action") == "propose":
+		return _propose(form, link, task, comment)
 	if comment:
 		_comment(link, task, comment)
 	if form.get("action") != "complete":
@@ -87,6 +92,21 @@ def _act_on_task(form: dict, link: Link, task) -> str:
 		return _("Your comment was sent.")
 	tasks.complete(task.name, by=link.recipient)
 	return _("The task {0} is marked as done.").format(task.title)
+
+
+def _propose(form: dict, link: Link, task, comment: str) -> str:
+	"""Propose to move the milestone of a task as far as its assignee needs."""
+	if not comment:
+		frappe.throw(_("Please say why in the comment."))
+	day = clock.parse_day(form.get("new_date")) if form.get("new_date") else None
+	if not day:
+		frappe.throw(_("Please choose a date."))
+	stage = frappe.db.get_value("Milestone Plan Stage", task.plan_stage, ["name", "key_date"], as_dict=True)
+	key_date = day
+	if stage.key_date and task.due_date:
+		key_date = dates.moved_along(getdate(stage.key_date), getdate(task.due_date), day)
+	proposals.propose(task.plan, stage.name, key_date, comment, by=link.recipient)
+	return _("Your date {0} was proposed. You will be told what is decided.").format(languages.day_text(day))
 
 
 def _comment(link: Link, task, text: str) -> None:
@@ -112,6 +132,7 @@ def _about_task(link: Link) -> dict:
 		"is_overdue": bool(task.due_date and getdate(task.due_date) < getdate(nowdate())),
 		"is_open": task.status == TaskStatus.OPEN,
 		"document": f"{_(task.reference_type)} {task.reference_name}",
+		"tomorrow": (clock.today_of_user(link.recipient) + timedelta(days=1)).isoformat(),
 		"asker": _asker(task),
 	}
 

@@ -160,6 +160,9 @@ CALLS = {
 	"run_next_step_again": Call(
 		lambda world, name, user: {"step": world.steps.get(name, NOT_THERE)}, READING_MANAGERS, changes=True
 	),
+	"propose_date": Call(with_more(of_stage, new_date="2001-01-01", reason="Late"), DIRECTORS, changes=True),
+	"accept_date": Call(of_stage, READING_MANAGERS, changes=True),
+	"decline_date": Call(with_more(of_stage, reason=REASON), READING_MANAGERS, changes=True),
 	"hold_plan": Call(with_more(of_plan, reason=REASON), READING_MANAGERS, changes=True),
 	"preview_resume": Call(of_plan, READING_MANAGERS),
 	"resume_plan": Call(of_plan, READING_MANAGERS, changes=True),

@@ -132,6 +132,8 @@ def test_starting_a_plan_by_hand(make_user):
 		("answer_reached", "Packed", {}),
 		("answer_reached", "Cut", {}),
 		("answer_not_yet", "Packed", {"new_date": "2030-06-25", "reason": "Supplier is late"}),
+		("answer_on_track", "Packed", {}),
+		("propose_date", "Packed", {"new_date": "2030-06-25", "reason": "Supplier is late"}),
 		(
 			"add_task",
 			"Packed",
@@ -174,6 +176,17 @@ def test_reopening_a_task(order):
 def test_cancelling_a_plan(order):
 	plan = plan_of(order)
 	each_call_fails(lambda: call("cancel_plan", plan=plan.name, reason="Ordered elsewhere"), (ORDER,))
+
+
+def test_a_plan_on_hold(order):
+	plan = plan_of(order)
+	each_call_fails(lambda: call("hold_plan", plan=plan.name, reason="The mill is on strike"), (ORDER,))
+
+
+def test_accepting_a_proposed_date(order):
+	plan, row = plan_of(order), stage_of(order, "Packed")
+	call("propose_date", plan=plan.name, stage=row.name, new_date="2030-06-25", reason="Supplier is late")
+	each_call_fails(lambda: call("accept_date", plan=plan.name, stage=row.name), (ORDER,))
 
 
 def test_the_sweep(order, smtp):

@@ -57,6 +57,7 @@ ABOUT_PLAN = (
 	("undo_stage", {"stage": "{stage}", "reason": "x"}),
 	("add_task", {"stage": "{stage}", "title": "x"}),
 	("answer_reached", {"stage": "{stage}"}),
+	("propose_date", {"stage": "{stage}", "new_date": "2030-07-01", "reason": "x"}),
 	("answer_on_track", {"stage": "{stage}"}),
 	("answer_not_yet", {"stage": "{stage}", "new_date": "2030-07-01", "reason": "x"}),
 )
@@ -70,6 +71,8 @@ PLANS_OF_MANAGERS = (
 	("cancel_plan", {"reason": "x"}),
 	("undo_cancel_plan", {"reason": "x"}),
 	("hold_plan", {"reason": "x"}),
+	("accept_date", {"stage": "nothing"}),
+	("decline_date", {"stage": "nothing", "reason": "x"}),
 	("preview_resume", {}),
 	("resume_plan", {}),
 	("preview_new_version", {}),

@@ -419,7 +419,9 @@ def offers(order) -> dict[str, tuple]:
 
 @pytest.mark.parametrize("off", (-10, 4))
 def test_what_was_reached_early_or_late_offers_to_move_the_next_ones_once(off):
-	make_workflow(stages=[stage("Approved", days=-30), stage("Produced", days=-10), stage("Shipped")], tasks=())
+	make_workflow(
+		stages=[stage("Approved", days=-30), stage("Produced", days=-10), stage("Shipped")], tasks=()
+	)
 	approved_by = add_days(getdate(nowdate()), -off - 5)
 	order = make_document(order_date="2020-01-02", delivery_date=add_days(approved_by, 30))
 	plan = plan_of(order).name

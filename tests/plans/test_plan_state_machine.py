@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from milestone_automation.engine.plans import catching_up, starting
-from milestone_automation.engine.progress import holding, rescheduling, stages, tasks
+from milestone_automation.engine.progress import holding, proposals, rescheduling, stages, tasks
 from milestone_automation.engine.rules import dates
 from tests.support.factories import ORDER, make_document, make_workflow, plan_of, stage, task
 from tests.support.transactions import end_transaction
@@ -261,6 +261,24 @@ class PlanMachine(RuleBasedStateMachine):
 		went = self.attempt(lambda: tasks.add(self.plan, row.name, **values))
 		assert not (went and before < 0)
 
+	@rule(index=st.integers(0, 3), days=DAYS)
+	def propose(self, index, days):
+		row = self.stage_rows()[index]
+		day = add_days(nowdate(), days)
+		went = self.attempt(lambda: proposals.propose(self.plan, row.name, day, "The cloth is late"))
+		assert not (went and (days <= 0 or row.status == "Reached"))
+		assert self.stage_rows()[index].key_date == row.key_date
+
+	@rule(index=st.integers(0, 3), accept=st.booleans())
+	def decide(self, index, accept):
+		row = self.stage_rows()[index]
+		decision = proposals.accept if accept else proposals.decline
+		arguments = () if accept else ("No",)
+		went = self.attempt(lambda: decision(self.plan, row.name, *arguments))
+		assert not (went and not row.proposal)
+		if went and accept:
+			assert self.stage_rows()[index].key_date == row.proposed_date
+
 	@rule(reason=st.sampled_from(("", "The mill is on strike")))
 	def put_on_hold(self, reason):
 		plan = self.plan_row()
@@ -341,7 +359,7 @@ class PlanMachine(RuleBasedStateMachine):
 		for row in self.stage_rows():
 			changes = frappe.get_all(
 				"Milestone Date Change",
-				{"plan_stage": row.name},
+				{"plan_stage": row.name, "status": "Accepted"},
 				["old_date", "new_date"],
 				order_by="creation, name",
 			)
@@ -354,6 +372,18 @@ class PlanMachine(RuleBasedStateMachine):
 		stored |= {row.name: (row.title, row.status) for row in self.task_rows()}
 		replayed = self.replayed()
 		assert {name: (row, replayed[name]) for name, row in stored.items() if row != replayed[name]} == {}
+
+	@invariant()
+	def a_proposal_waits_on_record_and_nowhere_else(self):
+		filters = {"plan": self.plan, "status": "Proposed"}
+		waiting = frappe.get_all("Milestone Date Change", filters, ["name", "plan_stage", "proposed_date"])
+		shown = [
+			{"name": row.proposal, "plan_stage": row.name, "proposed_date": row.proposed_date}
+			for row in self.stage_rows()
+			if row.proposal
+		]
+		assert sorted(waiting, key=lambda row: row["name"]) == sorted(shown, key=lambda row: row["name"])
+		assert not [row for row in self.stage_rows() if row.proposal and row.status == "Reached"]
 
 	@invariant()
 	def the_log_says_whether_the_plan_is_on_hold(self):
@@ -395,7 +425,10 @@ class PlanMachine(RuleBasedStateMachine):
 
 	def date_changes(self):
 		return frappe.get_all(
-			"Milestone Date Change", {"plan": self.plan}, ["*"], order_by="changed_on, creation"
+			"Milestone Date Change",
+			{"plan": self.plan, "status": "Accepted"},
+			["*"],
+			order_by="changed_on, creation",
 		)
 
 	@invariant()

@@ -504,6 +504,7 @@ def test_a_collaborator_sees_the_task_and_nothing_else(order, smtp):
 		"is_overdue": False,
 		"is_open": True,
 		"document": f"Production Order {order.name}",
+		"tomorrow": "2030-06-09",
 		"asker": "Olga",
 	}
 

@@ -12,6 +12,7 @@ DOCTYPE_FOLDER = Path(vocabulary.__file__).parents[2] / "doctype"
 WORDS_OF_FIELD = {
 	("Milestone", "source"): vocabulary.MilestoneSource,
 	("Milestone Date Change", "source"): vocabulary.DateChangeSource,
+	("Milestone Date Change", "status"): vocabulary.DateChangeStatus,
 	("Milestone Message", "kind"): vocabulary.MessageKind,
 	("Milestone Message", "channel"): vocabulary.MessageChannel,
 	("Milestone Message", "status"): vocabulary.MessageStatus,

@@ -34,7 +34,7 @@ TABLES = (
 # Other in every run.
 VARIABLE = {
 	"name", "parent", "plan", "stage", "plan_stage", "task", "message_key", "import_key", "email_queue", "creation",
-	"modified", "reference_name", "plan_key", "link", "message", "message_id", "due_notified", "milestone", "snapshot",
+	"modified", "reference_name", "plan_key", "link", "message", "message_id", "due_notified", "milestone", "proposal", "snapshot",
 	"document_name", "_assign", "email_content", "_comments", "title", "description", "gate_failed_on",
 }  # fmt: skip
 # A turn takes some statements; work with more is too large for such a loop.

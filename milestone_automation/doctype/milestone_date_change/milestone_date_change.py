@@ -13,12 +13,18 @@ class MilestoneDateChange(PlainTextDocument):
 	if TYPE_CHECKING:
 		from frappe.types import DF
 
+		answer: DF.SmallText | None
+		answered_by: DF.Data | None
+		answered_on: DF.Datetime | None
 		changed_by: DF.Data | None
 		changed_on: DF.Datetime | None
 		new_date: DF.Date | None
 		old_date: DF.Date | None
 		plan: DF.Link
 		plan_stage: DF.Data | None
+		proposed_by: DF.Data | None
+		proposed_date: DF.Date | None
+		proposed_on: DF.Datetime | None
 		reason: DF.SmallText | None
 		reference_name: DF.DynamicLink | None
 		reference_type: DF.Link | None
@@ -30,8 +36,10 @@ class MilestoneDateChange(PlainTextDocument):
 			"Previous Milestone",
 			"Workflow Version",
 			"On Hold",
+			"Proposal",
 		]
 		stage_name: DF.Data | None
+		status: DF.Literal["Accepted", "Proposed", "Declined"]
 	# end: auto-generated types
 
 

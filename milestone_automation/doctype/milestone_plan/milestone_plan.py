@@ -37,6 +37,7 @@ class MilestonePlan(TypedDocument):
 		next_check: DF.Date | None
 		next_date: DF.Date | None
 		on_hold_since: DF.Date | None
+		owners_propose: DF.Check
 		plan_key: DF.Data | None
 		quiet_before: DF.Date | None
 		reached_in_order: DF.Check

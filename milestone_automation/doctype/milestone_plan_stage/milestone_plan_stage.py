@@ -14,6 +14,7 @@ class MilestonePlanStage(RowOfDocument):
 		from frappe.types import DF
 
 		asked_round: DF.Int
+		awaits_decision: DF.Check
 		check_in_days: DF.Int
 		check_in_sent_on: DF.Date | None
 		custom_message: DF.Code | None
@@ -50,6 +51,8 @@ class MilestonePlanStage(RowOfDocument):
 		parenttype: DF.Data
 		planned_date: DF.Date | None
 		prompted_on: DF.Datetime | None
+		proposal: DF.Data | None
+		proposed_date: DF.Date | None
 		reach_rule: DF.Literal["Field Value", "Confirmation"]
 		reached_at: DF.Datetime | None
 		reached_by_user: DF.Link | None

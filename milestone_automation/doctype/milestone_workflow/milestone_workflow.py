@@ -30,6 +30,7 @@ class MilestoneWorkflow(TypedDocument):
 		imported_documents: DF.Literal["Refuse", "Accept as Reached"]
 		later_stages: DF.Literal["Shift Too", "Keep Order", "Ask"]
 		new_documents: DF.Literal["Refuse", "Accept as Reached"]
+		owners_propose: DF.Check
 		priority: DF.Int
 		reached_in_order: DF.Check
 		stages: DF.Table[MilestoneWorkflowStage]

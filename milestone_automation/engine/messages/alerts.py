@@ -1,5 +1,6 @@
-"""Tells the managers of a workflow at once what got past its gate, when the gate could not be checked,
-and when one of its next steps is not tried any more.
+"""Tells at once what somebody has to know: the managers of a workflow what got past its gate, when the gate could not be
+checked, when one of its next steps is not tried any more, and that a date is proposed; whoever proposed it, what was
+decided.
 
 The log of the plan says what happened; each entry is told once, by the unique key of its message.
 """
@@ -16,11 +17,14 @@ from milestone_automation.engine.people import rights
 from milestone_automation.engine.people.directory import Directory, Recipient
 from milestone_automation.engine.rules.vocabulary import MessageKind, PlanEvent
 
+DECISIONS = (PlanEvent.DATE_ACCEPTED.value, PlanEvent.DATE_DECLINED.value)
 EVENTS = (
 	PlanEvent.REACHED_WITHOUT_TASKS.value,
 	PlanEvent.REACHED_OUT_OF_ORDER.value,
 	PlanEvent.GATE_FAILED.value,
 	PlanEvent.NEXT_STEP_STOPPED.value,
+	PlanEvent.DATE_PROPOSED.value,
+	*DECISIONS,
 )
 # Older entries are history, also for a site whose workers were down.
 TOLD_WITHIN = timedelta(days=3)
@@ -47,13 +51,22 @@ def send(entry: str) -> None:
 	plan = log and frappe.db.get_value("Milestone Plan", log.plan, "*", as_dict=True)
 	if not plan or not frappe.get_cached_doc("Milestone Settings").get("messages_enabled"):
 		return
-	drafts = [_letter(log, plan, recipient) for recipient in managers(plan)]
+	drafts = [_letter(log, plan, recipient) for recipient in _recipients(log, plan)]
 	told = due_messages.stored_keys({letter.keys[0][0] for letter in drafts})
 	shown = [outbox.deliver(letter) for letter in drafts if letter.keys[0][0] not in told]
 	bulk.update_rows("Milestone Plan Log", {entry: {"told_on": now_datetime()}})
 	for notification in shown:
 		if notification:
 			outbox.show(notification)
+
+
+def _recipients(log, plan) -> list[Recipient]:
+	if log.event not in DECISIONS:
+		return managers(plan)
+	filters = {"plan": log.plan, "plan_stage": log.plan_stage, "answered_on": log.done_on}
+	proposer = frappe.db.get_value("Milestone Date Change", filters, "proposed_by")
+	person = proposer and Directory.read([proposer], []).person(proposer)
+	return [person] if person and proposer != log.done_by else []
 
 
 def managers(plan) -> list[Recipient]:
@@ -76,6 +89,8 @@ def _may_read(plan, person: Recipient) -> bool:
 def _letter(log, plan, recipient: Recipient) -> letters.Letter:
 	key = f"{MessageKind.NOTICE.value}|{log.name}||0|{recipient.identity.lower()}"
 	reason = ("escalation", plan.escalation_role) if plan.escalation_role else ("substitute", "")
+	if log.event in DECISIONS:
+		reason = ("proposer", "")
 	return letters.Letter(
 		kind=MessageKind.NOTICE,
 		recipient=replace(recipient, wants_digest=False),

@@ -91,7 +91,9 @@ def deliveries_in(batch: plan_batch.Batch) -> dict[str, tuple[list[Delivery], li
 def _deliveries_of_plan(batch: plan_batch.Batch, plan) -> tuple[list[Delivery], list[Delivery]]:
 	"""Return what is due and what waits in one plan; stages that are blocked again start a new round."""
 	stages, tasks, rules = batch.stages[plan.name], batch.tasks[plan.name], batch.rules[plan.name]
-	blocked_again = [] if plan.on_hold_since else schedule.blocked_again(stages, tasks, bool(plan.earlier_tasks_block))
+	blocked_again = (
+		[] if plan.on_hold_since else schedule.blocked_again(stages, tasks, bool(plan.earlier_tasks_block))
+	)
 	for stage in blocked_again:
 		stage.new_round = {**schedule.NEW_ROUND, "asked_round": (stage.asked_round or 0) + 1}
 		stage.update(stage.new_round)

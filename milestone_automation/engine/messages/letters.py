@@ -280,11 +280,40 @@ def _reason(letter: Letter) -> str:
 		"owner": _("You get this message because you own this milestone."),
 		"notify": _("You get this message because this milestone's workflow notifies you."),
 		"assignee": _("You get this message because these tasks are assigned to you."),
+		"proposer": _("You get this message because you proposed this date."),
 		"substitute": _("You get this message because this milestone has no owner who can be asked."),
 	}[reason]
 
 
+def _proposal(letter: Letter) -> Content:
+	who, _colon, day = letter.log["details"].rpartition(": ")
+	content = Content(_("A date is proposed for {0} of {1}").format(_stage(letter), letter.document))
+	content.paragraphs = [_("Accept, change or decline it in the plan.")]
+	content.facts = [
+		(_("Proposed Date"), languages.day_text(schedule.as_day(day))),
+		(_("Proposed By"), who),
+		(_("Reason"), letter.log["reason"]),
+	]
+	return content
+
+
+def _decision(letter: Letter) -> Content:
+	day = languages.day_text(schedule.as_day(letter.log["details"]))
+	if letter.log["event"] == PlanEvent.DATE_ACCEPTED:
+		content = Content(_("Your date for {0} of {1} was accepted").format(_stage(letter), letter.document))
+		content.paragraphs = [_("It is now expected on {0}.").format(day)]
+		return content
+	content = Content(_("Your date for {0} of {1} was declined").format(_stage(letter), letter.document))
+	content.paragraphs = [_("You proposed {0}. The date stays as it was.").format(day)]
+	content.facts = [(_("Reason"), letter.log["reason"])]
+	return content
+
+
 def _notice(letter: Letter) -> Content:
+	if letter.log["event"] == PlanEvent.DATE_PROPOSED:
+		return _proposal(letter)
+	if letter.log["event"] in (PlanEvent.DATE_ACCEPTED, PlanEvent.DATE_DECLINED):
+		return _decision(letter)
 	day = languages.day_text(schedule.as_day(letter.log["done_on"]))
 	if letter.log["event"] == PlanEvent.GATE_FAILED:
 		content = Content(_("The gate of {0} could not be checked").format(letter.document))

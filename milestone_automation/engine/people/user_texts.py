@@ -16,11 +16,11 @@ WITH_NEXT_STEPS = (
 
 # Who did something: Data, as rows with a link to a user would keep that user from being deleted.
 DONE_BY = {
-	"Milestone": "reached_by",
-	"Milestone Date Change": "changed_by",
-	"Milestone Plan Log": "done_by",
-	"Milestone Task": "closed_by",
-	"Milestone Next Step": "author",
+	"Milestone": ("reached_by",),
+	"Milestone Date Change": ("changed_by", "proposed_by", "answered_by"),
+	"Milestone Plan Log": ("done_by",),
+	"Milestone Task": ("closed_by",),
+	"Milestone Next Step": ("author",),
 }
 
 
@@ -30,9 +30,10 @@ def rename(old: str, new: str) -> None:
 	Args:
 		old, new: ids of the user.
 	"""
-	for doctype, column in DONE_BY.items():
+	for doctype, columns in DONE_BY.items():
 		table = frappe.qb.DocType(doctype)
-		frappe.qb.update(table).set(table[column], new).where(table[column] == old).run()
+		for column in columns:
+			frappe.qb.update(table).set(table[column], new).where(table[column] == old).run()
 	_replace_notified(old, new)
 	_rename_in_next_steps(old, new)
 	_rename_in_message_keys(old, new)

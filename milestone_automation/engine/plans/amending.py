@@ -9,7 +9,7 @@ from frappe.model import data_fieldtypes
 from milestone_automation.engine.base import bulk, guard
 from milestone_automation.engine.people import todos
 from milestone_automation.engine.plans import ending, following, starting
-from milestone_automation.engine.progress import stages
+from milestone_automation.engine.progress import proposals, stages
 from milestone_automation.engine.rules import schedule
 from milestone_automation.engine.rules.vocabulary import (
 	PlanEvent,
@@ -55,12 +55,16 @@ def carry_over(doc) -> None:
 	for stage in new.stages:
 		# Nobody has been told about the amendment yet.
 		stage.update({**schedule.FRESH_STAMPS, "asked_round": 0, "recipients_waiting": 0})
+		# What is proposed for the amended document is answered there.
+		stage.update(proposals.NONE_PENDING)
 	new.flags.is_carried_over = True
 	new.insert(ignore_permissions=True)  # the plan comes along for everybody who may amend the document
 	_copy_tasks(old, new)
 	event = PlanEvent.PLAN_CANCELLED if reason else PlanEvent.PLAN_STARTED
 	details = _("Carried over from {0}.").format(doc.amended_from)
 	plan_log.write(new, event, reason=reason, details=details)
+	if new.on_hold_since and not reason:
+		plan_log.write(new, PlanEvent.PLAN_PUT_ON_HOLD, reason=new.hold_reason)
 	with changing(new.name) as plan:
 		if plan.status != PlanStatus.CANCELLED:
 			sums.count_open_tasks(plan)

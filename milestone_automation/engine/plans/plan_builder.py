@@ -61,6 +61,7 @@ PLAN_FIELDS = (
 	"new_documents",
 	"imported_documents",
 	"later_stages",
+	"owners_propose",
 	"escalation_role",
 	"escalate_after_days",
 	"team_role",

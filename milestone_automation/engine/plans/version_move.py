@@ -10,7 +10,7 @@ from milestone_automation.engine.base import bulk
 from milestone_automation.engine.people import assignees, todos
 from milestone_automation.engine.plans import plan_builder, version_diff
 from milestone_automation.engine.plans.version_diff import StageMove, TaskMove, VersionDiff
-from milestone_automation.engine.progress import gate, rescheduling, task_people, tasks
+from milestone_automation.engine.progress import gate, proposals, rescheduling, task_people, tasks
 from milestone_automation.engine.rules import dates, schedule
 from milestone_automation.engine.rules.vocabulary import DateChangeSource, PlanEvent, StageStatus, TaskStatus
 from milestone_automation.engine.store import plan_log, plan_rows, sums, watched
@@ -316,6 +316,7 @@ def _reach_fulfilled(diff: VersionDiff) -> None:
 		sums.count_open_tasks(plan)
 	for row in fulfilled:
 		gate.check_stage(plan, row)
+		proposals.withdraw(plan, row, _("The milestone was reached."))
 		plan.set_stage(row, status=StageStatus.REACHED.value, health="Done", reached_on=getdate(nowdate()))
 		plan_log.write(plan, PlanEvent.MILESTONE_REACHED, stage=row)
 

@@ -9,7 +9,7 @@ from frappe.utils import cint, getdate
 
 from milestone_automation.engine.base import clock, languages, save_state
 from milestone_automation.engine.people import rights
-from milestone_automation.engine.progress import rescheduling, stages
+from milestone_automation.engine.progress import proposals, rescheduling, stages
 from milestone_automation.engine.rules.vocabulary import DateChangeSource, PlanEvent, StageStatus
 from milestone_automation.engine.store import plan_log, plan_rows
 from milestone_automation.engine.store.changing import changing
@@ -49,7 +49,7 @@ def answer_not_yet(
 	note: str | None = None,
 	later_stages: str | None = None,
 ) -> None:
-	"""Answer a prompt with no: the stage gets a new key date.
+	"""Answer a prompt with no: the stage gets a new key date, or where managers decide, one is proposed.
 
 	Args:
 		plan, stage: as in `answer_reached`.
@@ -68,10 +68,14 @@ def answer_not_yet(
 	text = ": ".join(part.strip() for part in (reason, note) if part and part.strip())
 	if not text and not row.key_date:
 		text = _("First date.")
+	must_propose = proposals.must_propose(plan)
 	with changing(plan.name) as plan:
-		rescheduling.reschedule(
-			plan.name, row.name, day, text, source=DateChangeSource.PROMPT, answer=later_stages or None
-		)
+		if must_propose:
+			proposals.propose(plan.name, row.name, day, text)
+		else:
+			rescheduling.reschedule(
+				plan.name, row.name, day, text, source=DateChangeSource.PROMPT, answer=later_stages or None
+			)
 		# Who sets a date need not be asked whether it holds before long.
 		if cint(row.check_in_days):
 			plan.set_stage(plan.stage(row.name), on_track_on=clock.today_of_user())
@@ -93,7 +97,9 @@ def answer_on_track(plan: str, stage: str) -> None:
 	today = clock.today_of_user()
 	if not row.key_date or getdate(row.key_date) < today:
 		frappe.throw(
-			_("{0} has no key date to come. Say when it was reached, or choose a date.").format(row.stage_name)
+			_("{0} has no key date to come. Say when it was reached, or choose a date.").format(
+				row.stage_name
+			)
 		)
 	with changing(plan.name) as plan:
 		row = plan.stage(row.name)

@@ -11,6 +11,7 @@ from milestone_automation.engine.people import todos
 from milestone_automation.engine.rules import dates, order, schedule
 from milestone_automation.engine.rules.vocabulary import (
 	DateChangeSource,
+	DateChangeStatus,
 	KeyDateRule,
 	PlanEvent,
 	ShiftMode,
@@ -337,13 +338,14 @@ def _still_stands(plan, moved: dict, key_dates_: list) -> bool:
 
 def _last_move(plan, stage) -> dict[str, dict]:
 	"""Return the date changes that were made together with the last one of a stage, by row name of the stage."""
-	filters = {"plan": plan.name, "plan_stage": stage.name}
+	in_effect = {"plan": plan.name, "status": DateChangeStatus.ACCEPTED.value}
+	filters = in_effect | {"plan_stage": stage.name}
 	last = frappe.get_all(
 		"Milestone Date Change", filters=filters, pluck="changed_on", order_by="changed_on desc", limit=1
 	)
 	if not last:
 		return {}
-	filters = {"plan": plan.name, "changed_on": last[0]}
+	filters = in_effect | {"changed_on": last[0]}
 	fields = ["plan_stage", "old_date", "new_date"]
 	rows = frappe.get_all("Milestone Date Change", filters=filters, fields=fields)
 	return {row.plan_stage: row for row in rows}
@@ -441,7 +443,7 @@ def change_dates(plan: plan_rows.Plan, new_dates: dict, reason: str, source: Dat
 			continue
 		plan.set_stage(stage, key_date=new, **schedule.FRESH_STAMPS)
 		moved.append((stage, old, new))
-		rows.append(_date_change(plan, stage, old, new, reason, source) | {"changed_on": stamp})
+		rows.append(date_change(plan, stage, old, new, reason, source) | {"changed_on": stamp})
 	bulk.insert_rows("Milestone Date Change", rows)
 	_move_tasks(plan, moved)
 	_note_later_moved(plan, moved)
@@ -453,7 +455,9 @@ def _note_later_moved(plan, moved: list[tuple]) -> None:
 	if last < 0 or not moved:
 		return
 	reached = plan.stages[last]
-	is_off = reached.key_date and reached.reached_on and getdate(reached.key_date) != getdate(reached.reached_on)
+	is_off = (
+		reached.key_date and reached.reached_on and getdate(reached.key_date) != getdate(reached.reached_on)
+	)
 	if is_off and any(stage.idx > reached.idx for stage, *_dates in moved):
 		plan.set_stage(reached, later_moved=1)
 
@@ -502,8 +506,16 @@ def task_moves(plan, moved: list[tuple]) -> list[dates.TaskMove]:
 	return moves
 
 
-def _date_change(plan, stage, old, new, reason, source) -> dict:
+def date_change(plan, stage, old, new, reason: str, source: DateChangeSource) -> dict:
+	"""Return the values of a Milestone Date Change in effect, by the session user.
+
+	Args:
+		plan, stage: rows.
+		old, new: key dates.
+		reason, source: why it moves, and what moves it.
+	"""
 	return {
+		"status": DateChangeStatus.ACCEPTED.value,
 		"plan": plan.name,
 		"plan_stage": stage.name,
 		"stage_name": stage.stage_name,

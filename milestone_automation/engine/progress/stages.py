@@ -5,7 +5,7 @@ from frappe import _
 from frappe.utils import cint, getdate, now_datetime, nowdate
 
 from milestone_automation.engine.base import clock
-from milestone_automation.engine.progress import gate, next_steps, rescheduling
+from milestone_automation.engine.progress import gate, next_steps, proposals, rescheduling
 from milestone_automation.engine.rules import dates, order, schedule
 from milestone_automation.engine.rules.vocabulary import Health, PlanEvent, ReachRule, StageStatus
 from milestone_automation.engine.store import plan_log, plan_rows, watched
@@ -129,6 +129,7 @@ def mark_reached(plan: plan_rows.Plan, stage, reached_on, milestone=None, value_
 		value_before=value_before,
 		later_moved=0,
 	)
+	proposals.withdraw(plan, stage, _("The milestone was reached."))
 	_mark_skipped(plan)
 	rescheduling.date_following_stage(plan, stage, reached_on)
 	if stage.next_actions:

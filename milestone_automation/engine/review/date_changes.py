@@ -9,6 +9,7 @@ import frappe
 from frappe.utils import get_datetime, getdate
 
 from milestone_automation.engine.review.plan_stages import StageRow
+from milestone_automation.engine.rules.vocabulary import DateChangeStatus
 
 # Number of stages that are read at a time.
 PAGE = 2_000
@@ -76,6 +77,7 @@ def _page(names: list[str]) -> Iterator[DateChange]:
 			change.creation,
 		)
 		.where(change.plan_stage.isin(names))
+		.where(change.status == DateChangeStatus.ACCEPTED.value)
 		.orderby(change.changed_on)
 		.orderby(change.creation)
 		.run(as_dict=True)

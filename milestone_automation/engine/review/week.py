@@ -9,7 +9,7 @@ import frappe
 from frappe.utils import getdate
 
 from milestone_automation.engine.review.plan_stages import StageRow
-from milestone_automation.engine.rules.vocabulary import Health
+from milestone_automation.engine.rules.vocabulary import DateChangeStatus, Health
 
 DAYS = 7
 
@@ -95,6 +95,7 @@ def moved_since(day: date) -> dict[str, int]:
 	rows = (
 		frappe.qb.from_(change)
 		.select(change.plan_stage, change.old_date, change.new_date)
+		.where(change.status == DateChangeStatus.ACCEPTED.value)
 		.where(change.changed_on >= datetime.combine(day, time.min))
 		.where(change.old_date.isnotnull())
 		.where(change.new_date.isnotnull())

@@ -19,6 +19,9 @@ from typing import NamedTuple
 from milestone_automation.engine.rules.vocabulary import KeyDateRule, ShiftMode, TaskStatus
 from milestone_automation.engine.rules.working_days import OutOfCalendar, WorkCalendar
 
+# Without days off, so that working days are calendar days.
+EVERY_DAY = WorkCalendar()
+
 
 class DatesOutOfOrder(ValueError):
 	"""A stage's key date is before that of an earlier stage.
@@ -398,7 +401,9 @@ def _shift_later(dates, old_date, stays, index, calendar, working_days) -> list[
 	return shifted
 
 
-def moved_along(day: date, old: date, new: date, calendar: WorkCalendar, working_days: bool) -> date:
+def moved_along(
+	day: date, old: date, new: date, calendar: WorkCalendar = EVERY_DAY, working_days: bool = False
+) -> date:
 	"""Return a date moved by the distance from another date's old value to its new one.
 
 	Args:

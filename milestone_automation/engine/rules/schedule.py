@@ -7,6 +7,7 @@ The rules:
 
 - *Prompt*: from a stage's key date on, once its required tasks are done. Only for the first open stage where earlier
   tasks block later stages or stages are reached in order, otherwise for every stage whose key date has come.
+- An owner who has proposed a date is not asked, reminded or checked with until a manager has decided.
 - A plan on hold sends nothing. When it is resumed, what is due then is sent.
 - A skipped stage, before a reached one, gets no message; its tasks keep theirs.
 - *Blocked*: from the key date on, while required tasks block the stage: once to each assignee for each task, and to the
@@ -53,6 +54,7 @@ FRESH_STAMPS = {
 	"escalated_on": None,
 	"warned_on": None,
 	"check_in_sent_on": None,
+	"on_track_on": None,
 	"date_asked_on": None,
 }
 # A task with a new due date gets its reminders again.
@@ -264,14 +266,15 @@ def open_required_tasks(stages: Sequence, stage, tasks: Iterable, earlier_tasks_
 def _messages_of_stage(plan, stages, stage, tasks, rules: Rules) -> list[MessagePlan]:
 	if not as_day(stage.get("key_date")):
 		return _no_next_date(stages, stage)
+	has_answered = bool(stage.get("awaits_decision"))  # with a date that a manager decides on
 	earlier_tasks_block = bool(plan.get("earlier_tasks_block"))
 	blocking = blocking_tasks(stages, stage, tasks, earlier_tasks_block)
-	messages = _check_in(stage, rules)
+	messages = [] if has_answered else _check_in(stage, rules)
 	messages += _blocked(stage, blocking) if blocking else []
 	waits_for_others = earlier_tasks_block or plan.get("reached_in_order")
 	if waits_for_others and stage is not stages[order.last_reached(stages) + 1]:
 		return messages
-	if not blocking:
+	if not blocking and not has_answered:
 		messages.append(_stage_message(MessageKind.PROMPT, stage, stamp="prompted_on"))
 		messages += _reminder(MessageKind.REMINDER, Audience.STAGE, stage, stage.get("prompted_on"))
 	messages += _escalation(plan, stage, rules)
@@ -282,10 +285,11 @@ def _check_in(stage, rules: Rules) -> list[MessagePlan]:
 	first = check_in_from(stage)
 	if not first or has_checked_in(stage):
 		return []
-	days = {"first_day": _earlier(first, rules), "last_day": as_day(stage.get("key_date")) - timedelta(days=1)}
-	return [
-		_stage_message(MessageKind.CHECK_IN, stage, "check_in_sent_on", audience=Audience.OWNER, **days)
-	]
+	days = {
+		"first_day": _earlier(first, rules),
+		"last_day": as_day(stage.get("key_date")) - timedelta(days=1),
+	}
+	return [_stage_message(MessageKind.CHECK_IN, stage, "check_in_sent_on", audience=Audience.OWNER, **days)]
 
 
 def check_in_from(stage) -> date | None:

@@ -135,6 +135,15 @@ class DateChangeSource(Vocabulary):
 	PREVIOUS_MILESTONE = "Previous Milestone"
 	WORKFLOW_VERSION = "Workflow Version"
 	ON_HOLD = "On Hold"
+	PROPOSAL = "Proposal"
+
+
+class DateChangeStatus(Vocabulary):
+	"""Whether a date change is in effect. Reports count accepted ones."""
+
+	ACCEPTED = "Accepted"
+	PROPOSED = "Proposed"
+	DECLINED = "Declined"
 
 
 class MilestoneSource(Vocabulary):
@@ -194,6 +203,9 @@ class PlanEvent(Vocabulary):
 	PLAN_RESUMED = "Plan Resumed"
 	PLAN_MOVED_TO_NEW_VERSION = "Plan Moved to New Version"
 	DATE_NOT_FOLLOWED = "Date Not Followed"
+	DATE_PROPOSED = "Date Proposed"
+	DATE_ACCEPTED = "Date Accepted"
+	DATE_DECLINED = "Date Declined"
 	CONFIRMED_ON_TRACK = "Confirmed on Track"
 	MILESTONE_REACHED = "Milestone Reached"
 	MILESTONE_UNDONE = "Milestone Undone"

@@ -27,6 +27,7 @@ PLAN_COLUMNS = (
 	"new_documents",
 	"imported_documents",
 	"later_stages",
+	"owners_propose",
 	"escalation_role",
 	"escalate_after_days",
 	"team_role",

@@ -103,9 +103,7 @@ def stage_sums(
 	"""
 	sums, earlier_required = [], 0
 	last_reached = order.last_reached(stages)
-	for index, (stage, open_required, overdue_tasks) in enumerate(
-		zip(stages, *counts, strict=True)
-	):
+	for index, (stage, open_required, overdue_tasks) in enumerate(zip(stages, *counts, strict=True)):
 		blocking = open_required + (earlier_required if plan.earlier_tasks_block else 0)
 		lead = cint(stage.warning_lead_days) or warning_lead_days
 		stage_health = _stage_health(

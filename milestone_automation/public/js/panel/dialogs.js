@@ -111,14 +111,46 @@ export function reschedule(stage, plan, then, given = {}) {
 				if (this.value) dialog.set_value("reason", this.value);
 			},
 		},
-		{ ...REASON(), default: given.reason },
+		{ ...REASON(), default: given.reason, read_only: given.is_proposal ? 1 : 0 },
 	];
-	const dialog = ask(__("Reschedule {0}", [esc(stage.stage_name)]), __("Reschedule"), fields, (values) => {
+	const label = given.label || __("Reschedule");
+	const dialog = ask(__("Reschedule {0}", [esc(stage.stage_name)]), label, fields, (values) => {
 		const { new_date, reason, later_stages, keep_anchored, update_document } = values;
 		return then({ new_date, reason, later_stages, keep_anchored, update_document });
 	});
 	dialog.get_field("update_document").$wrapper.hide();
 	if (given.new_date) refresh();
+	if (!given.is_proposal) offer_reasons(dialog);
+	return dialog;
+}
+
+export function propose_date(stage, today, then) {
+	const fields = [
+		{
+			fieldname: "new_date",
+			fieldtype: "Date",
+			label: __("Proposed Date"),
+			reqd: 1,
+			min_date: new Date(`${frappe.datetime.add_days(today, 1)}T00:00`),
+		},
+		{
+			fieldname: "usual",
+			fieldtype: "Select",
+			label: __("Usual Reasons"),
+			hidden: 1,
+			onchange() {
+				if (this.value) dialog.set_value("reason", this.value);
+			},
+		},
+		REASON(),
+	];
+	const title = __("Propose a Date for {0}", [esc(stage.stage_name)]);
+	const dialog = ask(title, __("Propose Date"), fields, ({ new_date, reason }) => then({ new_date, reason }));
+	offer_reasons(dialog);
+	return dialog;
+}
+
+function offer_reasons(dialog) {
 	frappe.xcall("milestone_automation.api.date_reasons").then((reasons) => {
 		if (!reasons.length) return;
 		dialog.set_df_property("usual", "options", [
@@ -127,7 +159,6 @@ export function reschedule(stage, plan, then, given = {}) {
 		]);
 		dialog.set_df_property("usual", "hidden", 0);
 	});
-	return dialog;
 }
 
 function show_consequences(dialog, stage, plan) {
@@ -194,20 +225,19 @@ export function resume(plan, then) {
 		dialog.get_field("keep_anchored").$wrapper.toggle(!!shift_dates);
 		const place = dialog.get_field("consequences").$wrapper;
 		if (!shift_dates) return place.empty();
-		frappe
-			.call({
-				method: "milestone_automation.api.preview_resume",
-				type: "GET",
-				args: { plan: plan.name, keep_anchored: keep_anchored ? 1 : 0 },
-				silent: true,
-				callback: ({ message }) =>
-					place.html(
-						message.stages.length
-							? consequences(message)
-							: `<p class="milestone-muted">${__("No date moves.")}</p>`
-					),
-				error: (answer) => place.html(`<p class="milestone-overdue">${refusal(answer)}</p>`),
-			});
+		frappe.call({
+			method: "milestone_automation.api.preview_resume",
+			type: "GET",
+			args: { plan: plan.name, keep_anchored: keep_anchored ? 1 : 0 },
+			silent: true,
+			callback: ({ message }) =>
+				place.html(
+					message.stages.length
+						? consequences(message)
+						: `<p class="milestone-muted">${__("No date moves.")}</p>`
+				),
+			error: (answer) => place.html(`<p class="milestone-overdue">${refusal(answer)}</p>`),
+		});
 	};
 	const since = __("On hold since {0}: {1}", [date(plan.on_hold_since), esc(plan.hold_reason)]);
 	const fields = [

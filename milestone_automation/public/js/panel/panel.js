@@ -253,6 +253,34 @@ export class Panel {
 		dialogs.reschedule(stage, plan, move, given);
 	}
 
+	do_propose_date(stage) {
+		dialogs.propose_date(stage, this.data.today, (values) =>
+			this.ask("propose_date", { plan: this.data.plan.name, stage: stage.name, ...values })
+		);
+	}
+
+	// The dialog of Reschedule, with the proposed day and reason; another day may be chosen.
+	do_accept_date(stage) {
+		const { plan } = this.data;
+		const { proposed_date, reason } = stage.proposal;
+		const accept = ({ new_date, later_stages, keep_anchored }) =>
+			this.ask_and_reload("accept_date", {
+				plan: plan.name,
+				stage: stage.name,
+				new_date,
+				later_stages,
+				keep_anchored,
+			});
+		const label = __("Accept Date");
+		dialogs.reschedule(stage, plan, accept, { new_date: proposed_date, reason, label, is_proposal: true });
+	}
+
+	do_decline_date(stage) {
+		dialogs.reason(__("Decline the Proposed Date"), __("Decline Date"), (values) =>
+			this.ask("decline_date", { plan: this.data.plan.name, stage: stage.name, ...values })
+		);
+	}
+
 	do_on_track(stage) {
 		this.ask("answer_on_track", { plan: this.data.plan.name, stage: stage.name });
 	}

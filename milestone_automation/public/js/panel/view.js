@@ -231,6 +231,11 @@ function facts(stage, { today, doctype }) {
 		const text = __("{0} is {1}", [esc(field_label(doctype, stage.date_field)), date(stage.document_date)]);
 		rows.push([__("Differs from the Document"), `<span class="milestone-overdue">${text}</span>`]);
 	}
+	if (stage.proposal) {
+		const { proposed_date, proposed_by, reason } = stage.proposal;
+		const text = [date(proposed_date), esc(user_name(proposed_by)), `“${esc(reason)}”`].join(" · ");
+		rows.push([__("Proposed Date"), text]);
+	}
 	if (stage.with_actual) rows.push([__("Previous Milestone"), esc(reached_early_or_late(stage.with_actual))]);
 	if (owner_text(stage)) rows.push([__("Milestone Owner"), esc(owner_text(stage))]);
 	if (stage.reach_rule === "Field Value") {
@@ -385,6 +390,9 @@ function closed(task) {
 
 const BUTTONS = [
 	["confirm", () => __("Confirm Milestone"), "btn-primary"],
+	["accept_date", () => __("Accept Date"), "btn-primary"],
+	["decline_date", () => __("Decline Date"), "btn-default"],
+	["propose_date", () => __("Propose Date"), "btn-default"],
 	["on_track", () => __("Still on Track"), "btn-default"],
 	["reschedule", () => __("Reschedule"), "btn-default"],
 	["move_with_actual", () => __("Move with Actual Date"), "btn-default"],

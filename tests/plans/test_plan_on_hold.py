@@ -2,6 +2,7 @@
 
 import frappe
 import pytest
+from frappe.utils import getdate, nowdate
 
 from milestone_automation import api
 from milestone_automation.desk import my_work
@@ -77,7 +78,7 @@ def test_a_hold_needs_a_reason_and_a_running_plan(order):
 	with pytest.raises(frappe.ValidationError, match="The plan is not on hold"):
 		holding.resume(plan)
 	hold(order)
-	with pytest.raises(frappe.ValidationError, match="on hold since .* already"):
+	with pytest.raises(frappe.ValidationError, match=r"on hold since .* already"):
 		holding.put_on_hold(plan, STRIKE)
 	api.cancel_plan(plan, "Not made")
 	with pytest.raises(frappe.ValidationError, match="Only a running plan"):
@@ -122,8 +123,6 @@ def test_what_is_undone_on_hold_is_on_hold(order):
 def test_no_report_counts_a_plan_on_hold_as_late_or_blocked(order):
 	hold(order)
 	with at("2030-07-10 10:00:00"):
-		from frappe.utils import getdate, nowdate
-
 		today = getdate(nowdate())
 		rows = list(plan_stages.read(plan_stages.PlanFilter(workflow="Production")))
 		assert on_time.measure(rows, "Milestone", today) == []
@@ -159,6 +158,18 @@ def test_without_shift_dates_stay_and_count_again(order):
 	resume(order, "2030-06-12 10:00:00")
 	assert key_dates(order) == {"Cut": "2030-06-10", "Shipped": "2030-06-28"}
 	assert health_of(order)[:2] == ["Late", "Late"]
+
+
+def test_an_amendment_stays_on_hold(order):
+	frappe.get_doc(order.doctype, order.name).submit()
+	hold(order)
+	cancelled = frappe.get_doc(order.doctype, order.name)
+	cancelled.cancel()
+	amended = frappe.copy_doc(cancelled)
+	amended.update({"amended_from": order.name, "docstatus": 0})
+	amended.insert()
+	assert (plan_of(amended).health, plan_of(amended).hold_reason) == ("On Hold", STRIKE)
+	assert "Plan Put on Hold" in events_of(amended)
 
 
 def test_a_hold_of_no_day_moves_nothing(order):

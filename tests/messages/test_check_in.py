@@ -89,13 +89,17 @@ def test_on_track_is_kept_and_logged_once_and_asked_no_more(order, as_user):
 
 def test_who_sets_a_date_is_not_asked_whether_it_holds_before_long(order, as_user):
 	assert asked_on(21, 21) == [21]
-	answer(order, "2030-06-21 10:00:00", "answer_not_yet", as_user, new_date="2030-06-26", reason="Early cloth")
+	answer(
+		order, "2030-06-21 10:00:00", "answer_not_yet", as_user, new_date="2030-06-26", reason="Early cloth"
+	)
 	assert asked_on(22, 25) == []
 
 
 def test_a_date_moved_far_is_checked_again(order, as_user):
 	assert asked_on(15, 21) == [21]
-	answer(order, "2030-06-21 10:00:00", "answer_not_yet", as_user, new_date="2030-07-04", reason="Late cloth")
+	answer(
+		order, "2030-06-21 10:00:00", "answer_not_yet", as_user, new_date="2030-07-04", reason="Late cloth"
+	)
 	assert key_dates(order) == {"Cut": "2030-07-04"}
 	assert asked_on(22, 30) == [27]
 
@@ -105,6 +109,14 @@ def test_a_date_that_somebody_else_moved_is_checked_again(order):
 	with at("2030-06-21 12:00:00"):
 		api.reschedule_stage(plan_of(order).name, "Cut", "2030-06-27", "The buyer wants it")
 	assert asked_on(22, 26) == [22]
+
+
+def test_on_track_is_said_of_one_date_and_asked_again_for_another(order, as_user):
+	assert asked_on(21, 21) == [21]
+	answer(order, "2030-06-21 10:00:00", "answer_on_track", as_user)
+	with at("2030-06-22 12:00:00"):
+		api.reschedule_stage(plan_of(order).name, "Cut", "2030-06-27", "The buyer wants it")
+	assert asked_on(23, 26) == [23]
 
 
 def test_a_date_that_has_passed_is_not_on_track(order, as_user):
