@@ -142,4 +142,5 @@ def _event_sentences() -> dict[PlanEvent, str]:
 		PlanEvent.TASK_MADE_OPTIONAL: _("{0} made the task {1} optional: it no longer blocks its milestone"),
 		PlanEvent.TASK_DELETED: _("{0} deleted the task {1}"),
 		PlanEvent.NEXT_STEP: _("Next step of {1}, for {0}"),
+		PlanEvent.NEXT_STEP_STOPPED: _("A next step of {1} is not tried any more"),
 	}
