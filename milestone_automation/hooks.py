@@ -35,7 +35,10 @@ add_to_apps_screen = [
 # Requests
 # --------
 before_request = ["milestone_automation.door.hide_tracebacks_from_guests"]
-after_request = ["milestone_automation.links.link_page.secure"]
+after_request = [
+	"milestone_automation.links.link_page.secure",
+	"milestone_automation.desk.timeline.hide_recorded_values",
+]
 
 # Events
 # ------
@@ -109,6 +112,7 @@ scheduler_events = {
 # Permissions
 # -----------
 has_permission = {
+	"Milestone": "milestone_automation.permissions.has_milestone_permission",
 	"Milestone Plan": "milestone_automation.permissions.has_plan_permission",
 	"Milestone Date Change": "milestone_automation.permissions.has_plan_permission",
 	"Milestone Plan Log": "milestone_automation.permissions.has_plan_permission",
@@ -117,6 +121,7 @@ has_permission = {
 	"Milestone Message": "milestone_automation.permissions.has_message_permission",
 }
 permission_query_conditions = {
+	"Milestone": "milestone_automation.permissions.milestone_query",
 	"Milestone Plan": "milestone_automation.permissions.plan_query",
 	"Milestone Date Change": "milestone_automation.permissions.date_change_query",
 	"Milestone Plan Log": "milestone_automation.permissions.plan_log_query",

@@ -11,7 +11,7 @@ from frappe import _
 from frappe.utils import cstr
 
 from milestone_automation.engine.base import values
-from milestone_automation.engine.people import rights
+from milestone_automation.engine.people import field_rights, rights
 from milestone_automation.engine.people.readable import condition as _readable
 from milestone_automation.engine.people.readable import names
 from milestone_automation.engine.people.readable import quoted as _quoted
@@ -25,6 +25,7 @@ READING = {None, "select", "read", "print", "email", "report", "export"}
 # Write: to comment and attach. `check_task_edit` keeps the fields.
 ASSIGNEE_RIGHTS = {None, "select", "read", "print", "write"}
 NOTHING = "1=0"
+MILESTONE_FIELDS = ["reference_type", "reference_name", "track_field"]
 ASSIGNEE_FIELDS = ("user", "contact", "email", "done")
 
 
@@ -97,6 +98,17 @@ def has_plan_permission(doc, ptype=None, user=None) -> bool:
 	return _may_read_references(doc, user)
 
 
+def has_milestone_permission(doc, ptype=None, user=None) -> bool:
+	"""Hook for Milestone: whom a site lets read recorded values reads those of documents and fields they may read."""
+	user = rights.user_or_session(user)
+	if rights.sees_everything(user):
+		return True
+	stored = (doc.name and frappe.db.get_value("Milestone", doc.name, MILESTONE_FIELDS, as_dict=True)) or doc
+	if not rights.is_desk_user(user) or not rights.can_read_document(*_reference_of(stored), user):
+		return False
+	return stored.get("track_field") not in field_rights.hidden(stored.get("reference_type"), user=user)
+
+
 def has_step_permission(doc, ptype=None, user=None) -> bool:
 	"""Hook for Milestone Next Step: managers who may read the plan's document."""
 	user = rights.user_or_session(user)
@@ -159,6 +171,29 @@ def _stored(doc):
 
 
 # Hooks: lists. Frappe takes SQL text here and wants no other form.
+
+
+def milestone_query(user=None) -> str:
+	"""Hook for Milestone."""
+	user = rights.user_or_session(user)
+	if rights.sees_everything(user):
+		return ""
+	if not rights.is_desk_user(user):
+		return NOTHING
+	tracked = frappe.get_all("Milestone Tracker", pluck="document_type", order_by=None)
+	types = sorted({*tracked, *_reference_types()})
+	readable = [_recorded_of_type(one, user) for one in types]
+	conditions = [_shared("Milestone", user), *(one for one in readable if one)]
+	return _without_percent_signs(f"({' or '.join(conditions)})")
+
+
+def _recorded_of_type(reference_type: str, user: str) -> str | None:
+	"""Return the condition for the milestones of one DocType in fields that the user may read; None for none of it."""
+	is_readable = _of_type("Milestone", reference_type, user)
+	hidden = ", ".join(_quoted(name) for name in sorted(field_rights.hidden(reference_type, user=user)))
+	if not is_readable or not hidden:
+		return is_readable
+	return f"({is_readable} and `tabMilestone`.track_field not in ({hidden}))"
 
 
 def plan_query(user=None) -> str:

@@ -6,7 +6,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint, getdate, nowdate
 
-from milestone_automation.engine.people import assigned, rights
+from milestone_automation.engine.people import assigned, field_rights, rights
 from milestone_automation.engine.plans import plan_builder
 from milestone_automation.engine.progress import gate, proposals, rescheduling, stages
 from milestone_automation.engine.rules import schedule
@@ -212,7 +212,7 @@ def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, shows_tasks: bool) -> dict:
 	blocking = _blocked_by(plan, row, tasks)
 	return {
 		**{name: row.get(name) for name in STAGE_COLUMNS},
-		"document_date": rescheduling.differing_document_date(plan, row),
+		**_of_document(plan, row),
 		"actions": _stage_actions(plan, row, may_act),
 		"tasks": [_task(task, tasks.assignees[task.name], row, may_act, plan) for task in visible]
 		if shows_tasks
@@ -240,6 +240,14 @@ def _with_actual(plan: plan_rows.Plan, stage) -> dict | None:
 		"days": days,
 		"new_date": new_date,
 	}
+
+
+def _of_document(plan: plan_rows.Plan, stage) -> dict:
+	"""Return what a stage says of the document's own values, without those of fields the user may not read."""
+	hidden = field_rights.hidden(plan.reference_type)
+	day = rescheduling.differing_document_date(plan, stage)
+	shown = {"document_date": None if stage.date_field in hidden else day}
+	return shown | ({"track_value": None} if stage.track_field in hidden else {})
 
 
 def _comes_after(plan: plan_rows.Plan, stage) -> list:

@@ -1,5 +1,7 @@
 """The history of a document's plan for the timeline of its form."""
 
+import json
+
 import frappe
 from frappe import _
 from frappe.utils import (
@@ -8,8 +10,9 @@ from frappe.utils import (
 	get_fullname,
 	get_url_to_form,
 )
+from frappe.utils.response import json_handler
 
-from milestone_automation.engine.people import rights
+from milestone_automation.engine.people import field_rights, rights
 from milestone_automation.engine.rules.vocabulary import DateChangeStatus, PlanEvent
 
 MAX_TIMELINE_ENTRIES = 200
@@ -33,6 +36,25 @@ def timeline(doctype: str, name: str) -> list[dict]:
 	name = str(name)
 	entries = [*_log_entries(doctype, name), *_slip_entries(doctype, name), *_message_entries(doctype, name)]
 	return sorted(entries, key=lambda entry: str(entry["creation"]), reverse=True)[:MAX_TIMELINE_ENTRIES]
+
+
+def hide_recorded_values(response, request) -> None:
+	"""Hook after each request: Frappe sends each form all milestones of its document, whatever fields they are about.
+
+	There is no earlier place: several calls of Frappe collect them, each past the document layer.
+
+	Args:
+		response, request: werkzeug's.
+	"""
+	docinfo = frappe.local.response.get("docinfo")
+	recorded = docinfo.get("milestones") if isinstance(docinfo, dict) else None
+	if not recorded or response is None:
+		return
+	hidden = field_rights.hidden(docinfo["doctype"])
+	kept = [row for row in recorded if row["track_field"] not in hidden]
+	if len(kept) < len(recorded):
+		docinfo["milestones"] = kept
+		response.data = json.dumps(frappe.local.response, default=json_handler, separators=(",", ":"))
 
 
 def _log_entries(doctype: str, name: str):

@@ -6,10 +6,11 @@ from frappe.utils import (
 	format_datetime,
 	get_fullname,
 )
+from pypika.functions import Count
 
 from milestone_automation.engine.base import jobs
 from milestone_automation.engine.history import backfill
-from milestone_automation.engine.people import rights
+from milestone_automation.engine.people import readable, rights
 
 
 def recorded(tracker: str, limit: int = 10) -> dict:
@@ -24,7 +25,8 @@ def recorded(tracker: str, limit: int = 10) -> dict:
 	"""
 	doctype = rights.readable_document("Milestone Tracker", tracker).document_type
 	filters = {"milestone_tracker": tracker}
-	last = frappe.get_all(
+	# Who may see a tracker does not see by it every document and field it records.
+	last = frappe.get_list(
 		"Milestone",
 		filters=filters,
 		fields=[
@@ -45,7 +47,10 @@ def recorded(tracker: str, limit: int = 10) -> dict:
 		row.field_label = _(meta.get_label(row.track_field) or row.track_field)
 		row.reached_on = format_datetime(row.reached_on or row.creation)
 		row.reached_by = get_fullname(row.reached_by) if row.reached_by else ""
-	return {"count": frappe.db.count("Milestone", filters), "document_type": doctype, "last": last}
+	milestone = frappe.qb.DocType("Milestone")
+	query = readable.rows("Milestone").where(milestone.milestone_tracker == tracker)
+	((count,),) = query.select(Count("*")).run()
+	return {"count": count, "document_type": doctype, "last": last}
 
 
 def start_backfill(tracker: str) -> None:

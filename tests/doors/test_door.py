@@ -328,3 +328,19 @@ def test_pages_take_any_form(served):
 			answer = guest.post(f"/{page}", data=body, headers={"Content-Type": "application/json"})
 			assert answer.status_code == 200
 			assert "This link does not work" in answer.text
+
+
+@pytest.mark.parametrize("status", [" ", "\t", "", " Completed ", "Done", "open"])
+def test_a_status_with_odd_spaces_or_unknown_is_answered_in_words(planned, status):
+	"""Seen: a status of one space reached the engine, and the answer was 500."""
+	with planned.connect():
+		task = frappe.db.get_value("Milestone Task", {"title": "Secret fabric"})
+	for call in ("put", "set_value"):
+		if call == "put":
+			answer = planned.client(ADMIN).put(
+				f"/api/resource/Milestone Task/{task}", json={"status": status}
+			)
+		else:
+			change = {"doctype": "Milestone Task", "name": task, "fieldname": "status", "value": status}
+			answer = planned.client(ADMIN).post("/api/method/frappe.client.set_value", json=change)
+		assert answer.status_code in (200, 417), answer.text[-500:]

@@ -6,6 +6,8 @@ import frappe
 import pytest
 
 from milestone_automation import api
+from milestone_automation.engine.rules.vocabulary import PlanEvent
+from milestone_automation.engine.store import plan_log
 from milestone_automation.engine.workflows import custom_messages
 from tests.support.guarded import (
 	CLERK,
@@ -205,3 +207,100 @@ def test_no_task_is_for_whom_a_hidden_field_names(as_user):
 	with as_user(PRICER):
 		shown = api.add_task(**given, assignee_field="price_owner")
 	assert [person["user"] for person in shown["stages"][0]["tasks"][1]["assignees"]] == [CLERK]
+
+
+# What was recorded
+
+
+@pytest.fixture
+def recorded():
+	"""An order whose price is tracked and reaches a stage, and its plan."""
+	tracker = {"doctype": "Milestone Tracker", "document_type": ORDER, "track_field": "price"}
+	frappe.get_doc(tracker | {"extra_fields": [{"track_field": "status"}]}).insert()
+	dated = stage("Paid", date_field="price_date", reach_rule="Field Value", track_field="price")
+	make_workflow("Priced", stages=[dated | {"track_value": "4711"}, stage("Cut")])
+	order = make_order(price=1, price_date="2030-01-05")
+	order.price = 4711
+	order.status = "Cut"
+	order.save()
+	return order
+
+
+@pytest.mark.usefixtures("recorded")
+class TestRecordedValues:
+	def test_the_form_of_a_plan_says_no_value_of_a_field_its_reader_may_not_read(self, recorded, as_user):
+		plan = frappe.db.get_value("Milestone Plan", {"reference_name": recorded.name})
+		frappe.db.set_value("Milestone Plan Stage", {"parent": plan}, "value_before", "4712")
+		frappe.db.set_value("Milestone Plan", plan, "snapshot", '{"price": "4712"}')
+		with as_user(MANAGER):
+			doc = frappe.get_doc("Milestone Plan", plan)
+			doc.apply_fieldlevel_read_permissions()
+			assert "4712" not in doc.as_json()
+			rows = frappe.get_list("Milestone Plan Stage", fields=["*"], parent_doctype="Milestone Plan")
+			assert "4712" not in frappe.as_json(rows)
+			shown = api.get_plan(ORDER, recorded.name)["stages"][0]
+			assert shown["track_value"] is None
+		with as_user(PRICER):
+			assert api.get_plan(ORDER, recorded.name)["stages"][0]["track_value"] == "4711"
+
+	def test_the_date_a_hidden_field_gives_is_not_shown(self, recorded, as_user):
+		name = frappe.db.get_value("Milestone Plan Stage", {"stage_name": "Paid"})
+		frappe.db.set_value("Milestone Plan Stage", name, {"status": "Open", "key_date": "2030-03-03"})
+		for user, day in ((MANAGER, "None"), (PRICER, "2030-01-05")):
+			with as_user(user):
+				assert str(api.get_plan(ORDER, recorded.name)["stages"][0]["document_date"]) == day
+
+	def test_whom_a_site_lets_read_milestones_sees_those_of_fields_and_documents_they_may_read(
+		self, recorded, as_user, make_user
+	):
+		frappe.permissions.add_permission("Milestone", "Milestone Manager", 0)
+		make_user("lone@levels.example", ["Milestone Manager"])
+		seen = {}
+		for user in (MANAGER, PRICER, "lone@levels.example"):
+			with as_user(user):
+				rows = frappe.get_list("Milestone", ["name", "track_field"], limit=0)
+				seen[user] = {row.track_field for row in rows}
+				for row in frappe.get_all("Milestone", ["name"]):
+					doc = frappe.get_doc("Milestone", row.name)
+					assert frappe.has_permission("Milestone", doc=doc) == (row.name in {r.name for r in rows})
+		assert seen == {MANAGER: {"status"}, PRICER: {"status", "price"}, "lone@levels.example": set()}
+
+	def test_the_text_of_a_message_is_for_whom_it_was_sent_to(self, recorded, as_user):
+		about = {"reference_type": ORDER, "reference_name": recorded.name, "kind": "Prompt"}
+		plan = frappe.db.get_value("Milestone Plan", {"reference_name": recorded.name})
+		text = {"message": "It costs 4712.", "message_key": "levels", "plan": plan}
+		sent = frappe.get_doc({"doctype": "Milestone Message", **about, **text}).insert()
+		with as_user(MANAGER):
+			doc = frappe.get_doc("Milestone Message", sent.name)
+			doc.check_permission("read")
+			doc.apply_fieldlevel_read_permissions()
+			assert not doc.get("message")
+			listed = frappe.get_list("Milestone Message", {"name": sent.name}, ["name", "message"])
+			assert "4712" not in frappe.as_json(listed)
+
+	def test_a_step_that_waits_is_told_in_the_timeline(self, recorded, as_user):
+		plan = frappe.get_doc("Milestone Plan", {"reference_name": recorded.name})
+		for event in PlanEvent:
+			plan_log.write(plan, event, stage=plan.stages[0], details="Set Value")
+		with as_user(CLERK):
+			text = frappe.as_json(api.get_timeline(ORDER, recorded.name))
+		assert "is not tried any more" in text
+
+
+def test_a_form_is_sent_no_milestones_of_fields_its_reader_may_not_read(served):
+	with served.connect():
+		tracker = {"doctype": "Milestone Tracker", "document_type": ORDER, "track_field": "price"}
+		made = frappe.get_doc(tracker | {"extra_fields": [{"track_field": "status"}]}).insert()
+		order = make_order(price=4711)
+		# The web server is another process.
+		frappe.db.commit()  # nosemgrep: frappe-manual-commit
+	for user, fields in ((CLERK, {"status"}), (PRICER, {"status", "price"})):
+		asked = {"doctype": ORDER, "name": order.name}
+		for call in ("frappe.desk.form.load.getdoc", "frappe.desk.form.load.get_docinfo"):
+			answer = served.client(user).get(f"/api/method/{call}", params=asked)
+			assert {row["track_field"] for row in answer.json()["docinfo"]["milestones"]} == fields
+	with served.connect():
+		frappe.db.delete("Milestone", {"milestone_tracker": made.name})
+		made.delete()
+		# As above.
+		frappe.db.commit()  # nosemgrep: frappe-manual-commit

@@ -44,6 +44,7 @@ OWN_DOCTYPES = (
 	"Milestone Settings",
 	"Milestone Date Change",
 	"Milestone Plan Log",
+	"Milestone Next Step",
 	"Milestone Message",
 	"Milestone",
 )
@@ -125,6 +126,8 @@ def _make_known() -> dict[str, tuple]:
 	order = make_order()
 	plan = frappe.get_doc("Milestone Plan", {"reference_name": order.name})
 	job = frappe.db.get_value("Milestone Task", {"plan": plan.name})
+	about = {"plan": plan.name, "reference_type": ORDER, "reference_name": order.name, "status": "Failed"}
+	step = frappe.get_doc({"doctype": "Milestone Next Step", "action": "Submit", **about}).insert().name
 	tokens = (
 		make_token(Purpose.ANSWER, plan.stages[0].name, CLERK, str(plan.stages[0].key_date)),
 		make_token(Purpose.TASK, job, CLERK),
@@ -137,6 +140,7 @@ def _make_known() -> dict[str, tuple]:
 		"plan": (plan.name,),
 		"stage": (plan.stages[0].name, "Cut"),
 		"task": (job,),
+		"step": (step,),
 		"tasks_to_complete": ([job], json.dumps([job])),
 		"workflow": (made.name, draft),
 		"tracker": (tracker.name,),

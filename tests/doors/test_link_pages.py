@@ -203,6 +203,31 @@ def test_no_login_is_asked_for_where_the_document_stays_as_it_is(world, paid):
 	assert "When will Shown Paid be reached?" in page.text
 
 
+def test_no_answer_that_needs_no_login_writes_the_document(world, paid):
+	"""What a mail's link may do without an account: confirm, a new date, complete a task, comment. None of it writes."""
+	guest = world.client(None)
+	with world.changing():
+		before = frappe.db.get_value("Door Order", OWN, "*", as_dict=True)
+		task = make_token(Purpose.TASK, world.tasks[OWN][0], SUPPLIER)
+	not_yet = {
+		"answer": "no",
+		"new_date": "2035-07-09",
+		"reason": "Fabric is late",
+		"later_stages": "Keep Order",
+	}
+	for path, sent in (
+		(TASK, {"token": task, "action": "comment", "comment": "On its way"}),
+		(TASK, {"token": task, "action": "complete"}),
+		(ANSWER, {"token": answer_link(world)} | not_yet),
+		(ANSWER, {"token": paid["token"]} | not_yet | {"new_date": "2035-07-19"}),
+	):
+		page = guest.post(path, data=sent)
+		assert page.ok, headline(page)
+		assert "log in" not in headline(page), headline(page)
+	with world.changing():
+		assert frappe.db.get_value("Door Order", OWN, "*", as_dict=True) == before
+
+
 def test_the_site_may_do_without_login(world, paid):
 	try:
 		with world.changing():

@@ -49,12 +49,20 @@ def check_values(doc) -> None:
 		if not isinstance(doc.get(fieldname), SCALARS) or not parsing.is_storable(doc.get(fieldname)):
 			_refuse(_(fieldname))
 	for field in doc.meta.fields:
-		value = doc.get(field.fieldname)
+		value = _stripped(doc, field)
 		if field.fieldtype in frappe.model.table_fields:
 			for row in value or []:
 				check_values(row)
 		elif value is not None and value != "" and not _fits(value, field.fieldtype):
 			_refuse(_(field.label or field.fieldname))
+
+
+def _stripped(doc, field):
+	"""Return the value of a field; a choice without spaces around it, as Frappe makes it after our rules have read it."""
+	value = doc.get(field.fieldname)
+	if field.fieldtype == "Select" and isinstance(value, str) and value != value.strip():
+		doc.set(field.fieldname, value.strip())
+	return doc.get(field.fieldname)
 
 
 def _fits(value, fieldtype: str) -> bool:

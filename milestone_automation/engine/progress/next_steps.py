@@ -279,8 +279,8 @@ def _fail(row, error: Exception, fault: str) -> None:
 	if attempts == 1:
 		_log(row, PlanEvent.NEXT_STEP, _("{0}: failed").format(row.action))
 	if not was_resting and step_breaker.rests_until(row.step_key):
-		entry = _log(row, PlanEvent.NEXT_STEP_STOPPED, f"{row.action}: {_words_of(error)}")
-		sweep_requests.alert(entry)
+		# Everybody who may read the document reads its log; why the step fails is for managers.
+		sweep_requests.alert(_log(row, PlanEvent.NEXT_STEP_STOPPED, row.action))
 
 
 def _log(row, event: PlanEvent, details: str) -> str:
