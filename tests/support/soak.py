@@ -108,7 +108,16 @@ WEIGHTS = {
 	"reopen": 3,
 }
 # As Frappe's own writes say it when somebody else was faster.
-CONFLICTS = ("could not serialize", "SerializationFailure", "Deadlock", "Lock wait timeout", "QueryTimeout")
+# Two amendments of one order get one name from Frappe, which tries again: on PostgreSQL in a transaction that has failed.
+CONFLICTS = (
+	"could not serialize",
+	"SerializationFailure",
+	"Deadlock",
+	"Lock wait timeout",
+	"QueryTimeout",
+	f"tab{ORDER}_pkey",
+	"PRIMARY",
+)
 # These write no token.
 WITHOUT_TOKEN = ("past the hooks", "cancel", "complete", "reopen")
 
