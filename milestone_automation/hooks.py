@@ -102,6 +102,7 @@ doc_events = {
 scheduler_events = {
 	"hourly_long": [
 		"milestone_automation.engine.plans.catching_up.run_hourly",
+		"milestone_automation.forecasting.run",
 		"milestone_automation.engine.messages.hourly.run",
 	],
 	# Next steps whose job was lost or killed, and those that are tried again.

@@ -19,7 +19,8 @@ def board(workflow: str) -> dict:
 		workflow: name of a Milestone Workflow.
 
 	Returns:
-		dict: `stages`, the milestones in order; `plans`, each with current_stage, health, next_date and its document.
+		dict: `stages`, the milestones in order; `plans`, each with current_stage, health, next_date, forecast_date and
+			its document.
 	"""
 	rights.check_desk_user()
 	plan = frappe.qb.DocType("Milestone Plan")
@@ -32,10 +33,21 @@ def board(workflow: str) -> dict:
 		.limit(my_work.MAX_ROWS)
 		.run(as_dict=True)
 	)
+	forecast_days = _forecast_days([plan.name for plan in plans])
+	for plan in plans:
+		plan.forecast_date = forecast_days.get((plan.name, plan.current_stage))
 	# Users who may see no plan do not see the names of the milestones either.
 	stages = _stage_names(workflow) if plans else []
 	stage_names = dict.fromkeys([*stages, *(plan.current_stage for plan in plans if plan.current_stage)])
 	return {"stages": list(stage_names), "plans": plans, "today": nowdate()}
+
+
+def _forecast_days(plans: list[str]) -> dict:
+	"""Return the forecasts of some plans, by name of the plan and name of the stage. One query."""
+	stage = frappe.qb.DocType("Milestone Plan Stage")
+	query = frappe.qb.from_(stage).select(stage.parent, stage.stage_name, stage.forecast_date)
+	query = query.where(stage.parent.isin(plans)).where(stage.forecast_date.isnotnull())
+	return {(plan, name): day for plan, name, day in query.run()} if plans else {}
 
 
 def _stage_names(workflow: str) -> list[str]:

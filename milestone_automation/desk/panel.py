@@ -17,7 +17,7 @@ from milestone_automation.engine.rules.vocabulary import (
 	StageStatus,
 	TaskStatus,
 )
-from milestone_automation.engine.store import plan_rows
+from milestone_automation.engine.store import forecasts, plan_rows
 from milestone_automation.engine.tracking import registry
 from milestone_automation.engine.workflows import matching
 
@@ -29,6 +29,8 @@ STAGE_COLUMNS = (
 	"health",
 	"planned_date",
 	"key_date",
+	"forecast_date",
+	"forecast_p80",
 	"date_field",
 	"reached_on",
 	"reached_by_user",
@@ -212,6 +214,7 @@ def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, shows_tasks: bool) -> dict:
 	blocking = _blocked_by(plan, row, tasks)
 	return {
 		**{name: row.get(name) for name in STAGE_COLUMNS},
+		"chance": forecasts.chance_of(row),
 		**_of_document(plan, row),
 		"actions": _stage_actions(plan, row, may_act),
 		"tasks": [_task(task, tasks.assignees[task.name], row, may_act, plan) for task in visible]

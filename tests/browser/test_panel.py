@@ -105,6 +105,26 @@ def test_the_form_of_a_plan_moves_a_date_by_the_same_dialog(workflow, visit, mak
 	page.locator("[data-fieldname=stages]:visible .grid-row", has_text=later).first.wait_for()
 
 
+def test_a_forecast_is_shown_with_its_chance_in_panel_and_board(workflow, orders, visit, make_order):
+	make_order("FORECAST-1")
+	orders.site.python(
+		"import frappe\n"
+		"row = frappe.get_doc('Milestone Plan', {'reference_name': 'FORECAST-1'}).stages[0]\n"
+		"values = {'forecast_date': '2031-06-28', 'chance': 62, 'chance_for': row.key_date}\n"
+		"frappe.db.set_value('Milestone Plan Stage', row.name, values)\n"
+		"frappe.db.commit()"
+	)
+	page = visit("/app/sample-order/FORECAST-1")
+	page.locator(".milestone-step button", has_text="Order accepted").click()
+	day = page.evaluate("frappe.datetime.str_to_user('2031-06-28')")
+	shown = page.locator(".milestone-facts div", has_text="Forecast").inner_text()
+	assert f"{day} (62 %)" in " ".join(shown.split())
+
+	page = visit("/app/milestone-board")
+	card = page.locator(".milestone-board-card", has_text="FORECAST-1")
+	assert f"Forecast: {day}" in card.inner_text()
+
+
 def test_the_history_comes_when_it_is_asked_for(workflow, visit, make_order):
 	make_order("PAST-1")
 	page = visit("/app/sample-order/PAST-1")

@@ -9,6 +9,7 @@ WANTED = [
 	("Milestone", "reference_type", "reference_name"),
 	("Milestone", "reference_type", "track_field", "reached_on"),
 	("Milestone Plan", "status", "next_check"),
+	("Milestone Plan", "workflow", "modified"),
 	("Milestone Plan", "reference_type", "reference_name"),
 	("Milestone Plan Stage", "parent"),
 	("Milestone Task", "plan"),

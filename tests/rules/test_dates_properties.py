@@ -408,7 +408,8 @@ facts = st.fixed_dictionaries(
 		"today": days,
 		"open_required_tasks": st.integers(0, 2),
 		"warning_lead_days": st.integers(0, 10),
-		"forecast_date": st.none() | days,
+		"chance": st.none() | st.integers(0, 100),
+		"at_risk_below": st.integers(0, 100),
 		"overdue_open_tasks": st.integers(0, 2),
 	}
 )

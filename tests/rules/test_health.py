@@ -53,14 +53,19 @@ def test_an_overdue_task_that_is_not_required_does_not_hide_that_the_stage_is_la
 
 
 @pytest.mark.parametrize(
-	("forecast_in_days", "expected"), [(9, Health.ON_TRACK), (10, Health.ON_TRACK), (11, Health.AT_RISK)]
+	("chance", "expected"),
+	[(0, Health.AT_RISK), (49, Health.AT_RISK), (50, Health.ON_TRACK), (None, Health.ON_TRACK)],
 )
-def test_a_forecast_after_the_key_date_puts_a_stage_at_risk(forecast_in_days, expected):
-	assert health(10, forecast_date=TODAY + timedelta(days=forecast_in_days)) is expected
+def test_a_small_chance_to_meet_the_key_date_puts_a_stage_at_risk(chance, expected):
+	assert health(10, chance=chance, at_risk_below=50) is expected
 
 
-def test_without_a_key_date_a_forecast_says_nothing():
-	assert health(None, forecast_date=TODAY + timedelta(days=400)) is Health.ON_TRACK
+def test_with_the_limit_at_0_no_chance_is_a_risk():
+	assert health(10, chance=0, at_risk_below=0) is Health.ON_TRACK
+
+
+def test_without_a_key_date_a_chance_says_nothing():
+	assert health(None, chance=0, at_risk_below=50) is Health.ON_TRACK
 
 
 def test_with_no_warning_lead_open_tasks_are_no_risk_before_the_day_itself():
@@ -77,7 +82,7 @@ def test_a_skipped_stage_is_neither_late_nor_blocked():
 
 def test_a_reached_stage_is_done_whatever_else_is_true():
 	yesterday = TODAY - timedelta(days=1)
-	assert stage_health("Reached", yesterday, TODAY, 3, 3, TODAY, 3) is Health.DONE
+	assert stage_health("Reached", yesterday, TODAY, 3, 3, 3, chance=0, at_risk_below=50) is Health.DONE
 	assert stage_health("Reached", None, TODAY, 0, 0) is Health.DONE
 
 

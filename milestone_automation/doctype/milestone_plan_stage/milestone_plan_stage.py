@@ -15,6 +15,8 @@ class MilestonePlanStage(RowOfDocument):
 
 		asked_round: DF.Int
 		awaits_decision: DF.Check
+		chance: DF.Percent
+		chance_for: DF.Date | None
 		check_in_days: DF.Int
 		check_in_sent_on: DF.Date | None
 		custom_message: DF.Code | None
@@ -24,6 +26,8 @@ class MilestonePlanStage(RowOfDocument):
 		date_field: DF.Data | None
 		document_date_moved: DF.Check
 		escalated_on: DF.Date | None
+		forecast_date: DF.Date | None
+		forecast_p80: DF.Date | None
 		gate_mode: DF.Literal["Block", "Warn", "Off"]
 		health: DF.Literal["On Track", "At Risk", "Blocked", "Late", "Skipped", "On Hold", "Done"]
 		held_told_on: DF.Date | None

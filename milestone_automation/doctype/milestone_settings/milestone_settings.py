@@ -1,5 +1,6 @@
 import frappe
 from frappe import _
+from frappe.utils import flt, nowdate
 
 from milestone_automation.engine.base import follow_ups
 from milestone_automation.engine.base.typed_document import TypedDocument
@@ -12,6 +13,7 @@ SWEEP_FIELDS = (
 	"warn_owner",
 	"quiet_on_days_off",
 	"warning_lead_days",
+	"at_risk_below",
 	"task_lead_days",
 	"escalate_after_days",
 	"holiday_list",
@@ -33,6 +35,7 @@ class MilestoneSettings(TypedDocument):
 			MilestoneDateReason,
 		)
 
+		at_risk_below: DF.Percent
 		date_reasons: DF.Table[MilestoneDateReason]
 		defaults_stored: DF.Check
 		escalate_after_days: DF.Int
@@ -66,6 +69,7 @@ class MilestoneSettings(TypedDocument):
 	def validate(self):
 		"""Check the days off and clean the reasons."""
 		self.check_days_off()
+		self.check_at_risk_below()
 		self.clean_reasons()
 		self.check_next_steps_user()
 
@@ -77,6 +81,11 @@ class MilestoneSettings(TypedDocument):
 		"""Refuse seven days off, with which no date could be counted."""
 		if all(self.get(f"off_{day}") for day in DAYS_OF_WEEK):
 			frappe.throw(_("All seven days of the week are off. Leave at least one working day."))
+
+	def check_at_risk_below(self):
+		"""Refuse a chance that is no percentage."""
+		if not 0 <= flt(self.at_risk_below) <= 100:
+			frappe.throw(_("At Risk Below is a percentage: choose a number from 0 to 100."))
 
 	def check_next_steps_user(self):
 		"""Refuse accounts in whose name no step may run: they have no limits, or no rights at all."""
@@ -102,3 +111,10 @@ class MilestoneSettings(TypedDocument):
 		before = self.get_doc_before_save()
 		if before and any(before.get(name) != self.get(name) for name in SWEEP_FIELDS):
 			follow_ups.add("recheck all plans")
+		if before and flt(before.at_risk_below) != flt(self.at_risk_below):
+			self.renew_forecasts()
+
+	def renew_forecasts(self):
+		"""Have the forecasts worked out again: on which day a chance falls below the limit depends on it."""
+		workflow = frappe.qb.DocType("Milestone Workflow")
+		frappe.qb.update(workflow).set(workflow.forecast_again_on, nowdate()).run()

@@ -27,6 +27,8 @@ class MilestoneWorkflow(TypedDocument):
 		enabled: DF.Check
 		escalate_after_days: DF.Int
 		escalation_role: DF.Link | None
+		forecast_again_on: DF.Date | None
+		forecast_up_to: DF.Datetime | None
 		imported_documents: DF.Literal["Refuse", "Accept as Reached"]
 		later_stages: DF.Literal["Shift Too", "Keep Order", "Ask"]
 		new_documents: DF.Literal["Refuse", "Accept as Reached"]

@@ -33,6 +33,8 @@ INDEXES = {
 	"Milestone Plan": (
 		# The sweep: active plans that need a check today.
 		("status", "next_check"),
+		# The forecast: plans of a workflow that changed since the last one.
+		("workflow", "modified"),
 		# Plans of one document: rename and delete.
 		("reference_type", "reference_name"),
 	),

@@ -7,7 +7,7 @@ from frappe.utils import now_datetime
 from milestone_automation.engine.base import bulk
 from milestone_automation.engine.progress import tasks
 from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus
-from milestone_automation.engine.store import plan_log, plan_rows, watched
+from milestone_automation.engine.store import forecasts, plan_log, plan_rows, watched
 from milestone_automation.engine.store.changing import changing
 
 # DocTypes whose rows belong to a plan.
@@ -43,7 +43,7 @@ def cancel(plan: plan_rows.Plan, reason: str, reason_of_tasks: str | None = None
 		plan.forget_tasks()
 		plan.set_plan(status=PlanStatus.CANCELLED.value, next_check=None, next_date=None)
 		for stage in plan.stages:
-			plan.set_stage(stage, open_required=0)
+			plan.set_stage(stage, open_required=0, **forecasts.NOTHING)
 		plan_log.write(plan, PlanEvent.PLAN_CANCELLED, reason=reason, done_on=stamp)
 
 

@@ -8,7 +8,7 @@ from milestone_automation.engine.base import clock
 from milestone_automation.engine.progress import gate, next_steps, proposals, rescheduling
 from milestone_automation.engine.rules import dates, order, schedule
 from milestone_automation.engine.rules.vocabulary import Health, PlanEvent, ReachRule, StageStatus
-from milestone_automation.engine.store import plan_log, plan_rows, watched
+from milestone_automation.engine.store import forecasts, plan_log, plan_rows, watched
 from milestone_automation.engine.store.changing import changing
 from milestone_automation.engine.tracking import milestones
 
@@ -128,6 +128,7 @@ def mark_reached(plan: plan_rows.Plan, stage, reached_on, milestone=None, value_
 		milestone=milestone,
 		value_before=value_before,
 		later_moved=0,
+		**forecasts.NOTHING,
 	)
 	proposals.withdraw(plan, stage, _("The milestone was reached."))
 	_mark_skipped(plan)

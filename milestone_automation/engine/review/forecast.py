@@ -158,6 +158,10 @@ class Forecaster:
 		"""
 		self._withdraw(self._close(case, moment), moment)
 
+	def knows(self, case: Hashable) -> bool:
+		"""Return whether a case is open: it was observed, and has not ended."""
+		return case in self._open
+
 	def predict(self, case: Hashable, now: float) -> dict[Hashable, Forecast]:
 		"""Return a forecast for each target that the case has not reached. Changes nothing.
 

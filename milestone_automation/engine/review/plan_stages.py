@@ -11,6 +11,7 @@ from frappe.utils import get_datetime, getdate
 from milestone_automation.engine.people import readable
 from milestone_automation.engine.review.scope import is_among
 from milestone_automation.engine.rules.vocabulary import Health, PlanStatus, StageStatus
+from milestone_automation.engine.store import forecasts
 
 # Number of plans that are read at a time.
 PAGE = 2_000
@@ -28,6 +29,7 @@ STAGE_COLUMNS = (
 	"reached_on",
 	"reached_at",
 	"open_required",
+	*forecasts.FIELDS,
 )
 
 
@@ -46,6 +48,8 @@ class StageRow:
 		reached_at: time at which that was recorded, naive, in the site's time zone; None if it is not reached.
 		blocked_by: number of open required tasks.
 		is_active: whether the plan is active.
+		forecast: date by which it is reached with a chance of 50 %; None where nothing is said, or it is reached.
+		chance: to meet its key date, in per cent; None where nothing is said.
 	"""
 
 	name: str
@@ -67,6 +71,8 @@ class StageRow:
 	reached_at: datetime | None
 	blocked_by: int
 	is_active: bool
+	forecast: date | None = None
+	chance: int | None = None
 
 	@property
 	def is_reached(self) -> bool:
@@ -205,6 +211,8 @@ def _row(stage, plan, supplier: str) -> StageRow:
 		reached_at=get_datetime(stage.reached_at) if stage.reached_at else None,
 		blocked_by=stage.open_required or 0,
 		is_active=plan.status == PlanStatus.ACTIVE,
+		forecast=_day(stage.forecast_date),
+		chance=forecasts.chance_of(stage),
 	)
 
 

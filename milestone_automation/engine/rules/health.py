@@ -9,7 +9,7 @@ The health of a stage is the first of these that applies:
    have to act, not the owner of the stage.
 5. *Late*: its key date is past, and no task blocks it.
 6. *At Risk*: an open task is overdue; or required tasks are open within the warning lead before the key date; or the
-   forecast is after the key date.
+   forecast's chance to meet the key date is below a limit.
 7. *On Track*: everything else. On the key date itself, with all required tasks done, the owner is being asked.
 
 A stage without a key date is At Risk if a task is overdue, otherwise On Track.
@@ -29,10 +29,11 @@ def stage_health(
 	today: date,
 	open_required_tasks: int,
 	warning_lead_days: int,
-	forecast_date: date | None = None,
 	overdue_open_tasks: int = 0,
 	is_skipped: bool = False,
 	is_on_hold: bool = False,
+	chance: float | None = None,
+	at_risk_below: float = 0,
 ) -> Health:
 	"""Return the health of one stage.
 
@@ -43,10 +44,11 @@ def stage_health(
 		open_required_tasks: number of tasks that block the stage; also those of earlier open stages where
 			the plan says so.
 		warning_lead_days: calendar days before the key date within which open required tasks are a risk.
-		forecast_date: predicted date on which it is reached, if there is enough history.
 		overdue_open_tasks: number of open tasks, required or not, that are past their due date.
 		is_skipped: whether a later stage is reached.
 		is_on_hold: whether its plan is on hold.
+		chance: forecast chance to meet the key date, in per cent; None where nothing is said.
+		at_risk_below: limit of that chance; 0 for none.
 	"""
 	if StageStatus(status) is StageStatus.REACHED:
 		return Health.DONE
@@ -58,25 +60,19 @@ def stage_health(
 		return Health.BLOCKED
 	if key_date and key_date < today:
 		return Health.LATE
-	if overdue_open_tasks or _is_at_risk(
-		key_date, today, open_required_tasks, warning_lead_days, forecast_date
-	):
+	is_close = _is_close(key_date, today, warning_lead_days)
+	is_unlikely = _is_unlikely(key_date, chance, at_risk_below)
+	if any((overdue_open_tasks, open_required_tasks and is_close, is_unlikely)):
 		return Health.AT_RISK
 	return Health.ON_TRACK
 
 
-def _is_at_risk(
-	key_date: date | None,
-	today: date,
-	open_required_tasks: int,
-	warning_lead_days: int,
-	forecast_date: date | None,
-) -> bool:
-	"""Return whether the key date is at risk; arguments as in `stage_health`."""
-	if key_date is None:
-		return False
-	is_close = key_date - today <= timedelta(days=warning_lead_days or 0)
-	return bool(open_required_tasks and is_close) or bool(forecast_date and forecast_date > key_date)
+def _is_unlikely(key_date: date | None, chance: float | None, at_risk_below: float) -> bool:
+	return key_date is not None and chance is not None and chance < at_risk_below
+
+
+def _is_close(key_date: date | None, today: date, warning_lead_days: int) -> bool:
+	return key_date is not None and key_date - today <= timedelta(days=warning_lead_days or 0)
 
 
 def plan_health(stages: Iterable[Health]) -> Health:

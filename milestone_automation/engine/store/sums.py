@@ -5,7 +5,7 @@ from frappe.utils import cint, getdate, nowdate
 
 from milestone_automation.engine.rules import health, order
 from milestone_automation.engine.rules.vocabulary import GateMode, Health, PlanStatus, StageStatus
-from milestone_automation.engine.store import plan_rows
+from milestone_automation.engine.store import forecasts, plan_rows
 
 # Columns of a plan that `add_up` and the sweep work out from its stages and today's date.
 SUMS = ("health", "current_stage", "next_date", "next_check")
@@ -102,6 +102,9 @@ def stage_sums(
 		warning_lead_days: calendar days before the key date, for stages without their own.
 	"""
 	sums, earlier_required = [], 0
+	# Without forecasts the setting is not needed.
+	has_chance = any(forecasts.chance_of(stage) is not None for stage in stages)
+	at_risk_below = forecasts.at_risk_below() if has_chance else 0
 	last_reached = order.last_reached(stages)
 	for index, (stage, open_required, overdue_tasks) in enumerate(zip(stages, *counts, strict=True)):
 		blocking = open_required + (earlier_required if plan.earlier_tasks_block else 0)
@@ -114,6 +117,8 @@ def stage_sums(
 			overdue_open_tasks=overdue_tasks,
 			is_skipped=index < last_reached,
 			is_on_hold=bool(plan.on_hold_since),
+			chance=forecasts.chance_of(stage),
+			at_risk_below=at_risk_below,
 		)
 		sums.append({"open_required": open_required, "health": stage_health.value})
 		if stage.status != StageStatus.REACHED:

@@ -25,7 +25,18 @@ from milestone_automation.engine.workflows import (
 )
 
 # A change of these fields does not make a new version.
-UNVERSIONED_FIELDS = frozenset({"workflow_name", "enabled", "priority", "description", "version", "builder"})
+UNVERSIONED_FIELDS = frozenset(
+	{
+		"workflow_name",
+		"enabled",
+		"priority",
+		"description",
+		"version",
+		"builder",
+		"forecast_up_to",
+		"forecast_again_on",
+	}
+)
 
 
 # Rows

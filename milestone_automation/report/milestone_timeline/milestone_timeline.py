@@ -5,7 +5,7 @@ from itertools import groupby
 import frappe
 from frappe import _
 
-from milestone_automation.desk.report_columns import column, count, document_columns
+from milestone_automation.desk.report_columns import column, count, document_columns, percent
 from milestone_automation.desk.report_filters import ReportFilters
 from milestone_automation.engine.review import plan_stages
 from milestone_automation.engine.rules import health
@@ -23,10 +23,13 @@ def get_columns() -> list[dict]:
 		column(_("Current Milestone"), "stage_name", width=170),
 		column(_("Planned"), "planned", "Date"),
 		column(_("Key Date"), "due", "Date"),
+		column(_("Forecast"), "forecast", "Date"),
+		percent(_("Chance to Meet the Key Date"), "chance", 130),
 		column(_("Last Reached On"), "reached", "Date", width=130),
 		count(_("Slip (Days)"), "slip", 110),
 		column(_("Planned End"), "planned_end", "Date"),
 		column(_("Current End"), "current_end", "Date"),
+		column(_("Forecast End"), "forecast_end", "Date"),
 		column(_("Stages"), "stages", width=0) | {"hidden": 1},
 	]
 
@@ -47,6 +50,9 @@ def _row(stages: list[plan_stages.StageRow]) -> dict:
 		"stage_name": current.stage_name if open_stages else "",
 		"planned": current.planned,
 		"due": current.due,
+		"forecast": current.forecast,
+		"chance": current.chance,
+		"forecast_end": max((stage.forecast for stage in open_stages if stage.forecast), default=None),
 		"reached": max((stage.reached for stage in stages if stage.reached), default=None),
 		"stages": frappe.as_json([_dot(stage) for stage in stages], indent=None),
 		**_ends(stages),

@@ -54,10 +54,14 @@ function card(plan, today) {
 	const when = plan.next_date
 		? `${date(plan.next_date)} (${distance(plan.next_date, today)})`
 		: __("no date yet");
+	const forecast = plan.forecast_date
+		? `<span class="milestone-muted">${__("Forecast: {0}", [date(plan.forecast_date)])}</span>`
+		: "";
 	return `
 		<a class="milestone-board-card" href="${link}" data-color="${HEALTH_COLOR[plan.health]}">
 			<b>${esc(plan.reference_name)}</b>
 			<span class="milestone-muted">${when}</span>
+			${forecast}
 			${pill(plan.health)}
 		</a>`;
 }

@@ -245,8 +245,16 @@ function facts(stage, { today, doctype }) {
 		rows.push([__("Reached When"), __("its owner confirms it")]);
 	}
 	if (stage.on_track_on && !reached) rows.push([__("Confirmed on Track On"), date(stage.on_track_on)]);
-	if (stage.forecast_date && !reached) rows.push([__("Forecast"), date(stage.forecast_date)]);
+	if (stage.forecast_date && !reached) rows.push([__("Forecast"), forecast(stage)]);
 	return rows.map(([label, value]) => `<div><dt>${label}</dt><dd>${value}</dd></div>`).join("");
+}
+
+function forecast(stage) {
+	if (stage.chance === null || stage.chance === undefined) return date(stage.forecast_date);
+	const why = __("Chance to meet the key date: {0} %", [stage.chance]);
+	return `${date(stage.forecast_date)} <span class="milestone-muted" title="${why}">(${
+		stage.chance
+	} %)</span>`;
 }
 
 export function reached_early_or_late({ stage_name, days }) {
