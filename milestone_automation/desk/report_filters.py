@@ -6,7 +6,7 @@ import frappe
 from frappe import _
 
 from milestone_automation.engine.base import parsing
-from milestone_automation.engine.review import scope
+from milestone_automation.engine.review import baselines, scope
 from milestone_automation.engine.review.plan_stages import PlanFilter
 
 # Highest tolerance, in days.
@@ -96,6 +96,19 @@ class ReportFilters:
 			running_only: count active plans only.
 		"""
 		return PlanFilter(self.text("workflow"), self.text("reference_name"), running_only)
+
+	def baseline(self) -> baselines.Baseline | None:
+		"""Return the baseline to compare with; None where none is chosen.
+
+		Raises:
+			frappe.DoesNotExistError: there is none of this name for the user.
+		"""
+		name = self.text("baseline")
+		if not name:
+			return None
+		return baselines.find(name) or frappe.throw(
+			_("There is no such baseline. Choose another one."), frappe.DoesNotExistError
+		)
 
 	def _refuse(self, name: str):
 		frappe.throw(_("The filter {0} has an invalid value. Choose another one.").format(name))

@@ -254,6 +254,7 @@ DOCTYPES = {
 	"Milestone Workflow Task": Rows(MANAGERS, other=True),
 	"Milestone Settings": Rows(MANAGERS, MANAGERS, MANAGERS, MANAGERS, other=True),
 	"Milestone Date Reason": Rows(MANAGERS, other=True),
+	"Milestone Baseline": Rows(MANAGERS, MANAGERS, MANAGERS, MANAGERS, other=True),
 	"Milestone Follow Up": Rows(ADMINS, delete=ADMINS, other=True),
 }
 PAGES = {"milestone-board": DESK, "my-milestones": DESK}

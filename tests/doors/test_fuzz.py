@@ -46,11 +46,12 @@ OWN_DOCTYPES = (
 	"Milestone Plan Log",
 	"Milestone Next Step",
 	"Milestone Message",
+	"Milestone Baseline",
 	"Milestone",
 )
 REPORT_FILTERS = (
 	"document_type", "track_field", "from_date", "to_date", "workflow", "reference_name", "running_only", "days", "start_on",
-	"group_by",
+	"group_by", "baseline",
 )  # fmt: skip
 PAGES = ("milestone-answer", "milestone-task")
 # Before the pages refuse more, see `links/limits.py`.

@@ -5,6 +5,13 @@ frappe.ui.form.on("Milestone Plan", {
 		frm.add_custom_button(__("Open Document"), () =>
 			frappe.set_route("Form", frm.doc.reference_type, frm.doc.reference_name)
 		);
+		if (frappe.model.can_create("Milestone Baseline")) {
+			frm.add_custom_button(
+				__("Milestone Baseline"),
+				() => frappe.new_doc("Milestone Baseline", { plan: frm.doc.name }),
+				__("Create")
+			);
+		}
 		frm.add_custom_button(
 			__("Tasks"),
 			() => frappe.set_route("List", "Milestone Task", { plan: frm.doc.name }),

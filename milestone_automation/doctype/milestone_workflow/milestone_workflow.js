@@ -41,6 +41,11 @@ frappe.ui.form.on("Milestone Workflow", {
 			);
 		}
 		frm.add_custom_button(
+			__("Baseline of All Plans"),
+			() => frappe.new_doc("Milestone Baseline", { workflow: frm.doc.name }),
+			__("Create")
+		);
+		frm.add_custom_button(
 			__("Plans"),
 			() => frappe.set_route("List", "Milestone Plan", { workflow: frm.doc.name }),
 			__("View")

@@ -81,8 +81,18 @@ def delete_for(doctype: str, name) -> None:
 		frappe.delete_doc("Milestone Plan", plan, **flags)
 
 
+# What has a plan and goes with it.
+PARTS = (
+	"Milestone Task",
+	"Milestone Date Change",
+	"Milestone Message",
+	"Milestone Plan Log",
+	"Milestone Baseline",
+)
+
+
 def delete_parts(plan: str) -> None:
-	"""Delete what belongs to a plan: tasks with their to-dos, date changes, messages and log.
+	"""Delete what belongs to a plan: tasks with their to-dos, date changes, messages, log and baselines.
 
 	Args:
 		plan: name of the plan.

@@ -1,12 +1,13 @@
 // The script of a report runs in the page: its names stay in a function of its own.
 (() => {
-	const { workflow } = milestone_automation.report_filters;
+	const { baseline, workflow } = milestone_automation.report_filters;
 
 	frappe.query_reports["Milestone Timeline"] = {
 		filters: [
 			workflow(),
 			{ fieldname: "reference_name", fieldtype: "Data", label: __("Document") },
 			{ fieldname: "running_only", fieldtype: "Check", label: __("Running Plans Only"), default: 1 },
+			baseline(),
 		],
 		after_datatable_render() {
 			const report = frappe.query_report;

@@ -7,16 +7,22 @@ from frappe import _
 
 from milestone_automation.desk.report_columns import column, count, document_columns, percent
 from milestone_automation.desk.report_filters import ReportFilters
-from milestone_automation.engine.review import plan_stages
+from milestone_automation.engine.review import baselines, date_changes, plan_stages
 from milestone_automation.engine.rules import health
 
 
 def execute(filters=None):
 	"""Return columns and rows of the report; its script draws the chart from `stages`."""
-	return get_columns(), get_data(ReportFilters(filters))
+	chosen = ReportFilters(filters)
+	baseline = chosen.baseline()
+	return get_columns(baseline), get_data(chosen, baseline)
 
 
-def get_columns() -> list[dict]:
+def get_columns(baseline: baselines.Baseline | None = None) -> list[dict]:
+	compared = [
+		column(_("Baseline End"), "baseline_end", "Date"),
+		count(_("Against Baseline (Days)"), "since_baseline", 170),
+	]
 	return [
 		*document_columns(),
 		column(_("Health"), "health", width=90),
@@ -30,13 +36,31 @@ def get_columns() -> list[dict]:
 		column(_("Planned End"), "planned_end", "Date"),
 		column(_("Current End"), "current_end", "Date"),
 		column(_("Forecast End"), "forecast_end", "Date"),
+		*(compared if baseline else ()),
 		column(_("Stages"), "stages", width=0) | {"hidden": 1},
 	]
 
 
-def get_data(chosen: ReportFilters) -> list[dict]:
-	rows = plan_stages.read(chosen.plans(running_only=chosen.flag("running_only")))
-	return [_row(list(stages)) for _plan, stages in groupby(rows, key=lambda row: row.plan)]
+def get_data(chosen: ReportFilters, baseline: baselines.Baseline | None = None) -> list[dict]:
+	read = plan_stages.read(chosen.plans(running_only=chosen.flag("running_only")))
+	if not baseline:
+		return [_row(list(stages)) for _plan, stages in groupby(read, key=lambda row: row.plan)]
+	rows = list(read)
+	moves: dict[str, list] = {row.name: [] for row in rows}
+	for change in date_changes.read(rows):
+		moves[change.stage].append(change)
+	plans = [list(stages) for _plan, stages in groupby(rows, key=lambda row: row.plan)]
+	return [_row(stages) | _against(stages, moves, baseline) for stages in plans]
+
+
+def _against(
+	stages: list[plan_stages.StageRow], moves: dict[str, list], baseline: baselines.Baseline
+) -> dict:
+	"""Return the last date of a plan at the baseline, and the days from it to the last one now."""
+	compared = [baselines.compared(stage, moves[stage.name], baseline) for stage in stages]
+	then = max((row["baseline"] for row in compared if row["baseline"]), default=None)
+	now = max((stage.reached or stage.due for stage in stages if stage.reached or stage.due), default=None)
+	return {"baseline_end": then, "since_baseline": (now - then).days if now and then else None}
 
 
 def _row(stages: list[plan_stages.StageRow]) -> dict:

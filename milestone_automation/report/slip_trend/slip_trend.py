@@ -5,15 +5,21 @@ from frappe import _
 
 from milestone_automation.desk.report_columns import column, count, document_columns
 from milestone_automation.desk.report_filters import ReportFilters
-from milestone_automation.engine.review import date_changes, plan_stages
+from milestone_automation.engine.review import baselines, date_changes, plan_stages
 
 
 def execute(filters=None):
 	"""Return columns and rows of the report; its script draws the chart from `points`."""
-	return get_columns(), get_data(ReportFilters(filters))
+	chosen = ReportFilters(filters)
+	baseline = chosen.baseline()
+	return get_columns(baseline), get_data(chosen, baseline)
 
 
-def get_columns() -> list[dict]:
+def get_columns(baseline: baselines.Baseline | None = None) -> list[dict]:
+	compared = [
+		column(_("Baseline"), "baseline", "Date"),
+		count(_("Against Baseline (Days)"), "since_baseline", 170),
+	]
 	return [
 		*document_columns(),
 		column(_("Milestone"), "stage_name", width=180),
@@ -21,23 +27,26 @@ def get_columns() -> list[dict]:
 		column(_("Key Date"), "due", "Date"),
 		column(_("Reached On"), "reached", "Date"),
 		count(_("Slip (Days)"), "slip", 110),
+		*(compared if baseline else ()),
 		count(_("Moves"), "moves"),
 		column(_("Last Reason"), "reason", width=220),
 		column(_("Points"), "points", width=0) | {"hidden": 1},
 	]
 
 
-def get_data(chosen: ReportFilters) -> list[dict]:
+def get_data(chosen: ReportFilters, baseline: baselines.Baseline | None = None) -> list[dict]:
 	if not chosen.text("reference_name") and not chosen.text("workflow"):
 		frappe.throw(_("Choose a workflow or a document."), frappe.MandatoryError)
 	stages = list(plan_stages.read(chosen.plans()))
 	moves: dict[str, list] = {stage.name: [] for stage in stages}
 	for change in date_changes.read(stages):
 		moves[change.stage].append(change)
-	return [_row(stage, moves[stage.name]) for stage in stages if stage.planned or moves[stage.name]]
+	return [
+		_row(stage, moves[stage.name], baseline) for stage in stages if stage.planned or moves[stage.name]
+	]
 
 
-def _row(stage: plan_stages.StageRow, changes: list[date_changes.DateChange]) -> dict:
+def _row(stage: plan_stages.StageRow, changes: list[date_changes.DateChange], baseline) -> dict:
 	points = date_changes.trend(stage, changes)
 	return {
 		"reference_type": stage.reference_type,
@@ -49,5 +58,6 @@ def _row(stage: plan_stages.StageRow, changes: list[date_changes.DateChange]) ->
 		"slip": stage.slip,
 		"moves": sum(1 for change in changes if change.days),
 		"reason": next((change.reason for change in reversed(changes) if change.reason), ""),
+		**baselines.compared(stage, changes, baseline),
 		"points": frappe.as_json([[str(day), str(due)] for day, due in points], indent=None),
 	}

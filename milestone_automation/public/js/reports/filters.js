@@ -7,6 +7,17 @@ export const workflow = (reqd = 0) => ({
 	reqd,
 });
 
+export const baseline = () => ({
+	fieldname: "baseline",
+	fieldtype: "Link",
+	options: "Milestone Baseline",
+	label: __("Compare with Baseline"),
+	get_query: () => {
+		const workflow = frappe.query_report.get_filter_value("workflow");
+		return { filters: workflow ? { workflow } : {} };
+	},
+});
+
 export const period = () => [
 	{ fieldname: "from_date", fieldtype: "Date", label: __("From") },
 	{ fieldname: "to_date", fieldtype: "Date", label: __("To") },

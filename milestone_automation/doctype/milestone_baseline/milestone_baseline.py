@@ -1,0 +1,42 @@
+import frappe
+from frappe import _
+from frappe.utils import now_datetime
+
+from milestone_automation.engine.base.typed_document import TypedDocument
+
+
+class MilestoneBaseline(TypedDocument):
+	"""A moment with a name: reports compare the key dates of then with those of now."""
+
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		baseline_name: DF.Data
+		plan: DF.Link | None
+		taken_on: DF.Datetime | None
+		workflow: DF.Link | None
+	# end: auto-generated types
+
+	def before_insert(self):
+		"""Set the moment: a baseline is always of now."""
+		self.taken_on = now_datetime()
+
+	def validate(self):
+		"""Refuse a baseline of nothing, of a plan the user may not read, and one whose moment is changed."""
+		if self.plan:
+			self._check_plan()
+		elif not self.workflow:
+			frappe.throw(_("Choose a workflow or a plan."), frappe.MandatoryError)
+		if not self.is_new():
+			self.taken_on = self.get_db_value("taken_on")
+
+	def _check_plan(self):
+		plan = frappe.get_doc("Milestone Plan", self.plan)
+		if self.is_new():
+			plan.check_permission("read")
+		self.workflow = plan.workflow

@@ -1,0 +1,76 @@
+"""Baselines: what the key dates were at a moment, by the record of their changes. Nothing is copied."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import frappe
+from frappe.utils import get_datetime
+
+from milestone_automation.engine.review.date_changes import DateChange
+from milestone_automation.engine.review.plan_stages import StageRow
+
+
+@dataclass(frozen=True)
+class Baseline:
+	"""A moment with a name.
+
+	Attributes:
+		name: of the Milestone Baseline.
+		taken_on: the moment, naive, in the site's time zone.
+		plan: name of the only plan it is about; None for all of the workflow.
+		workflow: name of the workflow.
+	"""
+
+	name: str
+	taken_on: datetime
+	plan: str | None
+	workflow: str | None
+
+	def covers(self, stage: StageRow) -> bool:
+		"""Tell whether a stage belongs to the plans it is about."""
+		return stage.plan == self.plan if self.plan else stage.workflow == self.workflow
+
+
+def find(name: str) -> Baseline | None:
+	"""Return a baseline that the session user may read; None where there is none for them."""
+	rows = frappe.get_list(
+		"Milestone Baseline", {"name": name}, ["name", "taken_on", "plan", "workflow"], limit=1
+	)
+	if not rows:
+		return None
+	row = rows[0]
+	return Baseline(row.name, get_datetime(row.taken_on), row.plan or None, row.workflow or None)
+
+
+def due_at(stage: StageRow, changes: Iterable[DateChange], moment: datetime) -> date | None:
+	"""Return the key date that a stage had at a moment; None if it had none, or its plan came later.
+
+	Args:
+		stage: the stage.
+		changes: its date changes, oldest first.
+		moment: naive, in the site's time zone.
+	"""
+	if stage.started and stage.started > moment.date():
+		return None
+	moves = list(changes)
+	later = next((change for change in moves if change.changed_on > moment), None)
+	return later.old if later else stage.due
+
+
+def compared(stage: StageRow, changes: Iterable[DateChange], baseline: Baseline | None) -> dict:
+	"""Return what a report shows of a stage against a baseline: its date then, and the days from it to the date now.
+
+	Args:
+		stage, changes: as for `due_at`.
+		baseline: to compare with; None for none.
+
+	Returns:
+		dict: `baseline` and `since_baseline` (days, negative for earlier), both None where it had no date; empty
+		without a baseline.
+	"""
+	if not baseline:
+		return {}
+	then = due_at(stage, changes, baseline.taken_on) if baseline.covers(stage) else None
+	now = stage.reached or stage.due
+	return {"baseline": then, "since_baseline": (now - then).days if now and then else None}
