@@ -140,6 +140,7 @@ permission_query_conditions = {
 # Frappe 15 searches for links without any permission when it is asked to ignore user permissions.
 standard_queries = {
 	"Milestone": "milestone_automation.api.search_links",
+	"Milestone Baseline": "milestone_automation.api.search_links",
 	"Milestone Date Change": "milestone_automation.api.search_links",
 	"Milestone Date Reason": "milestone_automation.api.search_links",
 	"Milestone Follow Up": "milestone_automation.api.search_links",

@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from milestone_automation.commands import import_log
+from milestone_automation.commands.history import import_log
 from milestone_automation.engine.history import log_import
 from milestone_automation.engine.history.event_log import Event, EventLogError, Limits, LogFormat, read_events
 from milestone_automation.engine.history.event_spool import EventSpool

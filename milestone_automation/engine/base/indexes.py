@@ -60,6 +60,10 @@ INDEXES = {
 }
 
 
+# Tables that grow with the documents; rows of workflows and trackers are few.
+TABLES = (*INDEXES, "Milestone Plan Stage", "Milestone Task Assignee", "Milestone Message")
+
+
 def ensure(doctype: str) -> None:
 	"""Create the missing indexes of a table. Called when its DocType is synced."""
 	for fields in needed(doctype):
@@ -76,6 +80,17 @@ def needed(doctype: str) -> list[tuple[str, ...]]:
 	columns += [df.fieldname for df in meta.fields if df.search_index and not df.unique]
 	covered = {fields[0] for fields in listed}
 	return listed + [(name,) for name in columns if name not in covered]
+
+
+def missing(doctype: str) -> list[tuple[str, ...]]:
+	"""Return the columns of each index that a table lacks."""
+	return [
+		fields
+		for fields in needed(doctype)
+		if not frappe.db.has_index(
+			f"tab{doctype}", _name(doctype, fields) or frappe.db.get_index_name(fields)
+		)
+	]
 
 
 def _name(doctype: str, fields: tuple[str, ...]) -> str | None:

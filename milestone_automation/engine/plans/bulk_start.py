@@ -1,6 +1,7 @@
 """Starting plans for existing documents: a background job that can be interrupted and run again."""
 
 import json
+from collections.abc import Callable
 
 import frappe
 from frappe import _
@@ -60,12 +61,13 @@ def documents_without_plan(doctype: str) -> list[str]:
 	return [row[0] for row in rows]
 
 
-def run(workflow: str, user: str | None = None) -> dict:
+def run(workflow: str, user: str | None = None, show: Callable[[int, int], None] | None = None) -> dict:
 	"""Background job: start the plans of all documents that get this workflow and have no plan yet.
 
 	Args:
 		workflow: name of the Milestone Workflow.
 		user: who is told about the progress.
+		show: called with documents looked at, and all, after each batch.
 
 	Returns:
 		dict: total, looked_at, started, skipped (number by reason), examples (documents by reason), done.
@@ -79,6 +81,8 @@ def run(workflow: str, user: str | None = None) -> dict:
 		# A job that is killed keeps the batches it has done.
 		frappe.db.commit()  # nosemgrep: frappe-manual-commit
 		_report(workflow, result, user)
+		if show:
+			show(result["looked_at"], result["total"])
 	result["done"] = True
 	_report(workflow, result, user)
 	return result

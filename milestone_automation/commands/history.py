@@ -1,35 +1,22 @@
-"""`bench --site SITE milestones ...`: import and export history, and find changes that bypassed Frappe."""
+"""Commands for history: event logs in and out, Frappe's versions, changes that bypassed Frappe."""
 
 import dataclasses
 import json
-from contextlib import contextmanager, nullcontext
 
 import click
-import frappe
-from frappe.commands import get_site, pass_context
-from frappe.utils import strip_html
-from frappe.utils.file_lock import LockTimeoutError
-from frappe.utils.synchronization import filelock
+from frappe.commands import pass_context
 
+from milestone_automation.commands.connection import ProgressBar, connected
 from milestone_automation.engine.base import clock
 from milestone_automation.engine.history import backfill, event_log, log_import
 from milestone_automation.engine.plans import catching_up
 from milestone_automation.engine.review import log_export
 
 SHOWN_EXAMPLES = 10
-LOCK = "milestone-history"
 LIMITS = event_log.Limits()
 
 
-@click.group(
-	"milestones",
-	help="Milestone Automation: import and export history, and find changes that bypassed Frappe.",
-)
-def milestones():
-	"""Group of the commands of this app."""
-
-
-@milestones.command("import-log")
+@click.command("import-log")
 @click.argument("file", type=click.Path(dir_okay=False))
 @click.option("--doctype", required=True, help="DocType of the documents, one for each case of the log.")
 @click.option(
@@ -143,7 +130,7 @@ def import_log(
 		every_event=every_event,
 		batch_size=batch_size,
 	)
-	with _connected(context) as commit, _ProgressBar() as bar:
+	with connected(context) as commit, ProgressBar() as bar:
 		try:
 			summary = log_import.run(file, options, bar.show, commit)
 		except log_import.ImportStopped as stopped:
@@ -154,7 +141,7 @@ def import_log(
 		_print_import(summary, dry_run)
 
 
-@milestones.command("export-log")
+@click.command("export-log")
 @click.argument("doctype")
 @click.argument("field")
 @click.option(
@@ -178,7 +165,7 @@ def export_log(context, doctype, field, output, since, until, filters):
 		log_format=_format_of(output),
 		filters=_parsed_filters(filters),
 	)
-	with _connected(context, alone=False), _ProgressBar() as bar:
+	with connected(context, alone=False), ProgressBar() as bar:
 		options = dataclasses.replace(options, start=_parsed_day(since), end=_parsed_day(until))
 		summary = log_export.to_file(output, options, lambda done, total: bar.show("Exporting", done, total))
 		bar.close()
@@ -206,13 +193,13 @@ def _parsed_day(text: str | None):
 	return clock.parse_day(text) if text else None
 
 
-@milestones.command("backfill")
+@click.command("backfill")
 @click.argument("tracker")
 @click.option("--dry-run", is_flag=True, help="Count only; write nothing.")
 @pass_context
 def run_backfill(context, tracker, dry_run):
 	"""Record the milestones from before TRACKER was created, out of Frappe's versions."""
-	with _connected(context) as commit, _ProgressBar() as bar:
+	with connected(context) as commit, ProgressBar() as bar:
 		summary = backfill.run(
 			tracker, dry_run, lambda done, total: bar.show("Reading versions", done, total), commit
 		)
@@ -220,12 +207,12 @@ def run_backfill(context, tracker, dry_run):
 		_print_backfill(summary, dry_run)
 
 
-@milestones.command("reconcile")
+@click.command("reconcile")
 @click.option("--doctype", help="Only this DocType. [all tracked DocTypes]")
 @pass_context
 def run_reconcile(context, doctype):
 	"""Find and record changes that bypassed Frappe (SQL, frappe.db.set_value). Also runs every night."""
-	with _connected(context) as commit:
+	with connected(context) as commit:
 		recorded = catching_up.run(doctype, commit)
 		if not recorded:
 			raise click.ClickException(
@@ -233,63 +220,6 @@ def run_reconcile(context, doctype):
 			)
 		for tracker, count in recorded.items():
 			click.echo(f"{tracker}: {count} milestones found later")
-
-
-@contextmanager
-def _connected(context, alone: bool = True):
-	"""Connect to the site; yields the function that commits. Validation errors are one line, with exit code 1.
-
-	Args:
-		context: of click.
-		alone: whether to refuse while another such command runs on the site.
-	"""
-	frappe.init(site=get_site(context))
-	frappe.connect()
-	try:
-		with filelock(LOCK, timeout=1) if alone else nullcontext():
-			yield _commit
-			_commit()
-	except LockTimeoutError as error:
-		raise click.ClickException(
-			"Another import, backfill or reconcile is running on this site. Wait for it, then run this again."
-		) from error
-	except frappe.ValidationError as error:
-		frappe.db.rollback()
-		raise click.ClickException(strip_html(str(error))) from error
-	finally:
-		frappe.destroy()
-
-
-def _commit() -> None:
-	# Frappe commits requests and jobs, but not commands.
-	frappe.db.commit()  # nosemgrep: frappe-manual-commit
-
-
-class _ProgressBar:
-	"""Shows a progress bar for each step."""
-
-	def __init__(self):
-		self.what = None
-		self.bar = None
-
-	def __enter__(self):
-		return self
-
-	def __exit__(self, *_error):
-		self.close()
-
-	def show(self, what: str, done: int, total: int) -> None:
-		if what != self.what:
-			self.close()
-			self.what = what
-			self.bar = click.progressbar(length=total, label=f"{what:<16}")
-			self.bar.__enter__()
-		self.bar.update(done - self.bar.pos)
-
-	def close(self) -> None:
-		if self.bar:
-			self.bar.__exit__(None, None, None)
-			self.bar = self.what = None
 
 
 def _print_import(summary, dry_run: bool) -> None:
@@ -349,4 +279,4 @@ def _print_backfill(summary, dry_run: bool) -> None:
 			click.echo(f"{name.replace('_', ' ').capitalize():<20} {value:>10,}")
 
 
-commands = [milestones]
+COMMANDS = (import_log, export_log, run_backfill, run_reconcile)

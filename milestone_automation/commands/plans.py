@@ -1,0 +1,268 @@
+"""Commands for plans and workflows, and the doctor."""
+
+import json
+from pathlib import Path
+
+import click
+import frappe
+from frappe.commands import pass_context
+from frappe.utils import add_days, getdate, now_datetime
+
+from milestone_automation import doctor
+from milestone_automation.commands.connection import ProgressBar, commit, connected
+from milestone_automation.engine.messages import hourly
+from milestone_automation.engine.plans import bulk_start
+from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus, TaskStatus
+from milestone_automation.engine.tracking import registry
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for other programs.")
+PLAN_COLUMNS = (
+	"name",
+	"reference_type",
+	"reference_name",
+	"workflow",
+	"health",
+	"current_stage",
+	"next_date",
+)
+DUE_COLUMNS = ("kind", "due", "reference_type", "reference_name", "what", "who")
+# What of a workflow is its own and not of the site it is on.
+UNEXPORTED = ("name", "owner", "creation", "modified", "modified_by", "docstatus", "idx", "parent", "version")
+
+
+@click.command("status", epilog="Example: bench --site erp.example.com milestones status --json")
+@AS_JSON
+@pass_context
+def status(context, as_json):
+	"""Count trackers, workflows, plans by health, and what waits to be sent."""
+	with connected(context, alone=False):
+		rules = registry.all_rules()
+		found = {
+			"tracked": len([name for name, rule in rules.items() if rule.tracker]),
+			"workflows": frappe.db.count("Milestone Workflow", {"enabled": 1}),
+			"plans": _counts("Milestone Plan", "health", {"status": PlanStatus.ACTIVE.value}),
+			"tasks": _counts("Milestone Task", "status", {}),
+			"messages": _counts("Milestone Message", "status", {}),
+			"due": len(hourly.due_plans(getdate())),
+		}
+		if as_json:
+			click.echo(json.dumps(found, indent=1))
+			return
+		for name, value in found.items():
+			if isinstance(value, dict):
+				value = ", ".join(f"{key} {count:,}" for key, count in value.items()) or "none"
+			click.echo(f"{name.capitalize():<12} {value}")
+
+
+def _counts(doctype: str, field: str, filters: dict) -> dict[str, int]:
+	rows = frappe.get_all(doctype, filters=filters, fields=[field], order_by=field)
+	counts: dict[str, int] = {}
+	for row in rows:
+		counts[row[field]] = counts.get(row[field], 0) + 1
+	return counts
+
+
+@click.command("plans", epilog="Example: bench --site erp.example.com milestones plans --health Late")
+@click.option("--workflow", help="Only of this workflow.")
+@click.option("--health", help="Only of this health, such as Late.")
+@click.option("--document", "reference_name", help="Only of this document.")
+@AS_JSON
+@pass_context
+def plans(context, workflow, health, reference_name, as_json):
+	"""List active plans, the most urgent first."""
+	given = {"workflow": workflow, "health": health, "reference_name": reference_name}
+	with connected(context, alone=False):
+		filters = {"status": PlanStatus.ACTIVE.value, **{key: value for key, value in given.items() if value}}
+		rows = frappe.get_all(
+			"Milestone Plan", filters=filters, fields=list(PLAN_COLUMNS), order_by="next_check"
+		)
+		_print_rows(rows, as_json)
+
+
+@click.command("due", epilog="Example: bench --site erp.example.com milestones due --days 7")
+@click.option("--days", type=click.IntRange(0, 3650), default=0, show_default=True, help="Look so far ahead.")
+@AS_JSON
+@pass_context
+def due(context, days, as_json):
+	"""List milestones and tasks that are due or overdue."""
+	with connected(context, alone=False):
+		_print_rows(sorted(_due(add_days(getdate(), days)), key=lambda row: str(row["due"])), as_json)
+
+
+def _due(until) -> list[dict]:
+	active = {
+		plan.name: plan
+		for plan in frappe.get_all(
+			"Milestone Plan",
+			{"status": PlanStatus.ACTIVE.value},
+			["name", "reference_type", "reference_name"],
+		)
+	}
+	filters = {"status": StageStatus.OPEN.value, "key_date": ("<=", until)}
+	rows = [
+		("Milestone", row.key_date, row.parent, row.stage_name, row.stage_owner)
+		for row in frappe.get_all(
+			"Milestone Plan Stage", filters, ["parent", "key_date", "stage_name", "stage_owner"]
+		)
+	]
+	filters = {"status": TaskStatus.OPEN.value, "due_date": ("<=", until)}
+	rows += [
+		("Task", row.due_date, row.plan, row.title, None)
+		for row in frappe.get_all("Milestone Task", filters, ["plan", "due_date", "title"])
+	]
+	return [
+		{
+			"kind": kind,
+			"due": str(day),
+			"reference_type": active[plan].reference_type,
+			"reference_name": active[plan].reference_name,
+			"what": what,
+			"who": who or "",
+		}
+		for kind, day, plan, what, who in rows
+		if plan in active
+	]
+
+
+def _print_rows(rows: list[dict], as_json: bool) -> None:
+	if as_json:
+		click.echo(json.dumps(rows, default=str, indent=1, ensure_ascii=False))
+		return
+	if not rows:
+		click.echo("None.")
+		return
+	table = [list(rows[0]), *([str(value or "") for value in row.values()] for row in rows)]
+	widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+	for line in table:
+		click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+@click.command(
+	"start-plans", epilog="Example: bench --site erp.example.com milestones start-plans 'Purchase Order'"
+)
+@click.argument("workflow")
+@AS_JSON
+@pass_context
+def start_plans(context, workflow, as_json):
+	"""Start the plans of all existing documents that WORKFLOW matches. It can be run again."""
+	with connected(context):
+		if not frappe.db.exists("Milestone Workflow", workflow):
+			raise click.ClickException(f"There is no workflow {workflow}.")
+		with ProgressBar() as bar:
+			show = None if as_json else (lambda done, total: bar.show("Starting plans", done, total))
+			result = bulk_start.run(workflow, show=show)
+		if as_json:
+			click.echo(json.dumps(result, default=str, indent=1))
+			return
+		click.echo(f"Started {result['started']:>10,}")
+		for reason, count in result["skipped"].items():
+			click.echo(f"Skipped {count:>10,}   {reason}")
+
+
+@click.command("sweep", epilog="Example: bench --site erp.example.com milestones sweep")
+@pass_context
+def sweep(context):
+	"""Do now what the scheduler does every hour: ask, remind and warn whoever is due."""
+	with connected(context):
+		before = frappe.db.count("Milestone Message")
+		hourly.run(now_datetime())
+		commit()
+		click.echo(f"Messages {frappe.db.count('Milestone Message') - before:>10,}")
+
+
+@click.command(
+	"export-workflow", epilog="Example: milestones export-workflow 'Purchase Order' --output po.json"
+)
+@click.argument("workflow")
+@click.option("--output", type=click.Path(dir_okay=False), help="File to write. [standard output]")
+@pass_context
+def export_workflow(context, workflow, output):
+	"""Write WORKFLOW as JSON, for another site or a repository."""
+	with connected(context, alone=False):
+		if not frappe.db.exists("Milestone Workflow", workflow):
+			raise click.ClickException(f"There is no workflow {workflow}.")
+		text = json.dumps(
+			_exported(frappe.get_doc("Milestone Workflow", workflow)),
+			indent=1,
+			default=str,
+			ensure_ascii=False,
+		)
+		if not output:
+			click.echo(text)
+			return
+		Path(output).write_text(text + "\n", encoding="utf-8")
+		click.echo(f"Written to {output}")
+
+
+def _exported(doc) -> dict:
+	values = {"doctype": doc.doctype}
+	for field in doc.meta.fields:
+		value = doc.get(field.fieldname)
+		if field.fieldname in UNEXPORTED or (value in (None, "", 0) and not field.default):
+			continue
+		values[field.fieldname] = [_exported(row) for row in value] if field.fieldtype == "Table" else value
+	return values
+
+
+@click.command("import-workflow", epilog="Example: milestones import-workflow po.json")
+@click.argument("file", type=click.Path(dir_okay=False, exists=True))
+@click.option("--name", help="Another name for it. [that in the file]")
+@pass_context
+def import_workflow(context, file, name):
+	"""Make a workflow from a FILE of export-workflow. It stays disabled until somebody has looked at it."""
+	try:
+		values = json.loads(Path(file).read_text(encoding="utf-8"))
+	except ValueError as error:
+		raise click.ClickException(f"{file} is not JSON: {error}") from error
+	if not isinstance(values, dict) or values.get("doctype") != "Milestone Workflow":
+		raise click.ClickException(f"{file} is not a workflow that export-workflow has written.")
+	with connected(context):
+		values["workflow_name"] = name or values.get("workflow_name")
+		if frappe.db.exists("Milestone Workflow", values["workflow_name"]):
+			raise click.ClickException(
+				f"There is a workflow {values['workflow_name']} already. Choose another one with --name."
+			)
+		frappe.get_doc(values | {"enabled": 0}).insert()
+		click.echo(f"{values['workflow_name']} is there, disabled. Look at it in the Desk, then enable it.")
+
+
+@click.command("doctor", epilog="Example: bench --site erp.example.com milestones doctor --fix")
+@click.option("--fix", is_flag=True, help="Mend what can be mended from here.")
+@AS_JSON
+@pass_context
+def run_doctor(context, fix, as_json):
+	"""Look for what is wrong: hooks, core's DocTypes, scheduler, indexes, orphans, plans, mail, next steps.
+
+	Exits with 1 if something is wrong, and with --fix if something is still wrong afterwards.
+	"""
+	with connected(context, alone=fix):
+		findings = doctor.examine()
+		if fix:
+			for finding in findings:
+				if not finding.is_well and finding.fix:
+					finding.fix()
+					commit()
+			findings = doctor.examine()
+		_print_findings(findings, as_json)
+		ill = any(not finding.is_well for finding in findings)
+	if ill:
+		raise click.exceptions.Exit(1)
+
+
+def _print_findings(findings: list[doctor.Finding], as_json: bool) -> None:
+	if as_json:
+		rows = [
+			{"check": one.check, "faults": one.faults, "advice": one.advice, "fixable": bool(one.fix)}
+			for one in findings
+		]
+		click.echo(json.dumps(rows, indent=1))
+		return
+	for one in findings:
+		click.echo(f"{'✓' if one.is_well else '✗'} {one.check}")
+		for fault in one.faults:
+			click.echo(f"    {fault}")
+		if one.faults:
+			click.echo(f"    {one.advice or 'Run this again with --fix.'}")
+
+
+COMMANDS = (status, plans, due, start_plans, sweep, export_workflow, import_workflow, run_doctor)

@@ -1,0 +1,153 @@
+"""`bench milestones …` as an administrator types it, each on a site with plans that somebody may have broken."""
+
+import json
+
+import frappe
+import pytest
+from click.testing import CliRunner
+from frappe.utils import add_days, nowdate
+
+from milestone_automation.commands import milestones
+from milestone_automation.commands import plans as plan_commands
+from milestone_automation.engine.base import indexes
+from tests.support.factories import (
+	ORDER,
+	ensure_production_order,
+	make_document,
+	make_workflow,
+	plan_of,
+	stage,
+	task,
+	task_of,
+)
+
+WORKFLOW = "Production"
+
+
+@pytest.fixture
+def plans(scratch_site):
+	"""A site with one order whose only task was due yesterday, and one without a plan."""
+	scratch = scratch_site()
+	with scratch.connect():
+		ensure_production_order()
+		without = make_document(delivery_date=add_days(nowdate(), 20))
+		make_workflow(
+			WORKFLOW,
+			stages=[stage("Shipped", "Shipped")],
+			tasks=[task("Shipped", "Sign the packing list", 2)],
+		)
+		order = make_document(delivery_date=add_days(nowdate(), 1))
+		frappe.db.commit()  # the command is another process
+		scratch.order, scratch.without = order, without
+		yield scratch
+
+
+def asked(scratch, *arguments):
+	"""What a command prints as JSON."""
+	return json.loads(scratch.bench("milestones", *arguments, "--json").stdout)
+
+
+def findings(scratch, *arguments, code: int = 0) -> dict[str, list[str]]:
+	"""What the doctor finds wrong, by check; it must end with this exit code."""
+	done = scratch.bench("milestones", "doctor", "--json", *arguments, check=False)
+	assert done.returncode == code, done.stdout + done.stderr
+	return {row["check"]: row["faults"] for row in json.loads(done.stdout) if row["faults"]}
+
+
+def test_status_plans_and_due_say_what_there_is(plans):
+	status = asked(plans, "status")
+	assert (status["tracked"], status["workflows"], sum(status["plans"].values())) == (1, 1, 1)
+	(plan,) = asked(plans, "plans", "--workflow", WORKFLOW)
+	assert (plan["reference_name"], plan["current_stage"]) == (plans.order.name, "Shipped")
+	(row,) = asked(plans, "due")
+	assert (row["kind"], row["what"], row["due"]) == (
+		"Task",
+		"Sign the packing list",
+		str(add_days(nowdate(), -1)),
+	)
+	assert [row["kind"] for row in asked(plans, "due", "--days", 3)] == ["Task", "Milestone"]
+	assert "Production" in plans.bench("milestones", "plans").stdout
+	assert plans.bench("milestones", "plans", "--health", "Done").stdout.strip() == "None."
+
+
+def test_start_plans_gives_existing_documents_their_plan_once(plans):
+	assert asked(plans, "start-plans", WORKFLOW)["started"] == 1
+	assert asked(plans, "start-plans", WORKFLOW)["started"] == 0
+	frappe.db.rollback()
+	assert plan_of(plans.without)
+	done = plans.bench("milestones", "start-plans", "Nowhere", check=False)
+	assert (done.returncode, "There is no workflow Nowhere" in done.stderr) == (1, True)
+
+
+def test_sweep_asks_whoever_is_due(plans):
+	assert plans.bench("milestones", "sweep").stdout.startswith("Messages")
+	frappe.db.rollback()
+	assert frappe.get_all("Milestone Message", {"plan": plan_of(plans.order).name})
+	assert plans.bench("milestones", "sweep").stdout.split()[-1] == "0"
+
+
+def test_a_workflow_goes_to_another_site_and_is_the_same_there(plans, tmp_path):
+	file = tmp_path / "workflow.json"
+	plans.bench("milestones", "export-workflow", WORKFLOW, "--output", file)
+	done = plans.bench("milestones", "import-workflow", file, check=False)
+	assert done.returncode == 1
+	assert "Choose another one with --name" in done.stderr
+	plans.bench("milestones", "import-workflow", file, "--name", "Copied")
+	frappe.db.rollback()
+	copied, original = (frappe.get_doc("Milestone Workflow", name) for name in ("Copied", WORKFLOW))
+	assert (copied.enabled, copied.document_type) == (0, ORDER)
+	assert [(row.stage_name, row.track_value) for row in copied.stages] == [
+		(row.stage_name, row.track_value) for row in original.stages
+	]
+	assert [(row.stage, row.title) for row in copied.tasks] == [
+		(row.stage, row.title) for row in original.tasks
+	]
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"doctype": "User"}'])
+def test_a_file_that_is_no_workflow_is_refused(plans, tmp_path, text):
+	file = tmp_path / "other.json"
+	file.write_text(text)
+	done = plans.bench("milestones", "import-workflow", file, check=False)
+	assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+
+
+def test_the_doctor_mends_a_site_that_was_broken_on_purpose(plans):
+	plan = plan_of(plans.order).name
+	name = indexes.INDEXES["Milestone Task"][0]
+	frappe.db.set_value(ORDER, plans.order.name, "delivery_date", add_days(nowdate(), 9))  # no hook runs
+	orphan = {"plan_stage": "gone", "title": "Orphan", "plan": "gone", "reference_type": ORDER}
+	frappe.get_doc({"doctype": "Milestone Task", "reference_name": "gone", **orphan}).db_insert()
+	index = indexes._name("Milestone Task", name) or frappe.db.get_index_name(name)
+	table = " ON `tabMilestone Task`" if frappe.db.db_type == "mariadb" else ""
+	frappe.db.sql_ddl(f"DROP INDEX `{index}`{table}" if table else f'DROP INDEX "{index}"')
+	frappe.db.commit()  # the command is another process, and must wait for no lock
+	found = findings(plans, code=1)
+	assert found["Indexes"] == ["Milestone Task has no index on plan_stage, status."]
+	assert found["Orphans"] == ["1 rows of Milestone Task have no plan."]
+	assert plans.order.name in found["Plans"][0]
+	left = findings(plans, "--fix", code=1 if "Mail" in found or "Scheduler" in found else 0)
+	assert not {"Indexes", "Orphans", "Plans"} & set(left)
+	frappe.db.rollback()
+	assert str(frappe.get_doc("Milestone Plan", plan).stages[0].key_date) == str(add_days(nowdate(), 9))
+	assert task_of(plans.order, "Sign the packing list").name
+
+
+def test_the_doctor_tells_of_what_only_people_can_mend(plans):
+	frappe.db.set_single_value("System Settings", "enable_scheduler", 0)
+	frappe.db.set_value("DocType", "Milestone", "module", "Automation")
+	frappe.db.commit()  # as above
+	found = findings(plans, code=1)
+	assert "so nobody is asked or reminded" in found["Scheduler"][0]
+	assert found["Milestone and Milestone Tracker"] == [
+		"Milestone belongs to core again: core's file was imported after this app's."
+	]
+
+
+@pytest.mark.no_site
+def test_each_command_explains_itself_with_an_example():
+	assert {"status", "plans", "due", "start-plans", "sweep", "doctor"} <= set(milestones.commands)
+	for name in {command.name for command in plan_commands.COMMANDS}:
+		answer = CliRunner().invoke(milestones, [name, "--help"])
+		assert answer.exit_code == 0
+		assert "Example:" in answer.output
