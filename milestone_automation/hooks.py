@@ -110,6 +110,16 @@ scheduler_events = {
 	"daily_long": ["milestone_automation.engine.plans.catching_up.run_nightly"],
 }
 
+# Old rows and personal data
+# --------------------------
+default_log_clearing_doctypes = {"Milestone Message": 365, "Milestone Next Step": 180}
+# Names and addresses are replaced in every text of the rows that are about a person.
+user_data_fields = [
+	{"doctype": "Milestone Message", "filter_by": "recipient", "partial": True},
+	{"doctype": "Milestone Task Assignee", "filter_by": "email", "partial": True},
+	{"doctype": "Milestone Task", "filter_by": "collaborator_email", "partial": True},
+]
+
 # Permissions
 # -----------
 has_permission = {

@@ -132,7 +132,7 @@ def _print_rows(rows: list[dict], as_json: bool) -> None:
 		click.echo("None.")
 		return
 	table = [list(rows[0]), *([str(value or "") for value in row.values()] for row in rows)]
-	widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+	widths = [max(len(text) for text in column) for column in zip(*table, strict=True)]
 	for line in table:
 		click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 

@@ -1,5 +1,6 @@
 from milestone_automation.engine.base import indexes
 from milestone_automation.engine.base.plain_text import PlainTextDocument
+from milestone_automation.engine.store import old_rows
 
 
 class MilestoneMessage(PlainTextDocument):
@@ -44,6 +45,11 @@ class MilestoneMessage(PlainTextDocument):
 		task: DF.Link | None
 		why: DF.SmallText | None
 	# end: auto-generated types
+
+	@staticmethod
+	def clear_old_logs(days: int = 365) -> None:
+		"""Log Settings: delete messages of plans that are over, older than so many days."""
+		old_rows.clear("Milestone Message", days)
 
 
 def on_doctype_update():

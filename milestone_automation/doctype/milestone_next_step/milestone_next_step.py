@@ -1,5 +1,6 @@
 from milestone_automation.engine.base import indexes
 from milestone_automation.engine.base.plain_text import PlainTextDocument
+from milestone_automation.engine.store import old_rows
 
 
 class MilestoneNextStep(PlainTextDocument):
@@ -31,6 +32,11 @@ class MilestoneNextStep(PlainTextDocument):
 		step: DF.Int
 		step_key: DF.Data | None
 	# end: auto-generated types
+
+	@staticmethod
+	def clear_old_logs(days: int = 180) -> None:
+		"""Log Settings: delete next steps of plans that are over, older than so many days."""
+		old_rows.clear("Milestone Next Step", days)
 
 
 def on_doctype_update():
