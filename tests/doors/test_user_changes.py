@@ -38,10 +38,11 @@ def test_a_user_is_saved_while_the_sweep_holds_their_plans(world):
 
 def test_a_job_that_was_lost_is_made_up_for(site):
 	follow_ups.add("recheck plans of a user", names=["lost@example.com"], roles=[])
-	rows = frappe.get_all(follow_ups.DOCTYPE, pluck="name")
+	about = {"arguments": ("like", "%lost@example.com%")}  # users of other tests leave rows too
+	rows = frappe.get_all(follow_ups.DOCTYPE, about, pluck="name")
 	assert len(rows) == 1
 	follow_ups.do(rows[0])
-	assert not frappe.get_all(follow_ups.DOCTYPE)
+	assert not frappe.get_all(follow_ups.DOCTYPE, about)
 	follow_ups.do(rows[0])  # a second runner finds nothing to do
 
 
