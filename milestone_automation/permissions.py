@@ -8,6 +8,7 @@ may have (docs/roles.md).
 
 import frappe
 from frappe import _
+from frappe.model import display_fieldtypes
 from frappe.utils import cstr
 
 from milestone_automation.engine.base import values
@@ -41,7 +42,11 @@ def check_task_edit(doc) -> None:
 	before = doc.get_doc_before_save()
 	if doc.flags.by_engine or not before:
 		return
-	changed = [field for field in doc.meta.fields if _is_changed(before, doc, field)]
+	changed = [
+		field
+		for field in doc.meta.fields
+		if field.fieldtype not in display_fieldtypes and _is_changed(before, doc, field)
+	]
 	names = ", ".join(_(field.label) for field in changed)
 	kept = [
 		_(field.label) for field in changed if field.fieldname in (*task_edits.ENGINE_FIELDS, "assignees")

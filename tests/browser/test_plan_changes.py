@@ -127,7 +127,7 @@ def test_a_plan_is_put_on_hold_and_resumed(panel, findings):
 	page.locator(".modal.show").wait_for(state="detached")
 	page.wait_for_timeout(500)  # until the backdrop has faded
 	assert findings(page, ".milestone-notice") == []
-	press(page, "resume")
+	notice.locator("[data-action=resume]").click()
 	page.locator(".modal.show input[data-fieldname=shift_dates]").check()
 	page.locator(".modal.show", has_text="No date moves.").wait_for()
 	page.locator(".modal.show .btn-modal-primary:visible").click()

@@ -110,7 +110,7 @@ def test_html_keeps_its_words_lists_and_links():
 @pytest.mark.no_site
 def test_every_field_that_holds_text_is_plain_html_or_code():
 	known = PLAIN_TYPES | HTML_TYPES | {
-		"Link", "Dynamic Link", "Select", "Table", "Check", "Int", "Date", "Datetime", "Time", "Duration", "HTML",
+		"Link", "Dynamic Link", "Select", "Table", "Check", "Int", "Percent", "Date", "Datetime", "Time", "Duration", "HTML",
 		"Section Break", "Column Break", "Tab Break",
 	}  # fmt: skip
 	others = {

@@ -81,16 +81,6 @@ def delete_for(doctype: str, name) -> None:
 		frappe.delete_doc("Milestone Plan", plan, **flags)
 
 
-# What has a plan and goes with it.
-PARTS = (
-	"Milestone Task",
-	"Milestone Date Change",
-	"Milestone Message",
-	"Milestone Plan Log",
-	"Milestone Baseline",
-)
-
-
 def delete_parts(plan: str) -> None:
 	"""Delete what belongs to a plan: tasks with their to-dos, date changes, messages, log and baselines.
 
@@ -102,7 +92,7 @@ def delete_parts(plan: str) -> None:
 		_delete_attached(tasks)
 		frappe.db.delete("ToDo", {"reference_type": "Milestone Task", "reference_name": ("in", tasks)})
 		frappe.db.delete("Milestone Task Assignee", {"parent": ("in", tasks)})
-	for doctype in PARTS:
+	for doctype in (*PARTS, "Milestone Baseline"):
 		frappe.db.delete(doctype, {"plan": plan})
 
 

@@ -53,6 +53,12 @@ def defer_status(doc) -> None:
 	before = doc.get_doc_before_save()
 	if not before or doc.status == before.status:
 		return
+	if doc.status not in tuple(TaskStatus):
+		frappe.throw(
+			_("{0} is not a valid option. Choose one of: {1}.").format(
+				frappe.utils.escape_html(str(doc.status)), ", ".join(TaskStatus)
+			)
+		)
 	rights.check_may_set_status(doc, doc.status)
 	reason = doc.reason if doc.reason != before.reason else ""
 	doc.flags.wanted_status = (doc.status, reason)
