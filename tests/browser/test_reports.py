@@ -67,6 +67,8 @@ def test_the_timeline_draws_planned_and_current_dates_of_each_order(moved_order,
 	assert page.locator(".milestone-slip").count() >= 1
 	assert page.locator(".milestone-today").count() == 1
 	assert findings(page, ".milestone-picture") == []
+	# Nothing is forecast without earlier orders, which is not a chance of 0 %.
+	assert page.locator(".dt-row .dt-cell", has_text="0%").count() == 0
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -1,8 +1,9 @@
 // The script of a report runs in the page: its names stay in a function of its own.
 (() => {
-	const { period, working_time, tracked_field } = milestone_automation.report_filters;
+	const { formatter, period, tracked_field, working_time } = milestone_automation.report_filters;
 
 	frappe.query_reports["Milestone Bottlenecks"] = {
+		formatter,
 		filters: [
 			...tracked_field(),
 			...period(),

@@ -1,6 +1,6 @@
 // The script of a report runs in the page: its names stay in a function of its own.
 (() => {
-	const { workflow } = milestone_automation.report_filters;
+	const { formatter, workflow } = milestone_automation.report_filters;
 
-	frappe.query_reports["Milestone Weekly Summary"] = { filters: [workflow()] };
+	frappe.query_reports["Milestone Weekly Summary"] = { formatter, filters: [workflow()] };
 })();

@@ -1,8 +1,9 @@
 // The script of a report runs in the page: its names stay in a function of its own.
 (() => {
-	const { workflow, period, tolerance } = milestone_automation.report_filters;
+	const { formatter, period, tolerance, workflow } = milestone_automation.report_filters;
 
 	frappe.query_reports["On-time Performance"] = {
+		formatter,
 		filters: [
 			workflow(),
 			{

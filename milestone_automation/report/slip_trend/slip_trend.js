@@ -1,8 +1,9 @@
 // The script of a report runs in the page: its names stay in a function of its own.
 (() => {
-	const { baseline, workflow } = milestone_automation.report_filters;
+	const { baseline, formatter, workflow } = milestone_automation.report_filters;
 
 	frappe.query_reports["Slip Trend"] = {
+		formatter,
 		filters: [
 			workflow(),
 			{ fieldname: "reference_name", fieldtype: "Data", label: __("Document") },

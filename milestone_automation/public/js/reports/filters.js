@@ -1,3 +1,7 @@
+// Frappe shows an unknown number as 0.
+export const formatter = (value, row, column, data, default_formatter) =>
+	value === null || value === undefined ? "" : default_formatter(value, row, column, data);
+
 // Filters that several reports have.
 export const workflow = (reqd = 0) => ({
 	fieldname: "workflow",
