@@ -53,7 +53,7 @@ def row_of(plan: str):
 @pytest.mark.usefixtures("production_order")
 class TestReaching:
 	def test_the_steps_are_noted_in_the_transaction_that_reaches_the_stage(self):
-		frappe.db.savepoint("before")
+		frappe.db.savepoint("request")
 		order, plan = reached(NOTE, {"action": "Submit"})
 		rows = rows_of(plan)
 		assert [(row.step, row.action, row.status, row.author) for row in rows] == [
@@ -62,7 +62,7 @@ class TestReaching:
 		]
 		assert (rows[0].reference_name, rows[0].stage_name) == (order.name, "Cut")
 		assert json.loads(rows[0].arguments) == NOTE
-		frappe.db.rollback(save_point="before")
+		frappe.db.rollback(save_point="request")
 		assert not rows_of(plan)
 
 	def test_a_step_that_was_queued_twice_runs_once(self):
