@@ -16,7 +16,7 @@ from .report import DevError, report
 from .stamps import digest
 
 STATE_FILE = STATE / "demo.json"
-DEMO_MODULE = f"{APP}.demo"
+DEMO_MODULE = f"{APP}.demo.story"
 
 
 def demo(options: Namespace) -> int:
@@ -40,7 +40,7 @@ def prepare_site(bench: Bench) -> str:
 
 def load_data(bench: Bench, site: str) -> None:
 	"""Demo data, once for each version of the generator."""
-	sources = sorted((ROOT / APP).glob("demo*.py"))
+	sources = sorted((ROOT / APP).glob("demo/*.py"))
 	key = digest(*sources, bench.engine.stamps.read(f"{site}-made"))
 	if bench.engine.stamps.done(f"{site}-demo", key):
 		return

@@ -27,7 +27,7 @@ import frappe
 frappe.db.set_single_value("System Settings", "setup_complete", 1)
 frappe.db.set_value("User", "Administrator", {"first_name": "Ada", "full_name": "Ada Admin"})
 frappe.db.commit()
-from milestone_automation import demo
+from milestone_automation.demo import story as demo
 demo.load()
 frappe.db.commit()
 from frappe.utils.password import update_password

@@ -7,6 +7,7 @@ import frappe
 import pytest
 from frappe.utils import get_datetime, getdate
 
+from devtool import demo
 from milestone_automation.demo import plans, sample_orders, story
 from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.progress import tasks
@@ -119,3 +120,8 @@ def test_uninstalling_the_app_leaves_the_demos_documents_to_the_site(scratch_sit
 		"import frappe; print(frappe.db.count('Garment Order'), frappe.db.count('Milestone') > 300)"
 	)
 	assert counted.split() == ["60", "True"]
+
+
+def test_the_command_that_makes_the_demo_knows_where_its_data_come_from(site):
+	assert frappe.get_attr(f"{demo.DEMO_MODULE}.load") is story.load
+	assert story.__name__ == demo.DEMO_MODULE
