@@ -54,6 +54,19 @@ const html_templates = {
 	},
 };
 
+/** The date picker of the package registry has no seconds, which Frappe's own copy of it has: Time fields hide them. */
+const time_without_seconds = {
+	name: "time-without-seconds",
+	setup(build) {
+		build.onLoad({ filter: /controls[\\/]time\.js$/ }, ({ path: file }) => ({
+			contents: fs
+				.readFileSync(file, "utf-8")
+				.replace("$tp.$seconds.parent()", "if (!$tp.$seconds) return;\n\t\t\t$tp.$seconds.parent()"),
+			loader: "js",
+		}));
+	},
+};
+
 /** Single-file components; their styles are put into the page by the script. */
 const vue_components = {
 	name: "vue-components",
@@ -195,7 +208,7 @@ function update(name, found) {
 
 async function main() {
 	const [scripts, left, right] = await Promise.all([
-		build(entries(SCRIPTS, "js"), [html_templates, vue_components]),
+		build(entries(SCRIPTS, "js"), [html_templates, time_without_seconds, vue_components]),
 		build(entries(STYLES, "css"), [stylesheets(false)]),
 		build(entries(STYLES, "css-rtl"), [stylesheets(true)]),
 	]);

@@ -96,3 +96,22 @@ def test_a_ready_workflow_is_imported_switched_off(workflow, visit, orders):
 	document_type.press("Tab")
 	dialog.get_by_role("button", name="Import").click()
 	page.get_by_text("but is disabled").first.wait_for()
+
+
+@pytest.mark.parametrize(
+	"doctype",
+	["Milestone Settings", "Milestone Tracker", "Milestone Workflow", "Milestone Baseline", "Milestone Task"],
+)
+def test_a_form_opens_to_its_last_field_without_an_error(workflow, visit, doctype):
+	"""Seen: *Milestone Settings* stopped at its Time field, and everything below was blank."""
+	slug = doctype.lower().replace(" ", "-")
+	page = visit(f"/app/{slug}" if doctype == "Milestone Settings" else f"/app/{slug}/new")
+	page.wait_for_function("() => window.cur_frm && cur_frm.fields_dict && cur_frm.layout")
+	page.wait_for_timeout(1500)
+	blank = page.evaluate(
+		"""() => cur_frm.fields
+			.filter((one) => one.df.fieldtype !== "Table" && one.disp_status !== "None" && one.$input_wrapper)
+			.filter((one) => one.df.label && !one.$wrapper.text().includes(__(one.df.label)))
+			.map((one) => one.df.fieldname)"""
+	)
+	assert blank == []
