@@ -306,8 +306,7 @@ def _document_query(doctype: str, user: str | None, *also: str) -> str:
 
 
 def _reference_types() -> list[str]:
-	"""Return the DocTypes that plans are about. Every plan has its workflow, and there are few of those."""
-	return sorted(set(frappe.get_all("Milestone Workflow", pluck="document_type", order_by=None)))
+	return frappe.get_all("Milestone Plan", distinct=True, pluck="reference_type", order_by=None)
 
 
 def _of_type(doctype: str, reference_type: str, user: str) -> str | None:
