@@ -8,8 +8,7 @@ from frappe.utils.scheduler import is_scheduler_disabled
 
 from milestone_automation.engine.base import guard, indexes
 from milestone_automation.engine.plans import catching_up
-from milestone_automation.engine.rules.vocabulary import MessageStatus, PlanStatus
-from milestone_automation.engine.store import watched
+from milestone_automation.engine.rules.vocabulary import MessageStatus, StepStatus
 from milestone_automation.engine.tracking import recorder
 
 MODULE = "Milestone Automation"
@@ -117,12 +116,7 @@ def _orphans() -> Finding:
 
 
 def _plans() -> Finding:
-	fields = ["name", "reference_type", "reference_name", "snapshot", "document_created_on"]
-	plans = frappe.get_all("Milestone Plan", {"status": ("!=", PlanStatus.CANCELLED.value)}, fields)
-	by_doctype: dict[str, list] = {}
-	for plan in plans:
-		by_doctype.setdefault(plan.reference_type, []).append(plan)
-	behind = [plan for doctype, rows in by_doctype.items() for plan in watched.those_behind(doctype, rows)]
+	behind = list(catching_up.plans_behind())
 	names = ", ".join(f"{plan.reference_type} {plan.reference_name}" for plan in behind[:SHOWN])
 	more = f" and {len(behind) - SHOWN} more" if len(behind) > SHOWN else ""
 	faults = [f"{len(behind)} plans are not in step with their documents: {names}{more}."] if behind else []
@@ -148,7 +142,7 @@ def _mail() -> Finding:
 
 
 def _next_steps() -> Finding:
-	failed = frappe.db.count("Milestone Next Step", {"status": "Failed"})
+	failed = frappe.db.count("Milestone Next Step", {"status": StepStatus.FAILED.value})
 	faults = [f"{failed} next steps failed. See the list of Milestone Next Step."] if failed else []
 	return Finding("Next steps", faults, "Mend their causes, then use Run Again.")
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import click
 import frappe
 from frappe.commands import pass_context
+from frappe.query_builder.functions import Count
 from frappe.utils import add_days, getdate, now_datetime
+from pypika.terms import NullValue
 
 from milestone_automation import doctor
 from milestone_automation.commands.connection import ProgressBar, commit, connected
@@ -26,8 +28,8 @@ PLAN_COLUMNS = (
 	"next_date",
 )
 DUE_COLUMNS = ("kind", "due", "reference_type", "reference_name", "what", "who")
-# What of a workflow is its own and not of the site it is on.
-UNEXPORTED = ("name", "owner", "creation", "modified", "modified_by", "docstatus", "idx", "parent", "version")
+# What of a workflow belongs to the site it is on.
+UNEXPORTED = ("version", "next_actions_by", "forecast_up_to", "forecast_again_on")
 
 
 @click.command("status", epilog="Example: bench --site erp.example.com milestones status --json")
@@ -40,9 +42,9 @@ def status(context, as_json):
 		found = {
 			"tracked": len([name for name, rule in rules.items() if rule.tracker]),
 			"workflows": frappe.db.count("Milestone Workflow", {"enabled": 1}),
-			"plans": _counts("Milestone Plan", "health", {"status": PlanStatus.ACTIVE.value}),
-			"tasks": _counts("Milestone Task", "status", {}),
-			"messages": _counts("Milestone Message", "status", {}),
+			"plans": _counts("Milestone Plan", "health", PlanStatus.ACTIVE.value),
+			"tasks": _counts("Milestone Task", "status"),
+			"messages": _counts("Milestone Message", "status"),
 			"due": len(hourly.due_plans(getdate())),
 		}
 		if as_json:
@@ -54,12 +56,12 @@ def status(context, as_json):
 			click.echo(f"{name.capitalize():<12} {value}")
 
 
-def _counts(doctype: str, field: str, filters: dict) -> dict[str, int]:
-	rows = frappe.get_all(doctype, filters=filters, fields=[field], order_by=field)
-	counts: dict[str, int] = {}
-	for row in rows:
-		counts[row[field]] = counts.get(row[field], 0) + 1
-	return counts
+def _counts(doctype: str, field: str, status: str | None = None) -> dict[str, int]:
+	table = frappe.qb.DocType(doctype)
+	query = (
+		frappe.qb.from_(table).groupby(table[field]).orderby(table[field]).select(table[field], Count("*"))
+	)
+	return dict((query.where(table.status == status) if status else query).run())
 
 
 @click.command("plans", epilog="Example: bench --site erp.example.com milestones plans --health Late")
@@ -90,38 +92,23 @@ def due(context, days, as_json):
 
 
 def _due(until) -> list[dict]:
-	active = {
-		plan.name: plan
-		for plan in frappe.get_all(
-			"Milestone Plan",
-			{"status": PlanStatus.ACTIVE.value},
-			["name", "reference_type", "reference_name"],
-		)
-	}
-	filters = {"status": StageStatus.OPEN.value, "key_date": ("<=", until)}
-	rows = [
-		("Milestone", row.key_date, row.parent, row.stage_name, row.stage_owner)
-		for row in frappe.get_all(
-			"Milestone Plan Stage", filters, ["parent", "key_date", "stage_name", "stage_owner"]
-		)
-	]
-	filters = {"status": TaskStatus.OPEN.value, "due_date": ("<=", until)}
-	rows += [
-		("Task", row.due_date, row.plan, row.title, None)
-		for row in frappe.get_all("Milestone Task", filters, ["plan", "due_date", "title"])
-	]
+	stage, task = frappe.qb.DocType("Milestone Plan Stage"), frappe.qb.DocType("Milestone Task")
+	stages = _of_active_plans(stage, stage.parent, stage.key_date, stage.stage_name, stage.stage_owner)
+	stages = stages.where((stage.status == StageStatus.OPEN.value) & (stage.key_date <= until))
+	tasks = _of_active_plans(task, task.plan, task.due_date, task.title, NullValue())
+	tasks = tasks.where((task.status == TaskStatus.OPEN.value) & (task.due_date <= until))
 	return [
-		{
-			"kind": kind,
-			"due": str(day),
-			"reference_type": active[plan].reference_type,
-			"reference_name": active[plan].reference_name,
-			"what": what,
-			"who": who or "",
-		}
-		for kind, day, plan, what, who in rows
-		if plan in active
+		dict(zip(DUE_COLUMNS, (kind, str(day), doctype, name, what, who or ""), strict=True))
+		for kind, query in (("Milestone", stages), ("Task", tasks))
+		for day, doctype, name, what, who in query.run()
 	]
+
+
+def _of_active_plans(table, link, day, what, who):
+	plan = frappe.qb.DocType("Milestone Plan")
+	query = frappe.qb.from_(table).join(plan).on(plan.name == link)
+	query = query.select(day, plan.reference_type, plan.reference_name, what, who)
+	return query.where(plan.status == PlanStatus.ACTIVE.value)
 
 
 def _print_rows(rows: list[dict], as_json: bool) -> None:
@@ -195,13 +182,13 @@ def export_workflow(context, workflow, output):
 
 
 def _exported(doc) -> dict:
-	values = {"doctype": doc.doctype}
-	for field in doc.meta.fields:
-		value = doc.get(field.fieldname)
-		if field.fieldname in UNEXPORTED or (value in (None, "", 0) and not field.default):
-			continue
-		values[field.fieldname] = [_exported(row) for row in value] if field.fieldtype == "Table" else value
-	return values
+	values = doc.as_dict(
+		no_nulls=True, no_default_fields=True, convert_dates_to_str=True, no_child_table_fields=True
+	)
+	for row in (values, *values["stages"], *values["tasks"]):
+		for fieldname in UNEXPORTED:
+			row.pop(fieldname, None)
+	return {"doctype": doc.doctype, **values}
 
 
 @click.command("import-workflow", epilog="Example: milestones import-workflow po.json")

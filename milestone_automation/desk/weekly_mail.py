@@ -45,9 +45,8 @@ def make() -> None:
 def remove() -> None:
 	"""Delete all Auto Email Reports of the summary, which the app takes with it."""
 	for name in frappe.get_all("Auto Email Report", {"report": REPORT}, pluck="name"):
-		frappe.delete_doc(
-			"Auto Email Report", name, force=True, ignore_permissions=True
-		)  # the report goes too
+		flags = {"force": True, "ignore_permissions": True}  # the report goes too
+		frappe.delete_doc("Auto Email Report", name, **flags)
 
 
 def on_validate(doc, method=None) -> None:

@@ -76,6 +76,13 @@ def follow_documents(doctype: str, names: list[str]) -> None:
 		guard.run_guarded(f"Milestone plan of {doctype} {name}", _follow_document, doctype, name)
 
 
+def plans_behind() -> Iterator:
+	"""Yield the plans whose document is gone, or not as they know it; read batch by batch."""
+	for doctype in frappe.get_all("Milestone Plan", distinct=True, pluck="reference_type", order_by=None):
+		for plans in _batches(doctype):
+			yield from watched.those_behind(doctype, plans)
+
+
 def follow_plan(plan: str) -> None:
 	"""Bring one plan in step with its document. A background job."""
 	about = frappe.db.get_value("Milestone Plan", plan, ["reference_type", "reference_name"])

@@ -110,8 +110,11 @@ def _delete_attached(tasks: list[str]) -> None:
 	"""Delete comments, files and the like of deleted tasks; `frappe.delete_doc` does it for a single one."""
 	filters = {"attached_to_doctype": "Milestone Task", "attached_to_name": ("in", tasks)}
 	for file in frappe.get_all("File", filters=filters, pluck="name"):
-		# A file goes with the task it is attached to, whoever has uploaded it.
-		frappe.delete_doc("File", file, force=True, ignore_permissions=True)
+		flags = {
+			"force": True,
+			"ignore_permissions": True,
+		}  # a file goes with its task, whoever has uploaded it
+		frappe.delete_doc("File", file, **flags)
 	# Last: deleting a file leaves a comment.
 	for doctype, (type_field, name_field) in ATTACHED.items():
 		frappe.db.delete(doctype, {type_field: "Milestone Task", name_field: ("in", tasks)})

@@ -188,8 +188,9 @@ def wants_row_before(doc, tracker: registry.Tracker) -> bool:
 	"""
 	if not hasattr(doc, "_original_modified"):
 		return False  # Frappe reads and locks the row itself
-	is_first_write = save_state.key_of(doc) not in save_state.transaction().rows
-	return _may_be_unrecorded(doc, tracker) or (frappe.db.db_type == "mariadb" and is_first_write)
+	if _may_be_unrecorded(doc, tracker):
+		return True
+	return frappe.db.db_type == "mariadb" and save_state.key_of(doc) not in save_state.transaction().rows
 
 
 def _may_be_outdated(doc, stored: Stored, before, tracker) -> bool:

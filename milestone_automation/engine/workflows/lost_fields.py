@@ -53,8 +53,10 @@ def _say(doctype: str, fieldname: str, user_doctype: str, name: str) -> None:
 	about = {"comment_type": "Comment", "reference_doctype": user_doctype, "reference_name": name}
 	if frappe.db.exists("Comment", {**about, "content": text}):
 		return
-	# The app says it, whatever rights the user has on trackers and workflows.
-	frappe.get_doc({"doctype": "Comment", **about, "content": text}).insert(ignore_permissions=True)
+	comment = frappe.get_doc({"doctype": "Comment", **about, "content": text})
+	comment.insert(
+		ignore_permissions=True
+	)  # the app says it, whatever rights the user has on trackers and workflows
 	frappe.msgprint(
 		f"{_(user_doctype)} {get_link_to_form(user_doctype, name)}: {text}",
 		title=_("Field Is Used by Milestone Automation"),
