@@ -1,12 +1,13 @@
 """Data for the start of the Desk."""
 
+from milestone_automation.engine.store import forecasts
 from milestone_automation.engine.tracking import registry
 
 
 def extend_bootinfo(bootinfo):
 	"""Hook: list the DocTypes with a workflow, and the tracked fields by DocType. No query when the cache is warm.
 
-	Forms of other DocTypes never ask for a plan; reports offer the tracked fields.
+	Forms of other DocTypes never ask for a plan; reports offer the tracked fields, and mark chances that are a risk.
 	"""
 	all_rules = registry.all_rules()
 	bootinfo.milestone_doctypes = sorted(
@@ -17,3 +18,4 @@ def extend_bootinfo(bootinfo):
 		for doctype, rules in sorted(all_rules.items())
 		if rules.tracker
 	}
+	bootinfo.milestone_at_risk_below = forecasts.at_risk_below()

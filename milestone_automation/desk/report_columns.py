@@ -28,6 +28,15 @@ def document_columns() -> list[dict]:
 	]
 
 
+def forecast_columns() -> list[dict]:
+	"""Return the columns of what is forecast of a milestone."""
+	return [
+		column(_("Forecast"), "forecast", "Date"),
+		column(_("Forecast (80 %)"), "forecast_p80", "Date", width=140),
+		percent(_("Chance to Meet the Key Date"), "chance", 130),
+	]
+
+
 def days(label: str, fieldname: str, width: int = 100) -> dict:
 	"""Return a column of days with one decimal."""
 	return column(label, fieldname, "Float", width=width) | {"precision": 1}

@@ -315,7 +315,39 @@ def test_the_panel_the_board_and_the_timeline_show_it(history):
 	rows = run("Milestone Timeline", filters={"workflow": WORKFLOW, "running_only": 1})["result"]
 	(row,) = [row for row in rows if row and row["reference_name"] == order.name]
 	assert (row["forecast"], row["chance"]) == (cut["forecast_date"], cut["chance"])
+	assert row["forecast_p80"] == cut["forecast_p80"]
 	assert row["forecast_end"] == forecast_of(order)["forecast_date"]
+	dot = frappe.parse_json(row["stages"])[0]
+	assert (dot["forecast"], dot["forecast_p80"], dot["chance"]) == (
+		str(cut["forecast_date"]),
+		str(cut["forecast_p80"]),
+		cut["chance"],
+	)
+
+
+def test_aging_shows_it_for_the_next_milestone_of_each_open_document(history):
+	shipped, order, without_plan = (make_order(due_in=60) for _number in range(3))
+	for status in ("Open", "Cut", "Shipped"):
+		shipped.status = status
+		shipped.save()
+	for open_order in (order, without_plan):
+		open_order.status = "Open"
+		open_order.save()
+	ending.cancel(plan_rows.load(ORDER, without_plan.name, lock=True), "Not wanted")
+	refresh()
+	rows = run("Milestone Aging", filters={"document_type": ORDER, "track_field": "status"})["result"]
+	by_name = {row["reference_name"]: row for row in rows if row}
+	cut = forecast_of(order, "Cut")
+	row = by_name[order.name]
+	assert (row["stage_name"], row["due"], row["forecast"], row["forecast_p80"], row["chance"]) == (
+		"Cut",
+		days_from_today(60),
+		cut["forecast_date"],
+		cut["forecast_p80"],
+		cut["chance"],
+	)
+	assert row["forecast"]
+	assert by_name[without_plan.name].get("forecast") is None
 
 
 def test_a_limited_user_sees_no_more_than_before(history, make_user, as_user):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from milestone_automation.engine.base import clock
-from milestone_automation.engine.review import standing, stays
+from milestone_automation.engine.review import plan_stages, standing, stays
 from milestone_automation.engine.review.scope import Scope
 
 # Percentiles that the chart shows as lines: 50, 80 and 95 % of earlier stays ended by then.
@@ -19,12 +19,14 @@ class Aged:
 		reference_name, value: the document and its current value.
 		age: how long it has had the value, in seconds.
 		lines: percentiles of earlier stays in the value, in seconds by fraction (`LINES`).
+		next: the next milestone of its active plan, with what is forecast; None without a plan.
 	"""
 
 	reference_name: str
 	value: str
 	age: int
 	lines: dict[float, float]
+	next: plan_stages.NextStage | None = None
 
 	@property
 	def passed(self) -> float:
@@ -40,8 +42,15 @@ def measure(scope: Scope, now: datetime) -> list[Aged]:
 		now: the current time, naive, in the site's time zone.
 	"""
 	lines = {row.key[0]: row.at for row in stays.by_value(scope, fractions=LINES)}
+	ahead = plan_stages.next_stages(scope.reference_type, scope.condition)
 	return [
-		Aged(row.reference_name, row.value, clock.seconds_between(row.since, now) or 0, lines[row.value])
+		Aged(
+			row.reference_name,
+			row.value,
+			clock.seconds_between(row.since, now) or 0,
+			lines[row.value],
+			ahead.get(row.reference_name),
+		)
 		for row in standing.present(scope)
 		if row.value in lines
 	]

@@ -49,6 +49,7 @@ class StageRow:
 		blocked_by: number of open required tasks.
 		is_active: whether the plan is active.
 		forecast: date by which it is reached with a chance of 50 %; None where nothing is said, or it is reached.
+		forecast_p80: the same with a chance of 80 %.
 		chance: to meet its key date, in per cent; None where nothing is said.
 	"""
 
@@ -72,6 +73,7 @@ class StageRow:
 	blocked_by: int
 	is_active: bool
 	forecast: date | None = None
+	forecast_p80: date | None = None
 	chance: int | None = None
 
 	@property
@@ -128,6 +130,64 @@ def read(plans: PlanFilter, user: str | None = None) -> Iterator[StageRow]:
 			continue
 		for page in _pages(plans, doctype, condition):
 			yield from _stages(page)
+
+
+@dataclass(frozen=True)
+class NextStage:
+	"""The next milestone of a document's active plan, and what is forecast of it.
+
+	Attributes:
+		stage_name, health: as in the plan.
+		due: key date; None for no date.
+		forecast, forecast_p80: dates by which it is reached with a chance of 50 % and 80 %; None where nothing is said.
+		chance: to meet the key date, in per cent; None where nothing is said.
+	"""
+
+	stage_name: str
+	health: str
+	due: date | None
+	forecast: date | None
+	forecast_p80: date | None
+	chance: int | None
+
+
+def next_stages(doctype: str, condition: str) -> dict[str, NextStage]:
+	"""Return the next milestone of each document with an active plan, by name of the document; one query.
+
+	Args:
+		doctype: DocType of the documents.
+		condition: SQL condition for those that the user may read, as `readable.condition` returns it.
+	"""
+	plan, stage = frappe.qb.DocType("Milestone Plan"), frappe.qb.DocType("Milestone Plan Stage")
+	query = (
+		frappe.qb.from_(plan)
+		.join(stage)
+		.on((stage.parent == plan.name) & (stage.stage_name == plan.current_stage))
+		.select(
+			plan.reference_name,
+			stage.stage_name,
+			stage.status,
+			stage.health,
+			stage.key_date,
+			*(stage[name] for name in forecasts.FIELDS),
+		)
+		.where(plan.reference_type == doctype)
+		.where(plan.status == PlanStatus.ACTIVE.value)
+		.where(stage.parenttype == "Milestone Plan")
+	)
+	if condition:
+		query = query.where(is_among(plan.reference_name, doctype, condition))
+	return {
+		row.reference_name: NextStage(
+			row.stage_name,
+			row.health or "",
+			_day(row.key_date),
+			_day(row.forecast_date),
+			_day(row.forecast_p80),
+			forecasts.chance_of(row),
+		)
+		for row in query.run(as_dict=True)
+	}
 
 
 def _reference_types(plans: PlanFilter) -> list[str]:
@@ -212,6 +272,7 @@ def _row(stage, plan, supplier: str) -> StageRow:
 		blocked_by=stage.open_required or 0,
 		is_active=plan.status == PlanStatus.ACTIVE,
 		forecast=_day(stage.forecast_date),
+		forecast_p80=_day(stage.forecast_p80),
 		chance=forecasts.chance_of(stage),
 	)
 

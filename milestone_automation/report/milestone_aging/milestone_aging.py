@@ -3,9 +3,9 @@
 from frappe import _
 from frappe.utils import now_datetime
 
-from milestone_automation.desk.report_columns import column, days, document_columns, in_days
+from milestone_automation.desk.report_columns import column, days, document_columns, forecast_columns, in_days
 from milestone_automation.desk.report_filters import ReportFilters
-from milestone_automation.engine.review import aging
+from milestone_automation.engine.review import aging, plan_stages
 
 
 def execute(filters=None):
@@ -23,6 +23,10 @@ def get_columns() -> list[dict]:
 		days(_("80 % Gone By (Days)"), "line_80", 150),
 		days(_("95 % Gone By (Days)"), "line_95", 150),
 		column(_("Older Than"), "passed", width=120),
+		column(_("Next Milestone"), "stage_name", width=160),
+		column(_("Health"), "health", width=100),
+		column(_("Key Date"), "due", "Date"),
+		*forecast_columns(),
 	]
 
 
@@ -42,4 +46,19 @@ def _row(document: aging.Aged, reference_type: str) -> dict:
 		"line_80": most,
 		"line_95": nearly_all,
 		"passed": _("{0} % of others").format(round(document.passed * 100)) if document.passed else "",
+		**_ahead(document.next),
+	}
+
+
+def _ahead(stage: plan_stages.NextStage | None) -> dict:
+	"""Return the columns of a document's next milestone; empty without a plan."""
+	if not stage:
+		return {}
+	return {
+		"stage_name": stage.stage_name,
+		"health": stage.health,
+		"due": stage.due,
+		"forecast": stage.forecast,
+		"forecast_p80": stage.forecast_p80,
+		"chance": stage.chance,
 	}

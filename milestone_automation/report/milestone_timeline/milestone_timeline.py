@@ -5,7 +5,7 @@ from itertools import groupby
 import frappe
 from frappe import _
 
-from milestone_automation.desk.report_columns import column, count, document_columns, percent
+from milestone_automation.desk.report_columns import column, count, document_columns, forecast_columns
 from milestone_automation.desk.report_filters import ReportFilters
 from milestone_automation.engine.review import baselines, date_changes, plan_stages
 from milestone_automation.engine.rules import health
@@ -29,8 +29,7 @@ def get_columns(baseline: baselines.Baseline | None = None) -> list[dict]:
 		column(_("Current Milestone"), "stage_name", width=170),
 		column(_("Planned"), "planned", "Date"),
 		column(_("Key Date"), "due", "Date"),
-		column(_("Forecast"), "forecast", "Date"),
-		percent(_("Chance to Meet the Key Date"), "chance", 130),
+		*forecast_columns(),
 		column(_("Last Reached On"), "reached", "Date", width=130),
 		count(_("Slip (Days)"), "slip", 110),
 		column(_("Planned End"), "planned_end", "Date"),
@@ -75,6 +74,7 @@ def _row(stages: list[plan_stages.StageRow]) -> dict:
 		"planned": current.planned,
 		"due": current.due,
 		"forecast": current.forecast,
+		"forecast_p80": current.forecast_p80,
 		"chance": current.chance,
 		"forecast_end": max((stage.forecast for stage in open_stages if stage.forecast), default=None),
 		"reached": max((stage.reached for stage in stages if stage.reached), default=None),
@@ -100,4 +100,7 @@ def _dot(stage: plan_stages.StageRow) -> dict:
 		"planned": stage.planned and str(stage.planned),
 		"due": stage.due and str(stage.due),
 		"reached": stage.reached and str(stage.reached),
+		"forecast": stage.forecast and str(stage.forecast),
+		"forecast_p80": stage.forecast_p80 and str(stage.forecast_p80),
+		"chance": stage.chance,
 	}

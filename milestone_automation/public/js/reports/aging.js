@@ -1,5 +1,6 @@
 // Open documents as dots over the lines of the value they stand in: half, four of five, nineteen of twenty were gone by then.
-import { picture, shorten, show, tag, text, width_of_report } from "./svg";
+import { is_risk } from "./filters";
+import { has_number, picture, shorten, show, tag, text, width_of_report } from "./svg";
 
 const HEIGHT = 320;
 const BOTTOM = 44;
@@ -31,7 +32,29 @@ export function draw_aging(rows) {
 		...MARKS.filter((days) => days <= highest).map((days) => grid(y(days), days, width)),
 		...values.map((value, index) => draw_column(value, shown, x(index), column, y)),
 	].join("");
-	show(picture(width, HEIGHT, __("Age of {0} open documents by value", [shown.length]), content));
+	const label = __("Age of {0} open documents by value", [shown.length]);
+	const more =
+		rows.length > shown.length
+			? `<p class="milestone-muted">${__("The first {0} of {1} documents.", [shown.length, rows.length])}</p>`
+			: "";
+	show(legend(shown) + picture(width, HEIGHT, label, content) + more);
+}
+
+const at_risk = (row) => has_number(row.chance) && is_risk(row.chance);
+
+function legend(rows) {
+	const lines = __("Lines: 50 %, 80 % and 95 % of earlier documents had moved on by then.");
+	const ring = `<span aria-hidden="true">◎</span> ${__("unlikely to meet its key date")}`;
+	return `<p class="milestone-muted milestone-legend">${lines} ${rows.some(at_risk) ? ring : ""}</p>`;
+}
+
+function tooltip(row) {
+	const date = (value) => frappe.datetime.str_to_user(value);
+	const lines = [`${row.reference_name}: ${__("{0} days", [Math.round(row.age * 10) / 10])}`];
+	if (row.forecast) lines.push(__("Forecast of {0}: {1}", [row.stage_name, date(row.forecast)]));
+	if (row.forecast_p80) lines.push(__("80 % sure by: {0}", [date(row.forecast_p80)]));
+	if (has_number(row.chance)) lines.push(__("Chance to meet the key date: {0} %", [row.chance]));
+	return lines.join("\n");
 }
 
 function grid(y, days, width) {
@@ -55,15 +78,14 @@ function draw_column(value, rows, x, width, y) {
 	const dots = own.map((row, index) => {
 		const at = x + 12 + ((index * 37) % Math.max(1, width - 24));
 		const color = row.age > row.line_95 ? "red" : row.age > row.line_80 ? "orange" : "blue";
-		const title = `${row.reference_name}: ${__("{0} days", [Math.round(row.age * 10) / 10])}`;
 		return tag(
 			"a",
 			{ href: frappe.utils.get_form_link(row.reference_type, row.reference_name), "data-color": color },
 			tag(
 				"circle",
 				{ cx: at, cy: y(row.age), r: 5, class: "milestone-dot" },
-				tag("title", {}, frappe.utils.escape_html(title))
-			)
+				tag("title", {}, frappe.utils.escape_html(tooltip(row)))
+			) + (at_risk(row) ? tag("circle", { cx: at, cy: y(row.age), r: 8, class: "milestone-risk-ring" }) : "")
 		);
 	});
 	const label = text(x + width / 2, HEIGHT - BOTTOM + 18, shorten(value, Math.floor(width / 8)), {

@@ -1,6 +1,16 @@
+import { pill } from "../panel/words";
+
 // Frappe shows an unknown number as 0.
-export const formatter = (value, row, column, data, default_formatter) =>
-	value === null || value === undefined ? "" : default_formatter(value, row, column, data);
+export const formatter = (value, row, column, data, default_formatter) => {
+	if (value === null || value === undefined) return "";
+	if (column.fieldname === "health" && value) return pill(value);
+	const shown = default_formatter(value, row, column, data);
+	return column.fieldname === "chance" && is_risk(value)
+		? `<span class="text-danger">${shown}</span>`
+		: shown;
+};
+
+export const is_risk = (chance) => cint(chance) < cint(frappe.boot.milestone_at_risk_below);
 
 // Filters that several reports have.
 export const workflow = (reqd = 0) => ({

@@ -79,6 +79,8 @@ export function width_of_report() {
 	return Math.max(560, Math.floor(frappe.query_report.$chart.parent().width() || 900) - 40);
 }
 
+export const has_number = (value) => value !== null && value !== undefined;
+
 export function shorten(words, most) {
 	const one = String(words || "");
 	return one.length > most ? `${one.slice(0, most - 1)}…` : one;

@@ -1,8 +1,21 @@
-// One row a document on one time axis: planned, current and actual dates, the slip as a dotted tail, and today.
+// One row a document on one time axis: planned, current and actual dates, the slip as a dotted tail, the forecast as a
+// circle with a line from the date that is as likely as not to the one that is 80 % sure, and today.
 import { HEALTH_COLOR } from "../panel/words";
-import { day, picture, shorten, show, tag, text, time_marks, time_scale, width_of_report } from "./svg";
+import {
+	day,
+	has_number,
+	picture,
+	shorten,
+	show,
+	tag,
+	text,
+	time_marks,
+	time_scale,
+	width_of_report,
+} from "./svg";
 
-const ROW = 30;
+const ROW = 34;
+const FORECAST_BELOW = 10;
 const LABELS = 170;
 const TOP = 34;
 const MOST_ROWS = 150;
@@ -11,7 +24,9 @@ export function draw_timeline(rows) {
 	const shown = rows.slice(0, MOST_ROWS).map((row) => ({ ...row, dots: JSON.parse(row.stages || "[]") }));
 	const today = day(frappe.datetime.get_today());
 	const days = shown.flatMap(({ dots }) =>
-		dots.flatMap((dot) => [dot.planned, dot.due, dot.reached].filter(Boolean).map(day))
+		dots.flatMap((dot) =>
+			[dot.planned, dot.due, dot.reached, dot.forecast, dot.forecast_p80].filter(Boolean).map(day)
+		)
 	);
 	if (!days.length) return;
 	const width = width_of_report();
@@ -24,7 +39,7 @@ export function draw_timeline(rows) {
 		...axis(scale, height),
 		tag("line", { x1: scale(today), x2: scale(today), y1: TOP - 10, y2: height, class: "milestone-today" }),
 		text(scale(today), 12, __("Today"), { class: "milestone-today-label", "text-anchor": "middle" }),
-		...shown.map((row, index) => draw_row(row, TOP + index * ROW + ROW / 2, scale, width, rtl)),
+		...shown.map((row, index) => draw_row(row, TOP + index * ROW + ROW / 2 - 2, scale, width, rtl)),
 	].join("");
 	const more =
 		rows.length > shown.length
@@ -58,18 +73,30 @@ function draw_row(row, y, scale, width, rtl) {
 
 function draw_dot(dot, y, scale) {
 	const current = dot.reached || dot.due;
-	if (!current) return "";
-	const parts = [];
-	if (dot.planned && dot.planned !== current) {
+	const parts = [draw_forecast(dot, y, scale)];
+	if (current && dot.planned && dot.planned !== current) {
 		const [from, to] = [scale(day(dot.planned)), scale(day(current))];
 		parts.push(tag("line", { x1: from, x2: to, y1: y, y2: y, class: "milestone-slip" }));
 		parts.push(diamond(from, y, 4, "milestone-planned"));
 	}
-	parts.push(diamond(scale(day(current)), y, 6, dot.reached ? "milestone-actual" : "milestone-current"));
+	if (current)
+		parts.push(diamond(scale(day(current)), y, 6, dot.reached ? "milestone-actual" : "milestone-current"));
 	return tag(
 		"g",
 		{ "data-color": HEALTH_COLOR[dot.health] || "gray" },
 		tag("title", {}, frappe.utils.escape_html(tooltip(dot))) + parts.join("")
+	);
+}
+
+// Below the diamonds, as a forecast often falls on a key date.
+function draw_forecast(dot, y, scale) {
+	if (!dot.forecast || dot.reached) return "";
+	const at = y + FORECAST_BELOW;
+	const [from, to] = [scale(day(dot.forecast)), scale(day(dot.forecast_p80 || dot.forecast))];
+	return (
+		tag("line", { x1: from, x2: to, y1: at, y2: at, class: "milestone-forecast-range" }) +
+		tag("line", { x1: to, x2: to, y1: at - 3, y2: at + 3, class: "milestone-forecast-range" }) +
+		tag("circle", { cx: from, cy: at, r: 3.5, class: "milestone-forecast" })
 	);
 }
 
@@ -84,11 +111,18 @@ function tooltip(dot) {
 	const date = (value) => (value ? frappe.datetime.str_to_user(value) : "–");
 	const lines = [dot.name, __("Planned: {0}", [date(dot.planned)]), __("Key date: {0}", [date(dot.due)])];
 	if (dot.reached) lines.push(__("Reached: {0}", [date(dot.reached)]));
+	else if (dot.forecast) {
+		lines.push(__("Forecast: {0}", [date(dot.forecast)]));
+		if (dot.forecast_p80) lines.push(__("80 % sure by: {0}", [date(dot.forecast_p80)]));
+		if (has_number(dot.chance)) lines.push(__("Chance to meet the key date: {0} %", [dot.chance]));
+	}
 	return lines.join("\n");
 }
 
 function legend() {
 	return `<p class="milestone-muted milestone-legend"><span aria-hidden="true">◇</span> ${__(
 		"planned or open"
-	)} <span aria-hidden="true">◆</span> ${__("reached")} <span aria-hidden="true">┄</span> ${__("slip")}</p>`;
+	)} <span aria-hidden="true">◆</span> ${__("reached")} <span aria-hidden="true">┄</span> ${__(
+		"slip"
+	)} <span aria-hidden="true">○─┤</span> ${__("forecast, up to the date that is 80 % sure")}</p>`;
 }
