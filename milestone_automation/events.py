@@ -22,13 +22,13 @@ def before_change(doc, method=None):
 		return
 	if rules.tracker:
 		recorder.before_change(doc, rules.tracker)
-	if rules.has_workflow and not doc.is_new():
+	if rules.has_workflow and doc.name:
 		guard.run_guarded(_about_plan(doc), _begin_db_set, doc)
 
 
 def _begin_db_set(doc):
 	plan = watched.loaded(doc, anew=True)
-	if gate.is_running(plan):
+	if not plan or gate.is_running(plan):
 		refused_writes.begin_db_set(doc, plan)
 
 

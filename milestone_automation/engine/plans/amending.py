@@ -8,7 +8,7 @@ from frappe.model import data_fieldtypes
 
 from milestone_automation.engine.base import bulk, guard
 from milestone_automation.engine.people import todos
-from milestone_automation.engine.plans import ending, following, starting
+from milestone_automation.engine.plans import ending, following
 from milestone_automation.engine.progress import proposals, stages
 from milestone_automation.engine.rules import schedule
 from milestone_automation.engine.rules.vocabulary import (
@@ -36,9 +36,6 @@ def carry_over(doc) -> None:
 	"""
 	watched.forget_loaded(doc.doctype, doc.name)
 	old = plan_rows.load(doc.doctype, doc.amended_from)
-	if not old:
-		starting.start_if_matching(doc)
-		return
 	reason = _reason_of_cancelling(old)
 	new = frappe.copy_doc(frappe.get_doc("Milestone Plan", old.name))
 	new.update(

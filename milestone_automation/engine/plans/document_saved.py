@@ -23,8 +23,17 @@ def on_document_change(doc) -> None:
 	elif watched.is_amendment(doc):
 		guard.run_guarded(f"Milestone plan of {doc.doctype} {doc.name}: carry over", amending.carry_over, doc)
 	elif cint(doc.docstatus) != 2:
-		check_entry(doc)
-		starting.start_if_matching(doc)
+		_enter(doc)
+
+
+def _enter(doc) -> None:
+	"""Judge a document without a plan by its stored row, which hooks may have changed by SQL, and start its plan."""
+	row = watched.stored_row(doc, None)
+	if not row:
+		return
+	stored = watched.as_stored(doc, row)
+	new_documents.check(stored, refused_writes.values_before(doc))
+	starting.start_if_matching(stored)
 
 
 def _own_plan(doc) -> plan_rows.Plan | None:
@@ -46,7 +55,7 @@ def check_entry(doc) -> None:
 		GateError: says what to save it as first.
 	"""
 	if cint(doc.docstatus) != 2 and not watched.is_amendment(doc):
-		new_documents.check(doc)
+		new_documents.check(doc, refused_writes.values_before(doc))
 
 
 def _follow(plan: plan_rows.Plan, doc) -> None:

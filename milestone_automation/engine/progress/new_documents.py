@@ -18,11 +18,12 @@ from milestone_automation.engine.workflows import default_values, matching
 BROUGHT_IN = ("in_import", "in_patch", "in_migrate", "in_install", "in_setup_wizard")
 
 
-def check(doc) -> None:
+def check(doc, before) -> None:
 	"""Refuse a document without a plan whose values would reach a milestone before its required tasks exist.
 
 	Args:
 		doc: the document, new or about to match a workflow; before or after it was written.
+		before: the row or document before the write; None if it is new.
 
 	Raises:
 		GateError: says what to save it as first.
@@ -34,7 +35,7 @@ def check(doc) -> None:
 	if not _is_refused(template):
 		return
 	for stage in template.stages:
-		if not _is_reached_by_write(stage, doc):
+		if not _is_reached_by_write(stage, doc, before):
 			continue
 		earlier = _earlier_open(template, stage, doc)
 		if earlier and cint(template.reached_in_order):
@@ -50,11 +51,10 @@ def _is_refused(template) -> bool:
 	return (rule or (EntryRule.ACCEPT if brought_in else EntryRule.REFUSE)) == EntryRule.REFUSE
 
 
-def _is_reached_by_write(stage, doc) -> bool:
+def _is_reached_by_write(stage, doc, before) -> bool:
 	"""Tell whether this write gives the document the value of a stage."""
 	if (stage.gate_mode or GateMode.BLOCK) != GateMode.BLOCK or not watched.holds_value(stage, doc):
 		return False
-	before = doc.get_doc_before_save()
 	return not before or bool(watched.value_changes([stage.track_field], doc.doctype, before, doc))
 
 

@@ -25,14 +25,14 @@ def end(doc) -> None:
 		begin(doc)
 
 
-def begin_db_set(doc, plan: plan_rows.Plan) -> None:
+def begin_db_set(doc, plan: plan_rows.Plan | None) -> None:
 	"""Note it before a `db_set`, with the whole row as it is stored. One query.
 
 	What the save of another document has written by SQL just before - ERPNext's percentages - is part of the write.
 
 	Args:
-		doc: the document.
-		plan: its plan, which knows the values from before.
+		doc: the document; its row may not be there yet.
+		plan: its plan, which knows the values from before; None without one.
 	"""
 	if not compat.is_saving(doc.doctype, doc.name):
 		begin(doc)
@@ -41,7 +41,7 @@ def begin_db_set(doc, plan: plan_rows.Plan) -> None:
 	row = stored_rows.read(doc.doctype, doc.name, columns, lock=frappe.db.db_type == "mariadb")
 	if row:
 		state, key = save_state.transaction(), save_state.key_of(doc)
-		known = watched.known_values(plan, doc.doctype, row, without=state.milestones.get(key, ()))
+		known = plan and watched.known_values(plan, doc.doctype, row, without=state.milestones.get(key, ()))
 		if known and _is_written_by_another_save(doc, row):
 			row.update(known)
 		state.rows_before[key] = row
@@ -64,15 +64,15 @@ def values_before(doc):
 
 def take_back(doc) -> None:
 	"""Give a document's stored row the values it had before the write under way."""
-	row = save_state.transaction().rows_before.get(save_state.key_of(doc))
+	row = save_state.transaction().rows_before.pop(save_state.key_of(doc), None)
 	before = doc.get_doc_before_save()
-	if doc.flags.in_insert:
-		_delete_inserted(doc)
-	elif before and (not row or _is_inside_own_save(doc, row, before)):
+	if before and (not row or _is_inside_own_save(doc, row, before)):
 		before.db_update()
 		_restore_tables(before)
 	elif row:
 		frappe.db.set_value(doc.doctype, doc.name, _without_name(row), update_modified=False)
+	elif doc.flags.in_insert:
+		_delete_inserted(doc)
 	_take_back_milestones(doc)
 	frappe.clear_document_cache(doc.doctype, doc.name)
 

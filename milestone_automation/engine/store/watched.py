@@ -35,10 +35,18 @@ def forget_loaded(doctype: str, name) -> None:
 	save_state.transaction().plans.pop((doctype, str(name)), None)
 
 
-def stored_row(doc, plan: plan_rows.Plan) -> dict:
-	"""Return the stored values of the columns a plan watches; at most one query. Empty where the document is gone."""
+def stored_row(doc, plan: plan_rows.Plan | None) -> dict:
+	"""Return the stored values of the columns a plan watches; at most one query. Empty where the document is gone.
+
+	Args:
+		doc: the document.
+		plan: its plan; without one the tracked columns are returned, or all where nothing is tracked.
+	"""
 	row = save_state.transaction().rows.pop(save_state.key_of(doc), None) or {}
-	columns = stored_rows.columns_of(doc.doctype, json.loads(plan.snapshot or "{}"))
+	if plan:
+		columns = stored_rows.columns_of(doc.doctype, json.loads(plan.snapshot or "{}"))
+	else:
+		columns = tuple(row or doc.meta.get_valid_columns())
 	if all(column in row for column in columns):
 		return row
 	return stored_rows.read(doc.doctype, doc.name, columns) or {}
@@ -133,8 +141,17 @@ def as_stored(doc, row: dict):
 
 
 def is_amendment(doc) -> bool:
-	"""Tell whether a document is new and amends another one."""
-	return bool(doc.is_new() or doc.flags.in_insert) and bool(doc.get("amended_from"))
+	"""Tell whether a document is new and takes over the plan of the cancelled one that it amends.
+
+	One that only says so - its origin is not cancelled, or has no plan - is a new document like any other.
+	"""
+	if not (doc.is_new() or doc.flags.in_insert) or not doc.get("amended_from"):
+		return False
+	if frappe.db.get_value(doc.doctype, doc.amended_from, "docstatus") != 2:
+		return False
+	return bool(
+		frappe.db.exists("Milestone Plan", {"plan_key": plan_rows.plan_key(doc.doctype, doc.amended_from)})
+	)
 
 
 def holds_value(stage, doc) -> bool:
