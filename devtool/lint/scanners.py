@@ -26,7 +26,8 @@ def semgrep(rules: Path = RULES) -> Verdict:
 		rules: folder of semgrep rules; without it our own.
 	"""
 	excluded = [word for name in NOT_OURS for word in ("--exclude", name)]
-	quiet = ["--json", "--quiet", "--metrics", "off", "--disable-version-check"]
+	# A busy machine takes longer than the 5 seconds that semgrep gives a rule and a file.
+	quiet = ["--json", "--quiet", "--metrics", "off", "--disable-version-check", "--timeout", "60"]
 	answer = json_of(
 		[program("semgrep"), "scan", "--config", rules, *quiet, *excluded, "."],
 		SEMGREP_SETTINGS_FILE=str(STATE / "semgrep-settings.yml"),
