@@ -1,3 +1,5 @@
+from milestone_automation.engine.base.compat import desk_route as _desk_route
+
 app_name = "milestone_automation"
 app_title = "Milestone Automation"
 app_publisher = "Milestone Automation contributors"
@@ -9,6 +11,8 @@ app_license = "MIT"
 # -----
 # Frappe writes the fields of each DocType into its controller.
 export_python_type_annotations = True
+# Frappe 16 and later refuse a whitelisted call with an argument that has no type.
+require_type_annotated_api_methods = True
 
 # Install
 # -------
@@ -28,7 +32,8 @@ add_to_apps_screen = [
 		"name": app_name,
 		"logo": "/assets/milestone_automation/images/milestone_automation.svg",
 		"title": app_title,
-		"route": "/app/milestone-automation",
+		"route": _desk_route("milestone-automation"),
+		"has_permission": "milestone_automation.permissions.has_app_permission",
 	}
 ]
 

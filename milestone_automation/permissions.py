@@ -30,6 +30,14 @@ MILESTONE_FIELDS = ["reference_type", "reference_name", "track_field"]
 ASSIGNEE_FIELDS = ("user", "contact", "email", "done")
 
 
+def has_app_permission() -> bool:
+	"""Hook: tell whether the app stands on the session user's apps screen and desktop.
+
+	A user's only app is also where they land after logging in, so those who just have tasks do not get it.
+	"""
+	return rights.can_manage()
+
+
 def check_task_edit(doc) -> None:
 	"""Refuse a save of a task that changes more than its writer may change.
 

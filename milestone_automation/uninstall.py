@@ -37,6 +37,7 @@ def after_uninstall():
 		if core_ships(doctype):
 			frappe.reload_doc(frappe.scrub(CORE_MODULE), "doctype", frappe.scrub(doctype), force=True)
 	remove_unused_role()
+	compat.remove_desktop("milestone_automation")
 	# Frappe deletes them at the next migrate only; until then the scheduler would fail to import our code.
 	frappe.db.delete("Scheduled Job Type", {"method": ("like", "milestone_automation.%")})
 	for key in (registry.CACHE_KEY, listeners.CACHE_KEY):

@@ -66,6 +66,33 @@ def is_saving_again(doctype: str, name) -> bool:
 	return (frappe.flags.currently_saving or []).count((doctype, name)) > 1
 
 
+def desk_route(path: str) -> str:
+	"""Return the address of a page of the Desk, which Frappe 16 moved from `/app` to `/desk`.
+
+	Args:
+		path: what follows, such as `milestone-automation`.
+	"""
+	return f"/desk/{path}" if _major_version() >= 16 else f"/app/{path}"
+
+
+def remove_desktop(app: str) -> None:
+	"""Delete an app's icons on the desktop and its sidebars, which Frappe 16 leaves behind when it is uninstalled.
+
+	By query: in developer mode a deleted document takes its file in the app along.
+	"""
+	if _major_version() < 16:
+		return
+	for doctype in ("Desktop Icon", "Workspace Sidebar"):
+		names = frappe.get_all(doctype, filters={"app": app}, pluck="name")
+		for child in frappe.get_meta(doctype).get_table_fields():
+			frappe.db.delete(child.options, {"parenttype": doctype, "parent": ("in", names or [""])})
+		frappe.db.delete(doctype, {"app": app})
+
+
+def _major_version() -> int:
+	return int(frappe.__version__.split(".")[0])
+
+
 def separators(number_format: str) -> tuple[str, str]:
 	"""Return what stands before the decimals and between the thousands in a number format such as `#.###,##`."""
 	if NumberFormat:
