@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from ..report import DevError, report
-from . import complexity, imports, packages, programs, release, scanners, scripts, style, suppressions
+from . import complexity, imports, locale, packages, programs, release, scanners, scripts, style, suppressions
 from .verdict import Verdict
 
 ADVICE_SHOWN = 5
@@ -42,6 +42,7 @@ GATES = [
 	Gate("suppressions", suppressions.with_reasons),
 	Gate("get-app", packages.installable),
 	Gate("filters", packages.desk_filters),
+	Gate("locale", locale.agreement, locale.write),
 	Gate("marketplace", release.metadata),
 	Gate("pip-audit", packages.vulnerabilities, online=True),
 ]

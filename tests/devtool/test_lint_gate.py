@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import devtool
-from devtool.lint import complexity, packages, release, scanners, suppressions
+from devtool.lint import complexity, locale, packages, release, scanners, suppressions
 from devtool.report import DevError
 
 pytestmark = pytest.mark.no_site
@@ -270,3 +270,26 @@ def test_placeholders_are_named_and_stop_a_release(tmp_path, monkeypatch):
 	assert release.notes_of("1.2.0") == "- New."
 	with pytest.raises(DevError, match=r"no section \[1\.3\.0\]"):
 		release.notes_of("1.3.0")
+
+
+def test_translations_without_quotes_or_twice_and_an_old_locale_are_refused(tmp_path, monkeypatch):
+	source, made = tmp_path / "translations", tmp_path / "locale"
+	source.mkdir()
+	monkeypatch.setattr(locale, "SOURCE", source)
+	monkeypatch.setattr(locale, "LOCALE", made)
+	(source / "de.csv").write_text('Yes,Ja\nYes,Jawohl\n"Late, sorry",Spät, leider\n')
+	assert locale.agreement().complaints == [
+		f"{locale.APP}/translations/de.csv: 'Yes' has two rows",
+		f"{locale.APP}/translations/de.csv: 3 columns instead of 2 for 'Late, sorry'",
+	]
+	(source / "de.csv").write_text('Yes,Ja\n"Late, sorry","Spät, leider"\n')
+	assert len(locale.agreement().complaints) == 2
+	locale.write()
+	assert locale.agreement().complaints == []
+	assert 'msgid "Late, sorry"\nmsgstr "Spät, leider"\n' in (made / "de.po").read_text()
+	(source / "de.csv").write_text('Yes,Jawohl\n"Late, sorry","Spät, leider"\n')
+	assert locale.agreement().complaints == [
+		f"{locale.APP}/locale/de.po is not what translations/ says; ./dev lint locale --fix makes it anew"
+	]
+	(made / "fr.po").write_text("")
+	assert f"{locale.APP}/locale/fr.po has no source in translations/" in locale.agreement().complaints

@@ -17,7 +17,7 @@ from milestone_automation import hooks
 
 ROOT = Path(milestone_automation.__file__).resolve().parent.parent
 PACKAGE = ROOT / "milestone_automation"
-CARRIED = ("*.json", "*.js", "*.css", "*.html", "*.csv", "*.txt", "*.py", "*.svg", "*.png")
+CARRIED = ("*.json", "*.po", "*.pot", "*.js", "*.css", "*.html", "*.csv", "*.txt", "*.py", "*.svg", "*.png")
 DOCTYPES = sorted(path.parent.name for path in (PACKAGE / "doctype").glob("*/*.json"))
 
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from babel.messages import pofile
 
 APP = Path(__file__).parents[2] / "milestone_automation"
 LANGUAGES = ("de", "ar")
@@ -14,6 +15,8 @@ LANGUAGES = ("de", "ar")
 TRANSLATED_KEYS = {
 	"DocType": ("name", "description", "documentation"),
 	"Workspace": ("title",),
+	"Workspace Sidebar": ("title",),
+	"Desktop Icon": ("label",),
 	"Number Card": ("label",),
 	"Dashboard Chart": ("chart_name",),
 	"Page": ("title",),
@@ -60,15 +63,22 @@ def json_strings(path: Path):
 
 
 def document_strings(document: dict):
-	for key in TRANSLATED_KEYS.get(document.get("doctype"), ()):
+	doctype = document.get("doctype")
+	for key in TRANSLATED_KEYS.get(doctype, ()):
 		yield document.get(key)
 	for field in document.get("fields") or []:
 		yield from field_strings(field)
-	if document.get("doctype") == "Workspace":
-		for table in ("links", "shortcuts", "charts", "number_cards"):
-			yield from (row.get("label") for row in document.get(table) or [])
-		headers = [row for row in json.loads(document["content"]) if row["type"] == "header"]
-		yield from (re.sub(r"<[^>]+>", "", row["data"]["text"]) for row in headers)
+	if doctype == "Workspace Sidebar":
+		yield from (item["label"] for item in document["items"])
+	if doctype == "Workspace":
+		yield from workspace_strings(document)
+
+
+def workspace_strings(workspace: dict):
+	for table in ("links", "shortcuts", "charts", "number_cards"):
+		yield from (row.get("label") for row in workspace.get(table) or [])
+	headers = [row for row in json.loads(workspace["content"]) if row["type"] == "header"]
+	yield from (re.sub(r"<[^>]+>", "", row["data"]["text"]) for row in headers)
 
 
 def field_strings(field: dict):
@@ -122,6 +132,23 @@ def test_no_translation_is_left_of_a_text_that_is_gone(language):
 	gone = translations(language).keys() - strings_of_the_app().keys()
 
 	assert not gone, f"No longer said by the app: {sorted(gone)}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_gettext_reads_the_same_translations_as_frappe_15(language):
+	"""Frappe 16 takes them from `locale/`, through Babel."""
+	with (APP / "locale" / f"{language}.po").open("rb") as file:
+		catalog = pofile.read_po(file, abort_invalid=True)
+	read = {message.id: message.string.removesuffix("\n") for message in catalog if message.id}
+	assert read == {text: other.removesuffix("\n") for text, other in translations(language).items()}
+	assert str(catalog.locale) == language
+
+
+def test_the_template_of_translations_has_every_text():
+	with (APP / "locale" / "main.pot").open("rb") as file:
+		template = pofile.read_po(file, abort_invalid=True)
+	messages = {message.id: message.string for message in template if message.id}
+	assert messages == dict.fromkeys(translations("de"), "")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
