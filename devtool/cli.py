@@ -171,6 +171,12 @@ def lint(options: argparse.Namespace) -> int:
 	return lint(options)
 
 
+def docs(options: argparse.Namespace) -> int:
+	from .docs import docs
+
+	return docs(options)
+
+
 def benchmark(options: argparse.Namespace) -> int:
 	from .checks import benchmark
 
@@ -269,6 +275,7 @@ COMMANDS = {
 		"run every gate, or the named ones; --fix corrects what can be, --online asks for known vulnerabilities",
 		"[--fix] [--online] [--rules=FOLDER] [GATE ...]",
 	),
+	"docs": (docs, "build the documentation site from docs/; a warning is an error", ""),
 	"screenshots": (screenshots, "make the pictures of the documentation anew", "[ARGUMENTS]"),
 	"clean": (clean, "delete everything the tool has made", ""),
 }

@@ -26,7 +26,7 @@ BROUGHT_BY_FRAPPE = {
 	"werkzeug",
 }
 # Of the engine of last resort, an old Frappe, nothing reaches users; its pins are left out.
-AUDITED = ("tool", "tests", "lint", "build", "node", "services")
+AUDITED = ("tool", "tests", "lint", "docs", "build", "node", "services")
 
 
 def installable() -> Verdict:
