@@ -6,6 +6,8 @@ the API ask the rest. A hook only narrows what roles give, so each DocType's rol
 may have (docs/roles.md).
 """
 
+from collections.abc import Callable
+
 import frappe
 from frappe import _
 from frappe.model import display_fieldtypes
@@ -14,9 +16,9 @@ from frappe.utils import cstr
 from milestone_automation.engine.base import values
 from milestone_automation.engine.people import field_rights, rights
 from milestone_automation.engine.people.readable import condition as _readable
-from milestone_automation.engine.people.readable import names
+from milestone_automation.engine.people.readable import name_as_text, names
 from milestone_automation.engine.people.readable import quoted as _quoted
-from milestone_automation.engine.people.readable import shared as _shared
+from milestone_automation.engine.people.readable import shared_names as _shared_names
 from milestone_automation.engine.people.readable import without_percent_signs as _without_percent_signs
 from milestone_automation.engine.progress import task_edits
 from milestone_automation.engine.rules.vocabulary import TaskStatus
@@ -28,6 +30,18 @@ ASSIGNEE_RIGHTS = {None, "select", "read", "print", "write"}
 NOTHING = "1=0"
 MILESTONE_FIELDS = ["reference_type", "reference_name", "track_field"]
 ASSIGNEE_FIELDS = ("user", "contact", "email", "done")
+# The query builder has no recursion.
+REFERENCE_TYPES = """
+	with recursive types as (
+		select min(reference_type) as reference_type from `tabMilestone Plan`
+		union all
+		select (
+			select min(plan.reference_type) from `tabMilestone Plan` as plan
+			where plan.reference_type > types.reference_type
+		) from types where types.reference_type is not null
+	)
+	select reference_type from types where reference_type is not null and reference_type != ''
+"""
 
 
 def has_app_permission() -> bool:
@@ -194,19 +208,13 @@ def milestone_query(user=None) -> str:
 	if not rights.is_desk_user(user):
 		return NOTHING
 	tracked = frappe.get_all("Milestone Tracker", pluck="document_type", order_by=None)
-	types = sorted({*tracked, *_reference_types()})
-	readable = [_recorded_of_type(one, user) for one in types]
-	conditions = [_shared("Milestone", user), *(one for one in readable if one)]
-	return _without_percent_signs(f"({' or '.join(conditions)})")
+	return _of_types("Milestone", sorted({*tracked, *_reference_types()}), user, also=_is_field_readable)
 
 
-def _recorded_of_type(reference_type: str, user: str) -> str | None:
-	"""Return the condition for the milestones of one DocType in fields that the user may read; None for none of it."""
-	is_readable = _of_type("Milestone", reference_type, user)
+def _is_field_readable(reference_type: str, user: str) -> str:
+	"""Return the condition for the milestones of a DocType in fields that the user may read; empty for all of them."""
 	hidden = ", ".join(_quoted(name) for name in sorted(field_rights.hidden(reference_type, user=user)))
-	if not is_readable or not hidden:
-		return is_readable
-	return f"({is_readable} and `tabMilestone`.track_field not in ({hidden}))"
+	return f" and `tabMilestone`.track_field not in ({hidden})" if hidden else ""
 
 
 def plan_query(user=None) -> str:
@@ -228,7 +236,7 @@ def next_step_query(user=None) -> str:
 	"""Hook for Milestone Next Step."""
 	user = rights.user_or_session(user)
 	if not rights.can_manage(user):
-		return _without_percent_signs(f"({_shared('Milestone Next Step', user)})")
+		return _of_types("Milestone Next Step", [], user)
 	return _document_query("Milestone Next Step", user)
 
 
@@ -238,8 +246,8 @@ def task_query(user=None) -> str:
 	row = "`tabMilestone Task Assignee`"
 	assigned = (
 		# What is put in is a constant, or quoted.
-		f"`tabMilestone Task`.name in (select {row}.parent from {row}"  # nosec B608
-		f" where {row}.parenttype = 'Milestone Task' and {row}.`user` = {_quoted(user)})"
+		f"select {row}.parent as name from {row}"  # nosec B608
+		f" where {row}.parenttype = 'Milestone Task' and {row}.`user` = {_quoted(user)}"
 	)
 	return _document_query("Milestone Task", user, assigned)
 
@@ -251,7 +259,7 @@ def message_query(user=None) -> str:
 		f"coalesce(`tabMilestone Message`.reference_name, '') = ''"
 		f" and `tabMilestone Message`.recipient = {_quoted(user)}"
 	)
-	return _document_query("Milestone Message", user, f"({own})")
+	return _document_query("Milestone Message", user, names("Milestone Message", own))
 
 
 def plan_stage_query(user=None) -> str:
@@ -300,29 +308,52 @@ def _row_query(doctype: str, parent: str, user: str | None) -> str:
 
 
 def _document_query(doctype: str, user: str | None, *also: str) -> str:
-	"""Return the condition for rows whose document a user may read, that were shared, or that fit one of `also`."""
+	"""Return the condition for rows whose document a user may read, that were shared, or that one of `also` names."""
 	user = rights.user_or_session(user)
 	if rights.sees_everything(user):
 		return ""
 	if user == "Guest":
 		return NOTHING
-	readable = (
-		[_of_type(doctype, one, user) for one in _reference_types()] if rights.is_desk_user(user) else []
-	)
-	conditions = [*also, _shared(doctype, user), *(one for one in readable if one)]
+	return _of_types(doctype, _reference_types() if rights.is_desk_user(user) else [], user, also)
+
+
+def _of_types(
+	doctype: str,
+	reference_types: list[str],
+	user: str,
+	named: tuple[str, ...] = (),
+	also: Callable | None = None,
+) -> str:
+	"""Return the condition for rows about documents of some DocTypes that a user may read, and for those shared.
+
+	What is of a whole DocType is a condition; the rest is one list of names, as databases make of conditions with "or"
+	between them a look at each row.
+
+	Args:
+		doctype: the DocType of the rows.
+		reference_types: of their documents.
+		user: whose rights count.
+		named: queries for the names of more rows.
+		also: returns a further condition for the rows about a DocType, given that and the user.
+	"""
+	whole, some = [], [*named, _shared_names(doctype, user)]
+	for reference_type in reference_types:
+		readable = _readable(reference_type, user)
+		if readable is None:
+			continue
+		condition = f"`tab{doctype}`.reference_type = {_quoted(reference_type)}"
+		condition += also(reference_type, user) if also else ""
+		if readable:
+			of_readable = f"`tab{doctype}`.reference_name in ({names(reference_type, readable)})"
+			some.append(names(doctype, f"{condition} and {of_readable}"))
+		else:
+			whole.append(f"({condition})")
+	# Queries of this module. MariaDB looks names up in what it has put together in "from", else it asks for each row.
+	visible = f"select visible.name from ({' union all '.join(some)}) as visible"  # nosec B608
+	conditions = [*whole, f"{name_as_text(doctype)} in ({visible})"]
 	return _without_percent_signs(f"({' or '.join(conditions)})")
 
 
 def _reference_types() -> list[str]:
-	return frappe.get_all("Milestone Plan", distinct=True, pluck="reference_type", order_by=None)
-
-
-def _of_type(doctype: str, reference_type: str, user: str) -> str | None:
-	"""Return the condition for rows about documents of one DocType; None when the user may read none of it."""
-	readable = _readable(reference_type, user)
-	if readable is None:
-		return None
-	is_type = f"`tab{doctype}`.reference_type = {_quoted(reference_type)}"
-	if not readable:
-		return is_type
-	return f"({is_type} and `tab{doctype}`.reference_name in ({names(reference_type, readable)}))"
+	"""Return the DocTypes that have plans: one after the other by the index, where a "distinct" reads every plan."""
+	return [row[0] for row in frappe.db.sql(REFERENCE_TYPES)]

@@ -10,7 +10,7 @@ from frappe.utils.password import update_password
 
 from milestone_automation import api, permissions
 from milestone_automation.engine.base import bulk
-from milestone_automation.engine.people import rights
+from milestone_automation.engine.people import readable, rights
 from milestone_automation.engine.plans import bulk_start
 from tests.support import factories
 from tests.support.documents import ensure_doctype
@@ -184,6 +184,18 @@ def test_desk_user_sees_what_belongs_to_documents_they_may_read(world, doctype):
 @pytest.mark.parametrize("doctype", GUARDED)
 def test_user_permissions_of_the_document_hold(world, doctype):
 	assert seen(LIMITED, doctype) == ("north", "number")
+
+
+@pytest.mark.parametrize("company", (None, ""), ids=("nothing", "an empty text"))
+def test_a_document_without_the_restricted_value_is_seen_and_found_by_an_index(world, company):
+	order = frappe.get_doc({"doctype": ORDER}).insert()
+	frappe.db.set_value(ORDER, order.name, "company", company)
+	_insert_plan("open", order)
+	condition = readable.condition(ORDER, LIMITED)
+	assert f"`tab{ORDER}`.`company` is null or" in condition
+	assert "ifnull" not in condition
+	frappe.set_user(LIMITED)
+	assert by_list("Milestone Plan") == ["north", "number", "open"]
 
 
 @pytest.mark.parametrize("title", ("O'Neil", "50% wool", "%"))

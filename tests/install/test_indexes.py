@@ -12,6 +12,8 @@ WANTED = [
 	("Milestone Plan", "workflow", "modified"),
 	("Milestone Plan", "reference_type", "reference_name"),
 	("Milestone Plan Stage", "parent"),
+	("Milestone Plan Stage", "stage_owner", "status"),
+	("Milestone Plan Stage", "owner_role", "status"),
 	("Milestone Task", "plan"),
 	("Milestone Task", "plan_stage", "status"),
 	("Milestone Task", "status", "due_date"),

@@ -38,6 +38,11 @@ INDEXES = {
 		# Plans of one document: rename and delete.
 		("reference_type", "reference_name"),
 	),
+	"Milestone Plan Stage": (
+		# My Milestones: open ones of a user, and of the user's roles.
+		("stage_owner", "status"),
+		("owner_role", "status"),
+	),
 	"Milestone Task": (
 		# The gate and the panel: tasks of a stage.
 		("plan_stage", "status"),
@@ -61,7 +66,7 @@ INDEXES = {
 
 
 # Tables that grow with the documents; rows of workflows and trackers are few.
-TABLES = (*INDEXES, "Milestone Plan Stage", "Milestone Task Assignee", "Milestone Message")
+TABLES = (*INDEXES, "Milestone Task Assignee", "Milestone Message")
 
 
 def ensure(doctype: str) -> None:
