@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 import frappe
+import requests
 
 from milestone_automation.engine.plans import catching_up
 
@@ -118,13 +119,17 @@ CONFLICTS = (
 	f"tab{ORDER}_pkey",
 	"PRIMARY",
 )
+# Of an answer that was lost on its way: the change was made, or it was not.
+LOST = 0
+# More than one lost answer of so many is a fault of the server.
+ANSWERS_FOR_ONE_LOST = 100
 # These write no token.
 WITHOUT_TOKEN = ("past the hooks", "cancel", "complete", "reopen")
 
 
 @dataclass
 class Asked:
-	"""What a worker asked for, and what it got: the HTTP status, the fault, and whether a script swallowed a refusal."""
+	"""What a worker asked for, and what it got: the HTTP status, or LOST; the fault; whether a script swallowed a refusal."""
 
 	how: str
 	token: str
@@ -211,7 +216,13 @@ def _work(client, run: Run, chance: random.Random, changes: int, until: float) -
 def _change_order(client, run: Run, how: str, name: str, chance: random.Random) -> None:
 	token = f"{chance.getrandbits(64):016x}"
 	values = {"status": chance.choice(STATUSES), "way": chance.choice(STATUSES)}
-	answer = client.post(f"/api/method/{SCRIPT}", json={"how": how, "order": name, "token": token, **values})
+	try:
+		answer = client.post(
+			f"/api/method/{SCRIPT}", json={"how": how, "order": name, "token": token, **values}
+		)
+	except requests.ConnectionError:
+		run.asked.append(Asked(how, token, LOST, False))
+		return
 	content = answer.json() if answer.ok else {}
 	fault = "" if answer.ok else answer.text
 	run.asked.append(Asked(how, token, answer.status_code, bool(content.get("swallowed")), fault))
@@ -221,11 +232,15 @@ def _change_order(client, run: Run, how: str, name: str, chance: random.Random) 
 
 def _change_task(client, run: Run, how: str, name: str, chance: random.Random) -> None:
 	about = {"reference_name": name, "title": chance.choice(list(TASKS.values()))}
-	found = client.call("frappe.client.get_list", doctype="Milestone Task", filters=about)
-	if not found:
+	try:
+		found = client.call("frappe.client.get_list", doctype="Milestone Task", filters=about)
+		if not found:
+			return
+		arguments = {"task": found[0]["name"]} | ({"reason": "Not good enough"} if how == "reopen" else {})
+		answer = client.post(f"/api/method/milestone_automation.api.{how}_task", json=arguments)
+	except requests.ConnectionError:
+		run.asked.append(Asked(how, "", LOST, False))
 		return
-	arguments = {"task": found[0]["name"]} | ({"reason": "Not good enough"} if how == "reopen" else {})
-	answer = client.post(f"/api/method/milestone_automation.api.{how}_task", json=arguments)
 	run.asked.append(Asked(how, "", answer.status_code, False, "" if answer.ok else answer.text))
 
 
@@ -247,9 +262,12 @@ def faults(run: Run) -> list[str]:
 
 def _answers_that_broke(run: Run):
 	"""200, refused (417), missing (404) and asked to try again are answers; so is 500 where the database refused."""
+	lost = sum(asked.status == LOST for asked in run.asked)
+	if lost > 1 + len(run.asked) // ANSWERS_FOR_ONE_LOST:
+		yield f"{lost} answers of {len(run.asked)} were lost"
 	for asked in run.asked:
 		is_conflict = any(word in asked.fault for word in CONFLICTS)
-		if asked.status not in (200, 404, 409, 417) and not is_conflict:
+		if asked.status not in (LOST, 200, 404, 409, 417) and not is_conflict:
 			yield f"{asked.how} was answered with {asked.status}: {asked.fault[-600:]}"
 
 
@@ -257,7 +275,9 @@ def _tokens(run: Run):
 	rows = frappe.get_all("Milestone", {"reference_type": ORDER, "track_field": "note"}, pluck="value")
 	recorded = Counter(rows)
 	for asked in run.asked:
-		if asked.how not in WITHOUT_TOKEN and recorded[asked.token] != int(asked.is_accepted):
+		if asked.how in WITHOUT_TOKEN or (asked.status == LOST and recorded[asked.token] <= 1):
+			continue
+		if recorded[asked.token] != int(asked.is_accepted):
 			yield (
 				f"{asked.how} was answered with {asked.status}"
 				f"{' and swallowed' if asked.swallowed else ''}, and has {recorded[asked.token]} milestones"
