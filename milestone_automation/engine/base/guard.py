@@ -81,7 +81,7 @@ def run_guarded(what: str, function: Callable, *args, on_fault: Callable | None 
 
 
 def run_logged(what: str, function: Callable, *args):
-	"""Run `function(*args)`, which only reads; an error is logged, and None returned. No savepoint is set.
+	"""Run `function(*args)`, which only reads or writes one statement; an error is logged. No savepoint is set.
 
 	Args:
 		what, function: as for `run_guarded`.

@@ -16,7 +16,7 @@ from frappe.utils import now_datetime
 
 from milestone_automation.engine.base import clock, compat, guard, save_state, stored_rows, values
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
-from milestone_automation.engine.tracking import conditions, milestones, registry, stored_changes
+from milestone_automation.engine.tracking import conditions, listeners, milestones, registry, stored_changes
 
 
 def record(doc, tracker: registry.Tracker) -> None:
@@ -29,26 +29,20 @@ def record(doc, tracker: registry.Tracker) -> None:
 	if doc.flags.in_delete or tracker.disabled or not tracker.stored_fields or doc.is_new():
 		return  # is_new: a `db_set` before there is a row to set
 	title = fault_title(tracker.name)
-	if frappe.db.db_type == "postgres" or _looks_changed(doc, tracker):
-		# On PostgreSQL a statement that fails takes the whole transaction with it, a reading one too.
+	if frappe.db.db_type == "postgres":
+		# Here a statement that fails takes the whole transaction with it, a reading one too.
 		guard.run_guarded(title, _record, doc, tracker)
 		return
 	changes = guard.run_logged(title, _find, doc, tracker)
 	if changes:
-		guard.run_guarded(title, _record_changes, doc, tracker, changes)
+		# One statement stores all or nothing; what listens to milestones may write more.
+		run = guard.run_guarded if listeners.events_heard() else guard.run_logged
+		run(title, _record_changes, doc, tracker, changes)
 
 
 def fault_title(tracker: str) -> str:
 	"""Return the title of the error log for a change that could not be recorded."""
 	return f"Milestone Tracker {tracker}: a change could not be recorded"
-
-
-def _looks_changed(doc, tracker: registry.Tracker) -> bool:
-	"""Guess from memory whether there is something to record, and so whether a savepoint is worth its price."""
-	before = doc.get_doc_before_save()
-	return not before or any(
-		before.get(field.fieldname) != doc.get(field.fieldname) for field in tracker.stored_fields
-	)
 
 
 def _record(doc, tracker: registry.Tracker) -> None:
