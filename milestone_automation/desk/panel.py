@@ -6,10 +6,11 @@ import frappe
 from frappe import _
 from frappe.utils import cint, getdate, nowdate
 
+from milestone_automation.engine.base import calendars
 from milestone_automation.engine.people import assigned, field_rights, rights
 from milestone_automation.engine.plans import plan_builder
-from milestone_automation.engine.progress import gate, proposals, rescheduling, stages
-from milestone_automation.engine.rules import schedule
+from milestone_automation.engine.progress import critical_path, gate, proposals, rescheduling, stages
+from milestone_automation.engine.rules import schedule, task_order
 from milestone_automation.engine.rules.vocabulary import (
 	Health,
 	PlanStatus,
@@ -165,11 +166,24 @@ NAMED_BLOCKING = 10
 
 def _stages(plan: plan_rows.Plan) -> list[dict]:
 	tasks = _Tasks(plan)
+	branches = _branches(plan)
 	all_at_once = len(tasks.rows) <= TASKS_AT_ONCE
 	return [
 		_stage(plan, row, tasks, shows_tasks=all_at_once or row.stage_name == plan.current_stage)
+		| branches[row.name]
 		for row in plan.stages
 	]
+
+
+def _branches(plan: plan_rows.Plan) -> dict[str, dict]:
+	"""Return the float of each stage in days, and the names of the stages it depends on, None for just the one before."""
+	floats = critical_path.floats(plan.stages, lambda: plan_rows.calendar_of(plan))
+	shown = {}
+	for position, (row, direct) in enumerate(zip(plan.stages, plan.network().direct, strict=True)):
+		is_usual = direct == ((position - 1,) if position else ())
+		names = None if is_usual else [plan.stages[i].stage_name for i in direct]
+		shown[row.name] = {"float": floats[position], "depends_on": names}
+	return shown
 
 
 def tasks_of_stage(doc, stage: str) -> dict:
@@ -188,7 +202,8 @@ def tasks_of_stage(doc, stage: str) -> dict:
 			_("{0} {1} has no milestone plan.").format(_(doc.doctype), doc.name), frappe.DoesNotExistError
 		)
 	plan._reference_doc = doc
-	row = _stage(plan, plan.stage(stage), _Tasks(plan), shows_tasks=True)
+	found = plan.stage(stage)
+	row = _stage(plan, found, _Tasks(plan), shows_tasks=True) | _branches(plan)[found.name]
 	return {"stage": row, "user_names": _user_names([row])}
 
 
@@ -202,6 +217,7 @@ class _Tasks:
 		self.by_stage = defaultdict(list)
 		for task in self.rows:
 			self.by_stage[task.plan_stage].append(task)
+		self.open = [task for task in self.rows if task.status == TaskStatus.OPEN]
 		self.blocking = [
 			task for task in self.rows if task.required and task.status == TaskStatus.OPEN and self.sees_all
 		]
@@ -217,7 +233,7 @@ def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, shows_tasks: bool) -> dict:
 		"chance": forecasts.chance_of(row),
 		**_of_document(plan, row),
 		"actions": _stage_actions(plan, row, may_act),
-		"tasks": [_task(task, tasks.assignees[task.name], row, may_act, plan) for task in visible]
+		"tasks": [_task(task, tasks.assignees[task.name], row, may_act, plan, tasks.open) for task in visible]
 		if shows_tasks
 		else [],
 		"more_tasks": 0 if shows_tasks else len(visible),
@@ -315,9 +331,11 @@ def _blocking(task, tasks: _Tasks) -> dict:
 	}
 
 
-def _task(task, assignees: list, stage, may_act_on_stage: bool, plan) -> dict:
+def _task(task, assignees: list, stage, may_act_on_stage: bool, plan, open_tasks: list) -> dict:
 	shown = {name: task.get(name) for name in TASK_COLUMNS}
+	first = task_order.waits_for(task, open_tasks) if task.status == TaskStatus.OPEN else []
 	shown.update(
+		waits_for=[other.title for other in first],
 		overdue=bool(
 			task.status == TaskStatus.OPEN
 			and task.due_date
@@ -330,13 +348,14 @@ def _task(task, assignees: list, stage, may_act_on_stage: bool, plan) -> dict:
 		actions=[],
 	)
 	if plan.status != PlanStatus.CANCELLED and (may_act_on_stage or _is_assigned(assignees)):
-		shown["actions"] = _task_actions(task, stage)
+		shown["actions"] = _task_actions(task, stage, bool(first))
 	return shown
 
 
-def _task_actions(task, stage) -> list[str]:
+def _task_actions(task, stage, is_waiting: bool) -> list[str]:
 	if task.status == TaskStatus.OPEN:
-		return ["complete", "waive", "cancel"] if rights.can_manage() else ["complete"]
+		actions = [] if is_waiting else ["complete"]
+		return [*actions, "waive", "cancel"] if rights.can_manage() else actions
 	return [] if stage.status == StageStatus.REACHED else ["reopen"]
 
 
@@ -344,11 +363,16 @@ def preview(workflow, doc) -> dict:
 	"""Return what a workflow would make of a document, as plain values for the desk."""
 	draft = plan_builder.build(workflow, doc)
 	plan_builder.take_from_history(draft.stages, doc)
+	floats = critical_path.floats(draft.stages, lambda: calendars.for_document(doc))
 	return {
 		"matches": matching.matches(workflow, doc),
 		"problems": draft.problems,
 		"stages": [
-			{**{name: stage.get(name) for name in (*STAGE_COLUMNS, "reached_on")}, "tasks": stage["tasks"]}
-			for stage in draft.stages
+			{
+				**{name: stage.get(name) for name in (*STAGE_COLUMNS, "reached_on")},
+				"tasks": stage["tasks"],
+				"float": days,
+			}
+			for stage, days in zip(draft.stages, floats, strict=True)
 		],
 	}

@@ -66,6 +66,8 @@ def _nothing_to_do(task, person) -> dict | None:
 		return link_page.closed(_("This task is done. Thank you."))
 	if task.status != TaskStatus.OPEN:
 		return link_page.closed(_("This task is no longer needed."))
+	if not tasks.can_start(task):
+		return link_page.closed(_("This task cannot start yet: another task comes first."))
 	if person.done:
 		return link_page.closed(_("You have completed your part. Others still have to complete theirs."))
 	return None

@@ -24,6 +24,7 @@ class MilestonePlanStage(RowOfDocument):
 		date_asked_on: DF.Date | None
 		date_by_hand: DF.Check
 		date_field: DF.Data | None
+		dependency: DF.Literal["Previous Milestone", "Chosen Milestones", "Nothing"]
 		document_date_moved: DF.Check
 		escalated_on: DF.Date | None
 		forecast_date: DF.Date | None
@@ -54,6 +55,7 @@ class MilestonePlanStage(RowOfDocument):
 		parentfield: DF.Data
 		parenttype: DF.Data
 		planned_date: DF.Date | None
+		predecessors: DF.SmallText | None
 		prompted_on: DF.Datetime | None
 		proposal: DF.Data | None
 		proposed_date: DF.Date | None

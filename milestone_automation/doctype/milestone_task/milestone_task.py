@@ -24,6 +24,7 @@ class MilestoneTask(TypedDocument):
 			MilestoneTaskAssignee,
 		)
 
+		after_tasks: DF.SmallText | None
 		assignee_field: DF.Data | None
 		assignee_kind: DF.Literal[
 			"",

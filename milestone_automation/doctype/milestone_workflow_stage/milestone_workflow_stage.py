@@ -16,6 +16,7 @@ class MilestoneWorkflowStage(RowOfDocument):
 		custom_message: DF.Code | None
 		custom_message_by: DF.Link | None
 		date_field: DF.Data | None
+		dependency: DF.Literal["Previous Milestone", "Chosen Milestones", "Nothing"]
 		gate_mode: DF.Literal["Block", "Warn", "Off"]
 		key_date_rule: DF.Literal[
 			"Document Date Field", "After Previous Milestone", "After Creation", "Set Manually"
@@ -33,6 +34,7 @@ class MilestoneWorkflowStage(RowOfDocument):
 		parent: DF.Data
 		parentfield: DF.Data
 		parenttype: DF.Data
+		predecessors: DF.SmallText | None
 		reach_rule: DF.Literal["Field Value", "Confirmation"]
 		remind_after_days: DF.Int
 		remind_at_most: DF.Int

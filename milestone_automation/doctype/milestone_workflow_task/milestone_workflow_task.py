@@ -12,6 +12,7 @@ class MilestoneWorkflowTask(RowOfDocument):
 	if TYPE_CHECKING:
 		from frappe.types import DF
 
+		after_tasks: DF.SmallText | None
 		assignee_field: DF.Data | None
 		assignee_kind: DF.Literal[
 			"",

@@ -19,7 +19,7 @@ from milestone_automation.engine.base import guard
 from milestone_automation.engine.messages import due_messages, letters, outbox, plan_batch
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.people.directory import Recipient
-from milestone_automation.engine.rules import schedule
+from milestone_automation.engine.rules import order, schedule
 from milestone_automation.engine.rules.vocabulary import MessageKind, MessageStatus
 from milestone_automation.engine.store import sums
 
@@ -166,7 +166,7 @@ def _letter(batch: plan_batch.Batch, plan, group: list[due_messages.Delivery]) -
 		# Nothing of the document is shown, neither fields nor tasks, and an answer would be refused.
 		tasks, stage = [], frappe._dict(stage, custom_message="")
 		owners = [person for person in owners if person.identity != first.recipient.identity]
-	earlier = [row for row in stages if row.idx < stage.idx]
+	earlier = order.reached_before(stages, stage)
 	return letters.Letter(
 		kind=first.message.kind,
 		recipient=first.recipient,

@@ -13,6 +13,7 @@ from milestone_automation.engine.base import calendars
 from milestone_automation.engine.people import assignees
 from milestone_automation.engine.progress import rescheduling
 from milestone_automation.engine.rules import dates
+from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import ReachRule, ShiftMode, StageStatus
 from milestone_automation.engine.rules.working_days import OutOfCalendar
 from milestone_automation.engine.store import watched
@@ -27,6 +28,8 @@ STAGE_FIELDS = (
 	"owner_field",
 	"notify_users",
 	"notify_role",
+	"dependency",
+	"predecessors",
 	"key_date_rule",
 	"date_field",
 	"offset_days",
@@ -52,6 +55,7 @@ TASK_FIELDS = (
 	"required",
 	*assignees.ASSIGNEE_RULE_FIELDS,
 	"completion_rule",
+	"after_tasks",
 	"due_days_before",
 	"working_days",
 )
@@ -113,14 +117,15 @@ def build(workflow, doc, today=None) -> PlanDraft:
 def _key_dates(workflow, doc, draft: PlanDraft, calendar) -> list:
 	rules = [rescheduling.stage_rule(row, doc) for row in workflow.stages]
 	failed: list[int] = []
-	key_dates = dates.plan_dates(rules, draft.plan["created_from"], calendar, failed=failed)
+	network = Network.of(workflow.stages)
+	key_dates = dates.plan_dates(rules, draft.plan["created_from"], calendar, failed=failed, network=network)
 	for index in failed:
 		draft.problems.append(
 			_("{0} has no key date: it would be outside the calendar (years 1 to 9999).").format(
 				rules[index].name
 			)
 		)
-	while fault := dates.first_out_of_order(key_dates):
+	while fault := dates.first_out_of_order(key_dates, network=network):
 		late, early = fault
 		draft.problems.append(
 			_("{0} would be due on {1}, before {2} on {3}. It was moved to {3}.").format(
@@ -131,7 +136,7 @@ def _key_dates(workflow, doc, draft: PlanDraft, calendar) -> list:
 			)
 		)
 		key_dates = dates.move_stage(
-			key_dates, [], late, key_dates[early], ShiftMode.KEEP_ORDER, calendar
+			key_dates, [], late, key_dates[early], ShiftMode.KEEP_ORDER, calendar, network=network
 		).dates
 	return key_dates
 

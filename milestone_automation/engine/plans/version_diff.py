@@ -16,6 +16,7 @@ from frappe.utils import cstr, getdate
 from milestone_automation.engine.plans import plan_builder
 from milestone_automation.engine.progress import rescheduling
 from milestone_automation.engine.rules import dates
+from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import (
 	AssigneeKind,
 	GateMode,
@@ -27,7 +28,9 @@ from milestone_automation.engine.rules.vocabulary import (
 )
 from milestone_automation.engine.store import plan_rows, watched
 
-DATE_RULE_FIELDS = frozenset({"key_date_rule", "date_field", "offset_days", "working_days"})
+DATE_RULE_FIELDS = frozenset(
+	{"dependency", "predecessors", "key_date_rule", "date_field", "offset_days", "working_days"}
+)
 # Fields that decide which value reaches a stage.
 REACH_FIELDS = frozenset({"reach_rule", "track_field", "track_value"})
 
@@ -218,13 +221,30 @@ def _set_dates(diff: VersionDiff) -> None:
 	rules = [rescheduling.stage_rule(move.template or move.row, doc) for move in diff.stages]
 	created = getdate(diff.plan.created_from) if diff.plan.created_from else getdate(doc.creation)
 	fixed = [_fixed_date(move) for move in diff.stages]
-	days = dates.plan_dates(rules, created, calendar, fixed, failed=[])
+	network = _network(diff)
+	days = dates.plan_dates(rules, created, calendar, fixed, failed=[], network=network)
 	reached = [move.is_reached for move in diff.stages]
-	while fault := dates.first_out_of_order(days, reached):
+	while fault := dates.first_out_of_order(days, reached, network):
 		late, early = fault
-		days = dates.move_stage(days, reached, late, days[early], ShiftMode.KEEP_ORDER, calendar).dates
+		days = dates.move_stage(
+			days, reached, late, days[early], ShiftMode.KEEP_ORDER, calendar, network=network
+		).dates
 	for move, day in zip(diff.stages, days, strict=True):
 		move.key_date = move.old_date if move.row and move.is_reached else day
+
+
+def _network(diff: VersionDiff) -> Network:
+	"""Return which stages come before which after the move, by the names that the workflow gives them."""
+	return Network.of(
+		[
+			{
+				"stage_name": move.template.stage_name if move.template else move.name,
+				"dependency": (move.template or move.row).get("dependency"),
+				"predecessors": (move.template or move.row).get("predecessors"),
+			}
+			for move in diff.stages
+		]
+	)
 
 
 def _fixed_date(move: StageMove) -> date | None:
@@ -340,7 +360,7 @@ def _blocking_stages(diff: VersionDiff, move: StageMove) -> list[StageMove]:
 
 
 def _earlier_open(diff: VersionDiff, move: StageMove) -> list[StageMove]:
-	earlier = diff.stages[: diff.stages.index(move)]
+	earlier = [diff.stages[i] for i in _network(diff).before(diff.stages.index(move))]
 	return [row for row in earlier if not row.is_reached and not row.becomes_reached]
 
 

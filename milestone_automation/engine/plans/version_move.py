@@ -11,7 +11,7 @@ from milestone_automation.engine.people import assignees, todos
 from milestone_automation.engine.plans import plan_builder, version_diff
 from milestone_automation.engine.plans.version_diff import StageMove, TaskMove, VersionDiff
 from milestone_automation.engine.progress import gate, proposals, rescheduling, task_people, tasks
-from milestone_automation.engine.rules import dates, schedule
+from milestone_automation.engine.rules import dates, network, schedule
 from milestone_automation.engine.rules.vocabulary import DateChangeSource, PlanEvent, StageStatus, TaskStatus
 from milestone_automation.engine.store import plan_log, plan_rows, sums, watched
 from milestone_automation.engine.store.changing import changing
@@ -197,6 +197,8 @@ def _update_stage(diff: VersionDiff, stage_move: StageMove, idx: int) -> None:
 		values["stage_name"] = stage_move.name
 	if template:
 		values["workflow_stage"] = template.name
+	if "predecessors" in values:
+		values["predecessors"] = _predecessors(diff, template)
 	if OWNER_FIELDS.intersection(stage_move.changed):
 		values["stage_owner"] = assignees.resolve_stage_owner(template, diff.plan.reference_doc())
 	if "stage_name" in values:
@@ -205,12 +207,19 @@ def _update_stage(diff: VersionDiff, stage_move: StageMove, idx: int) -> None:
 	diff.plan.set_stage(row, idx=idx, **values)
 
 
+def _predecessors(diff: VersionDiff, template) -> str:
+	"""Return the names of what a stage depends on, as the plan has them: a reached stage may keep its old name."""
+	names = {move.template.stage_name: move.name for move in diff.stages if move.template}
+	return "\n".join(names.get(name, name) for name in network.predecessor_names(template))
+
+
 def _insert_stages(diff: VersionDiff) -> None:
 	"""Insert the new stages, read them as stored, and put the plan's stages into the new order."""
 	rows = []
 	for idx, stage_move in enumerate(diff.stages, 1):
 		if not stage_move.row:
 			row = {name: value for name, value in stage_move.new_row.items() if name != "tasks"}
+			row["predecessors"] = _predecessors(diff, stage_move.template)
 			row.update(planned_date=stage_move.key_date, key_date=stage_move.key_date, idx=idx)
 			rows.append(
 				{**row, "parent": diff.plan.name, "parenttype": "Milestone Plan", "parentfield": "stages"}

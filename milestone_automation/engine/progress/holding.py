@@ -69,6 +69,7 @@ def resume(plan: str, shift_dates: bool = False, keep_anchored: bool = False) ->
 				DateChangeSource.ON_HOLD,
 				answer=ShiftMode.SHIFT_TOO,
 				keep_anchored=keep_anchored,
+				moves_all=True,
 			)
 
 
@@ -91,7 +92,7 @@ def preview_resume(plan: str, keep_anchored: bool = False) -> dict:
 	shown = {"stages": [], "stays": [], "tasks": []}
 	if move:
 		stage, day = move
-		shown = reschedule_preview.preview(plan, stage.name, day, ShiftMode.SHIFT_TOO, keep_anchored)
+		shown = reschedule_preview.preview(plan, stage.name, day, ShiftMode.SHIFT_TOO, keep_anchored, True)
 	return {"days": days_on_hold(loaded)} | shown
 
 
@@ -106,9 +107,9 @@ def days_on_hold(plan) -> int:
 
 
 def _move_after_hold(plan) -> tuple | None:
-	"""Return the next open stage with a date, and the day to which it moves; None where nothing moves."""
-	later = plan.stages[order.last_reached(plan.stages) + 1 :]
-	stage = next((row for row in later if row.key_date), None)
+	"""Return the upcoming stage with the first date, and the day to which it moves; None where nothing moves."""
+	dated = [row for row in order.upcoming(plan.stages) if row.key_date]
+	stage = min(dated, key=lambda row: getdate(row.key_date), default=None)
 	since, today = getdate(plan.on_hold_since), getdate(nowdate())
 	if not stage or since == today:
 		return None

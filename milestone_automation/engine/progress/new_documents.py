@@ -10,6 +10,7 @@ from frappe import _
 from frappe.utils import cint, escape_html
 
 from milestone_automation.engine.base.guard import GateError
+from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import EntryRule, GateMode
 from milestone_automation.engine.store import watched
 from milestone_automation.engine.workflows import default_values, matching
@@ -73,7 +74,8 @@ def required_titles(template, stage, doc) -> list[str]:
 
 
 def _earlier_open(template, stage, doc) -> list:
-	return [row for row in template.stages if row.idx < stage.idx and not watched.holds_value(row, doc)]
+	before = Network.of(template.stages).before(template.stages.index(stage))
+	return [template.stages[i] for i in before if not watched.holds_value(template.stages[i], doc)]
 
 
 def _refuse_order(doc, stage, first) -> None:

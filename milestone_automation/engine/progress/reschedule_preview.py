@@ -10,7 +10,14 @@ from milestone_automation.engine.rules.vocabulary import DateChangeSource
 from milestone_automation.engine.store import plan_rows
 
 
-def preview(plan: str, stage: str, new_date, answer: str | None = None, keep_anchored: bool = False) -> dict:
+def preview(
+	plan: str,
+	stage: str,
+	new_date,
+	answer: str | None = None,
+	keep_anchored: bool = False,
+	moves_all: bool = False,
+) -> dict:
 	"""Return what moving the key date of a stage would change; writes nothing.
 
 	Args:
@@ -19,6 +26,7 @@ def preview(plan: str, stage: str, new_date, answer: str | None = None, keep_anc
 		new_date: the new key date, as date or ISO text; None removes the date.
 		answer: "Shift Too" or "Keep Order", for a plan that asks.
 		keep_anchored: whether stages that are dated by a field of the document stay on that date.
+		moves_all: as in `rescheduling.move`.
 
 	Returns:
 		dict: `stages` that move (`stage`, `stage_name`, `old`, `new`; `field` and `document_date` where the document gives
@@ -33,7 +41,11 @@ def preview(plan: str, stage: str, new_date, answer: str | None = None, keep_anc
 	row = loaded.stage(stage)
 	day = clock.parse_day(new_date) if new_date else None
 	old_dates = rescheduling.key_dates(loaded)
-	new_dates = rescheduling.planned_dates(loaded, row, day, DateChangeSource.FORM, answer, keep_anchored)
+	new_dates = rescheduling.planned_dates(
+		loaded, row, day, DateChangeSource.FORM, answer, keep_anchored, moves_all
+	)
+	later = loaded.network().all_after(loaded.stages.index(row))
+	comes_later = {loaded.stages[i].name for i in later}
 	pairs = list(zip(loaded.stages, old_dates, new_dates, strict=True))
 	moved = [pair for pair in pairs if pair[1] != pair[2]]
 	titles = {task.name: task.title for task in loaded.open_tasks()}
@@ -44,7 +56,7 @@ def preview(plan: str, stage: str, new_date, answer: str | None = None, keep_anc
 		"stays": [
 			_stage(loaded, *pair)
 			for pair in pairs
-			if pair[1] == pair[2] and rescheduling.is_anchored(pair[0]) and pair[0].idx > row.idx
+			if pair[1] == pair[2] and rescheduling.is_anchored(pair[0]) and pair[0].name in comes_later
 		],
 		"tasks": [
 			{"task": move.key, "title": titles[move.key], "old": move.old, "new": move.new}

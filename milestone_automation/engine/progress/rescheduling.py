@@ -9,6 +9,7 @@ from frappe.utils import cint, getdate, now_datetime
 from milestone_automation.engine.base import bulk, clock
 from milestone_automation.engine.people import todos
 from milestone_automation.engine.rules import dates, order, schedule
+from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import (
 	DateChangeSource,
 	DateChangeStatus,
@@ -24,25 +25,45 @@ from milestone_automation.engine.store.changing import changing
 
 
 def date_following_stage(plan, stage, reached_on) -> None:
-	"""Date the stage after a reached one if it counts from that stage and has no date yet.
+	"""Date the stages after a reached one that count from it and have no date yet.
 
 	Args:
 		plan: locked, being changed.
 		stage: the reached stage.
-		reached_on: date on which it was reached, from which the next stage counts.
+		reached_on: date on which it was reached, from which the next stages count.
 	"""
-	following = _counting_from(plan, stage)
-	if following and not following.key_date:
-		calendar = plan_rows.calendar_of(plan)
-		try:
-			day = calendar.add_days(reached_on, cint(following.offset_days), bool(following.working_days))
-		except OutOfCalendar:
-			_tell_undated(plan, following)
+	for following in _counting_from(plan, stage):
+		counted_from = _counted_from(plan, following, stage, getdate(reached_on))
+		if counted_from and not following.key_date and not _date_following(plan, following, counted_from):
 			return
-		new_date = max([day, *_earlier_dates(plan, following)])
-		source = DateChangeSource.PREVIOUS_MILESTONE
-		move(plan, following, new_date, "", source, answer=ShiftMode.KEEP_ORDER)
 	make_good(plan)
+
+
+def _date_following(plan, following, counted_from) -> bool:
+	"""Date a stage that counts from a reached one; tell whether it could be."""
+	calendar = plan_rows.calendar_of(plan)
+	try:
+		day = calendar.add_days(counted_from, cint(following.offset_days), bool(following.working_days))
+	except OutOfCalendar:
+		_tell_undated(plan, following)
+		return False
+	new_date = max([day, *_earlier_dates(plan, following)])
+	move(plan, following, new_date, "", DateChangeSource.PREVIOUS_MILESTONE, answer=ShiftMode.KEEP_ORDER)
+	return True
+
+
+def _counted_from(plan, following, stage, reached_on):
+	"""Return the latest of the days from which a stage counts, one of them just reached; None if one is missing."""
+	before = [plan.stages[i] for i in plan.network().direct[plan.stages.index(following)]]
+	days = [
+		reached_on
+		if row is stage
+		else getdate(row.reached_on or row.key_date)
+		if row.reached_on or row.key_date
+		else None
+		for row in before
+	]
+	return dates.latest_of(days)
 
 
 def undate_following_stage(plan, stage, reason: str) -> None:
@@ -53,18 +74,20 @@ def undate_following_stage(plan, stage, reason: str) -> None:
 		stage: the reopened stage. With a key date of its own, the next stage counts from that and keeps its date.
 		reason: stored with the date change.
 	"""
-	following = _counting_from(plan, stage)
-	if following and following.key_date and not stage.key_date and not following.date_by_hand:
-		source = DateChangeSource.PREVIOUS_MILESTONE
-		move(plan, following, None, reason, source, answer=ShiftMode.KEEP_ORDER)
+	for following in _counting_from(plan, stage):
+		if following.key_date and not stage.key_date and not following.date_by_hand:
+			source = DateChangeSource.PREVIOUS_MILESTONE
+			move(plan, following, None, reason, source, answer=ShiftMode.KEEP_ORDER)
 
 
-def _counting_from(plan, stage):
-	"""Return the open stage after another one if it counts from that one, else None."""
-	following = next((row for row in plan.stages if row.idx > stage.idx), None)
-	if not following or following.status == StageStatus.REACHED:
-		return None
-	return following if following.key_date_rule == KeyDateRule.AFTER_PREVIOUS_MILESTONE else None
+def _counting_from(plan, stage) -> list:
+	"""Return the open stages that come directly after another one and count from it."""
+	following = [plan.stages[i] for i in plan.network().after[plan.stages.index(stage)]]
+	return [
+		row
+		for row in following
+		if row.status != StageStatus.REACHED and row.key_date_rule == KeyDateRule.AFTER_PREVIOUS_MILESTONE
+	]
 
 
 def catch_up_date(plan, stage, reason: str) -> None:
@@ -91,7 +114,8 @@ def catch_up_date(plan, stage, reason: str) -> None:
 def _earlier_dates(plan, stage) -> list:
 	"""Return the dates before which a stage is not dated by itself: those of earlier stages, as they count."""
 	counting = dates.counting_dates(key_dates(plan), plan.reached_days())
-	return [day for row, day in zip(plan.stages, counting, strict=True) if row.idx < stage.idx and day]
+	before = plan.network().before(plan.stages.index(stage))
+	return [counting[i] for i in before if counting[i]]
 
 
 def key_dates(plan) -> list:
@@ -166,7 +190,8 @@ def _followed_date(plan, stage, new_dates: list) -> tuple:
 		_tell_undated(plan, stage)
 		return None, False
 	counting = dates.counting_dates(new_dates, plan.reached_days())
-	earlier = [day for day in counting[: plan.stages.index(stage)] if day]
+	before = plan.network().before(plan.stages.index(stage))
+	earlier = [counting[i] for i in before if counting[i]]
 	day = wanted and max([wanted, *earlier])
 	plan.set_stage(stage, document_date_moved=int(day != wanted))
 	if day != wanted:
@@ -259,7 +284,15 @@ def reschedule(
 
 
 def move(
-	plan, stage, new_date, reason, source: DateChangeSource, answer=None, by_hand=False, keep_anchored=False
+	plan,
+	stage,
+	new_date,
+	reason,
+	source: DateChangeSource,
+	answer=None,
+	by_hand=False,
+	keep_anchored=False,
+	moves_all=False,
 ) -> None:
 	"""Move the key date of a stage, with its tasks and the later stages that move along.
 
@@ -272,17 +305,20 @@ def move(
 		answer: "Shift Too" or "Keep Order", for a plan that asks.
 		by_hand: whether a user set the date.
 		keep_anchored: as in `reschedule`.
+		moves_all: whether all upcoming stages count as later ones, also those of other branches.
 
 	Raises:
 		frappe.ValidationError: the stage is reached, the date is before an earlier stage, or an answer is missing.
 	"""
-	_move(plan, stage, new_date, reason, source, answer, by_hand, keep_anchored)
+	_move(plan, stage, new_date, reason, source, answer, by_hand, keep_anchored, moves_all)
 	make_good(plan)
 
 
-def _move(plan, stage, new_date, reason, source, answer=None, by_hand=False, keep_anchored=False) -> None:
+def _move(
+	plan, stage, new_date, reason, source, answer=None, by_hand=False, keep_anchored=False, moves_all=False
+) -> None:
 	old_dates = key_dates(plan)
-	new_dates = planned_dates(plan, stage, new_date, source, answer, keep_anchored)
+	new_dates = planned_dates(plan, stage, new_date, source, answer, keep_anchored, moves_all)
 	if by_hand:
 		plan.set_stage(stage, date_by_hand=1, document_date_moved=0)
 	if keep_anchored or source is DateChangeSource.DOCUMENT_FIELD:
@@ -291,12 +327,14 @@ def _move(plan, stage, new_date, reason, source, answer=None, by_hand=False, kee
 	change_dates(plan, moved, reason, source)
 
 
-def planned_dates(plan, stage, new_date, source, answer=None, keep_anchored=False) -> list:
+def planned_dates(plan, stage, new_date, source, answer=None, keep_anchored=False, moves_all=False) -> list:
 	"""Return the key dates of all stages after a move; writes nothing. Arguments and errors as in `move`."""
-	return _dates_with(plan, key_dates(plan), stage, new_date, source, answer, keep_anchored)
+	return _dates_with(plan, key_dates(plan), stage, new_date, source, answer, keep_anchored, moves_all)
 
 
-def _dates_with(plan, old_dates: list, stage, new_date, source, answer=None, keep_anchored=False) -> list:
+def _dates_with(
+	plan, old_dates: list, stage, new_date, source, answer=None, keep_anchored=False, moves_all=False
+) -> list:
 	mode = ShiftMode(answer or plan.later_stages or ShiftMode.SHIFT_TOO)
 	if source is DateChangeSource.DOCUMENT_FIELD:
 		keep_anchored = True  # each follows its own field
@@ -304,10 +342,17 @@ def _dates_with(plan, old_dates: list, stage, new_date, source, answer=None, kee
 	elif mode is ShiftMode.SHIFT_TOO and (restored := _dates_before(plan, stage, old_dates, new_date)):
 		return restored
 	index = plan.stages.index(stage)
-	new_dates = _moved_dates(plan, old_dates, index, new_date, mode, keep_anchored)
+	network = _moving_all(plan, index) if moves_all else plan.network()
+	new_dates = _moved_dates(plan, old_dates, index, new_date, mode, keep_anchored, network)
 	if bool(old_dates[index]) != bool(new_date):
 		new_dates = _date_following_stages(plan, index, new_dates)
 	return new_dates
+
+
+def _moving_all(plan, index: int) -> Network:
+	upcoming = {row.name for row in order.upcoming(plan.stages)}
+	others = [i for i, row in enumerate(plan.stages) if row.name in upcoming]
+	return plan.network().moving_along(index, others)
 
 
 def _dates_before(plan, stage, old_dates: list, new_date) -> list | None:
@@ -323,7 +368,7 @@ def _dates_before(plan, stage, old_dates: list, new_date) -> list | None:
 		return None
 	pairs = zip(plan.stages, old_dates, strict=True)
 	restored = [moved[row.name].old_date if row.name in moved else day for row, day in pairs]
-	return None if dates.first_out_of_order(restored, plan.reached_flags()) else restored
+	return None if dates.first_out_of_order(restored, plan.reached_flags(), plan.network()) else restored
 
 
 def _still_stands(plan, moved: dict, key_dates_: list) -> bool:
@@ -351,7 +396,9 @@ def _last_move(plan, stage) -> dict[str, dict]:
 	return {row.plan_stage: row for row in rows}
 
 
-def _moved_dates(plan, old_dates: list, index: int, new_date, mode: ShiftMode, keep_anchored) -> list:
+def _moved_dates(
+	plan, old_dates: list, index: int, new_date, mode: ShiftMode, keep_anchored, network: Network
+) -> list:
 	"""Return the key dates after a move; turns refusals of the date rules into messages for the user."""
 	stage = plan.stages[index]
 	names = [row.stage_name for row in plan.stages]
@@ -369,6 +416,7 @@ def _moved_dates(plan, old_dates: list, index: int, new_date, mode: ShiftMode, k
 			names,
 			reached_on=plan.reached_days(),
 			anchored=[keep_anchored and is_anchored(row) for row in plan.stages],
+			network=network,
 		).dates
 	except dates.StageAlreadyReached as error:
 		frappe.throw(
@@ -405,23 +453,36 @@ def _refuse_out_of_order(error: dates.DatesOutOfOrder) -> NoReturn:
 
 def _date_following_stages(plan, index: int, key_dates: list) -> list:
 	"""Give a date to the stages that count from a stage which got one, or remove theirs if it lost its date."""
-	calendar = plan_rows.calendar_of(plan)
-	for i in range(index + 1, len(plan.stages)):
-		row, previous_date = plan.stages[i], key_dates[i - 1]
-		counts = row.key_date_rule == KeyDateRule.AFTER_PREVIOUS_MILESTONE and not row.date_by_hand
-		if not counts or row.status == StageStatus.REACHED or bool(key_dates[i]) == bool(previous_date):
-			break
+	network = plan.network()
+	followed = {index}
+	for i in network.all_after(index):
+		if followed.isdisjoint(network.direct[i]):
+			continue
+		previous_date = dates.latest_of([key_dates[earlier] for earlier in network.direct[i]])
+		if not _follows_first_date(plan.stages[i], key_dates[i], previous_date):
+			continue
 		try:
-			day = previous_date and calendar.add_days(
-				previous_date, cint(row.offset_days), bool(row.working_days)
-			)
+			day = previous_date and _day_after(plan, plan.stages[i], previous_date)
 		except OutOfCalendar:
-			break
+			continue
 		if day:
-			day = max([day, *(earlier for earlier in key_dates[:i] if earlier)])
+			day = max([day, *(key_dates[earlier] for earlier in network.before(i) if key_dates[earlier])])
 		reached = plan.reached_flags()
-		key_dates = dates.move_stage(key_dates, reached, i, day, ShiftMode.KEEP_ORDER, calendar).dates
+		key_dates = dates.move_stage(
+			key_dates, reached, i, day, ShiftMode.KEEP_ORDER, plan_rows.calendar_of(plan), network=network
+		).dates
+		followed.add(i)
 	return key_dates
+
+
+def _follows_first_date(row, day, previous_date) -> bool:
+	"""Tell whether a stage gets a date, or loses its own, because those before it got theirs or one lost it."""
+	counts = row.key_date_rule == KeyDateRule.AFTER_PREVIOUS_MILESTONE and not row.date_by_hand
+	return counts and row.status != StageStatus.REACHED and bool(day) != bool(previous_date)
+
+
+def _day_after(plan, row, previous_date):
+	return plan_rows.calendar_of(plan).add_days(previous_date, cint(row.offset_days), bool(row.working_days))
 
 
 def change_dates(plan: plan_rows.Plan, new_dates: dict, reason: str, source: DateChangeSource) -> None:
@@ -451,15 +512,19 @@ def change_dates(plan: plan_rows.Plan, new_dates: dict, reason: str, source: Dat
 
 def _note_later_moved(plan, moved: list[tuple]) -> None:
 	"""Note that later stages have moved since one was reached early or late: nobody is offered to move them again."""
-	last = order.last_reached(plan.stages)
-	if last < 0 or not moved:
-		return
-	reached = plan.stages[last]
-	is_off = (
-		reached.key_date and reached.reached_on and getdate(reached.key_date) != getdate(reached.reached_on)
-	)
-	if is_off and any(stage.idx > reached.idx for stage, *_dates in moved):
-		plan.set_stage(reached, later_moved=1)
+	network = plan.network()
+	has_moved = {stage.name for stage, *_dates in moved}
+	for position, reached in enumerate(plan.stages):
+		later = [plan.stages[i] for i in network.all_after(position)] if _is_off(reached) else []
+		is_last = not any(row.status == StageStatus.REACHED for row in later)
+		if is_last and any(row.name in has_moved for row in later):
+			plan.set_stage(reached, later_moved=1)
+
+
+def _is_off(stage) -> bool:
+	"""Tell whether a stage was reached on another day than its key date."""
+	is_dated = stage.status == StageStatus.REACHED and stage.key_date and stage.reached_on
+	return bool(is_dated) and getdate(stage.key_date) != getdate(stage.reached_on)
 
 
 def date_with_actual(plan, stage):
@@ -473,15 +538,10 @@ def date_with_actual(plan, stage):
 		tuple: the reached stage and the new date; None for other stages, after a stage that was reached on its key date,
 		and where later stages have moved since.
 	"""
-	last = order.last_reached(plan.stages)
-	if last < 0 or stage is not next(iter(plan.stages[last + 1 :]), None):
-		return None
-	reached = plan.stages[last]
-	if not (stage.key_date and reached.key_date and reached.reached_on) or cint(reached.later_moved):
+	reached = _last_before(plan, stage)
+	if not reached or not stage.key_date or not _is_off(reached) or cint(reached.later_moved):
 		return None
 	planned, actual, day = getdate(reached.key_date), getdate(reached.reached_on), getdate(stage.key_date)
-	if planned == actual:
-		return None
 	# The days off of a document take a query.
 	calendar = plan_rows.calendar_of(plan) if stage.working_days else WorkCalendar()
 	try:
@@ -490,6 +550,16 @@ def date_with_actual(plan, stage):
 		return None
 	new_date = max(new_date, actual)
 	return (reached, new_date) if new_date != day else None
+
+
+def _last_before(plan, stage):
+	"""Return the stage that was reached last of those an upcoming one directly comes after, once all of them are."""
+	if not any(row is stage for row in order.next_ones(plan.stages)):
+		return None
+	before = [plan.stages[i] for i in plan.network().direct[plan.stages.index(stage)]]
+	if not before or any(row.status != StageStatus.REACHED or not row.reached_on for row in before):
+		return None
+	return max(before, key=lambda row: (getdate(row.reached_on), row.idx))
 
 
 def task_moves(plan, moved: list[tuple]) -> list[dates.TaskMove]:

@@ -4,12 +4,12 @@ from contextlib import contextmanager
 
 import frappe
 from frappe import _
-from frappe.utils import getdate, now_datetime, time_diff_in_seconds
+from frappe.utils import escape_html, getdate, now_datetime, time_diff_in_seconds
 
 from milestone_automation.engine.base import bulk
 from milestone_automation.engine.people import assigned, rights, todos
 from milestone_automation.engine.progress.rescheduling import planned_task
-from milestone_automation.engine.rules import dates
+from milestone_automation.engine.rules import dates, task_order
 from milestone_automation.engine.rules.schedule import FRESH_TASK_STAMPS
 from milestone_automation.engine.rules.vocabulary import (
 	CompletionRule,
@@ -58,7 +58,7 @@ def complete(task: str, by: str | None = None) -> str:
 		str: new status of the task. Completing a completed task changes nothing.
 
 	Raises:
-		frappe.ValidationError: the task is cancelled or waived, or its plan is cancelled.
+		frappe.ValidationError: the task is cancelled or waived, comes after open ones, or its plan is cancelled.
 	"""
 	with _changing_task(task) as (doc, plan):
 		plan.check_is_active()
@@ -72,6 +72,7 @@ def complete(task: str, by: str | None = None) -> str:
 				_("The task {0} is {1}. Reopen it first.").format(doc.title, _(doc.status)),
 				title=_("Task Is Not Open"),
 			)
+		_check_can_start(doc, plan)
 		_mark_done(doc, by, for_all)
 		if is_waiting_for_others(doc):
 			todos.close(doc.name, user=by)
@@ -80,6 +81,39 @@ def complete(task: str, by: str | None = None) -> str:
 			return doc.status
 		_close(doc, plan, TaskStatus.COMPLETED, by, "", PlanEvent.TASK_COMPLETED)
 		return doc.status
+
+
+def _check_can_start(doc, plan) -> None:
+	"""Refuse to complete a task that comes after open ones.
+
+	Raises:
+		frappe.ValidationError: names those of them that the session user may see.
+	"""
+	# A task that comes after none costs no statement.
+	first = task_order.waits_for(doc, plan.open_tasks()) if doc.after_tasks else []
+	if not first:
+		return
+	named = ", ".join(escape_html(task.title) for task in rights.visible_tasks(first))
+	text = (
+		_("The task {0} comes after {1}. Complete that first, or have it waived.").format(
+			escape_html(doc.title), named
+		)
+		if named
+		else _("The task {0} cannot start yet: another task comes first.").format(escape_html(doc.title))
+	)
+	frappe.throw(text, title=_("Another Task Comes First"))
+
+
+def can_start(task) -> bool:
+	"""Tell whether all tasks that an open task comes after are closed.
+
+	Args:
+		task: the Milestone Task document.
+	"""
+	if not task.after_tasks:
+		return True
+	filters = {"plan": task.plan, "status": TaskStatus.OPEN.value}
+	return not task_order.waits_for(task, frappe.get_all("Milestone Task", filters, ["name", "title"]))
 
 
 def is_waiting_for_others(doc) -> bool:
@@ -107,7 +141,7 @@ def complete_if_nobody_is_left(task: str) -> None:
 	done = [row for row in doc.assignees if row.done]
 	if doc.status != TaskStatus.OPEN or doc.completion_rule != CompletionRule.ALL_OF or not done:
 		return
-	if not is_waiting_for_others(doc):
+	if not is_waiting_for_others(doc) and can_start(doc):
 		complete(task, by=done[-1].user or done[-1].email)
 
 

@@ -7,6 +7,7 @@ from enum import Enum
 from itertools import groupby
 
 from milestone_automation.engine.review.plan_stages import StageRow
+from milestone_automation.engine.rules.network import Network
 
 
 class Deviation(str, Enum):
@@ -49,8 +50,9 @@ def check(rows: Iterable[StageRow], undone: Mapping[str, int], today: date) -> I
 
 
 def _of_plan(stages: list[StageRow], undone: Mapping[str, int], today: date) -> Iterator[Finding]:
+	network = Network.of([_dependency(stage) for stage in stages])
 	for index, stage in enumerate(stages):
-		later = [row.reached for row in stages[index + 1 :] if row.reached]
+		later = [stages[i].reached for i in network.all_after(index) if stages[i].reached]
 		if later and not stage.is_reached:
 			yield Finding(Deviation.SKIPPED, stage, (today - min(later)).days)
 		elif later and stage.reached and min(later) < stage.reached:
@@ -60,6 +62,14 @@ def _of_plan(stages: list[StageRow], undone: Mapping[str, int], today: date) -> 
 		late = _days_late(stage, bool(later), today)
 		if late:
 			yield Finding(Deviation.LATE, stage, late)
+
+
+def _dependency(stage: StageRow) -> dict:
+	return {
+		"stage_name": stage.stage_name,
+		"dependency": stage.dependency,
+		"predecessors": stage.predecessors,
+	}
 
 
 def _days_late(stage: StageRow, is_skipped: bool, today: date) -> int:

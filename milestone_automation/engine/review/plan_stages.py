@@ -29,6 +29,8 @@ STAGE_COLUMNS = (
 	"reached_on",
 	"reached_at",
 	"open_required",
+	"dependency",
+	"predecessors",
 	*forecasts.FIELDS,
 )
 
@@ -51,6 +53,7 @@ class StageRow:
 		forecast: date by which it is reached with a chance of 50 %; None where nothing is said, or it is reached.
 		forecast_p80: the same with a chance of 80 %.
 		chance: to meet its key date, in per cent; None where nothing is said.
+		dependency, predecessors: what the stage depends on, as in the plan.
 	"""
 
 	name: str
@@ -75,6 +78,8 @@ class StageRow:
 	forecast: date | None = None
 	forecast_p80: date | None = None
 	chance: int | None = None
+	dependency: str | None = None
+	predecessors: str | None = None
 
 	@property
 	def is_reached(self) -> bool:
@@ -274,6 +279,8 @@ def _row(stage, plan, supplier: str) -> StageRow:
 		forecast=_day(stage.forecast_date),
 		forecast_p80=_day(stage.forecast_p80),
 		chance=forecasts.chance_of(stage),
+		dependency=stage.dependency,
+		predecessors=stage.predecessors,
 	)
 
 

@@ -2,7 +2,7 @@
 
 The rules:
 
-- a stage's key date follows its rule; the dates of a plan are in order;
+- a stage's key date follows its rule; it is never before that of a stage it comes after (`network`);
 - a task is due a number of days before its stage, never after it; on a day off it moves earlier, never later;
 - moving a key date moves open tasks by the same rule and never touches closed ones; what later stages do is a mode;
 - a reached stage never moves.
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
+from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import KeyDateRule, ShiftMode, TaskStatus
 from milestone_automation.engine.rules.working_days import OutOfCalendar, WorkCalendar
 
@@ -156,11 +157,12 @@ def plan_dates(
 	calendar: WorkCalendar,
 	fixed_dates: Sequence[date | None] = (),
 	failed: list[int] | None = None,
+	network: Network | None = None,
 ) -> list[date | None]:
 	"""Return the key date of each stage by its rule, None where the rule gives none.
 
-	A stage has no date when it is set manually, when its date field is empty, or when it counts from a previous stage
-	that has no date or does not exist. An offset of 0 is the start date itself, even if it is a day off. The order of
+	A stage has no date when it is set manually, when its date field is empty, or when it counts from previous stages
+	of which one has no date, or from none. It counts from the latest of them. An offset of 0 is the start date itself, even if it is a day off. The order of
 	the dates is not checked, see ``first_out_of_order``.
 
 	Args:
@@ -169,14 +171,16 @@ def plan_dates(
 		calendar: working days of the document.
 		fixed_dates: dates that are already set, by position; they are kept and only missing dates are worked out.
 		failed: gets the positions of the stages whose date would be outside the calendar; they have no date then.
+		network: which stages come before which; a chain by default.
 
 	Raises:
 		OutOfCalendar: a date would be before year 1 or after year 9999, and there is no list for it.
 	"""
+	network = network or Network.chain(len(stages))
 	dates: list[date | None] = []
 	for index, stage in enumerate(stages):
 		fixed = fixed_dates[index] if index < len(fixed_dates) else None
-		previous = dates[-1] if dates else None
+		previous = latest_of([dates[earlier] for earlier in network.direct[index]])
 		try:
 			dates.append(fixed or _date_by_rule(stage, created_on, previous, calendar))
 		except OutOfCalendar:
@@ -185,6 +189,11 @@ def plan_dates(
 			failed.append(index)
 			dates.append(None)
 	return dates
+
+
+def latest_of(days: Sequence[date | None]) -> date | None:
+	"""Return the latest of the dates from which a stage counts; None if there are none, or one is missing."""
+	return max(days) if days and all(days) else None
 
 
 def _date_by_rule(
@@ -230,7 +239,9 @@ def task_due_date(
 # Order
 
 
-def first_out_of_order(dates: Sequence[date | None], reached: Sequence[bool] = ()) -> tuple[int, int] | None:
+def first_out_of_order(
+	dates: Sequence[date | None], reached: Sequence[bool] = (), network: Network | None = None
+) -> tuple[int, int] | None:
 	"""Return the first open stage that is dated before an earlier stage, and that earlier stage.
 
 	Two stages on the same date are in order. Stages without a date are ignored. A reached stage is never reported,
@@ -239,19 +250,25 @@ def first_out_of_order(dates: Sequence[date | None], reached: Sequence[bool] = (
 	Args:
 		dates: key dates by position.
 		reached: by position, whether the stage is reached; missing positions count as open.
+		network: which stages come before which; a chain by default.
 
 	Returns:
 		tuple: position of the stage that is out of order and position of the earlier stage with the latest date; None
 		if all dates are in order.
 	"""
-	latest: int | None = None
+	network = network or Network.chain(len(dates))
+	latest: list[int | None] = []  # by position, the latest of the stages up to it
 	for index, day in enumerate(dates):
+		before = [latest[earlier] for earlier in network.direct[index] if latest[earlier] is not None]
+		earlier = max(before, key=lambda i: (dates[i], i), default=None)
 		if day is None:
-			continue
-		if latest is None or day >= dates[latest]:
-			latest = index
+			latest.append(earlier)
+		elif earlier is None or day >= dates[earlier]:
+			latest.append(index)
 		elif not _is_true(reached, index):
-			return index, latest
+			return index, earlier
+		else:
+			latest.append(earlier)
 	return None
 
 
@@ -293,10 +310,11 @@ def move_stage(
 	names: Sequence[str] = (),
 	reached_on: Sequence[date | None] = (),
 	anchored: Sequence[bool] = (),
+	network: Network | None = None,
 ) -> MoveResult:
 	"""Return the plan's key dates after one of them moves. The arguments stay unchanged.
 
-	Earlier and reached stages never move. Later open stages follow the mode:
+	Earlier and reached stages, and those of other branches, never move. Later open stages follow the mode:
 
 	- *Shift Too*: they move by the same distance, so that moving back restores the old dates. The distance is counted
 	  in calendar days. With ``working_days`` it is counted in working days if the old date, the new date and all dates
@@ -324,6 +342,7 @@ def move_stage(
 		names: stage names, for the errors.
 		reached_on: by position, the day on which a stage was reached; its key date counts where there is none.
 		anchored: by position, whether the date of a stage comes from elsewhere; missing positions count as not.
+		network: which stages come before which; a chain by default.
 
 	Raises:
 		StageAlreadyReached: the stage is reached.
@@ -333,15 +352,22 @@ def move_stage(
 	"""
 	if _is_true(reached, index):
 		raise StageAlreadyReached(index, _name(names, index))
-	_check_not_before_earlier(dates, reached_on, index, new_date, names)
+	network = network or Network.chain(len(dates))
+	_check_not_before_earlier(dates, reached_on, index, new_date, names, network)
 	if ShiftMode(mode) is ShiftMode.ASK:
-		options = {"working_days": working_days, "reached_on": reached_on, "anchored": anchored}
+		options = {
+			"working_days": working_days,
+			"reached_on": reached_on,
+			"anchored": anchored,
+			"network": network,
+		}
 		return _move_or_ask(dates, reached, index, new_date, calendar, options)
 	moved = _with_date(dates, index, new_date)
 	if ShiftMode(mode) is ShiftMode.SHIFT_TOO:
 		stays = [_is_true(reached, i) or _is_true(anchored, i) for i in range(len(dates))]
-		moved = _shift_later(moved, dates[index], stays, index, calendar, working_days)
-	return _result(dates, _push_later(moved, reached, reached_on, index))
+		later = [i for i in network.all_after(index) if not stays[i]]
+		moved = _shift_later(moved, dates[index], later, index, calendar, working_days)
+	return _result(dates, _push_later(moved, reached, reached_on, index, network))
 
 
 def _check_not_before_earlier(
@@ -350,10 +376,11 @@ def _check_not_before_earlier(
 	index: int,
 	new_date: date | None,
 	names: Sequence[str],
+	network: Network,
 ) -> None:
 	"""Raise ``DatesOutOfOrder`` if the new date of a stage is before the latest date of the earlier stages."""
 	actual = [_reached_on(reached_on, i) or day for i, day in enumerate(dates)]
-	dated = [earlier for earlier in range(index) if actual[earlier]]
+	dated = [earlier for earlier in network.before(index) if actual[earlier]]
 	if not dated or new_date is None:
 		return
 	latest = max(dated, key=lambda earlier: (actual[earlier], earlier))
@@ -384,12 +411,12 @@ def _move_or_ask(dates, reached, index, new_date, calendar, options: dict) -> Mo
 	return choices[ShiftMode.KEEP_ORDER]
 
 
-def _shift_later(dates, old_date, stays, index, calendar, working_days) -> list[date | None]:
-	"""Return the dates with all stages after ``index`` that do not stay moved by the distance that stage moved."""
+def _shift_later(dates, old_date, later, index, calendar, working_days) -> list[date | None]:
+	"""Return the dates with those of the later stages moved by the distance that the stage at ``index`` moved."""
 	new_date = dates[index]
 	if old_date is None or new_date is None:
 		return list(dates)
-	later = [i for i in range(index + 1, len(dates)) if dates[i] and not stays[i]]
+	later = [i for i in later if dates[i]]
 	moving = [old_date, new_date, *(dates[i] for i in later)]
 	in_working_days = working_days and all(calendar.is_working_day(day) for day in moving)
 	distance = (
@@ -421,17 +448,21 @@ def moved_along(
 
 
 def _push_later(
-	dates: Sequence[date | None], reached: Sequence[bool], reached_on: Sequence[date | None], index: int
+	dates: Sequence[date | None],
+	reached: Sequence[bool],
+	reached_on: Sequence[date | None],
+	index: int,
+	network: Network,
 ) -> list[date | None]:
 	"""Return the dates with the open stages after ``index`` moved later where they would be out of order."""
 	pushed, counting = list(dates), counting_dates(dates, reached_on)
-	latest = pushed[index]
-	for i in range(index + 1, len(pushed)):
-		if pushed[i] is None:
-			continue
-		if not _is_true(reached, i):
-			pushed[i] = counting[i] = max(pushed[i], latest or pushed[i])
-		latest = max(counting[i], latest or counting[i])
+	latest = {index: pushed[index]}  # by position, the latest date of the stages from `index` up to it
+	for i in network.all_after(index):
+		before = [latest[earlier] for earlier in network.direct[i] if latest.get(earlier)]
+		limit = max(before, default=None)
+		if pushed[i] and not _is_true(reached, i):
+			pushed[i] = counting[i] = max(pushed[i], limit or pushed[i])
+		latest[i] = max([day for day in (counting[i] if pushed[i] else None, limit) if day], default=None)
 	return pushed
 
 

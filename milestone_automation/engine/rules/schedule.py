@@ -5,11 +5,12 @@ messages of today and the next day to check come from the same list, so they alw
 
 The rules:
 
-- *Prompt*: from a stage's key date on, once its required tasks are done. Only for the first open stage where earlier
-  tasks block later stages or stages are reached in order, otherwise for every stage whose key date has come.
+- *Prompt*: from a stage's key date on, once its required tasks are done. Only for stages that no open one comes before,
+  where earlier tasks block later stages or stages are reached in order; otherwise for every stage whose key date has
+  come.
 - An owner who has proposed a date is not asked, reminded or checked with until a manager has decided.
 - A plan on hold sends nothing. When it is resumed, what is due then is sent.
-- A skipped stage, before a reached one, gets no message; its tasks keep theirs.
+- A skipped stage, which a reached one comes after, gets no message; its tasks keep theirs.
 - *Blocked*: from the key date on, while required tasks block the stage: once to each assignee for each task, and to the
   owner with the names of the assignees. No prompt is sent meanwhile. A stage that is blocked again after its prompt
   starts a new round of messages.
@@ -23,7 +24,8 @@ The rules:
   holds, once for each date. Who has said so within these days, or has set the date then, is not asked.
 - *Task Due*: from the task lead before a task's due date until that date. *Task Overdue*: from the day after, once. Once
   the Blocked message covers a task, neither is sent.
-- *No Next Date*: at once, when a stage is reached and the next open stage has no key date.
+- A task that comes after open ones gets none of these until they are closed; then those that are due.
+- *No Next Date*: at once, when a stage is reached and the next open stage after it has no key date.
 
 Only gate mode Block stops the prompt: with Warn and Off a stage can be reached while tasks are open.
 If the site wants no messages on days off, they wait for the next working day. Messages that announce a date (Task Due,
@@ -34,12 +36,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from milestone_automation.engine.rules import order
+from milestone_automation.engine.rules import order, task_order
 from milestone_automation.engine.rules.vocabulary import (
 	GateMode,
 	MessageKind,
 	PlanStatus,
-	StageStatus,
 	TaskStatus,
 	Vocabulary,
 )
@@ -212,9 +213,13 @@ def scheduled(plan, stages: Sequence, tasks: Iterable, rules: Rules) -> list[Mes
 		return []
 	tasks = _open(tasks)
 	messages = []
-	for stage in stages[order.last_reached(stages) + 1 :]:
-		messages += _messages_of_stage(plan, stages, stage, tasks, rules)
-	messages += [message for task in tasks for message in _messages_of_task(stages, task, rules)]
+	upcoming, next_ones = order.upcoming(stages), order.next_ones(stages)
+	for stage in upcoming:
+		is_next = any(row is stage for row in next_ones)
+		messages += _messages_of_stage(plan, stages, stage, is_next, tasks, rules)
+	for task in tasks:
+		if not task_order.waits_for(task, tasks):
+			messages += _messages_of_task(stages, upcoming, task, rules)
 	return [message for message in messages if not _is_of_the_past(plan, message)]
 
 
@@ -233,7 +238,7 @@ def blocked_again(stages: Sequence, tasks: Iterable, earlier_tasks_block: bool) 
 	tasks = _open(tasks)
 	return [
 		stage
-		for stage in stages[order.last_reached(stages) + 1 :]
+		for stage in order.upcoming(stages)
 		if stage.get("prompted_on") and blocking_tasks(stages, stage, tasks, earlier_tasks_block)
 	]
 
@@ -256,23 +261,23 @@ def open_required_tasks(stages: Sequence, stage, tasks: Iterable, earlier_tasks_
 	"""Return the open required tasks of a stage in any gate mode; arguments as in `blocking_tasks`."""
 	names = {stage.get("name")}
 	if earlier_tasks_block:
-		names |= {row.get("name") for row in stages if row.get("idx") < stage.get("idx") and _is_open(row)}
+		names |= {row.get("name") for row in order.earlier_open(stages, stage)}
 	return [task for task in _open(tasks) if task.get("required") and task.get("plan_stage") in names]
 
 
 # Messages of a stage
 
 
-def _messages_of_stage(plan, stages, stage, tasks, rules: Rules) -> list[MessagePlan]:
+def _messages_of_stage(plan, stages, stage, is_next: bool, tasks, rules: Rules) -> list[MessagePlan]:
 	if not as_day(stage.get("key_date")):
-		return _no_next_date(stages, stage)
+		return _no_next_date(stages, stage) if is_next else []
 	has_answered = bool(stage.get("awaits_decision"))  # with a date that a manager decides on
 	earlier_tasks_block = bool(plan.get("earlier_tasks_block"))
 	blocking = blocking_tasks(stages, stage, tasks, earlier_tasks_block)
 	messages = [] if has_answered else _check_in(stage, rules)
-	messages += _blocked(stage, blocking) if blocking else []
+	messages += _blocked(stage, blocking, tasks) if blocking else []
 	waits_for_others = earlier_tasks_block or plan.get("reached_in_order")
-	if waits_for_others and stage is not stages[order.last_reached(stages) + 1]:
+	if waits_for_others and not is_next:
 		return messages
 	if not blocking and not has_answered:
 		messages.append(_stage_message(MessageKind.PROMPT, stage, stamp="prompted_on"))
@@ -325,8 +330,12 @@ def round_of(stage) -> int:
 	return max(_count(stage, "asked_round") + (0 if is_running else 1), 1)
 
 
-def _blocked(stage, blocking) -> list[MessagePlan]:
-	tasks = [task for task in blocking if task.get("plan_stage") == stage.get("name")]
+def _blocked(stage, blocking, open_tasks) -> list[MessagePlan]:
+	tasks = [
+		task
+		for task in blocking
+		if task.get("plan_stage") == stage.get("name") and not task_order.waits_for(task, open_tasks)
+	]
 	messages = [
 		_stage_message(
 			MessageKind.BLOCKED, stage, "held_told_on", audience=Audience.ASSIGNEES, task=task.get("name")
@@ -407,9 +416,8 @@ def warning_lead(stage, rules: Rules) -> int:
 
 
 def _no_next_date(stages, stage) -> list[MessagePlan]:
-	"""Ask the owner for a date once all earlier stages are reached or skipped, at least one reached."""
-	next_open = order.last_reached(stages) + 1
-	if not next_open or stage is not stages[next_open]:
+	"""Ask the owner of a next stage for a date, once a stage before it is reached."""
+	if not order.reached_before(stages, stage):
 		return []
 	return [_stage_message(MessageKind.NO_NEXT_DATE, stage, "date_asked_on", first_day=AT_ONCE)]
 
@@ -417,12 +425,12 @@ def _no_next_date(stages, stage) -> list[MessagePlan]:
 # Messages of a task
 
 
-def _messages_of_task(stages, task, rules: Rules) -> list[MessagePlan]:
+def _messages_of_task(stages, upcoming, task, rules: Rules) -> list[MessagePlan]:
 	due = as_day(task.get("due_date"))
 	stage = next((row for row in stages if row.get("name") == task.get("plan_stage")), None)
 	if not due or not stage:
 		return []
-	covered_from = _covered_by_blocked_from(stages, stage, task)
+	covered_from = _covered_by_blocked_from(upcoming, stage, task)
 	last_before = covered_from - timedelta(days=1) if covered_from else None
 	remind_from = _earlier(due - timedelta(days=task_lead(stage, rules)), rules)
 	overdue_from = due + timedelta(days=1)
@@ -447,9 +455,9 @@ def _messages_of_task(stages, task, rules: Rules) -> list[MessagePlan]:
 	]
 
 
-def _covered_by_blocked_from(stages, stage, task) -> date | None:
+def _covered_by_blocked_from(upcoming, stage, task) -> date | None:
 	"""Return the first day on which the Blocked message covers a task; None if it never does."""
-	is_asked_for = any(row is stage for row in stages[order.last_reached(stages) + 1 :])
+	is_asked_for = any(row is stage for row in upcoming)
 	is_blocking = is_asked_for and bool(blocking_tasks([stage], stage, [task], False))
 	return as_day(stage.get("key_date")) if is_blocking else None
 
@@ -465,7 +473,7 @@ def task_lead(stage, rules: Rules) -> int:
 def _days_health_may_change(stages, tasks, rules: Rules) -> list[date]:
 	"""Return the days on which the health of a stage may change by itself, see `health.stage_health`."""
 	days = []
-	for stage in stages[order.last_reached(stages) + 1 :]:
+	for stage in order.upcoming(stages):
 		key_date = as_day(stage.get("key_date"))
 		if key_date:
 			warned = key_date - timedelta(days=warning_lead(stage, rules))
@@ -495,7 +503,3 @@ def as_day(value) -> date | None:
 
 def _open(tasks: Iterable) -> list:
 	return [task for task in tasks if task.get("status") == TaskStatus.OPEN]
-
-
-def _is_open(stage) -> bool:
-	return stage.get("status") != StageStatus.REACHED

@@ -41,6 +41,14 @@ class KeyDateRule(Vocabulary):
 	SET_MANUALLY = "Set Manually"
 
 
+class Dependency(Vocabulary):
+	"""Which milestones a stage comes after."""
+
+	PREVIOUS = "Previous Milestone"
+	CHOSEN = "Chosen Milestones"
+	NOTHING = "Nothing"
+
+
 class ReachRule(Vocabulary):
 	"""How a stage is reached: a tracked field gets a value, or somebody confirms it."""
 

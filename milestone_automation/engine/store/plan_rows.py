@@ -8,6 +8,7 @@ from frappe.utils import getdate, now_datetime
 
 from milestone_automation.engine.base import bulk, calendars, guard, save_state
 from milestone_automation.engine.base.locks import run_locked
+from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus, TaskStatus
 
 # Columns of a plan that are read; of stages all columns are read.
@@ -132,15 +133,25 @@ class Plan(frappe._dict):
 
 		A skipped stage counts by the first stage that was reached after it: its key date says nothing any more.
 		"""
-		days, next_reached = [], None
-		for stage in reversed(self.stages):
-			if stage.status == StageStatus.REACHED:
-				day = getdate(stage.reached_on) if stage.reached_on else None
-				next_reached = day or next_reached
-				days.append(day)
-			else:
-				days.append(next_reached)
-		return days[::-1]
+		network = self.network()
+		next_reached: dict[
+			int, tuple
+		] = {}  # by position, position and day of the first reached stage from it on
+		days = [None] * len(self.stages)
+		for position in reversed(range(len(self.stages))):
+			stage = self.stages[position]
+			later = min((next_reached[i] for i in network.after[position] if i in next_reached), default=None)
+			is_reached = stage.status == StageStatus.REACHED
+			if is_reached and stage.reached_on:
+				later = position, getdate(stage.reached_on)
+			if later:
+				next_reached[position] = later
+			days[position] = later[1] if later and (not is_reached or stage.reached_on) else None
+		return days
+
+	def network(self) -> Network:
+		"""Return which of the stages come before which."""
+		return Network.of(self.stages)
 
 	def reference_doc(self):
 		"""Return the plan's document, read once."""

@@ -1,9 +1,12 @@
 """The sums stored with a plan: open required tasks and health of each stage, and the plan's health, stage and dates."""
 
+from itertools import accumulate
+
 import frappe
 from frappe.utils import cint, getdate, nowdate
 
 from milestone_automation.engine.rules import health, order
+from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import GateMode, Health, PlanStatus, StageStatus
 from milestone_automation.engine.store import forecasts, plan_rows
 
@@ -101,13 +104,14 @@ def stage_sums(
 		today: today's date.
 		warning_lead_days: calendar days before the key date, for stages without their own.
 	"""
-	sums, earlier_required = [], 0
+	sums = []
+	earlier_required = _earlier_required(stages, counts[0]) if plan.earlier_tasks_block else None
 	# Without forecasts the setting is not needed.
 	has_chance = any(forecasts.chance_of(stage) is not None for stage in stages)
 	at_risk_below = forecasts.at_risk_below() if has_chance else 0
-	last_reached = order.last_reached(stages)
+	skipped = {stage.name for stage in order.skipped(stages)}
 	for index, (stage, open_required, overdue_tasks) in enumerate(zip(stages, *counts, strict=True)):
-		blocking = open_required + (earlier_required if plan.earlier_tasks_block else 0)
+		blocking = open_required + (earlier_required[index] if earlier_required else 0)
 		lead = cint(stage.warning_lead_days) or warning_lead_days
 		stage_health = _stage_health(
 			stage,
@@ -115,15 +119,25 @@ def stage_sums(
 			today,
 			lead,
 			overdue_open_tasks=overdue_tasks,
-			is_skipped=index < last_reached,
+			is_skipped=stage.name in skipped,
 			is_on_hold=bool(plan.on_hold_since),
 			chance=forecasts.chance_of(stage),
 			at_risk_below=at_risk_below,
 		)
 		sums.append({"open_required": open_required, "health": stage_health.value})
-		if stage.status != StageStatus.REACHED:
-			earlier_required += open_required
 	return sums
+
+
+def _earlier_required(stages, required: list[int]) -> list[int]:
+	"""Return for each stage how many required tasks are open in the open stages before it."""
+	network = Network.of(stages)
+	waiting = [
+		0 if stage.status == StageStatus.REACHED else number
+		for stage, number in zip(stages, required, strict=True)
+	]
+	if network.is_chain:
+		return [0, *accumulate(waiting)][: len(waiting)]
+	return [sum(waiting[i] for i in network.before(position)) for position in range(len(waiting))]
 
 
 def _stage_health(stage, blocking: int, today, lead: int, **facts) -> Health:
@@ -146,8 +160,7 @@ def summary_of(plan, stages) -> dict:
 		plan: row of the plan; on hold its health is On Hold, whatever its stages were before.
 		stages: its stages, in order.
 	"""
-	skipped = order.skipped(stages)
-	open_stages = stages[order.last_reached(stages) + 1 :]
+	skipped, open_stages = order.skipped(stages), order.upcoming(stages)
 	dated = [getdate(stage.key_date) for stage in open_stages if stage.key_date]
 	health_of_stages = health.plan_health([stage.health or Health.ON_TRACK for stage in stages])
 	is_on_hold = bool(plan.on_hold_since and open_stages)

@@ -9,7 +9,7 @@ from frappe.utils import cint, cstr, escape_html
 
 from milestone_automation.engine.base import parsing, values
 from milestone_automation.engine.base.field_types import DAY_TYPES, NUMBER_TYPES
-from milestone_automation.engine.rules.vocabulary import KeyDateRule, OwnerKind, ReachRule
+from milestone_automation.engine.rules.vocabulary import Dependency, KeyDateRule, OwnerKind, ReachRule
 from milestone_automation.engine.tracking import trackable
 from milestone_automation.engine.tracking.registry import field_type
 from milestone_automation.engine.workflows import (
@@ -31,6 +31,7 @@ FIELDS_BY_CHOICE = {
 		OwnerKind.ROLE: ("owner_role",),
 		OwnerKind.USER_FIELD: ("owner_field",),
 	},
+	"dependency": {Dependency.CHOSEN: ("predecessors",)},
 	"key_date_rule": {KeyDateRule.DOCUMENT_DATE_FIELD: ("date_field",)},
 	"reach_rule": {ReachRule.FIELD_VALUE: ("track_field", "track_value")},
 }

@@ -12,11 +12,13 @@ from frappe.utils import cint, cstr, escape_html
 
 from milestone_automation.engine.base import values
 from milestone_automation.engine.people import rights
+from milestone_automation.engine.rules import network
 from milestone_automation.engine.rules.vocabulary import KeyDateRule, PlanStatus, ReachRule, StageKind
 from milestone_automation.engine.tracking import conditions, protected, trackable
 from milestone_automation.engine.tracking.registry import field_type
 from milestone_automation.engine.workflows import (
 	default_values,
+	dependencies,
 	document_filters,
 	field_use,
 	people_validation,
@@ -144,19 +146,39 @@ def tidy(workflow) -> None:
 	workflow.condition = cstr(workflow.condition).strip()
 	for stage in workflow.stages:
 		stage_validation.tidy(stage)
-	rename_stages_of_tasks(workflow)
+	renamed = _renamed_stages(workflow)
+	rename_stages_of_tasks(workflow, renamed)
+	dependencies.tidy(workflow, renamed, _unchanged_dependencies(workflow))
 	names = {stage.stage_name.casefold(): stage.stage_name for stage in workflow.stages}
 	for task in workflow.tasks:
 		task_validation.tidy(task, names)
+	dependencies.rename_tasks(workflow)
 
 
-def rename_stages_of_tasks(workflow) -> None:
-	"""Give tasks the new name of a renamed stage if they still carry the old one."""
+def _renamed_stages(workflow) -> dict[str, str]:
+	"""Return the name of each stage by the one it had before this save."""
+	before = workflow.get_doc_before_save()
+	old_names = {row.name: row.stage_name for row in before.stages} if before else {}
+	return {old_names[row.name]: row.stage_name for row in workflow.stages if row.name in old_names}
+
+
+def _unchanged_dependencies(workflow) -> set[str]:
+	"""Return the row names of the stages that depend on the same names as before this save."""
+	before = workflow.get_doc_before_save()
+	old = {row.name: network.predecessor_names(row) for row in before.stages} if before else {}
+	return {row.name for row in workflow.stages if old.get(row.name) == network.predecessor_names(row)}
+
+
+def rename_stages_of_tasks(workflow, renamed: dict[str, str]) -> None:
+	"""Give tasks the new name of a renamed stage if they still carry the old one.
+
+	Args:
+		workflow: Milestone Workflow document.
+		renamed: new name by old name of the stages.
+	"""
 	before = workflow.get_doc_before_save()
 	if not before:
 		return
-	old_names = {row.name: row.stage_name for row in before.stages}
-	renamed = {old_names[row.name]: row.stage_name for row in workflow.stages if row.name in old_names}
 	old_tasks = {row.name: row.stage for row in before.tasks}
 	names = {row.stage_name for row in workflow.stages}
 	for task in workflow.tasks:
@@ -231,6 +253,8 @@ def _stage_list_problems(workflow) -> Iterator[str]:
 	if workflow.enabled and not workflow.stages:
 		yield _("A workflow without milestones cannot be enabled. Add at least one milestone.")
 	yield from _repeated_names(workflow.stages)
+	yield from dependencies.problems(workflow, stage_label)
+	yield from dependencies.task_problems(workflow, task_label)
 	yield from _stages_before_earlier_ones(workflow.stages)
 	yield from _acceptance_with_tasks(workflow)
 	yield from _tasks_before_default_values(workflow)
@@ -248,27 +272,34 @@ def _repeated_names(stages) -> Iterator[str]:
 
 def _stages_before_earlier_ones(stages) -> Iterator[str]:
 	"""Yield stages that count fewer days from the same date than an earlier stage and so can never be in order."""
-	latest: dict[tuple, tuple] = {}
-	counted = None
-	for stage in stages:
-		counted = _counted_from(stage, counted)
-		if counted is None:
-			continue
-		start, days = counted
-		earlier_days, earlier = latest.get(start, (days, None))
-		if days < earlier_days:
+	dependencies_of = network.Network.of(stages)
+	counted: list[tuple | None] = []
+	for position, stage in enumerate(stages):
+		counted.append(_counted_from(stage, [counted[i] for i in dependencies_of.direct[position]]))
+		later = _counted_later(counted, dependencies_of.before(position))
+		if later is not None:
 			yield _(
 				"{0}: Its key date would always come before that of {1}. "
 				"Move it up in the list, or change the days of one of them."
-			).format(stage_label(stage), stage_label(earlier))
-		else:
-			latest[start] = (days, stage)
+			).format(stage_label(stage), stage_label(stages[later]))
 
 
-def _counted_from(stage, previous: tuple | None) -> tuple | None:
+def _counted_later(counted: list, before) -> int | None:
+	"""Return the position of the earlier stage that counts the most days from the same date as the last; None if it has."""
+	if not counted[-1]:
+		return None
+	start, days = counted[-1]
+	same = [(counted[i][1], i) for i in before if counted[i] and counted[i][0] == start]
+	most, position = max(same, default=(days, None))
+	return position if most > days else None
+
+
+def _counted_from(stage, before: list) -> tuple | None:
 	"""Return what a stage's key date is counted from, through the stages in between, and the days; None if unknown."""
 	rule, days, unit = stage.key_date_rule, cint(stage.offset_days), cint(stage.working_days)
 	if rule == KeyDateRule.AFTER_PREVIOUS_MILESTONE:
+		is_known = all(before) and len({start for start, _days in before}) == 1
+		previous = max(before) if is_known else None
 		same_unit = previous and (previous[0][2] == unit or not days)
 		return (previous[0], previous[1] + days) if same_unit else None
 	if rule == KeyDateRule.SET_MANUALLY:
@@ -298,11 +329,9 @@ def _tasks_before_default_values(workflow) -> Iterator[str]:
 def _required_titles(workflow, stage) -> list[str]:
 	names = {stage.stage_name}
 	if cint(workflow.earlier_tasks_block):
-		names |= {
-			row.stage_name
-			for row in workflow.stages
-			if row.idx < stage.idx and not _has_default_value(workflow, row)
-		}
+		before = network.Network.of(workflow.stages).before(workflow.stages.index(stage))
+		earlier = [workflow.stages[i] for i in before]
+		names |= {row.stage_name for row in earlier if not _has_default_value(workflow, row)}
 	return [cstr(task.title) for task in workflow.tasks if cint(task.required) and task.stage in names]
 
 

@@ -6,7 +6,9 @@ import * as view from "./view";
 const STAGE = "Milestone Workflow Stage";
 const TASK = "Milestone Workflow Task";
 // Fields whose value decides which other inputs are shown.
-const REDRAW = ["kind", "owner_kind", "key_date_rule", "reach_rule", "track_field", "assignee_kind"];
+const REDRAW = ["kind", "owner_kind", "dependency", "key_date_rule", "reach_rule", "track_field", "assignee_kind"];
+// Fields with one name per line, chosen by check boxes.
+const NAMES = ["predecessors", "after_tasks"];
 const NUMBERS = [
 	"offset_days",
 	"warning_lead_days",
@@ -75,7 +77,8 @@ export class Builder {
 					tasks: this.tasks_of(stage),
 					problems: problems.stages[index] || [],
 					problems_of: (task) => problems.tasks[this.tasks.indexOf(task)] || [],
-					last: index === stages.length - 1,
+					stages,
+					earlier_tasks: stages.slice(0, index + 1).flatMap((one) => this.tasks_of(one)),
 				})
 			)
 		);
@@ -167,6 +170,8 @@ export class Builder {
 		const row = this.row(input.dataset.row);
 		const field = input.dataset.field;
 		if (field === "stage_name") return this.rename(row, input);
+		if (NAMES.includes(field)) return this.toggle_name(row, field, input);
+		if (field === "title") this.rename_in("after_tasks", this.tasks, row.title, input.value.trim());
 		if (input.type === "checkbox") return this.set(row, field, input.checked ? 1 : 0);
 		this.set(row, field, NUMBERS.includes(field) ? cint(input.value) : input.value.trim());
 	}
@@ -174,9 +179,29 @@ export class Builder {
 	set(row, field, value) {
 		frappe.model.set_value(row.doctype, row.name, field, value);
 		if (field === "track_field") frappe.model.set_value(row.doctype, row.name, "track_value", "");
+		const counts_from_none = field === "dependency" && value === "Nothing";
+		if (counts_from_none && row.key_date_rule === "After Previous Milestone") {
+			frappe.model.set_value(row.doctype, row.name, "key_date_rule", "After Creation");
+		}
 		if (field === "kind" && value === "Acceptance" && this.tasks_of(row).length) this.ask_about_tasks(row);
 		if (REDRAW.includes(field)) this.draw();
 		this.check_soon();
+	}
+
+	toggle_name(row, field, input) {
+		const { name } = input.dataset;
+		const names = view.lines(row, field).filter((one) => one !== name);
+		this.set(row, field, [...names, ...(input.checked ? [name] : [])].join("\n"));
+	}
+
+	// Rows that name another one follow when it is renamed.
+	rename_in(field, rows, from, to) {
+		rows.forEach((row) => {
+			const names = view.lines(row, field);
+			if (!from || !to || !names.includes(from)) return;
+			const renamed = names.map((one) => (one === from ? to : one)).join("\n");
+			frappe.model.set_value(row.doctype, row.name, field, renamed);
+		});
 	}
 
 	ask_about_tasks(stage) {
@@ -190,7 +215,7 @@ export class Builder {
 		);
 	}
 
-	// Tasks refer to their milestone by name.
+	// Tasks and later milestones refer to a milestone by name.
 	rename(stage, input) {
 		const name = input.value.trim();
 		const taken = this.stages.some(
@@ -205,6 +230,7 @@ export class Builder {
 			return;
 		}
 		this.tasks_of(stage).forEach((task) => frappe.model.set_value(TASK, task.name, "stage", name));
+		this.rename_in("predecessors", this.stages, stage.stage_name, name);
 		frappe.model.set_value(STAGE, stage.name, "stage_name", name);
 		this.check_soon();
 	}

@@ -12,10 +12,26 @@ export const OWNER_KINDS = () => [
 	{ value: "User Field", label: __("A user named in the document") },
 ];
 
-export const DATE_RULES = (is_first) => [
+export const DEPENDENCIES = () => [
+	{ value: "Previous Milestone", label: __("the previous milestone") },
+	{ value: "Chosen Milestones", label: __("these milestones") },
+	{ value: "Nothing", label: __("nothing: it starts a branch") },
+];
+
+export const DATE_RULES = (is_first, dependency = "Previous Milestone") => [
 	{ value: "Document Date Field", label: __("a date of the document") },
 	{ value: "After Creation", label: __("the document's creation") },
-	...(is_first ? [] : [{ value: "After Previous Milestone", label: __("the previous milestone") }]),
+	...(is_first || dependency === "Nothing"
+		? []
+		: [
+				{
+					value: "After Previous Milestone",
+					label:
+						dependency === "Chosen Milestones"
+							? __("the milestones it depends on")
+							: __("the previous milestone"),
+				},
+		  ]),
 	{ value: "Set Manually", label: __("nothing: set manually") },
 ];
 

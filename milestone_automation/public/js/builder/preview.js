@@ -1,6 +1,6 @@
 // What the workflow would make of a real document, also before it is saved.
 import { problem_list } from "./view";
-import { assignee_name, date, esc, gray_pill, owner_text } from "../panel/words";
+import { assignee_name, date, esc, float_words, gray_pill, owner_text } from "../panel/words";
 
 export function preview(frm) {
 	const doctype = frm.doc.document_type;
@@ -49,6 +49,7 @@ function html({ matches, problems, stages }) {
 
 function stage_html(stage) {
 	const parts = [stage.key_date ? date(stage.key_date) : __("no date yet"), esc(owner_text(stage))];
+	if (Number.isInteger(stage.float)) parts.push(__("Float: {0}", [float_words(stage.float)]));
 	return `
 		<li>
 			<b>${esc(stage.stage_name)}</b> ${stage.status === "Reached" ? gray_pill(__("Reached")) : ""}
@@ -61,6 +62,7 @@ function task_html(task) {
 	const who =
 		(task.assignees || []).map(assignee_name).filter(Boolean).join(", ") || __("nobody is assigned");
 	const due = task.due_date ? __("due {0}", [date(task.due_date)]) : "";
+	const after = cstr(task.after_tasks).split("\n").filter(Boolean).map(esc).join(", ");
 	return `<li>${esc(task.title)} ${task.required ? gray_pill(__("Required")) : ""}
-		<span class="milestone-muted">${[esc(who), due].filter(Boolean).join(" · ")}</span></li>`;
+		<span class="milestone-muted">${[esc(who), due, after && __("after {0}", [after])].filter(Boolean).join(" · ")}</span></li>`;
 }

@@ -111,7 +111,8 @@ export function problem_list(problems) {
 }
 
 export function card(stage, index, context) {
-	const { fields, tasks, open, problems, last } = context;
+	const { fields, tasks, open, problems, stages } = context;
+	const last = index === stages.length - 1;
 	const is_open = open.has(stage.name);
 	const body = `milestone-card-${stage.name}`;
 	return `
@@ -132,7 +133,9 @@ export function card(stage, index, context) {
 			</div>
 			${is_open ? "" : `<p class="milestone-card-summary">${summary(stage, fields)}</p>`}
 			${problem_list(problems)}
-			<div id="${body}" ${is_open ? "" : "hidden"}>${is_open ? details(stage, index, fields) : ""}</div>
+			<div id="${body}" ${is_open ? "" : "hidden"}>${
+		is_open ? details(stage, index, fields, stages.slice(0, index)) : ""
+	}</div>
 			${stage.kind === "Acceptance" ? acceptance() : task_part(stage, tasks, context)}
 		</li>`;
 }
@@ -161,7 +164,7 @@ function date_words(stage, fields) {
 	const from =
 		stage.key_date_rule === "Document Date Field"
 			? fields.label(stage.date_field) || __("a date of the document")
-			: choices.label_of(choices.DATE_RULES(false), stage.key_date_rule);
+			: choices.label_of(choices.DATE_RULES(false, stage.dependency), stage.key_date_rule);
 	return `${days_words(stage)} ${esc(from)}`;
 }
 
@@ -180,11 +183,12 @@ function reach_words(stage, fields) {
 	return __("reached when {0} is {1}", [esc(fields.label(stage.track_field)), esc(stage.track_value || "…")]);
 }
 
-function details(stage, index, fields) {
+function details(stage, index, fields, earlier) {
 	return `
 		<div class="milestone-sets">
 			${labelled(__("Kind"), select(stage, "kind", __("Kind"), choices.KINDS()))}
 			${labelled(__("Milestone Owner"), owner(stage, fields))}
+			${index ? labelled(__("Depends On"), dependency(stage, earlier), "is-wide") : ""}
 			${labelled(__("Key Date"), key_date(stage, index, fields), "is-wide")}
 			${labelled(__("Reached When"), reach(stage, fields), "is-wide")}
 			${labelled(
@@ -219,8 +223,43 @@ function owner(stage, fields) {
 	return select(stage, "owner_kind", __("Milestone Owner"), choices.OWNER_KINDS()) + (rest ? rest() : "");
 }
 
+function dependency(stage, earlier) {
+	const rule = select(stage, "dependency", __("Depends On"), choices.DEPENDENCIES());
+	if (stage.dependency !== "Chosen Milestones") return rule;
+	const names = chosen_names(
+		stage,
+		"predecessors",
+		earlier.map((other) => other.stage_name)
+	);
+	return `${rule}<span role="group" aria-label="${__("Depends On")}">${names}</span>`;
+}
+
+function chosen_names(row, field, names) {
+	const chosen = lines(row, field);
+	const one = (name, index) =>
+		`<label class="milestone-check"><input type="checkbox" data-field="${field}" data-row="${row.name}"
+			data-name="${esc(name)}" data-focus="${row.name}-${field}-${index}"
+			${chosen.includes(name) ? "checked" : ""}> ${esc(name)}</label>`;
+	return [...new Set(names)].map(one).join(" ");
+}
+
+const after_tasks = (task, others) =>
+	`<span role="group" aria-label="${__("Comes After")}">${chosen_names(
+		task,
+		"after_tasks",
+		others.map((other) => other.title)
+	)}</span>`;
+
+// The lines of a field that holds one name per line.
+export const lines = (row, field) =>
+	cstr(row[field])
+		.split("\n")
+		.map((name) => name.trim())
+		.filter(Boolean);
+
 function key_date(stage, index, fields) {
-	const rule = select(stage, "key_date_rule", __("Counted from"), choices.DATE_RULES(index === 0));
+	const rules = choices.DATE_RULES(index === 0, stage.dependency);
+	const rule = select(stage, "key_date_rule", __("Counted from"), rules);
 	if (stage.key_date_rule === "Set Manually") return rule;
 	const least = stage.key_date_rule === "Document Date Field" ? null : 0;
 	const field =
@@ -282,7 +321,8 @@ function task_part(stage, tasks, context) {
 			data-focus="${stage.name}-add_task">${icon("plus")} ${__("Add Task")}</button>`;
 }
 
-function task_row(task, { fields, open, problems_of }) {
+function task_row(task, context) {
+	const { fields, open, problems_of } = context;
 	const is_open = open.has(task.name);
 	const problems = problems_of(task);
 	return `
@@ -305,7 +345,7 @@ function task_row(task, { fields, open, problems_of }) {
 				</span>
 			</div>
 			${problem_list(problems)}
-			${is_open ? task_details(task) : ""}
+			${is_open ? task_details(task, context) : ""}
 		</li>`;
 }
 
@@ -322,7 +362,8 @@ function assignee(task, fields) {
 	return rest ? rest() : "";
 }
 
-function task_details(task) {
+function task_details(task, { earlier_tasks }) {
+	const others = earlier_tasks.filter((other) => other.name !== task.name && other.title);
 	return `
 		<div class="milestone-sets">
 			${labelled(__("Description"), area(task, "description", __("Description")), "is-wide")}
@@ -331,5 +372,6 @@ function task_details(task) {
 				select(task, "completion_rule", __("Completion Rule"), choices.COMPLETION_RULES())
 			)}
 			${labelled(__("Due"), check(task, "working_days", __("Working days only")))}
+			${others.length ? labelled(__("Comes After"), after_tasks(task, others), "is-wide") : ""}
 		</div>`;
 }

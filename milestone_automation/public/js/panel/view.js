@@ -5,6 +5,7 @@ import {
 	date,
 	distance,
 	esc,
+	float_words,
 	gray_pill,
 	icon,
 	owner_text,
@@ -231,6 +232,11 @@ function facts(stage, { today, doctype }) {
 		const text = __("{0} is {1}", [esc(field_label(doctype, stage.date_field)), date(stage.document_date)]);
 		rows.push([__("Differs from the Document"), `<span class="milestone-overdue">${text}</span>`]);
 	}
+	if (stage.depends_on) {
+		const names = stage.depends_on.map(esc).join(", ");
+		rows.push([__("Depends On"), names || __("Nothing")]);
+	}
+	if (Number.isInteger(stage.float)) rows.push([__("Float"), float_words(stage.float)]);
 	if (stage.proposal) {
 		const { proposed_date, proposed_by, reason } = stage.proposal;
 		const text = [date(proposed_date), esc(user_name(proposed_by)), `“${esc(reason)}”`].join(" · ");
@@ -365,7 +371,10 @@ function task_facts(task, today) {
 	const parts = [assignees(task)];
 	if (task.status !== "Open") {
 		parts.push(closed(task));
-	} else if (task.due_date) {
+	} else if ((task.waits_for || []).length) {
+		parts.push(__("after {0}", [task.waits_for.map(esc).join(", ")]));
+	}
+	if (task.status === "Open" && task.due_date) {
 		const text = __("due {0} ({1})", [date(task.due_date), distance(task.due_date, today)]);
 		parts.push(task.overdue ? `<span class="milestone-overdue">${text}</span>` : text);
 	}

@@ -67,3 +67,9 @@ export function owner_text(stage) {
 	if (stage.stage_owner) return user_name(stage.stage_owner);
 	return stage.owner_role ? __("Everybody with role {0}", [__(stage.owner_role)]) : "";
 }
+
+// By how many days a milestone can move before the last date of the plan has to move.
+export function float_words(days) {
+	if (!days) return __("None: it is on the critical path");
+	return days === 1 ? __("1 day") : __("{0} days", [days]);
+}
