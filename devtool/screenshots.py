@@ -64,7 +64,11 @@ class Studio:
 		self.page.wait_for_timeout(900)
 
 	def open_order(self) -> None:
-		self.open(f"/app/garment-order/{self.order}", ".milestone-steps")
+		self.open(f"/app/garment-order/{self.order}", ".milestone-head")
+		strip = self.page.locator(".milestone-head.is-strip:visible .milestone-toggle")
+		if strip.count():
+			strip.click()
+			self.page.locator(".milestone-steps:visible").wait_for()
 
 
 def panel(studio: Studio) -> None:

@@ -24,7 +24,6 @@ from hypothesis.stateful import (
 
 from milestone_automation.engine.plans import catching_up, starting
 from milestone_automation.engine.progress import holding, proposals, rescheduling, stages, tasks
-from milestone_automation.engine.rules import dates
 from tests.support.factories import ORDER, make_document, make_workflow, plan_of, stage, task
 from tests.support.transactions import end_transaction
 
@@ -41,6 +40,23 @@ DAYS = st.integers(min_value=-40, max_value=40)
 EXAMPLES = int(os.environ.get("MILESTONE_MACHINE_EXAMPLES", "0"))
 
 
+def names_before(rows, row) -> set[str]:
+	"""The names of all stages before one, as its own words and those of the stages before it say."""
+	if row.dependency == "Chosen Milestones":
+		direct = row.predecessors.split("\n")
+	elif row.dependency == "Nothing":
+		direct = []
+	else:
+		direct = [other.stage_name for other in rows if other.idx == row.idx - 1]
+	before = [names_before(rows, other) for other in rows if other.stage_name in direct]
+	return set(direct).union(*before)
+
+
+def names_passed(rows) -> set[str]:
+	"""The names of the stages that come before a reached one."""
+	return set().union(*(names_before(rows, row) for row in rows if row.status == "Reached"))
+
+
 class PlanMachine(RuleBasedStateMachine):
 	"""One order with its plan."""
 
@@ -50,11 +66,14 @@ class PlanMachine(RuleBasedStateMachine):
 		mode=st.sampled_from(("Block", "Block", "Warn", "Off")),
 		later=st.sampled_from(("Shift Too", "Keep Order")),
 		working=st.booleans(),
+		branches=st.booleans(),
 	)
-	def begin(self, strict, in_order, mode, later, working):
+	def begin(self, strict, in_order, mode, later, working, branches):
 		frappe.db.rollback()
 		name = f"Machine {frappe.generate_hash(length=8)}"
 		days = {"working_days": int(working)}
+		side_by_side = {"dependency": "Chosen Milestones", "predecessors": "Cut"} if branches else {}
+		both = {"dependency": "Chosen Milestones", "predecessors": "Inspected\nApproved"} if branches else {}
 		make_workflow(
 			name,
 			earlier_tasks_block=int(strict),
@@ -63,13 +82,20 @@ class PlanMachine(RuleBasedStateMachine):
 			stages=[
 				stage("Cut", "Cut", -30, **days),
 				stage("Inspected", "Inspected", -10, gate_mode=mode, **days),
-				stage("Approved", key_date_rule="After Previous Milestone", date_field=None, days=5, **days),
-				stage("Shipped", "Shipped", 0, gate_mode=mode),
+				stage(
+					"Approved",
+					key_date_rule="After Previous Milestone",
+					date_field=None,
+					days=5,
+					**days,
+					**side_by_side,
+				),
+				stage("Shipped", "Shipped", 0, gate_mode=mode, **both),
 			],
 			tasks=[
 				task("Cut", "Order the cloth", days=4, **days),
 				task("Inspected", "Book the inspector", days=2, **days),
-				task("Inspected", "Take photographs", required=0),
+				task("Inspected", "Take photographs", required=0, after_tasks="Book the inspector"),
 				task("Approved", "Ask the buyer", days=1),
 				task("Shipped", "Sign the packing list", days=3, **days),
 			],
@@ -119,7 +145,8 @@ class PlanMachine(RuleBasedStateMachine):
 		for row in self.stage_rows():
 			if row.name not in was_open or row.status != "Reached" or row.gate_mode != "Block":
 				continue
-			earlier = [other.name for other in was_open.values() if other.idx < row.idx]
+			before = names_before(stages_before, row)
+			earlier = [other.name for other in was_open.values() if other.stage_name in before]
 			self.check_order(row, earlier)
 			blocking = [row.name, *(earlier if self.plan_row().earlier_tasks_block else ())]
 			assert sum(open_before.get(name, 0) for name in blocking) == 0, (
@@ -316,15 +343,24 @@ class PlanMachine(RuleBasedStateMachine):
 	@invariant()
 	def open_stages_in_order(self):
 		rows = self.stage_rows()
-		last_reached = max((row.idx for row in rows if row.status == "Reached"), default=0)
-		# A stage that was reached before its key date lets later ones be pulled ahead; so does one that was skipped.
-		days, next_reached = [], None
-		for row in reversed(rows):
-			next_reached = row.reached_on or next_reached
-			days.insert(0, next_reached if row.idx <= last_reached else None)
-		counting = dates.counting_dates([row.key_date for row in rows], days)
-		settled = [row.idx <= last_reached for row in rows]
-		assert dates.first_out_of_order(counting, settled) is None
+		passed = names_passed(rows)
+		for row in rows:
+			if row.status == "Reached" or row.stage_name in passed or not row.key_date:
+				continue
+			for earlier in rows:
+				if earlier.stage_name in names_before(rows, row) and earlier.key_date:
+					assert row.key_date >= self.counts_from(rows, earlier), (
+						f"{row.stage_name} is before {earlier.stage_name}"
+					)
+
+	def counts_from(self, rows, earlier):
+		"""A stage that was reached before its key date lets later ones be pulled ahead; so does one that was skipped."""
+		later = [
+			row.reached_on
+			for row in rows
+			if row.reached_on and (row is earlier or earlier.stage_name in names_before(rows, row))
+		]
+		return min([earlier.key_date, *later[:1]])
 
 	@invariant()
 	def sums_equal_a_recount(self):
@@ -341,9 +377,9 @@ class PlanMachine(RuleBasedStateMachine):
 	@invariant()
 	def the_plan_says_what_its_stages_say(self):
 		plan, rows = self.plan_row(), self.stage_rows()
-		last_reached = max((row.idx for row in rows if row.status == "Reached"), default=0)
-		skipped = [row for row in rows if row.status == "Open" and row.idx < last_reached]
-		open_rows = [row for row in rows if row.idx > last_reached]
+		passed = names_passed(rows)
+		skipped = [row for row in rows if row.status == "Open" and row.stage_name in passed]
+		open_rows = [row for row in rows if row.status == "Open" and row.stage_name not in passed]
 		assert [row for row in rows if row.health == "Skipped"] == skipped
 		assert plan.status == ("Active" if open_rows or skipped else "Completed")
 		current = [*open_rows, *skipped]

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from milestone_automation.engine.rules import dates, network, order
@@ -199,6 +199,9 @@ def test_a_milestone_without_a_date_has_no_float():
 
 # Random networks against the definition
 
+# A busy machine may be slow; nothing here is about time.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 
 @st.composite
 def random_plans(draw):
@@ -211,6 +214,7 @@ def random_plans(draw):
 	return Network(direct), leads
 
 
+@patient
 @given(random_plans(), st.integers(0, 6), st.integers(0, 30))
 def test_moving_a_milestone_by_its_float_keeps_the_last_date_and_by_one_day_more_does_not(plan, index, extra):
 	of_plan, leads = plan
@@ -229,6 +233,7 @@ def test_moving_a_milestone_by_its_float_keeps_the_last_date_and_by_one_day_more
 	assert max(planned(found + 1 + extra)) > max(before)
 
 
+@patient
 @given(random_plans(), st.integers(0, 6), st.integers(0, 40))
 def test_after_every_move_each_milestone_is_on_or_after_those_it_depends_on(plan, index, distance):
 	of_plan, leads = plan
@@ -245,6 +250,7 @@ def test_after_every_move_each_milestone_is_on_or_after_those_it_depends_on(plan
 		assert all(moved[position] == old[position] for position in untouched)
 
 
+@patient
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=8), st.integers(0, 7), st.integers(0, 60))
 def test_a_chain_said_in_words_moves_as_one_that_is_not(days, index, target):
 	index %= len(days)

@@ -41,6 +41,16 @@ def browser(desk_assets):
 		running.close()
 
 
+# Panels are open unless the page says otherwise: most tests look at what is in them.
+OPEN_PANELS = """
+const stored = Storage.prototype.getItem;
+Storage.prototype.getItem = function (key) {
+	const value = stored.call(this, key);
+	return value === null && `${key}`.startsWith("milestone-panel:") ? "open:0" : value;
+};
+"""
+
+
 def log_in(context, user: str, password: str):
 	"""The answer to a login. PostgreSQL refuses one while the last page of the same user still writes: once more."""
 	for _attempt in range(5):
@@ -59,6 +69,7 @@ def desk(browser, server):
 		context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=server.url)
 		contexts.append(context)
 		context.set_default_timeout(30_000)
+		context.add_init_script(OPEN_PANELS)
 		answer = log_in(context, user, password)
 		assert answer.ok, f"Login of {user} failed: {answer.text()[:300]}"
 		page = context.new_page()

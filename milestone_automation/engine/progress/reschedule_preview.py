@@ -44,26 +44,27 @@ def preview(
 	new_dates = rescheduling.planned_dates(
 		loaded, row, day, DateChangeSource.FORM, answer, keep_anchored, moves_all
 	)
-	later = loaded.network().all_after(loaded.stages.index(row))
-	comes_later = {loaded.stages[i].name for i in later}
 	pairs = list(zip(loaded.stages, old_dates, new_dates, strict=True))
 	moved = [pair for pair in pairs if pair[1] != pair[2]]
+	kept = _kept_by_document(loaded, row)
 	titles = {task.name: task.title for task in loaded.open_tasks()}
 	return {
 		"stages": sorted(
 			(_stage(loaded, *pair) for pair in moved), key=lambda one: (one["stage"] != row.name, one["idx"])
 		),
-		"stays": [
-			_stage(loaded, *pair)
-			for pair in pairs
-			if pair[1] == pair[2] and rescheduling.is_anchored(pair[0]) and pair[0].name in comes_later
-		],
+		"stays": [_stage(loaded, *pair) for pair in pairs if pair[1] == pair[2] and pair[0].name in kept],
 		"tasks": [
 			{"task": move.key, "title": titles[move.key], "old": move.old, "new": move.new}
 			for move in rescheduling.task_moves(loaded, moved)
 		],
 		"date_field": _date_label(loaded, row) if may_write_date(loaded, row) else None,
 	}
+
+
+def _kept_by_document(plan, row) -> set[str]:
+	"""Return the row names of the stages after one that are dated by a field of the document."""
+	later = [plan.stages[i] for i in plan.network().all_after(plan.stages.index(row))]
+	return {stage.name for stage in later if rescheduling.is_anchored(stage)}
 
 
 def _stage(plan, row, old, new) -> dict:

@@ -1,4 +1,5 @@
 // Loaded by every page of the Desk. Panel, builder and report pictures are loaded when a page needs them.
+import { reserve } from "./panel/place";
 import * as report_filters from "./reports/filters";
 
 frappe.provide("milestone_automation");
@@ -37,5 +38,6 @@ milestone_automation.export_log = (values) =>
 
 $(document).on("form-refresh", (event, frm) => {
 	if (!(frappe.boot.milestone_doctypes || []).includes(frm.doctype)) return;
-	milestone_automation.load_panel().then(() => milestone_automation.show_panel_on(frm));
+	const $place = reserve(frm);
+	milestone_automation.load_panel().then(() => milestone_automation.show_panel_on(frm, $place));
 });

@@ -6,7 +6,15 @@ import * as view from "./view";
 const STAGE = "Milestone Workflow Stage";
 const TASK = "Milestone Workflow Task";
 // Fields whose value decides which other inputs are shown.
-const REDRAW = ["kind", "owner_kind", "dependency", "key_date_rule", "reach_rule", "track_field", "assignee_kind"];
+const REDRAW = [
+	"kind",
+	"owner_kind",
+	"dependency",
+	"key_date_rule",
+	"reach_rule",
+	"track_field",
+	"assignee_kind",
+];
 // Fields with one name per line, chosen by check boxes.
 const NAMES = ["predecessors", "after_tasks"];
 const NUMBERS = [

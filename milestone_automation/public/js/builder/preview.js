@@ -64,5 +64,7 @@ function task_html(task) {
 	const due = task.due_date ? __("due {0}", [date(task.due_date)]) : "";
 	const after = cstr(task.after_tasks).split("\n").filter(Boolean).map(esc).join(", ");
 	return `<li>${esc(task.title)} ${task.required ? gray_pill(__("Required")) : ""}
-		<span class="milestone-muted">${[esc(who), due, after && __("after {0}", [after])].filter(Boolean).join(" · ")}</span></li>`;
+		<span class="milestone-muted">${[esc(who), due, after && __("after {0}", [after])]
+			.filter(Boolean)
+			.join(" · ")}</span></li>`;
 }

@@ -1,17 +1,20 @@
 // The panel on a document: loads and shows the plan, and calls the API for the user's actions.
 import * as dialogs from "./dialogs";
+import { is_open, remember, reserved_height } from "./place";
 import { esc, learn_names } from "./words";
 import {
 	current_stage,
 	panel as panel_html,
 	reached_early_or_late,
+	failed,
 	skipped_stages,
 	start_banner,
 } from "./view";
 
 const FRESH_FOR = 3000;
 const UNDO_SECONDS = 10;
-const COLLAPSED = "milestone-panel-collapsed";
+// So long after a failed load it is tried once more by itself.
+const RETRY_AFTER = 2000;
 const panels = new Map();
 let count = 0;
 
@@ -33,8 +36,8 @@ export class Panel {
 		const key = `${name}:${version}`;
 		this.frm = frm;
 		if (same && this.key === key && (this.loading || Date.now() - this.loaded_at < FRESH_FOR)) return;
-		if (!same) this.forget();
 		Object.assign(this, { doctype, name, key });
+		if (!same) this.forget();
 		panels.set(this.uid, this);
 		return this.load();
 	}
@@ -42,12 +45,21 @@ export class Panel {
 	forget() {
 		this.data = null;
 		this.chosen = null;
-		this.$wrapper.empty().hide();
+		this.failures = 0;
+		this.$wrapper.empty();
+		if (this.is_inside() || !this.doctype) return this.$wrapper.hide();
+		this.$wrapper.css("min-height", reserved_height(this.doctype)).show();
+	}
+
+	// On the form of a plan the panel is the content, on other forms a strip above it.
+	is_inside() {
+		return this.$wrapper.hasClass("is-inside");
 	}
 
 	hide() {
 		this.name = null;
 		this.forget();
+		this.$wrapper.hide();
 		panels.delete(this.uid);
 	}
 
@@ -63,6 +75,7 @@ export class Panel {
 				callback: ({ message }) => {
 					if (name === this.name && message) this.take(message);
 				},
+				error: (request) => name === this.name && this.fail(request),
 				always: () => {
 					this.loading = false;
 					resolve();
@@ -71,7 +84,20 @@ export class Panel {
 		});
 	}
 
+	// Said, and tried again; who may not see the plan is shown nothing.
+	fail(request) {
+		if (request && [403, 404].includes(request.status)) return this.$wrapper.empty().hide();
+		this.failures += 1;
+		if (this.failures === 1) {
+			const { name } = this;
+			setTimeout(() => name === this.name && this.load(), RETRY_AFTER);
+		} else if (!this.data) {
+			this.$wrapper.html(failed()).show();
+		}
+	}
+
 	take(data) {
+		this.failures = 0;
 		learn_names(data.user_names);
 		this.data = { ...data, doctype: this.doctype };
 		this.loaded_at = Date.now();
@@ -92,7 +118,8 @@ export class Panel {
 		} else {
 			$wrapper.empty();
 		}
-		$wrapper.toggle(!!$wrapper.children().length);
+		$wrapper.css("min-height", "").toggle(!!$wrapper.children().length);
+		if (!this.collapsed() && !this.is_inside()) remember(this.doctype, true, $wrapper.outerHeight());
 		if (focused) this.focus(focused);
 		this.scroll_to_chosen();
 		if ($wrapper.find("[data-loading]").length) this.load_tasks();
@@ -127,13 +154,14 @@ export class Panel {
 	}
 
 	collapsed() {
-		return localStorage.getItem(COLLAPSED) === "1";
+		return !this.is_inside() && !is_open(this.doctype);
 	}
 
 	on_click(event) {
 		const action = event.currentTarget.dataset.action;
 		if (action === "tick") return;
 		event.preventDefault();
+		if (action === "retry") return this.load();
 		const { stage, task } = event.currentTarget.dataset;
 		this[`do_${action}`](stage ? this.stage(stage) : this.task(task));
 	}
@@ -202,8 +230,15 @@ export class Panel {
 	}
 
 	do_toggle() {
-		localStorage.setItem(COLLAPSED, this.collapsed() ? "" : "1");
+		remember(this.doctype, this.collapsed());
 		this.render();
+	}
+
+	// The one task that blocks the current milestone, from the strip.
+	do_done(task) {
+		this.ask("complete_task", { task: task.name })
+			.then(() => this.offer_undo(task))
+			.catch(() => this.render());
 	}
 
 	do_choose(stage) {
@@ -384,13 +419,8 @@ export class Panel {
 	}
 }
 
-export function show_panel_on(frm) {
-	if (!frm.milestone_panel) {
-		const $wrapper = $('<div class="milestone-panel" style="display: none"></div>');
-		$wrapper.attr({ role: "region", "aria-label": __("Milestones") });
-		$wrapper.insertBefore(frm.layout.page);
-		frm.milestone_panel = new Panel($wrapper);
-	}
+export function show_panel_on(frm, $place) {
+	if (!frm.milestone_panel) frm.milestone_panel = new Panel($place);
 	if (frm.is_new()) frm.milestone_panel.hide();
 	else frm.milestone_panel.show(frm.doctype, frm.docname, frm.doc.modified, frm);
 }

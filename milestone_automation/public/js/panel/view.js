@@ -16,13 +16,15 @@ import {
 export function panel(data, chosen, collapsed, uid) {
 	const { plan } = data;
 	return `
-		<div class="milestone-head">
+		<div class="milestone-head ${collapsed ? "is-strip" : ""}">
 			<h2 class="milestone-title">${__("Milestones")}</h2>
+			${collapsed ? beads(data) : ""}
 			${plan.status === "Cancelled" ? gray_pill(__("Cancelled")) : pill(plan.health)}
-			<span class="milestone-summary">${summary(data)}</span>
+			<span class="milestone-summary">${collapsed ? strip_summary(data) : summary(data)}</span>
 			<span class="milestone-head-buttons">
+				${collapsed ? strip_action(data) : ""}
 				${plan_menu(data)}
-				<button type="button" class="btn btn-xs milestone-quiet" data-action="toggle" data-focus="toggle"
+				<button type="button" class="btn btn-xs milestone-quiet milestone-toggle" data-action="toggle" data-focus="toggle"
 					aria-expanded="${!collapsed}" aria-controls="${uid}" aria-label="${__("Show or Hide Milestones")}">
 					<span class="milestone-turn">${icon("chevron")}</span>
 				</button>
@@ -39,6 +41,69 @@ export function panel(data, chosen, collapsed, uid) {
 			<p class="sr-only" role="status" data-announce></p>
 		</div>`;
 }
+
+// One dot for each milestone; of many only the numbers are shown.
+const MOST_BEADS = 12;
+
+function beads({ stages }) {
+	const reached = stages.filter((stage) => stage.status === "Reached").length;
+	const text = __("{0} of {1} reached", [reached, stages.length]);
+	if (stages.length > MOST_BEADS) return `<span class="milestone-muted">${text}</span>`;
+	const dots = stages.map(
+		(stage) =>
+			`<span class="milestone-bead ${stage.status === "Reached" ? "is-reached" : ""}"
+				data-color="${HEALTH_COLOR[stage.health]}"></span>`
+	);
+	return `<span class="milestone-beads" role="img" aria-label="${text}" title="${text}">${dots.join(
+		""
+	)}</span>`;
+}
+
+function strip_summary(data) {
+	const next = next_stage(data);
+	if (!next) return summary(data);
+	const parts = [`<b>${esc(next.stage_name)}</b>`];
+	parts.push(next.key_date ? distance(next.key_date, data.today) : __("no date yet"));
+	if (next.blocking_tasks && next.gate_mode === "Block") {
+		parts.push(
+			next.blocking_tasks === 1 ? __("1 task blocks") : __("{0} tasks block", [next.blocking_tasks])
+		);
+	}
+	return parts.join(" · ");
+}
+
+// What can be done from the strip: the only task that blocks the next milestone, or its confirmation.
+function strip_action(data) {
+	const next = next_stage(data);
+	if (!next) return "";
+	if (next.blocking_tasks === 1) {
+		const { task: name } = next.blocked_by[0] || {};
+		const task = data.stages.flatMap((stage) => stage.tasks).find((one) => one.name === name);
+		if (!task || !(task.actions || []).includes("complete")) return "";
+		const label = __("Complete {0}", [task.title]);
+		return `<button type="button" class="btn btn-xs btn-default" data-action="done" data-task="${esc(
+			task.name
+		)}"
+			data-focus="done" aria-label="${esc(label)}" title="${esc(label)}">${icon("check")} ${__("Done")}</button>`;
+	}
+	const is_time = next.key_date && next.key_date <= data.today && !next.blocking_tasks;
+	if (!is_time || !(next.actions || []).includes("confirm")) return "";
+	return `<button type="button" class="btn btn-xs btn-default" data-action="confirm" data-stage="${esc(
+		next.name
+	)}"
+		data-focus="strip-confirm">${__("Confirm Milestone")}</button>`;
+}
+
+export const failed = () => `
+	<div class="milestone-head" role="alert">
+		<h2 class="milestone-title">${__("Milestones")}</h2>
+		<span class="milestone-summary">${__("They could not be loaded.")}</span>
+		<span class="milestone-head-buttons">
+			<button type="button" class="btn btn-xs btn-default" data-action="retry" data-focus="retry">${__(
+				"Try Again"
+			)}</button>
+		</span>
+	</div>`;
 
 function gate_notice(plan) {
 	if (!plan.gate_failed_on) return "";
@@ -102,12 +167,17 @@ export function start_banner(data) {
 function summary({ plan, stages, today }) {
 	const reached = stages.filter((stage) => stage.status === "Reached").length;
 	const count = __("{0} of {1} reached", [reached, stages.length]);
-	const next = stages.find((stage) => stage.status !== "Reached" && stage.health !== "Skipped");
-	if (plan.status !== "Active" || !next) return count;
+	const next = next_stage({ plan, stages });
+	if (!next) return count;
 	const when = next.key_date
 		? `${date(next.key_date)} (${distance(next.key_date, today)})`
 		: __("no date yet");
 	return `${count} · ${__("Next: {0}, {1}", [`<b>${esc(next.stage_name)}</b>`, when])}`;
+}
+
+function next_stage({ plan, stages }) {
+	if (plan.status !== "Active") return null;
+	return stages.find((stage) => stage.status !== "Reached" && stage.health !== "Skipped");
 }
 
 function plan_menu(data) {
