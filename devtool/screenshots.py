@@ -159,6 +159,13 @@ def board(studio: Studio) -> None:
 	studio.open("/app/milestone-board", ".milestone-board-card")
 
 
+def grid(studio: Studio) -> None:
+	studio.open("/app/milestone-grid", ".milestone-sheet td")
+	cells = studio.page.locator(".milestone-sheet td.may-move")
+	cells.nth(1).click()
+	cells.nth(6).click(modifiers=["Shift"])
+
+
 def plans(studio: Studio) -> None:
 	studio.open("/app/milestone-plan", ".list-row")
 
@@ -208,6 +215,7 @@ PICTURES: dict[str, tuple[Callable[[Studio], None], tuple[int, int], str]] = {
 	"workspace": (workspace, TALL, "en"),
 	"my-work": (my_work, DESKTOP, "en"),
 	"board": (board, DESKTOP, "en"),
+	"grid": (grid, DESKTOP, "en"),
 	"plans": (plans, DESKTOP, "en"),
 	"tasks": (tasks, DESKTOP, "en"),
 	"calendar": (calendar, DESKTOP, "en"),

@@ -11,12 +11,16 @@ from frappe.utils import cint
 
 from milestone_automation import door
 from milestone_automation.desk import (
+	acting,
 	board,
 	builder,
 	calendar,
 	cards,
 	chart_calls,
 	core_calls,
+	grid,
+	grid_export,
+	grid_shift,
 	log_download,
 	my_work,
 	panel,
@@ -45,9 +49,10 @@ from milestone_automation.engine.progress import (
 	stages,
 	tasks,
 )
+from milestone_automation.engine.progress.shifting import Shift
 from milestone_automation.engine.review import log_export
 from milestone_automation.engine.rules.vocabulary import AssigneeKind, CompletionRule, ShiftMode, StepStatus
-from milestone_automation.engine.store import plan_log, plan_rows
+from milestone_automation.engine.store import plan_log
 from milestone_automation.engine.tracking import trackable
 
 LATER_STAGES = door.choice((ShiftMode.SHIFT_TOO, ShiftMode.KEEP_ORDER))
@@ -55,6 +60,14 @@ TITLE = door.text(140)
 WORKFLOW = door.document("Milestone Workflow")
 # Far more than any plan has; what is too many says the engine.
 DAYS = door.integer(-100_000, 100_000)
+GRID = {
+	"workflow": door.NAME,
+	"filters": door.filters("Milestone Plan"),
+	"stage_owner": door.NAME,
+	"from_date": door.DATE,
+	"to_date": door.DATE,
+}
+CELLS = door.records(2_000, plan=door.NAME, stage=door.NAME, key_date=door.or_none(door.DATE))
 
 
 @frappe.whitelist(methods=["GET", "POST"])
@@ -158,7 +171,7 @@ def confirm_stage(plan: str, stage: str, reached_on: str | None = None) -> dict:
 	Raises:
 		GateError: required tasks are open.
 	"""
-	found = _plan_to_act_on(plan, stage)
+	found = acting.plan_to_act_on(plan, stage)
 	stages.confirm(plan, stage, reached_on)
 	return get_plan(found.reference_type, found.reference_name)
 
@@ -193,12 +206,8 @@ def reschedule_stage(
 		keep_anchored: 1 if later stages that are dated by a field of the document stay on that date.
 		update_document: 1 to write the date to the field of the document that dates the stage.
 	"""
-	found = _plan_to_act_on(plan, stage)
-	if proposals.must_propose(found):
-		frappe.throw(
-			_("Milestone Managers decide the key dates of this plan. Propose the date instead."),
-			frappe.PermissionError,
-		)
+	found = acting.plan_to_act_on(plan, stage)
+	acting.check_moves_dates(found)
 	rescheduling.reschedule(
 		plan, stage, new_date, reason, answer=later_stages, keep_anchored=bool(keep_anchored)
 	)
@@ -231,7 +240,7 @@ def preview_reschedule(
 		dict: `stages` and `tasks` that move, with old and new date; stages that stay (`stays`); `date_field`, the field of
 		the document that `update_document` would write.
 	"""
-	_plan_to_act_on(plan, stage)
+	acting.plan_to_act_on(plan, stage)
 	return reschedule_preview.preview(plan, stage, new_date, later_stages, bool(keep_anchored))
 
 
@@ -245,7 +254,7 @@ def propose_date(plan: str, stage: str, new_date: str, reason: str) -> dict:
 		new_date: ISO date after today.
 		reason: why; required.
 	"""
-	found = _plan_to_act_on(plan, stage)
+	found = acting.plan_to_act_on(plan, stage)
 	proposals.propose(plan, stage, new_date, reason)
 	return get_plan(found.reference_type, found.reference_name)
 
@@ -272,7 +281,7 @@ def accept_date(
 		new_date: ISO date; the proposed one by default.
 	"""
 	rights.check_manager()
-	found = _plan_to_act_on(plan, stage)
+	found = acting.plan_to_act_on(plan, stage)
 	proposals.accept(plan, stage, new_date, later_stages, bool(keep_anchored))
 	return get_plan(found.reference_type, found.reference_name)
 
@@ -282,7 +291,7 @@ def accept_date(
 def decline_date(plan: str, stage: str, reason: str) -> dict:
 	"""Decline the proposed date of a stage; who proposed it reads the reason. Managers only."""
 	rights.check_manager()
-	found = _plan_to_act_on(plan, stage)
+	found = acting.plan_to_act_on(plan, stage)
 	proposals.decline(plan, stage, reason)
 	return get_plan(found.reference_type, found.reference_name)
 
@@ -291,7 +300,7 @@ def decline_date(plan: str, stage: str, reason: str) -> dict:
 @door.takes(plan=door.NAME, stage=door.NAME, reason=door.TEXT)
 def undo_stage(plan: str, stage: str, reason: str) -> dict:
 	"""Open a reached stage again; the reason is required and kept."""
-	found = _plan_to_act_on(plan, stage)
+	found = acting.plan_to_act_on(plan, stage)
 	stages.undo(plan, stage, reason)
 	return get_plan(found.reference_type, found.reference_name)
 
@@ -414,7 +423,7 @@ def add_task(
 		assignee_user, assignee_role, assignee_field, collaborator_name, collaborator_email: as the kind needs.
 		completion_rule: "Any Of" (default) or "All Of" the assignees.
 	"""
-	found = _plan_to_act_on(plan, stage)
+	found = acting.plan_to_act_on(plan, stage)
 	given = {
 		"title": title,
 		"required": cint(required),
@@ -439,7 +448,7 @@ def cancel_plan(plan: str, reason: str) -> dict:
 	"""Cancel a plan and its open tasks. System Manager and Milestone Manager only; the reason is kept."""
 	rights.check_manager()
 	reason = plan_log.check_reason(reason)
-	found = _readable_plan(plan, lock=True)
+	found = acting.readable_plan(plan, lock=True)
 	ending.cancel_by_hand(found, reason)
 	return get_plan(found.reference_type, found.reference_name)
 
@@ -449,7 +458,7 @@ def cancel_plan(plan: str, reason: str) -> dict:
 def undo_cancel_plan(plan: str, reason: str) -> dict:
 	"""Take back the cancellation of a plan, with its tasks. For those who may cancel it; the reason is kept."""
 	rights.check_manager()
-	found = _readable_plan(plan, lock=True)
+	found = acting.readable_plan(plan, lock=True)
 	restoring.undo_cancel(plan, reason)
 	return get_plan(found.reference_type, found.reference_name)
 
@@ -477,7 +486,7 @@ def run_next_step_again(step: str) -> dict:
 def hold_plan(plan: str, reason: str) -> dict:
 	"""Put a plan on hold: nobody is asked or reminded; the gate holds. Managers only; the reason is kept."""
 	rights.check_manager()
-	found = _readable_plan(plan)
+	found = acting.readable_plan(plan)
 	holding.put_on_hold(plan, reason)
 	return get_plan(found.reference_type, found.reference_name)
 
@@ -494,7 +503,7 @@ def preview_resume(plan: str, keep_anchored: bool | int = False) -> dict:
 		dict: `days` on hold; `stages`, `stays` and `tasks` as in `preview_reschedule`.
 	"""
 	rights.check_manager()
-	_readable_plan(plan)
+	acting.readable_plan(plan)
 	return holding.preview_resume(plan, bool(keep_anchored))
 
 
@@ -509,7 +518,7 @@ def resume_plan(plan: str, shift_dates: bool | int = False, keep_anchored: bool 
 		keep_anchored: 1 if stages that are dated by a field of the document stay on that date.
 	"""
 	rights.check_manager()
-	found = _readable_plan(plan)
+	found = acting.readable_plan(plan)
 	holding.resume(plan, bool(shift_dates), bool(keep_anchored))
 	return get_plan(found.reference_type, found.reference_name)
 
@@ -519,7 +528,7 @@ def resume_plan(plan: str, shift_dates: bool | int = False, keep_anchored: bool 
 def preview_new_version(plan: str) -> list:
 	"""Say what moving a plan to its workflow's newest version would change."""
 	rights.check_manager()
-	_readable_plan(plan)
+	acting.readable_plan(plan)
 	return version_move.preview_move(plan)
 
 
@@ -528,7 +537,7 @@ def preview_new_version(plan: str) -> list:
 def move_to_new_version(plan: str) -> dict:
 	"""Move a plan to its workflow's newest version; what is reached and completed stays."""
 	rights.check_manager()
-	found = _readable_plan(plan)
+	found = acting.readable_plan(plan)
 	version_move.move(plan)
 	return get_plan(found.reference_type, found.reference_name)
 
@@ -654,6 +663,74 @@ def get_my_work() -> dict:
 def get_board(workflow: str) -> dict:
 	"""Return the running plans of a workflow by milestone, see `desk.board.board`."""
 	return board.board(workflow)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+@door.takes(**GRID, start=door.integer(0, 10**6), limit=door.integer(1, grid.MOST_ROWS))
+def get_grid(
+	workflow: str,
+	filters: str | list | dict | None = None,
+	stage_owner: str | None = None,
+	from_date: str | None = None,
+	to_date: str | None = None,
+	start: int = 0,
+	limit: int = grid.PAGE,
+) -> dict:
+	"""Return documents of a workflow with their milestones, see `desk.grid.grid`."""
+	view = grid.View(workflow, filters or [], stage_owner, from_date, to_date)
+	return grid.grid(view, start, limit)
+
+
+@frappe.whitelist(methods=["POST"])
+@door.takes(**GRID, file_format=door.choice(grid_export.FORMATS))
+def export_grid(
+	workflow: str,
+	filters: str | list | dict | None = None,
+	stage_owner: str | None = None,
+	from_date: str | None = None,
+	to_date: str | None = None,
+	file_format: str = "xlsx",
+) -> dict:
+	"""Return a grid as a file, see `desk.grid_export.export`."""
+	view = grid.View(workflow, filters or [], stage_owner, from_date, to_date)
+	return grid_export.export(view, file_format)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+@door.takes(
+	cells=CELLS, days=DAYS, working_days=door.FLAG, later_stages=LATER_STAGES, keep_anchored=door.FLAG
+)
+def preview_shift(
+	cells: list | str,
+	days: int,
+	working_days: bool | int = False,
+	later_stages: str | None = None,
+	keep_anchored: bool | int = False,
+) -> dict:
+	"""Say what `shift_stages` would change, without changing anything, see `desk.grid_shift.preview`."""
+	return grid_shift.preview(cells, Shift(days, bool(working_days), later_stages, bool(keep_anchored)))
+
+
+@frappe.whitelist(methods=["POST"])
+@door.takes(
+	cells=CELLS,
+	days=DAYS,
+	reason=door.TEXT,
+	working_days=door.FLAG,
+	later_stages=LATER_STAGES,
+	keep_anchored=door.FLAG,
+)
+def shift_stages(
+	cells: list | str,
+	days: int,
+	reason: str,
+	working_days: bool | int = False,
+	later_stages: str | None = None,
+	keep_anchored: bool | int = False,
+) -> dict:
+	"""Shift milestones of several documents by some days, see `desk.grid_shift.shift`."""
+	by = Shift(days, bool(working_days), later_stages, bool(keep_anchored))
+	return grid_shift.shift(cells, by, reason)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
@@ -920,25 +997,6 @@ def get_chart(
 ) -> dict | None:
 	"""Return the data of a dashboard chart, see `desk.chart_calls.get_chart`."""
 	return chart_calls.get_chart(dict(locals()))
-
-
-def _readable_plan(plan: str, lock: bool = False):
-	"""Return a plan that the session user may see."""
-	found = plan_rows.load_by_name(plan, lock=lock, is_optional=True)
-	if not found or not rights.can_see_plan(found):
-		rights.refuse_hidden("Milestone Plan", plan)
-	return found
-
-
-def _plan_to_act_on(plan: str, stage: str):
-	found = _readable_plan(plan)
-	row = found.stage(stage)
-	if not rights.can_act_on_stage(row, found.reference_doc()):
-		frappe.throw(
-			_("Only the owner of {0} or a Milestone Manager may do this.").format(row.stage_name),
-			frappe.PermissionError,
-		)
-	return found
 
 
 def _check_can_act_on_task(task: str):

@@ -95,6 +95,22 @@ def filters(doctype: str) -> Kind:
 	return Kind(lambda value: list_filters.parse(value, doctype), list_filters.expected)
 
 
+def records(most: int, **kinds: Kind) -> Kind:
+	"""A list of at most so many objects, each with these values."""
+	readers = {name: _reader(kind) for name, kind in kinds.items()}
+	return Kind(
+		lambda value: parsing.as_records(value, readers, most),
+		lambda argument: _("{0} must be a JSON list of at most {1} objects, each with: {2}.").format(
+			argument, most, ", ".join(kinds)
+		),
+	)
+
+
+def _reader(kind: Kind) -> Callable:
+	"""Return the reader of a value of an object; with `or_none` it may be left out."""
+	return lambda value: None if kind.may_be_none and value in (None, "") else kind.read(value)
+
+
 def or_none(kind: Kind) -> Kind:
 	"""As a kind, or nothing at all although the argument is required."""
 	return Kind(kind.read, kind.expected, may_be_none=True)

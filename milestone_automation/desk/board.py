@@ -37,9 +37,9 @@ def board(workflow: str) -> dict:
 	for plan in plans:
 		plan.forecast_date = forecast_days.get((plan.name, plan.current_stage))
 	# Users who may see no plan do not see the names of the milestones either.
-	stages = _stage_names(workflow) if plans else []
-	stage_names = dict.fromkeys([*stages, *(plan.current_stage for plan in plans if plan.current_stage)])
-	return {"stages": list(stage_names), "plans": plans, "today": nowdate()}
+	stages = stage_names(workflow) if plans else []
+	columns = dict.fromkeys([*stages, *(plan.current_stage for plan in plans if plan.current_stage)])
+	return {"stages": list(columns), "plans": plans, "today": nowdate()}
 
 
 def _forecast_days(plans: list[str]) -> dict:
@@ -50,7 +50,8 @@ def _forecast_days(plans: list[str]) -> dict:
 	return {(plan, name): day for plan, name, day in query.run()} if plans else {}
 
 
-def _stage_names(workflow: str) -> list[str]:
+def stage_names(workflow: str) -> list[str]:
+	"""Return the names of a workflow's milestones, in order."""
 	stage = frappe.qb.DocType("Milestone Workflow Stage")
 	query = frappe.qb.from_(stage).select(stage.stage_name).where(stage.parent == workflow)
 	return query.where(stage.parenttype == "Milestone Workflow").orderby(stage.idx).run(pluck=True)

@@ -61,7 +61,7 @@ def _my_stages() -> list:
 		.where(stage.status == StageStatus.OPEN.value)
 		# Nobody is asked for what was skipped or is on hold.
 		.where(stage.health.notin([Health.SKIPPED.value, Health.ON_HOLD.value]))
-		.where(_is_owner(stage))
+		.where(is_owner(stage))
 		.orderby(stage.key_date)
 		.limit(MAX_ROWS)
 		.run(as_dict=True)
@@ -74,7 +74,7 @@ def _my_stages() -> list:
 	return [row for row in mine if row.plan in readable]
 
 
-def _is_owner(stage):
+def is_owner(stage):
 	"""Return the condition that the user owns a stage; a user without roles of their own owns none by a role."""
 	by_name = stage.stage_owner == frappe.session.user
 	roles = [role for role in frappe.get_roles() if role not in ("All", "Guest")]

@@ -94,6 +94,10 @@ def of_stage(world, name, user, **more) -> dict:
 	return of_plan(world, name, user) | {"stage": stages[1 if user == BLIND_OWNER else 0], **more}
 
 
+def of_cell(world, name, user, **more) -> dict:
+	return {"cells": [of_stage(world, name, user)], **more}
+
+
 def of_task(world, name, user, **more) -> dict:
 	return {"task": task_of(world, name, user), **more}
 
@@ -174,6 +178,10 @@ CALLS = {
 		with_more(of_workflow, reason="Ordered elsewhere"), READING_MANAGERS, changes=True, has_effect=True
 	),
 	"get_board": Call(of_workflow, DESK, DESK),
+	"get_grid": Call(of_workflow, DESK, DESK),
+	"export_grid": Call(of_workflow, DESK, DESK, changes=True),
+	"preview_shift": Call(with_more(of_cell, days=7), DIRECTORS),
+	"shift_stages": Call(with_more(of_cell, days=7, reason="Strike"), DIRECTORS, changes=True, has_effect=True),
 	"fields_for": Call(constant(doctype=ORDER), READING_MANAGERS, READING_MANAGERS),
 	"tracked_fields": Call(constant(doctype=ORDER), READING_MANAGERS, READING_MANAGERS),
 	"check_workflow": Call(constant(**DRAFT), READING_MANAGERS, READING_MANAGERS, changes=True),
@@ -257,7 +265,7 @@ DOCTYPES = {
 	"Milestone Baseline": Rows(MANAGERS, MANAGERS, MANAGERS, MANAGERS, other=True),
 	"Milestone Follow Up": Rows(ADMINS, delete=ADMINS, other=True),
 }
-PAGES = {"milestone-board": DESK, "my-milestones": DESK}
+PAGES = {"milestone-board": DESK, "milestone-grid": DESK, "my-milestones": DESK}
 REPORTS = dict.fromkeys(
 	(
 		"Blocked and Overdue", "Conformance", "Date Changes by Reason", "Milestone Aging", "Milestone Bottlenecks",

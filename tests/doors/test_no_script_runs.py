@@ -204,7 +204,12 @@ def test_the_form_of_the_document_with_panel_and_timeline_runs_nothing(watch):
 
 @pytest.mark.browser
 @pytest.mark.parametrize(
-	("path", "user"), [("/app/my-milestones", OWNER), ("/app/milestone-board", "Administrator")]
+	("path", "user"),
+	[
+		("/app/my-milestones", OWNER),
+		("/app/milestone-board", "Administrator"),
+		("/app/milestone-grid", "Administrator"),
+	],
 )
 def test_our_pages_run_nothing(watch, path, user):
 	assert watch(path, user, ".page-body:visible") == []
@@ -243,6 +248,7 @@ def test_what_is_stored_uncleaned_runs_in_no_screen_of_ours(watch, world, writte
 			frappe.db.set_value(doctype, filters, field, raw[field], update_modified=False)
 	_shows(watch, f"/app/door-order/{NAME}", ".milestone-steps")
 	_shows(watch, "/app/milestone-board", ".page-body:visible")
+	_shows(watch, "/app/milestone-grid", ".milestone-sheet td:visible")
 	assert watch("/app/my-milestones", OWNER, ".page-body:visible") == []
 	_shows(watch, "/app/milestone-task/view/calendar/default", ".fc-view:visible, .no-result:visible")
 

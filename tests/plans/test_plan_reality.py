@@ -158,6 +158,35 @@ def test_a_date_that_had_to_wait_is_made_good_when_the_earlier_milestone_moves()
 	assert panel.build(order)["stages"][1]["document_date"] is None
 
 
+def test_the_preview_says_what_had_to_wait_and_follows_now():
+	make_workflow(
+		stages=[
+			stage("Cut", key_date_rule="Document Date Field", date_field="order_date"),
+			stage("Shipped"),
+		],
+		tasks=[],
+		later_stages="Keep Order",
+	)
+	order = make_document(order_date="2030-06-01", delivery_date="2030-06-28")
+	order.delivery_date = "2030-05-01"
+	order.save()
+	assert key_dates(order) == {"Cut": "2030-06-01", "Shipped": "2030-06-01"}
+	cut = stage_of(order, "Cut")
+	shown = reschedule_preview.preview(plan_of(order).name, cut.name, "2030-04-01")
+	foreseen = {row["stage_name"]: str(row["new"]) for row in shown["stages"]}
+	move(order, "Cut", "2030-04-01")
+	assert foreseen == key_dates(order) == {"Cut": "2030-04-01", "Shipped": "2030-05-01"}
+
+
+def test_a_milestone_that_was_undone_puts_those_in_order_that_were_pulled_before_it():
+	order = early_order()
+	confirm(order, "Approved")
+	move(order, "Produced", add_days(nowdate(), 3))
+	move(order, "Sent", add_days(nowdate(), 5))
+	stages.undo(plan_of(order).name, "Approved", "The wrong sample")
+	assert dates_relative_to_today(order) == {"Approved": 10, "Produced": 10, "Sent": 10}
+
+
 def test_what_counts_from_a_milestone_confirmed_again_counts_from_the_new_day():
 	make_workflow(stages=[stage("A", **BY_HAND), stage("B", days=5, **AFTER)], tasks=[])
 	order = make_document()
@@ -190,6 +219,24 @@ def test_a_date_outside_the_calendar_leaves_one_milestone_undated_and_the_rest_i
 	order.update({"delivery_date": "9995-06-01", "status": "Cut"}).save()
 	assert key_dates(order)["Shipped"] == "2035-11-22"
 	assert status_of(order)["Cut"] == "Reached"
+	assert "Date Not Followed" in events_of(order)
+
+
+def test_a_date_that_takes_later_ones_out_of_the_calendar_stops_no_other():
+	make_workflow(
+		stages=[
+			stage("Cut", key_date_rule="Document Date Field", date_field="order_date"),
+			stage("Sewn", **AFTER | {"offset_days": 2000}),
+			stage("Shipped", days=5),
+		],
+		tasks=[],
+		later_stages="Shift Too",
+	)
+	order = make_document(order_date="2030-01-02")
+	order.update({"order_date": "9996-01-01", "delivery_date": "2041-01-01"})
+	order.save()
+	assert key_dates(order) == {"Cut": "2030-01-02", "Sewn": "2035-06-25", "Shipped": "2041-01-06"}
+	assert "later milestones would be outside the calendar" in str(frappe.local.message_log)
 	assert "Date Not Followed" in events_of(order)
 
 

@@ -29,5 +29,6 @@ frappe.listview_settings["Milestone Plan"] = {
 		// Read-only: moving a date needs a reason, which the plan asks for.
 		if (list.view_name === "Gantt") list.can_write = false;
 		list.page.add_inner_button(__("Board by Milestone"), () => frappe.set_route("milestone-board"));
+		list.page.add_inner_button(__("Milestone Grid"), () => frappe.set_route("milestone-grid"));
 	},
 };

@@ -50,6 +50,14 @@ frappe.ui.form.on("Milestone Workflow", {
 			() => frappe.set_route("List", "Milestone Plan", { workflow: frm.doc.name }),
 			__("View")
 		);
+		frm.add_custom_button(
+			__("Milestone Grid"),
+			() => {
+				frappe.route_options = { workflow: frm.doc.name };
+				frappe.set_route("milestone-grid");
+			},
+			__("View")
+		);
 	},
 
 	after_save(frm) {

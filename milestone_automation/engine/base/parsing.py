@@ -120,6 +120,26 @@ def as_names(value) -> list[str]:
 	return [as_docname(name) for name in names]
 
 
+def as_records(value, readers: dict[str, Callable], most: int) -> list[dict]:
+	"""Return a list of objects with known values, given as such or as its JSON; what an object lacks is None.
+
+	Args:
+		value: the list.
+		readers: by name of the value; each returns it parsed, or raises.
+		most: number of objects.
+	"""
+	rows = as_json(value)
+	if not isinstance(rows, list) or len(rows) > most:
+		raise ValueError
+	return [_as_record(row, readers) for row in rows]
+
+
+def _as_record(row, readers: dict[str, Callable]) -> dict:
+	if not isinstance(row, dict) or not readers.keys() >= row.keys():
+		raise ValueError
+	return {name: read(row.get(name)) for name, read in readers.items()}
+
+
 def as_document(value, doctype: str) -> dict:
 	"""Return the values of a document that somebody is still writing, with its rows. Unknown keys are left out.
 

@@ -92,7 +92,9 @@ def preview_resume(plan: str, keep_anchored: bool = False) -> dict:
 	shown = {"stages": [], "stays": [], "tasks": []}
 	if move:
 		stage, day = move
-		shown = reschedule_preview.preview(plan, stage.name, day, ShiftMode.SHIFT_TOO, keep_anchored, True)
+		shown = reschedule_preview.preview(
+			plan, stage.name, day, ShiftMode.SHIFT_TOO, keep_anchored, by_hand=False, moves_all=True
+		)
 	return {"days": days_on_hold(loaded)} | shown
 
 

@@ -16,6 +16,7 @@ def preview(
 	new_date,
 	answer: str | None = None,
 	keep_anchored: bool = False,
+	by_hand: bool = True,
 	moves_all: bool = False,
 ) -> dict:
 	"""Return what moving the key date of a stage would change; writes nothing.
@@ -26,6 +27,7 @@ def preview(
 		new_date: the new key date, as date or ISO text; None removes the date.
 		answer: "Shift Too" or "Keep Order", for a plan that asks.
 		keep_anchored: whether stages that are dated by a field of the document stay on that date.
+		by_hand: whether a user sets the date, which then no longer waits for the document's.
 		moves_all: as in `rescheduling.move`.
 
 	Returns:
@@ -44,27 +46,41 @@ def preview(
 	new_dates = rescheduling.planned_dates(
 		loaded, row, day, DateChangeSource.FORM, answer, keep_anchored, moves_all
 	)
-	pairs = list(zip(loaded.stages, old_dates, new_dates, strict=True))
+	new_dates = rescheduling.foreseen_dates(loaded, [row], new_dates, keep_anchored, by_hand)
+	shown = consequences(loaded, [row], old_dates, new_dates)
+	return shown | {"date_field": _date_label(loaded, row) if may_write_date(loaded, row) else None}
+
+
+def consequences(plan, moving: list, old_dates: list, new_dates: list) -> dict:
+	"""Return what a move changes, as `preview` does, without `date_field`.
+
+	Args:
+		plan: the plan.
+		moving: the stages that are moved on purpose, in order; they come first.
+		old_dates, new_dates: key dates of all stages before and after.
+	"""
+	names = {row.name for row in moving}
+	pairs = list(zip(plan.stages, old_dates, new_dates, strict=True))
 	moved = [pair for pair in pairs if pair[1] != pair[2]]
-	kept = _kept_by_document(loaded, row)
-	titles = {task.name: task.title for task in loaded.open_tasks()}
+	kept = _kept_by_document(plan, moving)
+	titles = {task.name: task.title for task in plan.open_tasks()}
 	return {
 		"stages": sorted(
-			(_stage(loaded, *pair) for pair in moved), key=lambda one: (one["stage"] != row.name, one["idx"])
+			(_stage(plan, *pair) for pair in moved), key=lambda one: (one["stage"] not in names, one["idx"])
 		),
-		"stays": [_stage(loaded, *pair) for pair in pairs if pair[1] == pair[2] and pair[0].name in kept],
+		"stays": [_stage(plan, *pair) for pair in pairs if pair[1] == pair[2] and pair[0].name in kept],
 		"tasks": [
 			{"task": move.key, "title": titles[move.key], "old": move.old, "new": move.new}
-			for move in rescheduling.task_moves(loaded, moved)
+			for move in rescheduling.task_moves(plan, moved)
 		],
-		"date_field": _date_label(loaded, row) if may_write_date(loaded, row) else None,
 	}
 
 
-def _kept_by_document(plan, row) -> set[str]:
-	"""Return the row names of the stages after one that are dated by a field of the document."""
-	later = [plan.stages[i] for i in plan.network().all_after(plan.stages.index(row))]
-	return {stage.name for stage in later if rescheduling.is_anchored(stage)}
+def _kept_by_document(plan, moving: list) -> set[str]:
+	"""Return the row names of the stages after some that are dated by a field of the document."""
+	network = plan.network()
+	later = {i for row in moving for i in network.all_after(plan.stages.index(row))}
+	return {plan.stages[i].name for i in later if rescheduling.is_anchored(plan.stages[i])}
 
 
 def _stage(plan, row, old, new) -> dict:

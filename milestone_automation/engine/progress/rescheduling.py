@@ -24,6 +24,10 @@ from milestone_automation.engine.store import plan_log, plan_rows
 from milestone_automation.engine.store.changing import changing
 
 
+class TooFar(frappe.ValidationError):
+	"""A stage, or a later one that moves along, would be outside the calendar."""
+
+
 def date_following_stage(plan, stage, reached_on) -> None:
 	"""Date the stages after a reached one that count from it and have no date yet.
 
@@ -109,6 +113,16 @@ def catch_up_date(plan, stage, reason: str) -> None:
 			plan.set_stage(stage, document_date_moved=1)
 	if new_date != key_date:
 		move(plan, stage, new_date, reason, source, answer=ShiftMode.KEEP_ORDER)
+	_put_in_order(plan, reason)
+
+
+def _put_in_order(plan, reason: str) -> None:
+	"""Move open stages that are before an earlier one: it counted by the day it was reached, and counts by its date again."""
+	old_dates = key_dates(plan)
+	new_dates = dates.put_in_order(old_dates, plan.reached_flags(), plan.reached_days(), plan.network())
+	note_making_room(plan, [], old_dates, new_dates)
+	moved = {row.name: new for row, old, new in _pairs(plan, old_dates, new_dates) if old != new}
+	change_dates(plan, moved, reason, DateChangeSource.PREVIOUS_MILESTONE)
 
 
 def _earlier_dates(plan, stage) -> list:
@@ -166,20 +180,33 @@ def follow_document(plan, stages: list) -> None:
 		index = plan.stages.index(stage)
 		day, is_followed = _followed_date(plan, stage, new_dates)
 		if is_followed and day != new_dates[index]:
-			before, new_dates = (
-				new_dates,
-				_dates_with(plan, new_dates, stage, day, DateChangeSource.DOCUMENT_FIELD),
-			)
+			before, new_dates = new_dates, _dates_following(plan, stage, day, new_dates)
 			reason = _("{0} changed.").format(_date_label(plan, stage))
 			reasons |= {
 				row.name: reason for row, *pair in _pairs(plan, before, new_dates) if pair[0] != pair[1]
 			}
-			_note_making_room(plan, stage, before, new_dates)
+			note_making_room(plan, [stage], before, new_dates)
 	moved = {row.name: new for row, old, new in _pairs(plan, key_dates(plan), new_dates) if old != new}
 	for reason in dict.fromkeys(reasons.values()):
 		some = {name: new for name, new in moved.items() if reasons[name] == reason}
 		change_dates(plan, some, reason, DateChangeSource.DOCUMENT_FIELD)
 	make_good(plan)
+
+
+def _dates_following(plan, stage, day, new_dates: list) -> list:
+	"""Return the dates of all stages after one follows its document; unchanged if later ones cannot move that far."""
+	try:
+		return dates_with(plan, new_dates, stage, day, DateChangeSource.DOCUMENT_FIELD)
+	except TooFar:
+		frappe.clear_last_message()
+		_tell_not_dated(
+			plan,
+			stage,
+			_(
+				"{0} keeps its key date: with the new one, later milestones would be outside the calendar."
+			).format(stage.stage_name),
+		)
+		return new_dates
 
 
 def _followed_date(plan, stage, new_dates: list) -> tuple:
@@ -199,11 +226,24 @@ def _followed_date(plan, stage, new_dates: list) -> tuple:
 	return day, True
 
 
-def _note_making_room(plan, stage, old_dates: list, new_dates: list) -> None:
-	"""Note on stages that the document dates that they made room for another one; they go back when they can."""
-	for row, old, new in _pairs(plan, old_dates, new_dates):
-		if is_anchored(row) and old != new and row is not stage:
+def note_making_room(plan, moving: list, old_dates: list, new_dates: list) -> None:
+	"""Note on stages that the document dates that they made room for others; they go back when they can.
+
+	Args:
+		plan: locked, being changed.
+		moving: the stages that are moved on purpose.
+		old_dates, new_dates: key dates of all stages before and after.
+	"""
+	names = _making_room(plan, {stage.name for stage in moving}, old_dates, new_dates)
+	for row in plan.stages:
+		if row.name in names:
 			plan.set_stage(row, document_date_moved=1)
+
+
+def _making_room(plan, moving: set[str], old_dates: list, new_dates: list) -> set[str]:
+	"""Return the row names of stages dated by the document that a move of others moves."""
+	pairs = _pairs(plan, old_dates, new_dates)
+	return {row.name for row, old, new in pairs if is_anchored(row) and old != new and row.name not in moving}
 
 
 def _pairs(plan, old_dates: list, new_dates: list):
@@ -223,9 +263,11 @@ def _tell_not_followed(plan, stage, wanted, new_date) -> None:
 
 
 def _tell_undated(plan, stage) -> None:
-	text = _("{0} keeps its key date: the new one would be outside the calendar (years 1 to 9999).").format(
-		stage.stage_name
-	)
+	text = _("{0} keeps its key date: the new one would be outside the calendar (years 1 to 9999).")
+	_tell_not_dated(plan, stage, text.format(stage.stage_name))
+
+
+def _tell_not_dated(plan, stage, text: str) -> None:
 	frappe.msgprint(text, title=_("Milestone Date Not Followed"), indicator="orange")
 	plan_log.write(plan, PlanEvent.DATE_NOT_FOLLOWED, stage=stage, details=text)
 
@@ -237,15 +279,53 @@ def make_good(plan) -> None:
 		plan: locked, being changed.
 	"""
 	for stage in plan.stages:
-		if not stage.document_date_moved or stage.status == StageStatus.REACHED:
+		if not stage.document_date_moved:
 			continue
-		wanted = document_date(plan, stage)
-		new_date = wanted and max([wanted, *_earlier_dates(plan, stage)])
-		if not wanted or new_date == (stage.key_date and getdate(stage.key_date)):
+		wanted, new_date = _waited_for(plan, stage, key_dates(plan))
+		if not new_date:
 			continue
 		plan.set_stage(stage, document_date_moved=int(new_date != wanted))
 		reason = _("Earlier milestones allow the date of {0} now.").format(_date_label(plan, stage))
 		_move(plan, stage, new_date, reason, DateChangeSource.DOCUMENT_FIELD, ShiftMode.KEEP_ORDER)
+
+
+def foreseen_dates(
+	plan, moving: list, new_dates: list, keep_anchored: bool = False, by_hand: bool = True
+) -> list:
+	"""Return the key dates of all stages after a move, with those that are made good by it; writes nothing.
+
+	Args:
+		plan: the plan, before the move.
+		moving: the stages that are moved on purpose.
+		new_dates: key dates that the move itself gives.
+		keep_anchored, by_hand: as in `move`.
+	"""
+	names = {stage.name for stage in moving}
+	waiting = {row.name for row in plan.stages if row.document_date_moved}
+	waiting -= names if by_hand else set()
+	if keep_anchored:
+		waiting |= _making_room(plan, names, key_dates(plan), new_dates)
+	for stage in plan.stages:
+		day = _waited_for(plan, stage, new_dates)[1] if stage.name in waiting else None
+		if day:
+			before = new_dates
+			new_dates = dates_with(
+				plan, before, stage, day, DateChangeSource.DOCUMENT_FIELD, ShiftMode.KEEP_ORDER
+			)
+			waiting |= _making_room(plan, {stage.name}, before, new_dates)
+	return new_dates
+
+
+def _waited_for(plan, stage, dates_: list) -> tuple:
+	"""Return the date that a stage waits for and the one it can have, given the dates of all; None if nothing changes."""
+	if stage.status == StageStatus.REACHED:
+		return None, None
+	wanted = document_date(plan, stage)
+	index = plan.stages.index(stage)
+	counting = dates.counting_dates(dates_, plan.reached_days())
+	earlier = [counting[i] for i in plan.network().before(index)]
+	new_date = wanted and max([wanted, *(day for day in earlier if day)])
+	return wanted, new_date if new_date != dates_[index] else None
 
 
 # Moving
@@ -276,7 +356,7 @@ def reschedule(
 	"""
 	reason = plan_log.check_reason(reason)
 	if answer and answer not in list(ShiftMode):
-		_ask_for_later_stages()
+		ask_for_later_stages()
 	with changing(plan) as plan:
 		plan.check_is_active()
 		day = clock.parse_day(new_date) if new_date else None
@@ -322,19 +402,40 @@ def _move(
 	if by_hand:
 		plan.set_stage(stage, date_by_hand=1, document_date_moved=0)
 	if keep_anchored or source is DateChangeSource.DOCUMENT_FIELD:
-		_note_making_room(plan, stage, old_dates, new_dates)
+		note_making_room(plan, [stage], old_dates, new_dates)
 	moved = {row.name: new for row, old, new in _pairs(plan, old_dates, new_dates) if old != new}
 	change_dates(plan, moved, reason, source)
 
 
 def planned_dates(plan, stage, new_date, source, answer=None, keep_anchored=False, moves_all=False) -> list:
 	"""Return the key dates of all stages after a move; writes nothing. Arguments and errors as in `move`."""
-	return _dates_with(plan, key_dates(plan), stage, new_date, source, answer, keep_anchored, moves_all)
+	along = upcoming_positions(plan) if moves_all else ()
+	return dates_with(plan, key_dates(plan), stage, new_date, source, answer, keep_anchored, along=along)
 
 
-def _dates_with(
-	plan, old_dates: list, stage, new_date, source, answer=None, keep_anchored=False, moves_all=False
+def dates_with(
+	plan,
+	old_dates: list,
+	stage,
+	new_date,
+	source,
+	answer=None,
+	keep_anchored=False,
+	released=(),
+	along=(),
 ) -> list:
+	"""Return given key dates of all stages after one of them moves; writes nothing.
+
+	Args:
+		plan: the plan.
+		old_dates: key date of each stage, in order.
+		stage, new_date, source, answer, keep_anchored: as in `move`.
+		released: row names of stages that move along although they are dated by the document.
+		along: positions of the stages that count as later ones, where those are not just the ones that depend on it.
+
+	Raises:
+		frappe.ValidationError: as in `move`.
+	"""
 	mode = ShiftMode(answer or plan.later_stages or ShiftMode.SHIFT_TOO)
 	if source is DateChangeSource.DOCUMENT_FIELD:
 		keep_anchored = True  # each follows its own field
@@ -342,17 +443,18 @@ def _dates_with(
 	elif mode is ShiftMode.SHIFT_TOO and (restored := _dates_before(plan, stage, old_dates, new_date)):
 		return restored
 	index = plan.stages.index(stage)
-	network = _moving_all(plan, index) if moves_all else plan.network()
-	new_dates = _moved_dates(plan, old_dates, index, new_date, mode, keep_anchored, network)
+	network = plan.network().moving_along(index, along) if along else plan.network()
+	anchored = [keep_anchored and is_anchored(row) and row.name not in released for row in plan.stages]
+	new_dates = _moved_dates(plan, old_dates, index, new_date, mode, anchored, network)
 	if bool(old_dates[index]) != bool(new_date):
 		new_dates = _date_following_stages(plan, index, new_dates)
 	return new_dates
 
 
-def _moving_all(plan, index: int) -> Network:
+def upcoming_positions(plan) -> list[int]:
+	"""Return the positions of the stages that are open and not skipped."""
 	upcoming = {row.name for row in order.upcoming(plan.stages)}
-	others = [i for i, row in enumerate(plan.stages) if row.name in upcoming]
-	return plan.network().moving_along(index, others)
+	return [i for i, row in enumerate(plan.stages) if row.name in upcoming]
 
 
 def _dates_before(plan, stage, old_dates: list, new_date) -> list | None:
@@ -397,7 +499,7 @@ def _last_move(plan, stage) -> dict[str, dict]:
 
 
 def _moved_dates(
-	plan, old_dates: list, index: int, new_date, mode: ShiftMode, keep_anchored, network: Network
+	plan, old_dates: list, index: int, new_date, mode: ShiftMode, anchored: list, network: Network
 ) -> list:
 	"""Return the key dates after a move; turns refusals of the date rules into messages for the user."""
 	stage = plan.stages[index]
@@ -415,7 +517,7 @@ def _moved_dates(
 			working_days,
 			names,
 			reached_on=plan.reached_days(),
-			anchored=[keep_anchored and is_anchored(row) for row in plan.stages],
+			anchored=anchored,
 			network=network,
 		).dates
 	except dates.StageAlreadyReached as error:
@@ -425,12 +527,18 @@ def _moved_dates(
 	except dates.DatesOutOfOrder as error:
 		_refuse_out_of_order(error)
 	except dates.ShiftAnswerNeeded:
-		_ask_for_later_stages()
+		ask_for_later_stages()
 	except OutOfCalendar:
-		frappe.throw(_("{0} cannot be moved that far. Choose an earlier day.").format(stage.stage_name))
+		refuse_too_far(stage)
 
 
-def _ask_for_later_stages() -> NoReturn:
+def refuse_too_far(stage) -> NoReturn:
+	"""Say that a stage cannot be moved out of the calendar."""
+	frappe.throw(_("{0} cannot be moved that far. Choose an earlier day.").format(stage.stage_name), TooFar)
+
+
+def ask_for_later_stages() -> NoReturn:
+	"""Ask for the answer that a plan needs."""
 	frappe.throw(_("Choose what later milestones do: Shift Too or Keep Order."), title=_("Later Milestones"))
 
 
@@ -449,6 +557,23 @@ def _refuse_out_of_order(error: dates.DatesOutOfOrder) -> NoReturn:
 		),
 		title=_("Milestone Dates Out of Order"),
 	)
+
+
+def check_order(plan, new_dates: list) -> None:
+	"""Refuse key dates in which an open stage is before one that it comes after.
+
+	Args:
+		plan: the plan.
+		new_dates: key date of each stage, in order.
+
+	Raises:
+		frappe.ValidationError: names both.
+	"""
+	counting = dates.counting_dates(new_dates, plan.reached_days())
+	fault = dates.first_out_of_order(counting, plan.reached_flags(), plan.network())
+	if fault and new_dates[fault[0]] != key_dates(plan)[fault[0]]:
+		names = [row.stage_name for row in plan.stages]
+		_refuse_out_of_order(dates.DatesOutOfOrder(names, counting, *fault))
 
 
 def _date_following_stages(plan, index: int, key_dates: list) -> list:

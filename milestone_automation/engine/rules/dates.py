@@ -447,6 +447,25 @@ def moved_along(
 	return calendar.add_days(day, distance, in_working_days)
 
 
+def put_in_order(
+	dates: Sequence[date | None],
+	reached: Sequence[bool],
+	reached_on: Sequence[date | None],
+	network: Network | None = None,
+) -> list[date | None]:
+	"""Return the dates with open stages moved later where an earlier stage, as it counts, is after them.
+
+	Args:
+		dates: key dates by position.
+		reached: by position, whether the stage is reached.
+		reached_on: by position, the day on which a stage was reached.
+		network: which stages come before which; a chain by default.
+	"""
+	network = network or Network.chain(len(dates))
+	counting = counting_dates(dates, reached_on)
+	return _push(list(dates), counting, reached, range(len(dates)), {}, network)
+
+
 def _push_later(
 	dates: Sequence[date | None],
 	reached: Sequence[bool],
@@ -457,7 +476,20 @@ def _push_later(
 	"""Return the dates with the open stages after ``index`` moved later where they would be out of order."""
 	pushed, counting = list(dates), counting_dates(dates, reached_on)
 	latest = {index: pushed[index]}  # by position, the latest date of the stages from `index` up to it
-	for i in network.all_after(index):
+	return _push(pushed, counting, reached, network.all_after(index), latest, network)
+
+
+def _push(pushed, counting, reached, positions, latest: dict, network: Network) -> list[date | None]:
+	"""Move open stages at some positions, ascending, later where they would be before one of those they depend on.
+
+	Args:
+		pushed, counting: key dates, and the dates as they count for later stages; changed.
+		reached: by position, whether the stage is reached.
+		positions: of the stages that may move.
+		latest: by position, the latest date of the stages up to it; changed.
+		network: which stages come before which.
+	"""
+	for i in positions:
 		before = [latest[earlier] for earlier in network.direct[i] if latest.get(earlier)]
 		limit = max(before, default=None)
 		if pushed[i] and not _is_true(reached, i):

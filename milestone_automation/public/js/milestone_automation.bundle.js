@@ -1,4 +1,4 @@
-// Loaded by every page of the Desk. Panel, builder and report pictures are loaded when a page needs them.
+// Loaded by every page of the Desk. Panel, builder, grid and report pictures are loaded when a page needs them.
 import { reserve } from "./panel/place";
 import * as report_filters from "./reports/filters";
 
@@ -21,6 +21,15 @@ milestone_automation.load_builder = function () {
 		);
 	}
 	return milestone_automation.builder_loaded;
+};
+
+milestone_automation.load_grid = function () {
+	if (!milestone_automation.grid_loaded) {
+		milestone_automation.grid_loaded = new Promise((resolve) =>
+			frappe.require(["milestone_desk.bundle.css", "milestone_grid.bundle.js"], resolve)
+		);
+	}
+	return milestone_automation.grid_loaded;
 };
 
 milestone_automation.load_reports = function () {

@@ -1,7 +1,7 @@
 // The dialogs of the panel. Each calls a function with the answer and closes when that succeeded.
 import { date, esc } from "./words";
 
-function ask(title, label, fields, then, intro = "") {
+export function ask(title, label, fields, then, intro = "") {
 	const dialog = new frappe.ui.Dialog({
 		title,
 		fields: [...(intro ? [{ fieldtype: "HTML", options: intro }] : []), ...fields],
@@ -18,7 +18,40 @@ function ask(title, label, fields, then, intro = "") {
 	return dialog;
 }
 
-const REASON = () => ({ fieldname: "reason", fieldtype: "Small Text", label: __("Reason"), reqd: 1 });
+export const REASON = () => ({ fieldname: "reason", fieldtype: "Small Text", label: __("Reason"), reqd: 1 });
+
+// What a move of dates does to later milestones.
+export const LATER_STAGES = (preset, onchange) => [
+	{
+		fieldname: "later_stages",
+		fieldtype: "Select",
+		label: __("Later Milestones"),
+		reqd: 1,
+		options: [
+			{ value: "Shift Too", label: __("Shift Too") },
+			{ value: "Keep Order", label: __("Keep Order") },
+		],
+		default: preset === "Keep Order" ? "Keep Order" : "Shift Too",
+		description: __("Keep Order uses up the time between milestones; Shift Too keeps it."),
+		onchange,
+	},
+	{
+		fieldname: "keep_anchored",
+		fieldtype: "Check",
+		label: __("Milestones dated by the document stay on that date"),
+		onchange,
+	},
+];
+
+export const USUAL_REASONS = (dialog) => ({
+	fieldname: "usual",
+	fieldtype: "Select",
+	label: __("Usual Reasons"),
+	hidden: 1,
+	onchange() {
+		if (this.value) dialog().set_value("reason", this.value);
+	},
+});
 
 export function reason(title, label, then) {
 	return ask(title, label, [REASON()], then);
@@ -81,36 +114,10 @@ export function reschedule(stage, plan, then, given = {}) {
 			reqd: 1,
 			onchange: refresh,
 		},
-		{
-			fieldname: "later_stages",
-			fieldtype: "Select",
-			label: __("Later Milestones"),
-			reqd: 1,
-			options: [
-				{ value: "Shift Too", label: __("Shift Too") },
-				{ value: "Keep Order", label: __("Keep Order") },
-			],
-			default: plan.later_stages === "Keep Order" ? "Keep Order" : "Shift Too",
-			description: __("Keep Order uses up the time between milestones; Shift Too keeps it."),
-			onchange: refresh,
-		},
-		{
-			fieldname: "keep_anchored",
-			fieldtype: "Check",
-			label: __("Milestones dated by the document stay on that date"),
-			onchange: refresh,
-		},
+		...LATER_STAGES(plan.later_stages, refresh),
 		{ fieldname: "update_document", fieldtype: "Check", label: __("Also change {0} of the document", [""]) },
 		{ fieldname: "consequences", fieldtype: "HTML" },
-		{
-			fieldname: "usual",
-			fieldtype: "Select",
-			label: __("Usual Reasons"),
-			hidden: 1,
-			onchange() {
-				if (this.value) dialog.set_value("reason", this.value);
-			},
-		},
+		USUAL_REASONS(() => dialog),
 		{ ...REASON(), default: given.reason, read_only: given.is_proposal ? 1 : 0 },
 	];
 	const label = given.label || __("Reschedule");
@@ -133,15 +140,7 @@ export function propose_date(stage, today, then) {
 			reqd: 1,
 			min_date: new Date(`${frappe.datetime.add_days(today, 1)}T00:00`),
 		},
-		{
-			fieldname: "usual",
-			fieldtype: "Select",
-			label: __("Usual Reasons"),
-			hidden: 1,
-			onchange() {
-				if (this.value) dialog.set_value("reason", this.value);
-			},
-		},
+		USUAL_REASONS(() => dialog),
 		REASON(),
 	];
 	const title = __("Propose a Date for {0}", [esc(stage.stage_name)]);
@@ -150,7 +149,7 @@ export function propose_date(stage, today, then) {
 	return dialog;
 }
 
-function offer_reasons(dialog) {
+export function offer_reasons(dialog) {
 	frappe.xcall("milestone_automation.api.date_reasons").then((reasons) => {
 		if (!reasons.length) return;
 		dialog.set_df_property("usual", "options", [
@@ -189,7 +188,7 @@ function show_update_document(dialog, date_field) {
 	if (!date_field) field.set_input(0);
 }
 
-function refusal(answer) {
+export function refusal(answer) {
 	try {
 		return JSON.parse(JSON.parse(answer._server_messages)[0]).message;
 	} catch (error) {
@@ -197,7 +196,7 @@ function refusal(answer) {
 	}
 }
 
-function consequences({ stages, stays, tasks }) {
+export function consequences({ stages, stays, tasks }) {
 	const moved = stages.map(
 		(one) =>
 			`<li>${esc(one.stage_name)}: ${date(one.old) || __("no date")} → <b>${
@@ -205,11 +204,13 @@ function consequences({ stages, stays, tasks }) {
 			}</b>${differs(one)}</li>`
 	);
 	const kept = stays.map((one) => `<li>${esc(one.stage_name)}: ${__("stays on {0}", [date(one.old)])}</li>`);
+	// A list of tasks, or how many.
+	const moving = Array.isArray(tasks) ? tasks.length : tasks;
 	const count =
-		tasks.length === 1
+		moving === 1
 			? __("The due date of 1 task moves.")
-			: tasks.length
-			? __("The due dates of {0} tasks move.", [tasks.length])
+			: moving
+			? __("The due dates of {0} tasks move.", [moving])
 			: "";
 	return `<div class="milestone-consequences"><ul>${[...moved, ...kept].join("")}</ul><p>${count}</p></div>`;
 }

@@ -1,0 +1,73 @@
+"""Plans that the session user may see, and stages that they may act on."""
+
+import frappe
+from frappe import _
+
+from milestone_automation.engine.people import rights
+from milestone_automation.engine.progress import proposals
+from milestone_automation.engine.store import plan_rows
+
+
+def readable_plan(plan: str, lock: bool = False) -> plan_rows.Plan:
+	"""Return a plan that the session user may see.
+
+	Args:
+		plan: name of the plan.
+		lock: as in `plan_rows.load_by_name`.
+
+	Raises:
+		frappe.PermissionError: there is none, or the user may not see it.
+	"""
+	found = plan_rows.load_by_name(plan, lock=lock, is_optional=True)
+	if not found or not rights.can_see_plan(found):
+		rights.refuse_hidden("Milestone Plan", plan)
+	return found
+
+
+def check_acts_on(plan: plan_rows.Plan, stage: str) -> None:
+	"""Refuse a stage of a plan that the session user may not act on.
+
+	Args:
+		plan: one that the user may see.
+		stage: row name or name of the stage.
+
+	Raises:
+		frappe.PermissionError
+	"""
+	row = plan.stage(stage)
+	if not rights.can_act_on_stage(row, plan.reference_doc()):
+		frappe.throw(
+			_("Only the owner of {0} or a Milestone Manager may do this.").format(row.stage_name),
+			frappe.PermissionError,
+		)
+
+
+def plan_to_act_on(plan: str, stage: str) -> plan_rows.Plan:
+	"""Return a plan that the session user may see and on whose stage they may act.
+
+	Args:
+		plan: name of the plan.
+		stage: row name or name of the stage.
+
+	Raises:
+		frappe.PermissionError
+	"""
+	found = readable_plan(plan)
+	check_acts_on(found, stage)
+	return found
+
+
+def check_moves_dates(plan: plan_rows.Plan) -> None:
+	"""Refuse to move dates of a plan whose owners only propose them.
+
+	Args:
+		plan: one that the session user acts on.
+
+	Raises:
+		frappe.PermissionError
+	"""
+	if proposals.must_propose(plan):
+		frappe.throw(
+			_("Milestone Managers decide the key dates of this plan. Propose the date instead."),
+			frappe.PermissionError,
+		)

@@ -1,0 +1,101 @@
+"""Shifting milestones of many documents by some days: what would move, and moving it."""
+
+from collections.abc import Callable
+
+import frappe
+from frappe import _
+from frappe.utils import getdate
+
+from milestone_automation.desk import acting
+from milestone_automation.engine.progress import reschedule_preview, rescheduling, shifting
+from milestone_automation.engine.progress.shifting import Shift
+from milestone_automation.engine.store import plan_log, plan_rows
+
+SAVE_POINT = "milestone_shift"
+
+
+def preview(cells: list[dict], by: Shift) -> dict:
+	"""Say what shifting milestones would change, without changing anything.
+
+	Args:
+		cells: chosen milestones, each with `plan`, `stage` (row name or name) and `key_date` as the user sees it.
+		by: how far.
+
+	Returns:
+		dict: `documents`, each with plan, reference_type and reference_name, and `stages`, `stays` as in
+		`preview_reschedule` and `tasks` (how many move); `refused`, as `shift` returns it.
+	"""
+	documents, refused = _each(cells, lambda plan, stages: _preview_one(plan, stages, by), lock=False)
+	return {"documents": documents, "refused": refused}
+
+
+def shift(cells: list[dict], by: Shift, reason: str) -> dict:
+	"""Shift milestones of many documents. Each document shifts whole or not at all, and one that cannot keeps no other.
+
+	Args:
+		cells, by: as in `preview`.
+		reason: why; required, stored with each date change.
+
+	Returns:
+		dict: `moved`, names of the plans; `refused`, each with plan, reference_name (None for one that the user may not
+		see) and reason.
+
+	Raises:
+		ConflictError: somebody else changed one of the plans at the same moment; then nothing has moved.
+	"""
+	reason = plan_log.check_reason(reason)
+
+	def shift_one(plan: plan_rows.Plan, stages: list[str]) -> str:
+		shifting.shift(plan, stages, by, reason)
+		return plan.name
+
+	moved, refused = _each(cells, shift_one, lock=True)
+	return {"moved": moved, "refused": refused}
+
+
+def _each(cells: list[dict], act: Callable, lock: bool) -> tuple[list, list]:
+	"""Act on the chosen stages of each plan; returns what came of it, and the refusals."""
+	chosen: dict[str, list] = {}
+	for cell in cells:
+		chosen.setdefault(cell["plan"], []).append(cell)
+	if not chosen:
+		frappe.throw(_("Choose at least one milestone."))
+	done, refused = [], []
+	# In one order, so that two who shift the same documents do not wait for each other.
+	for name in sorted(chosen):
+		plan, messages = None, len(frappe.local.message_log or [])
+		frappe.db.savepoint(SAVE_POINT)
+		try:
+			plan = acting.readable_plan(name, lock)
+			_check(plan, chosen[name])
+			done.append(act(plan, [cell["stage"] for cell in chosen[name]]))
+		except (frappe.ValidationError, frappe.PermissionError) as error:
+			frappe.db.rollback(save_point=SAVE_POINT)
+			# Told with the document instead.
+			frappe.local.message_log = (frappe.local.message_log or [])[:messages]
+			frappe.local.response.pop("exc_type", None)
+			refused.append(
+				{"plan": name, "reference_name": plan and plan.reference_name, "reason": str(error)}
+			)
+	return done, refused
+
+
+def _check(plan: plan_rows.Plan, cells: list[dict]) -> None:
+	for cell in cells:
+		acting.check_acts_on(plan, cell["stage"])
+		stage = plan.stage(cell["stage"])
+		if cell["key_date"] and cell["key_date"] != (stage.key_date and getdate(stage.key_date)):
+			frappe.throw(
+				_("{0} was moved meanwhile. Refresh the grid and look again.").format(stage.stage_name)
+			)
+	acting.check_moves_dates(plan)
+
+
+def _preview_one(plan: plan_rows.Plan, stages: list[str], by: Shift) -> dict:
+	plan.check_is_active()
+	rows = shifting.chosen(plan, stages)
+	new_dates = shifting.shifted_dates(plan, rows, by)
+	new_dates = rescheduling.foreseen_dates(plan, rows, new_dates, by.keep_anchored)
+	shown = reschedule_preview.consequences(plan, rows, rescheduling.key_dates(plan), new_dates)
+	about = {name: plan[name] for name in ("reference_type", "reference_name")}
+	return {"plan": plan.name, **about, **shown, "tasks": len(shown["tasks"])}

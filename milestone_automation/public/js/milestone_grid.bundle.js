@@ -1,0 +1,3 @@
+import { Grid } from "./grid/grid";
+
+Object.assign(milestone_automation, { Grid });
