@@ -10,6 +10,15 @@ from tests.support.guarded import ORDER, make_order, make_workflow, stage
 
 pytestmark = pytest.mark.usefixtures("guarded")
 
+
+def nested(level: str, levels: int = 9) -> str:
+	"""An expression that puts the one before into itself, so many times."""
+	text = "[1]"
+	for _level in range(levels):
+		text = level.format(text)
+	return text
+
+
 ENDLESS_CONDITIONS = (
 	"10**10**8",
 	"9**9**9**9",
@@ -43,6 +52,11 @@ ENDLESS_CONDITIONS = (
 	"doc.title.__class__",
 	"frappe.db.sql('select 1')",
 	"frappe.utils.execute_in_shell('true')",
+	# One list many times in another one, and so on: few words, billions of items.
+	f"len(str({nested('[[' + 'c, ' * 9 + '] for c in [{}]]')})) > 0",
+	f"{nested('[[' + 'c, ' * 9 + '] for c in [{}]]')} == {nested('[[' + 'c, ' * 9 + '] for c in [{}]]')}",
+	f"len(set({nested('[(' + 'c, ' * 9 + ') for c in {}]')})) > 0",
+	"frappe.utils.getdate('" + " " * 5000 + "') == 5",
 )
 HARMLESS_CONDITIONS = (
 	"doc.status == 'Open' and doc.title != 'x'",
@@ -110,6 +124,19 @@ def test_steps_are_counted_not_measured():
 
 # Custom messages
 
+# Each holds the one before many times.
+LISTS = (
+	"{% set a = range(2000) | list %}{% set b = [" + "a, " * 500 + "] %}{% set c = [" + "b, " * 500 + "] %}"
+	"{% set d = [" + "b, " * 500 + "] %}"
+)
+
+
+def in_each_round(text: str) -> str:
+	"""A message with something many times in each of very many rounds."""
+	names = "{% set a = range(1900) | list %}{% set b = range(1900) | list %}{% set text = 'x y ' ~ a | join(' ') %}"
+	return names + "{% for round in range(1900) %}" + text * 100 + "{% endfor %}"
+
+
 ENDLESS_MESSAGES = (
 	"{% for a in range(1000) %}{% for b in range(1000) %}{% for c in range(1000) %}x{% endfor %}{% endfor %}{% endfor %}",
 	"{% for a in range(10000000000) %}{% endfor %}",
@@ -139,6 +166,22 @@ ENDLESS_MESSAGES = (
 	"{{ cycler('a', 'b') }}",
 	"{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
 	"x" * 20000,
+	LISTS + "{{ c }}",
+	LISTS + "{{ c | join }}",
+	LISTS + "{{ c ~ 'x' }}",
+	LISTS + "{{ c == d }}",
+	LISTS + "{{ {'c': c} }}",
+	LISTS + "{{ (c, c) | string | length }}",
+	"{% set a = range(2000) | list %}{{ [" + "a, " * 3000 + "] | sum(start=[]) | length }}",
+	in_each_round("{% if a == b %}{% endif %}"),
+	in_each_round("{% if -1 in a %}{% endif %}"),
+	in_each_round("{% if a is eq(b) %}{% endif %}"),
+	in_each_round("{% if a | select('in', b) | first %}{% endif %}"),
+	in_each_round("{% if a | sort | reverse | sort | first %}{% endif %}"),
+	in_each_round("{% set c = 1 + 1 %}"),
+	in_each_round("{% set c = a[0] %}"),
+	in_each_round("{% set c = doc.title %}"),
+	in_each_round("{% if text | upper | lower | wordcount %}{% endif %}"),
 )
 
 
@@ -168,14 +211,32 @@ def test_one_that_was_stored_all_the_same_goes_out_as_plain_text_and_is_logged(t
 		("{{ doc.lines | length }} of {{ 2 + 3 * 4 }}", "2 of 14"),
 		("{{ doc.title.replace('S', 's') ~ '!' }}", "shirts!"),
 		("{{ frappe.utils.add_days('2030-01-01', 1) }}", "2030-01-02"),
+		("{{ doc.lines | sum(attribute='cost') }} {{ [1, 2.5] | sum }}", "7.0 3.5"),
+		("{{ doc.lines | selectattr('item', 'in', ['Coat']) | map(attribute='item') | first }}", "Coat"),
+		("{% if doc.status in ('Open', 'Cut') and doc.title is ne('x') %}{{ {'Open': 'still open'}[doc.status] }}{% endif %}", "still open"),
 		("{% set name = doc.title %}{{ name | default('-') }} {{ doc.note | default('none', true) }}", "Shirts none"),
 	],
 )  # fmt: skip
 def test_messages_people_write_work(text, told):
-	order = make_order(title="Shirts", lines=[{"item": "Shirt"}, {"item": "Coat"}])
+	order = make_order(title="Shirts", lines=[{"item": "Shirt", "cost": 3}, {"item": "Coat", "cost": 4}])
 	custom_messages.check_template(text, ORDER)
 	row = {"stage_name": "Cut", "key_date": None, "custom_message_by": "Administrator"}
 	assert custom_messages.render(text, order, row) == told
+
+
+def test_a_long_document_is_told_of_row_by_row():
+	rows = [{"item": f"Shirt {number}", "cost": number} for number in range(400)]
+	order = make_order(title="Shirts", lines=rows)
+	text = "{% for row in doc.lines %}{{ row.item | upper }}: {{ row.cost * 2 }}{{ '; ' if not loop.last }}{% endfor %}"
+	custom_messages.check_template(text, ORDER)
+	row = {"stage_name": "Cut", "key_date": None, "custom_message_by": "Administrator"}
+	assert custom_messages.render(text, order, row).endswith("SHIRT 399: 798.0")
+
+
+def test_a_document_printed_as_a_whole_tells_its_name_only():
+	order = make_order(title="Shirts", note="Not for everybody", lines=[{"item": "Shirt"}])
+	row = {"stage_name": "Cut", "key_date": None, "custom_message_by": "Administrator"}
+	assert custom_messages.render("{{ doc }} {{ [doc] }}", order, row) == f"{order.name} [{order.name}]"
 
 
 def test_over_http_the_refusal_says_what_is_not_allowed(served):

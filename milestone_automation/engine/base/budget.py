@@ -7,6 +7,7 @@ greatest size, and nothing that could grow without bound (powers, repeated text,
 import datetime
 import operator
 from decimal import Decimal
+from functools import wraps
 
 import frappe
 from frappe import _
@@ -14,9 +15,15 @@ from frappe.utils import data
 
 # Steps of one evaluation: nodes looked at, rounds of loops, items compared.
 MOST_STEPS = 20_000
-# Characters of one text, items of one list.
+# Characters of one text; items of one list, those of the lists inside it too.
 MOST_TEXT = 20_000
 MOST_ITEMS = 2_000
+# Characters that weigh as much as an item: who prints a list prints its texts.
+ITEM_TEXT = 1_000
+# Characters that take a step to go through.
+STEP_TEXT = 500
+# Characters that a function of dates and numbers reads.
+MOST_READ = 500
 MOST_NUMBER = 10**24
 # Digits a number is rounded to.
 MOST_DIGITS = 12
@@ -27,6 +34,7 @@ MOST_WRITTEN = 10_000
 MOST_DEPTH = 40
 
 NUMBERS = (int, float, Decimal)
+CONTAINERS = (list, tuple, set, dict)
 DURATIONS = (datetime.timedelta,)
 
 
@@ -69,13 +77,46 @@ def checked(value):
 	"""
 	if isinstance(value, str | bytes):
 		too_large = len(value) > MOST_TEXT
-	elif isinstance(value, list | tuple | set | dict):
-		too_large = len(value) > MOST_ITEMS
+	elif isinstance(value, CONTAINERS):
+		too_large = items_in(value) > MOST_ITEMS
 	else:
 		too_large = isinstance(value, int | Decimal) and abs(value) > MOST_NUMBER
 	if too_large:
 		raise BudgetExceeded(_("a value is too large"))
 	return value
+
+
+def items_in(value) -> int:
+	"""Return how many items a list has, with those of the lists inside it, however often one list is in it.
+
+	Counting ends soon after `MOST_ITEMS`. A document or row counts as one item.
+
+	Args:
+		value: a list, tuple, set or dict.
+	"""
+	found, inside = 0, [value]
+	while inside and found <= MOST_ITEMS:
+		container = inside.pop()
+		for item in _items_of(container):
+			found += 1 + (len(item) // ITEM_TEXT if isinstance(item, str) else 0)
+			if found > MOST_ITEMS:
+				break
+			if isinstance(item, CONTAINERS):
+				inside.append(item)
+	return found
+
+
+def _items_of(container):
+	if isinstance(container, frappe._dict):
+		return ()
+	return (*container, *container.values()) if isinstance(container, dict) else container
+
+
+def cost(value) -> int:
+	"""Return how many steps it takes to go through a value."""
+	if isinstance(value, str):
+		return len(value) // STEP_TEXT
+	return items_in(value) // 10 if isinstance(value, CONTAINERS) else 0
 
 
 def calculate(sign: str, left, right):
@@ -133,6 +174,18 @@ def _digits(digits) -> int:
 	return digits
 
 
+def _reads_little(function):
+	"""Return a function that refuses long texts: dates and numbers have few characters, and take long to find in many."""
+
+	@wraps(function)
+	def bounded(*arguments, **named):
+		if any(isinstance(one, str) and len(one) > MOST_READ for one in (*arguments, *named.values())):
+			raise BudgetExceeded(_("a value is too large"))
+		return function(*arguments, **named)
+
+	return bounded
+
+
 def _whole(value=0) -> int:
 	return int(_short(value))
 
@@ -180,10 +233,11 @@ PLAIN_UTILS = (
 	"nowtime", "get_first_day", "get_last_day", "get_quarter_start", "get_quarter_ending", "get_first_day_of_week",
 	"get_last_day_of_week", "get_year_start", "get_year_ending", "get_weekday", "get_date_str", "get_time_str",
 	"get_datetime_str", "format_date", "formatdate", "format_time", "format_datetime", "format_duration",
-	"global_date_format", "pretty_date", "floor", "ceil", "cstr", "escape_html", "get_url_to_form",
-	"get_link_to_form", "get_abbr",
+	"global_date_format", "pretty_date", "floor", "ceil", "get_url_to_form", "get_link_to_form", "get_abbr",
 )  # fmt: skip
-UTILS = {name: getattr(data, name) for name in PLAIN_UTILS if hasattr(data, name)} | {
+UTILS = {name: _reads_little(getattr(data, name)) for name in PLAIN_UTILS if hasattr(data, name)} | {
+	"cstr": data.cstr,
+	"escape_html": data.escape_html,
 	"cint": lambda value, default=0: data.cint(_short(value), default),
 	"flt": _flt,
 	"strip_html": _strip_html,

@@ -310,13 +310,6 @@ def evaluate(text: str, doc):
 	return _Evaluation({"doc": Record(doc)}).value(parse(text).body)
 
 
-def _cost(value) -> int:
-	"""Return how many steps it takes to go through a value."""
-	if isinstance(value, str):
-		return len(value) // 2000
-	return len(value) // 10 if isinstance(value, list | tuple | set) else 0
-
-
 class _Evaluation:
 	"""One evaluation: names with their values, and the budget."""
 
@@ -326,7 +319,7 @@ class _Evaluation:
 
 	def value(self, node: ast.AST):
 		found = getattr(self, f"_{type(node).__name__}")(node)
-		self.budget.spend(1 + _cost(found))
+		self.budget.spend(1 + budget.cost(found))
 		return found
 
 	def _Constant(self, node):
@@ -363,7 +356,7 @@ class _Evaluation:
 
 	def _compare(self, sign, left, right) -> bool:
 		if isinstance(sign, ast.In | ast.NotIn):
-			self.budget.spend(_cost(right))
+			self.budget.spend(budget.cost(right))
 			return (left in right) is isinstance(sign, ast.In)
 		return COMPARISONS[type(sign)](left, right)
 
@@ -371,7 +364,7 @@ class _Evaluation:
 		return self.value(node.body if self.value(node.test) else node.orelse)
 
 	def _List(self, node):
-		return [self.value(element) for element in node.elts]
+		return budget.checked([self.value(element) for element in node.elts])
 
 	def _Tuple(self, node):
 		return tuple(self._List(node))
@@ -380,7 +373,8 @@ class _Evaluation:
 		return set(self._List(node))
 
 	def _Dict(self, node):
-		return {self.value(k): self.value(v) for k, v in zip(node.keys, node.values, strict=True)}
+		pairs = zip(node.keys, node.values, strict=True)
+		return budget.checked({self.value(key): self.value(value) for key, value in pairs})
 
 	def _Attribute(self, node):
 		of = self.value(node.value)
@@ -404,8 +398,8 @@ class _Evaluation:
 	def _Call(self, node):
 		arguments = [self.value(argument) for argument in node.args]
 		named = {keyword.arg: self.value(keyword.value) for keyword in node.keywords}
-		for argument in arguments:
-			self.budget.spend(_cost(argument))
+		for argument in (*arguments, *named.values()):
+			self.budget.spend(budget.cost(argument))
 		return budget.checked(self._function(node.func)(*arguments, **named))
 
 	def _function(self, node):

@@ -29,11 +29,11 @@ REFUSED_NODES = {
 }
 FILTERS = (
 	"abs", "capitalize", "d", "default", "e", "escape", "first", "float", "int", "last", "length", "count", "list", "lower",
-	"map", "max", "min", "reject", "rejectattr", "reverse", "safe", "select", "selectattr", "sort", "string", "sum",
-	"title", "trim", "truncate", "unique", "upper", "wordcount",
+	"map", "max", "min", "reject", "rejectattr", "reverse", "safe", "select", "selectattr", "sort", "string", "title", "trim",
+	"truncate", "unique", "upper", "wordcount",
 )  # fmt: skip
 # Names that no message can have given to a filter.
-ROUNDS, JOINED = "counted rounds", "joined parts"
+ROUNDS, JOINED, WEIGHED = "counted rounds", "joined parts", "weighed value"
 
 
 class BoundedEnvironment(jinja2.sandbox.ImmutableSandboxedEnvironment):
@@ -52,9 +52,12 @@ class BoundedEnvironment(jinja2.sandbox.ImmutableSandboxedEnvironment):
 			finalize=lambda value: "" if value is None else value,
 		)
 		self.budget = Budget(MOST_ROUNDS)
+		# What filters, comparisons, calculations and fields read take in all rounds.
+		self.steps = Budget()
 		self.methods = methods
 		self.globals = {"range": self._range}
 		self.filters = {name: self.filters[name] for name in FILTERS} | OWN_FILTERS
+		self.tests = self.tests | {"in": _is_in}
 
 	def render(self, text: str, **names) -> str:
 		"""Return what a template gives.
@@ -92,15 +95,23 @@ class BoundedEnvironment(jinja2.sandbox.ImmutableSandboxedEnvironment):
 
 	def call_binop(self, context, operator: str, left, right):
 		"""Return the result of a calculation."""
-		return budget.calculate(operator, left, right)
+		return self.weighed(budget.calculate(operator, left, right))
 
 	def call(self, context, function, *arguments, **named):
 		"""Call a function; each call counts as a step."""
 		self.budget.spend()
-		return budget.checked(super().call(context, function, *arguments, **named))
+		for argument in (*arguments, *named.values()):
+			self.weighed(argument)
+		return self.weighed(super().call(context, function, *arguments, **named))
+
+	def weighed(self, value):
+		"""Return a value that is not too large, for the steps it takes to go through it."""
+		self.steps.spend(1 + budget.cost(value))
+		return budget.checked(value)
 
 	def getattr(self, obj, attribute: str):
 		"""Return `obj.attribute`: of a document or row its field, of texts and dates what `budget` allows."""
+		self.steps.spend()
 		if attribute.startswith("_"):
 			return self.unsafe_undefined(obj, attribute)
 		if isinstance(obj, dict):
@@ -128,7 +139,7 @@ class BoundedEnvironment(jinja2.sandbox.ImmutableSandboxedEnvironment):
 		if isinstance(argument, str):
 			return self.getattr(obj, argument)
 		try:
-			return obj[argument]
+			return self.weighed(obj[argument])
 		except (TypeError, LookupError):
 			return self.undefined(obj=obj, name=argument)
 
@@ -151,17 +162,48 @@ def _has_text(node: nodes.BinExpr) -> bool:
 
 
 class _Counting(NodeTransformer):
-	"""Sends what loops run over, and parts put together with `~`, through filters that count."""
+	"""Sends what loops run over, parts put together with `~`, and what is made or compared, through filters that count."""
+
+	def visit_List(self, node: nodes.List) -> nodes.Filter:
+		self.generic_visit(node)
+		return _through(WEIGHED, node)
+
+	visit_Dict = visit_List
+
+	def visit_Filter(self, node: nodes.Filter) -> nodes.Filter:
+		self.generic_visit(node)
+		node.args = [_through(WEIGHED, argument) for argument in node.args]
+		return _through(WEIGHED, node)
+
+	def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:
+		self.generic_visit(node)
+		return _through(WEIGHED, node) if node.ctx == "load" else node
+
+	def visit_Compare(self, node: nodes.Compare) -> nodes.Compare:
+		self.generic_visit(node)
+		node.expr = _through(WEIGHED, node.expr)
+		for operand in node.ops:
+			operand.expr = _through(WEIGHED, operand.expr)
+		return node
+
+	def visit_Test(self, node: nodes.Test) -> nodes.Test:
+		self.generic_visit(node)
+		node.node = _through(WEIGHED, node.node)
+		node.args = [_through(WEIGHED, argument) for argument in node.args]
+		return node
 
 	def visit_For(self, node: nodes.For) -> nodes.For:
 		self.generic_visit(node)
-		node.iter = nodes.Filter(node.iter, ROUNDS, [], [], None, None, lineno=node.lineno)
+		node.iter = _through(ROUNDS, node.iter)
 		return node
 
 	def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
 		self.generic_visit(node)
-		parts = nodes.List(node.nodes, lineno=node.lineno)
-		return nodes.Filter(parts, JOINED, [], [], None, None, lineno=node.lineno)
+		return _through(JOINED, nodes.List(node.nodes, lineno=node.lineno))
+
+
+def _through(name: str, node: nodes.Node) -> nodes.Filter:
+	return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
 
 
 # Asked of the context, so that Jinja does not evaluate them while it compiles.
@@ -173,20 +215,42 @@ def _count_rounds(context, items):
 
 
 @jinja2.pass_context
+def _weigh(context, value):
+	return context.environment.weighed(value)
+
+
+@jinja2.pass_environment
+def _is_in(environment, value, items) -> bool:
+	return value in environment.weighed(items)
+
+
+@jinja2.pass_context
 def _join_parts(context, parts: list):
-	return _join(context.eval_ctx, parts)
+	return context.environment.weighed(_join(context.eval_ctx, parts))
 
 
 @jinja2.pass_eval_context
 def _join(eval_context, items, separator: str = "", attribute=None):
-	if attribute is not None:
-		value_of = jinja2.filters.make_attrgetter(eval_context.environment, attribute)
-		items = (value_of(item) for item in items)
-	items = budget.checked(list(items))
+	items = _items(eval_context.environment, items, attribute)
 	sizes = sum(len(str(item)) for item in items) + len(separator) * len(items)
 	if sizes > budget.MOST_TEXT:
 		raise BudgetExceeded(_("a value is too large"))
 	return jinja2.filters.do_join(eval_context, items, separator)
+
+
+@jinja2.pass_environment
+def _sum(environment, items, attribute=None, start=0):
+	total = start
+	for item in _items(environment, items, attribute):
+		total = budget.calculate("+", total, item)
+	return total
+
+
+def _items(environment, items, attribute) -> list:
+	if attribute is not None:
+		value_of = jinja2.filters.make_attrgetter(environment, attribute)
+		items = (value_of(item) for item in items)
+	return budget.checked(list(items))
 
 
 @jinja2.pass_eval_context
@@ -210,4 +274,6 @@ OWN_FILTERS = {
 	"replace": _replace,
 	"round": _round,
 	"striptags": _strip_tags,
+	"sum": _sum,
+	WEIGHED: _weigh,
 }

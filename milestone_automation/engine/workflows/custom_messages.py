@@ -42,6 +42,14 @@ BULLET = "- "
 class DocumentValues(frappe._dict):
 	"""Values of a document for a template: `doc.field`, `doc.get_formatted("field")`."""
 
+	def __repr__(self) -> str:
+		"""Return what a template prints of a whole document or row: its name. Values are printed one by one."""
+		return str(self.get("name") or "")
+
+	def __html__(self) -> str:
+		"""Return the same as HTML."""
+		return escape_html(repr(self))
+
 	def get_formatted(self, fieldname: str) -> str:
 		"""Return the value of a field as the desk shows it."""
 		field = frappe.get_meta(self.get("doctype")).get_field(fieldname)
@@ -77,6 +85,8 @@ def _values_for(author: str | None, doc) -> DocumentValues:
 	"""Return a document's values without those its author may not read; of an unknown author what everybody reads."""
 	author = author or "Guest"
 	values = DocumentValues(doc.as_dict(convert_dates_to_str=False, no_nulls=False))
+	for field in doc.meta.get_table_fields():
+		values[field.fieldname] = [DocumentValues(row) for row in values.get(field.fieldname) or []]
 	values.update(dict.fromkeys(field_rights.hidden(doc.doctype, user=author)))
 	for table, columns in field_rights.hidden_of_rows(doc.doctype, user=author).items():
 		for row in values.get(table) or []:
