@@ -46,7 +46,9 @@ def answer_page(form: dict, is_post: bool) -> dict:
 	if page["state"] == "refused":
 		return page
 	if is_post and page["state"] == "ask":
-		page = link_page.act(page, link, lambda: _answer(form, plan, row))
+		# What the page has asked for a login for, not what the form says besides.
+		sent = form | {"answer": page["answer"]}
+		page = link_page.act(page, link, lambda: _answer(sent, plan, row))
 	return page | _about(plan, row)
 
 

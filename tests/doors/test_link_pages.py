@@ -228,6 +228,26 @@ def test_no_answer_that_needs_no_login_writes_the_document(world, paid):
 		assert frappe.db.get_value("Door Order", OWN, "*", as_dict=True) == before
 
 
+@pytest.fixture
+def dateless(world, paid):
+	"""The same form, where the milestone has no key date: its page asks for one, and offers no yes."""
+	name = world.stages[OWN][3]
+	with world.changing():
+		day = frappe.db.get_value("Milestone Plan Stage", name, "key_date")
+		frappe.db.set_value("Milestone Plan Stage", name, "key_date", None)
+		token = make_token(Purpose.ANSWER, name, OWNER, "")
+	yield paid | {"token": token}
+	with world.changing():
+		frappe.db.set_value("Milestone Plan Stage", name, "key_date", day)
+
+
+@pytest.mark.parametrize("answer", ["yes", "YES", "yes ", "on_track", ""])
+def test_a_form_says_no_more_than_its_page_has_asked(world, dateless, answer):
+	page = world.client(None).post(ANSWER, data=dateless | {"answer": answer})
+	assert "When will Shown Paid be reached?" in page.text, headline(page)
+	assert value_of(world, "Door Order", OWN, "status") == "Open"
+
+
 def test_the_site_may_do_without_login(world, paid):
 	try:
 		with world.changing():
