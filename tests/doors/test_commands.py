@@ -104,6 +104,35 @@ def test_a_workflow_goes_to_another_site_and_is_the_same_there(plans, tmp_path):
 	]
 
 
+def test_an_imported_workflow_acts_for_whoever_enables_it_and_not_for_administrator(plans, tmp_path, as_user):
+	file = tmp_path / "workflow.json"
+	plans.bench("milestones", "export-workflow", WORKFLOW, "--output", file)
+	values = json.loads(file.read_text())
+	step = [{"action": "Set Value", "field": "title", "value": "Taken over"}]
+	values["stages"][0] |= {"next_actions": json.dumps(step), "custom_message": "{{ doc.title }}"}
+	file.write_text(json.dumps(values))
+	plans.bench("milestones", "import-workflow", file, "--name", "From Elsewhere")
+	frappe.db.rollback()
+	stage = frappe.get_doc("Milestone Workflow", "From Elsewhere").stages[0]
+	assert (stage.next_actions_by, stage.custom_message_by) == (None, None)
+	reader = frappe.get_doc(
+		{"doctype": "User", "email": "reader@commands.example", "first_name": "R", "send_welcome_email": 0}
+	)
+	reader.update({"roles": [{"role": "Milestone Manager"}]})
+	reader.insert()
+	frappe.permissions.add_permission(ORDER, "Milestone Manager")
+	with as_user(reader.name):
+		workflow = frappe.get_doc("Milestone Workflow", "From Elsewhere")
+		workflow.enabled = 1
+		with pytest.raises(frappe.ValidationError, match="so no next step of yours can"):
+			workflow.save()
+	workflow = frappe.get_doc("Milestone Workflow", "From Elsewhere")
+	workflow.enabled = 1
+	workflow.save()
+	stage = workflow.stages[0]
+	assert {stage.next_actions_by, stage.custom_message_by} == {frappe.session.user}
+
+
 @pytest.mark.parametrize("text", ["[]", "{", '{"doctype": "User"}'])
 def test_a_file_that_is_no_workflow_is_refused(plans, tmp_path, text):
 	file = tmp_path / "other.json"

@@ -31,7 +31,8 @@ def stamp(workflow) -> None:
 	"""Write into each row of a workflow that is being saved who its authors are.
 
 	Args:
-		workflow: Milestone Workflow document, with its state before the save.
+		workflow: Milestone Workflow document, with its state before the save. With the flag `written_elsewhere` nobody of
+			this site is its author yet: whoever saves it next is.
 	"""
 	before = workflow.get_doc_before_save()
 	former = {row.name: row for row in before.stages} if before else {}
@@ -40,7 +41,8 @@ def stamp(workflow) -> None:
 		for author_field in AUTHORED:
 			kept = _author_before(former.get(stage.name), stage, author_field, is_for_same)
 			text = cstr(stage.get(AUTHORED[author_field][0])).strip()
-			stage.set(author_field, (kept or frappe.session.user) if text else None)
+			author = None if workflow.flags.written_elsewhere else kept or frappe.session.user
+			stage.set(author_field, author if text else None)
 
 
 def _author_before(former, stage, author_field: str, is_for_same: bool) -> str | None:
