@@ -1,16 +1,44 @@
 """Filters of reports, parsed and checked before any query."""
 
+from collections.abc import Callable
 from datetime import date
+from functools import wraps
 
 import frappe
 from frappe import _
 
 from milestone_automation.engine.base import parsing
+from milestone_automation.engine.people import rights
 from milestone_automation.engine.review import baselines, scope
 from milestone_automation.engine.review.plan_stages import PlanFilter
+from milestone_automation.links.acting_as import acting_as
 
 # Highest tolerance, in days.
 MAX_DAYS = 3650
+
+
+# Whom a mailed report is for, see `desk.weekly_mail`.
+READER = "for_user"
+
+
+def for_its_reader(execute: Callable) -> Callable:
+	"""Decorate a report's `execute`: in a mail, which Frappe makes as Administrator, it counts what the mail's user may read.
+
+	Raises, when it runs:
+		frappe.PermissionError: somebody asks for what another user may read.
+	"""
+
+	@wraps(execute)
+	def run(filters=None):
+		reader = ReportFilters(filters).text(READER)
+		if not reader or reader == frappe.session.user:
+			return execute(filters)
+		if not rights.sees_everything():
+			frappe.throw(_("You may see your own summary only."), frappe.PermissionError)
+		with acting_as(reader):
+			return execute(filters)
+
+	return run
 
 
 class ReportFilters:

@@ -1,7 +1,7 @@
-"""The weekly summary by mail: an Auto Email Report that is ready to be switched on, and shows what its user may read.
+"""Reports by mail show what the mail's user may read; the weekly summary comes as one that is ready to be switched on.
 
 Frappe runs a Script Report as Administrator when it mails it, whatever user the mail is for. So the user is also kept
-in the report's filters, where the report reads it.
+in the report's filters, where our reports read it (`report_filters.for_its_reader`).
 """
 
 import json
@@ -9,8 +9,10 @@ import json
 import frappe
 from frappe import _
 
+from milestone_automation.desk.report_filters import READER
 from milestone_automation.engine.people import rights
 
+MODULE = "Milestone Automation"
 REPORT = "Milestone Weekly Summary"
 # Frappe wants an address; mails go out only after somebody has enabled the report.
 NOBODY = "nobody@example.com"
@@ -33,7 +35,7 @@ def make() -> None:
 			"no_of_rows": 200,
 			"send_if_data": 1,
 			# On install, Frappe does not know our hook yet.
-			"filters": json.dumps({"for_user": "Administrator"}),
+			"filters": with_reader(None, "Administrator"),
 			"description": _(
 				"Choose the user whose documents count and the recipients, then enable this report."
 			),
@@ -50,14 +52,25 @@ def remove() -> None:
 
 
 def on_validate(doc, method=None) -> None:
-	"""Hook of Auto Email Report: keep the user of a summary in its filters.
+	"""Hook of Auto Email Report: keep the user of a mail with a report of ours in its filters.
 
 	Raises:
 		frappe.PermissionError: the session user would mail what another user may read.
 	"""
-	if doc.report != REPORT:
+	if not is_ours(doc.report):
 		return
 	if doc.user != frappe.session.user and not rights.sees_everything():
 		frappe.throw(_("You may see your own summary only."), frappe.PermissionError)
-	filters = frappe.parse_json(doc.filters) if doc.filters else {}
-	doc.filters = json.dumps({**filters, "for_user": doc.user})
+	doc.filters = with_reader(doc.filters, doc.user)
+
+
+def with_reader(filters: str | None, user: str) -> str:
+	"""Return the filters of a mail, as JSON, with whom it is for."""
+	return json.dumps({**(frappe.parse_json(filters) if filters else {}), READER: user})
+
+
+def is_ours(report: str) -> bool:
+	"""Tell whether a report is one of this app, or was made of one."""
+	found = frappe.db.get_value("Report", report, ["module", "reference_report"], as_dict=True) or {}
+	origin = found.get("reference_report")
+	return MODULE in (found.get("module"), origin and frappe.db.get_value("Report", origin, "module"))

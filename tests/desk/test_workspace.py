@@ -13,6 +13,7 @@ from milestone_automation import api, uninstall
 from milestone_automation.desk import cards, weekly_mail
 from milestone_automation.engine.progress import rescheduling
 from milestone_automation.engine.rules.vocabulary import Health
+from milestone_automation.patches.v1_1 import name_readers_of_mailed_reports
 from tests.support.factories import (
 	ORDER,
 	READER_ROLE,
@@ -210,6 +211,56 @@ def test_nobody_mails_or_sees_what_another_user_may_read(orders, make_user, as_u
 			with pytest.raises(frappe.PermissionError) as refused:
 				act()
 			assert str(refused.value) == "You may see your own summary only."
+
+
+@pytest.fixture
+def reports() -> list[str]:
+	return frappe.get_all("Report", {"module": "Milestone Automation"}, pluck="name", order_by="name")
+
+
+FILTERS = {"document_type": ORDER, "track_field": "status", "workflow": "Production"}
+
+
+def test_every_mailed_report_shows_what_its_user_may_read(orders, reader, reports):
+	told = {}
+	for user in ("Administrator", reader):
+		for report in reports:
+			mail = frappe.get_doc(
+				{"doctype": "Auto Email Report", "report": report, "user": user, "email_to": "x@example.com",
+				"frequency": "Weekly", "day_of_week": "Monday", "format": "CSV", "filters": json.dumps(FILTERS)}
+			).insert()  # fmt: skip
+			told[user, report] = str(
+				frappe.get_doc("Auto Email Report", mail.name).get_report_content() or ""
+			)
+			mail.delete()
+	hidden = (orders.soon.name, orders.shipped.name)
+	assert any(name in told["Administrator", report] for report in reports for name in hidden)
+	assert not [report for report in reports if any(name in told[reader, report] for name in hidden)]
+
+
+def test_nobody_mails_a_report_of_what_another_user_may_read(make_user, as_user, reports):
+	with as_user(make_user("mira.manager@example.com", ["Milestone Manager", "Report Manager"])):
+		for report in reports:
+			mail = {
+				"doctype": "Auto Email Report",
+				"report": report,
+				"user": "Administrator",
+				"format": "CSV",
+			}
+			mail |= {"email_to": "x@example.com", "frequency": "Weekly", "day_of_week": "Monday"}
+			with pytest.raises(frappe.PermissionError, match="own summary only"):
+				frappe.get_doc(mail).insert()
+			with pytest.raises(frappe.PermissionError, match="own summary only"):
+				run(report, filters=FILTERS | {"for_user": "Administrator"})
+
+
+def test_mails_from_before_get_their_reader(reader):
+	mail = frappe.get_doc("Auto Email Report", {"report": SUMMARY})
+	mail.db_set({"user": reader, "filters": '{"workflow": "Production"}'})
+	for _turn in range(2):
+		name_readers_of_mailed_reports.execute()
+		stored = json.loads(frappe.db.get_value("Auto Email Report", mail.name, "filters"))
+		assert stored == {"workflow": "Production", "for_user": reader}
 
 
 def test_an_uninstalled_app_takes_its_mails_along():

@@ -8,11 +8,12 @@ from frappe.query_builder.functions import Count
 from frappe.utils import getdate, nowdate
 
 from milestone_automation.desk.report_columns import column, count, document_columns
-from milestone_automation.desk.report_filters import ReportFilters
+from milestone_automation.desk.report_filters import ReportFilters, for_its_reader
 from milestone_automation.engine.review import conformance, plan_stages
 from milestone_automation.engine.rules.vocabulary import PlanEvent
 
 
+@for_its_reader
 def execute(filters=None):
 	"""Return columns, rows and chart of the report."""
 	rows = get_data(ReportFilters(filters))

@@ -3,12 +3,13 @@
 from frappe import _
 
 from milestone_automation.desk.report_columns import column, count
-from milestone_automation.desk.report_filters import ReportFilters
+from milestone_automation.desk.report_filters import ReportFilters, for_its_reader
 from milestone_automation.engine.review import date_changes, plan_stages
 
 SHOWN_IN_CHART = 10
 
 
+@for_its_reader
 def execute(filters=None):
 	"""Return columns, rows and chart of the report."""
 	rows = get_data(ReportFilters(filters))

@@ -4,10 +4,11 @@ from frappe import _
 from frappe.utils import now_datetime
 
 from milestone_automation.desk.report_columns import column, days, document_columns, forecast_columns, in_days
-from milestone_automation.desk.report_filters import ReportFilters
+from milestone_automation.desk.report_filters import ReportFilters, for_its_reader
 from milestone_automation.engine.review import aging, plan_stages
 
 
+@for_its_reader
 def execute(filters=None):
 	"""Return columns and rows of the report; its script draws the chart."""
 	chosen = ReportFilters(filters)

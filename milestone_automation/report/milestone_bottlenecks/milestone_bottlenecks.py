@@ -4,7 +4,7 @@ from frappe import _
 from frappe.utils import now_datetime
 
 from milestone_automation.desk.report_columns import column, count, days, in_days, percent
-from milestone_automation.desk.report_filters import ReportFilters
+from milestone_automation.desk.report_filters import ReportFilters, for_its_reader
 from milestone_automation.engine.base import calendars
 from milestone_automation.engine.review import bottlenecks
 from milestone_automation.engine.review.scope import Scope
@@ -12,6 +12,7 @@ from milestone_automation.engine.review.scope import Scope
 SHOWN_IN_CHART = 12
 
 
+@for_its_reader
 def execute(filters=None):
 	"""Return columns, rows and chart of the report."""
 	chosen = ReportFilters(filters)

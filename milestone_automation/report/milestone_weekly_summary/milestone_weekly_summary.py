@@ -7,8 +7,7 @@ from frappe import _
 from frappe.utils import get_fullname, getdate, nowdate
 
 from milestone_automation.desk.report_columns import column, count, document_columns
-from milestone_automation.desk.report_filters import ReportFilters
-from milestone_automation.engine.people import rights
+from milestone_automation.desk.report_filters import ReportFilters, for_its_reader
 from milestone_automation.engine.review import plan_stages, week
 from milestone_automation.engine.review.week import Section
 
@@ -36,6 +35,7 @@ def labels() -> dict[Section, str]:
 	}
 
 
+@for_its_reader
 def execute(filters=None):
 	"""Return columns, rows and numbers of the report."""
 	sections = get_sections(ReportFilters(filters))
@@ -56,16 +56,8 @@ def get_columns() -> list[dict]:
 
 def get_sections(chosen: ReportFilters) -> dict[Section, list[week.Line]]:
 	today = getdate(nowdate())
-	stages = plan_stages.read(chosen.plans(), _reader(chosen))
+	stages = plan_stages.read(chosen.plans(), frappe.session.user)
 	return week.summarize(stages, week.moved_since(today - timedelta(days=week.DAYS - 1)), today)
-
-
-def _reader(chosen: ReportFilters) -> str:
-	"""Return the user whose documents count: a mail goes out as Administrator, and shows what its user may read."""
-	user = chosen.text("for_user") or frappe.session.user
-	if user != frappe.session.user and not rights.sees_everything():
-		frappe.throw(_("You may see your own summary only."), frappe.PermissionError)
-	return user
 
 
 def get_data(sections: dict[Section, list[week.Line]]) -> list[dict]:

@@ -4,12 +4,13 @@ from frappe import _
 from frappe.utils import get_fullname, getdate, nowdate
 
 from milestone_automation.desk.report_columns import column, count, days, percent
-from milestone_automation.desk.report_filters import ReportFilters
+from milestone_automation.desk.report_filters import ReportFilters, for_its_reader
 from milestone_automation.engine.review import date_changes, on_time, plan_stages, responses
 
 SHOWN_IN_CHART = 12
 
 
+@for_its_reader
 def execute(filters=None):
 	"""Return columns, rows and chart of the report."""
 	chosen = ReportFilters(filters)

@@ -3,11 +3,12 @@
 from frappe import _
 
 from milestone_automation.desk.report_columns import column, count, days, in_days
-from milestone_automation.desk.report_filters import ReportFilters
+from milestone_automation.desk.report_filters import ReportFilters, for_its_reader
 from milestone_automation.engine.base import calendars
 from milestone_automation.engine.review import stays
 
 
+@for_its_reader
 def execute(filters=None):
 	"""Return columns and rows of the report, one row for each step."""
 	return get_columns(), get_data(ReportFilters(filters))

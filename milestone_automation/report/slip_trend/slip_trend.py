@@ -4,10 +4,11 @@ import frappe
 from frappe import _
 
 from milestone_automation.desk.report_columns import column, count, document_columns
-from milestone_automation.desk.report_filters import ReportFilters
+from milestone_automation.desk.report_filters import ReportFilters, for_its_reader
 from milestone_automation.engine.review import baselines, date_changes, plan_stages
 
 
+@for_its_reader
 def execute(filters=None):
 	"""Return columns and rows of the report; its script draws the chart from `points`."""
 	chosen = ReportFilters(filters)

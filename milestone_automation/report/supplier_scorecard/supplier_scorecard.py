@@ -4,10 +4,11 @@ from frappe import _
 from frappe.utils import getdate, nowdate
 
 from milestone_automation.desk.report_columns import column, count, days, percent
-from milestone_automation.desk.report_filters import ReportFilters
+from milestone_automation.desk.report_filters import ReportFilters, for_its_reader
 from milestone_automation.engine.review import date_changes, on_time, plan_stages, responses, scorecard
 
 
+@for_its_reader
 def execute(filters=None):
 	"""Return columns, rows and chart of the report."""
 	rows = get_data(ReportFilters(filters))
