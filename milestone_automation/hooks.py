@@ -40,6 +40,8 @@ add_to_apps_screen = [
 # Requests
 # --------
 before_request = ["milestone_automation.door.hide_tracebacks_from_guests"]
+# After every kind of login, and before anything is answered.
+auth_hooks = ["milestone_automation.desk.named_rows.check"]
 after_request = [
 	"milestone_automation.links.link_page.secure",
 	"milestone_automation.desk.timeline.hide_recorded_values",
@@ -85,6 +87,7 @@ doc_events = {
 	},
 	"Comment": {"validate": "milestone_automation.events.clean_comment"},
 	"Document Follow": {"validate": "milestone_automation.desk.core_calls.check_follow"},
+	"File": {"validate": "milestone_automation.desk.core_calls.check_attachment"},
 	# A mailed summary shows what its user may read, not Administrator.
 	"Auto Email Report": {"validate": "milestone_automation.desk.weekly_mail.on_validate"},
 	# Who hears of a new milestone is cached.
@@ -135,6 +138,8 @@ has_permission = {
 	"Milestone Next Step": "milestone_automation.permissions.has_step_permission",
 	"Milestone Task": "milestone_automation.permissions.has_task_permission",
 	"Milestone Message": "milestone_automation.permissions.has_message_permission",
+	# It holds the title of what is tagged, and everybody may list it.
+	"Tag Link": "milestone_automation.permissions.has_tag_link_permission",
 }
 permission_query_conditions = {
 	"Milestone": "milestone_automation.permissions.milestone_query",
@@ -144,6 +149,7 @@ permission_query_conditions = {
 	"Milestone Next Step": "milestone_automation.permissions.next_step_query",
 	"Milestone Task": "milestone_automation.permissions.task_query",
 	"Milestone Message": "milestone_automation.permissions.message_query",
+	"Tag Link": "milestone_automation.permissions.tag_link_query",
 	# Frappe 16 asks the parent's condition for its rows, Frappe 15 asks none.
 	"Milestone Plan Stage": "milestone_automation.permissions.plan_stage_query",
 	"Milestone Task Assignee": "milestone_automation.permissions.task_assignee_query",

@@ -13,6 +13,7 @@ from frappe import _
 from frappe.model import display_fieldtypes
 from frappe.utils import cstr
 
+from milestone_automation import hooks
 from milestone_automation.engine.base import values
 from milestone_automation.engine.people import field_rights, rights
 from milestone_automation.engine.people.readable import condition as _readable
@@ -169,6 +170,14 @@ def has_message_permission(doc, ptype=None, user=None) -> bool:
 	return _may_read_references(doc, user)
 
 
+def has_tag_link_permission(doc, ptype=None, user=None) -> bool:
+	"""Hook for Tag Link: of a document of ours, it is for those who may read that document."""
+	user = rights.user_or_session(user)
+	if rights.sees_everything(user) or doc.get("document_type") not in hooks.standard_queries:
+		return True
+	return rights.can_read_document(doc.get("document_type"), doc.get("document_name"), user)
+
+
 def _may_read_references(doc, user: str) -> bool:
 	"""Tell whether a user may read the document that a row is about, and the one it would be about once saved."""
 	stored = _stored(doc)
@@ -260,6 +269,31 @@ def message_query(user=None) -> str:
 		f" and `tabMilestone Message`.recipient = {_quoted(user)}"
 	)
 	return _document_query("Milestone Message", user, names("Milestone Message", own))
+
+
+def tag_link_query(user=None) -> str:
+	"""Hook for Tag Link: those of other apps' documents, and of documents of ours that the user may read."""
+	user = rights.user_or_session(user)
+	if rights.sees_everything(user):
+		return ""
+	own = frappe.get_all(
+		"Tag Link",
+		filters={"document_type": ("in", sorted(hooks.standard_queries))},
+		distinct=True,
+		pluck="document_type",
+		order_by=None,
+	)
+	if not own:
+		return ""
+	link = "`tabTag Link`"
+	names_of_ours = ", ".join(_quoted(doctype) for doctype in own)
+	conditions = [f"coalesce({link}.document_type, '') not in ({names_of_ours})"]
+	for doctype in own:
+		readable = _readable(doctype, user)
+		if readable is not None:
+			tagged = f" and {link}.document_name in ({names(doctype, readable)})" if readable else ""
+			conditions.append(f"({link}.document_type = {_quoted(doctype)}{tagged})")
+	return _without_percent_signs(f"({' or '.join(conditions)})")
 
 
 def plan_stage_query(user=None) -> str:

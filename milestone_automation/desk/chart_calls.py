@@ -45,10 +45,10 @@ def _chart(given: dict):
 	if given.get("chart_name"):
 		return frappe.get_cached_value(CHART, given["chart_name"], STORED, as_dict=True) or frappe._dict()
 	try:
-		values = parsing.as_json(given.get("chart") or {})
-	except ValueError:
+		values = parsing.as_json(given.get("chart"))
+	except (ValueError, TypeError):
 		values = None
-	return frappe._dict(values) if isinstance(values, dict) else _refuse_value("chart")
+	return frappe._dict(values) if values and isinstance(values, dict) else _refuse_value("chart")
 
 
 def _checked(chart, given: dict) -> dict:

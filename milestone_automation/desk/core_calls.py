@@ -41,7 +41,7 @@ def search_links(
 		as_dict: rows as dicts, else as lists: name and what describes it.
 
 	Raises:
-		frappe.PermissionError: no DocType of ours, or none the user may read.
+		frappe.PermissionError: no DocType of ours.
 	"""
 	if not is_own(doctype):
 		refuse()
@@ -53,16 +53,22 @@ def search_links(
 	)
 	conditions = conditions_of(doctype, filters)
 	conditions += [[doctype, name, *only] for name, only in ONLY_WITH.items() if meta.has_field(name)]
-	return frappe.get_list(
-		doctype,
-		filters=conditions,
-		or_filters=[[doctype, name, "like", f"%{_pattern(txt)}%"] for name in fields] if txt else None,
-		fields=fields,
-		order_by="name",
-		limit_start=start,
-		limit_page_length=page_length,
-		as_list=not as_dict,
-	)
+	messages = list(frappe.local.message_log or [])
+	try:
+		return frappe.get_list(
+			doctype,
+			filters=conditions,
+			or_filters=[[doctype, name, "like", f"%{_pattern(txt)}%"] for name in fields] if txt else None,
+			fields=fields,
+			order_by="name",
+			limit_start=start,
+			limit_page_length=page_length,
+			as_list=not as_dict,
+		)
+	except frappe.PermissionError:
+		# Frappe 15 makes a refusal here into status 500.
+		frappe.local.message_log = messages
+		return []
 
 
 def get_count(doctype: str, filters, debug: bool, cache: bool) -> int | None:
@@ -180,6 +186,40 @@ def check_follow(doc, method=None) -> None:
 	"""
 	if is_own(doc.ref_doctype) and not rights.can_read_document(doc.ref_doctype, doc.ref_docname, doc.user):
 		refuse()
+
+
+def check_attachment(doc, method=None) -> None:
+	"""Hook: refuse to attach a file to a document of ours that the user may not write; Frappe 15 asks nobody.
+
+	Args:
+		doc: the File.
+		method: validate.
+	"""
+	doctype, name = doc.attached_to_doctype, doc.attached_to_name
+	is_by_system = doc.flags.ignore_permissions and frappe.session.user != "Guest"
+	if not is_own(doctype) or not name or is_by_system or not _is_attached_now(doc):
+		return
+	if not rights.can_read_document(doctype, name):
+		rights.refuse_hidden(doctype, name)
+	if not frappe.has_permission(doctype, "write", doc=name):
+		frappe.throw(
+			_("You may not attach files to {0} {1}.").format(_(doctype), name), frappe.PermissionError
+		)
+
+
+def _is_attached_now(doc) -> bool:
+	before = doc.get_doc_before_save()
+	is_same = before and all(
+		before.get(field) == doc.get(field) for field in ("attached_to_doctype", "attached_to_name")
+	)
+	return not is_same and not is_new(doc.attached_to_doctype, doc.attached_to_name)
+
+
+def is_new(doctype: str, name: str) -> bool:
+	"""Tell whether a name is that of a form that is not saved yet."""
+	return name.startswith(f"new-{doctype.lower().replace(' ', '-')}-") and not frappe.db.exists(
+		doctype, name
+	)
 
 
 def is_own(doctype) -> bool:

@@ -42,6 +42,11 @@ def redis_cache():
 	return frappe.cache if hasattr(frappe.cache, "get_value") else frappe.cache()
 
 
+def asks_for_linked_rows() -> bool:
+	"""Tell whether Frappe asks for the right to what a row links to before a list shows fields of it; 16 does."""
+	return int(frappe.__version__.partition(".")[0]) >= 16
+
+
 def after_transaction(function: Callable) -> None:
 	"""Call `function` after the current transaction, whether it commits or rolls back."""
 	frappe.db.after_commit.add(function)
