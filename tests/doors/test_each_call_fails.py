@@ -173,6 +173,23 @@ def test_reopening_a_task(order):
 	each_call_fails(lambda: call("reopen_task", task=row.name, reason="One is missing"), (ORDER,))
 
 
+def test_taking_back_a_completed_task(order):
+	row = task_of(order, "Sign the packing list")
+	call("complete_task", task=row.name)
+	each_call_fails(lambda: call("undo_complete_task", task=row.name), (ORDER,))
+
+
+def test_closing_the_to_do_of_a_task(order):
+	todo = frappe.db.get_value("ToDo", {"reference_name": task_of(order, "Sign the packing list").name})
+
+	def close():
+		doc = frappe.get_doc("ToDo", todo)
+		doc.status = "Closed"
+		doc.save()
+
+	each_call_fails(close, (ORDER,), (PLAN,))
+
+
 def test_cancelling_a_plan(order):
 	plan = plan_of(order)
 	each_call_fails(lambda: call("cancel_plan", plan=plan.name, reason="Ordered elsewhere"), (ORDER,))
@@ -183,10 +200,46 @@ def test_a_plan_on_hold(order):
 	each_call_fails(lambda: call("hold_plan", plan=plan.name, reason="The mill is on strike"), (ORDER,))
 
 
-def test_accepting_a_proposed_date(order):
+@pytest.mark.parametrize(
+	("name", "arguments"), [("accept_date", {}), ("decline_date", {"reason": "Too late"})]
+)
+def test_deciding_on_a_proposed_date(order, name, arguments):
 	plan, row = plan_of(order), stage_of(order, "Packed")
 	call("propose_date", plan=plan.name, stage=row.name, new_date="2030-06-25", reason="Supplier is late")
-	each_call_fails(lambda: call("accept_date", plan=plan.name, stage=row.name), (ORDER,))
+	each_call_fails(lambda: call(name, plan=plan.name, stage=row.name, **arguments), (ORDER,))
+
+
+@pytest.mark.parametrize(
+	("before", "name", "arguments"),
+	[
+		("hold_plan", "resume_plan", {"shift_dates": 1}),
+		("cancel_plan", "undo_cancel_plan", {"reason": "Ordered again"}),
+	],
+)
+def test_taking_up_a_plan_again(order, before, name, arguments):
+	plan = plan_of(order)
+	call(before, plan=plan.name, reason="The mill is on strike")
+	each_call_fails(lambda: call(name, plan=plan.name, **arguments), (ORDER,))
+
+
+def test_moving_a_plan_to_a_new_version(workflow, order):
+	workflow = frappe.get_doc("Milestone Workflow", workflow.name)
+	workflow.append("stages", stage("Invoiced", None, 5, **OLGAS))
+	workflow.append("tasks", task("Packed", "Weigh the boxes", days=1, **member(OLGA)))
+	workflow.save()
+	plan = plan_of(order)
+	each_call_fails(lambda: call("move_to_new_version", plan=plan.name), (ORDER,))
+
+
+def test_running_a_failed_step_again(order):
+	plan = plan_of(order)
+	about = {"plan": plan.name, "reference_type": ORDER, "reference_name": order.name, "status": "Failed"}
+	step = frappe.get_doc({"doctype": "Milestone Next Step", "action": "Submit", **about}).insert()
+	each_call_fails(lambda: call("run_next_step_again", step=step.name), (ORDER,))
+
+
+def test_deleting_a_document(order):
+	each_call_fails(lambda: frappe.delete_doc(ORDER, order.name, force=True), (ORDER,), BOOKKEEPING)
 
 
 def test_the_sweep(order, smtp):
