@@ -11,6 +11,8 @@ from devtool import demo
 from milestone_automation.demo import plans, sample_orders, story
 from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.progress import tasks
+from milestone_automation.engine.review import stays
+from milestone_automation.engine.review.scope import Scope
 from milestone_automation.engine.store import plan_rows
 
 TODAY = datetime.date(2026, 3, 2)
@@ -94,6 +96,9 @@ def test_loading_replays_the_story_and_clearing_leaves_nothing(scratch_site):
 			)
 			assert {row.source for row in recorded} == {"Save"}
 		assert frappe.db.count("Milestone", {"reference_type": story.ORDER, "track_field": "ship_date"}) > 60
+		# Each save was a day of its own: reports count all of them.
+		assert frappe.db.count("Milestone", {"reference_type": story.ORDER, "passing": 1}) == 0
+		assert len(stays.by_value(Scope(story.ORDER, "status"))) >= 5
 		reconciled = site.bench("milestones", "reconcile").stdout
 		assert reconciled.strip() == f"{story.ORDER}-status: 0 milestones found later"
 	with site.connect():
