@@ -39,7 +39,10 @@ add_to_apps_screen = [
 
 # Requests
 # --------
-before_request = ["milestone_automation.door.hide_tracebacks_from_guests"]
+before_request = [
+	"milestone_automation.door.hide_tracebacks_from_guests",
+	"milestone_automation.desk.prepared_reports.check_request",
+]
 # After every kind of login, and before anything is answered.
 auth_hooks = ["milestone_automation.desk.named_rows.check"]
 after_request = [
@@ -88,6 +91,8 @@ doc_events = {
 	"Comment": {"validate": "milestone_automation.events.clean_comment"},
 	"Document Follow": {"validate": "milestone_automation.desk.core_calls.check_follow"},
 	"File": {"validate": "milestone_automation.desk.core_calls.check_attachment"},
+	# What a worker prepares is the reader's own.
+	"Prepared Report": {"before_insert": "milestone_automation.desk.prepared_reports.check_insert"},
 	# A mailed summary shows what its user may read, not Administrator.
 	"Auto Email Report": {"validate": "milestone_automation.desk.weekly_mail.on_validate"},
 	# Who hears of a new milestone is cached.
@@ -115,7 +120,10 @@ scheduler_events = {
 	],
 	# Next steps whose job was lost or killed, and those that are tried again.
 	"cron": {"*/10 * * * *": ["milestone_automation.engine.progress.next_steps.run_left"]},
-	"daily_long": ["milestone_automation.engine.plans.catching_up.run_nightly"],
+	"daily_long": [
+		"milestone_automation.engine.plans.catching_up.run_nightly",
+		"milestone_automation.desk.prepared_reports.prepare_heavy",
+	],
 }
 
 # Old rows and personal data
@@ -140,6 +148,7 @@ has_permission = {
 	"Milestone Message": "milestone_automation.permissions.has_message_permission",
 	# It holds the title of what is tagged, and everybody may list it.
 	"Tag Link": "milestone_automation.permissions.has_tag_link_permission",
+	"Prepared Report": "milestone_automation.desk.prepared_reports.has_permission",
 }
 permission_query_conditions = {
 	"Milestone": "milestone_automation.permissions.milestone_query",
@@ -150,6 +159,7 @@ permission_query_conditions = {
 	"Milestone Task": "milestone_automation.permissions.task_query",
 	"Milestone Message": "milestone_automation.permissions.message_query",
 	"Tag Link": "milestone_automation.permissions.tag_link_query",
+	"Prepared Report": "milestone_automation.desk.prepared_reports.query_condition",
 	# Frappe 16 asks the parent's condition for its rows, Frappe 15 asks none.
 	"Milestone Plan Stage": "milestone_automation.permissions.plan_stage_query",
 	"Milestone Task Assignee": "milestone_automation.permissions.task_assignee_query",

@@ -1,5 +1,6 @@
 """Number cards and charts of the workspace. Every number is of documents that the user may read."""
 
+import frappe
 from frappe import _
 from frappe.utils import get_first_day, getdate, nowdate
 
@@ -21,6 +22,8 @@ CHARTED_HEALTH = (
 )
 
 
+# As Frappe's reports do: on a site with a replica they read there.
+@frappe.read_only()
 def on_time_this_month() -> dict | str:
 	"""Return the percentage of milestones reached this month that were reached by their key date.
 
@@ -58,6 +61,7 @@ def _due_until_today(rows: list, fieldname: str) -> dict:
 	return {"value": len(due), "fieldtype": "Int", "route": ["my-milestones"]}
 
 
+@frappe.read_only()
 def plans_by_health() -> dict:
 	"""Return the chart of active plans by health, as Frappe's charts take it.
 

@@ -102,7 +102,8 @@ def export_in_background(request: dict) -> None:
 def _private_file(options: ExportOptions):
 	with tempfile.TemporaryDirectory(prefix="milestone-export-") as folder:
 		path = Path(folder) / f"{_file_name(options)}.gz"
-		log_export.to_file(path, options, _progress())
+		# On a site with a replica the milestones are read there, the file is stored in the primary database.
+		frappe.read_only()(log_export.to_file)(path, options, _progress())
 		file = frappe.new_doc("File")
 		file.update({"file_name": path.name, "is_private": 1, "content": path.read_bytes()})
 	return file.insert(ignore_permissions=True)  # the user's own export, of what the user may read

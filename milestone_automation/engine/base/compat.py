@@ -16,13 +16,16 @@ def cached(key: str, generator: Callable):
 	"""Return a value cached for the site; `generator` makes it if it is missing.
 
 	Frappe 16 keeps it in the process (client cache, no Redis call when warm). Frappe 15 keeps it in Redis and in memory
-	for the rest of the request (one Redis call).
+	for the rest of the request (one Redis call). While a report reads a replica, which may lag behind, the value is made
+	from the primary database.
 
 	Args:
 		key: cache key, without the site.
 		generator: called without arguments; must not return None, which is not cached.
 	"""
 	client_cache = getattr(frappe, "client_cache", None)
+	if getattr(frappe.local, "primary_db", None):
+		generator = frappe.write_only()(generator)
 	if client_cache is not None:
 		return client_cache.get_value(key, generator=generator)
 	return redis_cache().get_value(key, generator)
