@@ -48,8 +48,8 @@ def count(label: str, fieldname: str, width: int = 90) -> dict:
 
 
 def percent(label: str, fieldname: str, width: int = 90) -> dict:
-	"""Return a column of percentages."""
-	return column(label, fieldname, "Percent", width=width)
+	"""Return a column of percentages with one decimal."""
+	return column(label, fieldname, "Percent", width=width) | {"precision": 1}
 
 
 def in_days(seconds: float | None) -> float | None:

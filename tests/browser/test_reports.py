@@ -79,7 +79,10 @@ def test_the_process_map_leads_from_an_arrow_to_its_milestones(history, visit, f
 	assert findings(page, ".milestone-picture") == []
 	arrow.focus()
 	page.keyboard.press("Enter")
-	page.wait_for_url("**/app/milestone?**")
+	page.wait_for_url("**/query-report/Milestone%20Stays?**")
+	page.locator(".dt-row .dt-cell", has_text="Confirmed").first.wait_for()
+	# The steps of sixty orders, without those that came to Confirmed and stayed.
+	assert page.locator(".dt-row .dt-cell", has_text="Released").count() >= 10
 
 
 def test_rare_steps_hide_behind_the_slider(history, visit):
@@ -91,6 +94,18 @@ def test_rare_steps_hide_behind_the_slider(history, visit):
 		"(one) => { one.value = one.max; one.dispatchEvent(new Event('input', { bubbles: true })); }"
 	)
 	assert 1 <= page.locator(".milestone-step-arrow").count() < before
+
+
+def test_a_number_leads_to_the_list_behind_it(history, visit):
+	page = open_report(visit, "Milestone Bottlenecks", FIELD)
+	row = page.locator(".dt-row", has=page.locator(".dt-cell", has_text="Confirmed")).first
+	link = row.locator("a[href*='Milestone%20Stays']").first
+	stays = int(link.inner_text())
+	link.click()
+	page.wait_for_url("**/query-report/Milestone%20Stays?**")
+	page.locator(".dt-row .dt-cell", has_text="HIST-").first.wait_for()
+	assert page.locator(".report-footer, .report-wrapper", has_text="HIST-").count()
+	assert page.evaluate("frappe.query_report.data.length") == stays
 
 
 @pytest.mark.parametrize("width", [1280, 390])

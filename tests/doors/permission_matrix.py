@@ -269,7 +269,8 @@ PAGES = {"milestone-board": DESK, "milestone-grid": DESK, "my-milestones": DESK}
 REPORTS = dict.fromkeys(
 	(
 		"Blocked and Overdue", "Conformance", "Date Changes by Reason", "Milestone Aging", "Milestone Bottlenecks",
-		"Milestone Timeline", "Milestone Weekly Summary", "On-time Performance", "Process Map", "Slip Trend", "Supplier Scorecard",
+		"Milestone Details", "Milestone Stays", "Milestone Timeline", "Milestone Weekly Summary", "On-time Performance",
+		"Process Map", "Slip Trend", "Supplier Scorecard",
 	),
 	MANAGERS,
 )  # fmt: skip

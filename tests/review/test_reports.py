@@ -7,9 +7,11 @@ import pytest
 from frappe.desk.query_report import run
 from frappe.utils import add_days, getdate, nowdate
 
+from milestone_automation.engine.history.milestone_rows import MilestoneRow, Writer
 from milestone_automation.engine.progress import rescheduling, stages, tasks
 from milestone_automation.engine.review import conformance, date_changes, on_time
 from milestone_automation.engine.review.plan_stages import StageRow
+from milestone_automation.engine.rules.vocabulary import MilestoneSource
 from tests.support.factories import (
 	ORDER,
 	SUPPLIER,
@@ -32,6 +34,8 @@ REPORTS = (
 	"Blocked and Overdue",
 	"Process Map",
 	"Conformance",
+	"Milestone Details",
+	"Milestone Stays",
 )
 ON_A_FIELD = {"document_type": ORDER, "track_field": "status"}
 ON_PLANS = {"workflow": "Production"}
@@ -69,7 +73,8 @@ def orders(production_order):
 
 
 def filters_of(name: str) -> dict:
-	return ON_A_FIELD if name in ("Milestone Bottlenecks", "Milestone Aging", "Process Map") else ON_PLANS
+	on_a_field = ("Milestone Bottlenecks", "Milestone Aging", "Milestone Stays", "Process Map")
+	return ON_A_FIELD if name in on_a_field else ON_PLANS
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -156,7 +161,7 @@ def test_on_time_performance_counts_with_tolerance(orders):
 
 def test_date_changes_are_added_up_by_reason(orders):
 	assert report("Date Changes by Reason", **ON_PLANS) == [
-		{"reason": "Strike", "count": 1, "documents": 1, "days_out": 3, "days_in": 0}
+		{"reason": "Strike", "without_reason": 0, "count": 1, "documents": 1, "days_out": 3, "days_in": 0}
 	]
 
 
@@ -185,6 +190,87 @@ def test_a_milestone_confirmed_and_undone_counts_once(orders):
 	assert [(row["value"], row["open_now"], row["rework"]) for row in rows] == [("Counted", 1, 0)]
 	repeated = [row for row in report("Conformance", **ON_PLANS) if row["deviation"] == "Repeated"]
 	assert [(row["stage_name"], row["times"]) for row in repeated] == [("Counted", 1)]
+
+
+# What is behind a number
+
+
+def behind(shown: str, **filters) -> list[dict]:
+	return report("Milestone Details", **ON_PLANS, shown=shown, **filters)
+
+
+@pytest.mark.parametrize("group", on_time.GROUPS)
+@pytest.mark.parametrize("tolerance", [{}, {"early_days": 1, "late_days": 5}])
+def test_every_number_of_on_time_performance_is_a_list_of_milestones(orders, group, tolerance):
+	columns = {
+		"reached": "Reached",
+		"early": "Early",
+		"on_time": "On Time",
+		"late": "Late",
+		"overdue": "Overdue",
+	}
+	rows = report("On-time Performance", **ON_PLANS, group_by=group, **tolerance)
+	assert sum(row["reached"] + row["overdue"] for row in rows)
+	for row in rows:
+		of_group = {"group_by": group} | ({"group": row["key"]} if row["key"] else {"without_group": 1})
+		lists = {column: len(behind(shown, **of_group, **tolerance)) for column, shown in columns.items()}
+		assert lists == {column: row[column] for column in columns}
+
+
+def test_every_number_of_a_supplier_is_a_list_of_milestones(orders):
+	(row,) = report("Supplier Scorecard", **ON_PLANS)
+	of_supplier = {"group_by": "Supplier", "group": row["supplier"]}
+	assert len(behind("Late", **of_supplier)) == row["late"] == 3
+	moved = behind("Date Moved", **of_supplier)
+	assert sum(line["moves"] for line in moved) == row["moved"] == 1
+	assert len(behind("Date Moved Out", **of_supplier)) == row["moved_out"] == 1
+
+
+def test_a_supplier_has_the_moves_of_the_period(orders):
+	def moved(**period):
+		return [row["moved"] for row in report("Supplier Scorecard", **ON_PLANS, **period)]
+
+	today = nowdate()
+	assert moved(from_date=today, to_date=today) == [1]
+	frappe.db.set_value("Milestone Date Change", {"reason": "Strike"}, "changed_on", add_days(today, -9))
+	assert moved(from_date=today, to_date=today) == [0]
+
+
+def test_every_reason_is_a_list_of_milestones(orders):
+	plan = plan_of(orders.blocked).name
+	rescheduling.reschedule(plan, "Shipped", add_days(nowdate(), 9), "Rain", answer="Keep Order")
+	frappe.db.set_value("Milestone Date Change", {"reason": "Rain"}, "reason", "")
+	rows = report("Date Changes by Reason", **ON_PLANS)
+	assert len(rows) == 2
+	for row in rows:
+		chosen = {"without_reason": 1} if row["without_reason"] else {"reason": row["reason"]}
+		lines = behind("Date Changed", **chosen)
+		assert sum(line["changes"] for line in lines) == row["count"]
+		assert sum(line["days_out"] for line in lines) == row["days_out"]
+
+
+def test_every_number_of_bottlenecks_and_of_the_map_is_a_list(orders):
+	moments = [datetime.datetime(2026, 3, day, 9) for day in (2, 3, 5, 9)]
+	path, before = ("Cut", "Sewn", "Cut", ""), ""
+	for number, (value, moment) in enumerate(zip(path, moments, strict=True)):
+		stood = int((moment - moments[number - 1]).total_seconds()) if number else None
+		row = MilestoneRow(orders.blocked.name, before, value, moment, "", stood, number)
+		Writer(ORDER, "status", "", MilestoneSource.IMPORT).insert([row])
+		before = value
+	rows = report("Milestone Bottlenecks", **ON_A_FIELD)
+	assert sum(row["rework"] for row in rows) == 1
+	for row in rows:
+		value = {"value": row["value"]}
+		assert len(report("Milestone Stays", **ON_A_FIELD, **value)) == row["count"]
+		assert len(report("Milestone Stays", **ON_A_FIELD, **value, returns_only=1)) == row["rework"]
+		assert len(report("Milestone Aging", **ON_A_FIELD, **value)) == row["open_now"]
+	for row in report("Process Map", **ON_A_FIELD):
+		step = {"value": row["from_value"]} | (
+			{"next_value": row["value"]} if row["value"] else {"next_is_empty": 1}
+		)
+		stays = report("Milestone Stays", **ON_A_FIELD, **step)
+		assert len(stays) == row["count"]
+		assert sum(stay["days"] for stay in stays) / len(stays) == pytest.approx(row["mean"])
 
 
 # Pure rules

@@ -18,7 +18,7 @@ class Aged:
 	Attributes:
 		reference_name, value: the document and its current value.
 		age: how long it has had the value, in seconds.
-		lines: percentiles of earlier stays in the value, in seconds by fraction (`LINES`).
+		lines: percentiles of earlier stays in the value, in seconds by fraction (`LINES`); empty without any.
 		next: the next milestone of its active plan, with what is forecast; None without a plan.
 	"""
 
@@ -34,12 +34,13 @@ class Aged:
 		return max((line for line, seconds in self.lines.items() if self.age > seconds), default=0.0)
 
 
-def measure(scope: Scope, now: datetime) -> list[Aged]:
-	"""Return the open documents, oldest first; documents in a final value do not count.
+def measure(scope: Scope, now: datetime, value: str | None = None) -> list[Aged]:
+	"""Return the open documents, oldest first.
 
 	Args:
 		scope: which milestones count; its period limits the earlier stays only.
 		now: the current time, naive, in the site's time zone.
+		value: only documents in this value; None for all, but those in a final one, which no document has left.
 	"""
 	lines = {row.key[0]: row.at for row in stays.by_value(scope, fractions=LINES)}
 	ahead = plan_stages.next_stages(scope.reference_type, scope.condition)
@@ -48,9 +49,9 @@ def measure(scope: Scope, now: datetime) -> list[Aged]:
 			row.reference_name,
 			row.value,
 			clock.seconds_between(row.since, now) or 0,
-			lines[row.value],
+			lines.get(row.value, {}),
 			ahead.get(row.reference_name),
 		)
 		for row in standing.present(scope)
-		if row.value in lines
+		if (row.value in lines if value is None else row.value == value)
 	]

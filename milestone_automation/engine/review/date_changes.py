@@ -94,6 +94,19 @@ def _page(names: list[str]) -> Iterator[DateChange]:
 		)
 
 
+def within(changes: Iterable[DateChange], start: date | None, end: date | None) -> Iterator[DateChange]:
+	"""Yield the date changes that were made in a period.
+
+	Args:
+		changes: the date changes.
+		start, end: first and last date; None for no limit.
+	"""
+	for change in changes:
+		day = change.changed_on.date()
+		if (start is None or day >= start) and (end is None or day <= end):
+			yield change
+
+
 def by_reason(changes: Iterable[DateChange], document_of: dict[str, str]) -> list[ReasonTotal]:
 	"""Return the totals of each reason, most days moved later first.
 

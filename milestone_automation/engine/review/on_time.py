@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from enum import Enum
 
 from milestone_automation.engine.review import percentiles
 from milestone_automation.engine.review.plan_stages import StageRow
@@ -15,6 +16,15 @@ GROUPS: dict[str, Callable[[StageRow], str]] = {
 	"Supplier": lambda row: row.supplier,
 	"Month": lambda row: row.reached.strftime("%Y-%m") if row.reached else "",
 }
+
+
+class Result(str, Enum):
+	"""How a milestone stands against its key date."""
+
+	EARLY = "Early"
+	ON_TIME = "On Time"
+	LATE = "Late"
+	OVERDUE = "Overdue"
 
 
 @dataclass(frozen=True)
@@ -84,24 +94,43 @@ def measure(
 	key = GROUPS[group]
 	groups: dict[str, Punctuality] = {}
 	for row in rows:
-		if row.due and _is_within(row.reached or row.due, start, end):
+		if is_counted(row, start, end):
 			punctuality = groups.setdefault(key(row), Punctuality(key(row)))
 			_count(punctuality, row, today, tolerance)
 	return [groups[name] for name in sorted(groups) if groups[name].reached or groups[name].overdue]
 
 
-def _is_within(day: date, start: date | None, end: date | None) -> bool:
-	return (start is None or day >= start) and (end is None or day <= end)
+def is_counted(row: StageRow, start: date | None = None, end: date | None = None) -> bool:
+	"""Tell whether a stage has a key date, and was reached or was due in a period.
+
+	Args:
+		row: the stage.
+		start, end: first and last date; None for no limit.
+	"""
+	day = row.due and (row.reached or row.due)
+	return bool(day) and (start is None or day >= start) and (end is None or day <= end)
+
+
+def result_of(row: StageRow, today: date, tolerance: Tolerance = Tolerance()) -> Result | None:
+	"""Return how a stage stands against its key date; None without one, and for what is open and not overdue.
+
+	Args:
+		row: the stage.
+		today: the date by which open milestones are overdue.
+		tolerance: what still counts as on time.
+	"""
+	if row.lateness is None:
+		return Result.OVERDUE if row.is_waited_for and row.due and row.due < today else None
+	if row.lateness > tolerance.late:
+		return Result.LATE
+	return Result.EARLY if row.lateness < -tolerance.early else Result.ON_TIME
 
 
 def _count(punctuality: Punctuality, row: StageRow, today: date, tolerance: Tolerance) -> None:
-	if row.lateness is None:
-		punctuality.overdue += int(row.is_waited_for and row.due < today)
-		return
-	punctuality.days.append(row.lateness)
-	if row.lateness > tolerance.late:
-		punctuality.late += 1
-	elif row.lateness < -tolerance.early:
-		punctuality.early += 1
-	else:
-		punctuality.on_time += 1
+	result = result_of(row, today, tolerance)
+	if row.lateness is not None:
+		punctuality.days.append(row.lateness)
+	punctuality.early += int(result is Result.EARLY)
+	punctuality.on_time += int(result is Result.ON_TIME)
+	punctuality.late += int(result is Result.LATE)
+	punctuality.overdue += int(result is Result.OVERDUE)

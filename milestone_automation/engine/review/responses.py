@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 
 import frappe
 from frappe.utils import get_datetime
@@ -16,12 +16,15 @@ PAGE = 2_000
 DAY = 24 * 60 * 60
 
 
-def days(rows: list[StageRow], changes: Iterable[DateChange]) -> dict[str, list[float]]:
+def days(
+	rows: list[StageRow], changes: Iterable[DateChange], start: date | None = None, end: date | None = None
+) -> dict[str, list[float]]:
 	"""Return the days from each answered prompt to its answer, by row name of the stage.
 
 	Args:
 		rows: stages that the user may see.
-		changes: their date changes.
+		changes: their date changes, of all times.
+		start, end: first and last date of the answers that count; None for no limit.
 	"""
 	answers = defaultdict(list)
 	for change in changes:
@@ -31,20 +34,24 @@ def days(rows: list[StageRow], changes: Iterable[DateChange]) -> dict[str, list[
 			answers[row.name].append(row.reached_at)
 	days_by_stage = {}
 	for stage, prompts in _prompts([row.name for row in rows]).items():
-		waited = _waited(sorted(prompts), sorted(answers[stage]))
+		waited = [
+			waited
+			for answered, waited in _waited(sorted(prompts), sorted(answers[stage]))
+			if (start is None or answered >= start) and (end is None or answered <= end)
+		]
 		if waited:
 			days_by_stage[stage] = waited
 	return days_by_stage
 
 
-def _waited(prompts: list[datetime], answers: list[datetime]) -> list[float]:
-	"""Return the days from each prompt to the next answer; of several before one answer, the first counts."""
+def _waited(prompts: list[datetime], answers: list[datetime]) -> list[tuple[date, float]]:
+	"""Return the day of each answer and the days since its prompt; of several before one answer, the first counts."""
 	waited = []
 	answered = -1
 	for prompt in prompts:
 		index = bisect_left(answers, prompt)
 		if index < len(answers) and index > answered:
-			waited.append((answers[index] - prompt).total_seconds() / DAY)
+			waited.append((answers[index].date(), (answers[index] - prompt).total_seconds() / DAY))
 			answered = index
 	return waited
 

@@ -47,7 +47,7 @@ def score(
 	Args:
 		punctuality: one group for each supplier; documents without supplier do not count.
 		rows: the stages it was measured on.
-		changes: their date changes.
+		changes: their date changes in the period.
 		answer_days: days from prompt to answer, by row name of the stage.
 	"""
 	supplier_of = {row.name: row.supplier for row in rows}

@@ -49,6 +49,34 @@ def visits(scope: Scope) -> dict[str, Visits]:
 	return {value or "": Visits(value or "", count, documents) for value, count, documents in rows}
 
 
+def returns(scope: Scope, value: str) -> list[tuple[str, datetime, str]]:
+	"""Return when documents came to a value again: document, time (naive, in the site's time zone) and user.
+
+	Args:
+		scope: which milestones count.
+		value: the value.
+	"""
+	milestone = frappe.qb.DocType("Milestone")
+	again = frappe.qb.from_(milestone).select(milestone.reference_name)
+	again = scope.apply(again, milestone).where(milestone.value == value).groupby(milestone.reference_name)
+	query = (
+		scope.apply(frappe.qb.from_(milestone), milestone)
+		.select(milestone.reference_name, milestone.reached_on, milestone.reached_by)
+		.where(milestone.value == value)
+		.where(milestone.reference_name.isin(again.having(Count("*") > 1)))
+		.orderby(milestone.reference_name)
+		.orderby(milestone.reached_on)
+		.orderby(milestone.idx)
+		.orderby(milestone.creation)
+	)
+	rows, seen = [], set()
+	for name, reached_on, user in query.run():
+		if name in seen:
+			rows.append((name, get_datetime(reached_on), user or ""))
+		seen.add(name)
+	return rows
+
+
 def present(scope: Scope) -> list[Standing]:
 	"""Return the current value of each document, longest first, with one query; ignores the period of the scope.
 

@@ -8,7 +8,7 @@ read only some documents, or a period is chosen, the durations are read once, as
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import frappe
 from frappe.query_builder.functions import Count, Sum
@@ -53,6 +53,82 @@ class Stays:
 	def p90(self) -> float:
 		"""90th percentile of the stays."""
 		return self.at[NINETIETH]
+
+
+@dataclass(frozen=True)
+class Stay:
+	"""One stay of one document, or its return to a value.
+
+	Attributes:
+		reference_name, value: the document and the value it had.
+		next_value: the value it took then; None for a return, which has not to be over.
+		since, until: when it got the value and the next one, naive, in the site's time zone; None for unknown.
+		seconds: how long it had the value, in calendar or working time; None for unknown.
+		user: who set the next value, or of a return the value.
+	"""
+
+	reference_name: str
+	value: str
+	next_value: str | None
+	since: datetime | None
+	until: datetime | None
+	seconds: int | None
+	user: str
+
+
+def longest(
+	scope: Scope,
+	most: int,
+	value: str | None = None,
+	next_value: str | None = None,
+	calendar: WorkCalendar | None = None,
+) -> list[Stay]:
+	"""Return finished stays, the longest first in calendar time.
+
+	Args:
+		scope: which milestones count.
+		most: how many to return at most.
+		value, next_value: only stays in this value, and before this one; None for all.
+		calendar: counts working time; None for calendar time.
+	"""
+	milestone = frappe.qb.DocType("Milestone")
+	query = frappe.qb.from_(milestone).select(
+		milestone.reference_name,
+		milestone.value_before,
+		milestone.value,
+		milestone.reached_on,
+		milestone.time_in_previous,
+		milestone.reached_by,
+	)
+	query = _between(_counted(scope, query, milestone), milestone, value, next_value)
+	query = (
+		query.orderby(milestone.time_in_previous, order=frappe.qb.desc).orderby(milestone.name).limit(most)
+	)
+	return [
+		Stay(
+			name,
+			before,
+			after or "",
+			get_datetime(until) - timedelta(seconds=float(seconds)),
+			get_datetime(until),
+			_duration(seconds, until, calendar),
+			user or "",
+		)
+		for name, before, after, until, seconds, user in query.run()
+	]
+
+
+def count(scope: Scope, value: str | None = None, next_value: str | None = None) -> int:
+	"""Return how many finished stays there are, as for `longest`."""
+	milestone = frappe.qb.DocType("Milestone")
+	query = _counted(scope, frappe.qb.from_(milestone).select(Count("*")), milestone)
+	return _between(query, milestone, value, next_value).run()[0][0]
+
+
+def _between(query, milestone, value: str | None, next_value: str | None):
+	if value is not None:
+		query = query.where(milestone.value_before == value)
+	return query if next_value is None else query.where(milestone.value == next_value)
 
 
 def by_value(

@@ -1,9 +1,13 @@
 // The script of a report runs in the page: its names stay in a function of its own.
 (() => {
-	const { formatter, workflow } = milestone_automation.report_filters;
+	const { linked, of_document, to_details_of_document, to_list, workflow } =
+		milestone_automation.report_filters;
 
 	frappe.query_reports["Conformance"] = {
-		formatter,
+		formatter: linked({
+			days: to_details_of_document,
+			times: (row) => to_list("Milestone Plan Log", { ...of_document(row), stage_name: row.stage_name }),
+		}),
 		filters: [workflow()],
 	};
 })();

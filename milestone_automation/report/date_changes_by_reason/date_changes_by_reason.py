@@ -19,6 +19,7 @@ def execute(filters=None):
 def get_columns() -> list[dict]:
 	return [
 		column(_("Reason"), "reason", width=320),
+		column(_("No Reason Given"), "without_reason", "Check", width=0) | {"hidden": 1},
 		count(_("Changes"), "count"),
 		count(_("Documents"), "documents", 110),
 		count(_("Days Moved Out"), "days_out", 140),
@@ -27,17 +28,13 @@ def get_columns() -> list[dict]:
 
 
 def get_data(chosen: ReportFilters) -> list[dict]:
-	start, end = chosen.period()
 	stages = list(plan_stages.read(chosen.plans()))
-	changes = (
-		change
-		for change in date_changes.read(stages)
-		if (not start or change.changed_on.date() >= start) and (not end or change.changed_on.date() <= end)
-	)
+	changes = date_changes.within(date_changes.read(stages), *chosen.period())
 	documents = {stage.name: (stage.reference_type, stage.reference_name) for stage in stages}
 	return [
 		{
 			"reason": total.reason or _("No Reason Given"),
+			"without_reason": int(not total.reason),
 			"count": total.count,
 			"documents": total.documents,
 			"days_out": total.days_out,

@@ -33,11 +33,12 @@ def get_columns() -> list[dict]:
 
 def get_data(chosen: ReportFilters) -> list[dict]:
 	scope = chosen.scope()
-	return [_row(document, scope.reference_type) for document in aging.measure(scope, now_datetime())]
+	documents = aging.measure(scope, now_datetime(), chosen.text("value"))
+	return [_row(document, scope.reference_type) for document in documents]
 
 
 def _row(document: aging.Aged, reference_type: str) -> dict:
-	half, most, nearly_all = (in_days(document.lines[line]) for line in aging.LINES)
+	half, most, nearly_all = (in_days(document.lines.get(line)) for line in aging.LINES)
 	return {
 		"reference_type": reference_type,
 		"reference_name": document.reference_name,

@@ -26,6 +26,7 @@ def group_of(chosen: ReportFilters) -> str:
 def get_columns(chosen: ReportFilters) -> list[dict]:
 	return [
 		column(_(group_of(chosen)), "group", width=200),
+		column(_("Group"), "key", width=0) | {"hidden": 1},
 		count(_("Reached"), "reached"),
 		count(_("Early"), "early"),
 		count(_("On Time"), "on_time"),
@@ -43,12 +44,12 @@ def get_data(chosen: ReportFilters) -> list[dict]:
 	tolerance = on_time.Tolerance(chosen.days("early_days"), chosen.days("late_days"))
 	stages = list(plan_stages.read(chosen.plans()))
 	measured = on_time.measure(stages, group, getdate(nowdate()), tolerance, *chosen.period())
-	answers = _answer_days(stages, group)
+	answers = _answer_days(stages, group, chosen.period())
 	return [_row(punctuality, group, answers.get(punctuality.group)) for punctuality in measured]
 
 
-def _answer_days(stages: list[plan_stages.StageRow], group: str) -> dict[str, float]:
-	waited = responses.days(stages, date_changes.read(stages))
+def _answer_days(stages: list[plan_stages.StageRow], group: str, period: tuple) -> dict[str, float]:
+	waited = responses.days(stages, date_changes.read(stages), *period)
 	groups: dict[str, list[float]] = {}
 	for stage in stages:
 		if stage.name in waited:
@@ -60,6 +61,7 @@ def _row(punctuality: on_time.Punctuality, group: str, answer_days: float | None
 	name = get_fullname(punctuality.group) if group == "Owner" and punctuality.group else punctuality.group
 	return {
 		"group": name or _("Not Set"),
+		"key": punctuality.group,
 		"reached": punctuality.reached,
 		"early": punctuality.early,
 		"on_time": punctuality.on_time,

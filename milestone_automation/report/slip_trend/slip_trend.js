@@ -1,9 +1,9 @@
 // The script of a report runs in the page: its names stay in a function of its own.
 (() => {
-	const { baseline, formatter, workflow } = milestone_automation.report_filters;
+	const { baseline, linked, to_changes, workflow } = milestone_automation.report_filters;
 
 	frappe.query_reports["Slip Trend"] = {
-		formatter,
+		formatter: linked({ slip: to_changes, moves: to_changes, since_baseline: to_changes }),
 		filters: [
 			workflow(),
 			{ fieldname: "reference_name", fieldtype: "Data", label: __("Document") },

@@ -10,9 +10,11 @@ from milestone_automation.engine.review import baselines, date_changes, plan_sta
 
 @for_its_reader
 def execute(filters=None):
-	"""Return columns and rows of the report; its script draws the chart from `points`."""
+	"""Return columns and rows of the report, or what to choose; its script draws the chart from `points`."""
 	chosen = ReportFilters(filters)
 	baseline = chosen.baseline()
+	if not chosen.text("reference_name") and not chosen.text("workflow"):
+		return get_columns(baseline), [], _("Choose a workflow or a document.")
 	return get_columns(baseline), get_data(chosen, baseline)
 
 
@@ -36,8 +38,6 @@ def get_columns(baseline: baselines.Baseline | None = None) -> list[dict]:
 
 
 def get_data(chosen: ReportFilters, baseline: baselines.Baseline | None = None) -> list[dict]:
-	if not chosen.text("reference_name") and not chosen.text("workflow"):
-		frappe.throw(_("Choose a workflow or a document."), frappe.MandatoryError)
 	stages = list(plan_stages.read(chosen.plans()))
 	moves: dict[str, list] = {stage.name: [] for stage in stages}
 	for change in date_changes.read(stages):

@@ -33,9 +33,11 @@ def get_columns() -> list[dict]:
 def get_data(chosen: ReportFilters) -> list[dict]:
 	stages = list(plan_stages.read(chosen.plans()))
 	tolerance = on_time.Tolerance(chosen.days("early_days"), chosen.days("late_days"))
-	measured = on_time.measure(stages, "Supplier", getdate(nowdate()), tolerance, *chosen.period())
+	period = chosen.period()
+	measured = on_time.measure(stages, "Supplier", getdate(nowdate()), tolerance, *period)
 	changes = list(date_changes.read(stages))
-	scores = scorecard.score(measured, stages, changes, responses.days(stages, changes))
+	answers = responses.days(stages, changes, *period)
+	scores = scorecard.score(measured, stages, date_changes.within(changes, *period), answers)
 	return [_row(score) for score in scores]
 
 

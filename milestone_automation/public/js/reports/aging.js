@@ -40,6 +40,8 @@ export function draw_aging(rows) {
 	show(legend(shown) + picture(width, HEIGHT, label, content) + more);
 }
 
+const is_past = (row, line) => has_number(row[line]) && row.age > row[line];
+
 const at_risk = (row) => has_number(row.chance) && is_risk(row.chance);
 
 function legend(rows) {
@@ -57,10 +59,13 @@ function tooltip(row) {
 	return lines.join("\n");
 }
 
+// The axis stands where people begin to read; an end of a text is on its other side there, too.
 function grid(y, days, width) {
+	const rtl = frappe.utils.is_rtl();
+	const [from, to, at] = rtl ? [10, width - LEFT, width - LEFT + 6] : [LEFT, width - 10, LEFT - 6];
 	return (
-		tag("line", { x1: LEFT, x2: width - 10, y1: y, y2: y, class: "milestone-grid" }) +
-		text(LEFT - 6, y + 4, __("{0} d", [Math.round(days)]), { class: "milestone-axis", "text-anchor": "end" })
+		tag("line", { x1: from, x2: to, y1: y, y2: y, class: "milestone-grid" }) +
+		text(at, y + 4, __("{0} d", [Math.round(days)]), { class: "milestone-axis", "text-anchor": "end" })
 	);
 }
 
@@ -72,12 +77,15 @@ function draw_column(value, rows, x, width, y) {
 		const at = y(days);
 		return (
 			tag("line", { x1: x + 4, x2: x + width - 4, y1: at, y2: at, class: kind }) +
-			text(x + width * part, at - 3, label, { class: "milestone-axis", "text-anchor": "end" })
+			text(x + width * (frappe.utils.is_rtl() ? 1 - part : part), at - 3, label, {
+				class: "milestone-axis",
+				"text-anchor": "end",
+			})
 		);
 	});
 	const dots = own.map((row, index) => {
 		const at = x + 12 + ((index * 37) % Math.max(1, width - 24));
-		const color = row.age > row.line_95 ? "red" : row.age > row.line_80 ? "orange" : "blue";
+		const color = is_past(row, "line_95") ? "red" : is_past(row, "line_80") ? "orange" : "blue";
 		return tag(
 			"a",
 			{ href: frappe.utils.get_form_link(row.reference_type, row.reference_name), "data-color": color },

@@ -1,4 +1,4 @@
-import { pill } from "../panel/words";
+import { esc, pill } from "../panel/words";
 
 // Frappe shows an unknown number as 0.
 export const formatter = (value, row, column, data, default_formatter) => {
@@ -11,6 +11,72 @@ export const formatter = (value, row, column, data, default_formatter) => {
 };
 
 export const is_risk = (chance) => cint(chance) < cint(frappe.boot.milestone_at_risk_below);
+
+// The way from a number to what is behind it: for each column, a function of the row and of the chosen filters that
+// returns a report or list with its filters, or the address of a form.
+export function linked(links) {
+	// The styles of pills and links; pictures come later, or never.
+	frappe.require("milestone_desk.bundle.css");
+	return (value, row, column, data, default_formatter) => {
+		const shown = formatter(value, row, column, data, default_formatter);
+		const link = shown !== "" && value !== 0 && data && links[column.fieldname];
+		const target = link && link(data, frappe.query_report.get_filter_values());
+		return target ? `<a href="${esc(target)}" class="milestone-behind">${shown}</a>` : shown;
+	};
+}
+
+function address(route, filters) {
+	const chosen = Object.entries(filters).filter(
+		([, value]) => value !== undefined && value !== null && value !== ""
+	);
+	return `${route}?${new URLSearchParams(chosen)}`;
+}
+
+export const to_report = (name, filters) =>
+	address(
+		frappe.utils.generate_route({ type: "report", is_query_report: 1, name }).replaceAll(" ", "%20"),
+		filters
+	);
+
+export const to_list = (doctype, filters) =>
+	address(frappe.utils.generate_route({ type: "doctype", doc_view: "List", name: doctype }), filters);
+
+export const of_document = (row) => ({
+	reference_type: row.reference_type,
+	reference_name: row.reference_name,
+});
+
+export const to_milestones = (row, filters) =>
+	to_list("Milestone", { ...of_document(row), track_field: filters.track_field });
+
+export const to_changes = (row) =>
+	to_list("Milestone Date Change", { ...of_document(row), stage_name: row.stage_name, status: "Accepted" });
+
+export const to_details_of_document = (row) =>
+	to_report("Milestone Details", { reference_name: row.reference_name });
+
+// The milestones that one number of a group counts.
+export const to_details = (shown, group_by) => (row, filters) =>
+	to_report("Milestone Details", {
+		workflow: filters.workflow,
+		from_date: filters.from_date,
+		to_date: filters.to_date,
+		early_days: filters.early_days,
+		late_days: filters.late_days,
+		shown,
+		...group_by(row, filters),
+	});
+
+// The stays that one number counts; values come last, as a period to compare with may replace that of the filters.
+export const to_stays = (values) => (row, filters) =>
+	to_report("Milestone Stays", {
+		document_type: filters.document_type,
+		track_field: filters.track_field,
+		from_date: filters.from_date,
+		to_date: filters.to_date,
+		working_time: filters.working_time || "",
+		...values(row, filters),
+	});
 
 // Filters that several reports have.
 export const workflow = (reqd = 0) => ({
@@ -30,6 +96,17 @@ export const baseline = () => ({
 		const workflow = frappe.query_report.get_filter_value("workflow");
 		return { filters: workflow ? { workflow } : {} };
 	},
+});
+
+export const group_by = () => ({
+	fieldname: "group_by",
+	fieldtype: "Select",
+	label: __("Group By"),
+	default: "Milestone",
+	options: ["Workflow", "Milestone", "Owner", "Role", "Supplier", "Month"].map((value) => ({
+		value,
+		label: __(value),
+	})),
 });
 
 export const period = () => [

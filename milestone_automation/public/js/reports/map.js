@@ -6,7 +6,8 @@ import { picture, shorten, show, tag, text, width_of_report } from "./svg";
 const BOX = { width: 150, height: 40 };
 const DAYS = (days) => (days === null || days === undefined ? "" : __("{0} d", [Math.round(days * 10) / 10]));
 
-export function draw_map(steps, filters) {
+// `address_of` returns the address of the documents behind a step.
+export function draw_map(steps, address_of) {
 	if (!steps.length) return;
 	const counts = steps.map((step) => step.count).sort((a, b) => a - b);
 	const slow = [...steps].map((step) => step.median || 0).sort((a, b) => a - b)[
@@ -28,7 +29,11 @@ export function draw_map(steps, filters) {
 	$picture.on("input", "input", (event) => redraw(Number(event.currentTarget.value)));
 	$picture.on("click keydown", "[data-step]", (event) => {
 		if (event.type === "keydown" && event.key !== "Enter") return;
-		open_documents(steps[Number(event.currentTarget.dataset.step)], filters);
+		// A path of the Desk: its router takes it over with the filters.
+		const step = steps[Number(event.currentTarget.dataset.step)];
+		$(`<a href="${esc(address_of(step))}">`)
+			.appendTo($picture)[0]
+			.click();
 	});
 	steps.forEach((step, index) => (step.index = index));
 	redraw(least);
@@ -75,8 +80,13 @@ function layout(steps) {
 	const graph = new dagre.graphlib.Graph({ multigraph: true });
 	graph.setGraph({ rankdir: "TB", nodesep: 40, ranksep: 55, edgesep: 18 });
 	for (const name of new Set(steps.flatMap((step) => [step.from_value, step.value]))) {
-		const entered = steps.filter((step) => step.value === name).reduce((sum, step) => sum + step.count, 0);
-		graph.setNode(name, { ...BOX, name, entered });
+		// Documents begin at a value that none came to, and end at one that none left.
+		const visits = Math.max(
+			...["from_value", "value"].map((end) =>
+				steps.filter((step) => step[end] === name).reduce((sum, step) => sum + step.count, 0)
+			)
+		);
+		graph.setNode(name, { ...BOX, name, visits });
 	}
 	for (const step of steps) {
 		graph.setEdge(
@@ -90,7 +100,7 @@ function layout(steps) {
 	return graph;
 }
 
-function draw_box({ x, y, name, entered }) {
+function draw_box({ x, y, name, visits }) {
 	return (
 		tag("rect", {
 			x: x - BOX.width / 2,
@@ -104,7 +114,7 @@ function draw_box({ x, y, name, entered }) {
 			class: "milestone-box-name",
 			"text-anchor": "middle",
 		}) +
-		text(x, y + 13, __("{0} times", [entered]), { class: "milestone-axis", "text-anchor": "middle" })
+		text(x, y + 13, __("{0} times", [visits]), { class: "milestone-axis", "text-anchor": "middle" })
 	);
 }
 
@@ -141,13 +151,4 @@ function draw_arrow({ points, step, x, y }, highest, slow) {
 				"text-anchor": "middle",
 			})
 	);
-}
-
-function open_documents(step, filters) {
-	frappe.set_route("List", "Milestone", {
-		reference_type: filters.document_type,
-		track_field: filters.track_field,
-		from_value: step.from_value,
-		value: step.value,
-	});
 }

@@ -6,6 +6,7 @@ const EDGE = 90;
 const TOP = 14;
 const BOTTOM = 30;
 const MOST_LINES = 30;
+const LABEL = { width: 80, height: 11 };
 const COLORS = ["#2490ef", "#e86c13", "#30a66d", "#9c45e3", "#e03636", "#0289f7", "#b8860b", "#d6409f"];
 
 export function draw_trend(rows) {
@@ -27,13 +28,14 @@ export function draw_trend(rows) {
 		const part = (moment - up.first) / (up.last - up.first);
 		return TOP + (1 - part) * (HEIGHT - TOP - BOTTOM);
 	};
+	const has_place = free_places();
 	const content = [
 		...time_marks(x).map(
 			({ place, label }) =>
 				tag("line", { x1: place, x2: place, y1: TOP, y2: HEIGHT - BOTTOM, class: "milestone-grid" }) +
 				text(place, HEIGHT - 12, label, { class: "milestone-axis", "text-anchor": "middle" })
 		),
-		...lines.map((row, index) => draw_line(row, COLORS[index % COLORS.length], x, y, today)),
+		...lines.map((row, index) => draw_line(row, COLORS[index % COLORS.length], x, y, today, has_place)),
 	].join("");
 	show(
 		picture(
@@ -45,7 +47,18 @@ export function draw_trend(rows) {
 	);
 }
 
-function draw_line(row, color, x, y, today) {
+// Names that would cover each other are left to the tooltip of their line.
+function free_places() {
+	const taken = [];
+	return (x, y) => {
+		if (taken.some((one) => Math.abs(one.x - x) < LABEL.width && Math.abs(one.y - y) < LABEL.height))
+			return false;
+		taken.push({ x, y });
+		return true;
+	};
+}
+
+function draw_line(row, color, x, y, today, has_place) {
 	const points = row.reached ? row.points : [...row.points, [today, row.points[row.points.length - 1][1]]];
 	const steps = points.map(([at, due], index) => {
 		const before = index ? `L${x(at)} ${y(points[index - 1][1])}` : `M${x(at)} ${y(due)}`;
@@ -59,8 +72,10 @@ function draw_line(row, color, x, y, today) {
 		tag("title", {}, frappe.utils.escape_html(name)) +
 			tag("path", { d: steps.join(""), class: "milestone-trend", stroke: color }) +
 			points.map(([at, due]) => tag("circle", { cx: x(at), cy: y(due), r: 3, fill: color })).join("") +
-			text(x(last_at) + (frappe.utils.is_rtl() ? -6 : 6), y(last_due) + 4, shorten(row.stage_name, 14), {
-				class: "milestone-axis",
-			})
+			(has_place(x(last_at), y(last_due))
+				? text(x(last_at) + (frappe.utils.is_rtl() ? -6 : 6), y(last_due) + 4, shorten(row.stage_name, 14), {
+						class: "milestone-axis",
+				  })
+				: "")
 	);
 }

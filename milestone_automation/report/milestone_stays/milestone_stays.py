@@ -1,0 +1,81 @@
+"""The stays behind the numbers of Milestone Bottlenecks and Process Map: which document had a value, from when to when."""
+
+from frappe import _
+from frappe.utils import get_fullname
+
+from milestone_automation.desk.report_columns import column, days, document_columns, in_days
+from milestone_automation.desk.report_filters import ReportFilters
+from milestone_automation.engine.base import calendars
+from milestone_automation.engine.review import standing, stays
+from milestone_automation.engine.review.scope import Scope
+
+# What a browser shows without effort.
+MOST_ROWS = 10_000
+SHOWN_IN_CHART = 20
+
+
+def execute(filters=None):
+	"""Return columns, rows, a note where there are more, and the chart of the report."""
+	chosen = ReportFilters(filters)
+	scope = chosen.scope()
+	if chosen.flag("returns_only"):
+		found = _returns(scope, chosen.text("value") or "")
+		total = len(found)
+	else:
+		found, total = _longest(scope, chosen)
+	rows = [_row(stay, scope.reference_type) for stay in found[:MOST_ROWS]]
+	note = _("The longest {0} of {1} stays.").format(MOST_ROWS, total) if total > len(rows) else None
+	return get_columns(), rows, note, get_chart(rows)
+
+
+def get_columns() -> list[dict]:
+	return [
+		*document_columns(),
+		column(_("Value"), "value", width=170),
+		column(_("Next Value"), "next_value", width=170),
+		column(_("Since"), "since", "Datetime", width=170),
+		column(_("Until"), "until", "Datetime", width=170),
+		days(_("Days"), "days"),
+		column(_("User"), "user", width=180),
+	]
+
+
+def _longest(scope: Scope, chosen: ReportFilters) -> tuple[list[stays.Stay], int]:
+	calendar = calendars.for_site() if chosen.flag("working_time") else None
+	next_value = "" if chosen.flag("next_is_empty") else chosen.text("next_value")
+	between = (chosen.text("value"), next_value)
+	return stays.longest(scope, MOST_ROWS, *between, calendar), stays.count(scope, *between)
+
+
+def _returns(scope: Scope, value: str) -> list[stays.Stay]:
+	return [
+		stays.Stay(name, value, None, reached_on, None, None, user)
+		for name, reached_on, user in standing.returns(scope, value)
+	]
+
+
+def _row(stay: stays.Stay, reference_type: str) -> dict:
+	return {
+		"reference_type": reference_type,
+		"reference_name": stay.reference_name,
+		"value": stay.value,
+		"next_value": stay.next_value,
+		"since": stay.since,
+		"until": stay.until,
+		"days": in_days(stay.seconds),
+		"user": get_fullname(stay.user) if stay.user else "",
+	}
+
+
+def get_chart(rows: list[dict]) -> dict | None:
+	shown = [row for row in rows if row["days"] is not None][:SHOWN_IN_CHART]
+	if not shown:
+		return None
+	return {
+		"data": {
+			"labels": [row["reference_name"] for row in shown],
+			"datasets": [{"name": _("Days"), "values": [round(row["days"], 2) for row in shown]}],
+		},
+		"type": "bar",
+		"colors": ["#e86c13"],
+	}
