@@ -127,6 +127,29 @@ def test_values_of_several_lines_are_no_swallowed_rows(write):
 	]
 
 
+@pytest.mark.parametrize(
+	"row", ["A\0,Done,2020-01-02 10:00,zoe", "A,Do\0ne,2020-01-02 10:00,zoe", "A,Done,2020-01-02 10:00,z\0e"]
+)
+def test_a_null_character_far_down_a_file_is_told(write, row):
+	"""At the top of a file it makes it a binary one."""
+	path = write("case,activity,timestamp,user\n" + "A,Open,2020-01-01 10:00,zoe\n" * 5_000 + row + "\n")
+	*events, bad = read(path)
+	assert len(events) == 5_000
+	assert (bad.place.line, bad.reason) == (5_002, "a null character, which no database stores")
+
+
+@pytest.mark.parametrize("column", ["activity", "case", "timestamp"])
+def test_two_columns_of_one_name_are_refused_where_one_of_them_would_count(write, column):
+	path = write(f"case,activity,timestamp,note,note, {column.title()} \n{ROW}")
+	with pytest.raises(EventLogError) as refused:
+		read(path)
+	assert str(refused.value) == f'log.csv has more than one column "{column}". Rename all but the right one.'
+
+
+def test_two_columns_of_one_name_that_nobody_needs_are_no_fault(write):
+	assert len(read(write(f"case,activity,timestamp,note,note\n{ROW}"))) == 1
+
+
 def test_a_value_of_more_than_the_csv_module_takes_is_refused_with_its_line(write):
 	long_value = "x" * 131_073
 	path = write(f"case,activity,timestamp,note\n{ROW}A,Done,2020-01-02 10:00,{long_value}\n")

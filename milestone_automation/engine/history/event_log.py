@@ -13,6 +13,7 @@ import io
 import os
 import re
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ JSON_START = re.compile(rb"\s*[{\[]\s*[\"{}\]]")
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 # A year, an Excel day, or seconds since 1970: nothing is guessed.
 NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?")
+
+NULL = "\0"
 
 # Usual column names, compared without case; the first match counts. The first name is that of XES and pm4py.
 CASE_COLUMNS = ("case:concept:name", "case_id", "case id", "caseid", "case", "case_concept_name")
@@ -431,6 +434,8 @@ class _Row:
 			return _("no case id")
 		if len(self.case) > MAX_CASE_LENGTH:
 			return _("the case id is longer than {0} characters").format(MAX_CASE_LENGTH)
+		if NULL in self.case + self.activity + self.resource:
+			return _("a null character, which no database stores")
 		was_cleared = self.is_exact and self.marks.cleared == log_marks.TRUE
 		if not self.activity and not was_cleared:
 			return _("no activity")
@@ -731,6 +736,7 @@ class _CsvRecords:
 def _columns(header: list[str], log_format: LogFormat, name: str) -> tuple[int | None, ...]:
 	"""Return the positions of case, activity, timestamp, resource and marks; None for those that are missing."""
 	index_of = _positions(header, name)
+	repeated = _repeated(header)
 	options = (
 		("--case-key", log_format.case_key, CASE_COLUMNS),
 		("--activity-key", log_format.activity_key, ACTIVITY_COLUMNS),
@@ -747,8 +753,20 @@ def _columns(header: list[str], log_format: LogFormat, name: str) -> tuple[int |
 					name, names[0], ", ".join(column.strip() for column in header[:30]), option
 				)
 			)
+		if index is not None and header[index].strip().casefold() in repeated:
+			raise EventLogError(
+				_('{0} has more than one column "{1}". Rename all but the right one.').format(
+					name, header[index].strip()
+				)
+			)
 		columns.append(index)
 	return (*columns, *(index_of.get(key) for key in MARK_KEYS))
+
+
+def _repeated(header: list[str]) -> set[str]:
+	"""Return the names that several columns have."""
+	names = Counter(column.strip().casefold() for column in header)
+	return {name for name, count in names.items() if count > 1}
 
 
 def _positions(header: list[str], name: str) -> dict[str, int]:
