@@ -6,7 +6,14 @@
 	frappe.query_reports["Conformance"] = {
 		formatter: linked({
 			days: to_details_of_document,
-			times: (row) => to_list("Milestone Plan Log", { ...of_document(row), stage_name: row.stage_name }),
+			// Only what was undone and reached again has a number of times that says something.
+			times: (row) =>
+				row.days === null &&
+				to_list("Milestone Plan Log", {
+					...of_document(row),
+					stage_name: row.stage_name,
+					event: "Milestone Undone",
+				}),
 		}),
 		filters: [workflow()],
 	};
