@@ -1,18 +1,18 @@
 // The script of a report runs in the page: its names stay in a function of its own.
 (() => {
 	const { group_by, linked, period, to_changes, tolerance, workflow } = milestone_automation.report_filters;
-	const SHOWN = [
-		"All",
-		"Reached",
-		"Early",
-		"On Time",
-		"Late",
-		"Overdue",
-		"Date Changed",
-		"Date Moved",
-		"Date Moved Out",
-		"Answered",
-	];
+	const SHOWN = {
+		All: __("All"),
+		Reached: __("Reached"),
+		Early: __("Early"),
+		"On Time": __("On Time"),
+		Late: __("Late"),
+		Overdue: __("Overdue"),
+		"Date Changed": __("Date Changed"),
+		"Date Moved": __("Date Moved"),
+		"Date Moved Out": __("Date Moved Out"),
+		Answered: __("Answered"),
+	};
 
 	frappe.query_reports["Milestone Details"] = {
 		formatter: linked({
@@ -29,7 +29,7 @@
 				fieldtype: "Select",
 				label: __("Show"),
 				default: "All",
-				options: SHOWN.map((value) => ({ value, label: __(value) })),
+				options: Object.entries(SHOWN).map(([value, label]) => ({ value, label })),
 			},
 			...period(),
 			group_by(),
