@@ -6,7 +6,7 @@ from frappe import _
 from frappe.utils import get_fullname, getdate, nowdate
 
 from milestone_automation.desk.report_columns import column, count, days, document_columns
-from milestone_automation.desk.report_filters import ReportFilters
+from milestone_automation.desk.report_filters import ReportFilters, for_its_reader
 from milestone_automation.engine.review import details, on_time, plan_stages
 from milestone_automation.engine.review.on_time import Result
 
@@ -20,6 +20,7 @@ COLORS = {
 }
 
 
+@for_its_reader
 def execute(filters=None):
 	"""Return columns, rows, a note where there are more, and the chart of the report."""
 	found = find(ReportFilters(filters))

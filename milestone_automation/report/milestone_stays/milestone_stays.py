@@ -4,7 +4,7 @@ from frappe import _
 from frappe.utils import get_fullname
 
 from milestone_automation.desk.report_columns import column, days, document_columns, in_days
-from milestone_automation.desk.report_filters import ReportFilters
+from milestone_automation.desk.report_filters import ReportFilters, for_its_reader
 from milestone_automation.engine.base import calendars
 from milestone_automation.engine.review import standing, stays
 from milestone_automation.engine.review.scope import Scope
@@ -14,6 +14,7 @@ MOST_ROWS = 10_000
 SHOWN_IN_CHART = 20
 
 
+@for_its_reader
 def execute(filters=None):
 	"""Return columns, rows, a note where there are more, and the chart of the report."""
 	chosen = ReportFilters(filters)
