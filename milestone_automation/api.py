@@ -41,6 +41,7 @@ from milestone_automation.engine.plans import (
 )
 from milestone_automation.engine.progress import (
 	answers,
+	criterion_waivers,
 	holding,
 	next_steps,
 	proposals,
@@ -368,6 +369,31 @@ def waive_task(task: str, reason: str) -> dict:
 	"""Let a required task no longer hold its stage. System Manager and Milestone Manager only, with a reason."""
 	rights.check_manager()
 	return _act_on_task(task, tasks.waive, reason)
+
+
+@frappe.whitelist(methods=["POST"])
+@door.takes(plan=door.NAME, stage=door.NAME, criterion=door.NAME, reason=door.TEXT)
+def waive_criterion(plan: str, stage: str, criterion: str, reason: str) -> dict:
+	"""Let an exit criterion no longer hold its stage. System Manager and Milestone Manager only, with a reason.
+
+	Args:
+		plan, stage: where it is.
+		criterion: its `key`, as `get_plan` returns it.
+		reason: why; kept.
+	"""
+	rights.check_manager()
+	found = _plan_to_act_on(plan, stage)
+	criterion_waivers.waive(plan, stage, criterion, reason)
+	return get_plan(found.reference_type, found.reference_name)
+
+
+@frappe.whitelist(methods=["POST"])
+@door.takes(plan=door.NAME, stage=door.NAME, criterion=door.NAME, reason=door.TEXT)
+def reopen_criterion(plan: str, stage: str, criterion: str, reason: str) -> dict:
+	"""Take back the waiver of an exit criterion; the reason is required and kept. Arguments as in `waive_criterion`."""
+	found = _plan_to_act_on(plan, stage)
+	criterion_waivers.reopen(plan, stage, criterion, reason)
+	return get_plan(found.reference_type, found.reference_name)
 
 
 @frappe.whitelist(methods=["POST"])

@@ -4,8 +4,9 @@ import frappe
 
 from milestone_automation.engine.base import guard, plain_text
 from milestone_automation.engine.people import user_texts
-from milestone_automation.engine.plans import document_saved, ending, renaming
+from milestone_automation.engine.plans import document_saved, ending, evidence, renaming
 from milestone_automation.engine.progress import gate
+from milestone_automation.engine.rules.criteria import CriterionKind
 from milestone_automation.engine.store import refused_writes, watched
 from milestone_automation.engine.tracking import milestones, recorder, registry
 from milestone_automation.engine.workflows import lost_fields
@@ -58,7 +59,8 @@ def after_write(doc, method=None):
 
 
 def on_change(doc, method=None):
-	"""After a change was written: record milestones, and start or update the plan."""
+	"""After a change was written: record milestones, start or update the plan, and tell plans that ask for the document."""
+	_tell_those_asking(doc)
 	rules = _rules_for(doc)
 	if not rules or doc.flags.in_delete:
 		return
@@ -130,11 +132,37 @@ def after_doctype_rename(doc, method=None, old=None, new=None, merge=False):
 	"""After a DocType was renamed: update its plans."""
 	clear_rules(doc)
 	if not _are_tables_missing():
-		guard.run_guarded(f"Milestone plans of {old}: rename", renaming.rename_doctype, new)
+		guard.run_guarded(f"Milestone plans of {old}: rename", renaming.rename_doctype, old, new)
+
+
+def _tell_those_asking(doc):
+	"""Have plans checked whose exit criteria ask for a document. One cached lookup where none does."""
+	asking = () if _is_setting_up() else registry.asking_for(doc.doctype)
+	if asking:
+		what = f"Milestone plans that ask for {doc.doctype} {doc.name}"
+		guard.run_guarded(what, evidence.recheck_linked, doc, asking)
+
+
+def on_file(doc, method=None):
+	"""After a file was attached, or one was deleted: check the plan of its document if that asks for files."""
+	_tell_own_plan(CriterionKind.FILE, doc.attached_to_doctype, doc.attached_to_name)
+
+
+def on_comment(doc, method=None):
+	"""After a comment was written or deleted: check the plan of its document if that asks for comments."""
+	if doc.comment_type == "Comment":
+		_tell_own_plan(CriterionKind.COMMENT, doc.reference_doctype, doc.reference_name)
+
+
+def _tell_own_plan(kind, doctype, name):
+	rules = registry.for_doctype(doctype) if doctype and name and not _is_setting_up() else None
+	if rules and kind in rules.criteria:
+		guard.run_guarded(f"Milestone plan of {doctype} {name}: check", evidence.recheck, doctype, [name])
 
 
 def after_delete(doc, method=None):
 	"""After a document was deleted: mark its milestones, and delete the plan that `ignore_on_trash` has left."""
+	_tell_those_asking(doc)
 	rules = None if _are_tables_missing() else registry.for_doctype(doc.doctype)
 	if not rules:
 		return
@@ -167,12 +195,22 @@ def on_fields_change(doc, method=None):
 	guard.run_guarded(f"Milestone fields of {doctype}", lost_fields.tell, doctype, going)
 
 
+def after_doctype_delete(doc, method=None):
+	"""After a DocType was deleted: say so where exit criteria ask for its documents."""
+	clear_rules(doc)
+	if not frappe.flags.in_migrate and not _are_tables_missing():
+		guard.run_guarded(
+			f"Milestone workflows that ask for {doc.name}", lost_fields.tell_of_doctype, doc.name
+		)
+
+
 def _rules_for(doc) -> registry.Rules | None:
 	"""Return tracker and workflows of a document's DocType; None also during setup and migration, as in core."""
-	flags = frappe.flags
-	if flags.in_migrate or flags.in_setup_wizard or _are_tables_missing():
-		return None
-	return registry.for_doctype(doc.doctype)
+	return None if _is_setting_up() else registry.for_doctype(doc.doctype)
+
+
+def _is_setting_up() -> bool:
+	return bool(frappe.flags.in_migrate or frappe.flags.in_setup_wizard or _are_tables_missing())
 
 
 def _are_tables_missing() -> bool:

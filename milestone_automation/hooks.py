@@ -78,7 +78,7 @@ doc_events = {
 	"DocType": {
 		"on_update": "milestone_automation.events.on_fields_change",
 		"after_rename": "milestone_automation.events.after_doctype_rename",
-		"after_delete": "milestone_automation.events.clear_rules",
+		"after_delete": "milestone_automation.events.after_doctype_delete",
 	},
 	"Custom Field": {
 		"on_change": "milestone_automation.events.on_fields_change",
@@ -88,7 +88,15 @@ doc_events = {
 		"on_update": "milestone_automation.events.clear_rules",
 		"on_trash": "milestone_automation.events.clear_rules",
 	},
-	"Comment": {"validate": "milestone_automation.events.clean_comment"},
+	"Comment": {
+		"validate": "milestone_automation.events.clean_comment",
+		"on_change": "milestone_automation.events.on_comment",
+		"after_delete": "milestone_automation.events.on_comment",
+	},
+	"File": {
+		"on_change": "milestone_automation.events.on_file",
+		"after_delete": "milestone_automation.events.on_file",
+	},
 	"Document Follow": {"validate": "milestone_automation.desk.core_calls.check_follow"},
 	"File": {"validate": "milestone_automation.desk.core_calls.check_attachment"},
 	# What a worker prepares is the reader's own.

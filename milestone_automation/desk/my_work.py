@@ -54,6 +54,7 @@ def _my_stages() -> list:
 			stage.key_date,
 			stage.health,
 			stage.open_required,
+			stage.open_criteria,
 			plan.reference_type,
 			plan.reference_name,
 		)

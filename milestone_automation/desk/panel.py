@@ -1,4 +1,4 @@
-"""The plan of a document for the desk: one dict, read with at most five queries."""
+"""The plan of a document for the desk: one dict, read with at most five queries; with exit criteria, one more for each."""
 
 from collections import defaultdict
 
@@ -7,10 +7,11 @@ from frappe import _
 from frappe.utils import cint, getdate, nowdate
 
 from milestone_automation.engine.base import calendars
-from milestone_automation.engine.people import assigned, field_rights, rights
+from milestone_automation.engine.people import assigned, criterion_texts, field_rights, rights
 from milestone_automation.engine.plans import plan_builder
 from milestone_automation.engine.progress import critical_path, gate, proposals, rescheduling, stages
-from milestone_automation.engine.rules import schedule, task_order
+from milestone_automation.engine.rules import criteria, schedule, task_order
+from milestone_automation.engine.rules.criteria import CriterionState
 from milestone_automation.engine.rules.vocabulary import (
 	Health,
 	PlanStatus,
@@ -18,7 +19,7 @@ from milestone_automation.engine.rules.vocabulary import (
 	StageStatus,
 	TaskStatus,
 )
-from milestone_automation.engine.store import forecasts, plan_rows
+from milestone_automation.engine.store import exit_criteria, forecasts, plan_rows
 from milestone_automation.engine.tracking import registry
 from milestone_automation.engine.workflows import matching
 
@@ -111,6 +112,7 @@ def _user_names(stages: list[dict]) -> dict[str, str]:
 	"""Return the full names of the users in stages and tasks; a form knows only the users of its document."""
 	users = {stage[field] for stage in stages for field in ("stage_owner", "reached_by_user")}
 	users |= {stage["proposal"]["proposed_by"] for stage in stages if stage["proposal"]}
+	users |= {one["waived_by"] for stage in stages for one in stage["criteria"]}
 	users |= {task["closed_by"] for stage in stages for task in stage["tasks"]}
 	users.discard(None)
 	return dict(
@@ -165,11 +167,10 @@ NAMED_BLOCKING = 10
 
 
 def _stages(plan: plan_rows.Plan) -> list[dict]:
-	tasks = _Tasks(plan)
-	branches = _branches(plan)
+	tasks, verdicts, branches = _Tasks(plan), _verdicts(plan), _branches(plan)
 	all_at_once = len(tasks.rows) <= TASKS_AT_ONCE
 	return [
-		_stage(plan, row, tasks, shows_tasks=all_at_once or row.stage_name == plan.current_stage)
+		_stage(plan, row, tasks, verdicts, shows_tasks=all_at_once or row.stage_name == plan.current_stage)
 		| branches[row.name]
 		for row in plan.stages
 	]
@@ -184,6 +185,13 @@ def _branches(plan: plan_rows.Plan) -> dict[str, dict]:
 		names = None if is_usual else [plan.stages[i].stage_name for i in direct]
 		shown[row.name] = {"float": floats[position], "depends_on": names}
 	return shown
+
+
+def _verdicts(plan: plan_rows.Plan) -> dict[str, list]:
+	"""Return how the exit criteria of each open stage stand now; no query where there are none."""
+	is_over = plan.status == PlanStatus.CANCELLED
+	found = [[] for _row in plan.stages] if is_over else exit_criteria.of_open_stages(plan, plan.stages)
+	return {row.name: verdicts for row, verdicts in zip(plan.stages, found, strict=True)}
 
 
 def tasks_of_stage(doc, stage: str) -> dict:
@@ -203,7 +211,7 @@ def tasks_of_stage(doc, stage: str) -> dict:
 		)
 	plan._reference_doc = doc
 	found = plan.stage(stage)
-	row = _stage(plan, found, _Tasks(plan), shows_tasks=True) | _branches(plan)[found.name]
+	row = _stage(plan, found, _Tasks(plan), _verdicts(plan), shows_tasks=True) | _branches(plan)[found.name]
 	return {"stage": row, "user_names": _user_names([row])}
 
 
@@ -223,7 +231,7 @@ class _Tasks:
 		]
 
 
-def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, shows_tasks: bool) -> dict:
+def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, verdicts: dict, shows_tasks: bool) -> dict:
 	may_act = _may_act(plan, row)
 	of_stage = tasks.by_stage[row.name]
 	visible = [task for task in of_stage if tasks.sees_all or _is_assigned(tasks.assignees[task.name])]
@@ -240,10 +248,43 @@ def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, shows_tasks: bool) -> dict:
 		"hidden_tasks": len(of_stage) - len(visible),
 		"blocked_by": [_blocking(task, tasks) for task in blocking[:NAMED_BLOCKING]],
 		"blocking_tasks": len(blocking),
+		"criteria": [_criterion(plan, verdict, may_act) for verdict in verdicts[row.name]],
+		**_blocking_criteria(plan, row, verdicts),
 		"proposal": proposals.shown(row),
 		"with_actual": _with_actual(plan, row) if may_act and not proposals.must_propose(plan) else None,
 		"comes_after": [other.stage_name for other in _comes_after(plan, row)],
 	}
+
+
+def _criterion(plan: plan_rows.Plan, verdict: criteria.Verdict, may_act: bool) -> dict:
+	waiver = verdict.waiver if verdict.state is CriterionState.WAIVED else None
+	actions = ["reopen_criterion"] if may_act and verdict.waiver else []
+	if rights.can_manage() and verdict.state in (CriterionState.OPEN, CriterionState.BROKEN):
+		actions = ["waive_criterion"]
+	return {
+		"key": verdict.criterion.key,
+		"text": criterion_texts.describe(verdict.criterion, plan.reference_type),
+		"required": int(verdict.criterion.required),
+		"state": verdict.state.value,
+		"waived_by": waiver and waiver["by"],
+		"waived_on": waiver and waiver["on"],
+		"reason": waiver and waiver["reason"],
+		"actions": actions,
+	}
+
+
+def _blocking_criteria(plan: plan_rows.Plan, stage, verdicts: dict) -> dict:
+	"""Return what exit criteria block an open stage; where the plan says so also those of earlier stages."""
+	if stage.status == StageStatus.REACHED:
+		return {"open_criteria": 0, "blocked_by_criteria": [], "blocking_criteria": 0}
+	rows = gate.blocking_stages(plan, stage)
+	found = [one for row in rows for one in criteria.blocking(verdicts[row.name])]
+	shown = [
+		{"text": criterion_texts.describe(one.criterion, plan.reference_type), "stage_name": one.stage_name}
+		for one in found[:NAMED_BLOCKING]
+	]
+	own = len(criteria.blocking(verdicts[stage.name]))
+	return {"open_criteria": own, "blocked_by_criteria": shown, "blocking_criteria": len(found)}
 
 
 def _with_actual(plan: plan_rows.Plan, stage) -> dict | None:
@@ -372,7 +413,25 @@ def preview(workflow, doc) -> dict:
 				**{name: stage.get(name) for name in (*STAGE_COLUMNS, "reached_on")},
 				"tasks": stage["tasks"],
 				"float": days,
+				"criteria": verdicts,
 			}
-			for stage, days in zip(draft.stages, floats, strict=True)
+			for stage, days, verdicts in zip(
+				draft.stages, floats, _preview_criteria(draft.stages, doc), strict=True
+			)
 		],
 	}
+
+
+def _preview_criteria(stages: list[dict], doc) -> list[list[dict]]:
+	asked = [stage if exit_criteria.has_open(stage) else {} for stage in stages]
+	return [
+		[
+			{
+				"text": criterion_texts.describe(one.criterion, doc.doctype),
+				"required": int(one.criterion.required),
+				"state": one.state.value,
+			}
+			for one in verdicts
+		]
+		for verdicts in exit_criteria.judge(doc.doctype, doc.name, asked)
+	]

@@ -152,6 +152,7 @@ def _event_sentences() -> dict[PlanEvent, str]:
 		PlanEvent.MILESTONE_UNDONE: _("{0} undid {1}"),
 		PlanEvent.REACHED_WITH_WARNING: _("{0} reached {1} with required tasks open"),
 		PlanEvent.REACHED_WITHOUT_TASKS: _("{0} reached {1} without its required tasks"),
+		PlanEvent.REACHED_WITHOUT_CRITERIA: _("{0} reached {1} without its exit criteria"),
 		PlanEvent.REACHED_OUT_OF_ORDER: _("{0} reached {1} before an earlier milestone"),
 		PlanEvent.ACCEPTED_AS_REACHED: _("{1} was accepted as reached without its required tasks"),
 		PlanEvent.GATE_FAILED: _("The gate could not be checked when {0} saved the document"),
@@ -163,6 +164,8 @@ def _event_sentences() -> dict[PlanEvent, str]:
 		PlanEvent.TASK_MADE_REQUIRED: _("{0} made the task {1} required"),
 		PlanEvent.TASK_MADE_OPTIONAL: _("{0} made the task {1} optional: it no longer blocks its milestone"),
 		PlanEvent.TASK_DELETED: _("{0} deleted the task {1}"),
+		PlanEvent.CRITERION_WAIVED: _("{0} waived an exit criterion of {1}"),
+		PlanEvent.CRITERION_REOPENED: _("{0} took back the waiver of an exit criterion of {1}"),
 		PlanEvent.NEXT_STEP: _("Next step of {1}, for {0}"),
 		PlanEvent.NEXT_STEP_STOPPED: _("A next step of {1} is not tried any more"),
 	}

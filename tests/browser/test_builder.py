@@ -84,3 +84,19 @@ def test_axe_finds_nothing_serious_in_the_builder(builder, findings):
 	builder.get_by_role("button", name="Expand All").click()
 
 	assert findings(builder, ".milestone-builder") == []
+
+
+def test_an_exit_criterion_is_written_as_a_row(builder):
+	card = builder.locator(".milestone-card").nth(1)
+	card.get_by_role("button", name="Show or Hide Details").first.click()
+	card.get_by_role("button", name="Add Exit Criterion").click()
+	row = card.locator(".milestone-criteria-rows li")
+	row.locator("select[data-field=kind]").select_option("Comment Was Given")
+	label = row.locator("input[data-field=label]")
+	label.fill("The buyer agrees")
+	label.press("Tab")
+
+	kept = '[{"kind":"Comment Was Given","required":1,"label":"The buyer agrees"}]'
+	assert rows(builder, "stages", "exit_criteria")[1] == [kept]
+	row.get_by_role("button", name="Remove Exit Criterion").click()
+	assert rows(builder, "stages", "exit_criteria")[1] == [""]

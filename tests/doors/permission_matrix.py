@@ -158,6 +158,8 @@ CALLS = {
 	"reopen_task": Call(with_more(of_task, reason=REASON), TASK_ACTORS, changes=True),
 	"undo_complete_task": Call(of_task, TASK_ACTORS, changes=True),
 	"waive_task": Call(with_more(of_task, reason=REASON), READING_MANAGERS, changes=True),
+	"waive_criterion": Call(with_more(of_stage, criterion="none", reason=REASON), READING_MANAGERS, changes=True),
+	"reopen_criterion": Call(with_more(of_stage, criterion="none", reason=REASON), DIRECTORS, changes=True),
 	"cancel_task": Call(with_more(of_task, reason=REASON), READING_MANAGERS, changes=True),
 	"cancel_plan": Call(with_more(of_plan, reason="Ordered elsewhere"), READING_MANAGERS, changes=True, has_effect=True),
 	"undo_cancel_plan": Call(with_more(of_plan, reason=REASON), READING_MANAGERS, changes=True),

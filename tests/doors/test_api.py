@@ -152,6 +152,7 @@ def test_starting_a_plan_needs_the_right_to_write_the_document(make_user, as_use
 		("move_to_new_version", ("{plan}",)),
 		("waive_task", ("{task}", "Not needed")),
 		("cancel_task", ("{task}", "Not needed")),
+		("waive_criterion", ("{plan}", "Inspected", "any", "Not needed")),
 		("fields_for", (ORDER,)),
 	],
 )
@@ -180,6 +181,7 @@ def test_what_is_for_managers_is_refused_to_a_clerk(make_user, as_user, call, ar
 		("reschedule_stage", ("2030-06-25", "Late")),
 		("undo_stage", ("A mistake",)),
 		("add_task", ("Weigh the boxes",)),
+		("reopen_criterion", ("any", "Not needed")),
 	],
 )
 def test_what_is_for_the_owner_of_a_stage_is_refused_to_a_clerk(make_user, as_user, call, arguments):

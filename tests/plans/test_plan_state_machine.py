@@ -6,6 +6,7 @@ the rows of the database.
 
 import json
 import os
+from collections import Counter
 from datetime import timedelta
 
 import frappe
@@ -23,11 +24,22 @@ from hypothesis.stateful import (
 )
 
 from milestone_automation.engine.plans import catching_up, starting
-from milestone_automation.engine.progress import holding, proposals, rescheduling, stages, tasks
+from milestone_automation.engine.progress import (
+	criterion_waivers,
+	holding,
+	proposals,
+	rescheduling,
+	stages,
+	tasks,
+)
+from milestone_automation.engine.rules import criteria
 from tests.support.factories import ORDER, make_document, make_workflow, plan_of, stage, task
 from tests.support.transactions import end_transaction
 
 STATUSES = ("Open", "Cut", "Inspected", "Shipped", "Closed")
+# Exit criteria of two stages, and what each asks of the order.
+NOTE = {"kind": "Field Is Set", "field": "note"}
+COMMENT = {"kind": "Comment Was Given"}
 # What an entry of the log makes of a task.
 TASK_STATUS = {
 	"Task Completed": "Completed",
@@ -67,13 +79,15 @@ class PlanMachine(RuleBasedStateMachine):
 		later=st.sampled_from(("Shift Too", "Keep Order")),
 		working=st.booleans(),
 		branches=st.booleans(),
+		asks=st.booleans(),
 	)
-	def begin(self, strict, in_order, mode, later, working, branches):
+	def begin(self, strict, in_order, mode, later, working, branches, asks):
 		frappe.db.rollback()
 		name = f"Machine {frappe.generate_hash(length=8)}"
 		days = {"working_days": int(working)}
 		side_by_side = {"dependency": "Chosen Milestones", "predecessors": "Cut"} if branches else {}
 		both = {"dependency": "Chosen Milestones", "predecessors": "Inspected\nApproved"} if branches else {}
+		note, comment = ({"exit_criteria": json.dumps([row]) if asks else None} for row in (NOTE, COMMENT))
 		make_workflow(
 			name,
 			earlier_tasks_block=int(strict),
@@ -81,12 +95,13 @@ class PlanMachine(RuleBasedStateMachine):
 			later_stages=later,
 			stages=[
 				stage("Cut", "Cut", -30, **days),
-				stage("Inspected", "Inspected", -10, gate_mode=mode, **days),
+				stage("Inspected", "Inspected", -10, gate_mode=mode, **note, **days),
 				stage(
 					"Approved",
 					key_date_rule="After Previous Milestone",
 					date_field=None,
 					days=5,
+					**comment,
 					**days,
 					**side_by_side,
 				),
@@ -108,7 +123,7 @@ class PlanMachine(RuleBasedStateMachine):
 
 	def attempt(self, action, passes_gate: bool = False) -> bool:
 		"""Do it as a request would: all or nothing. Tells whether it went through."""
-		open_before = self.open_required_by_stage()
+		open_before = Counter(self.open_required_by_stage()) + Counter(self.unmet_by_stage())
 		stages_before = self.stage_rows()
 		tasks_before = self.task_rows()
 		frappe.db.savepoint("request")
@@ -139,8 +154,27 @@ class PlanMachine(RuleBasedStateMachine):
 			counted[row.plan_stage] += int(row.status == "Open" and row.required == 1)
 		return counted
 
+	def unmet_by_stage(self) -> dict[str, int]:
+		"""Exit criteria that are neither met nor waived, looked up in the order and the log."""
+		has_note = bool(frappe.db.get_value(ORDER, self.order, "note"))
+		about = {"reference_doctype": ORDER, "reference_name": self.order, "comment_type": "Comment"}
+		is_met = {"Inspected": has_note, "Approved": bool(frappe.db.exists("Comment", about))}
+		waived = self.waived_stages()
+		return {
+			row.name: int(not is_met[row.stage_name] and row.name not in waived)
+			for row in self.stage_rows()
+			if row.exit_criteria
+		}
+
+	def waived_stages(self) -> set[str]:
+		"""Stages whose exit criterion is waived, by the log."""
+		turns = {
+			row.plan_stage: row.event for row in self.log() if row.event.startswith("Exit Criterion Waive")
+		}
+		return {name for name, event in turns.items() if event == "Exit Criterion Waived"}
+
 	def check_gate(self, stages_before, open_before):
-		"""What was reached by this move had no open required task at that moment, where the gate blocks."""
+		"""What was reached by this move had no open required task or criterion at that moment, where the gate blocks."""
 		was_open = {row.name: row for row in stages_before if row.status == "Open"}
 		for row in self.stage_rows():
 			if row.name not in was_open or row.status != "Reached" or row.gate_mode != "Block":
@@ -288,6 +322,34 @@ class PlanMachine(RuleBasedStateMachine):
 		went = self.attempt(lambda: tasks.add(self.plan, row.name, **values))
 		assert not (went and before < 0)
 
+	# Exit criteria
+
+	@rule(note=st.sampled_from(("", "Packed")), by_db_set=st.booleans())
+	def write_a_note(self, note, by_db_set):
+		order = frappe.get_doc(ORDER, self.order)
+		if by_db_set:
+			self.attempt(lambda: order.db_set("note", note))
+		else:
+			order.note = note
+			self.attempt(order.save)
+
+	@rule()
+	def comment_or_take_it_back(self):
+		about = {"reference_doctype": ORDER, "reference_name": self.order, "comment_type": "Comment"}
+		given = frappe.db.get_value("Comment", about)
+		if given:
+			self.attempt(lambda: frappe.delete_doc("Comment", given))
+		else:
+			self.attempt(lambda: frappe.get_doc(ORDER, self.order).add_comment("Comment", "Agreed"))
+
+	@rule(index=st.integers(1, 2), reason=st.sampled_from(("", "Agreed")), back=st.booleans())
+	def waive_or_take_it_back(self, index, reason, back):
+		row = self.stage_rows()[index]
+		key = criteria.parse(json.dumps([NOTE if index == 1 else COMMENT]))[0].key
+		act = criterion_waivers.reopen if back else criterion_waivers.waive
+		went = self.attempt(lambda: act(self.plan, row.name, key, reason))
+		assert not (went and (not reason or row.status == "Reached" or not row.exit_criteria))
+
 	@rule(index=st.integers(0, 3), days=DAYS)
 	def propose(self, index, days):
 		row = self.stage_rows()[index]
@@ -367,6 +429,11 @@ class PlanMachine(RuleBasedStateMachine):
 		counted = self.open_required_by_stage()
 		for row in self.stage_rows():
 			assert row.open_required == counted.get(row.name, 0), row.stage_name
+
+	@invariant()
+	def waivers_are_those_of_the_log(self):
+		stored = {row.name for row in self.stage_rows() if row.waived_criteria}
+		assert stored == self.waived_stages()
 
 	@invariant()
 	def reached_today_or_earlier(self):

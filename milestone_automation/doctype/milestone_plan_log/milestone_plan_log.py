@@ -33,6 +33,7 @@ class MilestonePlanLog(PlainTextDocument):
 			"Milestone Undone",
 			"Reached with Warning",
 			"Reached Without Required Tasks",
+			"Reached Without Exit Criteria",
 			"Reached Out of Order",
 			"Accepted as Reached",
 			"Gate Check Failed",
@@ -44,6 +45,8 @@ class MilestonePlanLog(PlainTextDocument):
 			"Task Made Required",
 			"Task Made Optional",
 			"Task Deleted",
+			"Exit Criterion Waived",
+			"Exit Criterion Waiver Undone",
 			"Next Step",
 			"Next Step Stopped",
 		]

@@ -27,6 +27,7 @@ class MilestonePlanStage(RowOfDocument):
 		dependency: DF.Literal["Previous Milestone", "Chosen Milestones", "Nothing"]
 		document_date_moved: DF.Check
 		escalated_on: DF.Date | None
+		exit_criteria: DF.Code | None
 		forecast_date: DF.Date | None
 		forecast_p80: DF.Date | None
 		gate_mode: DF.Literal["Block", "Warn", "Off"]
@@ -46,6 +47,7 @@ class MilestonePlanStage(RowOfDocument):
 		notify_users: DF.SmallText | None
 		offset_days: DF.Int
 		on_track_on: DF.Date | None
+		open_criteria: DF.Int
 		open_required: DF.Int
 		owner_field: DF.Data | None
 		owner_kind: DF.Literal["Document Creator", "User", "Role", "User Field"]
@@ -76,6 +78,7 @@ class MilestonePlanStage(RowOfDocument):
 		track_field: DF.Data | None
 		track_value: DF.Data | None
 		value_before: DF.Data | None
+		waived_criteria: DF.Code | None
 		warned_on: DF.Date | None
 		warning_lead_days: DF.Int
 		workflow_stage: DF.Data | None

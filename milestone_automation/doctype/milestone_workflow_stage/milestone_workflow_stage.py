@@ -17,6 +17,7 @@ class MilestoneWorkflowStage(RowOfDocument):
 		custom_message_by: DF.Link | None
 		date_field: DF.Data | None
 		dependency: DF.Literal["Previous Milestone", "Chosen Milestones", "Nothing"]
+		exit_criteria: DF.Code | None
 		gate_mode: DF.Literal["Block", "Warn", "Off"]
 		key_date_rule: DF.Literal[
 			"Document Date Field", "After Previous Milestone", "After Creation", "Set Manually"

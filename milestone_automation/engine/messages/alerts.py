@@ -20,6 +20,7 @@ from milestone_automation.engine.rules.vocabulary import MessageKind, PlanEvent
 DECISIONS = (PlanEvent.DATE_ACCEPTED.value, PlanEvent.DATE_DECLINED.value)
 EVENTS = (
 	PlanEvent.REACHED_WITHOUT_TASKS.value,
+	PlanEvent.REACHED_WITHOUT_CRITERIA.value,
 	PlanEvent.REACHED_OUT_OF_ORDER.value,
 	PlanEvent.GATE_FAILED.value,
 	PlanEvent.NEXT_STEP_STOPPED.value,

@@ -8,10 +8,11 @@ from frappe import _
 from frappe.utils import get_url_to_form
 
 from milestone_automation.engine.base import languages
-from milestone_automation.engine.people import signed_links
+from milestone_automation.engine.people import criterion_texts, signed_links
 from milestone_automation.engine.people.directory import Recipient
 from milestone_automation.engine.people.signed_links import Purpose
-from milestone_automation.engine.rules import schedule
+from milestone_automation.engine.rules import criteria, schedule
+from milestone_automation.engine.rules.criteria import CriterionState, Verdict
 from milestone_automation.engine.rules.vocabulary import MessageKind, PlanEvent
 from milestone_automation.engine.workflows import custom_messages
 
@@ -32,6 +33,7 @@ class Letter:
 		reason: why this person gets it ("owner", "notify", "assignee", "escalation", "substitute"), and the role for an
 			escalation.
 		tasks: rows of its tasks, or of the tasks that block the stage; each with `people`, the names of its assignees.
+		criteria: verdicts of the exit criteria of the stage, and of those of earlier stages that block it.
 		keys: (key, name of the task or None) of each of its messages.
 		occurrence: number of the reminder; 0 for other messages.
 		may_answer: whether the recipient may answer for the stage.
@@ -47,6 +49,7 @@ class Letter:
 	day: date
 	reason: tuple[str, str] = ("owner", "")
 	tasks: list = field(default_factory=list)
+	criteria: list = field(default_factory=list)
 	keys: list = field(default_factory=list)
 	occurrence: int = 0
 	may_answer: bool = False
@@ -74,6 +77,7 @@ class Content:
 		paragraphs: plain text.
 		custom_html: the workflow's custom message as safe HTML.
 		facts: (label, value) pairs.
+		criteria: exit criteria, each with its tick, as sentences under `criteria_heading`.
 		tasks: dicts with title, description, due, people, url.
 		tasks_heading: sentence above the tasks, if they do not follow the paragraphs.
 		buttons: dicts with label, url, is_main.
@@ -84,6 +88,8 @@ class Content:
 	paragraphs: list = field(default_factory=list)
 	custom_html: str = ""
 	facts: list = field(default_factory=list)
+	criteria_heading: str = ""
+	criteria: list = field(default_factory=list)
 	tasks: list = field(default_factory=list)
 	tasks_heading: str = ""
 	buttons: list = field(default_factory=list)
@@ -102,10 +108,29 @@ def compose(letter: Letter) -> Content:
 	"""Return the texts of a letter in its recipient's language."""
 	with languages.in_language(letter.recipient.language):
 		content = _COMPOSERS[letter.kind](letter)
+		if letter.criteria and letter.kind not in TASK_MESSAGES:
+			content.criteria_heading = _("Exit criteria:")
+			content.criteria = [_criterion(letter, verdict) for verdict in letter.criteria]
 		content.reason = _reason(letter)
 		if letter.recipient.is_desk_user and letter.kind not in TASK_MESSAGES:
 			content.buttons.append(_open_document(letter))
 	return content
+
+
+def _criterion(letter: Letter, verdict: Verdict) -> str:
+	"""Return an exit criterion with its tick. No field is named that the recipient may not read."""
+	doctype = letter.plan["reference_type"]
+	text = criterion_texts.describe(verdict.criterion, doctype, letter.recipient.user or "Guest")
+	if not verdict.criterion.required:
+		text = _("{0} (optional)").format(text)
+	if verdict.state is CriterionState.WAIVED:
+		text = _("{0} (waived)").format(text)
+	is_settled = verdict.state in (CriterionState.MET, CriterionState.WAIVED)
+	return f"{'✓' if is_settled else '✗'} {text}"
+
+
+def _unmet(letter: Letter) -> int:
+	return len(criteria.blocking(letter.criteria))
 
 
 def _prompt(letter: Letter) -> Content:
@@ -164,19 +189,34 @@ def _blocked(letter: Letter) -> Content:
 
 
 def _blocked_owner(letter: Letter) -> Content:
-	content = Content(_("{0} of {1} is blocked by open tasks").format(_stage(letter), letter.document))
-	content.paragraphs = [
-		_when(letter),
-		_("It cannot be reached while these required tasks are open. Their assignees have been told."),
-	]
-	if letter.may_answer:
-		content.paragraphs.append(
-			_("As soon as the last one is done, you will be asked whether {0} has been reached.").format(
-				_stage(letter)
-			)
-		)
+	if letter.tasks or not letter.criteria:
+		subject = _("{0} of {1} is blocked by open tasks")
+	else:
+		subject = _("{0} of {1} is blocked by its exit criteria")
+	if letter.occurrence:
+		subject = _("Reminder: {0} of {1} is blocked by its exit criteria")
+	content = Content(subject.format(_stage(letter), letter.document))
+	content.paragraphs = [_when(letter), *_why_blocked(letter)]
 	content.tasks = _open_tasks(letter)
 	return content
+
+
+def _why_blocked(letter: Letter) -> list[str]:
+	said = []
+	if letter.tasks or not letter.criteria:
+		said.append(
+			_("It cannot be reached while these required tasks are open. Their assignees have been told.")
+		)
+	if _unmet(letter):
+		said.append(_("It cannot be reached until its required exit criteria are met or waived."))
+	if not letter.may_answer:
+		return said
+	then = (
+		_("As soon as they are, you will be asked whether {0} has been reached.")
+		if _unmet(letter)
+		else _("As soon as the last one is done, you will be asked whether {0} has been reached.")
+	)
+	return [*said, then.format(_stage(letter))]
 
 
 def _task_due(letter: Letter) -> Content:
@@ -217,7 +257,7 @@ def _escalation(letter: Letter) -> Content:
 	]
 	if letter.tasks:
 		content.tasks_heading = _("These required tasks are open:")
-	elif letter.stage.get("prompted_on"):
+	elif letter.stage.get("prompted_on") and not _unmet(letter):
 		content.paragraphs.append(_("No task blocks it. Its owner was asked and has not answered."))
 	content.facts = [(_("Owner"), ", ".join(letter.owners) or _("Nobody"))]
 	if letter.stage.get("prompted_on"):
@@ -244,11 +284,12 @@ def _no_next_date(letter: Letter) -> Content:
 
 def _warning(letter: Letter) -> Content:
 	content = Content(_("{0} of {1} is at risk").format(_stage(letter), letter.document))
-	content.paragraphs = [
-		_("Its key date is {0}, and these required tasks are still open:").format(
-			languages.day_text(letter.key_date)
-		)
-	]
+	said = (
+		_("Its key date is {0}, and these required tasks are still open:")
+		if letter.tasks or not letter.criteria
+		else _("Its key date is {0}, and not all of its exit criteria are met.")
+	)
+	content.paragraphs = [said.format(languages.day_text(letter.key_date))]
 	content.tasks = _open_tasks(letter)
 	return content
 
@@ -334,20 +375,29 @@ def _notice(letter: Letter) -> Content:
 		]
 		content.facts = [(_("Next Step"), letter.log["details"])]
 		return content
+	if letter.log["event"] == PlanEvent.REACHED_WITHOUT_CRITERIA:
+		content = Content(
+			_("{0} of {1} was reached without its exit criteria").format(_stage(letter), letter.document)
+		)
+		content.paragraphs = [_found_past_the_gate(day)]
+		content.facts = [(_("Exit Criteria Not Met"), letter.log["details"])]
+		return content
 	is_out_of_order = letter.log["event"] == PlanEvent.REACHED_OUT_OF_ORDER
 	content = Content(
 		_("{0} of {1} was reached out of order").format(_stage(letter), letter.document)
 		if is_out_of_order
 		else _("{0} of {1} was reached without its required tasks").format(_stage(letter), letter.document)
 	)
-	content.paragraphs = [
-		_(
-			"This was found on {0}. The value was set past the gate, for example directly in the database."
-		).format(day),
-	]
+	content.paragraphs = [_found_past_the_gate(day)]
 	label = _("Not Reached Yet") if is_out_of_order else _("Open Required Tasks")
 	content.facts = [(label, letter.log["details"])]
 	return content
+
+
+def _found_past_the_gate(day: str) -> str:
+	return _(
+		"This was found on {0}. The value was set past the gate, for example directly in the database."
+	).format(day)
 
 
 _COMPOSERS = {

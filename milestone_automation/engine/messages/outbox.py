@@ -189,6 +189,7 @@ def log_text(content: letters.Content) -> str:
 	parts = [content.custom_html] if content.custom_html else []
 	parts += [escape_html(paragraph) for paragraph in content.paragraphs]
 	parts += [f"{escape_html(label)}: {escape_html(str(value))}" for label, value in content.facts]
+	parts += [escape_html(text) for text in (content.criteria_heading, *content.criteria) if text]
 	parts += [escape_html(content.tasks_heading)] if content.tasks_heading else []
 	for task in content.tasks:
 		said = [text for text in (task["title"], task["due"], task["people"]) if text]

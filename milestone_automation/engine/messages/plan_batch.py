@@ -10,9 +10,9 @@ from milestone_automation.engine.base import bulk, calendars, clock, guard
 from milestone_automation.engine.messages import sending_day
 from milestone_automation.engine.people import assigned, assignees
 from milestone_automation.engine.people.directory import Directory, Recipient
-from milestone_automation.engine.rules import schedule
+from milestone_automation.engine.rules import criteria, schedule
 from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus, TaskStatus
-from milestone_automation.engine.store import sweep_requests, watched
+from milestone_automation.engine.store import exit_criteria, sweep_requests, watched
 
 PLAN_COLUMNS = (
 	"name",
@@ -46,6 +46,7 @@ class Batch:
 		stages, tasks: rows by name of the plan; open tasks have `assignees`, the rows of those who have not completed
 			their part, and `people`, the names of these.
 		rules: settings for messages by name of the plan.
+		criteria: by row name of a stage, how its exit criteria stand; open stages with some only.
 		directory: the recipients.
 		told: keys of the messages that exist already.
 	"""
@@ -56,6 +57,7 @@ class Batch:
 	stages: dict = field(default_factory=dict)
 	tasks: dict = field(default_factory=dict)
 	rules: dict = field(default_factory=dict)
+	criteria: dict = field(default_factory=dict)
 	directory: Directory | None = None
 	told: set = field(default_factory=set)
 
@@ -107,6 +109,7 @@ def read(names: list[str], now: datetime, lock: bool = True) -> Batch:
 	tasks = _rows("Milestone Task", "plan", locked_names, "task_order", lock, status=TaskStatus.OPEN.value)
 	_add_assignees(tasks)
 	batch.stages, batch.tasks = _by(stages, "parent"), _by(tasks, "plan")
+	_judge_criteria(batch)
 	_find_owners(batch)
 	batch.directory = Directory.read(*_named(batch, stages, tasks))
 	batch.rules = _rules(batch.plans)
@@ -164,6 +167,32 @@ def _by(rows: list, column: str) -> dict[str, list]:
 	for row in rows:
 		groups[row[column]].append(row)
 	return groups
+
+
+def _judge_criteria(batch: Batch) -> None:
+	"""Judge the exit criteria of open stages as documents, files and comments are now; no query where there are none.
+
+	Where that fails for a DocType, what was found last counts.
+	"""
+	asking = [
+		plan for plan in batch.plans if any(exit_criteria.has_open(row) for row in batch.stages[plan.name])
+	]
+	for doctype, plans in _by(asking, "reference_type").items():
+		guard.run_guarded(f"Milestone sweep: exit criteria of {doctype}", _judge_criteria_in, batch, plans)
+
+
+def _judge_criteria_in(batch: Batch, plans: list) -> None:
+	stages = [[row for row in batch.stages[plan.name] if exit_criteria.has_open(row)] for plan in plans]
+	asked = [
+		(plan.reference_type, plan.reference_name, rows) for plan, rows in zip(plans, stages, strict=True)
+	]
+	for rows, verdicts in zip(stages, exit_criteria.judge_many(asked), strict=True):
+		for stage, of_stage in zip(rows, verdicts, strict=True):
+			batch.criteria[stage.name] = of_stage
+			count = len(criteria.blocking(of_stage))
+			if count != stage.open_criteria:
+				stage.found_criteria = {"open_criteria": count}
+				stage.open_criteria = count
 
 
 def _find_owners(batch: Batch) -> None:

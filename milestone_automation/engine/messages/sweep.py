@@ -19,7 +19,7 @@ from milestone_automation.engine.base import guard
 from milestone_automation.engine.messages import due_messages, letters, outbox, plan_batch
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.people.directory import Recipient
-from milestone_automation.engine.rules import order, schedule
+from milestone_automation.engine.rules import criteria, order, schedule
 from milestone_automation.engine.rules.vocabulary import MessageKind, MessageStatus
 from milestone_automation.engine.store import sums
 
@@ -132,7 +132,7 @@ def _early_reminders(unsent: list[due_messages.Delivery]) -> list[due_messages.D
 	first_messages = {
 		subject(delivery)
 		for delivery in unsent
-		if delivery.message.kind in (MessageKind.PROMPT, MessageKind.BLOCKED)
+		if delivery.message.kind in (MessageKind.PROMPT, MessageKind.BLOCKED, MessageKind.BLOCKED_OWNER)
 		and not delivery.message.occurrence
 	}
 	return [
@@ -162,6 +162,7 @@ def _letter(batch: plan_batch.Batch, plan, group: list[due_messages.Delivery]) -
 	stage = due_messages.named_row(stages, first.message.stage)
 	owners, _reason = due_messages.stage_owners(batch.directory, stage)
 	tasks = _tasks_to_name(batch, plan, stage, group)
+	unmet = [] if tasks is None else _criteria_to_name(batch, plan, stage)
 	if tasks is None:
 		# Nothing of the document is shown, neither fields nor tasks, and an answer would be refused.
 		tasks, stage = [], frappe._dict(stage, custom_message="")
@@ -175,6 +176,7 @@ def _letter(batch: plan_batch.Batch, plan, group: list[due_messages.Delivery]) -
 		day=batch.day(first.recipient),
 		reason=first.reason,
 		tasks=tasks,
+		criteria=unmet,
 		keys=[(delivery.key, delivery.message.task) for delivery in group],
 		occurrence=first.message.occurrence,
 		may_answer=first.recipient.identity in {person.identity for person in owners},
@@ -192,6 +194,16 @@ def _tasks_to_name(batch: plan_batch.Batch, plan, stage, group: list[due_message
 		return None
 	stages = batch.stages[plan.name]
 	return schedule.open_required_tasks(stages, stage, tasks, bool(plan.earlier_tasks_block))
+
+
+def _criteria_to_name(batch: plan_batch.Batch, plan, stage) -> list:
+	"""Return how the exit criteria of a stage stand, after the unmet ones of earlier stages that block it too."""
+	stages = batch.stages[plan.name]
+	earlier = order.earlier_open(stages, stage) if plan.earlier_tasks_block else []
+	of_earlier = [
+		verdict for row in earlier for verdict in criteria.blocking(batch.criteria.get(row.name, ()))
+	]
+	return of_earlier + batch.criteria.get(stage.name, [])
 
 
 def _may_read(plan, recipient: Recipient) -> bool:
@@ -214,7 +226,8 @@ def _stamp_stages(
 		partly_sent: steps of which some messages wait for their recipient's time of day.
 	"""
 	for stage in batch.stages[plan.name]:
-		changes.stages[stage.name].update(stage.pop("new_round", {}) | stage.pop("found_owner", {}))
+		found = stage.pop("found_owner", {}) | stage.pop("found_criteria", {})
+		changes.stages[stage.name].update(stage.pop("new_round", {}) | found)
 		_set(changes.stages, stage, _stage_stamps(batch, stage, due, partly_sent))
 
 
@@ -272,5 +285,7 @@ def _update_sums(batch: plan_batch.Batch, plan, changes: plan_batch.Changes) -> 
 	old_health = plan.health
 	check = schedule.next_check(plan, stages, tasks, rules, today)
 	_set(changes.plans, plan, sums.summary_of(plan, stages) | {"next_check": check})
-	if plan.health != old_health:
+	if plan.health != old_health or any(
+		changes.stages[row.name].get("open_criteria") is not None for row in stages
+	):
 		sums.tell_desk(plan)

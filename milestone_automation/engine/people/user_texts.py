@@ -1,4 +1,5 @@
-"""Texts that hold users, where Frappe knows no link: who did what, whom to notify, arguments of next steps, keys of messages."""
+"""Texts that hold users, where Frappe knows no link: who did or waived what, whom to notify, arguments of next steps, keys
+of messages."""
 
 import json
 
@@ -8,10 +9,11 @@ from milestone_automation.engine.base import bulk
 from milestone_automation.engine.people.assignees import split_names
 
 NOTIFIED = ("Milestone Workflow Stage", "Milestone Plan Stage")
-WITH_NEXT_STEPS = (
+WITH_USERS = (
 	("Milestone Workflow Stage", "next_actions"),
 	("Milestone Plan Stage", "next_actions"),
 	("Milestone Next Step", "arguments"),
+	("Milestone Plan Stage", "waived_criteria"),
 )
 
 # Who did something: Data, as rows with a link to a user would keep that user from being deleted.
@@ -35,7 +37,7 @@ def rename(old: str, new: str) -> None:
 		for column in columns:
 			frappe.qb.update(table).set(table[column], new).where(table[column] == old).run()
 	_replace_notified(old, new)
-	_rename_in_next_steps(old, new)
+	_rename_in_json(old, new)
 	_rename_in_message_keys(old, new)
 
 
@@ -55,8 +57,8 @@ def _replace_notified(old: str, new: str | None) -> None:
 		bulk.update_rows(table, changes)
 
 
-def _rename_in_next_steps(old: str, new: str) -> None:
-	for table, column in WITH_NEXT_STEPS:
+def _rename_in_json(old: str, new: str) -> None:
+	for table, column in WITH_USERS:
 		rows = _rows_with(table, column, old)
 		bulk.update_rows(table, {row.name: {column: _renamed(row[column], old, new)} for row in rows})
 

@@ -9,7 +9,7 @@ from frappe.model import data_fieldtypes
 from milestone_automation.engine.base import bulk, guard
 from milestone_automation.engine.people import todos
 from milestone_automation.engine.plans import ending, following
-from milestone_automation.engine.progress import proposals, stages
+from milestone_automation.engine.progress import criterion_waivers, proposals, stages
 from milestone_automation.engine.rules import schedule
 from milestone_automation.engine.rules.vocabulary import (
 	PlanEvent,
@@ -65,6 +65,7 @@ def carry_over(doc) -> None:
 	with changing(new.name) as plan:
 		if plan.status != PlanStatus.CANCELLED:
 			sums.count_open_tasks(plan)
+			criterion_waivers.count_open(plan)
 			_apply_amendment(plan, doc)
 
 

@@ -6,7 +6,13 @@ from milestone_automation.engine.base import guard
 from milestone_automation.engine.plans import amending, ending, following, starting
 from milestone_automation.engine.progress import new_documents
 from milestone_automation.engine.rules.vocabulary import PlanStatus
-from milestone_automation.engine.store import plan_rows, refused_writes, watched
+from milestone_automation.engine.store import (
+	exit_criteria,
+	plan_rows,
+	refused_writes,
+	sweep_requests,
+	watched,
+)
 
 
 def on_document_change(doc) -> None:
@@ -55,12 +61,15 @@ def check_entry(doc) -> None:
 		GateError: says what to save it as first.
 	"""
 	if cint(doc.docstatus) != 2 and not watched.is_amendment(doc):
-		new_documents.check(doc, refused_writes.values_before(doc))
+		new_documents.check(doc, refused_writes.values_before(doc), to_write=doc)
 
 
 def _follow(plan: plan_rows.Plan, doc) -> None:
 	row = watched.stored_row(doc, plan)
 	changed = watched.changed_values(plan, doc, row)
+	if plan.status == PlanStatus.ACTIVE and any(exit_criteria.has_open(stage) for stage in plan.stages):
+		# Whatever was saved, it may be what they ask for.
+		sweep_requests.request(plan.name)
 	if not changed or plan.status == PlanStatus.CANCELLED:
 		return
 	before = refused_writes.values_before(doc)

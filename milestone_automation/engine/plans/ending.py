@@ -43,7 +43,7 @@ def cancel(plan: plan_rows.Plan, reason: str, reason_of_tasks: str | None = None
 		plan.forget_tasks()
 		plan.set_plan(status=PlanStatus.CANCELLED.value, next_check=None, next_date=None)
 		for stage in plan.stages:
-			plan.set_stage(stage, open_required=0, **forecasts.NOTHING)
+			plan.set_stage(stage, open_required=0, open_criteria=0, **forecasts.NOTHING)
 		plan_log.write(plan, PlanEvent.PLAN_CANCELLED, reason=reason, done_on=stamp)
 
 

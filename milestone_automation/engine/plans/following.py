@@ -148,6 +148,9 @@ def _note_got_past(plan, stage, obstacles: gate.Obstacles) -> None:
 		plan.set_stage(stage, reached_without_tasks_on=now_datetime())
 		titles = gate.task_titles(obstacles.tasks)
 		_alert(plan, PlanEvent.REACHED_WITHOUT_TASKS, stage, titles)
+	if obstacles.criteria:
+		texts = gate.criteria_texts(plan.reference_type, obstacles.criteria)
+		_alert(plan, PlanEvent.REACHED_WITHOUT_CRITERIA, stage, texts)
 	if obstacles.earlier:
 		_alert(plan, PlanEvent.REACHED_OUT_OF_ORDER, stage, gate.stage_names(obstacles.earlier))
 

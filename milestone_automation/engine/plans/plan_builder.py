@@ -38,6 +38,7 @@ STAGE_FIELDS = (
 	"track_field",
 	"track_value",
 	"gate_mode",
+	"exit_criteria",
 	"custom_message",
 	"custom_message_by",
 	"warning_lead_days",

@@ -1,6 +1,7 @@
 """What happens to plans and workflows when a document, a linked document or a DocType is renamed."""
 
 import json
+from dataclasses import replace
 
 import frappe
 from frappe import _
@@ -8,6 +9,7 @@ from frappe import _
 from milestone_automation.engine.base import bulk
 from milestone_automation.engine.people import todos
 from milestone_automation.engine.plans import ending
+from milestone_automation.engine.rules import criteria
 from milestone_automation.engine.rules.vocabulary import PlanStatus, ReachRule
 from milestone_automation.engine.store import plan_rows, watched
 from milestone_automation.engine.tracking import milestones, registry
@@ -82,16 +84,34 @@ def _rename_in_snapshots(doctype: str, fields: list[str], old: str, new: str) ->
 	bulk.update_rows("Milestone Plan", changes)
 
 
-def rename_doctype(new: str) -> None:
-	"""Update the keys of the plans of a renamed DocType, which contain its name.
+def rename_doctype(old: str, new: str) -> None:
+	"""Update the keys of the plans of a renamed DocType, which contain its name, and exit criteria that ask for it.
 
 	Args:
-		new: new name of the DocType.
+		old, new: names of the DocType.
 	"""
+	for table, _parent, _about in STAGE_TABLES:
+		_rename_in_criteria(table, old, new)
 	filters = {"reference_type": new, "plan_key": ("is", "set")}
 	rows = frappe.get_all("Milestone Plan", filters=filters, fields=["name", "reference_name"])
 	changes = {row.name: {"plan_key": plan_rows.plan_key(new, row.reference_name)} for row in rows}
 	bulk.update_rows("Milestone Plan", changes)
+
+
+def _rename_in_criteria(table: str, old: str, new: str) -> None:
+	"""Let exit criteria ask for the DocType by its new name; what was waived stays waived."""
+	columns = ["exit_criteria", *(["waived_criteria"] if table == "Milestone Plan Stage" else [])]
+	filters = {"exit_criteria": ("like", f"%{json.dumps(old)[1:-1]}%")}
+	changes = {}
+	for row in frappe.get_all(table, filters=filters, fields=["name", *columns]):
+		before = criteria.parse(row.exit_criteria)
+		after = [replace(one, doctype=new) if one.doctype == old else one for one in before]
+		keys = {one.key: now.key for one, now in zip(before, after, strict=True)}
+		waived = criteria.waivers(row.get("waived_criteria"))
+		renamed = {keys.get(key, key): waiver for key, waiver in waived.items()}
+		changes[row.name] = {"exit_criteria": criteria.dump(after)}
+		changes[row.name] |= {"waived_criteria": json.dumps(renamed)} if waived else {}
+	bulk.update_rows(table, changes)
 
 
 def rename_document(doctype: str, old, new, merge: bool = False) -> None:

@@ -9,6 +9,7 @@ from frappe.utils import cint
 from milestone_automation.engine.base import bulk
 from milestone_automation.engine.people import assigned, todos
 from milestone_automation.engine.plans import following
+from milestone_automation.engine.progress import criterion_waivers
 from milestone_automation.engine.rules.vocabulary import (
 	PlanEvent,
 	PlanStatus,
@@ -47,6 +48,7 @@ def undo_cancel(plan: str, reason: str) -> None:
 		todos.assign(names)
 		plan.forget_tasks()
 		plan.set_plan(status=PlanStatus.ACTIVE.value)
+		criterion_waivers.count_open(plan)
 		plan_log.write(plan, PlanEvent.CANCELLATION_UNDONE, reason=reason)
 		doc = plan.reference_doc()
 		changed = watched.changed_values(plan, doc)
@@ -85,7 +87,7 @@ def _tasks_cancelled_with(plan: plan_rows.Plan) -> list[str]:
 
 
 def take_over(stages: list[dict], cancelled: plan_rows.Plan) -> None:
-	"""Mark in a new plan what people confirmed and completed in the cancelled plan that it replaces.
+	"""Mark in a new plan what people confirmed, completed and waived in the cancelled plan that it replaces.
 
 	Args:
 		stages: field values of Milestone Plan Stage with their `tasks`, as `plan_builder.build` gives them; changed.
@@ -95,6 +97,9 @@ def take_over(stages: list[dict], cancelled: plan_rows.Plan) -> None:
 	closed = _closed_tasks(cancelled)
 	for stage in stages:
 		old = old_stages.get(stage["workflow_stage"])
+		if old and old.waived_criteria:
+			# Waivers of rules that the workflow no longer has count for nothing.
+			stage["waived_criteria"] = old.waived_criteria
 		tasks = [task for task in stage["tasks"] if task["workflow_task"] in closed]
 		for task in tasks:
 			task.update(closed[task["workflow_task"]])

@@ -7,10 +7,19 @@ from frappe import _
 from frappe.utils import cint, getdate
 
 from milestone_automation.engine.base import bulk, guard
+from milestone_automation.engine.people import criterion_texts
 from milestone_automation.engine.plans import plan_builder, restoring
 from milestone_automation.engine.progress import tasks
+from milestone_automation.engine.rules import criteria
 from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus, StageStatus
-from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_requests, watched
+from milestone_automation.engine.store import (
+	exit_criteria,
+	plan_log,
+	plan_rows,
+	sums,
+	sweep_requests,
+	watched,
+)
 from milestone_automation.engine.tracking import protected
 from milestone_automation.engine.workflows import matching
 
@@ -174,8 +183,16 @@ def fill_from_workflow(plan_doc) -> None:
 	for stage in draft.stages:
 		required = sum(1 for task in stage["tasks"] if task["required"] and not task.get("closed_on"))
 		plan_doc.append("stages", {**stage, "open_required": required})
+	_count_criteria(plan_doc)
 	plan_doc.flags.draft = draft
 	sums.summarize_new(plan_doc)
+
+
+def _count_criteria(plan_doc) -> None:
+	"""Count the unmet exit criteria of the open stages; no query where there are none."""
+	found = exit_criteria.of_open_stages(plan_doc, plan_doc.stages)
+	for stage, verdicts in zip(plan_doc.stages, found, strict=True):
+		stage.open_criteria = len(criteria.blocking(verdicts))
 
 
 def _is_muted() -> bool:
@@ -244,14 +261,19 @@ def make_tasks(plan_doc) -> None:
 
 
 def _log_accepted(plan_doc) -> None:
-	"""Log the stages that the document had reached before their required tasks could be created."""
+	"""Log the stages that the document had reached before their required tasks could be created, or criteria met."""
 	template = frappe.get_cached_doc("Milestone Workflow", plan_doc.workflow)
-	for row in plan_doc.stages:
-		titles = [
+	reached = [row for row in plan_doc.stages if row.status == StageStatus.REACHED]
+	found = exit_criteria.judge(plan_doc.reference_type, plan_doc.reference_name, reached)
+	for row, verdicts in zip(reached, found, strict=True):
+		lacking = [
 			task.title for task in template.tasks if cint(task.required) and task.stage == row.stage_name
 		]
-		if titles and row.status == StageStatus.REACHED:
-			plan_log.write(plan_doc, PlanEvent.ACCEPTED_AS_REACHED, stage=row, details=", ".join(titles))
+		lacking += criterion_texts.describe_all(
+			criteria.blocking(verdicts), plan_doc.reference_type, "Administrator"
+		)
+		if lacking:
+			plan_log.write(plan_doc, PlanEvent.ACCEPTED_AS_REACHED, stage=row, details=", ".join(lacking))
 
 
 def start_if_matching(doc) -> None:

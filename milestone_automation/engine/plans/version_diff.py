@@ -15,7 +15,7 @@ from frappe.utils import cstr, getdate
 
 from milestone_automation.engine.plans import plan_builder
 from milestone_automation.engine.progress import rescheduling
-from milestone_automation.engine.rules import dates
+from milestone_automation.engine.rules import criteria, dates
 from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import (
 	AssigneeKind,
@@ -26,7 +26,7 @@ from milestone_automation.engine.rules.vocabulary import (
 	StageStatus,
 	TaskStatus,
 )
-from milestone_automation.engine.store import plan_rows, watched
+from milestone_automation.engine.store import exit_criteria, plan_rows, watched
 
 DATE_RULE_FIELDS = frozenset(
 	{"dependency", "predecessors", "key_date_rule", "date_field", "offset_days", "working_days"}
@@ -54,6 +54,7 @@ class StageMove:
 		new_name: name of a reached stage whose old name another stage has now.
 		is_fulfilled: whether it is open and the document has the value that now reaches it.
 		blocked_by: number of open required tasks that block a fulfilled stage.
+		unmet: number of required exit criteria that a fulfilled stage does not meet.
 		comes_after: names of open stages that a fulfilled stage comes after, where stages are reached in order.
 	"""
 
@@ -65,6 +66,7 @@ class StageMove:
 	new_name: str | None = None
 	is_fulfilled: bool = False
 	blocked_by: int = 0
+	unmet: int = 0
 	comes_after: list[str] = field(default_factory=list)
 
 	@property
@@ -75,7 +77,7 @@ class StageMove:
 	@property
 	def becomes_reached(self) -> bool:
 		"""Whether the move makes the stage reached."""
-		return self.is_fulfilled and not self.blocked_by and not self.comes_after
+		return self.is_fulfilled and not (self.blocked_by or self.unmet or self.comes_after)
 
 	@property
 	def keeps_name(self) -> bool:
@@ -347,13 +349,29 @@ def _find_fulfilled(diff: VersionDiff) -> None:
 
 def _set_obstacles(diff: VersionDiff, move: StageMove, required: Counter) -> None:
 	"""Set what will keep a fulfilled stage from being reached, by the rules of the gate."""
-	move.blocked_by = sum(required[blocking.name] for blocking in _blocking_stages(diff, move))
+	blocking_stages = _blocking_stages(diff, move)
+	move.blocked_by = sum(required[blocking.name] for blocking in blocking_stages)
+	move.unmet = _count_unmet(diff, blocking_stages)
 	if diff.workflow.reached_in_order:
 		move.comes_after = [row.name for row in _earlier_open(diff, move)]
 
 
+def _count_unmet(diff: VersionDiff, moves: list[StageMove]) -> int:
+	"""Return how many required exit criteria of some stages the document does not meet after the move."""
+	rows = [
+		frappe._dict(
+			stage_name=move.name,
+			exit_criteria=(move.template or move.row).get("exit_criteria"),
+			waived_criteria=move.row and move.row.waived_criteria,
+		)
+		for move in moves
+	]
+	found = exit_criteria.judge(diff.plan.reference_type, diff.plan.reference_name, rows)
+	return sum(len(criteria.blocking(verdicts)) for verdicts in found)
+
+
 def _blocking_stages(diff: VersionDiff, move: StageMove) -> list[StageMove]:
-	"""Return the stages whose open required tasks will block a stage, by the rule of the gate."""
+	"""Return the stages whose open required tasks and exit criteria will block a stage, by the rule of the gate."""
 	if not diff.workflow.earlier_tasks_block:
 		return [move]
 	return [*_earlier_open(diff, move), move]

@@ -10,7 +10,14 @@ from milestone_automation.engine.base import bulk
 from milestone_automation.engine.people import assignees, todos
 from milestone_automation.engine.plans import plan_builder, version_diff
 from milestone_automation.engine.plans.version_diff import StageMove, TaskMove, VersionDiff
-from milestone_automation.engine.progress import gate, proposals, rescheduling, task_people, tasks
+from milestone_automation.engine.progress import (
+	criterion_waivers,
+	gate,
+	proposals,
+	rescheduling,
+	task_people,
+	tasks,
+)
 from milestone_automation.engine.rules import dates, network, schedule
 from milestone_automation.engine.rules.vocabulary import DateChangeSource, PlanEvent, StageStatus, TaskStatus
 from milestone_automation.engine.store import plan_log, plan_rows, sums, watched
@@ -83,6 +90,11 @@ def _describe_fulfilled(move: StageMove) -> dict:
 			"{0} stays open although the document has the value for it: milestones are reached in order, and {1} comes first."
 		).format(move.name, ", ".join(move.comes_after))
 		return _change("stage_blocked", move.name, text)
+	if move.unmet and not move.blocked_by:
+		text = _(
+			"{0} stays open although the document has the value for it: {1} exit criteria are not met. Confirm it once they are."
+		).format(move.name, move.unmet)
+		return _change("stage_blocked", move.name, text)
 	if not move.blocked_by:
 		text = _("{0} is reached: the document has the value for it.").format(move.name)
 		return _change("stage_reached", move.name, text)
@@ -144,6 +156,7 @@ def move(plan: str) -> list[dict]:
 		_move_dates(diff)
 		_move_tasks(diff)
 		_set_version(diff)
+		criterion_waivers.count_open(plan)
 		details = "\n".join(change["text"] for change in changes)
 		plan_log.write(plan, PlanEvent.PLAN_MOVED_TO_NEW_VERSION, details=details)
 		_reach_fulfilled(diff)
@@ -326,7 +339,13 @@ def _reach_fulfilled(diff: VersionDiff) -> None:
 	for row in fulfilled:
 		gate.check_stage(plan, row)
 		proposals.withdraw(plan, row, _("The milestone was reached."))
-		plan.set_stage(row, status=StageStatus.REACHED.value, health="Done", reached_on=getdate(nowdate()))
+		plan.set_stage(
+			row,
+			status=StageStatus.REACHED.value,
+			health="Done",
+			reached_on=getdate(nowdate()),
+			open_criteria=0,
+		)
 		plan_log.write(plan, PlanEvent.MILESTONE_REACHED, stage=row)
 
 

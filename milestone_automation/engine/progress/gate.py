@@ -1,4 +1,5 @@
-"""The gate: a stage with open required tasks, or one whose turn has not come, can be neither reached nor prompted for.
+"""The gate: a stage with open required tasks or unmet exit criteria, or one whose turn has not come, can be neither reached
+nor prompted for.
 
 It asks only when a write changes the stored value, and it is asked twice: before a save writes, so that a refusal
 leaves nothing behind, and once more after, for values that hooks set on the way and for what Frappe writes without
@@ -15,8 +16,9 @@ from frappe.utils import cint, escape_html, get_link_to_form, now_datetime
 
 from milestone_automation.engine.base import bulk, compat
 from milestone_automation.engine.base.guard import GateError
-from milestone_automation.engine.people import rights
-from milestone_automation.engine.rules import order
+from milestone_automation.engine.people import criterion_texts, rights
+from milestone_automation.engine.rules import criteria, order
+from milestone_automation.engine.rules.criteria import CriterionState
 from milestone_automation.engine.rules.vocabulary import (
 	GateMode,
 	PlanEvent,
@@ -25,9 +27,9 @@ from milestone_automation.engine.rules.vocabulary import (
 	StageStatus,
 	TaskStatus,
 )
-from milestone_automation.engine.store import plan_log, plan_rows, sweep_requests, watched
+from milestone_automation.engine.store import exit_criteria, plan_log, plan_rows, sweep_requests, watched
 
-# How many tasks a refusal names; more would be a wall of text.
+# How many tasks, criteria or stages a refusal names; more would be a wall of text.
 NAMED_TASKS = 10
 
 
@@ -38,14 +40,16 @@ class Obstacles:
 	Attributes:
 		tasks: open required tasks, with their assignees.
 		earlier: open stages that come first, where milestones are reached in order.
+		criteria: verdicts of required exit criteria that are not met.
 	"""
 
 	tasks: list = field(default_factory=list)
 	earlier: list = field(default_factory=list)
+	criteria: list = field(default_factory=list)
 
 	def __bool__(self) -> bool:
 		"""Whether there is anything."""
-		return bool(self.tasks or self.earlier)
+		return bool(self.tasks or self.earlier or self.criteria)
 
 
 def check(doc) -> bool:
@@ -58,11 +62,11 @@ def check(doc) -> bool:
 		bool: whether the document has a plan.
 
 	Raises:
-		GateError: names the stage, its open tasks, who has them, and what to do.
+		GateError: names the stage, its open tasks, who has them, its unmet exit criteria, and what to do.
 	"""
 	plan = watched.loaded(doc, anew=True)
 	if is_running(plan):
-		_check_values(plan, doc)
+		_check_values(plan, doc, to_write=doc)
 	return bool(plan)
 
 
@@ -82,12 +86,12 @@ def is_running(plan: plan_rows.Plan | None) -> bool:
 	return bool(plan) and plan.status == PlanStatus.ACTIVE
 
 
-def _check_values(plan: plan_rows.Plan, doc) -> None:
+def _check_values(plan: plan_rows.Plan, doc, to_write=None) -> None:
 	before = doc.get_doc_before_save()
 	fields = {stage.track_field for stage in _waiting_stages(plan)}
 	to_reach = stages_to_reach(plan, watched.value_changes(fields, doc.doctype, before, doc))
 	for stage in to_reach:
-		obstacles = in_the_way(plan, stage, to_reach)
+		obstacles = in_the_way(plan, stage, to_reach, to_write)
 		if obstacles and not only_warns(stage):
 			refuse(plan, stage, obstacles)
 
@@ -114,15 +118,28 @@ def stages_to_reach(plan: plan_rows.Plan, changed: dict[str, tuple[str, str]]) -
 	return list(found.values())
 
 
-def in_the_way(plan: plan_rows.Plan, stage, together: Sequence = ()) -> Obstacles:
+def in_the_way(plan: plan_rows.Plan, stage, together: Sequence = (), to_write=None) -> Obstacles:
 	"""Return what blocks a stage, or what its gate only warns of; nothing where the gate is off.
 
 	Args:
 		plan: locked.
 		stage: row of the stage.
 		together: all stages that the same write reaches.
+		to_write: the document with values that are not stored yet; as it is stored by default.
 	"""
-	return Obstacles(tasks_in_the_way(plan, stage), stages_in_the_way(plan, stage, together))
+	return Obstacles(
+		tasks_in_the_way(plan, stage),
+		stages_in_the_way(plan, stage, together),
+		criteria_in_the_way(plan, stage, to_write),
+	)
+
+
+def criteria_in_the_way(plan: plan_rows.Plan, stage, to_write=None) -> list[criteria.Verdict]:
+	"""Return the required exit criteria that are not met, see `in_the_way`. They are judged afresh each time."""
+	if stage.gate_mode == GateMode.OFF:
+		return []
+	found = exit_criteria.of_open_stages(plan, blocking_stages(plan, stage), to_write)
+	return [verdict for verdicts in found for verdict in criteria.blocking(verdicts)]
 
 
 def stages_in_the_way(plan: plan_rows.Plan, stage, together: Sequence = ()) -> list:
@@ -163,7 +180,7 @@ def check_stage(plan: plan_rows.Plan, stage) -> None:
 
 
 def blocking_stages(plan: plan_rows.Plan, stage) -> list:
-	"""Return the stages whose open required tasks block this one: itself, and all open ones before where the plan says so."""
+	"""Return the stages whose open required tasks and exit criteria block this one: itself, and all open ones before where the plan says so."""
 	if not cint(plan.earlier_tasks_block):
 		return [stage]
 	return [*order.earlier_open(plan.stages, stage), stage]
@@ -226,6 +243,7 @@ def refuse(plan: plan_rows.Plan, stage, obstacles: Obstacles) -> None:
 			"stage": stage.stage_name,
 			"count": len(obstacles.tasks),
 			"earlier": [row.stage_name for row in obstacles.earlier],
+			"criteria": criterion_texts.describe_all(obstacles.criteria[:NAMED_TASKS], plan.reference_type),
 			"tasks": [{"name": task.name, "title": task.title, "assignees": people(task)} for task in seen],
 		}
 	text = refusal(plan, stage, obstacles, seen, names_document=is_about_another)
@@ -240,9 +258,13 @@ def _is_saving_another(plan: plan_rows.Plan) -> bool:
 
 def _hidden_refusal(stage, obstacles: Obstacles) -> str:
 	"""Return the refusal for users who may not read the document: whom to ask."""
-	if not obstacles.tasks:
+	if not obstacles.tasks and not obstacles.criteria:
 		return _(
 			"Another document cannot reach its next milestone yet: an earlier one comes first. Ask a Milestone Manager."
+		)
+	if not obstacles.tasks:
+		return _(
+			"Another document cannot reach its next milestone yet: its exit criteria are not met. Ask a Milestone Manager."
 		)
 	owner = stage.stage_owner and frappe.db.get_value("User", stage.stage_owner, "full_name")
 	if owner:
@@ -257,7 +279,7 @@ def _hidden_refusal(stage, obstacles: Obstacles) -> str:
 def refusal(
 	plan: plan_rows.Plan, stage, obstacles: Obstacles, seen: list, names_document: bool = False
 ) -> str:
-	"""Return the refusal as HTML: what is blocked, by what, who has the tasks, what the reader may do.
+	"""Return the refusal as HTML: what is blocked, by what, who has the tasks, what is not met, what the reader may do.
 
 	Args:
 		plan, stage: what is blocked.
@@ -270,9 +292,11 @@ def refusal(
 		parts += [_come_first(stage, obstacles.earlier)]
 	if obstacles.tasks:
 		parts += _block(stage, obstacles.tasks, seen)
+	if obstacles.criteria:
+		parts += _lack(plan, stage, obstacles.criteria)
 	if names_document:
 		parts[0] = _("{0}: {1}").format(_link_to_document(plan), parts[0])
-	parts.append(_what_to_do() if obstacles.tasks else _("Reach or confirm that first. Then save again."))
+	parts.append(_what_to_do(obstacles))
 	return "".join(f"<p>{part}</p>" if not part.startswith("<ul>") else part for part in parts)
 
 
@@ -302,6 +326,30 @@ def _block(stage, open_tasks: list, seen: list) -> list[str]:
 	return parts
 
 
+def _lack(plan: plan_rows.Plan, stage, unmet: list[criteria.Verdict]) -> list[str]:
+	if len(unmet) == 1:
+		sentence = _("{0} cannot be reached yet: one exit criterion is not met.").format(
+			_bold(stage.stage_name)
+		)
+	else:
+		sentence = _("{0} cannot be reached yet: {1} exit criteria are not met.").format(
+			_bold(stage.stage_name), len(unmet)
+		)
+	items = [f"<li>{_describe_criterion(plan, stage, verdict)}</li>" for verdict in unmet[:NAMED_TASKS]]
+	if len(unmet) > len(items):
+		items.append(f"<li>{_('and {0} more').format(len(unmet) - len(items))}</li>")
+	return [sentence, f"<ul>{''.join(items)}</ul>"]
+
+
+def _describe_criterion(plan: plan_rows.Plan, stage, verdict: criteria.Verdict) -> str:
+	text = escape_html(criterion_texts.describe(verdict.criterion, plan.reference_type))
+	if verdict.state is CriterionState.BROKEN:
+		text += " " + _("(cannot be checked: what it asks for no longer exists)")
+	if verdict.stage_name != stage.stage_name:
+		text += " " + _("(of the earlier milestone {0})").format(escape_html(verdict.stage_name))
+	return text
+
+
 def _link_to_document(plan: plan_rows.Plan) -> str:
 	label = escape_html(f"{_(plan.reference_type)} {plan.reference_name}")
 	return get_link_to_form(plan.reference_type, plan.reference_name, label)
@@ -320,7 +368,23 @@ def _describe(task, stage) -> str:
 	return text
 
 
-def _what_to_do() -> str:
+def _what_to_do(obstacles: Obstacles) -> str:
+	if not obstacles.tasks and not obstacles.criteria:
+		return _("Reach or confirm that first. Then save again.")
+	if not obstacles.tasks:
+		return (
+			_("Meet the exit criteria, or waive them with a reason. Then save again.")
+			if rights.can_manage()
+			else _("Meet the exit criteria, or ask a Milestone Manager to waive them. Then save again.")
+		)
+	if obstacles.criteria:
+		return (
+			_("Complete the tasks and meet the exit criteria, or waive them with a reason. Then save again.")
+			if rights.can_manage()
+			else _(
+				"Complete the tasks and meet the exit criteria, or ask a Milestone Manager to waive them. Then save again."
+			)
+		)
 	if rights.can_manage():
 		return _("Complete the tasks, or waive them with a reason. Then save again.")
 	return _("Complete the tasks, or ask a Milestone Manager to waive them. Then save again.")
@@ -346,6 +410,8 @@ def warn(plan: plan_rows.Plan, stage, obstacles: Obstacles) -> None:
 		_warn_of_order(plan, stage, obstacles.earlier)
 	if obstacles.tasks:
 		_warn_of_tasks(plan, stage, obstacles.tasks)
+	if obstacles.criteria:
+		_warn_of_criteria(plan, stage, obstacles.criteria)
 
 
 def _warn_of_order(plan: plan_rows.Plan, stage, earlier: list) -> None:
@@ -368,6 +434,20 @@ def _warn_of_tasks(plan: plan_rows.Plan, stage, open_tasks: list) -> None:
 	plan_log.write(plan, PlanEvent.REACHED_WITH_WARNING, stage=stage, details=titles)
 
 
+def _warn_of_criteria(plan: plan_rows.Plan, stage, unmet: list[criteria.Verdict]) -> None:
+	texts = criterion_texts.describe_all(unmet[:NAMED_TASKS], plan.reference_type)
+	frappe.msgprint(
+		_("{0} is reached although exit criteria are not met: {1}.").format(
+			_bold(stage.stage_name), escape_html(", ".join(texts))
+		),
+		title=_("Exit Criteria Are Not Met"),
+		indicator="orange",
+	)
+	plan_log.write(
+		plan, PlanEvent.REACHED_WITH_WARNING, stage=stage, details=criteria_texts(plan.reference_type, unmet)
+	)
+
+
 def note_failure(doc) -> None:
 	"""Note on a document's plan, and tell the managers of its workflow, that a save went on unchecked.
 
@@ -385,6 +465,11 @@ def note_failure(doc) -> None:
 def task_titles(open_tasks: list) -> str:
 	"""Return the titles of some tasks for the log, not more of them than a refusal names."""
 	return ", ".join(task.title for task in open_tasks[:NAMED_TASKS])
+
+
+def criteria_texts(doctype: str, verdicts: list[criteria.Verdict]) -> str:
+	"""Return what some criteria ask for, for the log: not more of them than a refusal names, and whole for everybody."""
+	return ", ".join(criterion_texts.describe_all(verdicts[:NAMED_TASKS], doctype, "Administrator"))
 
 
 def stage_names(stages: list) -> str:

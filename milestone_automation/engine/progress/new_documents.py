@@ -1,7 +1,7 @@
 """New documents that already have the value of a blocked milestone: refused, or accepted as reached.
 
-They have no plan yet, so no task is open: the required tasks of the template count,
-and where milestones are reached in order, earlier ones whose value the document does not have. What people, scripts and REST
+They have no plan yet, so no task is open: the required tasks of the template count, and its exit criteria by the document
+as it is; where milestones are reached in order, earlier ones whose value the document does not have. What people, scripts and REST
 create is refused, what is brought in (imports, migrations, patches) is accepted, unless the workflow says otherwise.
 """
 
@@ -10,21 +10,27 @@ from frappe import _
 from frappe.utils import cint, escape_html
 
 from milestone_automation.engine.base.guard import GateError
+from milestone_automation.engine.people import criterion_texts
+from milestone_automation.engine.progress import gate
+from milestone_automation.engine.rules import criteria
 from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import EntryRule, GateMode
-from milestone_automation.engine.store import watched
+from milestone_automation.engine.store import exit_criteria, watched
 from milestone_automation.engine.workflows import default_values, matching
 
 # Frappe's flags for what a site takes over from elsewhere.
 BROUGHT_IN = ("in_import", "in_patch", "in_migrate", "in_install", "in_setup_wizard")
 
 
-def check(doc, before) -> None:
+def check(doc, before, to_write=None) -> None:
 	"""Refuse a document without a plan whose values would reach a milestone before its required tasks exist.
+
+	A document that meets the exit criteria of the milestone is not refused for them.
 
 	Args:
 		doc: the document, new or about to match a workflow; before or after it was written.
 		before: the row or document before the write; None if it is new.
+		to_write: the document with values that are not stored yet, for its exit criteria; as it is stored by default.
 
 	Raises:
 		GateError: says what to save it as first.
@@ -44,6 +50,9 @@ def check(doc, before) -> None:
 		titles = required_titles(template, stage, doc)
 		if titles:
 			_refuse(doc, stage, len(titles))
+		unmet = unmet_criteria(template, stage, doc, to_write)
+		if unmet:
+			_refuse_criteria(doc, stage, unmet)
 
 
 def _is_refused(template) -> bool:
@@ -67,10 +76,20 @@ def required_titles(template, stage, doc) -> list[str]:
 		stage: one of its rows.
 		doc: the document; where the workflow says so, the tasks of earlier stages count whose value it does not have.
 	"""
-	names = {stage.stage_name}
-	if cint(template.earlier_tasks_block):
-		names |= {row.stage_name for row in _earlier_open(template, stage, doc)}
+	names = {row.stage_name for row in _blocking_stages(template, stage, doc)}
 	return [task.title for task in template.tasks if cint(task.required) and task.stage in names]
+
+
+def unmet_criteria(template, stage, doc, to_write=None) -> list[criteria.Verdict]:
+	"""Return the required exit criteria that a document does not meet before it reaches a stage; as in `check`."""
+	rows = _blocking_stages(template, stage, doc)
+	found = exit_criteria.judge(doc.doctype, doc.name, rows, to_write)
+	return [verdict for verdicts in found for verdict in criteria.blocking(verdicts)]
+
+
+def _blocking_stages(template, stage, doc) -> list:
+	earlier = _earlier_open(template, stage, doc) if cint(template.earlier_tasks_block) else []
+	return [*earlier, stage]
 
 
 def _earlier_open(template, stage, doc) -> list:
@@ -93,6 +112,21 @@ def _refuse(doc, stage, count: int) -> None:
 		else _("{0} required tasks come before {1}.").format(count, name)
 	)
 	frappe.throw(f"{sentence} {_what_to_do(doc, stage)}", exc=GateError, title=_("Milestone Blocked"))
+
+
+def _refuse_criteria(doc, stage, unmet: list[criteria.Verdict]) -> None:
+	texts = criterion_texts.describe_all(unmet[: gate.NAMED_TASKS], doc.doctype)
+	sentence = _("{0} has exit criteria that are not met: {1}.").format(
+		f"<b>{escape_html(stage.stage_name)}</b>", escape_html(", ".join(texts))
+	)
+	frappe.throw(f"{sentence} {_what_to_save(doc, stage)}", exc=GateError, title=_("Milestone Blocked"))
+
+
+def _what_to_save(doc, stage) -> str:
+	if stage.track_field == "docstatus":
+		return _("Save it as a draft first, then meet them.")
+	label = doc.meta.get_label(stage.track_field) or stage.track_field
+	return _("Save it with another {0} first, then meet them.").format(_(label))
 
 
 def _what_to_do(doc, stage) -> str:

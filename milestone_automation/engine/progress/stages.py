@@ -5,7 +5,7 @@ from frappe import _
 from frappe.utils import cint, getdate, now_datetime, nowdate
 
 from milestone_automation.engine.base import clock
-from milestone_automation.engine.progress import gate, next_steps, proposals, rescheduling
+from milestone_automation.engine.progress import criterion_waivers, gate, next_steps, proposals, rescheduling
 from milestone_automation.engine.rules import dates, order, schedule
 from milestone_automation.engine.rules.vocabulary import Health, PlanEvent, ReachRule, StageStatus
 from milestone_automation.engine.store import forecasts, plan_log, plan_rows, watched
@@ -28,7 +28,7 @@ def confirm(plan: str, stage: str, reached_on=None) -> None:
 		reached_on: date or ISO text, not in the future; today by default.
 
 	Raises:
-		GateError: required tasks are open, or an earlier stage comes first.
+		GateError: required tasks are open, exit criteria not met, or an earlier stage comes first.
 		frappe.ValidationError: it is reached already, the date is in the future, or a field's value must reach it.
 	"""
 	with changing(plan) as plan:
@@ -127,6 +127,7 @@ def mark_reached(plan: plan_rows.Plan, stage, reached_on, milestone=None, value_
 		reached_at=now_datetime(),
 		milestone=milestone,
 		value_before=value_before,
+		open_criteria=0,
 		later_moved=0,
 		**forecasts.NOTHING,
 	)
@@ -198,6 +199,7 @@ def mark_open(plan: plan_rows.Plan, stage, reason: str) -> None:
 		**schedule.FRESH_STAMPS,
 	)
 	_mark_skipped(plan)
+	criterion_waivers.count_open(plan)
 	plan_log.write(
 		plan,
 		PlanEvent.MILESTONE_UNDONE,

@@ -5,11 +5,11 @@ The health of a stage is the first of these that applies:
 1. *Done*: it is reached.
 2. *Skipped*: a later stage is reached. Nobody is asked for it any more.
 3. *On Hold*: its plan is on hold.
-4. *Blocked*: its key date is today or past, and required tasks are open. This comes before Late because the assignees
-   have to act, not the owner of the stage.
+4. *Blocked*: its key date is today or past, and required tasks are open or exit criteria not met. This comes before Late
+   because others have to act first: the assignees, or whoever meets the criteria.
 5. *Late*: its key date is past, and no task blocks it.
-6. *At Risk*: an open task is overdue; or required tasks are open within the warning lead before the key date; or the
-   forecast's chance to meet the key date is below a limit.
+6. *At Risk*: an open task is overdue; or required tasks are open or exit criteria not met within the warning lead before
+   the key date; or the forecast's chance to meet the key date is below a limit.
 7. *On Track*: everything else. On the key date itself, with all required tasks done, the owner is being asked.
 
 A stage without a key date is At Risk if a task is overdue, otherwise On Track.
@@ -41,8 +41,8 @@ def stage_health(
 		status: status of the stage.
 		key_date: its key date, if it has one.
 		today: today's date.
-		open_required_tasks: number of tasks that block the stage; also those of earlier open stages where
-			the plan says so.
+		open_required_tasks: number of tasks and exit criteria that block the stage; also those of earlier open stages
+			where the plan says so.
 		warning_lead_days: calendar days before the key date within which open required tasks are a risk.
 		overdue_open_tasks: number of open tasks, required or not, that are past their due date.
 		is_skipped: whether a later stage is reached.

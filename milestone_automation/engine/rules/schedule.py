@@ -5,21 +5,22 @@ messages of today and the next day to check come from the same list, so they alw
 
 The rules:
 
-- *Prompt*: from a stage's key date on, once its required tasks are done. Only for stages that no open one comes before,
-  where earlier tasks block later stages or stages are reached in order; otherwise for every stage whose key date has
-  come.
+- *Prompt*: from a stage's key date on, once its required tasks are done and its exit criteria met. Only for stages that
+  no open one comes before, where earlier tasks block later stages or stages are reached in order; otherwise for every
+  stage whose key date has come.
 - An owner who has proposed a date is not asked, reminded or checked with until a manager has decided.
 - A plan on hold sends nothing. When it is resumed, what is due then is sent.
 - A skipped stage, which a reached one comes after, gets no message; its tasks keep theirs.
 - *Blocked*: from the key date on, while required tasks block the stage: once to each assignee for each task, and to the
   owner with the names of the assignees. No prompt is sent meanwhile. A stage that is blocked again after its prompt
-  starts a new round of messages.
+  starts a new round of messages. Exit criteria that are not met block a stage just so; they have no assignees, so only
+  the owner is told.
 - *Reminder*: a number of days after the prompt, to the same people; for a blocked stage after the assignees were told,
-  to the assignees. Then every few days, up to a maximum. Days count from the last reminder that was sent: after three
+  to the assignees, and to the owner if exit criteria block it. Then every few days, up to a maximum. Days count from the last reminder that was sent: after three
   days without the scheduler one reminder is sent, not three.
 - *Escalation*: a number of days after the key date, once, whether the stage is blocked or not answered. A stage that is
   blocked again later is not escalated a second time.
-- *Warning*: the warning lead before the key date, while required tasks are open, once.
+- *Warning*: the warning lead before the key date, while required tasks are open or exit criteria not met, once.
 - *Check-In*: a number of days before the key date, until the day before it: the owner is asked whether the date still
   holds, once for each date. Who has said so within these days, or has set the date then, is not asked.
 - *Task Due*: from the task lead before a task's due date until that date. *Task Overdue*: from the day after, once. Once
@@ -186,7 +187,19 @@ def next_check(plan, stages: Sequence, open_tasks: Iterable, rules: Rules, today
 		_rolled(max(message.first_day, today), rules) for message in unsent if not _is_over(message, today)
 	]
 	days += [day for day in _days_health_may_change(stages, tasks, rules) if day > today]
+	if _waits_for_criteria(stages, rules, today):
+		days.append(today + timedelta(days=1))
 	return min(days, default=None)
+
+
+def _waits_for_criteria(stages: Sequence, rules: Rules, today: date) -> bool:
+	"""Return whether a stage whose date is near or past has unmet exit criteria: what meets them may come by itself."""
+	return any(
+		_count(stage, "open_criteria")
+		and as_day(stage.get("key_date"))
+		and as_day(stage.get("key_date")) - timedelta(days=warning_lead(stage, rules)) <= today
+		for stage in order.upcoming(stages)
+	)
 
 
 def _says_nothing(plan) -> bool:
@@ -239,7 +252,11 @@ def blocked_again(stages: Sequence, tasks: Iterable, earlier_tasks_block: bool) 
 	return [
 		stage
 		for stage in order.upcoming(stages)
-		if stage.get("prompted_on") and blocking_tasks(stages, stage, tasks, earlier_tasks_block)
+		if stage.get("prompted_on")
+		and (
+			blocking_tasks(stages, stage, tasks, earlier_tasks_block)
+			or blocking_criteria(stages, stage, earlier_tasks_block)
+		)
 	]
 
 
@@ -252,9 +269,24 @@ def blocking_tasks(stages: Sequence, stage, tasks: Iterable, earlier_tasks_block
 		tasks: the tasks of the plan.
 		earlier_tasks_block: whether tasks of earlier open stages block it too.
 	"""
-	if (stage.get("gate_mode") or GateMode.BLOCK) != GateMode.BLOCK:
+	if not _is_gate(stage):
 		return []
 	return open_required_tasks(stages, stage, tasks, earlier_tasks_block)
+
+
+def blocking_criteria(stages: Sequence, stage, earlier_tasks_block: bool) -> int:
+	"""Return how many exit criteria block a stage; arguments as in `blocking_tasks`."""
+	return open_criteria(stages, stage, earlier_tasks_block) if _is_gate(stage) else 0
+
+
+def open_criteria(stages: Sequence, stage, earlier_tasks_block: bool) -> int:
+	"""Return how many required exit criteria of a stage are not met, in any gate mode; arguments as in `blocking_tasks`."""
+	earlier = order.earlier_open(stages, stage) if earlier_tasks_block else []
+	return sum(_count(row, "open_criteria") for row in (*earlier, stage))
+
+
+def _is_gate(stage) -> bool:
+	return (stage.get("gate_mode") or GateMode.BLOCK) == GateMode.BLOCK
 
 
 def open_required_tasks(stages: Sequence, stage, tasks: Iterable, earlier_tasks_block: bool) -> list:
@@ -274,12 +306,13 @@ def _messages_of_stage(plan, stages, stage, is_next: bool, tasks, rules: Rules) 
 	has_answered = bool(stage.get("awaits_decision"))  # with a date that a manager decides on
 	earlier_tasks_block = bool(plan.get("earlier_tasks_block"))
 	blocking = blocking_tasks(stages, stage, tasks, earlier_tasks_block)
+	unmet = blocking_criteria(stages, stage, earlier_tasks_block)
 	messages = [] if has_answered else _check_in(stage, rules)
-	messages += _blocked(stage, blocking, tasks) if blocking else []
+	messages += _blocked(stage, blocking, tasks) if blocking or unmet else []
 	waits_for_others = earlier_tasks_block or plan.get("reached_in_order")
 	if waits_for_others and not is_next:
 		return messages
-	if not blocking and not has_answered:
+	if not blocking and not unmet and not has_answered:
 		messages.append(_stage_message(MessageKind.PROMPT, stage, stamp="prompted_on"))
 		messages += _reminder(MessageKind.REMINDER, Audience.STAGE, stage, stage.get("prompted_on"))
 	messages += _escalation(plan, stage, rules)
@@ -343,10 +376,11 @@ def _blocked(stage, blocking, open_tasks) -> list[MessagePlan]:
 		for task in tasks
 	]
 	messages.append(_stage_message(MessageKind.BLOCKED_OWNER, stage, "held_told_on"))
+	told_on = stage.get("held_told_on")
 	for task in tasks:
-		messages += _reminder(
-			MessageKind.BLOCKED, Audience.ASSIGNEES, stage, stage.get("held_told_on"), task.get("name")
-		)
+		messages += _reminder(MessageKind.BLOCKED, Audience.ASSIGNEES, stage, told_on, task.get("name"))
+	if _count(stage, "open_criteria"):
+		messages += _reminder(MessageKind.BLOCKED_OWNER, Audience.OWNER, stage, told_on)
 	return messages
 
 
@@ -402,7 +436,10 @@ def _was_escalated_before(stage) -> bool:
 
 def _warning(stages, stage, tasks, earlier_tasks_block: bool, rules: Rules) -> list[MessagePlan]:
 	lead = warning_lead(stage, rules)
-	if not rules.warn_owner or not lead or not open_required_tasks(stages, stage, tasks, earlier_tasks_block):
+	is_open = open_required_tasks(stages, stage, tasks, earlier_tasks_block) or open_criteria(
+		stages, stage, earlier_tasks_block
+	)
+	if not rules.warn_owner or not lead or not is_open:
 		return []
 	key_date = as_day(stage.get("key_date"))
 	first = _earlier(key_date - timedelta(days=lead), rules)

@@ -219,6 +219,7 @@ class PlanEvent(Vocabulary):
 	MILESTONE_UNDONE = "Milestone Undone"
 	REACHED_WITH_WARNING = "Reached with Warning"
 	REACHED_WITHOUT_TASKS = "Reached Without Required Tasks"
+	REACHED_WITHOUT_CRITERIA = "Reached Without Exit Criteria"
 	REACHED_OUT_OF_ORDER = "Reached Out of Order"
 	ACCEPTED_AS_REACHED = "Accepted as Reached"
 	GATE_FAILED = "Gate Check Failed"
@@ -230,6 +231,8 @@ class PlanEvent(Vocabulary):
 	TASK_MADE_REQUIRED = "Task Made Required"
 	TASK_MADE_OPTIONAL = "Task Made Optional"
 	TASK_DELETED = "Task Deleted"
+	CRITERION_WAIVED = "Exit Criterion Waived"
+	CRITERION_REOPENED = "Exit Criterion Waiver Undone"
 	NEXT_STEP = "Next Step"
 	NEXT_STEP_STOPPED = "Next Step Stopped"
 

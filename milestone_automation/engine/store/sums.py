@@ -95,7 +95,7 @@ def count_by_stage(stages, open_tasks, today) -> tuple[list[int], list[int]]:
 def stage_sums(
 	plan, stages, counts: tuple[list[int], list[int]], today, warning_lead_days: int
 ) -> list[dict]:
-	"""Return `open_required` and `health` of each stage of a plan.
+	"""Return `open_required` and `health` of each stage of a plan. Exit criteria count as last judged.
 
 	Args:
 		plan: row of the plan: whether tasks of earlier stages block later ones, and whether it is on hold.
@@ -105,13 +105,14 @@ def stage_sums(
 		warning_lead_days: calendar days before the key date, for stages without their own.
 	"""
 	sums = []
-	earlier_required = _earlier_required(stages, counts[0]) if plan.earlier_tasks_block else None
+	earlier_blocking = _earlier_blocking(stages, counts[0]) if plan.earlier_tasks_block else None
 	# Without forecasts the setting is not needed.
 	has_chance = any(forecasts.chance_of(stage) is not None for stage in stages)
 	at_risk_below = forecasts.at_risk_below() if has_chance else 0
 	skipped = {stage.name for stage in order.skipped(stages)}
 	for index, (stage, open_required, overdue_tasks) in enumerate(zip(stages, *counts, strict=True)):
-		blocking = open_required + (earlier_required[index] if earlier_required else 0)
+		own_blocking = open_required + cint(stage.get("open_criteria"))
+		blocking = own_blocking + (earlier_blocking[index] if earlier_blocking else 0)
 		lead = cint(stage.warning_lead_days) or warning_lead_days
 		stage_health = _stage_health(
 			stage,
@@ -128,11 +129,11 @@ def stage_sums(
 	return sums
 
 
-def _earlier_required(stages, required: list[int]) -> list[int]:
-	"""Return for each stage how many required tasks are open in the open stages before it."""
+def _earlier_blocking(stages, required: list[int]) -> list[int]:
+	"""Return for each stage how many required tasks and exit criteria block the open stages before it."""
 	network = Network.of(stages)
 	waiting = [
-		0 if stage.status == StageStatus.REACHED else number
+		0 if stage.status == StageStatus.REACHED else number + cint(stage.get("open_criteria"))
 		for stage, number in zip(stages, required, strict=True)
 	]
 	if network.is_chain:
@@ -146,7 +147,7 @@ def _stage_health(stage, blocking: int, today, lead: int, **facts) -> Health:
 		stage.status,
 		getdate(stage.key_date) if stage.key_date else None,
 		today,
-		# Tasks do not block a stage in gate mode Warn or Off: it can be late, but never blocked.
+		# Nothing blocks a stage in gate mode Warn or Off: it can be late, but never blocked.
 		blocking if is_gate else 0,
 		lead,
 		**facts,

@@ -9,10 +9,13 @@ from typing import NamedTuple
 import frappe
 
 from milestone_automation.engine.base import rule_cache, stored_rows
+from milestone_automation.engine.rules import criteria
 from milestone_automation.engine.tracking import conditions
 
 # Its shape is part of its name: a process may find what an older version has left.
-CACHE_KEY = "milestone_automation_rules_2"
+CACHE_KEY = "milestone_automation_rules_3"
+# In the map, in place of a DocType: which documents exit criteria ask for.
+ASKED_FOR = ""
 # What a plan watches besides what the rows of its workflow name; and where they name it.
 STANDARD_WATCHED = ("docstatus", "owner")
 WATCHED_BY_ROWS = {
@@ -52,10 +55,17 @@ class Tracker(NamedTuple):
 
 
 class Rules(NamedTuple):
-	"""Tracker and workflows of one DocType. `has_workflow` includes disabled workflows, whose plans go on."""
+	"""Tracker and workflows of one DocType. `has_workflow` includes disabled workflows, whose plans go on.
+
+	Attributes:
+		tracker: its tracker.
+		has_workflow: whether it has workflows.
+		criteria: kinds of the exit criteria of these workflows.
+	"""
 
 	tracker: Tracker | None = None
 	has_workflow: bool = False
+	criteria: tuple[str, ...] = ()
 
 
 def for_doctype(doctype: str) -> Rules | None:
@@ -81,7 +91,13 @@ def tracker_values(name: str) -> dict | None:
 
 def all_rules() -> dict[str, Rules]:
 	"""Return the whole map. In a transaction that has changed a rule it is read anew and not shared."""
-	return {doctype: _unpack(row) for doctype, row in rule_cache.get(CACHE_KEY, _read).items()}
+	rows = rule_cache.get(CACHE_KEY, _read)
+	return {doctype: _unpack(row) for doctype, row in rows.items() if doctype != ASKED_FOR}
+
+
+def asking_for(doctype: str) -> tuple[tuple[str, str], ...]:
+	"""Return which exit criteria ask for documents of a DocType: DocType of the plans, field that links to these. No query."""
+	return rule_cache.get(CACHE_KEY, _read)[ASKED_FOR].get(doctype, ())
 
 
 def clear() -> None:
@@ -90,9 +106,9 @@ def clear() -> None:
 
 
 def _unpack(row) -> Rules:
-	values, fields, columns, has_workflow = row
+	values, fields, columns, has_workflow, asked = row
 	if not values:
-		return Rules(None, has_workflow)
+		return Rules(None, has_workflow, asked)
 	tracked = tuple(TrackedField(*field) for field in fields)
 	tracker = Tracker(
 		name=values["name"],
@@ -103,21 +119,27 @@ def _unpack(row) -> Rules:
 		disabled=bool(values.get("disabled")),
 		values=values,
 	)
-	return Rules(tracker, has_workflow)
+	return Rules(tracker, has_workflow, asked)
 
 
 def _read() -> dict[str, tuple]:
 	"""Read the map as plain tuples: pickled values must not need this app's classes after an uninstall."""
-	watched = _watched_by_workflows()
+	watched, asked, asked_for = _read_workflows()
 	rules = {}
 	for doctype, values, fields in _read_trackers():
 		names = [name for name, _type in fields]
 		names += conditions.fields_of(values.get("condition"))
 		names += watched.get(doctype, ())
-		rules[doctype] = (values, fields, _columns(doctype, names), doctype in watched)
+		rules[doctype] = (
+			values,
+			fields,
+			_columns(doctype, names),
+			doctype in watched,
+			asked.get(doctype, ()),
+		)
 	for doctype in watched:
-		rules.setdefault(doctype, (None, (), (), True))
-	return rules
+		rules.setdefault(doctype, (None, (), (), True, asked.get(doctype, ())))
+	return {**rules, ASKED_FOR: asked_for}
 
 
 def _columns(doctype: str, fieldnames) -> tuple[str, ...]:
@@ -129,19 +151,44 @@ def _columns(doctype: str, fieldnames) -> tuple[str, ...]:
 		return ()
 
 
-def _watched_by_workflows() -> dict[str, list[str]]:
-	"""Return the fields that the workflows of each DocType with one watch, whether they are columns or not."""
+def _read_workflows() -> tuple[dict, dict, dict]:
+	"""Return what the workflows of each DocType watch and ask for.
+
+	Returns:
+		tuple: by DocType of the workflows, the fields they watch, whether they are columns or not; and the kinds of
+			their exit criteria; by DocType of other documents, which of these criteria ask for them.
+	"""
 	workflows = frappe.get_all(
 		"Milestone Workflow", fields=["name", "document_type", "supplier_field"], order_by=None
 	)
 	of_workflow = {row.name: [*STANDARD_WATCHED, row.supplier_field or "supplier"] for row in workflows}
+	document_types = {row.name: row.document_type for row in workflows}
+	asked: dict[str, set] = {}
+	asked_for: dict[str, set] = {}
 	for table, columns in WATCHED_BY_ROWS.items():
-		for row in frappe.get_all(table, fields=["parent", *columns], order_by=None):
+		criteria_column = ["exit_criteria"] if table == "Milestone Workflow Stage" else []
+		for row in frappe.get_all(table, fields=["parent", *columns, *criteria_column], order_by=None):
 			of_workflow.get(row.parent, []).extend(row[column] for column in columns if row[column])
+			for one in _criteria(row.get("exit_criteria")) if row.parent in document_types else ():
+				doctype = document_types[row.parent]
+				asked.setdefault(doctype, set()).add(one.kind.value)
+				if one.doctype:
+					asked_for.setdefault(one.doctype, set()).add((doctype, one.link_field))
 	watched: dict[str, list[str]] = {}
 	for row in workflows:
 		watched.setdefault(row.document_type, []).extend(of_workflow[row.name])
-	return watched
+	return watched, _sorted(asked), _sorted(asked_for)
+
+
+def _criteria(text: str | None) -> tuple:
+	try:
+		return criteria.parse(text)
+	except ValueError:
+		return ()
+
+
+def _sorted(sets: dict[str, set]) -> dict[str, tuple]:
+	return {name: tuple(sorted(values)) for name, values in sets.items()}
 
 
 def _read_trackers():

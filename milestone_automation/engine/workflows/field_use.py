@@ -1,6 +1,6 @@
 """Which fields of its documents a workflow uses, so that nobody reads through it what they may not read.
 
-Conditions, filters, values that reach a stage, dates, people and messages all tell something of a field. What an author
+Conditions, filters, values that reach a stage, exit criteria, dates, people and messages all tell something of a field. What an author
 may not read they may not use; what somebody else has written before them stays.
 """
 
@@ -12,7 +12,7 @@ from frappe.utils import cstr
 
 from milestone_automation.engine.people import field_rights
 from milestone_automation.engine.tracking import conditions, expressions
-from milestone_automation.engine.workflows import custom_messages, document_filters
+from milestone_automation.engine.workflows import criteria_validation, custom_messages, document_filters
 
 SUPPLIER = "supplier_field"
 # Fields of rows that name a field of the document, each with what else of the row says how it is used.
@@ -75,6 +75,8 @@ def uses(workflow) -> Iterator[Use]:
 	for stage in workflow.stages:
 		yield from _uses_of_row(stage, STAGE_FIELDS)
 		yield from _uses_of_text(stage, "custom_message", custom_messages.fields_used, workflow.document_type)
+		for words, fieldname, is_column in criteria_validation.uses(stage, workflow.document_type):
+			yield Use(_key(stage), "exit_criteria", words, fieldname, is_column)
 	for task in workflow.tasks:
 		yield from _uses_of_row(task, TASK_FIELDS)
 

@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 import frappe
 from frappe import _
+from frappe.model import default_fields
 from frappe.utils import get_link_to_form
 
-from milestone_automation.engine.tracking import registry
+from milestone_automation.engine.rules import criteria
+from milestone_automation.engine.rules.criteria import CriterionKind
+from milestone_automation.engine.tracking import conditions, registry
 from milestone_automation.engine.tracking.trackable import STANDARD_FIELDS
 
 WORKFLOW_ROWS = {
@@ -46,10 +49,49 @@ def _uses(doctype: str) -> Iterator[tuple[str, str, str]]:
 		used = {(row.parent, row[column]) for row in rows for column in columns if row[column]}
 		for name, fieldname in sorted(used):
 			yield "Milestone Workflow", name, fieldname
+	for name, fieldname in sorted(_uses_of_criteria(doctype)):
+		yield "Milestone Workflow", name, fieldname
+
+
+def _uses_of_criteria(doctype: str) -> set[tuple[str, str]]:
+	"""Return (workflow, field) of the exit criteria that use fields of a DocType: of their own documents, or of others."""
+	found = set()
+	for name, document_type, one in _criteria():
+		if document_type == doctype and one.kind is not CriterionKind.DOCUMENT:
+			found |= {(name, fieldname) for fieldname in (one.field, *conditions.fields_of(one.condition))}
+		elif one.doctype == doctype:
+			fields = (one.link_field.split(".")[0], *conditions.fields_of(one.condition))
+			found |= {(name, fieldname) for fieldname in fields}
+	return {(name, fieldname) for name, fieldname in found if fieldname not in default_fields}
+
+
+def _criteria() -> Iterator[tuple[str, str, criteria.Criterion]]:
+	"""Yield workflow, DocType of its documents, and criterion of all enabled workflows with exit criteria."""
+	types = dict(
+		frappe.get_all("Milestone Workflow", {"enabled": 1}, ["name", "document_type"], as_list=True)
+	)
+	filters = {"exit_criteria": ("is", "set"), "parent": ("in", list(types))}
+	rows = frappe.get_all("Milestone Workflow Stage", filters, ["parent", "exit_criteria"]) if types else ()
+	for row in rows:
+		for one in criteria.parse(row.exit_criteria):
+			yield row.parent, types[row.parent], one
+
+
+def tell_of_doctype(doctype: str) -> None:
+	"""Tell which enabled workflows have exit criteria that ask for documents of a DocType that was deleted."""
+	text = _(
+		"The document type {0} no longer exists, so an exit criterion cannot be met any more. Change it."
+	)
+	for name in sorted({name for name, _type, one in _criteria() if one.doctype == doctype}):
+		_write("Milestone Workflow", name, text.format(doctype))
 
 
 def _say(doctype: str, fieldname: str, user_doctype: str, name: str) -> None:
 	text = _("The field {0} of {1} no longer exists. Choose another field.").format(fieldname, _(doctype))
+	_write(user_doctype, name, text)
+
+
+def _write(user_doctype: str, name: str, text: str) -> None:
 	about = {"comment_type": "Comment", "reference_doctype": user_doctype, "reference_name": name}
 	if frappe.db.exists("Comment", {**about, "content": text}):
 		return

@@ -15,6 +15,7 @@ from milestone_automation.engine.tracking.registry import field_type
 from milestone_automation.engine.workflows import (
 	action_registry,
 	authors,
+	criteria_validation,
 	custom_messages,
 	people_validation,
 	row_fields,
@@ -47,11 +48,14 @@ def tidy(stage) -> None:
 	row_fields.fill_choices(stage)
 	stage.notify_users = "\n".join(dict.fromkeys(people_validation.notified(stage)))
 	row_fields.drop_unused(stage, FIELDS_BY_CHOICE)
+	criteria_validation.tidy(stage)
 	if stage.key_date_rule == KeyDateRule.SET_MANUALLY:
 		stage.offset_days = 0
 
 
-def problems(stage, position: int, doctype: str, known: Known) -> Iterator[str]:
+def problems(
+	stage, position: int, doctype: str, known: Known, known_criteria: frozenset[str] = frozenset()
+) -> Iterator[str]:
 	"""Yield the problems of one stage, as sentences that say what to do.
 
 	Args:
@@ -59,6 +63,7 @@ def problems(stage, position: int, doctype: str, known: Known) -> Iterator[str]:
 		position: position of the stage, from 0.
 		doctype: DocType of the workflow's documents.
 		known: users and roles of the site.
+		known_criteria: keys of the exit criteria that the workflow had before.
 	"""
 	if not stage.stage_name:
 		yield _("Enter a name.")
@@ -68,6 +73,7 @@ def problems(stage, position: int, doctype: str, known: Known) -> Iterator[str]:
 	yield from _reminder_problems(stage)
 	yield from _message_problems(stage, doctype)
 	yield from _action_problems(stage, doctype)
+	yield from criteria_validation.problems(stage, doctype, known_criteria)
 
 
 def _owner_problems(stage, doctype: str, known: Known) -> Iterator[str]:

@@ -17,6 +17,7 @@ from milestone_automation.engine.rules.vocabulary import KeyDateRule, PlanStatus
 from milestone_automation.engine.tracking import conditions, protected, trackable
 from milestone_automation.engine.tracking.registry import field_type
 from milestone_automation.engine.workflows import (
+	criteria_validation,
 	default_values,
 	dependencies,
 	document_filters,
@@ -215,6 +216,9 @@ def check_texts(workflow) -> None:
 	"""
 	conditions.check(workflow.condition, workflow.document_type)
 	found = [*document_filters.problems(workflow.document_filters, workflow.document_type)]
+	for stage in workflow.stages:
+		criteria = criteria_validation.problems(stage, workflow.document_type, _known_criteria(workflow))
+		found += [f"{stage_label(stage)}: {problem}" for problem in criteria]
 	found += field_use.problems(workflow, _row_label)
 	if found:
 		frappe.throw("<br>".join(found), title=_("Milestone Workflow"))
@@ -223,16 +227,25 @@ def check_texts(workflow) -> None:
 def problems(workflow) -> Iterator[str]:
 	"""Yield all problems of a workflow with a valid DocType, as sentences; the condition is checked elsewhere."""
 	known = people_validation.read_known(workflow)
+	known_criteria = _known_criteria(workflow)
 	yield from document_filters.problems(workflow.document_filters, workflow.document_type)
 	yield from _role_problems(workflow, known)
 	yield from _stage_list_problems(workflow)
 	for position, stage in enumerate(workflow.stages):
-		for problem in stage_validation.problems(stage, position, workflow.document_type, known):
+		for problem in stage_validation.problems(
+			stage, position, workflow.document_type, known, known_criteria
+		):
 			yield f"{stage_label(stage)}: {problem}"
 	for task in workflow.tasks:
 		for problem in task_validation.problems(task, workflow, known):
 			yield f"{task_label(task)}: {problem}"
 	yield from field_use.problems(workflow, _row_label)
+
+
+def _known_criteria(workflow) -> frozenset[str]:
+	before = workflow.get_doc_before_save()
+	stages = before.stages if before and before.document_type == workflow.document_type else ()
+	return frozenset(one.key for stage in stages for one in criteria_validation.parsed(stage) or ())
 
 
 def _row_label(row) -> str:
@@ -258,6 +271,8 @@ def _stage_list_problems(workflow) -> Iterator[str]:
 	yield from _stages_before_earlier_ones(workflow.stages)
 	yield from _acceptance_with_tasks(workflow)
 	yield from _tasks_before_default_values(workflow)
+	yield from _acceptance_with_criteria(workflow)
+	yield from _criteria_before_default_values(workflow)
 
 
 def _repeated_names(stages) -> Iterator[str]:
@@ -326,12 +341,36 @@ def _tasks_before_default_values(workflow) -> Iterator[str]:
 			).format(stage_label(stage), ", ".join(escape_html(title) for title in titles))
 
 
+def _acceptance_with_criteria(workflow) -> Iterator[str]:
+	for stage in workflow.stages:
+		if stage.kind == StageKind.ACCEPTANCE and criteria_validation.parsed(stage):
+			yield _(
+				"{0}: An acceptance milestone cannot have exit criteria. Move them to another milestone, or make this one Standard."
+			).format(stage_label(stage))
+
+
+def _criteria_before_default_values(workflow) -> Iterator[str]:
+	"""Yield stages with required exit criteria that new documents have reached before anybody could meet them."""
+	for stage in workflow.stages:
+		rows = _blocking_rows(workflow, stage)
+		texts = criteria_validation.required_texts(rows, workflow.document_type)
+		if texts and _has_default_value(workflow, stage):
+			yield _(
+				"{0}: New documents have this value by default, so its exit criteria could not be met before ({1}). Move them to a later milestone, or choose another value."
+			).format(stage_label(stage), ", ".join(escape_html(text) for text in texts))
+
+
+def _blocking_rows(workflow, stage) -> list:
+	"""Return the rows whose required tasks and exit criteria block a stage of a new document."""
+	if not cint(workflow.earlier_tasks_block):
+		return [stage]
+	before = network.Network.of(workflow.stages).before(workflow.stages.index(stage))
+	earlier = [workflow.stages[i] for i in before]
+	return [*(row for row in earlier if not _has_default_value(workflow, row)), stage]
+
+
 def _required_titles(workflow, stage) -> list[str]:
-	names = {stage.stage_name}
-	if cint(workflow.earlier_tasks_block):
-		before = network.Network.of(workflow.stages).before(workflow.stages.index(stage))
-		earlier = [workflow.stages[i] for i in before]
-		names |= {row.stage_name for row in earlier if not _has_default_value(workflow, row)}
+	names = {row.stage_name for row in _blocking_rows(workflow, stage)}
 	return [cstr(task.title) for task in workflow.tasks if cint(task.required) and task.stage in names]
 
 

@@ -1,4 +1,5 @@
 // The builder on the form of a Milestone Workflow. It edits the child rows of the form directly.
+import * as criteria from "./criteria";
 import { DocumentFields } from "./fields";
 import { preview } from "./preview";
 import * as view from "./view";
@@ -53,7 +54,15 @@ export class Builder {
 	}
 
 	row(name) {
+		if (criteria.is_name(name)) return this.criterion(name);
 		return [...this.stages, ...this.tasks].find((row) => row.name === name);
+	}
+
+	// An exit criterion with its milestone, found like a row of a table.
+	criterion(name) {
+		const [stage_name, index] = criteria.place_of(name);
+		const stage = this.row(stage_name);
+		return { ...criteria.read(stage)[index], name, stage, index };
 	}
 
 	refresh() {
@@ -69,6 +78,7 @@ export class Builder {
 		return DocumentFields.load(doctype).then((fields) => {
 			if (fields.doctype !== this.frm.doc.document_type) return;
 			this.fields = fields;
+			fields.on_fetched = () => this.draw();
 			this.draw();
 		});
 	}
@@ -185,6 +195,7 @@ export class Builder {
 	}
 
 	set(row, field, value) {
+		if (row.stage && criteria.is_name(row.name)) return this.set_criterion(row, field, value);
 		frappe.model.set_value(row.doctype, row.name, field, value);
 		if (field === "track_field") frappe.model.set_value(row.doctype, row.name, "track_value", "");
 		const counts_from_none = field === "dependency" && value === "Nothing";
@@ -210,6 +221,35 @@ export class Builder {
 			const renamed = names.map((one) => (one === from ? to : one)).join("\n");
 			frappe.model.set_value(row.doctype, row.name, field, renamed);
 		});
+	}
+
+	set_criterion({ stage, index }, field, value) {
+		const rows = criteria.read(stage);
+		const one = rows[index];
+		if (field === "insert_field") one.condition = `${one.condition || ""} doc.${value}`.trim();
+		else one[field] = value;
+		if (field === "doctype") one.link_field = "";
+		this.write_criteria(stage, rows);
+		if (["kind", "doctype", "insert_field"].includes(field)) this.draw();
+	}
+
+	write_criteria(stage, rows) {
+		frappe.model.set_value(STAGE, stage.name, "exit_criteria", rows.length ? JSON.stringify(rows) : "");
+		this.check_soon();
+	}
+
+	do_add_criterion(stage) {
+		const rows = [...criteria.read(stage), { kind: "Field Is Set", required: 1 }];
+		this.write_criteria(stage, rows);
+		this.draw(`${criteria.name_of(stage, rows.length - 1)}-kind`);
+	}
+
+	do_remove_criterion({ stage, index }) {
+		this.write_criteria(
+			stage,
+			criteria.read(stage).filter((_one, place) => place !== index)
+		);
+		this.draw(`${stage.name}-add_criterion`);
 	}
 
 	ask_about_tasks(stage) {

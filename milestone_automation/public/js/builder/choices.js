@@ -46,6 +46,14 @@ export const GATE_MODES = () => [
 	{ value: "Off", label: __("nothing happens") },
 ];
 
+export const CRITERION_KINDS = () => [
+	{ value: "Field Is Set", label: __("a field is set") },
+	{ value: "Condition Is Met", label: __("the document meets a condition") },
+	{ value: "File Is Attached", label: __("a file is attached") },
+	{ value: "Comment Was Given", label: __("a comment was given") },
+	{ value: "Other Document Exists", label: __("another document exists, submitted if it can be") },
+];
+
 export const ASSIGNEE_KINDS = () => [
 	{ value: "", label: __("Nobody yet") },
 	{ value: "Whole Team", label: __("The whole team") },

@@ -1,6 +1,9 @@
 // The fields of the workflow's DocType, by label.
 const TRACKABLE = {};
 
+const holds_value = ({ fieldtype }) =>
+	!frappe.model.no_value_type.includes(fieldtype) || frappe.model.table_fields.includes(fieldtype);
+
 export class DocumentFields {
 	constructor(doctype, trackable) {
 		this.doctype = doctype;
@@ -33,6 +36,52 @@ export class DocumentFields {
 
 	tracked() {
 		return this.trackable.map(({ value, label }) => ({ value, label }));
+	}
+
+	// Fields that can have a value, tables too.
+	settable() {
+		return this.choices(holds_value);
+	}
+
+	// Fields a condition can ask for, of the document itself or of another one.
+	readable(doctype = this.doctype) {
+		const meta = frappe.get_meta(doctype);
+		return ((meta && meta.fields) || [])
+			.filter((field) => holds_value(field) && field.label)
+			.map((field) => ({ value: field.fieldname, label: __(field.label, null, doctype) }));
+	}
+
+	// Fields of another document, and of its rows, that link to this one. Its definition may still have to come.
+	links_from(doctype) {
+		const meta = frappe.get_meta(doctype);
+		if (!meta) {
+			this.fetch(doctype);
+			return [];
+		}
+		const links = (fields, prefix, of) =>
+			fields
+				.filter((field) => this.is_link_here(field))
+				.map((field) => ({ value: prefix + field.fieldname, label: of + __(field.label, null, doctype) }));
+		const tables = meta.fields.filter((field) => frappe.model.table_fields.includes(field.fieldtype));
+		return tables.reduce((found, table) => {
+			const rows = frappe.get_meta(table.options);
+			const of = `${__(table.label, null, doctype)}: `;
+			return found.concat(rows ? links(rows.fields, `${table.fieldname}.`, of) : []);
+		}, links(meta.fields, "", ""));
+	}
+
+	is_link_here(field) {
+		return (
+			field.fieldtype === "Dynamic Link" || (field.fieldtype === "Link" && field.options === this.doctype)
+		);
+	}
+
+	// Once: what cannot be had is not asked for again.
+	fetch(doctype) {
+		this.fetched = this.fetched || new Set();
+		if (this.fetched.has(doctype)) return;
+		this.fetched.add(doctype);
+		frappe.model.with_doctype(doctype, () => this.on_fetched && this.on_fetched());
 	}
 
 	choices(fits) {

@@ -1,6 +1,14 @@
 // What the workflow would make of a real document, also before it is saved.
 import { problem_list } from "./view";
-import { assignee_name, date, esc, float_words, gray_pill, owner_text } from "../panel/words";
+import {
+	assignee_name,
+	criterion_ticks,
+	date,
+	esc,
+	float_words,
+	gray_pill,
+	owner_text,
+} from "../panel/words";
 
 export function preview(frm) {
 	const doctype = frm.doc.document_type;
@@ -54,6 +62,7 @@ function stage_html(stage) {
 		<li>
 			<b>${esc(stage.stage_name)}</b> ${stage.status === "Reached" ? gray_pill(__("Reached")) : ""}
 			<span class="milestone-muted">${parts.filter(Boolean).join(" · ")}</span>
+			${criterion_ticks(stage.criteria)}
 			<ul>${(stage.tasks || []).map(task_html).join("")}</ul>
 		</li>`;
 }

@@ -1,71 +1,8 @@
 // The HTML of the builder: one card for each milestone, with its tasks at the bottom.
 import { esc, gray_pill, icon } from "../panel/words";
 import * as choices from "./choices";
-
-// An input bound to a field of a row. `data-focus` finds it again after the card was drawn again.
-function bound(tag, row, field, label, attributes = "", inner = "") {
-	const type = tag === "input" ? "" : `</${tag}>`;
-	return `<${tag} class="form-control input-xs" data-field="${field}" data-row="${
-		row.name
-	}" aria-label="${esc(label)}"
-		data-focus="${row.name}-${field}" ${attributes}>${inner}${type}`;
-}
-
-export const text = (row, field, label, placeholder = "") =>
-	bound(
-		"input",
-		row,
-		field,
-		label,
-		`type="text" value="${esc(row[field])}" placeholder="${esc(placeholder)}" maxlength="140"`
-	);
-
-const number = (row, field, label, least = 0) =>
-	bound(
-		"input",
-		row,
-		field,
-		label,
-		`type="number" ${least === null ? "" : `min="${least}"`} step="1" value="${cint(row[field])}"`
-	);
-
-const area = (row, field, label, placeholder = "") =>
-	bound("textarea", row, field, label, `rows="2" placeholder="${esc(placeholder)}"`, esc(row[field]));
-
-export function select(row, field, label, options, empty = null) {
-	const known = options.some((one) => cstr(one.value) === cstr(row[field]));
-	const all = [
-		...(empty === null ? [] : [{ value: "", label: empty }]),
-		...options,
-		...(known || !row[field] ? [] : [{ value: row[field], label: row[field] }]),
-	];
-	const inner = all
-		.map(
-			(one) =>
-				`<option value="${esc(one.value)}" ${cstr(one.value) === cstr(row[field]) ? "selected" : ""}>${esc(
-					one.label
-				)}</option>`
-		)
-		.join("");
-	return bound("select", row, field, label, "", inner);
-}
-
-const check = (row, field, label, text = label) =>
-	`<label class="milestone-check"><input type="checkbox" data-field="${field}" data-row="${row.name}"
-		data-focus="${row.name}-${field}" ${cint(row[field]) ? "checked" : ""}> ${text}</label>`;
-
-// A placeholder for Frappe's Link control.
-const link = (row, field, doctype, label) =>
-	`<div class="milestone-link" data-link="${doctype}" data-field="${field}" data-row="${
-		row.name
-	}" data-label="${esc(label)}"></div>`;
-
-function button(action, row, label, symbol, attributes = "") {
-	return `<button type="button" class="btn btn-xs milestone-quiet" data-do="${action}" data-row="${row.name}"
-		data-focus="${row.name}-${action}" aria-label="${esc(label)}" title="${esc(label)}" ${attributes}>${icon(
-		symbol
-	)}</button>`;
-}
+import { criteria } from "./criteria";
+import { area, button, check, link, number, select, text } from "./inputs";
 
 const labelled = (label, content, style = "") =>
 	`<div class="milestone-set ${style}"><span class="milestone-set-label">${label}</span><div class="milestone-set-body">${content}</div></div>`;
@@ -192,9 +129,19 @@ function details(stage, index, fields, earlier) {
 			${labelled(__("Key Date"), key_date(stage, index, fields), "is-wide")}
 			${labelled(__("Reached When"), reach(stage, fields), "is-wide")}
 			${labelled(
-				__("While required tasks are open"),
-				select(stage, "gate_mode", __("While required tasks are open"), choices.GATE_MODES())
+				__("While required tasks are open or exit criteria not met"),
+				select(
+					stage,
+					"gate_mode",
+					__("While required tasks are open or exit criteria not met"),
+					choices.GATE_MODES()
+				)
 			)}
+			${
+				stage.kind === "Acceptance"
+					? ""
+					: labelled(__("Exit Criteria, besides tasks"), criteria(stage, fields), "is-wide")
+			}
 			${labelled(
 				__("Also Notify"),
 				area(stage, "notify_users", __("Also Notify"), __("Users or e-mail addresses, one per line"))

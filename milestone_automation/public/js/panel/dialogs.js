@@ -1,5 +1,5 @@
 // The dialogs of the panel. Each calls a function with the answer and closes when that succeeded.
-import { date, esc } from "./words";
+import { criterion_ticks, date, esc } from "./words";
 
 export function ask(title, label, fields, then, intro = "") {
 	const dialog = new frappe.ui.Dialog({
@@ -67,7 +67,9 @@ export function confirm_stage(stage, today, then) {
 		max_date: new Date(`${today}T00:00`),
 		description: __("Today or a day in the past."),
 	};
-	return ask(__("Confirm {0}", [esc(stage.stage_name)]), __("Confirm Milestone"), [field], then);
+	const ticks = criterion_ticks(stage.criteria);
+	const intro = ticks ? `<p>${__("Exit criteria:")}</p>${ticks}` : "";
+	return ask(__("Confirm {0}", [esc(stage.stage_name)]), __("Confirm Milestone"), [field], then, intro);
 }
 
 // The date on which each skipped milestone was reached; those without a date stay skipped.

@@ -97,11 +97,16 @@ function stage(row, today) {
 			? __("1 open task")
 			: __("{0} open tasks", [row.open_required])
 		: "";
+	const unmet = row.open_criteria
+		? row.open_criteria === 1
+			? __("1 open exit criterion")
+			: __("{0} open exit criteria", [row.open_criteria])
+		: "";
 	return `
 		<li class="milestone-task">
 			<div class="milestone-task-text">
 				<b>${esc(row.stage_name)}</b> ${pill(row.health)}
-				<div class="milestone-muted">${[reference(row), when(row.key_date, today), open]
+				<div class="milestone-muted">${[reference(row), when(row.key_date, today), open, unmet]
 					.filter(Boolean)
 					.join(" · ")}</div>
 			</div>

@@ -162,8 +162,8 @@ export class Panel {
 		if (action === "tick") return;
 		event.preventDefault();
 		if (action === "retry") return this.load();
-		const { stage, task } = event.currentTarget.dataset;
-		this[`do_${action}`](stage ? this.stage(stage) : this.task(task));
+		const { stage, task, criterion } = event.currentTarget.dataset;
+		this[`do_${action}`](stage ? this.stage(stage) : this.task(task), criterion);
 	}
 
 	on_tick(event) {
@@ -345,6 +345,19 @@ export class Panel {
 	do_waive(task) {
 		dialogs.reason(__("Waive {0}", [esc(task.title)]), __("Waive"), (values) =>
 			this.ask("waive_task", { task: task.name, ...values })
+		);
+	}
+
+	do_waive_criterion(stage, criterion) {
+		const { text } = stage.criteria.find((one) => one.key === criterion);
+		dialogs.reason(__("Waive {0}", [esc(text)]), __("Waive"), (values) =>
+			this.ask("waive_criterion", { plan: this.data.plan.name, stage: stage.name, criterion, ...values })
+		);
+	}
+
+	do_reopen_criterion(stage, criterion) {
+		dialogs.reason(__("Undo the Waiver"), __("Undo the Waiver"), (values) =>
+			this.ask("reopen_criterion", { plan: this.data.plan.name, stage: stage.name, criterion, ...values })
 		);
 	}
 

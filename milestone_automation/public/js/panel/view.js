@@ -2,6 +2,8 @@
 import {
 	HEALTH_COLOR,
 	assignee_name,
+	criterion_state,
+	criterion_tick,
 	date,
 	distance,
 	esc,
@@ -229,7 +231,7 @@ function step(data, stage, index, chosen) {
 					<span class="milestone-step-date">${step_date(stage)}</span>
 					<span class="milestone-step-health">${__(stage.health)}${
 		stage.open_required && !reached ? ` · ${open_tasks(stage.open_required)}` : ""
-	}</span>
+	}${stage.open_criteria && !reached ? ` · ${open_criteria(stage.open_criteria)}` : ""}</span>
 				</span>
 			</button>
 		</li>`;
@@ -245,6 +247,9 @@ function step_date(stage) {
 }
 
 const open_tasks = (count) => (count === 1 ? __("1 open task") : __("{0} open tasks", [count]));
+
+const open_criteria = (count) =>
+	count === 1 ? __("1 open exit criterion") : __("{0} open exit criteria", [count]);
 
 export function current_stage({ plan, stages }) {
 	return (
@@ -265,6 +270,7 @@ function detail(data, stage, uid) {
 			</div>
 			<dl class="milestone-facts">${facts(stage, data)}</dl>
 			${holders(stage)}
+			${criteria(stage)}
 			${
 				acceptance
 					? `<p class="milestone-muted">${__("An acceptance milestone cannot have tasks.")}</p>`
@@ -347,7 +353,7 @@ function field_label(doctype, fieldname) {
 }
 
 function holders(stage) {
-	return comes_after(stage) + blocking_tasks(stage);
+	return comes_after(stage) + blocking_tasks(stage) + blocking_criteria(stage);
 }
 
 function comes_after(stage) {
@@ -376,6 +382,61 @@ function blocking_tasks(stage) {
 			${icon("lock")}
 			<p>${lead} ${blocking.map(describe_blocking).join(", ")}${rest}</p>
 		</div>`;
+}
+
+function blocking_criteria(stage) {
+	const blocking = stage.blocked_by_criteria || [];
+	if (stage.status === "Reached" || !blocking.length) return "";
+	const lead =
+		stage.gate_mode === "Block"
+			? stage.blocking_criteria === 1
+				? __("1 exit criterion blocks this milestone:")
+				: __("{0} exit criteria block this milestone:", [stage.blocking_criteria])
+			: __("Exit criteria that are not met:");
+	const named = blocking.map((one) => {
+		const of = one.stage_name === stage.stage_name ? "" : ` (${esc(one.stage_name)})`;
+		return esc(one.text) + of;
+	});
+	const unnamed = stage.blocking_criteria - blocking.length;
+	const rest = unnamed > 0 ? ` ${__("and {0} more", [unnamed])}` : "";
+	return `
+		<div class="milestone-blocked" role="status">
+			${icon("lock")}
+			<p>${lead} ${named.join(", ")}${rest}</p>
+		</div>`;
+}
+
+function criteria(stage) {
+	const rows = stage.criteria || [];
+	if (!rows.length) return "";
+	return `
+		<ul class="milestone-criteria" aria-label="${__("Exit Criteria")}">
+			${rows.map((one) => criterion(stage, one)).join("")}
+		</ul>`;
+}
+
+function criterion(stage, one) {
+	const labels = { waive_criterion: __("Waive"), reopen_criterion: __("Undo the Waiver") };
+	const actions = one.actions.map((action) => [action, labels[action]]);
+	const at = `data-stage="${esc(stage.name)}" data-criterion="${esc(one.key)}"`;
+	const waived = [
+		criterion_state("Waived"),
+		date(one.waived_on),
+		esc(user_name(one.waived_by)),
+		`“${esc(one.reason)}”`,
+	];
+	const said =
+		one.state === "Waived" ? waived.join(" · ") : one.state === "Met" ? "" : criterion_state(one.state);
+	return `
+		<li>
+			${criterion_tick(one.state)}
+			<div class="milestone-task-text">
+				<span>${esc(one.text)}</span>
+				${one.required ? gray_pill(__("Required")) : ""}
+				<div class="milestone-muted">${said}</div>
+			</div>
+			${menu(actions, __("Actions of {0}", [one.text]), `menu-${esc(one.key)}`, at)}
+		</li>`;
 }
 
 function describe_blocking(task) {
@@ -490,7 +551,8 @@ function buttons(stage) {
 	const actions = [...(stage.actions || []), ...(stage.with_actual ? ["move_with_actual"] : [])];
 	const offered = BUTTONS.filter(([action]) => actions.includes(action));
 	if (!offered.length) return "";
-	const waits = (stage.blocked_by || []).length || (stage.comes_after || []).length;
+	const lists = [stage.blocked_by, stage.comes_after, stage.blocked_by_criteria];
+	const waits = lists.some((list) => (list || []).length);
 	const is_blocked = stage.gate_mode === "Block" && waits;
 	return `<div class="milestone-buttons">${offered
 		.map(([action, label, style]) => {

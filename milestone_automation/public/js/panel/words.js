@@ -39,6 +39,28 @@ export function gray_pill(text) {
 	return `<span class="milestone-pill" data-color="gray">${text}</span>`;
 }
 
+const TICKS = { Met: "✓", Waived: "✓", Open: "✗", Broken: "✗" };
+
+// What a screen reader says for the tick, too.
+export const criterion_state = (state) =>
+	({ Met: __("Met"), Waived: __("Waived"), Open: __("Not met"), Broken: __("Cannot be checked") }[state]);
+
+export function criterion_tick(state) {
+	const is_settled = ["Met", "Waived"].includes(state);
+	return `<span class="milestone-tick ${is_settled ? "is-settled" : ""}" role="img"
+		aria-label="${criterion_state(state)}" title="${criterion_state(state)}">${TICKS[state]}</span>`;
+}
+
+// The exit criteria of a milestone to read, without actions.
+export function criterion_ticks(criteria) {
+	if (!criteria || !criteria.length) return "";
+	const rows = criteria.map(
+		(one) => `<li>${criterion_tick(one.state)} ${esc(one.text)}
+			${one.required ? "" : `<span class="milestone-muted">${__("optional")}</span>`}</li>`
+	);
+	return `<ul class="milestone-criteria">${rows.join("")}</ul>`;
+}
+
 // The distance of a date from today in words.
 export function distance(value, today) {
 	const days = frappe.datetime.get_diff(value, today);

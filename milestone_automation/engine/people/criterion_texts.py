@@ -1,0 +1,70 @@
+"""What exit criteria say to people, and the links of other documents they go by."""
+
+from collections.abc import Iterable
+
+from frappe import _
+from frappe.model import table_fields
+
+from milestone_automation.engine.people import field_rights, rights
+from milestone_automation.engine.rules.criteria import Criterion, CriterionKind, Verdict
+
+
+def describe(criterion: Criterion, doctype: str, user: str | None = None) -> str:
+	"""Return what a criterion asks for, in the language of the moment.
+
+	Neither a document nor a value is named, and no field that the reader may not read.
+
+	Args:
+		criterion: the criterion.
+		doctype: DocType of the plan's document.
+		user: who reads it; the session user by default.
+	"""
+	if criterion.label:
+		return criterion.label
+	if criterion.kind is CriterionKind.FIELD_SET:
+		return _describe_field(criterion.field, doctype, user)
+	if criterion.kind is CriterionKind.DOCUMENT:
+		meta = rights.stored_meta(criterion.doctype)
+		is_submitted = meta and meta.is_submittable
+		text = _("{0} exists and is submitted") if is_submitted else _("{0} exists")
+		return text.format(_(criterion.doctype))
+	return {
+		CriterionKind.CONDITION: _("The document meets a condition"),
+		CriterionKind.FILE: _("A file is attached"),
+		CriterionKind.COMMENT: _("A comment was given"),
+	}[criterion.kind]
+
+
+def _describe_field(fieldname: str, doctype: str, user: str | None) -> str:
+	meta = rights.stored_meta(doctype)
+	if meta and fieldname in field_rights.hidden(doctype, user=user):
+		return _("A field that you may not read is set")
+	field = meta and meta.get_field(fieldname)
+	return _("{0} is set").format(_(field.label) if field and field.label else fieldname)
+
+
+def describe_all(verdicts: Iterable[Verdict], doctype: str, user: str | None = None) -> list[str]:
+	"""Return what some criteria ask for, see `describe`."""
+	return [describe(verdict.criterion, doctype, user) for verdict in verdicts]
+
+
+def link_of(doctype: str, link_field: str):
+	"""Return the table with a link of a DocType, and the field itself; None where there is no such link.
+
+	Args:
+		doctype: DocType of the other documents.
+		link_field: fieldname, or "table.field" for a field of their rows.
+	"""
+	meta = rights.stored_meta(doctype)
+	table, _dot, fieldname = link_field.rpartition(".")
+	if meta and table:
+		rows = meta.get_field(table)
+		meta = rights.stored_meta(rows.options) if rows and rows.fieldtype in table_fields else None
+	field = meta and meta.get_field(fieldname)
+	is_link = field and field.fieldtype in ("Link", "Dynamic Link")
+	return (meta.name, field) if is_link else None
+
+
+def leads_to(field, doctype: str) -> bool:
+	"""Tell whether a Link or Dynamic Link can name documents of a DocType."""
+	return field.fieldtype == "Dynamic Link" or field.options == doctype

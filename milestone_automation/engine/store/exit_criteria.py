@@ -1,0 +1,233 @@
+"""How the exit criteria of plans stand: read from the documents as they are stored now, never from what was known before.
+
+Where no stage has criteria nothing is read. Otherwise documents, files, comments and other documents are read with one
+query for each criterion at most, for one plan as for a batch of them.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+import frappe
+from frappe.model import default_fields, no_value_fields, optional_fields, table_fields
+from frappe.utils import cstr, flt, strip_html
+
+from milestone_automation.engine.base import field_types, stored_rows
+from milestone_automation.engine.people import criterion_texts, rights
+from milestone_automation.engine.rules import criteria
+from milestone_automation.engine.rules.criteria import Criterion, CriterionKind, Verdict
+from milestone_automation.engine.rules.vocabulary import StageStatus
+from milestone_automation.engine.tracking import conditions
+
+# Of the other documents that link to one, the newest that a condition is asked of.
+MOST_LINKED = 500
+# Kinds that ask for values of the plan's document itself.
+OF_DOCUMENT = (CriterionKind.FIELD_SET, CriterionKind.CONDITION)
+
+
+def judge(doctype: str, name, stages: Iterable, doc=None) -> list[list[Verdict]]:
+	"""Return how the exit criteria of some stages of one document's plan stand, a list for each stage.
+
+	Args:
+		doctype, name: the document.
+		stages: rows with `exit_criteria`, `waived_criteria` and `stage_name`.
+		doc: the document as it is about to be written; as it is stored by default.
+	"""
+	rows = list(stages)
+	asked = {one.key: one for row in rows for one in criteria.parse(row.get("exit_criteria"))}
+	if not asked:
+		return [[] for _row in rows]
+	facts = _Facts(doctype, {str(name): doc}, asked.values()).of(str(name))
+	return [_judge_stage(row, facts) for row in rows]
+
+
+def judge_many(plans: Iterable[tuple[str, str, Sequence]]) -> list[list[list[Verdict]]]:
+	"""Return how the exit criteria of some plans stand, with a constant number of queries for each DocType.
+
+	Args:
+		plans: DocType and name of the document, and stages as in `judge`, of each plan.
+	"""
+	plans = list(plans)
+	names, asked = defaultdict(dict), defaultdict(dict)
+	for doctype, name, stages in plans:
+		for one in (one for row in stages for one in criteria.parse(row.get("exit_criteria"))):
+			names[doctype][str(name)] = None
+			asked[doctype][one.key] = one
+	facts = {doctype: _Facts(doctype, names[doctype], asked[doctype].values()) for doctype in names}
+	return [
+		[
+			_judge_stage(row, facts[doctype].of(str(name)) if row.get("exit_criteria") else {})
+			for row in stages
+		]
+		for doctype, name, stages in plans
+	]
+
+
+def of_open_stages(plan, stages: Sequence, doc=None) -> list[list[Verdict]]:
+	"""Return how the exit criteria of a plan's open stages stand, a list for each of its stages; none for reached ones.
+
+	Args:
+		plan: row of the plan.
+		stages: its stages, in order.
+		doc: as in `judge`.
+	"""
+	asked = [row for row in stages if has_open(row)]
+	found = iter(judge(plan.reference_type, plan.reference_name, asked, doc))
+	return [next(found) if has_open(row) else [] for row in stages]
+
+
+def has_open(stage) -> bool:
+	"""Tell whether a stage is open and has exit criteria."""
+	return bool(stage.get("exit_criteria")) and stage.get("status") != StageStatus.REACHED
+
+
+def _judge_stage(stage, facts: dict[str, bool | None]) -> list[Verdict]:
+	waived = criteria.waivers(stage.get("waived_criteria"))
+	return criteria.judge(
+		criteria.parse(stage.get("exit_criteria")), facts, waived, stage.get("stage_name") or ""
+	)
+
+
+# Facts
+
+
+class _Facts:
+	"""What is known of some documents of one DocType; each criterion is asked once."""
+
+	def __init__(self, doctype: str, documents: dict, asked: Iterable[Criterion]):
+		self.doctype = doctype
+		self.given = documents
+		self.names = list(documents)
+		asked = list(asked)
+		self.documents = self._read(asked)
+		self.met = {one.key: _KINDS[one.kind](self, one) for one in asked}
+
+	def of(self, name: str) -> dict[str, bool | None]:
+		return {key: None if met is None else name in met for key, met in self.met.items()}
+
+	def _read(self, asked: list[Criterion]) -> dict:
+		"""Return the documents whose fields are asked for: one query at most where no rows of tables are."""
+		of_document = [one for one in asked if one.kind in OF_DOCUMENT]
+		used = {
+			name for one in of_document for name in (one.field, *conditions.fields_of(one.condition)) if name
+		}
+		missing = [name for name, doc in self.given.items() if doc is None] if of_document else []
+		given = {name: doc for name, doc in self.given.items() if doc is not None}
+		return given | _documents(self.doctype, missing, used)
+
+
+def _documents(doctype: str, names: list[str], fieldnames: Iterable[str]) -> dict[str, object]:
+	"""Return documents, or their rows, by name: whole where the rows of their tables are asked for."""
+	meta = rights.stored_meta(doctype)
+	if not meta or not names:
+		return {}
+	tables = {field.fieldname for field in meta.fields if field.fieldtype in table_fields}
+	if tables.intersection(fieldnames):
+		kept = stored_rows.read_many(doctype, names, ("name",))
+		return {name: frappe.get_doc(doctype, row["name"]) for name, row in kept.items()}
+	columns = stored_rows.columns_of(doctype, ("name", *fieldnames))
+	rows = stored_rows.read_many(doctype, names, columns)
+	return {name: frappe._dict(row, doctype=doctype) for name, row in rows.items()}
+
+
+def _with_field(facts: _Facts, criterion: Criterion) -> set[str] | None:
+	meta = rights.stored_meta(facts.doctype)
+	field = meta and meta.get_field(criterion.field)
+	if not field or (field.fieldtype in no_value_fields and field.fieldtype not in table_fields):
+		return None
+	return {name for name, doc in facts.documents.items() if _is_set(doc.get(criterion.field), field)}
+
+
+def _is_set(value, field) -> bool:
+	if value is None or value == "":
+		return False
+	if field.fieldtype in field_types.NUMBER_TYPES:
+		return flt(value) != 0
+	if field.fieldtype in field_types.HTML_TYPES:
+		return bool(strip_html(cstr(value)).strip()) or "<img" in value
+	return not isinstance(value, list | str) or bool(value.strip() if isinstance(value, str) else value)
+
+
+def _under_condition(facts: _Facts, criterion: Criterion) -> set[str] | None:
+	if not _has_fields(facts.doctype, conditions.fields_of(criterion.condition)):
+		return None
+	return {name for name, doc in facts.documents.items() if _holds(criterion.condition, doc)}
+
+
+def _holds(condition: str, doc) -> bool:
+	"""Tell whether a condition holds. One that fails on the values of a document - an empty number, say - does not."""
+	try:
+		return conditions.holds(condition, doc)
+	except Exception:
+		return False
+
+
+def _has_fields(doctype: str, fieldnames: Iterable[str]) -> bool:
+	meta = rights.stored_meta(doctype)
+	known = {*default_fields, *optional_fields, *(field.fieldname for field in meta.fields)} if meta else ()
+	return bool(meta) and known.issuperset(fieldnames)
+
+
+def _with_file(facts: _Facts, criterion: Criterion) -> set[str]:
+	filters = {"attached_to_doctype": facts.doctype, "attached_to_name": ("in", facts.names)}
+	return _names("File", filters, "attached_to_name")
+
+
+def _with_comment(facts: _Facts, criterion: Criterion) -> set[str]:
+	filters = {"reference_doctype": facts.doctype, "reference_name": ("in", facts.names)}
+	return _names("Comment", filters | {"comment_type": "Comment"}, "reference_name")
+
+
+def _names(doctype: str, filters: dict, column: str) -> set[str]:
+	"""Return the values of a column. Whether something is there does not depend on who asks."""
+	found = frappe.get_all(doctype, filters=filters, pluck=column, distinct=True, order_by=column, limit=0)
+	return {str(value) for value in found}
+
+
+# Other documents
+
+
+def _with_document(facts: _Facts, criterion: Criterion) -> set[str] | None:
+	link = criterion_texts.link_of(criterion.doctype, criterion.link_field)
+	used = conditions.fields_of(criterion.condition)
+	if (
+		not link
+		or not criterion_texts.leads_to(link[1], facts.doctype)
+		or not _has_fields(criterion.doctype, used)
+	):
+		return None
+	table, field = link
+	filters = {field.fieldname: ("in", facts.names)}
+	if field.fieldtype == "Dynamic Link":
+		filters[field.options] = facts.doctype
+	if table != criterion.doctype:
+		filters["parenttype"] = criterion.doctype
+	if frappe.get_meta(criterion.doctype).is_submittable:
+		filters["docstatus"] = 1
+	if not criterion.condition:
+		return _names(table, filters, field.fieldname)
+	return _linked_under_condition(criterion, used, (table, field.fieldname), filters)
+
+
+def _linked_under_condition(criterion: Criterion, used, link: tuple[str, str], filters: dict) -> set[str]:
+	table, column = link
+	name = "name" if table == criterion.doctype else "parent"
+	rows = frappe.get_all(
+		table,
+		filters=filters,
+		fields=[column, name],
+		order_by="modified desc",
+		limit=MOST_LINKED * len(filters[column][1]),
+	)
+	others = list(dict.fromkeys(str(row[name]) for row in rows))
+	found = _documents(criterion.doctype, others, used)
+	holding = {other for other, doc in found.items() if _holds(criterion.condition, doc)}
+	return {str(row[column]) for row in rows if str(row[name]) in holding}
+
+
+_KINDS: dict[CriterionKind, Callable] = {
+	CriterionKind.FIELD_SET: _with_field,
+	CriterionKind.CONDITION: _under_condition,
+	CriterionKind.FILE: _with_file,
+	CriterionKind.COMMENT: _with_comment,
+	CriterionKind.DOCUMENT: _with_document,
+}
