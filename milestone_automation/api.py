@@ -382,7 +382,7 @@ def waive_criterion(plan: str, stage: str, criterion: str, reason: str) -> dict:
 		reason: why; kept.
 	"""
 	rights.check_manager()
-	found = _plan_to_act_on(plan, stage)
+	found = acting.plan_to_act_on(plan, stage)
 	criterion_waivers.waive(plan, stage, criterion, reason)
 	return get_plan(found.reference_type, found.reference_name)
 
@@ -391,7 +391,7 @@ def waive_criterion(plan: str, stage: str, criterion: str, reason: str) -> dict:
 @door.takes(plan=door.NAME, stage=door.NAME, criterion=door.NAME, reason=door.TEXT)
 def reopen_criterion(plan: str, stage: str, criterion: str, reason: str) -> dict:
 	"""Take back the waiver of an exit criterion; the reason is required and kept. Arguments as in `waive_criterion`."""
-	found = _plan_to_act_on(plan, stage)
+	found = acting.plan_to_act_on(plan, stage)
 	criterion_waivers.reopen(plan, stage, criterion, reason)
 	return get_plan(found.reference_type, found.reference_name)
 

@@ -94,11 +94,11 @@ doc_events = {
 		"after_delete": "milestone_automation.events.on_comment",
 	},
 	"File": {
+		"validate": "milestone_automation.desk.core_calls.check_attachment",
 		"on_change": "milestone_automation.events.on_file",
 		"after_delete": "milestone_automation.events.on_file",
 	},
 	"Document Follow": {"validate": "milestone_automation.desk.core_calls.check_follow"},
-	"File": {"validate": "milestone_automation.desk.core_calls.check_attachment"},
 	# What a worker prepares is the reader's own.
 	"Prepared Report": {"before_insert": "milestone_automation.desk.prepared_reports.check_insert"},
 	# A mailed summary shows what its user may read, not Administrator.
