@@ -241,9 +241,7 @@ def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, verdicts: dict, shows_tasks
 		"chance": forecasts.chance_of(row),
 		**_of_document(plan, row),
 		"actions": _stage_actions(plan, row, may_act),
-		"tasks": [_task(task, tasks.assignees[task.name], row, may_act, plan, tasks.open) for task in visible]
-		if shows_tasks
-		else [],
+		"tasks": _tasks(plan, row, visible if shows_tasks else [], tasks, may_act),
 		"more_tasks": 0 if shows_tasks else len(visible),
 		"hidden_tasks": len(of_stage) - len(visible),
 		"blocked_by": [_blocking(task, tasks) for task in blocking[:NAMED_BLOCKING]],
@@ -254,6 +252,10 @@ def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, verdicts: dict, shows_tasks
 		"with_actual": _with_actual(plan, row) if may_act and not proposals.must_propose(plan) else None,
 		"comes_after": [other.stage_name for other in _comes_after(plan, row)],
 	}
+
+
+def _tasks(plan: plan_rows.Plan, row, shown: list, tasks: _Tasks, may_act: bool) -> list[dict]:
+	return [_task(task, tasks.assignees[task.name], row, may_act, plan, tasks.open) for task in shown]
 
 
 def _criterion(plan: plan_rows.Plan, verdict: criteria.Verdict, may_act: bool) -> dict:

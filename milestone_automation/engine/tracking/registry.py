@@ -4,6 +4,7 @@ The map is small, one entry for each DocType with a tracker or a workflow, and c
 DocType costs one lookup and no query, also if the map is empty.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import frappe
@@ -163,21 +164,29 @@ def _read_workflows() -> tuple[dict, dict, dict]:
 	)
 	of_workflow = {row.name: [*STANDARD_WATCHED, row.supplier_field or "supplier"] for row in workflows}
 	document_types = {row.name: row.document_type for row in workflows}
-	asked: dict[str, set] = {}
-	asked_for: dict[str, set] = {}
-	for table, columns in WATCHED_BY_ROWS.items():
-		criteria_column = ["exit_criteria"] if table == "Milestone Workflow Stage" else []
-		for row in frappe.get_all(table, fields=["parent", *columns, *criteria_column], order_by=None):
-			of_workflow.get(row.parent, []).extend(row[column] for column in columns if row[column])
-			for one in _criteria(row.get("exit_criteria")) if row.parent in document_types else ():
-				doctype = document_types[row.parent]
-				asked.setdefault(doctype, set()).add(one.kind.value)
-				if one.doctype:
-					asked_for.setdefault(one.doctype, set()).add((doctype, one.link_field))
+	asked: list[tuple] = []  # DocType of a workflow, and one of its criteria
+	for workflow, values, found in _read_rows():
+		if workflow in of_workflow:
+			of_workflow[workflow] += values
+			asked += [(document_types[workflow], one) for one in found]
 	watched: dict[str, list[str]] = {}
 	for row in workflows:
 		watched.setdefault(row.document_type, []).extend(of_workflow[row.name])
-	return watched, _sorted(asked), _sorted(asked_for)
+	kinds = _sorted((doctype, one.kind.value) for doctype, one in asked)
+	return (
+		watched,
+		kinds,
+		_sorted((one.doctype, (doctype, one.link_field)) for doctype, one in asked if one.doctype),
+	)
+
+
+def _read_rows():
+	"""Yield the workflow, the fields and the exit criteria of each row of a workflow. A query for each table."""
+	for table, columns in WATCHED_BY_ROWS.items():
+		criteria_column = ["exit_criteria"] if table == "Milestone Workflow Stage" else []
+		for row in frappe.get_all(table, fields=["parent", *columns, *criteria_column], order_by=None):
+			fields = [row[column] for column in columns if row[column]]
+			yield row.parent, fields, _criteria(row.get("exit_criteria"))
 
 
 def _criteria(text: str | None) -> tuple:
@@ -187,8 +196,12 @@ def _criteria(text: str | None) -> tuple:
 		return ()
 
 
-def _sorted(sets: dict[str, set]) -> dict[str, tuple]:
-	return {name: tuple(sorted(values)) for name, values in sets.items()}
+def _sorted(pairs: Iterable[tuple]) -> dict[str, tuple]:
+	"""Return the values of each key, each once, sorted."""
+	found: dict[str, set] = {}
+	for key, value in pairs:
+		found.setdefault(key, set()).add(value)
+	return {key: tuple(sorted(values)) for key, values in found.items()}
 
 
 def _read_trackers():
