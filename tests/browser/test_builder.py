@@ -50,6 +50,27 @@ def test_a_task_is_dragged_into_its_place(builder):
 	assert rows(builder, "tasks", "idx", "title")[0] == [1, "Photos of the goods"]
 
 
+def test_what_a_milestone_depends_on_is_chosen_by_name_and_follows_a_new_one(builder):
+	builder.get_by_role("button", name="Add Milestone").click()
+	added = builder.locator(".milestone-card").nth(2)
+	added.locator("select[data-field=dependency]").select_option("Chosen Milestones")
+	added.get_by_role("checkbox", name="Released").check()
+	name = builder.locator(".milestone-card").nth(1).locator("[data-field=stage_name]")
+	name.fill("Goods released")
+	name.press("Tab")
+
+	assert rows(builder, "stages", "dependency", "predecessors")[2] == ["Chosen Milestones", "Goods released"]
+
+
+def test_a_task_comes_after_another_one_by_title(builder):
+	photos = builder.locator(".milestone-task-row").nth(1)
+	photos.locator("[data-do=toggle]").click()
+	builder.locator(".milestone-task-row").nth(1).get_by_role("checkbox", name="Packing list").check()
+
+	(first,), _second = rows(builder, "tasks", "title")
+	assert rows(builder, "tasks", "after_tasks")[1] == [first]
+
+
 def test_a_mistake_is_shown_at_its_row_before_anybody_saves(builder):
 	task = builder.locator(".milestone-task-row").nth(1)
 	task.locator("select[data-field=assignee_kind]").select_option("Role")
