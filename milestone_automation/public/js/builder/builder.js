@@ -280,6 +280,8 @@ export class Builder {
 		this.tasks_of(stage).forEach((task) => frappe.model.set_value(TASK, task.name, "stage", name));
 		this.rename_in("predecessors", this.stages, stage.stage_name, name);
 		frappe.model.set_value(STAGE, stage.name, "stage_name", name);
+		// Other cards show the name.
+		this.draw();
 		this.check_soon();
 	}
 

@@ -148,6 +148,7 @@ export class Panel {
 	scroll_to_chosen() {
 		const steps = this.$wrapper.find(".milestone-steps").get(0);
 		const step = this.$wrapper.find("[aria-pressed=true]").get(0);
+		if (steps) steps.classList.toggle("is-cut", steps.scrollWidth > steps.clientWidth);
 		if (steps && step && steps.scrollWidth > steps.clientWidth) {
 			steps.scrollLeft = step.offsetLeft - (steps.clientWidth - step.offsetWidth) / 2;
 		}
