@@ -71,6 +71,7 @@ function strip_summary(data) {
 			next.blocking_tasks === 1 ? __("1 task blocks") : __("{0} tasks block", [next.blocking_tasks])
 		);
 	}
+	if (next.open_criteria) parts.push(open_criteria(next.open_criteria));
 	return parts.join(" · ");
 }
 
@@ -88,7 +89,8 @@ function strip_action(data) {
 		)}"
 			data-focus="done" aria-label="${esc(label)}" title="${esc(label)}">${icon("check")} ${__("Done")}</button>`;
 	}
-	const is_time = next.key_date && next.key_date <= data.today && !next.blocking_tasks;
+	const waits = next.blocking_tasks || next.blocking_criteria || next.comes_after.length;
+	const is_time = next.key_date && next.key_date <= data.today && !waits;
 	if (!is_time || !(next.actions || []).includes("confirm")) return "";
 	return `<button type="button" class="btn btn-xs btn-default" data-action="confirm" data-stage="${esc(
 		next.name
