@@ -238,14 +238,30 @@ def test_what_is_stored_uncleaned_runs_in_no_screen_of_ours(watch, world, writte
 	"""Texts of before this rule, or by SQL: our screens escape what they show."""
 	raw = {"title": TEXTS["tag"], "stage_name": TEXTS["tag"][:140], "reason": TEXTS["unclosed"]}
 	with world.changing():
-		for doctype, field in (
-			("Milestone Plan Stage", "stage_name"), ("Milestone Task", "title"), ("Milestone Task", "reason"),
-			("Milestone Plan", "title"), ("Milestone Plan Log", "reason"), ("Milestone Date Change", "reason"),
-		):  # fmt: skip
-			filters = {"parent" if field == "stage_name" else "reference_name": NAME}
-			if field == "stage_name":
-				filters = {"parent": written["Milestone Plan"]}
-			frappe.db.set_value(doctype, filters, field, raw[field], update_modified=False)
+		before = _store_raw(raw, written["Milestone Plan"])
+	try:
+		_show_what_is_raw(watch)
+	finally:
+		with world.changing():
+			for doctype, name, field, value in before:
+				frappe.db.set_value(doctype, name, field, value, update_modified=False)
+
+
+def _store_raw(raw: dict[str, str], plan: str) -> list[tuple]:
+	"""Store texts as they must not be; returns DocType, name, field and value of what was there."""
+	before = []
+	for doctype, field in (
+		("Milestone Plan Stage", "stage_name"), ("Milestone Task", "title"), ("Milestone Task", "reason"),
+		("Milestone Plan", "title"), ("Milestone Plan Log", "reason"), ("Milestone Date Change", "reason"),
+	):  # fmt: skip
+		filters = {"parent": plan} if field == "stage_name" else {"reference_name": NAME}
+		for row in frappe.get_all(doctype, filters, ["name", field]):
+			before.append((doctype, row.name, field, row[field]))
+		frappe.db.set_value(doctype, filters, field, raw[field], update_modified=False)
+	return before
+
+
+def _show_what_is_raw(watch) -> None:
 	_shows(watch, f"/app/door-order/{NAME}", ".milestone-steps")
 	_shows(watch, "/app/milestone-board", ".page-body:visible")
 	_shows(watch, "/app/milestone-grid", ".milestone-sheet td:visible")

@@ -21,11 +21,14 @@ CODE_FIELDS = {
 	("Milestone Next Step", "arguments"),
 	("Milestone Plan", "snapshot"),
 	("Milestone Plan Stage", "custom_message"),
+	("Milestone Plan Stage", "exit_criteria"),
 	("Milestone Plan Stage", "next_actions"),
+	("Milestone Plan Stage", "waived_criteria"),
 	("Milestone Tracker", "condition"),
 	("Milestone Workflow", "condition"),
 	("Milestone Workflow", "document_filters"),
 	("Milestone Workflow Stage", "custom_message"),
+	("Milestone Workflow Stage", "exit_criteria"),
 	("Milestone Workflow Stage", "next_actions"),
 }
 PAYLOADS = (

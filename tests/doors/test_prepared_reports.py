@@ -34,8 +34,8 @@ def prepared(served) -> str:
 	return name
 
 
-def ask(served, user: str, method: str, **arguments):
-	return served.client(user).post(f"/api/method/{method}", json=arguments)
+def ask(served, by: str, method: str, **arguments):
+	return served.client(by).post(f"/api/method/{method}", json=arguments)
 
 
 def rows(answer) -> list:

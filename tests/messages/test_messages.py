@@ -530,7 +530,7 @@ def test_a_field_goes_before_the_method_of_the_same_name(make_doctype, fieldname
 	doctype = make_doctype("Wardrobe", tables)
 	text = f"{{% for row in doc.{fieldname} %}}{{{{ row.item }}}};{{% endfor %}}"
 	custom_messages.check_template(text, doctype)
-	doc = frappe._dict(doctype=doctype, name="W1")
+	doc = frappe._dict(doctype=doctype, name="W1", meta=frappe.get_meta(doctype))
 	doc.as_dict = lambda **_how: {fieldname: [frappe._dict(item="Shirt"), frappe._dict(item="Coat")]}
 	assert custom_messages.render(text, doc, CUT) == "Shirt;Coat;"
 
