@@ -7,7 +7,6 @@ from milestone_automation import api
 from milestone_automation.desk import board, boot, builder, calendar, my_work, timeline, tracker
 from milestone_automation.engine.plans import starting
 from milestone_automation.engine.progress import tasks
-from milestone_automation.engine.tracking import registry
 from tests.support import factories
 
 READER = "desk.reader@people.example"
@@ -140,7 +139,7 @@ def test_the_board_has_no_column_for_those_who_see_no_plan(order, as_user):
 
 
 def test_boot_names_doctypes_with_a_workflow_without_sql_when_warm(order, count_queries):
-	registry.all_rules()
+	boot.extend_bootinfo(frappe._dict())
 	bootinfo = frappe._dict()
 	with count_queries() as queries:
 		boot.extend_bootinfo(bootinfo)

@@ -44,22 +44,36 @@ frappe.ui.form.on("Milestone Plan", {
 				const $panel = $('<div class="milestone-panel is-inside"></div>').appendTo($wrapper.empty());
 				frm.own_panel = new milestone_automation.Panel($panel);
 			}
-			frm.own_panel.show(frm.doc.reference_type, frm.doc.reference_name, frm.doc.modified, frm);
+			const { reference_type, reference_name, modified } = frm.doc;
+			Promise.resolve(frm.own_panel.show(reference_type, reference_name, modified, frm)).then(() =>
+				frm.events.offer_in_open_row(frm)
+			);
 		});
 	},
+
+	// A row may be opened before the panel knows what the user may do.
+	offer_in_open_row(frm) {
+		const { grid_rows } = frm.fields_dict.stages.grid;
+		const row = grid_rows.find((one) => one.wrapper.hasClass("grid-row-open"));
+		if (row) offer_reschedule(frm, row.doc.name);
+	},
 });
+
+function offer_reschedule(frm, name) {
+	const row = frm.fields_dict.stages.grid.grid_rows_by_docname[name];
+	const $place = row.grid_form.fields_dict.key_date.$wrapper;
+	$place.find(".milestone-reschedule").remove();
+	if (!frm.own_panel || !frm.own_panel.may(name, "reschedule")) return;
+	$(
+		`<button type="button" class="btn btn-xs btn-default milestone-reschedule">${__("Reschedule")}</button>`
+	)
+		.on("click", () => frm.own_panel.do_reschedule(frm.own_panel.stage(name)))
+		.appendTo($place);
+}
 
 // A key date moves in the dialog of the panel only, which asks for a reason and shows what moves along.
 frappe.ui.form.on("Milestone Plan Stage", {
 	form_render(frm, doctype, name) {
-		const row = frm.fields_dict.stages.grid.grid_rows_by_docname[name];
-		const $place = row.grid_form.fields_dict.key_date.$wrapper;
-		$place.find(".milestone-reschedule").remove();
-		if (!frm.own_panel || !frm.own_panel.may(name, "reschedule")) return;
-		$(
-			`<button type="button" class="btn btn-xs btn-default milestone-reschedule">${__("Reschedule")}</button>`
-		)
-			.on("click", () => frm.own_panel.do_reschedule(frm.own_panel.stage(name)))
-			.appendTo($place);
+		offer_reschedule(frm, name);
 	},
 });

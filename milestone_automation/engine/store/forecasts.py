@@ -35,7 +35,8 @@ def is_risk(stage, limit: int) -> bool:
 
 def at_risk_below() -> int:
 	"""Return the percentage of the settings below which a chance is a risk; 0 for never."""
-	return cint(frappe.db.get_single_value("Milestone Settings", "at_risk_below", cache=True))
+	# Asked at each start of the Desk, so without a query.
+	return cint(frappe.get_cached_doc("Milestone Settings").get("at_risk_below"))
 
 
 def is_same(stage, values: dict) -> bool:

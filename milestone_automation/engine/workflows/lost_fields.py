@@ -96,9 +96,7 @@ def _write(user_doctype: str, name: str, text: str) -> None:
 	if frappe.db.exists("Comment", {**about, "content": text}):
 		return
 	comment = frappe.get_doc({"doctype": "Comment", **about, "content": text})
-	comment.insert(
-		ignore_permissions=True
-	)  # the app says it, whatever rights the user has on trackers and workflows
+	comment.insert(ignore_permissions=True)  # the app says it, whoever changed the field
 	frappe.msgprint(
 		f"{_(user_doctype)} {get_link_to_form(user_doctype, name)}: {text}",
 		title=_("Field Is Used by Milestone Automation"),
