@@ -39,12 +39,12 @@ add_to_apps_screen = [
 
 # Requests
 # --------
-before_request = [
-	"milestone_automation.door.hide_tracebacks_from_guests",
+before_request = ["milestone_automation.door.hide_tracebacks_from_guests"]
+# After every kind of login, and before anything is answered.
+auth_hooks = [
+	"milestone_automation.desk.named_rows.check",
 	"milestone_automation.desk.prepared_reports.check_request",
 ]
-# After every kind of login, and before anything is answered.
-auth_hooks = ["milestone_automation.desk.named_rows.check"]
 after_request = [
 	"milestone_automation.links.link_page.secure",
 	"milestone_automation.desk.timeline.hide_recorded_values",

@@ -18,10 +18,11 @@ def readable_plan(plan: str, lock: bool = False) -> plan_rows.Plan:
 	Raises:
 		frappe.PermissionError: there is none, or the user may not see it.
 	"""
-	found = plan_rows.load_by_name(plan, lock=lock, is_optional=True)
+	found = plan_rows.load_by_name(plan, is_optional=True)
 	if not found or not rights.can_see_plan(found):
 		rights.refuse_hidden("Milestone Plan", plan)
-	return found
+	# Nobody locks what they may not see.
+	return plan_rows.load_by_name(plan, lock=True) if lock else found
 
 
 def check_acts_on(plan: plan_rows.Plan, stage: str) -> None:

@@ -80,13 +80,14 @@ def grid(view: View, start: int = 0, limit: int = PAGE) -> dict:
 	titles = _titles(plans)
 	position = {name: index for index, name in enumerate(columns)}
 	rows = {plan.name: _row(plan, titles, len(columns)) for plan in plans}
+	cancelled = {plan.name for plan in plans if plan.status == PlanStatus.CANCELLED}
 	shown = set(SHOWN_COLUMNS) - field_rights.hidden("Milestone Plan Stage", "Milestone Plan")
 	manages = rights.can_manage()
 	for stage in stages:
 		row = rows[stage.parent]
 		may_act = manages or rights.owns_stage(stage, frappe.session.user)
 		row["cells"][position[stage.stage_name]] = _cell(
-			stage, shown, may_act and row["status"] != PlanStatus.CANCELLED
+			stage, shown, may_act and stage.parent not in cancelled
 		)
 	return {
 		"columns": columns,

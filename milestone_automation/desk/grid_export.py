@@ -59,8 +59,8 @@ def _head(columns: list[str]) -> list[str]:
 
 def _line(row: dict) -> list:
 	line = [
-		_text(row["reference_name"]),
-		_text(row["title"]),
+		_text(row.get("reference_name")),
+		_text(row.get("title")),
 		_word(row.get("status")),
 		_word(row.get("health")),
 	]

@@ -225,7 +225,8 @@ class _Tasks:
 		self.by_stage = defaultdict(list)
 		for task in self.rows:
 			self.by_stage[task.plan_stage].append(task)
-		self.open = [task for task in self.rows if task.status == TaskStatus.OPEN]
+		still_open = [task for task in self.rows if task.status == TaskStatus.OPEN]
+		self.waiting = task_order.waiting(still_open, still_open)
 		self.blocking = [
 			task for task in self.rows if task.required and task.status == TaskStatus.OPEN and self.sees_all
 		]
@@ -255,7 +256,7 @@ def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, verdicts: dict, shows_tasks
 
 
 def _tasks(plan: plan_rows.Plan, row, shown: list, tasks: _Tasks, may_act: bool) -> list[dict]:
-	return [_task(task, tasks.assignees[task.name], row, may_act, plan, tasks.open) for task in shown]
+	return [_task(task, tasks.assignees[task.name], row, may_act, plan, tasks.waiting) for task in shown]
 
 
 def _criterion(plan: plan_rows.Plan, verdict: criteria.Verdict, may_act: bool) -> dict:
@@ -374,9 +375,9 @@ def _blocking(task, tasks: _Tasks) -> dict:
 	}
 
 
-def _task(task, assignees: list, stage, may_act_on_stage: bool, plan, open_tasks: list) -> dict:
+def _task(task, assignees: list, stage, may_act_on_stage: bool, plan, waiting: dict) -> dict:
 	shown = {name: task.get(name) for name in TASK_COLUMNS}
-	first = task_order.waits_for(task, open_tasks) if task.status == TaskStatus.OPEN else []
+	first = waiting.get(task.name, [])
 	shown.update(
 		waits_for=[other.title for other in first],
 		overdue=bool(

@@ -9,12 +9,13 @@ from frappe import _
 from frappe.core.doctype.prepared_report import prepared_report
 from frappe.query_builder.functions import Count
 
+from milestone_automation.desk import weekly_mail
+from milestone_automation.desk.weekly_mail import MODULE
 from milestone_automation.engine.base import parsing
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.people.readable import quoted
 
 DOCTYPE = "Prepared Report"
-MODULE = "Milestone Automation"
 # They read the stages of all plans; the others ask indexes, or what is open only.
 HEAVY = (
 	"Conformance",
@@ -27,23 +28,29 @@ HEAVY = (
 )
 # With more plans than these a heavy report takes longer than people wait for a page.
 MANY_PLANS = 20_000
+# Kept once heavy reports run in a worker.
+PREPARED = "milestone_heavy_reports_prepared"
 
 
 def prepare_heavy() -> None:
 	"""Job of each night: let the heavy reports of a site with many plans run in a worker from now on.
 
-	Frappe does so by itself after a report took 15 seconds, but a web server may end a request before.
+	Frappe does so by itself after a report took 15 seconds, but a web server may end a request before. It is done once:
+	what an administrator decides afterwards stands.
 	"""
+	if frappe.db.get_global(PREPARED):
+		return
 	plan, report = frappe.qb.DocType("Milestone Plan"), frappe.qb.DocType("Report")
 	if frappe.qb.from_(plan).select(Count("*")).run()[0][0] <= MANY_PLANS:
 		return
 	frappe.qb.update(report).set(report.prepared_report, 1).where(report.name.isin(HEAVY)).run()
+	frappe.db.set_global(PREPARED, 1)
 	for name in HEAVY:
 		frappe.clear_document_cache("Report", name)
 
 
 def check_request() -> None:
-	"""Hook for the begin of a request: refuse a prepared report of another user. Other requests cost no query.
+	"""Hook after the login of each request: refuse a prepared report of another user. Other requests cost no query.
 
 	Raises:
 		frappe.PermissionError: it is one of ours, and the session user does not see everything.
@@ -113,8 +120,7 @@ def _may_see(report: str | None, owner: str | None, user: str | None = None) -> 
 
 def _is_ours(report: str | None) -> bool:
 	"""Tell whether a report is one of the app, or was made of one with other columns."""
-	values = report and frappe.db.get_value("Report", report, ["module", "reference_report"], as_dict=True)
-	return bool(values) and (values.module == MODULE or _is_ours(values.reference_report))
+	return bool(report) and weekly_mail.is_ours(report)
 
 
 def _our_reports() -> list[str]:

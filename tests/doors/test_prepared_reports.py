@@ -52,6 +52,18 @@ def test_its_owner_sees_the_numbers_and_downloads_them(served, prepared):
 	assert prepared in [row["name"] for row in listed]
 
 
+def test_its_owner_sees_them_by_a_token_too(served, prepared):
+	with served.connect():
+		user = frappe.get_doc("User", MANAGER)
+		user.api_key, user.api_secret = "prepared-key", "prepared-secret"
+		user.save()
+		# The web server is another process.
+		frappe.db.commit()  # nosemgrep: frappe-manual-commit
+	arguments = {"report_name": REPORT, "filters": {"prepared_report_name": prepared}}
+	token = {"Authorization": "token prepared-key:prepared-secret"}
+	assert len(rows(served.server.guest().post(f"/api/method/{RUN}", json=arguments, headers=token))) == 1
+
+
 def test_another_manager_has_none(served, prepared):
 	assert rows(ask(served, PRICER, RUN, report_name=REPORT, filters="{}")) == []
 	listed = served.client(PRICER).get("/api/resource/Prepared Report").json()["data"]

@@ -278,3 +278,63 @@ def test_the_preview_of_a_workflow_shows_the_float():
 	with at("2030-06-01 12:00:00"):
 		shown = api.preview_draft(frappe.as_json(workflow.as_dict()), order.name)
 	assert {row["stage_name"]: row["float"] for row in shown["stages"]}["Trims in"] == 6
+
+
+def test_a_renamed_milestone_moves_no_date_of_those_that_depend_on_it():
+	order = make_order()
+	with at("2030-06-02 09:00:00"):
+		reschedule(order, "Trims in", "2030-06-08", answer="Shift Too")
+	assert key_dates(order)["Sewn"] == "2030-06-19"
+	workflow = frappe.get_doc("Milestone Workflow", "Production")
+	workflow.stages[2].stage_name = "Buttons in"
+	workflow.save()
+	with at("2030-06-03 09:00:00"):
+		version_move.move(plan_of(order).name)
+	assert key_dates(order)["Sewn"] == "2030-06-19"
+	assert stage_of(order, "Sewn").predecessors == "Fabric in\nButtons in"
+
+
+def test_what_was_skipped_stays_skipped_under_a_new_name():
+	order = make_order()
+	confirm(order, "Ordered", "2030-06-01")
+	confirm(order, "Photographed", "2030-06-12")
+	workflow = frappe.get_doc("Milestone Workflow", "Production")
+	workflow.stages[1].stage_name = "Cloth in"
+	workflow.save()
+	with at("2030-06-13 09:00:00"):
+		version_move.move(plan_of(order).name)
+	assert stage_of(order, "Cloth in").health == "Skipped"
+	assert stage_of(order, "Photographed").predecessors == "Cloth in"
+
+
+def test_a_hold_moves_all_branches_also_where_the_first_one_lands_where_it_was_before():
+	in_working_days = [
+		row | {"working_days": 1} if row["stage_name"] != "Ordered" else row for row in GARMENT
+	]
+	order = make_order(in_working_days)
+	confirm(order, "Ordered", "2030-06-01")
+	with at("2030-06-03 09:00:00"):
+		reschedule(order, "Trims in", "2030-06-05", answer="Shift Too")
+	before = key_dates(order)
+	assert before["Fabric in"] == "2030-06-14"
+	with at("2030-06-04 09:00:00"):
+		holding.put_on_hold(plan_of(order).name, "The mill is on strike")
+	with at("2030-06-05 09:00:00"):
+		holding.resume(plan_of(order).name, shift_dates=True)
+	# One working day later: from a Friday to a Monday.
+	assert key_dates(order)["Trims in"] == "2030-06-06"
+	assert key_dates(order)["Fabric in"] == "2030-06-17"
+
+
+def test_a_milestone_counts_from_the_day_the_one_before_was_reached_where_that_had_no_date():
+	manual = {"key_date_rule": "Set Manually", "offset_days": 0}
+	garment = [
+		first("Ordered", **manual),
+		after("Trims in", days=0, dependency="Nothing", **manual),
+		after("Sewn", "Ordered", "Trims in", days=5),
+	]
+	order = make_order(garment)
+	confirm(order, "Ordered", "2030-06-03")
+	with at("2030-06-04 09:00:00"):
+		reschedule(order, "Trims in", "2030-06-10")
+	assert key_dates(order)["Sewn"] == "2030-06-15"

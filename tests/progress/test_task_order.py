@@ -116,6 +116,10 @@ def test_the_page_behind_a_link_says_that_another_task_comes_first(order):
 			(task("Cut", "A", after_tasks="B"), task("Shipped", "B")),
 			"It comes after B, a task of Shipped, which does not come before its own milestone",
 		),
+		(
+			(task("Cut", "B"), task("Cut", "A", after_tasks="B"), task("Shipped", "B")),
+			"It comes after B, a task of Shipped, which does not come before its own milestone",
+		),
 	],
 )
 def test_an_order_of_tasks_that_cannot_be_is_refused_with_what_to_do(rows, problem):

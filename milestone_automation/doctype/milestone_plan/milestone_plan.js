@@ -64,9 +64,7 @@ function offer_reschedule(frm, name) {
 	const $place = row.grid_form.fields_dict.key_date.$wrapper;
 	$place.find(".milestone-reschedule").remove();
 	if (!frm.own_panel || !frm.own_panel.may(name, "reschedule")) return;
-	$(
-		`<button type="button" class="btn btn-xs btn-default milestone-reschedule">${__("Reschedule")}</button>`
-	)
+	$(`<button type="button" class="btn btn-xs btn-default milestone-reschedule">${__("Reschedule")}</button>`)
 		.on("click", () => frm.own_panel.do_reschedule(frm.own_panel.stage(name)))
 		.appendTo($place);
 }

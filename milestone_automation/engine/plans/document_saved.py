@@ -67,7 +67,7 @@ def check_entry(doc) -> None:
 def _follow(plan: plan_rows.Plan, doc) -> None:
 	row = watched.stored_row(doc, plan)
 	changed = watched.changed_values(plan, doc, row)
-	if plan.status == PlanStatus.ACTIVE and any(exit_criteria.has_open(stage) for stage in plan.stages):
+	if plan.status == PlanStatus.ACTIVE and exit_criteria.ask_of_document(plan.stages):
 		# Whatever was saved, it may be what they ask for.
 		sweep_requests.request(plan.name)
 	if not changed or plan.status == PlanStatus.CANCELLED:

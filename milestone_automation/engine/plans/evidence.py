@@ -1,5 +1,7 @@
 """What exit criteria ask for besides the document itself - files, comments, other documents - comes or goes: the plans
-concerned are checked again after the commit, so that health and messages keep up. The gate never relies on it."""
+concerned are checked again after the commit, so that health and messages keep up. The gate never relies on it.
+
+Which criteria ask for what is known of workflows as they are now; plans on an older version are checked by the sweep."""
 
 from collections.abc import Iterable
 

@@ -104,7 +104,9 @@ def _rename_in_criteria(table: str, old: str, new: str) -> None:
 	filters = {"exit_criteria": ("like", f"%{json.dumps(old)[1:-1]}%")}
 	changes = {}
 	for row in frappe.get_all(table, filters=filters, fields=["name", *columns]):
-		before = criteria.parse(row.exit_criteria)
+		before = criteria.parse_or_none(row.exit_criteria) or ()
+		if not before:
+			continue
 		after = [replace(one, doctype=new) if one.doctype == old else one for one in before]
 		keys = {one.key: now.key for one, now in zip(before, after, strict=True)}
 		waived = criteria.waivers(row.get("waived_criteria"))

@@ -15,7 +15,7 @@ from frappe.utils import cstr, getdate
 
 from milestone_automation.engine.plans import plan_builder
 from milestone_automation.engine.progress import rescheduling
-from milestone_automation.engine.rules import criteria, dates
+from milestone_automation.engine.rules import criteria, dates, names
 from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import (
 	AssigneeKind,
@@ -142,6 +142,7 @@ def compute(plan: plan_rows.Plan) -> VersionDiff:
 		name: workflow.get(name) for name in _differing(plan, workflow, plan_builder.PLAN_FIELDS)
 	}
 	_make_names_unique(diff)
+	_leave_out_renamed_predecessors(diff)
 	_set_dates(diff)
 	_compare_tasks(diff)
 	_find_fulfilled(diff)
@@ -203,15 +204,30 @@ def _differing(old, new, fieldnames: Iterable[str]) -> list[str]:
 def _make_names_unique(diff: VersionDiff) -> None:
 	"""Rename reached stages whose name another stage has now: to the name in the workflow, or with a number."""
 	while True:
-		names = Counter(move.name.casefold() for move in diff.stages)
-		namesakes = [move for move in diff.stages if move.keeps_name and names[move.name.casefold()] > 1]
+		taken = Counter(move.name.casefold() for move in diff.stages)
+		namesakes = [move for move in diff.stages if move.keeps_name and taken[move.name.casefold()] > 1]
 		if not namesakes:
 			return
 		move = namesakes[0]
 		numbered = (f"{move.name} ({number})" for number in count(2))
-		free = next(name for name in numbered if name.casefold() not in names)
+		free = next(name for name in numbered if name.casefold() not in taken)
 		move.new_name = move.template.stage_name if move.template else free
 		move.changed = ["stage_name"]
+
+
+def _leave_out_renamed_predecessors(diff: VersionDiff) -> None:
+	"""Take it for no change that a stage depends on the same stages under other names."""
+	renamed = {
+		names.key(move.row.stage_name): names.key(move.template.stage_name)
+		for move in diff.stages
+		if move.row and move.template
+	}
+	for move in diff.stages:
+		if "predecessors" in move.changed:
+			before = [names.key(name) for name in names.lines(move.row.predecessors)]
+			now = [names.key(name) for name in names.lines(move.template.predecessors)]
+			if [renamed.get(name, name) for name in before] == now:
+				move.changed.remove("predecessors")
 
 
 # Dates

@@ -18,7 +18,7 @@ from milestone_automation.engine.progress import (
 	task_people,
 	tasks,
 )
-from milestone_automation.engine.rules import dates, network, schedule
+from milestone_automation.engine.rules import dates, names, schedule
 from milestone_automation.engine.rules.vocabulary import DateChangeSource, PlanEvent, StageStatus, TaskStatus
 from milestone_automation.engine.store import plan_log, plan_rows, sums, watched
 from milestone_automation.engine.store.changing import changing
@@ -210,20 +210,26 @@ def _update_stage(diff: VersionDiff, stage_move: StageMove, idx: int) -> None:
 		values["stage_name"] = stage_move.name
 	if template:
 		values["workflow_stage"] = template.name
-	if "predecessors" in values:
-		values["predecessors"] = _predecessors(diff, template)
+	# Also of a reached stage: what it depends on is skipped while it is open.
+	values["predecessors"] = _predecessors(diff, stage_move)
+	if template:
+		values["dependency"] = template.dependency
 	if OWNER_FIELDS.intersection(stage_move.changed):
 		values["stage_owner"] = assignees.resolve_stage_owner(template, diff.plan.reference_doc())
 	if "stage_name" in values:
-		names = frappe.get_all("Milestone Task", filters={"plan_stage": row.name}, pluck="name")
-		bulk.update_rows("Milestone Task", {name: {"stage_name": values["stage_name"]} for name in names})
+		of_stage = frappe.get_all("Milestone Task", filters={"plan_stage": row.name}, pluck="name")
+		bulk.update_rows("Milestone Task", {name: {"stage_name": values["stage_name"]} for name in of_stage})
 	diff.plan.set_stage(row, idx=idx, **values)
 
 
-def _predecessors(diff: VersionDiff, template) -> str:
+def _predecessors(diff: VersionDiff, stage_move: StageMove) -> str | None:
 	"""Return the names of what a stage depends on, as the plan has them: a reached stage may keep its old name."""
-	names = {move.template.stage_name: move.name for move in diff.stages if move.template}
-	return "\n".join(names.get(name, name) for name in network.predecessor_names(template))
+	if stage_move.template:
+		now = {move.template.stage_name: move.name for move in diff.stages if move.template}
+	else:
+		now = {move.row.stage_name: move.name for move in diff.stages if move.row}
+	before = names.lines((stage_move.template or stage_move.row).predecessors)
+	return "\n".join(now.get(name, name) for name in before) or None
 
 
 def _insert_stages(diff: VersionDiff) -> None:
@@ -232,7 +238,7 @@ def _insert_stages(diff: VersionDiff) -> None:
 	for idx, stage_move in enumerate(diff.stages, 1):
 		if not stage_move.row:
 			row = {name: value for name, value in stage_move.new_row.items() if name != "tasks"}
-			row["predecessors"] = _predecessors(diff, stage_move.template)
+			row["predecessors"] = _predecessors(diff, stage_move)
 			row.update(planned_date=stage_move.key_date, key_date=stage_move.key_date, idx=idx)
 			rows.append(
 				{**row, "parent": diff.plan.name, "parenttype": "Milestone Plan", "parentfield": "stages"}

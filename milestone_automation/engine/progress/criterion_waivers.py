@@ -4,7 +4,7 @@ import json
 
 import frappe
 from frappe import _
-from frappe.utils import now_datetime
+from frappe.utils import escape_html, now_datetime
 
 from milestone_automation.engine.people import criterion_texts
 from milestone_automation.engine.progress import gate
@@ -31,7 +31,7 @@ def waive(plan: str, stage: str, criterion: str, reason: str) -> None:
 	reason = plan_log.check_reason(reason)
 	with changing(plan) as plan:
 		row, verdict = _open_stage(plan, stage, criterion)
-		text = _text(plan, verdict)
+		text = escape_html(_text(plan, verdict))
 		if verdict.state is CriterionState.WAIVED:
 			frappe.throw(_("{0} is already waived.").format(text))
 		if verdict.state is CriterionState.MET:
@@ -56,7 +56,9 @@ def reopen(plan: str, stage: str, criterion: str, reason: str) -> None:
 		row, verdict = _open_stage(plan, stage, criterion)
 		waived = criteria.waivers(row.waived_criteria)
 		if not waived.pop(criterion, None):
-			frappe.throw(_("{0} is not waived, so there is nothing to undo.").format(_text(plan, verdict)))
+			frappe.throw(
+				_("{0} is not waived, so there is nothing to undo.").format(escape_html(_text(plan, verdict)))
+			)
 		_set(plan, row, waived)
 		_log(plan, PlanEvent.CRITERION_REOPENED, row, verdict, reason)
 

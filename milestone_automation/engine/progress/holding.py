@@ -119,5 +119,5 @@ def _move_after_hold(plan) -> tuple | None:
 	try:
 		day = dates.moved_along(getdate(stage.key_date), since, today, calendar, bool(stage.working_days))
 	except OutOfCalendar:
-		frappe.throw(_("{0} cannot be moved that far. Choose an earlier day.").format(stage.stage_name))
+		rescheduling.refuse_too_far(stage)
 	return stage, day

@@ -48,7 +48,9 @@ def preview(
 	)
 	new_dates = rescheduling.foreseen_dates(loaded, [row], new_dates, keep_anchored, by_hand)
 	shown = consequences(loaded, [row], old_dates, new_dates)
-	return shown | {"date_field": _date_label(loaded, row) if may_write_date(loaded, row) else None}
+	return shown | {
+		"date_field": rescheduling.date_label(loaded, row) if may_write_date(loaded, row) else None
+	}
 
 
 def consequences(plan, moving: list, old_dates: list, new_dates: list) -> dict:
@@ -88,12 +90,8 @@ def _stage(plan, row, old, new) -> dict:
 	if rescheduling.is_anchored(row):
 		document_date = rescheduling.document_date(plan, row)
 		if document_date and document_date != new:
-			shown |= {"field": _date_label(plan, row), "document_date": document_date}
+			shown |= {"field": rescheduling.date_label(plan, row), "document_date": document_date}
 	return shown
-
-
-def _date_label(plan, row) -> str:
-	return _(plan.reference_doc().meta.get_label(row.date_field) or row.date_field)
 
 
 def may_write_date(plan, row) -> bool:

@@ -38,36 +38,34 @@ def date_following_stage(plan, stage, reached_on) -> None:
 	"""
 	for following in _counting_from(plan, stage):
 		counted_from = _counted_from(plan, following, stage, getdate(reached_on))
-		if counted_from and not following.key_date and not _date_following(plan, following, counted_from):
-			return
+		if counted_from and not following.key_date:
+			_date_following(plan, following, counted_from)
 	make_good(plan)
 
 
-def _date_following(plan, following, counted_from) -> bool:
-	"""Date a stage that counts from a reached one; tell whether it could be."""
+def _date_following(plan, following, counted_from) -> None:
+	"""Date a stage that counts from a reached one, or tell that it cannot be."""
 	calendar = plan_rows.calendar_of(plan)
 	try:
 		day = calendar.add_days(counted_from, cint(following.offset_days), bool(following.working_days))
 	except OutOfCalendar:
 		_tell_undated(plan, following)
-		return False
+		return
 	new_date = max([day, *_earlier_dates(plan, following)])
 	move(plan, following, new_date, "", DateChangeSource.PREVIOUS_MILESTONE, answer=ShiftMode.KEEP_ORDER)
-	return True
 
 
 def _counted_from(plan, following, stage, reached_on):
 	"""Return the latest of the days from which a stage counts, one of them just reached; None if one is missing."""
 	before = [plan.stages[i] for i in plan.network().direct[plan.stages.index(following)]]
-	days = [
-		reached_on
-		if row is stage
-		else getdate(row.reached_on or row.key_date)
-		if row.reached_on or row.key_date
-		else None
-		for row in before
-	]
+	days = [reached_on if row is stage else _counting_day(row, row.key_date) for row in before]
 	return dates.latest_of(days)
+
+
+def _counting_day(row, key_date):
+	"""Return the day from which stages count that come after one: when it was reached, else its key date, if any."""
+	day = row.reached_on or key_date
+	return getdate(day) if day else None
 
 
 def undate_following_stage(plan, stage, reason: str) -> None:
@@ -181,7 +179,7 @@ def follow_document(plan, stages: list) -> None:
 		day, is_followed = _followed_date(plan, stage, new_dates)
 		if is_followed and day != new_dates[index]:
 			before, new_dates = new_dates, _dates_following(plan, stage, day, new_dates)
-			reason = _("{0} changed.").format(_date_label(plan, stage))
+			reason = _("{0} changed.").format(date_label(plan, stage))
 			reasons |= {
 				row.name: reason for row, *pair in _pairs(plan, before, new_dates) if pair[0] != pair[1]
 			}
@@ -250,7 +248,8 @@ def _pairs(plan, old_dates: list, new_dates: list):
 	return list(zip(plan.stages, old_dates, new_dates, strict=True))
 
 
-def _date_label(plan, stage) -> str:
+def date_label(plan, stage) -> str:
+	"""Return the label of the document's field that dates a stage."""
 	return _(plan.reference_doc().meta.get_label(stage.date_field) or stage.date_field)
 
 
@@ -285,7 +284,7 @@ def make_good(plan) -> None:
 		if not new_date:
 			continue
 		plan.set_stage(stage, document_date_moved=int(new_date != wanted))
-		reason = _("Earlier milestones allow the date of {0} now.").format(_date_label(plan, stage))
+		reason = _("Earlier milestones allow the date of {0} now.").format(date_label(plan, stage))
 		_move(plan, stage, new_date, reason, DateChangeSource.DOCUMENT_FIELD, ShiftMode.KEEP_ORDER)
 
 
@@ -437,18 +436,31 @@ def dates_with(
 		frappe.ValidationError: as in `move`.
 	"""
 	mode = ShiftMode(answer or plan.later_stages or ShiftMode.SHIFT_TOO)
+	index = plan.stages.index(stage)
+	takes_others, network = _moving_along(plan, old_dates, index, along)
 	if source is DateChangeSource.DOCUMENT_FIELD:
 		keep_anchored = True  # each follows its own field
 		mode = ShiftMode.KEEP_ORDER if mode is ShiftMode.ASK else mode
-	elif mode is ShiftMode.SHIFT_TOO and (restored := _dates_before(plan, stage, old_dates, new_date)):
+	elif (
+		mode is ShiftMode.SHIFT_TOO
+		and not takes_others
+		and (restored := _dates_before(plan, stage, old_dates, new_date))
+	):
 		return restored
-	index = plan.stages.index(stage)
-	network = plan.network().moving_along(index, along) if along else plan.network()
 	anchored = [keep_anchored and is_anchored(row) and row.name not in released for row in plan.stages]
 	new_dates = _moved_dates(plan, old_dates, index, new_date, mode, anchored, network)
 	if bool(old_dates[index]) != bool(new_date):
 		new_dates = _date_following_stages(plan, index, new_dates)
 	return new_dates
+
+
+def _moving_along(plan, key_dates: list, index: int, along) -> tuple[bool, Network]:
+	"""Return whether stages move along that do not depend on the one that moves, and what comes before what then."""
+	network = plan.network()
+	dated = {i for i in along if i != index and key_dates[i]}
+	if dated.issubset(network.all_after(index)):
+		return False, network
+	return True, network.moving_along(index, along)
 
 
 def upcoming_positions(plan) -> list[int]:
@@ -583,7 +595,9 @@ def _date_following_stages(plan, index: int, key_dates: list) -> list:
 	for i in network.all_after(index):
 		if followed.isdisjoint(network.direct[i]):
 			continue
-		previous_date = dates.latest_of([key_dates[earlier] for earlier in network.direct[i]])
+		previous_date = dates.latest_of(
+			[_counting_day(plan.stages[earlier], key_dates[earlier]) for earlier in network.direct[i]]
+		)
 		if not _follows_first_date(plan.stages[i], key_dates[i], previous_date):
 			continue
 		try:

@@ -123,6 +123,14 @@ def parse(text: str | None) -> tuple[Criterion, ...]:
 	return tuple(_read(row) for row in rows)
 
 
+def parse_or_none(text: str | None) -> tuple[Criterion, ...] | None:
+	"""Return the criteria that a stage's JSON says, as `parse`; None where it cannot be read."""
+	try:
+		return parse(text)
+	except (ValueError, RecursionError):
+		return None
+
+
 def _read(row) -> Criterion:
 	if not isinstance(row, dict) or any(not isinstance(row.get(name) or "", str) for name in TEXTS):
 		raise ValueError("not a criterion")

@@ -10,9 +10,10 @@ without any are its *critical path* (Kelley and Walker 1959, "Critical-Path Plan
 
 from collections.abc import Sequence
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from graphlib import CycleError, TopologicalSorter
 
+from milestone_automation.engine.rules import names
 from milestone_automation.engine.rules.vocabulary import Dependency
 from milestone_automation.engine.rules.working_days import OutOfCalendar, WorkCalendar
 
@@ -27,6 +28,7 @@ class Network:
 	def __init__(self, direct: Sequence[Sequence[int]]):
 		self.direct = [tuple(sorted(set(positions))) for positions in direct]
 		self._moving_along: dict[int, list[int]] = {}
+		self._before: dict[int, list[int]] = {}
 
 	@classmethod
 	def chain(cls, length: int) -> "Network":
@@ -45,14 +47,12 @@ class Network:
 			stages: rows with `stage_name`, `dependency` and `predecessors`, in order. A name that no earlier stage has does
 				not count.
 		"""
-		if all((stage.get("dependency") or Dependency.PREVIOUS) == Dependency.PREVIOUS for stage in stages):
-			return cls.chain(len(stages))
-		places: dict[str, int] = {}
-		direct = []
-		for position, stage in enumerate(stages):
-			direct.append(_direct(stage, position, places))
-			places.setdefault(_key(stage.get("stage_name")), position)
-		return cls(direct)
+		return _network(
+			tuple(
+				(stage.get("stage_name"), stage.get("dependency"), stage.get("predecessors"))
+				for stage in stages
+			)
+		)
 
 	def __len__(self) -> int:
 		"""Return the number of stages."""
@@ -63,17 +63,16 @@ class Network:
 		"""Whether each stage depends on exactly the one before."""
 		return all(positions == ((i - 1,) if i else ()) for i, positions in enumerate(self.direct))
 
-	@cached_property
-	def _before(self) -> list:
-		if self.is_chain:
-			return [range(position) for position in range(len(self))]
-		before: list[set[int]] = []
-		for positions in self.direct:
-			before.append(set(positions).union(*(before[position] for position in positions)))
-		return [sorted(positions) for positions in before]
-
 	def before(self, position: int) -> Sequence[int]:
 		"""Return the positions of all stages before a stage, also indirectly, ascending."""
+		if self.is_chain:
+			return range(position)
+		if position not in self._before:
+			needed = set(self.direct[position])
+			for earlier in reversed(range(position)):
+				if earlier in needed:
+					needed.update(self.direct[earlier])
+			self._before[position] = sorted(needed)
 		return self._before[position]
 
 	@cached_property
@@ -109,22 +108,25 @@ class Network:
 		return network
 
 
-def _key(name) -> str:
-	return str(name or "").strip().casefold()
+@lru_cache(maxsize=256)
+def _network(rows: tuple[tuple, ...]) -> Network:
+	"""Return the dependencies of rows given as name, dependency and predecessors. One plan asks for its own many times."""
+	if all((dependency or Dependency.PREVIOUS) == Dependency.PREVIOUS for _name, dependency, _names in rows):
+		return Network.chain(len(rows))
+	places: dict[str, int] = {}
+	direct = []
+	for position, (name, dependency, predecessors) in enumerate(rows):
+		direct.append(_direct(dependency, predecessors, position, places))
+		places.setdefault(names.key(name), position)
+	return Network(direct)
 
 
-def predecessor_names(stage) -> list[str]:
-	"""Return the names of the milestones that a row names as those it depends on, each once, in its order."""
-	names = (line.strip() for line in str(stage.get("predecessors") or "").splitlines())
-	return list(dict.fromkeys(name for name in names if name))
-
-
-def _direct(stage, position: int, places: dict[str, int]) -> list[int]:
-	dependency = stage.get("dependency") or Dependency.PREVIOUS
+def _direct(dependency, predecessors, position: int, places: dict[str, int]) -> list[int]:
+	dependency = dependency or Dependency.PREVIOUS
 	if dependency == Dependency.NOTHING:
 		return []
 	if dependency == Dependency.CHOSEN:
-		keys = [_key(name) for name in predecessor_names(stage)]
+		keys = [names.key(name) for name in names.lines(predecessors)]
 		return [places[key] for key in keys if key in places]
 	return [position - 1] if position else []
 
@@ -135,8 +137,11 @@ def cycle(stages: Sequence) -> list[str]:
 	Args:
 		stages: as `Network.of`; here also the names of later stages count.
 	"""
-	places = {_key(stage.get("stage_name")): i for i, stage in reversed(list(enumerate(stages)))}
-	graph = {i: _direct(stage, i, places) for i, stage in enumerate(stages)}
+	places = {names.key(stage.get("stage_name")): i for i, stage in reversed(list(enumerate(stages)))}
+	graph = {
+		i: _direct(stage.get("dependency"), stage.get("predecessors"), i, places)
+		for i, stage in enumerate(stages)
+	}
 	try:
 		TopologicalSorter(graph).prepare()
 	except CycleError as error:

@@ -230,8 +230,9 @@ def scheduled(plan, stages: Sequence, tasks: Iterable, rules: Rules) -> list[Mes
 	for stage in upcoming:
 		is_next = any(row is stage for row in next_ones)
 		messages += _messages_of_stage(plan, stages, stage, is_next, tasks, rules)
+	waiting = task_order.waiting(tasks, tasks)
 	for task in tasks:
-		if not task_order.waits_for(task, tasks):
+		if task.get("name") not in waiting:
 			messages += _messages_of_task(stages, upcoming, task, rules)
 	return [message for message in messages if not _is_of_the_past(plan, message)]
 
@@ -364,10 +365,11 @@ def round_of(stage) -> int:
 
 
 def _blocked(stage, blocking, open_tasks) -> list[MessagePlan]:
+	waiting = task_order.waiting(blocking, open_tasks)
 	tasks = [
 		task
 		for task in blocking
-		if task.get("plan_stage") == stage.get("name") and not task_order.waits_for(task, open_tasks)
+		if task.get("plan_stage") == stage.get("name") and task.get("name") not in waiting
 	]
 	messages = [
 		_stage_message(

@@ -3,17 +3,10 @@
 A task that comes after open ones *waits*: it cannot be completed, and nobody is reminded of it, until they are closed.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 
-
-def titles(task) -> list[str]:
-	"""Return the titles of the tasks that one comes after, each once, in its order.
-
-	Args:
-		task: row of a task, of a plan or a workflow.
-	"""
-	lines = (line.strip() for line in str(task.get("after_tasks") or "").splitlines())
-	return list(dict.fromkeys(line for line in lines if line))
+from milestone_automation.engine.rules import names
 
 
 def waits_for(task, open_tasks: Iterable) -> list:
@@ -23,11 +16,24 @@ def waits_for(task, open_tasks: Iterable) -> list:
 		task: row of the task.
 		open_tasks: the open tasks of its plan.
 	"""
-	keys = {title.casefold() for title in titles(task)}
-	if not keys:
-		return []
-	return [
-		other
-		for other in open_tasks
-		if other.get("name") != task.get("name") and str(other.get("title") or "").strip().casefold() in keys
-	]
+	return waiting([task], open_tasks).get(task.get("name"), [])
+
+
+def waiting(tasks: Iterable, open_tasks: Iterable) -> dict[str, list]:
+	"""Return which open tasks each of some tasks waits for, by name of the task; those that wait for none are left out.
+
+	Args:
+		tasks: rows of tasks of one plan.
+		open_tasks: the open tasks of the plan.
+	"""
+	after = {task.get("name"): names.lines(task.get("after_tasks")) for task in tasks}
+	if not any(after.values()):
+		return {}
+	by_title = defaultdict(list)
+	for task in open_tasks:
+		by_title[names.key(task.get("title"))].append(task)
+	found = {
+		name: [other for title in titles for other in by_title[names.key(title)] if other.get("name") != name]
+		for name, titles in after.items()
+	}
+	return {name: others for name, others in found.items() if others}

@@ -20,6 +20,8 @@ from milestone_automation.engine.tracking import conditions
 
 # Of the other documents that link to one, the newest that a condition is asked of.
 MOST_LINKED = 500
+# So many of them are read together; most conditions hold for one of the newest.
+READ_AT_ONCE = 50
 # Kinds that ask for values of the plan's document itself.
 OF_DOCUMENT = (CriterionKind.FIELD_SET, CriterionKind.CONDITION)
 
@@ -78,6 +80,16 @@ def of_open_stages(plan, stages: Sequence, doc=None) -> list[list[Verdict]]:
 def has_open(stage) -> bool:
 	"""Tell whether a stage is open and has exit criteria."""
 	return bool(stage.get("exit_criteria")) and stage.get("status") != StageStatus.REACHED
+
+
+def ask_of_document(stages: Iterable) -> bool:
+	"""Tell whether open exit criteria ask for values of the plan's document itself; files and the like tell by themselves."""
+	return any(
+		one.kind in OF_DOCUMENT
+		for stage in stages
+		if has_open(stage)
+		for one in criteria.parse(stage.exit_criteria)
+	)
 
 
 def _judge_stage(stage, facts: dict[str, bool | None]) -> list[Verdict]:
@@ -211,17 +223,30 @@ def _with_document(facts: _Facts, criterion: Criterion) -> set[str] | None:
 def _linked_under_condition(criterion: Criterion, used, link: tuple[str, str], filters: dict) -> set[str]:
 	table, column = link
 	name = "name" if table == criterion.doctype else "parent"
-	rows = frappe.get_all(
-		table,
-		filters=filters,
-		fields=[column, name],
-		order_by="modified desc",
-		limit=MOST_LINKED * len(filters[column][1]),
-	)
-	others = list(dict.fromkeys(str(row[name]) for row in rows))
-	found = _documents(criterion.doctype, others, used)
+	rows = frappe.get_all(table, filters=filters, fields=[column, name], order_by="modified desc", limit=0)
+	linked = _newest(rows, column, name)
+	met: set[str] = set()
+	for start in range(0, MOST_LINKED, READ_AT_ONCE):
+		left = {document: others[start:] for document, others in linked.items() if document not in met}
+		met |= _documents_met(criterion, used, left)
+	return met
+
+
+def _newest(rows: list, column: str, name: str) -> dict[str, list[str]]:
+	"""Return the other documents that link to each document, each once, as many as count."""
+	linked = defaultdict(dict)
+	for row in rows:
+		linked[str(row[column])][str(row[name])] = None
+	return {document: list(others)[:MOST_LINKED] for document, others in linked.items()}
+
+
+def _documents_met(criterion: Criterion, used, linked: dict[str, list[str]]) -> set[str]:
+	"""Return the documents for which the condition holds on one of the next other documents."""
+	next_ones = {document: others[:READ_AT_ONCE] for document, others in linked.items() if others}
+	asked = list(dict.fromkeys(other for others in next_ones.values() for other in others))
+	found = _documents(criterion.doctype, asked, used) if asked else {}
 	holding = {other for other, doc in found.items() if _holds(criterion.condition, doc)}
-	return {str(row[column]) for row in rows if str(row[name]) in holding}
+	return {document for document, others in next_ones.items() if holding.intersection(others)}
 
 
 _KINDS: dict[CriterionKind, Callable] = {

@@ -186,14 +186,7 @@ def _read_rows():
 		criteria_column = ["exit_criteria"] if table == "Milestone Workflow Stage" else []
 		for row in frappe.get_all(table, fields=["parent", *columns, *criteria_column], order_by=None):
 			fields = [row[column] for column in columns if row[column]]
-			yield row.parent, fields, _criteria(row.get("exit_criteria"))
-
-
-def _criteria(text: str | None) -> tuple:
-	try:
-		return criteria.parse(text)
-	except ValueError:
-		return ()
+			yield row.parent, fields, criteria.parse_or_none(row.get("exit_criteria")) or ()
 
 
 def _sorted(pairs: Iterable[tuple]) -> dict[str, tuple]:

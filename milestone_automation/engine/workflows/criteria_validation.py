@@ -36,9 +36,8 @@ def tidy(stage) -> None:
 
 def parsed(stage) -> tuple[Criterion, ...] | None:
 	"""Return the exit criteria of a row; None where they cannot be read."""
-	try:
-		found = criteria.parse(cstr(stage.get("exit_criteria")))
-	except (ValueError, RecursionError):
+	found = criteria.parse_or_none(cstr(stage.get("exit_criteria")))
+	if found is None:
 		return None
 	return found if all(parsing.is_storable((*one.rule, one.label)) for one in found) else None
 

@@ -6,7 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 from frappe import _
 from frappe.utils import cstr, escape_html
 
-from milestone_automation.engine.rules import network, task_order
+from milestone_automation.engine.rules import names, network
 from milestone_automation.engine.rules.vocabulary import Dependency, KeyDateRule
 
 
@@ -18,15 +18,15 @@ def tidy(workflow, renamed: dict[str, str], unchanged: set[str]) -> None:
 		renamed: new name by old name of the milestones.
 		unchanged: row names of the milestones whose dependencies this save does not change.
 	"""
-	spelled = {stage.stage_name.casefold(): stage.stage_name for stage in workflow.stages}
+	spelled = {names.key(stage.stage_name): stage.stage_name for stage in workflow.stages}
 	for stage in workflow.stages:
-		names = network.predecessor_names(stage)
 		follows = stage.name in unchanged
-		names = [
-			renamed.get(name, name) if follows or name.casefold() not in spelled else name for name in names
+		chosen = [
+			renamed.get(name, name) if follows or names.key(name) not in spelled else name
+			for name in names.lines(stage.predecessors)
 		]
-		names = [spelled.get(name.casefold(), name) for name in names]
-		stage.predecessors = "\n".join(dict.fromkeys(names)) or None
+		chosen = [spelled.get(names.key(name), name) for name in chosen]
+		stage.predecessors = "\n".join(dict.fromkeys(chosen)) or None
 
 
 def problems(workflow, label) -> Iterator[str]:
@@ -44,7 +44,7 @@ def problems(workflow, label) -> Iterator[str]:
 		return
 	places = {}
 	for place, stage in enumerate(workflow.stages):
-		places.setdefault(cstr(stage.stage_name).casefold(), place)
+		places.setdefault(names.key(stage.stage_name), place)
 	for place, stage in enumerate(workflow.stages):
 		for problem in _problems(stage, place, places):
 			yield f"{label(stage)}: {problem}"
@@ -58,11 +58,11 @@ def _problems(stage, place: int, places: dict[str, int]) -> Iterator[str]:
 		)
 	if stage.dependency != Dependency.CHOSEN:
 		return
-	names = network.predecessor_names(stage)
-	if not names:
+	chosen = names.lines(stage.predecessors)
+	if not chosen:
 		yield _("Choose the milestones it depends on.")
-	for name in names:
-		other = places.get(name.casefold())
+	for name in chosen:
+		other = places.get(names.key(name))
 		if other is None:
 			yield _("It depends on {0}, which is no milestone of this workflow. Choose another one.").format(
 				escape_html(name)
@@ -85,13 +85,13 @@ def rename_tasks(workflow) -> None:
 	before = workflow.get_doc_before_save()
 	old = {row.name: row.title for row in before.tasks} if before else {}
 	renamed = {old[row.name]: row.title for row in workflow.tasks if row.name in old}
-	existing = {cstr(task.title).casefold() for task in workflow.tasks}
+	existing = {names.key(task.title) for task in workflow.tasks}
 	for task in workflow.tasks:
-		names = [
-			title if title.casefold() in existing else renamed.get(title, title)
-			for title in task_order.titles(task)
+		titles = [
+			title if names.key(title) in existing else renamed.get(title, title)
+			for title in names.lines(task.after_tasks)
 		]
-		task.after_tasks = "\n".join(dict.fromkeys(names)) or None
+		task.after_tasks = "\n".join(dict.fromkeys(titles)) or None
 
 
 def task_problems(workflow, label) -> Iterator[str]:
@@ -105,7 +105,7 @@ def task_problems(workflow, label) -> Iterator[str]:
 		return
 	by_title: dict[str, list] = {}
 	for task in workflow.tasks:
-		by_title.setdefault(cstr(task.title).casefold(), []).append(task)
+		by_title.setdefault(names.key(task.title), []).append(task)
 	try:
 		TopologicalSorter(
 			{key: _keys_before(tasks) & set(by_title) for key, tasks in by_title.items()}
@@ -122,27 +122,30 @@ def task_problems(workflow, label) -> Iterator[str]:
 
 
 def _keys_before(tasks) -> set[str]:
-	return {title.casefold() for task in tasks for title in task_order.titles(task)}
+	return {names.key(title) for task in tasks for title in names.lines(task.after_tasks)}
 
 
 def _task_problems(workflow, task, by_title: dict[str, list]) -> Iterator[str]:
 	reachable = _stages_up_to(workflow, task.stage)
-	for title in task_order.titles(task):
-		others = by_title.get(title.casefold(), [])
+	for title in names.lines(task.after_tasks):
+		others = by_title.get(names.key(title), [])
 		if not others:
 			yield _("It comes after {0}, which is no task of this workflow. Choose another one.").format(
 				escape_html(title)
 			)
-		elif not any(other.stage in reachable for other in others):
+			continue
+		# It waits for all tasks of that title.
+		later = [other for other in others if other.stage not in reachable]
+		if later:
 			yield _(
 				"It comes after {0}, a task of {1}, which does not come before its own milestone. Choose another one."
-			).format(escape_html(title), escape_html(cstr(others[0].stage)))
+			).format(escape_html(title), escape_html(cstr(later[0].stage)))
 
 
 def _stages_up_to(workflow, stage_name: str) -> set[str]:
 	"""Return the names of a milestone and of all that come before it."""
-	names = [stage.stage_name for stage in workflow.stages]
-	if stage_name not in names:
-		return set(names)
-	position = names.index(stage_name)
-	return {stage_name, *(names[i] for i in network.Network.of(workflow.stages).before(position))}
+	all_names = [stage.stage_name for stage in workflow.stages]
+	if stage_name not in all_names:
+		return set(all_names)
+	position = all_names.index(stage_name)
+	return {stage_name, *(all_names[i] for i in network.Network.of(workflow.stages).before(position))}

@@ -73,7 +73,7 @@ def _criteria() -> Iterator[tuple[str, str, criteria.Criterion]]:
 	filters = {"exit_criteria": ("is", "set"), "parent": ("in", list(types))}
 	rows = frappe.get_all("Milestone Workflow Stage", filters, ["parent", "exit_criteria"]) if types else ()
 	for row in rows:
-		for one in criteria.parse(row.exit_criteria):
+		for one in criteria.parse_or_none(row.exit_criteria) or ():
 			yield row.parent, types[row.parent], one
 
 

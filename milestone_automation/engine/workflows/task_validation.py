@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from frappe import _
 from frappe.utils import cint, cstr, escape_html
 
-from milestone_automation.engine.rules import task_order
+from milestone_automation.engine.rules import names
 from milestone_automation.engine.rules.vocabulary import AssigneeKind
 from milestone_automation.engine.workflows import people_validation
 from milestone_automation.engine.workflows.people_validation import Known
@@ -31,7 +31,7 @@ def tidy(task, stage_names: dict[str, str]) -> None:
 	task.title = cstr(task.title).strip()
 	stage = cstr(task.stage).strip()
 	task.stage = stage_names.get(stage.casefold(), stage)
-	task.after_tasks = "\n".join(task_order.titles(task)) or None
+	task.after_tasks = "\n".join(names.lines(task.after_tasks)) or None
 	fill_choices(task)
 	drop_unused(task, FIELDS_BY_CHOICE)
 

@@ -12,7 +12,7 @@ from frappe.utils import cint, cstr, escape_html
 
 from milestone_automation.engine.base import values
 from milestone_automation.engine.people import rights
-from milestone_automation.engine.rules import network
+from milestone_automation.engine.rules import names, network
 from milestone_automation.engine.rules.vocabulary import KeyDateRule, PlanStatus, ReachRule, StageKind
 from milestone_automation.engine.tracking import conditions, protected, trackable
 from milestone_automation.engine.tracking.registry import field_type
@@ -166,8 +166,8 @@ def _renamed_stages(workflow) -> dict[str, str]:
 def _unchanged_dependencies(workflow) -> set[str]:
 	"""Return the row names of the stages that depend on the same names as before this save."""
 	before = workflow.get_doc_before_save()
-	old = {row.name: network.predecessor_names(row) for row in before.stages} if before else {}
-	return {row.name for row in workflow.stages if old.get(row.name) == network.predecessor_names(row)}
+	old = {row.name: names.lines(row.predecessors) for row in before.stages} if before else {}
+	return {row.name for row in workflow.stages if old.get(row.name) == names.lines(row.predecessors)}
 
 
 def rename_stages_of_tasks(workflow, renamed: dict[str, str]) -> None:

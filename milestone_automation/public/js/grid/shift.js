@@ -4,6 +4,7 @@ import {
 	REASON,
 	USUAL_REASONS,
 	ask,
+	ask_once,
 	consequences,
 	offer_reasons,
 	refusal,
@@ -13,7 +14,13 @@ import { esc } from "../panel/words";
 const SHOWN = 20;
 
 export function shift(cells, later_stages, then) {
-	const refresh = frappe.utils.debounce(() => show(dialog, cells), 300);
+	let dialog = null;
+	const show_soon = frappe.utils.debounce(() => show(dialog, cells), 300);
+	// Until the new answer is there nothing is shifted by the old one.
+	const refresh = () => {
+		if (dialog) dialog.disable_primary_action();
+		show_soon();
+	};
 	const fields = [
 		{
 			fieldname: "days",
@@ -30,7 +37,7 @@ export function shift(cells, later_stages, then) {
 		REASON(),
 	];
 	const title = cells.length === 1 ? __("Shift 1 Milestone") : __("Shift {0} Milestones", [cells.length]);
-	const dialog = ask(title, __("Shift"), fields, (values) =>
+	dialog = ask(title, __("Shift"), fields, (values) =>
 		then({ ...arguments_of(values), reason: values.reason })
 	);
 	dialog.disable_primary_action();
@@ -50,20 +57,19 @@ function show(dialog, cells) {
 	const place = dialog.get_field("consequences").$wrapper;
 	dialog.get_field("keep_anchored").$wrapper.toggle(values.later_stages === "Shift Too");
 	dialog.disable_primary_action();
+	const is_last = ask_once(dialog, arguments_of(values));
 	if (!values.days) return place.empty();
-	const asked = JSON.stringify(arguments_of(values));
-	dialog.asked = asked;
 	place.html(`<p class="milestone-muted" role="status">${__("Working out what would move …")}</p>`);
 	frappe.call({
 		method: "milestone_automation.api.preview_shift",
 		args: { cells, ...arguments_of(values) },
 		silent: true,
 		callback: ({ message }) => {
-			if (dialog.asked !== asked) return;
+			if (!is_last()) return;
 			place.html(preview(message));
 			if (message.documents.length) dialog.enable_primary_action();
 		},
-		error: (answer) => place.html(`<p class="milestone-overdue">${refusal(answer)}</p>`),
+		error: (answer) => is_last() && place.html(`<p class="milestone-overdue">${refusal(answer)}</p>`),
 	});
 }
 

@@ -166,20 +166,28 @@ function show_consequences(dialog, stage, plan) {
 	const { new_date, later_stages, keep_anchored } = dialog.get_values(true) || {};
 	const place = dialog.get_field("consequences").$wrapper;
 	dialog.get_field("keep_anchored").$wrapper.toggle(later_stages === "Shift Too");
-	if (!new_date || new_date === stage.key_date) return place.empty();
 	const args = { plan: plan.name, stage: stage.name, new_date, later_stages, keep_anchored };
+	const is_last = ask_once(dialog, args);
+	if (!new_date || new_date === stage.key_date) return place.empty();
 	frappe.call({
 		method: "milestone_automation.api.preview_reschedule",
 		type: "GET",
 		args,
 		silent: true,
 		callback: ({ message }) => {
-			if (dialog.get_value("new_date") !== new_date) return;
+			if (!is_last()) return;
 			place.html(consequences(message));
 			show_update_document(dialog, message.date_field);
 		},
-		error: (answer) => place.html(`<p class="milestone-overdue">${refusal(answer)}</p>`),
+		error: (answer) => is_last() && place.html(`<p class="milestone-overdue">${refusal(answer)}</p>`),
 	});
+}
+
+// Note what a dialog asks for; the answer tells whether that is still what it asks for when the server has replied.
+export function ask_once(dialog, args) {
+	const asked = JSON.stringify(args);
+	dialog.asked = asked;
+	return () => dialog.asked === asked;
 }
 
 // Neither by set_df_property nor depends_on: they draw fields anew, and a reason that is being typed would be lost.
@@ -227,6 +235,7 @@ export function resume(plan, then) {
 		const { shift_dates, keep_anchored } = dialog.get_values(true) || {};
 		dialog.get_field("keep_anchored").$wrapper.toggle(!!shift_dates);
 		const place = dialog.get_field("consequences").$wrapper;
+		const is_last = ask_once(dialog, { shift_dates, keep_anchored });
 		if (!shift_dates) return place.empty();
 		frappe.call({
 			method: "milestone_automation.api.preview_resume",
@@ -234,12 +243,13 @@ export function resume(plan, then) {
 			args: { plan: plan.name, keep_anchored: keep_anchored ? 1 : 0 },
 			silent: true,
 			callback: ({ message }) =>
+				is_last() &&
 				place.html(
 					message.stages.length
 						? consequences(message)
 						: `<p class="milestone-muted">${__("No date moves.")}</p>`
 				),
-			error: (answer) => place.html(`<p class="milestone-overdue">${refusal(answer)}</p>`),
+			error: (answer) => is_last() && place.html(`<p class="milestone-overdue">${refusal(answer)}</p>`),
 		});
 	};
 	const since = __("On hold since {0}: {1}", [date(plan.on_hold_since), esc(plan.hold_reason)]);
