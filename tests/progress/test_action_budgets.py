@@ -7,6 +7,7 @@ from milestone_automation import api
 from milestone_automation.engine.base import save_state
 from milestone_automation.engine.progress import stages, tasks
 from milestone_automation.engine.store.changing import changing
+from milestone_automation.engine.workflows import matching
 from tests.support.factories import make_document, make_workflow, plan_of, stage, task, task_of
 
 pytestmark = pytest.mark.usefixtures("production_order")
@@ -97,6 +98,7 @@ def prepare(action, order):
 	"""Do what comes before an action and is not counted: the workflow is edited before a plan moves to its version."""
 	if action is move_version:
 		new_version(order)
+	matching.candidates(order.doctype)  # cached again after a change of the workflow, as by the next who opens a document
 
 
 def new_version(order):
