@@ -151,7 +151,6 @@ def test_thirty_days_of_one_order(people, smtp):
 		16: [("Task Due", MILL, "Send patterns")],
 		18: [
 			("Blocked", MILL, "Send patterns"),
-			("Blocked (Owner)", "boss@example.org", "Sewing"),
 			("Blocked (Owner)", OTTO, "Sewing"),
 		],
 		"19, the task done": [("Prompt", "boss@example.org", "Sewing"), ("Prompt", OTTO, "Sewing")],
@@ -220,7 +219,7 @@ def test_after_three_days_off_each_message_goes_out_once_and_reminders_do_not_pi
 		("Reminder", OLGA, "Cut"),
 		("Task Overdue", WANDA, "Order fabric"),
 	]
-	assert days(13, 14) == {13: [("Reminder", OLGA, "Cut")], 14: [("Reminder", OLGA, "Cut")]}
+	assert days(13, 15) == {13: [("Reminder", OLGA, "Cut")], 15: [("Reminder", OLGA, "Cut")]}
 
 
 def test_what_was_answered_while_the_scheduler_was_off_is_not_asked(people):
@@ -506,7 +505,7 @@ def test_reminders_of_held_reach_the_assignees_of_all_zones(people):
 	held = {hour: [row for row in messages if row[0] == "Blocked"] for hour, messages in hours(8, 16).items()}
 	for person, hour, title in ((WANDA, "07", "Fabric"), (OTTO, "16", "Trims")):
 		got = [moment for moment, messages in held.items() if ("Blocked", person, title) in messages]
-		assert got == [f"{day} {hour}" for day in ("08", "10", "12", "14")]
+		assert got == [f"{day} {hour}" for day in ("08", "10", "12", "16")]
 
 
 def test_a_task_of_a_reached_stage_is_announced_to_everybody_on_the_day_itself(people, make_user):
@@ -614,6 +613,21 @@ def test_a_task_added_while_held_is_told_though_the_queued_job_was_lost(people):
 	with at("2030-06-10 10:00:00"):
 		tasks.add(plan_of(order).name, "Cut", title="Trims", required=1, **member(OTTO))
 	assert days(11, 20) == {11: [("Blocked", OTTO, "Trims")]}
+
+
+def test_of_a_block_each_assignee_hears_their_own_tasks_and_the_owner_all_of_them(people, smtp):
+	forget_mail_account()
+	plan_for(
+		[stage("Cut", None, -20, notify_users=ESTHER, remind_after_days=1, **owned_by(OLGA))],
+		[task("Cut", "Fabric", **member(WANDA)), task("Cut", "Trims", **member(OTTO))],
+	)
+	assert days(8, 9) == {
+		8: [("Blocked", OTTO, "Trims"), ("Blocked", WANDA, "Fabric"), ("Blocked (Owner)", OLGA, "Cut")],
+		9: [("Blocked", OTTO, "Trims"), ("Blocked", WANDA, "Fabric")],
+	}
+	told = {person: texts(smtp, person) for person in (OLGA, OTTO, WANDA)}
+	named = {person: [title for title in ("Fabric", "Trims") if title in told[person]] for person in told}
+	assert named == {OLGA: ["Fabric", "Trims"], OTTO: ["Trims"], WANDA: ["Fabric"]}
 
 
 @pytest.mark.parametrize("other", ["site", "America/Los_Angeles"])

@@ -98,7 +98,9 @@ def prepare(action, order):
 	"""Do what comes before an action and is not counted: the workflow is edited before a plan moves to its version."""
 	if action is move_version:
 		new_version(order)
-	matching.candidates(order.doctype)  # cached again after a change of the workflow, as by the next who opens a document
+	matching.candidates(
+		order.doctype
+	)  # cached again after a change of the workflow, as by the next who opens a document
 
 
 def new_version(order):

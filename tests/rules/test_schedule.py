@@ -100,17 +100,20 @@ def test_an_optional_task_is_reminded_of_and_overdue_on_its_own():
 		(0, 0, 0, []),
 		(2, 0, 0, [2]),
 		(2, 0, 5, [2]),
-		(2, 3, 3, [2, 5, 8]),
+		(2, 3, 3, [2, 5, 11]),
 		(1, 1, 2, [1, 2]),
-		(1, 7, 0, [1, 8, 15]),
+		(1, 1, 0, [1, 2, 4, 8, 16, 24, 32]),
+		(1, 7, 0, [1, 8, 22]),
 	],
 )
-def test_reminders_come_after_n_days_every_n_days_at_most_n_times(after, every, at_most, expected):
+def test_reminders_come_after_n_days_and_then_more_and_more_rarely_at_most_n_times(
+	after, every, at_most, expected
+):
 	row = stage(
 		remind_after_days=after, remind_every_days=every, remind_at_most=at_most, prompted_on=KEY_DATE
 	)
 	found = []
-	for days in range(20):
+	for days in range(36):
 		if "Reminder" in due(days, [row]):
 			found.append(days)
 			row |= {"reminders_sent": len(found), "last_reminder_on": KEY_DATE + timedelta(days=days)}

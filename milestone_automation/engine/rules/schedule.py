@@ -11,13 +11,14 @@ The rules:
 - An owner who has proposed a date is not asked, reminded or checked with until a manager has decided.
 - A plan on hold sends nothing. When it is resumed, what is due then is sent.
 - A skipped stage, which a reached one comes after, gets no message; its tasks keep theirs.
-- *Blocked*: from the key date on, while required tasks block the stage: once to each assignee for each task, and to the
-  owner with the names of the assignees. No prompt is sent meanwhile. A stage that is blocked again after its prompt
+- *Blocked*: from the key date on, while required tasks block the stage: once to each assignee for each task of theirs, and to
+  the owner with the names of the assignees; nobody else can resolve it, so those whom the stage notifies are not told. No prompt is sent meanwhile. A stage that is blocked again after its prompt
   starts a new round of messages. Exit criteria that are not met block a stage just so; they have no assignees, so only
   the owner is told.
 - *Reminder*: a number of days after the prompt, to the same people; for a blocked stage after the assignees were told,
-  to the assignees, and to the owner if exit criteria block it. Then every few days, up to a maximum. Days count from the last reminder that was sent: after three
-  days without the scheduler one reminder is sent, not three.
+  to the assignees, and to the owner if exit criteria block it. The next one follows after the days between two reminders,
+  then after twice as many, four and eight times, up to a maximum. Days count from the last reminder that was sent: after
+  three days without the scheduler one reminder is sent, not three.
 - *Escalation*: a number of days after the key date, once, whether the stage is blocked or not answered. A stage that is
   blocked again later is not escalated a second time.
 - *Warning*: the warning lead before the key date, while required tasks are open or exit criteria not met, once.
@@ -73,6 +74,8 @@ ROUND_STAMPS = (
 # Cleared on a stage that is blocked again after its prompt.
 NEW_ROUND = {"prompted_on": None, "held_told_on": None, "reminders_sent": 0, "last_reminder_on": None}
 AT_ONCE = date.min
+# Days between two reminders grow: times 1, 2, 4, 8, and no further.
+LONGEST_PAUSE = 8
 
 
 class Audience(Vocabulary):
@@ -377,7 +380,7 @@ def _blocked(stage, blocking, open_tasks) -> list[MessagePlan]:
 		)
 		for task in tasks
 	]
-	messages.append(_stage_message(MessageKind.BLOCKED_OWNER, stage, "held_told_on"))
+	messages.append(_stage_message(MessageKind.BLOCKED_OWNER, stage, "held_told_on", audience=Audience.OWNER))
 	told_on = stage.get("held_told_on")
 	for task in tasks:
 		messages += _reminder(MessageKind.BLOCKED, Audience.ASSIGNEES, stage, told_on, task.get("name"))
@@ -392,7 +395,7 @@ def _reminder(kind: MessageKind, audience: Audience, stage, told_on, task=None) 
 	if not told_on or not _wants_reminder(stage, sent):
 		return []
 	if sent and stage.get("last_reminder_on"):
-		day = as_day(stage.get("last_reminder_on")) + timedelta(days=_count(stage, "remind_every_days"))
+		day = as_day(stage.get("last_reminder_on")) + timedelta(days=_pause(stage, sent))
 	else:
 		first = max(as_day(told_on), as_day(stage.get("key_date")))
 		day = first + timedelta(days=_count(stage, "remind_after_days"))
@@ -400,6 +403,11 @@ def _reminder(kind: MessageKind, audience: Audience, stage, told_on, task=None) 
 		kind, stage, "", audience=audience, task=task, first_day=day, occurrence=sent + 1
 	)
 	return [reminder]
+
+
+def _pause(stage, sent: int) -> int:
+	"""Return the days from the last reminder to the next: what nobody answers is asked ever more rarely."""
+	return _count(stage, "remind_every_days") * min(2 ** (sent - 1), LONGEST_PAUSE)
 
 
 def _wants_reminder(stage, sent: int) -> bool:
