@@ -3,7 +3,6 @@
 import frappe
 
 from milestone_automation.engine.base import guard, plain_text
-from milestone_automation.engine.people import user_texts
 from milestone_automation.engine.plans import document_saved, ending, evidence, renaming
 from milestone_automation.engine.progress import gate
 from milestone_automation.engine.rules.criteria import CriterionKind
@@ -108,31 +107,22 @@ def after_rename(doc, method=None, old=None, new=None, merge=False):
 	if _are_tables_missing():
 		return
 	if renaming.is_tracked_value(doc.doctype):
-		what = f"Milestones with the value {doc.doctype} {old}: rename"
-		guard.run_guarded(what, renaming.rename_value, doc.doctype, old, new)
+		renaming.follow("values", doc.doctype, old, new)
 	if doc.doctype == "User":
-		guard.run_guarded(f"Texts with the user {old}: rename", user_texts.rename, old, new)
+		renaming.follow("users", old, new)
 	rules = registry.for_doctype(doc.doctype)
 	if not rules:
 		return
-	what = f"Milestones of {doc.doctype} {old}: rename"
-	guard.run_guarded(what, milestones.rename_reference, doc.doctype, old, new, bool(merge))
+	renaming.follow("milestones", doc.doctype, old, new, bool(merge))
 	if rules.has_workflow:
-		guard.run_guarded(
-			f"Milestone plan of {doc.doctype} {old}: rename",
-			renaming.rename_document,
-			doc.doctype,
-			old,
-			new,
-			bool(merge),
-		)
+		renaming.follow("plan", doc.doctype, old, new, bool(merge))
 
 
 def after_doctype_rename(doc, method=None, old=None, new=None, merge=False):
 	"""After a DocType was renamed: update its plans."""
 	clear_rules(doc)
 	if not _are_tables_missing():
-		guard.run_guarded(f"Milestone plans of {old}: rename", renaming.rename_doctype, old, new)
+		renaming.follow("plans of a DocType", old, new)
 
 
 def _tell_those_asking(doc):

@@ -1,5 +1,8 @@
 """Each path that writes, with its 1st, 2nd, 3rd ... call failing: all is stored or nothing, and no gate is passed."""
 
+import json
+from unittest.mock import patch
+
 import frappe
 import pytest
 
@@ -8,7 +11,9 @@ from milestone_automation.engine.base import follow_ups, guard
 from milestone_automation.engine.history.log_import import ImportOptions
 from milestone_automation.engine.history.log_import import run as import_log
 from milestone_automation.engine.messages import hourly, sending_day, sweep
-from tests.support.clock import at, forget_mail_account
+from milestone_automation.engine.plans import renaming
+from milestone_automation.engine.rules import criteria
+from tests.support.clock import at, do_follow_ups, forget_mail_account
 from tests.support.factories import (
 	CLERK_ROLE,
 	ORDER,
@@ -229,6 +234,154 @@ def test_moving_a_plan_to_a_new_version(workflow, order):
 	workflow.save()
 	plan = plan_of(order)
 	each_call_fails(lambda: call("move_to_new_version", plan=plan.name), (ORDER,))
+
+
+# The grid
+
+
+@pytest.mark.parametrize(
+	("name", "arguments"),
+	[
+		("reschedule_stage", {"new_date": "2030-06-27", "later_stages": "Shift Too"}),
+		("shift_stages", {"days": 3, "later_stages": "Shift Too"}),
+	],
+)
+def test_a_change_in_the_grid(order, name, arguments):
+	"""A cell, and chosen cells of two documents with what comes later; one who may not plan the later ones is told."""
+	cells = [{"plan": plan_of(one).name, "stage": "Packed"} for one in (order, make_document())]
+	about = {"cells": cells} if name == "shift_stages" else cells[0]
+	each_call_fails(lambda: call(name, **about, **arguments, reason="Strike"), (ORDER,))
+
+
+# Exit criteria
+
+
+NOTE = {"kind": "Field Is Set", "field": "note"}
+COMMENT = {"kind": "Comment Was Given"}
+SHIPPED = {"exit_criteria": json.dumps([NOTE, COMMENT]), **OLGAS}
+KEY = criteria.parse(json.dumps([NOTE]))[0].key
+
+
+@pytest.fixture
+def criteria_order(make_user):
+	"""Shipped asks for a note and a comment."""
+	make_user(OLGA, roles=[CLERK_ROLE])
+	make_workflow(
+		stages=[stage("Cut", "Cut", -20, **OLGAS), stage("Shipped", "Shipped", **SHIPPED)], tasks=()
+	)
+	return make_document()
+
+
+def ship(name: str) -> None:
+	doc = frappe.get_doc(ORDER, name)
+	doc.status = "Shipped"
+	doc.save()
+
+
+def test_waiving_an_exit_criterion(criteria_order):
+	about = {"plan": plan_of(criteria_order).name, "stage": "Shipped", "criterion": KEY}
+	each_call_fails(lambda: call("waive_criterion", **about, reason="Told by phone"), (ORDER,))
+	call("waive_criterion", **about, reason="Told by phone")
+	each_call_fails(lambda: call("reopen_criterion", **about, reason="Not told at all"), (ORDER,))
+
+
+def test_a_save_that_exit_criteria_refuse(criteria_order):
+	each_call_fails(lambda: ship(criteria_order.name), (ORDER,), refusal=guard.GateError)
+
+
+def test_the_comment_that_a_milestone_asks_for(criteria_order):
+	"""The plan is looked at again after the commit; a fault of that does not refuse the comment."""
+	each_call_fails(lambda: criteria_order.add_comment("Comment", "Told by phone"), ("Comment",), (PLAN,))
+
+
+# Versions
+
+
+def reshaped(workflow):
+	"""A version with a renamed milestone, a branch and exit criteria."""
+	workflow = frappe.get_doc("Milestone Workflow", workflow.name)
+	cut, packed, shipped = workflow.stages
+	cut.stage_name = "Cut to Size"
+	packed.dependency = "Nothing"
+	branch = {"dependency": "Chosen Milestones", "predecessors": "Cut to Size\nPacked"}
+	shipped.update({"exit_criteria": json.dumps([NOTE, COMMENT]), **branch})
+	return workflow
+
+
+def test_saving_a_workflow_with_a_renamed_milestone(workflow, order):
+	"""Running plans stay as they are."""
+	rows = ("Milestone Workflow", "Milestone Workflow Stage", "Milestone Workflow Task", "Milestone Tracker")
+	each_call_fails(lambda: reshaped(workflow).save(), (ORDER, *rows))
+
+
+def test_moving_a_plan_to_a_version_with_branches_and_exit_criteria(workflow, order):
+	reshaped(workflow).save()
+	plan = plan_of(order)
+	each_call_fails(lambda: call("move_to_new_version", plan=plan.name), (ORDER,))
+
+
+# Renaming
+
+
+AFTER_RENAME = "milestone_automation.events.after_rename"
+NAMES = ("reference_name", "plan_key", "title", "message_key")
+
+
+def renamed(doctype: str, old: str, new: str):
+	"""Rename something, and return what this app and its jobs do then as a function."""
+	noted = []
+	with patch(AFTER_RENAME, lambda *arguments: noted.append(arguments)):
+		frappe.rename_doc(doctype, old, new, force=True)
+
+	def follow():
+		for arguments in noted:
+			frappe.get_attr(AFTER_RENAME)(*arguments)
+		do_follow_ups()
+
+	return follow
+
+
+def test_renaming_a_document(order):
+	"""A fault of the app does not refuse the new name: what is left is done after the commit."""
+	follow = renamed(ORDER, order.name, "RENAMED-ORDER")
+	each_call_fails(follow, (ORDER,), telling=NAMES)
+
+
+def test_renaming_a_value_that_reaches_a_milestone(workflow):
+	frappe.get_doc({"doctype": "Workflow State", "workflow_state_name": "Looked At"}).insert()
+	approved = stage("Approved", reach_rule="Field Value", track_field="state", track_value="Looked At")
+	make_workflow("By State", stages=[approved], tasks=(), priority=9)
+	make_document(state="Looked At")
+	follow = renamed("Workflow State", "Looked At", "Approved by Buyer")
+	each_call_fails(follow, (ORDER, "Milestone Workflow Stage"))
+
+
+def test_renaming_a_user(criteria_order):
+	about = {"plan": plan_of(criteria_order).name, "stage": "Shipped", "criterion": KEY}
+	frappe.set_user(OLGA)
+	frappe.get_doc(ORDER, criteria_order.name).db_set("status", "Cut")
+	frappe.set_user("Administrator")
+	waived = json.dumps({about["criterion"]: {"by": OLGA, "reason": "Told by phone"}})
+	frappe.db.set_value("Milestone Plan Stage", {"parent": about["plan"]}, "waived_criteria", waived)
+	follow = renamed("User", OLGA, "olga.new@example.com")
+	each_call_fails(follow, (ORDER, "Milestone Workflow Stage"), telling=NAMES)
+
+
+def test_renaming_a_workflow(workflow, order):
+	"""Frappe's links follow; the app forgets what it knew of workflows."""
+	frappe.rename_doc("Milestone Workflow", workflow.name, "Production of Shirts", force=True)
+	assert plan_of(order).workflow == "Production of Shirts"
+	each_call_fails(lambda: ship(order.name), (ORDER,), refusal=guard.GateError)
+
+
+def test_the_gate_holds_until_the_rest_of_a_rename_is_done(order):
+	with patch.dict(renaming.PARTS, plan=lambda *about: frappe.db.sql("selekt 1")):
+		frappe.rename_doc(ORDER, order.name, "RENAMED-ORDER", force=True)
+	with pytest.raises(guard.GateError):
+		ship("RENAMED-ORDER")
+	do_follow_ups()
+	with pytest.raises(guard.GateError, match="Sign the packing list"):
+		ship("RENAMED-ORDER")
 
 
 def test_running_a_failed_step_again(order):

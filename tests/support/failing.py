@@ -5,6 +5,7 @@ A call is a statement to the database, or a command to Redis.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import frappe
 import redis
@@ -131,13 +132,17 @@ def _failing(original, fault: Fault):
 	return call
 
 
-def written(*doctypes: str) -> dict[str, list]:
+def written(doctypes: tuple[str, ...] = (), telling: tuple[str, ...] = ()) -> dict[str, list]:
 	"""What is stored in the tables of the app and in some more, without what differs from run to run.
 
 	Args:
 		doctypes: of documents beside the app's.
+		telling: columns that count all the same.
 	"""
-	return {doctype: sorted(map(_values, _rows(doctype))) for doctype in (*TABLES, *doctypes)}
+	left_out = VARIABLE.difference(telling)
+	return {
+		doctype: sorted(_values(row, left_out) for row in _rows(doctype)) for doctype in (*TABLES, *doctypes)
+	}
 
 
 def _rows(doctype: str) -> list:
@@ -146,8 +151,8 @@ def _rows(doctype: str) -> list:
 	return frappe.get_all(doctype, filters=filters, fields=["*"], limit_page_length=0)
 
 
-def _values(row) -> str:
-	return str(sorted((name, str(value)) for name, value in row.items() if name not in VARIABLE))
+def _values(row, left_out: set[str]) -> str:
+	return str(sorted((name, str(value)) for name, value in row.items() if name not in left_out))
 
 
 def each_call_fails(
@@ -157,6 +162,7 @@ def each_call_fails(
 	refusal: type[Exception] | None = None,
 	failing=failing_statement,
 	loose: tuple[str, ...] = (),
+	telling: tuple[str, ...] = (),
 ) -> int:
 	"""Do something again and again, each time with the next call failing, until it takes no more.
 
@@ -170,15 +176,17 @@ def each_call_fails(
 		refusal: what the work raises when nothing fails; then nothing may ever be stored.
 		loose: tables of which some rows may be missing, with an Error Log.
 		failing: which calls fail: `failing_statement` or `failing_redis_call`.
+		telling: columns that count although they differ from run to run elsewhere.
 
 	Returns:
 		int: how many calls the work takes.
 	"""
-	before = written(*doctypes)
-	after = _undisturbed(act, doctypes, refusal, failing)
+	look = partial(written, doctypes, telling)
+	before = look()
+	after = _undisturbed(act, look, refusal, failing)
 	assert (after == before) == bool(refusal), "the work writes nothing, or what it may not"
 	for nth in range(1, MOST_TURNS):
-		fault, error, found = _turn(act, nth, doctypes, failing)
+		fault, error, found = _turn(act, nth, look, failing)
 		if not fault.struck:
 			assert found == after, _told(fault, after, found)
 			return nth - 1
@@ -192,15 +200,15 @@ def each_call_fails(
 	raise AssertionError("the work does not end")
 
 
-def _undisturbed(act, doctypes, refusal, failing) -> dict:
+def _undisturbed(act, look, refusal, failing) -> dict:
 	# Twice, so that everything is cached that can be.
 	for _time in range(2):
-		_fault, error, after = _turn(act, 0, doctypes, failing)
+		_fault, error, after = _turn(act, 0, look, failing)
 		assert isinstance(error, refusal or type(None)), repr(error)
 	return after
 
 
-def _turn(act, nth: int, doctypes, failing) -> tuple:
+def _turn(act, nth: int, look, failing) -> tuple:
 	frappe.db.savepoint(SAVE_POINT)
 	error = None
 	with failing(nth) as fault:
@@ -213,7 +221,7 @@ def _turn(act, nth: int, doctypes, failing) -> tuple:
 			frappe.db.after_commit.run()
 	if error:
 		frappe.db.rollback(save_point=SAVE_POINT)
-	found = written(*doctypes)
+	found = look()
 	fault.logs = frappe.get_all("Error Log", pluck="method")
 	frappe.db.rollback(save_point=SAVE_POINT)
 	frappe.db.release_savepoint(SAVE_POINT)

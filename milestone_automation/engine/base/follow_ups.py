@@ -18,6 +18,7 @@ DOCTYPE = "Milestone Follow Up"
 WORKS = {
 	"recheck plans of a user": "milestone_automation.engine.messages.user_changes.recheck",
 	"complete tasks of disabled users": "milestone_automation.engine.progress.tasks.complete_for_disabled",
+	"follow a rename": "milestone_automation.engine.plans.renaming.make_good",
 	"recheck all plans": "milestone_automation.engine.store.sweep_requests.recheck_all",
 }
 # So long a job may wait in its queue before the hourly run does its work.

@@ -1,13 +1,14 @@
 """What happens to plans and workflows when a document, a linked document or a DocType is renamed."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import frappe
 from frappe import _
 
-from milestone_automation.engine.base import bulk
-from milestone_automation.engine.people import todos
+from milestone_automation.engine.base import bulk, follow_ups, guard
+from milestone_automation.engine.people import todos, user_texts
 from milestone_automation.engine.plans import ending
 from milestone_automation.engine.rules import criteria
 from milestone_automation.engine.rules.vocabulary import PlanStatus, ReachRule
@@ -19,6 +20,36 @@ STAGE_TABLES = (
 	("Milestone Workflow Stage", "Milestone Workflow", "document_type"),
 	("Milestone Plan Stage", "Milestone Plan", "reference_type"),
 )
+
+
+def follow(part: str, *about) -> None:
+	"""Let one part of what the app keeps follow a rename. A fault is logged, and a job does that part after the commit.
+
+	Without it the document would go on without its plan, and its gate.
+
+	Args:
+		part: one of `PARTS`.
+		about: arguments of the part's function, plain values.
+	"""
+
+	def do_later():
+		follow_ups.add("follow a rename", part=part, about=about)
+
+	what = f"Milestones after a rename, {part}: {about[0]}, {about[1]}"
+	guard.run_guarded(what, PARTS[part], *about, on_fault=do_later)
+
+
+def make_good(part: str, about: list, commit: Callable[[], None] | None = None) -> None:
+	"""Do a part of a rename that failed. Doing it twice does no harm.
+
+	Args:
+		part, about: as in `follow`.
+		commit: not called, as a part is done at once.
+	"""
+	is_taken = part in OF_DOCUMENT and frappe.db.exists(about[0], about[1])
+	# What goes by the old name now may be of the document that has it by now.
+	if not is_taken:
+		PARTS[part](*about)
 
 
 def is_tracked_value(doctype: str) -> bool:
@@ -163,3 +194,14 @@ def _move_references(doctype: str, old, new) -> None:
 		table = frappe.qb.DocType(name)
 		is_about = (table.reference_type == doctype) & (table.reference_name == str(old))
 		frappe.qb.update(table).set(table.reference_name, str(new)).where(is_about).run()
+
+
+# What follows a rename, each whole by itself; and which of it goes by the old name of a document.
+PARTS: dict[str, Callable[..., None]] = {
+	"values": rename_value,
+	"users": user_texts.rename,
+	"milestones": milestones.rename_reference,
+	"plan": rename_document,
+	"plans of a DocType": rename_doctype,
+}
+OF_DOCUMENT = ("milestones", "plan")
