@@ -55,6 +55,8 @@ def moved_order(workflow, orders):
 
 def open_report(visit, name: str, query: str = "", **options):
 	page = visit(f"/app/query-report/{name.replace(' ', '%20')}?{query}", **options)
+	# Frappe asks for a report twice when its address holds filters, and draws it anew.
+	page.wait_for_load_state("networkidle")
 	page.locator(".report-wrapper .dt-scrollable").wait_for()
 	return page
 

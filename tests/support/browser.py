@@ -68,7 +68,7 @@ def desk(browser, server):
 	def open_desk(user: str = "Administrator", path: str = "/app", password: str = ADMIN_PASSWORD):
 		context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=server.url)
 		contexts.append(context)
-		context.set_default_timeout(30_000)
+		context.set_default_timeout(90_000)  # two slow cores, and other work beside
 		context.add_init_script(OPEN_PANELS)
 		answer = log_in(context, user, password)
 		assert answer.ok, f"Login of {user} failed: {answer.text()[:300]}"
