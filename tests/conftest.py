@@ -18,6 +18,7 @@ from tests.support.tracking import committed_tracking, tracking  # noqa: F401 - 
 
 MARKERS = {
 	"no_site": "needs no site: pure logic, or the developer's tool itself",
+	"one_database": "says nothing that depends on the database; .ci/run has it on the first one only",
 	"browser": "drives a real browser; left out where there is none",
 }
 

@@ -24,6 +24,8 @@ from tests.support.factories import (
 	task,
 )
 
+pytestmark = pytest.mark.one_database
+
 APP = ROOT / "milestone_automation"
 SUMMARY = weekly_mail.REPORT
 

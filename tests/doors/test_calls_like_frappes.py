@@ -7,6 +7,8 @@ import pytest
 
 from tests.support.guarded import ADMIN, CLERK, ORDER, make_order, make_workflow, stage
 
+pytestmark = pytest.mark.one_database
+
 TASK = "Milestone Task"
 CHART = {
 	"name": "Counted",

@@ -10,6 +10,8 @@ from milestone_automation.links import limits
 from tests.doors.conftest import BLIND_OWNER, OWN, OWNER, PASSWORD, READER, SUPPLIER
 from tests.support.clock import at
 
+pytestmark = pytest.mark.one_database
+
 LONG_AGO = "2025-01-05 10:00:00"
 ANSWER, TASK = "/milestone-answer", "/milestone-task"
 

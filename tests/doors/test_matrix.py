@@ -24,6 +24,8 @@ from tests.doors.permission_matrix import (
 	workflow_of,
 )
 
+pytestmark = pytest.mark.one_database
+
 REFUSED = (401, 403, 404)
 PLAN_TABLES = ("Milestone Plan", "Milestone Task", "Milestone Plan Log", "Milestone Date Change")
 MODULE = "Milestone Automation"

@@ -19,6 +19,8 @@ from tests.support.guarded import (
 	without_error_ids,
 )
 
+pytestmark = pytest.mark.one_database
+
 TITLE, STAGE_NAME = "Buy the secret fabric", "Secret cutting"
 
 

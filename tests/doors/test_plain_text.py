@@ -13,6 +13,8 @@ from milestone_automation.engine.history.milestone_rows import MilestoneRow, Wri
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
 from tests.doors.written_texts import DOCTYPES, PLAIN_FIELDS
 
+pytestmark = pytest.mark.one_database
+
 # A Single has no row of its own and a test below.
 WRITTEN_FIELDS = [field for field in PLAIN_FIELDS if field[0] != "Milestone Settings"]
 # Frappe shows these in an editor, and in lists and prints as text.

@@ -8,7 +8,7 @@ from milestone_automation.engine.tracking import conditions, expressions
 from milestone_automation.engine.workflows import custom_messages, matching
 from tests.support.guarded import ORDER, make_order, make_workflow, stage
 
-pytestmark = pytest.mark.usefixtures("guarded")
+pytestmark = [pytest.mark.usefixtures("guarded"), pytest.mark.one_database]
 
 
 def nested(level: str, levels: int = 9) -> str:

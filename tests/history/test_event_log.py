@@ -11,6 +11,8 @@ import pytest
 from milestone_automation.engine.history.event_log import BadRow, Event, EventLogError, LogFormat, read_events
 from milestone_automation.engine.history.event_spool import EventSpool
 
+pytestmark = pytest.mark.one_database
+
 BERLIN = ZoneInfo("Europe/Berlin")
 
 XES = """<?xml version="1.0" encoding="{encoding}" ?>

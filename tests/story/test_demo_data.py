@@ -15,6 +15,8 @@ from milestone_automation.engine.review import stays
 from milestone_automation.engine.review.scope import Scope
 from milestone_automation.engine.store import plan_rows
 
+pytestmark = pytest.mark.one_database
+
 TODAY = datetime.date(2026, 3, 2)
 
 

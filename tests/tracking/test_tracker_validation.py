@@ -3,6 +3,8 @@
 import frappe
 import pytest
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 def order(make_doctype):

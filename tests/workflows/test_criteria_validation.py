@@ -9,7 +9,7 @@ from milestone_automation import api
 from milestone_automation.engine.workflows import lost_fields
 from tests.support.factories import ORDER, make_workflow, rights, stage
 
-pytestmark = pytest.mark.usefixtures("production_order")
+pytestmark = [pytest.mark.usefixtures("production_order"), pytest.mark.one_database]
 
 PAPER = "Validated Criteria Paper"
 

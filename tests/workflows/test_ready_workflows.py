@@ -8,6 +8,8 @@ from milestone_automation.desk import ready_workflows
 from milestone_automation.engine.plans import starting
 from milestone_automation.engine.workflows import ready
 
+pytestmark = pytest.mark.one_database
+
 NAMES = ["customer_onboarding", "project_delivery", "purchase_order_production"]
 
 

@@ -11,6 +11,8 @@ from milestone_automation.engine.plans import bulk_cancel, starting
 from milestone_automation.engine.progress import stages
 from milestone_automation.engine.workflows import validation
 
+pytestmark = pytest.mark.one_database
+
 ORDER_FIELDS = [
 	{"fieldname": "title", "fieldtype": "Data"},
 	{"fieldname": "status", "fieldtype": "Select", "options": "\nOrdered\nAccepted\nInspected\nShipped"},
