@@ -6,10 +6,26 @@ import frappe
 from pypika.terms import Parameter
 
 
-def columns_of(doctype: str, fieldnames) -> tuple[str, ...]:
-	"""Return those of some fields that a DocType keeps in a column of its table, each once, in order."""
-	valid = set(frappe.get_meta(doctype).get_valid_columns())
-	return tuple(dict.fromkeys(name for name in fieldnames if name in valid))
+def columns_of(doctype: str, fieldnames=None) -> tuple[str, ...]:
+	"""Return the fields that a DocType keeps in a column of its table, each once, in order.
+
+	Frappe counts virtual fields among the valid columns, and they have none.
+
+	Args:
+		doctype: of a document with a table of its own, or of rows.
+		fieldnames: those asked for; all by default.
+	"""
+	meta = frappe.get_meta(doctype)
+	valid = meta.get_valid_columns()
+	if fieldnames is not None:
+		known = set(valid)
+		valid = (name for name in fieldnames if name in known)
+	return tuple(name for name in dict.fromkeys(valid) if not _is_virtual(meta, name))
+
+
+def _is_virtual(meta, fieldname: str) -> bool:
+	field = meta.get_field(fieldname)
+	return bool(field and field.get("is_virtual"))
 
 
 def read(doctype: str, name, columns: tuple[str, ...], lock: bool = False) -> dict | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from frappe import _
-from frappe.model import table_fields
+from frappe.model import no_value_fields, table_fields
 
 from milestone_automation.engine.people import field_rights, rights
 from milestone_automation.engine.rules.criteria import Criterion, CriterionKind, Verdict
@@ -68,3 +68,9 @@ def link_of(doctype: str, link_field: str):
 def leads_to(field, doctype: str) -> bool:
 	"""Tell whether a Link or Dynamic Link can name documents of a DocType."""
 	return field.fieldtype == "Dynamic Link" or field.options == doctype
+
+
+def can_be_set(field) -> bool:
+	"""Tell whether a field holds a value or rows that a criterion may ask for: no layout, and nothing worked out each time."""
+	holds = field.fieldtype not in no_value_fields or field.fieldtype in table_fields
+	return holds and not field.get("is_virtual")

@@ -6,7 +6,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint, getdate
 
-from milestone_automation.engine.base import bulk, guard
+from milestone_automation.engine.base import bulk, guard, stored_rows
 from milestone_automation.engine.people import criterion_texts
 from milestone_automation.engine.plans import plan_builder, restoring
 from milestone_automation.engine.progress import tasks
@@ -228,7 +228,7 @@ def insert_rows(plan_doc) -> None:
 		row.update({"name": bulk.new_name(), "parent": plan_doc.name, "idx": idx})
 		row.set("__islocal", None)
 	fieldnames = [
-		*frappe.get_meta("Milestone Plan Stage").get_valid_columns(),
+		*stored_rows.columns_of("Milestone Plan Stage"),
 		"parent",
 		"parenttype",
 		"parentfield",

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 import frappe
-from frappe.model import default_fields, no_value_fields, optional_fields, table_fields
+from frappe.model import default_fields, optional_fields, table_fields
 from frappe.utils import cstr, flt, strip_html
 
 from milestone_automation.engine.base import field_types, stored_rows
@@ -128,12 +128,14 @@ class _Facts:
 
 
 def _documents(doctype: str, names: list[str], fieldnames: Iterable[str]) -> dict[str, object]:
-	"""Return documents, or their rows, by name: whole where the rows of their tables are asked for."""
+	"""Return documents, or their rows, by name: whole where something is asked for that is no column of their own."""
 	meta = rights.stored_meta(doctype)
 	if not meta or not names:
 		return {}
-	tables = {field.fieldname for field in meta.fields if field.fieldtype in table_fields}
-	if tables.intersection(fieldnames):
+	elsewhere = {
+		field.fieldname for field in meta.fields if field.fieldtype in table_fields or field.get("is_virtual")
+	}
+	if elsewhere.intersection(fieldnames):
 		kept = stored_rows.read_many(doctype, names, ("name",))
 		return {name: frappe.get_doc(doctype, row["name"]) for name, row in kept.items()}
 	columns = stored_rows.columns_of(doctype, ("name", *fieldnames))
@@ -144,7 +146,7 @@ def _documents(doctype: str, names: list[str], fieldnames: Iterable[str]) -> dic
 def _with_field(facts: _Facts, criterion: Criterion) -> set[str] | None:
 	meta = rights.stored_meta(facts.doctype)
 	field = meta and meta.get_field(criterion.field)
-	if not field or (field.fieldtype in no_value_fields and field.fieldtype not in table_fields):
+	if not field or not criterion_texts.can_be_set(field):
 		return None
 	return {name for name, doc in facts.documents.items() if _is_set(doc.get(criterion.field), field)}
 

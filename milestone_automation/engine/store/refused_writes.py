@@ -36,7 +36,7 @@ def begin_db_set(doc, plan: plan_rows.Plan | None) -> None:
 	"""
 	if not compat.is_saving(doc.doctype, doc.name):
 		begin(doc)
-	columns = tuple(doc.meta.get_valid_columns())
+	columns = stored_rows.columns_of(doc.doctype)
 	# MariaDB shows a transaction what it saw first; what others have committed since, a lock shows.
 	row = stored_rows.read(doc.doctype, doc.name, columns, lock=frappe.db.db_type == "mariadb")
 	if row:

@@ -46,7 +46,7 @@ def stored_row(doc, plan: plan_rows.Plan | None) -> dict:
 	if plan:
 		columns = stored_rows.columns_of(doc.doctype, json.loads(plan.snapshot or "{}"))
 	else:
-		columns = tuple(row or doc.meta.get_valid_columns())
+		columns = tuple(row) or stored_rows.columns_of(doc.doctype)
 	if all(column in row for column in columns):
 		return row
 	return stored_rows.read(doc.doctype, doc.name, columns) or {}

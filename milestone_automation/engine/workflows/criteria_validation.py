@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import frappe
 from frappe import _
-from frappe.model import no_value_fields, table_fields
 from frappe.utils import cstr, escape_html
 
 from milestone_automation.engine.base import parsing, plain_text
@@ -87,7 +86,7 @@ def _field_problems(fieldname: str, doctype: str) -> Iterator[str]:
 	field = frappe.get_meta(doctype).get_field(fieldname) if fieldname else None
 	if not fieldname:
 		yield _("Choose the field of {0} that has to be set.").format(_(doctype))
-	elif not field or (field.fieldtype in no_value_fields and field.fieldtype not in table_fields):
+	elif not field or not criterion_texts.can_be_set(field):
 		yield _("{0} has no field {1} that can be set. Choose another field.").format(
 			_(doctype), escape_html(fieldname)
 		)
