@@ -29,8 +29,7 @@ from milestone_automation.desk import (
 )
 from milestone_automation.desk import tracked_fields as tracked_fields_of
 from milestone_automation.desk import tracker as tracker_form
-from milestone_automation.engine.people import field_rights, rights
-from milestone_automation.engine.people.directory import DIGEST_DEFAULT
+from milestone_automation.engine.people import directory, field_rights, rights
 from milestone_automation.engine.plans import (
 	bulk_cancel,
 	bulk_start,
@@ -52,7 +51,13 @@ from milestone_automation.engine.progress import (
 )
 from milestone_automation.engine.progress.shifting import Shift
 from milestone_automation.engine.review import log_export
-from milestone_automation.engine.rules.vocabulary import AssigneeKind, CompletionRule, ShiftMode, StepStatus
+from milestone_automation.engine.rules.vocabulary import (
+	AssigneeKind,
+	CompletionRule,
+	MailPreference,
+	ShiftMode,
+	StepStatus,
+)
 from milestone_automation.engine.store import plan_log
 from milestone_automation.engine.tracking import trackable
 
@@ -645,26 +650,26 @@ def date_reasons() -> list[str]:
 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes()
-def wants_digest() -> bool:
-	"""Tell whether the session user has chosen one mail a day."""
-	return bool(cint(frappe.defaults.get_user_default(DIGEST_DEFAULT)))
+def get_mail_preference() -> str:
+	"""Return how often the session user gets mails: "Each", "Daily" (unless chosen otherwise) or "Bell Only"."""
+	return directory.mail_preference(frappe.session.user).value
 
 
 @frappe.whitelist(methods=["POST"])
-@door.takes(on=door.FLAG)
-def set_digest(on: bool) -> bool:
-	"""Choose one mail a day instead of single ones, or go back; for the session user.
+@door.takes(preference=door.choice(MailPreference))
+def set_mail_preference(preference: str) -> str:
+	"""Choose how often the session user gets mails.
 
 	Args:
-		on: whether to get the digest.
+		preference: "Each" at once, at most one a day ("Daily"), or none ("Bell Only").
 
 	Returns:
-		bool: what holds now.
+		str: what holds now.
 	"""
 	if frappe.session.user == "Guest":
 		raise frappe.PermissionError
-	frappe.defaults.set_user_default(DIGEST_DEFAULT, str(cint(on)))
-	return wants_digest()
+	frappe.defaults.set_user_default(directory.MAIL_DEFAULT, MailPreference(preference).value)
+	return get_mail_preference()
 
 
 # What the Desk asks; arguments, answers and errors stand with each function of `desk/`.

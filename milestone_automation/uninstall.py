@@ -11,6 +11,7 @@ import frappe
 
 from milestone_automation.desk import weekly_mail
 from milestone_automation.engine.base import compat
+from milestone_automation.engine.people import directory
 from milestone_automation.engine.people.rights import MANAGER_ROLE
 from milestone_automation.engine.tracking import listeners, registry
 from milestone_automation.install import CORE_DOCTYPES, CORE_MODULE, definition_in_core
@@ -37,6 +38,7 @@ def after_uninstall():
 		if core_ships(doctype):
 			frappe.reload_doc(frappe.scrub(CORE_MODULE), "doctype", frappe.scrub(doctype), force=True)
 	remove_unused_role()
+	frappe.db.delete("DefaultValue", {"defkey": directory.MAIL_DEFAULT})
 	compat.remove_desktop("milestone_automation")
 	# Frappe deletes them at the next migrate only; until then the scheduler would fail to import our code.
 	frappe.db.delete("Scheduled Job Type", {"method": ("like", "milestone_automation.%")})

@@ -5,7 +5,7 @@ from frappe.utils import (
 	nowdate,
 )
 
-from milestone_automation.engine.people import rights
+from milestone_automation.engine.people import directory, rights
 from milestone_automation.engine.rules.vocabulary import Health, PlanStatus, StageStatus, TaskStatus
 
 MAX_ROWS = 500
@@ -15,10 +15,15 @@ def my_work() -> dict:
 	"""Return the user's open tasks, and the open milestones that the user owns in running plans.
 
 	Returns:
-		dict: `today`; `tasks` and `stages`, each a list of dicts, by date.
+		dict: `today`; `tasks` and `stages`, each a list of dicts, by date; `mail_preference`.
 	"""
 	rights.check_desk_user()
-	return {"today": nowdate(), "tasks": _my_tasks(), "stages": _my_stages()}
+	return {
+		"today": nowdate(),
+		"tasks": _my_tasks(),
+		"stages": _my_stages(),
+		"mail_preference": directory.mail_preference(frappe.session.user).value,
+	}
 
 
 def _my_tasks() -> list:

@@ -35,6 +35,19 @@ def test_every_user_finds_what_waits_for_him(workflow, visit, make_order, findin
 	assert findings(page, ".milestone-work") == []
 
 
+def test_every_user_chooses_how_often_mails_come(workflow, visit):
+	page = visit("/app/my-milestones", user=CLERK)
+	mails = page.locator("select[data-fieldname=mail_preference]")
+	for choice in ("Bell Only", "Daily"):
+		mails.select_option(choice)
+		page.locator(".desk-alert", has_text="Saved").last.wait_for()
+		page.reload()
+		page.wait_for_function(
+			"choice => document.querySelector('select[data-fieldname=mail_preference]')?.value === choice",
+			arg=choice,
+		)
+
+
 def test_the_board_has_a_column_for_each_milestone(workflow, visit, make_order, findings):
 	make_order("BOARD-1")
 	page = visit("/app/milestone-board", user=BUYER)

@@ -40,6 +40,7 @@ READING = {
 	"get_grid",
 	"get_group_by_count",
 	"get_linked_with",
+	"get_mail_preference",
 	"get_my_work",
 	"get_plan",
 	"get_ready_workflows",
@@ -58,7 +59,6 @@ READING = {
 	"start_plans_summary",
 	"task_events",
 	"tracked_fields",
-	"wants_digest",
 	"workflows_with_plans",
 }
 

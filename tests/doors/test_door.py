@@ -180,7 +180,11 @@ def test_arabic_digits_are_dates_as_any_others(planned):
 		("complete_tasks", {"tasks_to_complete": "[bad"}, "tasks_to_complete must be a JSON list"),
 		("complete_tasks", {"tasks_to_complete": {"a": 1}}, "tasks_to_complete must be a JSON list"),
 		("reopen_task", {"task": "x", "reason": 5}, "reason must be text of at most 4000 characters."),
-		("set_digest", {"on": "perhaps"}, "on must be 1 or 0."),
+		(
+			"set_mail_preference",
+			{"preference": "Never"},
+			"preference must be one of: Each, Daily, Bell Only.",
+		),
 		("confirm_stage", {"plan": "x", "stage": "y", "reached_on": "soon"}, "reached_on must be a date"),
 		(
 			"reschedule_stage",

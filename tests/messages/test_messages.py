@@ -52,10 +52,8 @@ def plain(mail) -> str:
 
 
 def in_order(mails: list) -> list[str]:
-	"""The plain text of a person's digests, by their day."""
-	return [
-		plain(mail) for mail in sorted(mails, key=lambda mail: int(mail["Subject"].split()[-2].rstrip(",")))
-	]
+	"""The plain text of a person's mails, in order of time."""
+	return [plain(mail) for mail in sorted(mails, key=lambda mail: mail["Date"].datetime)]
 
 
 def row(recipient: str, kind: str = "Prompt"):
@@ -186,29 +184,140 @@ def test_what_became_of_a_mail_is_noted(order, smtp, state, status):
 # One mail a day
 
 
-@pytest.fixture
-def digest_reader(order, as_user):
-	with as_user(OLGA):
-		assert api.set_digest(True)
-	return OLGA
+def choose(preference: str, *users: str) -> None:
+	for user in users:
+		frappe.defaults.set_user_default("milestone_mail", preference, user=user)
 
 
-def test_a_digest_holds_all_messages_of_the_day(digest_reader, smtp):
+def test_a_digest_holds_all_messages_of_the_day(order, smtp):
 	with at("2030-06-01 10:00:00"):
 		second = make_document()
 	sweep_at("2030-06-07 07:00:00")
-	assert sorted(kind for kind, *_rest in sweep_at(DAY)) == ["Digest", "Prompt", "Prompt"]
+	assert sorted(kind for kind, *_rest in sweep_at(DAY)) == ["Prompt", "Prompt"]
 	smtp.deliver()
 	(mail,) = smtp.to(OLGA)
 	assert mail["Subject"] == "Your milestones of June 8, 2030"
 	body = mail.get_body(("plain",)).get_content()
 	assert f"Has Cut been reached? Production Order {second.name}" in body
-	assert body.count("milestone-answer?token=") == 2
-	assert row(OLGA).status == "Queued"
+	assert body.count("answer=yes") == 2
+	assert (row(OLGA).status, row(OLGA).channel) == ("Queued", "Digest")
+	assert row(OLGA, "Digest").email_queue == row(OLGA).email_queue
 	assert sweep_at("2030-06-08 08:00:00") == []
 
 
-def test_what_was_answered_before_the_digest_goes_out_is_left_out(order, digest_reader, smtp):
+def test_who_chose_each_gets_each_message_by_mail(order, smtp):
+	choose("Each", OLGA)
+	with at("2030-06-01 10:00:00"):
+		make_document()
+	sweep_at(DAY)
+	smtp.deliver()
+	assert [mail["Subject"][:22] for mail in smtp.to(OLGA)] == ["Has Cut been reached? "] * 2
+
+
+def test_who_chose_bell_only_gets_no_mail(order, smtp):
+	choose("Bell Only", OLGA)
+	sweep_at(DAY)
+	smtp.deliver()
+	assert smtp.to(OLGA) == []
+	assert (row(OLGA).channel, row(OLGA).status) == ("Notification", "Sent")
+	assert frappe.db.count("Notification Log", {"for_user": OLGA}) == 1
+
+
+def test_people_without_account_get_one_mail_a_day_to_their_address(order, smtp):
+	with at("2030-06-01 10:00:00"):
+		second = make_document()
+	sweep_at("2030-06-07 07:00:00")
+	smtp.deliver()
+	(mail,) = smtp.to(MILL)
+	assert mail["Subject"] == "Your milestones of June 7, 2030"
+	assert plain(mail).count("milestone-task?token=") == 2
+	assert second.name in plain(mail)
+	assert "my-milestones" not in plain(mail)
+
+
+def test_what_comes_after_the_mail_of_the_day_waits_for_the_next_and_rings_the_bell(order, smtp):
+	sweep_at(DAY)
+	with at("2030-06-08 09:00:00"):
+		stages.confirm(plan_of(order).name, "Cut")
+		make_document()
+	sweep_at("2030-06-08 10:00:00")
+	assert row(OLGA).status == "Waiting for Digest"
+	assert frappe.db.count("Notification Log", {"for_user": OLGA}) == 2
+	sweep_at("2030-06-09 06:00:00")
+	smtp.deliver()
+	assert len(smtp.to(OLGA)) == 1
+	sweep_at("2030-06-09 07:00:00")
+	smtp.deliver()
+	assert len(smtp.to(OLGA)) == 2
+
+
+def mails_until(last: int, smtp) -> list[str]:
+	"""The days of June 2030 on which Olga's mails left, of a sweep a day from the 8th on."""
+	found = []
+	for day in range(8, last + 1):
+		sweep_at(f"2030-06-{day:02d} 07:00:00")
+		before = len(smtp.to(OLGA))
+		smtp.deliver()
+		found += [day] * (len(smtp.to(OLGA)) - before)
+	return found
+
+
+@pytest.fixture
+def five_orders(make_user, smtp):
+	"""Five orders of Olga's, one due each day from 2030-06-08 on."""
+	forget_mail_account()
+	make_user(OLGA, roles=[CLERK_ROLE])
+	with at("2030-06-01 09:00:00"):
+		make_workflow(stages=[stage("Cut", None, -20, **OWNED)], tasks=[])
+		return [make_document(delivery_date=f"2030-06-{day}") for day in (28, 29)] + [
+			make_document(delivery_date=f"2030-07-0{day}") for day in (1, 2, 3)
+		]
+
+
+def test_who_does_not_react_gets_the_next_mail_four_days_later_with_all_that_is_new(five_orders, smtp):
+	assert mails_until(15, smtp) == [8, 12]
+	assert plain(smtp.to(OLGA)[1]).count("Has Cut been reached?") == 3
+
+
+def test_who_reacts_gets_a_mail_every_day(five_orders, smtp):
+	sweep_at(DAY)
+	with at("2030-06-08 12:00:00"):
+		stages.confirm(plan_of(five_orders[0]).name, "Cut")
+	assert mails_until(10, smtp) == [8, 9]
+
+
+def test_the_site_may_send_a_mail_every_day_all_the_same(five_orders, smtp):
+	frappe.db.set_single_value("Milestone Settings", "mail_pause_days", 1)
+	assert mails_until(13, smtp) == [8, 9, 11, 12, 13]
+
+
+def test_what_asks_for_something_since_today_is_on_top(five_orders, smtp):
+	frappe.db.set_value(
+		"Milestone Plan Stage", {"parent": plan_of(five_orders[1]).name}, "warning_lead_days", 2
+	)
+	with at("2030-06-01 12:00:00"):
+		tasks.add(plan_of(five_orders[2]).name, "Cut", title="Fabric", required=1, **member(OLGA))
+	frappe.db.set_value(
+		"Milestone Plan Stage", {"parent": plan_of(five_orders[2]).name}, "warning_lead_days", 3
+	)
+	sweep_at(DAY)
+	smtp.deliver()
+	(mail,) = smtp.to(OLGA)
+	body = plain(mail)
+	assert body.index("New today") < body.index("Has Cut been reached?") < body.index("Still open")
+	assert body.index("Still open") < body.index("is at risk")
+
+
+def test_every_mail_leads_to_the_page_where_mails_are_chosen(five_orders, smtp):
+	mails_until(12, smtp)
+	single, bundle = smtp.to(OLGA)
+	for mail in (single, bundle):
+		html = mail.get_body(("html",)).get_content()
+		assert "/my-milestones" in html
+		assert "Choose how often you get mails" in plain(mail)
+
+
+def test_what_was_answered_before_the_digest_goes_out_is_left_out(order, smtp):
 	with at(DAY):
 		sweep.sweep_plan(plan_of(order).name)
 		assert row(OLGA).status == "Waiting for Digest"
@@ -223,13 +332,12 @@ OTTO, WANDA = "otto@example.com", "wanda@example.com"
 
 
 @pytest.fixture
-def readers(make_user, as_user, smtp):
-	"""Olga, Otto and Wanda get one mail a day."""
+def readers(make_user, smtp):
+	"""Olga, Otto and Wanda get one mail a day, also if they do not react."""
 	forget_mail_account()
+	frappe.db.set_single_value("Milestone Settings", "mail_pause_days", 1)
 	for user in (OLGA, OTTO, WANDA):
 		make_user(user, roles=[CLERK_ROLE])
-		with as_user(user):
-			api.set_digest(True)
 
 
 def plan_with(stages: list, tasks=(), **values):
@@ -334,12 +442,10 @@ def test_on_a_quiet_day_a_digest_waits_for_the_next_working_day(readers, smtp):
 	with at("2030-06-07 15:00:00"):
 		tasks.complete(task_of(order, "Fabric").name, by=WANDA)
 	sweep_plan_at("2030-06-07 15:00:00", order)
-	assert [sweep_at(f"2030-06-{day:02d} 07:00:00") for day in (8, 9, 10)] == [
-		[],
-		[],
-		[("Digest", OLGA, None)],
-	]
-	smtp.deliver()
+	for day, mails in ((8, 1), (9, 1), (10, 2)):
+		sweep_at(f"2030-06-{day:02d} 07:00:00")
+		smtp.deliver()
+		assert len(smtp.to(OLGA)) == mails
 	assert ["Has Cut been reached?" in body for body in in_order(smtp.to(OLGA))] == [False, True]
 
 
@@ -357,7 +463,7 @@ def test_a_digest_is_silent_about_documents_its_reader_has_unsubscribed_from(rea
 	assert second.name in plain(mail)
 	assert order.name not in plain(mail)
 	kept = frappe.get_last_doc("Milestone Message", {"reference_name": order.name, "kind": "Prompt"})
-	assert (kept.status, "unsubscribed" in kept.why) == ("Skipped", True)
+	assert (kept.channel, kept.status, "unsubscribed" in kept.why) == ("Notification", "Sent", True)
 
 
 def test_validity_of_many_digests_is_looked_up_at_once(readers, count_queries):
@@ -377,7 +483,8 @@ def test_validity_of_many_digests_is_looked_up_at_once(readers, count_queries):
 	assert queries(1) == queries(6)
 
 
-def test_two_digests_a_day_there_are_not(order, digest_reader, smtp):
+def test_two_mails_a_day_there_are_not(order, smtp):
+	frappe.db.set_single_value("Milestone Settings", "mail_pause_days", 1)
 	with at("2030-06-01 10:00:00"):
 		make_document(delivery_date="2030-06-29")
 	sweep_at(DAY)
@@ -386,12 +493,20 @@ def test_two_digests_a_day_there_are_not(order, digest_reader, smtp):
 	sweep_at("2030-06-08 12:00:00")
 	sweep_at("2030-06-09 07:00:00")
 	smtp.deliver()
-	assert sorted(mail["Subject"][-12:] for mail in smtp.to(OLGA)) == ["June 8, 2030", "June 9, 2030"]
+	assert sorted(mail["Subject"] for mail in smtp.to(OLGA)) == [
+		f"Has Cut been reached? Production Order {order.name}",
+		"Your milestones of June 9, 2030",
+	]
 
 
-def test_guests_choose_no_digest(as_user):
+def test_a_user_chooses_for_themselves_and_guests_for_nobody(make_user, as_user):
+	make_user(OLGA, roles=[CLERK_ROLE])
+	with as_user(OLGA):
+		assert api.get_mail_preference() == "Daily"
+		assert api.set_mail_preference("Bell Only") == "Bell Only"
+		assert api.get_my_work()["mail_preference"] == "Bell Only"
 	with as_user("Guest"), pytest.raises(frappe.PermissionError):
-		api.set_digest(True)
+		api.set_mail_preference("Each")
 
 
 def test_members_of_a_task_are_told_by_the_task_form(make_user, order, smtp):

@@ -20,7 +20,7 @@ def at(moment: str):
 
 
 def sweep_at(moment: str) -> list[tuple]:
-	"""What the scheduler does at this moment, without commits; returns the messages it made."""
+	"""What the scheduler does at this moment, without commits; returns the messages it made, not the mails of the day."""
 	before = {row[-1] for row in _rows()}
 	do_follow_ups()
 	with at(moment):
@@ -39,6 +39,7 @@ def do_follow_ups() -> None:
 def _rows() -> list[tuple]:
 	rows = frappe.get_all(
 		"Milestone Message",
+		filters={"kind": ("!=", "Digest")},
 		fields=["name", "kind", "recipient", "stage_name", "task", "status"],
 		order_by="creation",
 	)

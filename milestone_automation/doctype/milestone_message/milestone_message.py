@@ -31,6 +31,7 @@ class MilestoneMessage(PlainTextDocument):
 			"Notice",
 			"Digest",
 		]
+		mail_key: DF.Data | None
 		message: DF.TextEditor | None
 		message_key: DF.Data | None
 		plan: DF.Link | None

@@ -42,6 +42,7 @@ class MilestoneSettings(TypedDocument):
 		holiday_list: DF.Data | None
 		link_valid_days: DF.Int
 		login_to_answer: DF.Check
+		mail_pause_days: DF.Int
 		messages_enabled: DF.Check
 		next_steps_user: DF.Link | None
 		off_friday: DF.Check

@@ -20,6 +20,7 @@ WORKS = {
 	"complete tasks of disabled users": "milestone_automation.engine.progress.tasks.complete_for_disabled",
 	"follow a rename": "milestone_automation.engine.plans.renaming.make_good",
 	"recheck all plans": "milestone_automation.engine.store.sweep_requests.recheck_all",
+	"tell message channels": "milestone_automation.engine.messages.channels.tell",
 }
 # So long a job may wait in its queue before the hourly run does its work.
 PATIENCE = timedelta(minutes=10)

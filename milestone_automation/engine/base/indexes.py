@@ -50,6 +50,8 @@ INDEXES = {
 		# The sweep: open tasks by due date.
 		("status", "due_date"),
 	),
+	# The last mail of a person.
+	"Milestone Message": (("recipient", "sent_on"),),
 	# Renamed and deleted with their document; lists by document.
 	"Milestone Date Change": (("reference_type", "reference_name"),),
 	"Milestone Plan Log": (("reference_type", "reference_name"),),
@@ -66,7 +68,7 @@ INDEXES = {
 
 
 # Tables that grow with the documents; rows of workflows and trackers are few.
-TABLES = (*INDEXES, "Milestone Task Assignee", "Milestone Message")
+TABLES = (*INDEXES, "Milestone Task Assignee")
 
 
 def ensure(doctype: str) -> None:

@@ -1,7 +1,12 @@
-"""The digest: one mail a day instead of single ones, with the messages that still apply."""
+"""The mail of the day: what waits for a person, in one mail; a single message goes as it is.
+
+`last_mails` decides whose mail may go: one a day, and more rarely to who does not react. What is sent is what applies at
+that moment, in words of today.
+"""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import frappe
@@ -9,36 +14,44 @@ from frappe import _
 from frappe.utils import now_datetime
 
 from milestone_automation.engine.base import bulk, clock, guard, languages
-from milestone_automation.engine.messages import due_messages, letters, outbox, plan_batch, sending_day
-from milestone_automation.engine.messages.letters import Letter
-from milestone_automation.engine.people import rights, signed_links
+from milestone_automation.engine.messages import (
+	drafts,
+	due_messages,
+	last_mails,
+	letters,
+	outbox,
+	sending_day,
+)
+from milestone_automation.engine.messages.due_messages import Current
+from milestone_automation.engine.messages.letters import Content, Letter
 from milestone_automation.engine.people.directory import Directory, Recipient
-from milestone_automation.engine.people.signed_links import Purpose
 from milestone_automation.engine.rules.vocabulary import MessageChannel, MessageKind, MessageStatus
 from milestone_automation.engine.workflows import custom_messages
 
-ANSWERABLE = (
+# The order of a mail: what asks for something today comes before this order.
+ORDER = (
 	MessageKind.PROMPT,
-	MessageKind.REMINDER,
+	MessageKind.BLOCKED,
+	MessageKind.TASK_OVERDUE,
 	MessageKind.ESCALATION,
 	MessageKind.NO_NEXT_DATE,
+	MessageKind.TASK_DUE,
 	MessageKind.CHECK_IN,
+	MessageKind.REMINDER,
+	MessageKind.BLOCKED_OWNER,
+	MessageKind.WARNING,
 )
-# Digests wait for a large sweep, but no longer than this after their time of day.
+URGENT = ORDER[:6]
+# Mails wait for a large sweep, but no longer than this after their time of day.
 WAIT = timedelta(hours=3)
 PLANS_AT_ONCE = 500  # plans read together
 
 COLUMNS = (
 	"name",
 	"recipient",
-	"kind",
 	"plan",
-	"plan_stage",
-	"task",
 	"reference_type",
 	"reference_name",
-	"subject",
-	"message",
 	"why",
 	"for_date",
 	"message_key",
@@ -47,7 +60,7 @@ COLUMNS = (
 
 @dataclass
 class DigestContent:
-	"""The texts of a digest, for its template."""
+	"""The texts of a mail with several messages, for its template."""
 
 	subject: str
 	items: list = field(default_factory=list)
@@ -56,32 +69,46 @@ class DigestContent:
 
 @dataclass
 class Reader:
-	"""Somebody whose digest may be sent now.
+	"""Somebody whose mail may be sent now.
 
 	Attributes:
-		user: user id.
+		identity: user id or address.
 		person: the recipient; None if the user was disabled meanwhile.
 		rows: waiting rows of Milestone Message.
-		day: date of the digest.
+		day: date of the mail.
 	"""
 
-	user: str
+	identity: str
 	person: Recipient | None
 	rows: list
 	day: date
 
 	@property
 	def key(self) -> str:
-		"""Key of the digest; there is one a day."""
-		return outbox.stored_key(f"{MessageKind.DIGEST}||{self.day}|0|{self.user}")
+		"""Key of the mail; there is one a day."""
+		return last_mails.key(self.day, self.identity)
 
 
-def run(now: datetime, wait_for_sweep: bool = False) -> None:
-	"""Send the digests that are not empty and whose time of day has come, one a day to each person.
+@dataclass
+class Item:
+	"""One message of a mail, with its rows of Milestone Message."""
+
+	letter: Letter
+	rows: list
+
+	def rank(self, day: date) -> tuple:
+		"""Return its place in a mail of this day: what asks for something since today comes first."""
+		is_new = not self.letter.occurrence and any(row.for_date == day for row in self.rows)
+		return not (is_new and self.letter.kind in URGENT), ORDER.index(self.letter.kind)
+
+
+def run(now: datetime, wait_for_sweep: bool = False, commit: Callable[[], None] | None = None) -> None:
+	"""Send the mails that are not empty and whose time has come, one a day to each person.
 
 	Args:
 		now: naive, in the site's time zone.
 		wait_for_sweep: whether background jobs still make messages of this day.
+		commit: called after each mail; None leaves the transaction to the caller.
 	"""
 	readers = _readers(now, sending_day.sweep_time() + (WAIT if wait_for_sweep else timedelta()))
 	if not readers:
@@ -90,11 +117,13 @@ def run(now: datetime, wait_for_sweep: bool = False) -> None:
 	if current is None:
 		return
 	for reader in readers:
-		guard.run_guarded(f"Milestone digest of {reader.user}", send, reader, *current)
+		guard.run_guarded(f"Milestone digest of {reader.identity}", send, reader, *current)
+		if commit:
+			commit()
 
 
 def _readers(now: datetime, at: timedelta) -> list[Reader]:
-	"""Return the people whose digest may be sent now and was not sent today."""
+	"""Return the people for whom something waits and whose mail may be sent now."""
 	waiting = frappe.get_all(
 		"Milestone Message",
 		filters={"status": MessageStatus.WAITING_FOR_DIGEST.value},
@@ -103,189 +132,173 @@ def _readers(now: datetime, at: timedelta) -> list[Reader]:
 	)
 	if not waiting:
 		return []
-	directory = Directory.read({row.recipient for row in waiting}, [])
+	rows_of = defaultdict(list)
+	for row in waiting:
+		rows_of[row.recipient].append(row)
+	directory = Directory.read(set(rows_of), [])
 	readers = []
-	for user, rows in _by_recipient(waiting).items():
-		person = directory.person(user)
+	for identity, rows in rows_of.items():
+		person = directory.person(identity)
 		day = clock.message_day(now, person.zone if person else None, at)
 		if any(row.for_date <= day for row in rows):
-			readers.append(Reader(user, person, rows, day))
-	sent = due_messages.stored_keys({reader.key for reader in readers})
-	return [reader for reader in readers if reader.key not in sent]
+			readers.append(Reader(identity, person, rows, day))
+	mails = last_mails.read([reader.identity for reader in readers], now)
+	return [reader for reader in readers if mails.may_follow(reader.identity, reader.day)]
 
 
-def _by_recipient(rows: list) -> dict[str, list]:
-	rows_of_recipient = defaultdict(list)
-	for row in rows:
-		rows_of_recipient[row.recipient].append(row)
-	return rows_of_recipient
-
-
-def _read_current(readers: list[Reader], now: datetime) -> tuple[set[str], dict]:
-	"""Return the keys of the messages that still apply, and the working days of the plans with quiet days off."""
+def _read_current(readers: list[Reader], now: datetime) -> tuple[dict[str, Current], dict]:
+	"""Return the messages that still apply by key, and the working days of the plans with quiet days off."""
 	plans = sorted({row.plan for reader in readers for row in reader.rows if row.plan})
-	has_quiet_days = frappe.get_cached_doc("Milestone Settings").get("quiet_on_days_off")
-	keys, quiet = set(), {}
+	current, quiet = {}, {}
 	for start in range(0, len(plans), PLANS_AT_ONCE):
-		chunk = plans[start : start + PLANS_AT_ONCE]
-		keys |= due_messages.due_keys(chunk, now)
-		if has_quiet_days:
-			rules = plan_batch.read(chunk, now, lock=False).rules
-			quiet |= {plan: rule.quiet for plan, rule in rules.items() if rule.quiet}
-	return keys, quiet
+		of_chunk, quiet_of_chunk = due_messages.current(plans[start : start + PLANS_AT_ONCE], now)
+		current |= of_chunk
+		quiet |= quiet_of_chunk
+	return current, quiet
 
 
-def send(reader: Reader, current_keys: set[str], quiet: dict) -> None:
-	"""Send one digest and update its messages. Messages of a plan that is quiet today wait.
+def send(reader: Reader, current: dict[str, Current], quiet: dict) -> None:
+	"""Send one mail and update its messages. Messages of a plan that is quiet today wait.
 
 	Args:
-		reader: who gets the digest.
-		current_keys: keys of the messages that still apply.
+		reader: who gets it.
+		current: the messages that still apply, by key.
 		quiet: working days of the plans with quiet days off, by name of the plan.
 	"""
 	person = reader.person
 	rows = [row for row in reader.rows if row.plan not in quiet or quiet[row.plan].is_working_day(reader.day)]
 	with languages.in_language(person.language if person else frappe.local.lang):
-		outdated = [row for row in rows if row.message_key not in current_keys]
-		_skip(outdated, _("Not sent: it no longer applies."))
-		_send_wanted(reader, [row for row in rows if row.message_key in current_keys])
+		outdated = [row for row in rows if row.message_key not in current]
+		_end(outdated, _("Not sent: it no longer applies."))
+		_send_wanted(reader, [row for row in rows if row.message_key in current], current)
 
 
-def _send_wanted(reader: Reader, rows: list) -> None:
+def _send_wanted(reader: Reader, rows: list, current: dict[str, Current]) -> None:
 	"""Send those of the messages that their reader wants to have."""
 	person = reader.person
 	if not person or not person.wants_mail:
-		_skip(rows, _("Not sent: this person wants no mail or has no address."))
+		_end(rows, _("Not sent: this person wants no mail or has no address."), person)
 		return
-	unwanted = [row for row in rows if _document(row) in person.unsubscribed_from]
-	_skip(unwanted, outbox.unsubscribed(person))
-	if wanted := [row for row in rows if row not in unwanted]:
-		_send(reader, wanted)
+	unwanted = [row for row in rows if (row.reference_type, row.reference_name) in person.unsubscribed_from]
+	_end(unwanted, outbox.unsubscribed(person), person)
+	items = _items(reader, [row for row in rows if row not in unwanted], current)
+	if len(items) == 1:
+		_send_single(reader, items[0])
+	elif items:
+		_send_bundle(reader, items)
 
 
-def _send(reader: Reader, rows: list) -> None:
-	content = _content(reader, rows)
-	queued, problem = outbox.send_mail(reader.person, content, "milestone_digest")
-	_keep(reader.key, reader.person, content, reader.day, queued, problem)
+def _items(reader: Reader, rows: list, current: dict[str, Current]) -> list[Item]:
+	"""Return what the mail says, the most urgent first."""
+	rows_of = defaultdict(list)
+	for row in rows:
+		rows_of[row.plan].append(row)
+	items = []
+	for of_plan in rows_of.values():
+		found = current[of_plan[0].message_key]
+		deliveries = [current[row.message_key].delivery for row in of_plan]
+		by_key = {row.message_key: row for row in of_plan}
+		for letter in drafts.letters_of(found.batch, found.plan, deliveries, in_bundle=True):
+			items.append(Item(letter, [by_key[key] for key, _task in letter.keys]))
+	return sorted(items, key=lambda item: item.rank(reader.day))
+
+
+def _send_single(reader: Reader, item: Item) -> None:
+	"""Send the only message as it is. Its first row is the one mail of this day."""
+	letter = item.letter
+	queued, problem = outbox.send_mail(
+		letter.recipient, letters.compose(letter), "milestone_message", letter.plan
+	)
 	if not queued:
-		_skip(rows, problem)
+		_end(item.rows, problem, reader.person)
 		return
-	values = {"status": MessageStatus.QUEUED.value, "email_queue": queued, "sent_on": now_datetime()}
+	has_bell = reader.person.wants_notification
+	channel = MessageChannel.MAIL_AND_NOTIFICATION if has_bell else MessageChannel.MAIL
+	_mark(item.rows, queued, channel=channel.value)
+	bulk.update_rows("Milestone Message", {item.rows[0].name: {"mail_key": reader.key}})
+
+
+def _send_bundle(reader: Reader, items: list[Item]) -> None:
+	rows = [row for item in items for row in item.rows]
+	content = _content(reader, items)
+	queued, problem = outbox.send_mail(items[0].letter.recipient, content, "milestone_digest")
+	if not queued:
+		_end(rows, problem, reader.person)
+		return
+	_keep(reader, content, queued)
+	_mark(rows, queued)
+
+
+def _mark(rows: list, queued: str, **values) -> None:
+	values |= {"status": MessageStatus.QUEUED.value, "email_queue": queued, "sent_on": now_datetime()}
 	bulk.update_rows("Milestone Message", {row.name: values for row in rows})
 
 
-def _skip(rows: list, reason: str) -> None:
-	"""Mark messages that are not sent, with the reason."""
-	status = MessageStatus.SKIPPED.value
-	changes = {row.name: {"status": status, "why": letters.joined(row.why, reason)} for row in rows}
+def _end(rows: list, reason: str, notified: Recipient | None = None) -> None:
+	"""Mark messages without a mail, with the reason; who has seen a desk notification has got them by that.
+
+	Args:
+		rows: rows of Milestone Message.
+		reason: whole sentence.
+		notified: who has got a notification, if that is so.
+	"""
+	values = {"status": MessageStatus.SKIPPED.value}
+	if notified and notified.wants_notification:
+		values = {
+			"status": MessageStatus.SENT.value,
+			"channel": MessageChannel.NOTIFICATION.value,
+			"sent_on": now_datetime(),
+		}
+	changes = {row.name: values | {"why": letters.joined(row.why, reason)} for row in rows}
 	bulk.update_rows("Milestone Message", changes)
-
-
-def _document(row) -> tuple[str, str]:
-	return row.reference_type, row.reference_name
 
 
 # Texts
 
 
-def _content(reader: Reader, rows: list) -> DigestContent:
-	subject = _("Your milestones of {0}").format(languages.day_text(reader.day))
-	tasks = _rows("Milestone Task", {row.task for row in rows if row.task})
-	stages = _rows("Milestone Plan Stage", {row.plan_stage for row in rows})
-	content = DigestContent(subject)
-	for group in _groups(rows):
-		if group[0].task:
-			content.items += _task_items(reader, group, tasks, stages)
-		else:
-			# A reminder replaces its prompt.
-			content.items.append(_stage_item(reader.person, group[-1], stages))
-	content.reason = _(
-		"You get one mail a day because you chose this option. You can switch it off in your milestone settings."
-	)
+def _content(reader: Reader, items: list[Item]) -> DigestContent:
+	content = DigestContent(_("Your milestones of {0}").format(languages.day_text(reader.day)))
+	headings = {False: _("New today"), True: _("Still open")}
+	ranks = [item.rank(reader.day)[0] for item in items]
+	for number, (item, rank) in enumerate(zip(items, ranks, strict=True)):
+		is_first = number == 0 or ranks[number - 1] != rank
+		heading = headings[rank] if is_first and len(set(ranks)) > 1 else ""
+		content.items.append(_item(letters.compose(item.letter), heading))
+	content.reason = _("You get at most one mail a day, with everything that waits for you.")
 	return content
 
 
-def _rows(doctype: str, names: set[str]) -> dict:
-	if not names:
-		return {}
-	rows = frappe.get_all(doctype, filters={"name": ("in", sorted(names))}, fields=["*"])
-	return {row.name: row for row in rows}
+def _item(content: Content, heading: str) -> dict:
+	# Tasks with a link of their own stand in lines of their own.
+	tasks = [task for task in content.tasks if task["url"]]
+	html = outbox.log_text(replace(content, tasks=[] if tasks else content.tasks))
+	return {
+		"heading": heading,
+		"subject": content.subject,
+		"html": html,
+		"text": custom_messages.as_text(html),
+		"tasks": tasks,
+		"buttons": content.buttons,
+	}
 
 
-def _groups(rows: list) -> list[list]:
-	"""Return the rows of each item, in order."""
-	groups = defaultdict(list)
-	for row in rows:
-		kind = MessageKind.PROMPT if row.kind == MessageKind.REMINDER else row.kind
-		about = row.plan_stage if kind == MessageKind.BLOCKED or not row.task else ""
-		groups[kind, row.plan, about].append(row)
-	return list(groups.values())
-
-
-def _task_items(reader: Reader, group: list, tasks: dict, stages: dict) -> list[dict]:
-	"""Return the item about some tasks, written anew: some of them may be done by now."""
-	first = group[0]
-	existing = [tasks[name] for name in dict.fromkeys(row.task for row in group) if name in tasks]
-	if not existing or first.plan_stage not in stages:
-		return []
-	letter = Letter(
-		kind=MessageKind(first.kind),
-		recipient=reader.person,
-		plan={
-			"name": first.plan,
-			"reference_type": first.reference_type,
-			"reference_name": first.reference_name,
-		},
-		stage=stages[first.plan_stage],
-		day=reader.day,
-		reason=("assignee", ""),
-		tasks=existing,
-		occurrence=max(outbox.occurrence_of(row.message_key) for row in group),
-	)
-	content = letters.compose(letter)
-	return [
-		{
-			"subject": content.subject,
-			"html": "",
-			"text": "\n".join(content.paragraphs),
-			"tasks": content.tasks,
-			"buttons": [],
-		}
-	]
-
-
-def _stage_item(person: Recipient, row, stages: dict) -> dict:
-	text = custom_messages.as_text(row.message or "")
-	buttons = _buttons(person, row, stages.get(row.plan_stage))
-	return {"subject": row.subject, "html": row.message, "text": text, "tasks": [], "buttons": buttons}
-
-
-def _buttons(person: Recipient, row, stage) -> list[dict]:
-	if row.kind not in ANSWERABLE or not stage or not person.user:
-		return []
-	doc = frappe._dict(zip(("doctype", "name"), _document(row), strict=True))
-	if not rights.can_act_on_stage(stage, doc, person.user):
-		return []
-	token = signed_links.make_token(Purpose.ANSWER, stage.name, person.identity, str(stage.key_date or ""))
-	answer = {"answer": "on_track"} if row.kind == MessageKind.CHECK_IN else {}
-	return [{"label": _("Answer"), "url": signed_links.url(letters.ANSWER_PAGE, token, **answer)}]
-
-
-def _keep(key: str, person, content: DigestContent, day, queued: str | None, problem: str) -> None:
+def _keep(reader: Reader, content: DigestContent, queued: str) -> None:
+	key = outbox.stored_key(f"{MessageKind.DIGEST}||{reader.day}|0|{reader.identity}")
 	bulk.insert_rows(
 		"Milestone Message",
 		[
 			{
 				"kind": MessageKind.DIGEST.value,
-				"recipient": person.identity,
+				"recipient": reader.identity,
 				"channel": MessageChannel.MAIL.value,
-				"status": (MessageStatus.QUEUED if queued else MessageStatus.SKIPPED).value,
+				"status": MessageStatus.QUEUED.value,
 				"subject": content.subject,
-				"why": letters.joined(content.reason, problem),
-				"for_date": day,
+				"why": content.reason,
+				"for_date": reader.day,
 				"sent_on": now_datetime(),
 				"email_queue": queued,
 				"message_key": key,
+				"mail_key": reader.key,
 			}
 		],
 	)

@@ -46,26 +46,44 @@ class Delivery:
 		return message.stage, stamp
 
 
-def due_keys(plans: list[str], now: datetime) -> set[str]:
-	"""Return the keys of all messages that apply to some plans now, also of those that were sent already.
+@dataclass(frozen=True)
+class Current:
+	"""One delivery that applies now, with its plan and the batch that this was read with."""
 
-	This reads like the sweep, with a constant number of queries, but without locks. Plans have no keys on their days off
+	batch: plan_batch.Batch
+	plan: frappe._dict
+	delivery: Delivery
+
+
+def current(plans: list[str], now: datetime) -> tuple[dict[str, Current], dict]:
+	"""Return all messages that apply to some plans now, also those that were sent already.
+
+	This reads like the sweep, with a constant number of queries, but without locks. Plans have none on their days off
 	(if messages wait then) and after an error.
 
 	Args:
-		plans: names of plans; those that are not active have no keys.
+		plans: names of plans; those that are not active have no messages.
 		now: naive, in the site's time zone.
 
 	Returns:
-		set[str]: keys as in `Delivery.key` and Milestone Message.
+		tuple: the messages by key, as in `Delivery.key` and Milestone Message; and the working days of the plans whose
+		messages wait on days off, by name of the plan.
 	"""
 	batch = plan_batch.read(plans, now, lock=False)
-	deliveries = list(deliveries_in(batch).values())
+	found = _due_in(batch)
 	for stages in batch.stages.values():
 		for stage in stages:
 			_undo_last_reminder(stage)
-	deliveries += deliveries_in(batch).values()
-	return {delivery.key for due, _waiting in deliveries for delivery in due}
+	return _due_in(batch) | found, {name: rules.quiet for name, rules in batch.rules.items() if rules.quiet}
+
+
+def _due_in(batch: plan_batch.Batch) -> dict[str, Current]:
+	plans = {plan.name: plan for plan in batch.plans}
+	return {
+		delivery.key: Current(batch, plans[name], delivery)
+		for name, (due, _waiting) in deliveries_in(batch).items()
+		for delivery in due
+	}
 
 
 def _undo_last_reminder(stage) -> None:

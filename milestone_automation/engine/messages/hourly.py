@@ -1,4 +1,4 @@
-"""The hourly job of the scheduler: sweeps the plans that are due, then sends digests and alerts."""
+"""The hourly job of the scheduler: sweeps the plans that are due, then sends the mails of the day and alerts."""
 
 from datetime import date, datetime
 
@@ -14,7 +14,7 @@ JOB = 500  # plans of one background job
 
 
 def run(now: datetime | None = None) -> None:
-	"""Scheduler job: sweep the plans that are due, then send digests and update the status of sent messages.
+	"""Scheduler job: sweep the plans that are due, then send the mails of the day and update the status of sent messages.
 
 	Args:
 		now: naive, in the site's time zone; the current time by default.
@@ -27,7 +27,8 @@ def run(now: datetime | None = None) -> None:
 		enqueue(due_plans(horizon))
 	else:
 		sweep.sweep_plans(names, now)
-	digest.run(now, wait_for_sweep=len(names) > INLINE)
+	# Each mail is a transaction of its own: what was sent stays sent if the job is killed.
+	digest.run(now, wait_for_sweep=len(names) > INLINE, commit=frappe.db.commit)
 	alerts.send_waiting()
 	outbox.update_sent()
 

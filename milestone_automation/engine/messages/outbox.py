@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import frappe
 from frappe import _
 from frappe.model.document import Document
-from frappe.utils import cint, escape_html, now_datetime
+from frappe.utils import escape_html, get_url, now_datetime
 
-from milestone_automation.engine.base import bulk, guard, languages
-from milestone_automation.engine.messages import letters
+from milestone_automation.engine.base import bulk, compat, guard, languages
+from milestone_automation.engine.messages import channels, letters
 from milestone_automation.engine.people.directory import Recipient
 from milestone_automation.engine.rules.vocabulary import MessageChannel, MessageStatus
 
@@ -88,12 +88,13 @@ def send_mail(recipient: Recipient, content, template: str, plan=None) -> tuple[
 	with languages.in_language(recipient.language):
 		if plan and (plan["reference_type"], plan["reference_name"]) in recipient.unsubscribed_from:
 			return None, unsubscribed(recipient)
+		args = {"content": content, "name": recipient.full_name, "settings": _settings_link(recipient)}
 		try:
 			frappe.sendmail(
 				recipients=[recipient.email],
 				subject=content.subject,
 				template=template,
-				args={"content": content, "name": recipient.full_name},
+				args=args,
 				reference_doctype=plan and plan["reference_type"],
 				reference_name=plan and plan["reference_name"],
 				add_unsubscribe_link=0,
@@ -107,7 +108,16 @@ def send_mail(recipient: Recipient, content, template: str, plan=None) -> tuple[
 		queued = frappe.db.get_value("Email Queue", {"message_id": message_id})
 		if not queued:
 			return None, unsubscribed(recipient)
+		channels.offer(recipient, content, template, args, plan)
 		return str(queued), ""
+
+
+def _settings_link(recipient: Recipient) -> dict | None:
+	"""Return label and address of the page where somebody chooses how often mails come; None outside the Desk."""
+	if not recipient.is_desk_user:
+		return None
+	url = get_url(compat.desk_route("my-milestones"))
+	return {"label": _("Choose how often you get mails"), "url": url}
 
 
 def unsubscribed(recipient: Recipient) -> str:
@@ -202,11 +212,6 @@ def stored_key(key: str) -> str:
 	if len(key) <= KEY_LENGTH:
 		return key
 	return f"{key[: KEY_LENGTH - 41]}|{hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()}"
-
-
-def occurrence_of(key: str) -> int:
-	"""Return the number of the reminder in a stored key; 0 for other messages."""
-	return cint(key.split("|")[3])
 
 
 def update_sent() -> None:

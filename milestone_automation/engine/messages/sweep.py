@@ -9,24 +9,19 @@ written in the same transaction as its mail, and a batch is committed as a whole
 as before. Two sweeps do not get the same plan; if they did, the unique key would stop the second message.
 """
 
-from collections import defaultdict
 from datetime import datetime
 
 import frappe
 from frappe.utils import getdate, now_datetime
 
 from milestone_automation.engine.base import guard
-from milestone_automation.engine.messages import due_messages, letters, outbox, plan_batch
-from milestone_automation.engine.people import rights
-from milestone_automation.engine.people.directory import Recipient
-from milestone_automation.engine.rules import criteria, order, schedule
+from milestone_automation.engine.messages import drafts, due_messages, letters, outbox, plan_batch
+from milestone_automation.engine.rules import schedule
 from milestone_automation.engine.rules.vocabulary import MessageKind, MessageStatus
 from milestone_automation.engine.store import sums
 
 BATCH = 50  # plans of one transaction, which stay locked while their messages are written
 TASK_STAMP = {MessageKind.TASK_DUE: "due_reminder_on", MessageKind.TASK_OVERDUE: "overdue_reminder_on"}
-# Combined by plan, not by stage: several tasks of one person make one mail.
-BY_PLAN = (MessageKind.TASK_DUE, MessageKind.TASK_OVERDUE)
 
 
 def sweep_plan(plan: str) -> None:
@@ -107,10 +102,14 @@ def _handle_plan(
 	unsent = [delivery for delivery in due if delivery.recipient and delivery.key not in batch.told]
 	partly_sent = _steps(due) & _steps(waiting)
 	early = _early_reminders(unsent)
-	letters_to_send = _letters(batch, plan, [delivery for delivery in unsent if delivery not in early])
+	letters_to_send = drafts.letters_of(
+		batch, plan, [delivery for delivery in unsent if delivery not in early]
+	)
 	notifications = [shown for letter in letters_to_send if (shown := outbox.deliver(letter))]
 	# The stamp says when everybody has a reminder; until then a row prevents a duplicate for people already told.
-	for letter in _letters(batch, plan, [delivery for delivery in early if delivery.step in partly_sent]):
+	for letter in drafts.letters_of(
+		batch, plan, [delivery for delivery in early if delivery.step in partly_sent]
+	):
 		_skip(letter)
 	changes = plan_batch.Changes()
 	_stamp_stages(batch, plan, due, partly_sent, changes)
@@ -145,72 +144,6 @@ def _skip(letter: letters.Letter) -> None:
 	content = letters.compose(letter)
 	values = {"subject": content.subject[:255], "why": content.reason, "channel": None}
 	outbox.keep(letter, values | {"status": MessageStatus.SKIPPED})
-
-
-def _letters(batch: plan_batch.Batch, plan, deliveries: list[due_messages.Delivery]) -> list[letters.Letter]:
-	"""Combine deliveries of one kind to one person into letters."""
-	groups = defaultdict(list)
-	for delivery in deliveries:
-		message = delivery.message
-		about = "" if message.kind in BY_PLAN else message.stage
-		groups[message.kind, about, message.occurrence, delivery.recipient.identity].append(delivery)
-	return [_letter(batch, plan, group) for group in groups.values()]
-
-
-def _letter(batch: plan_batch.Batch, plan, group: list[due_messages.Delivery]) -> letters.Letter:
-	first, stages = group[0], batch.stages[plan.name]
-	stage = due_messages.named_row(stages, first.message.stage)
-	owners, _reason = due_messages.stage_owners(batch.directory, stage)
-	tasks = _tasks_to_name(batch, plan, stage, group)
-	unmet = [] if tasks is None else _criteria_to_name(batch, plan, stage)
-	if tasks is None:
-		# Nothing of the document is shown, neither fields nor tasks, and an answer would be refused.
-		tasks, stage = [], frappe._dict(stage, custom_message="")
-		owners = [person for person in owners if person.identity != first.recipient.identity]
-	earlier = order.reached_before(stages, stage)
-	return letters.Letter(
-		kind=first.message.kind,
-		recipient=first.recipient,
-		plan=plan,
-		stage=stage,
-		day=batch.day(first.recipient),
-		reason=first.reason,
-		tasks=tasks,
-		criteria=unmet,
-		keys=[(delivery.key, delivery.message.task) for delivery in group],
-		occurrence=first.message.occurrence,
-		may_answer=first.recipient.identity in {person.identity for person in owners},
-		owners=[person.full_name for person in owners],
-		previous_stage=earlier[-1].stage_name if earlier else "",
-	)
-
-
-def _tasks_to_name(batch: plan_batch.Batch, plan, stage, group: list[due_messages.Delivery]) -> list | None:
-	"""Return the tasks of a letter; None if its recipient may not read the document."""
-	tasks = batch.tasks[plan.name]
-	if group[0].message.task:
-		return [due_messages.named_row(tasks, delivery.message.task) for delivery in group]
-	if not _may_read(plan, group[0].recipient):
-		return None
-	stages = batch.stages[plan.name]
-	return schedule.open_required_tasks(stages, stage, tasks, bool(plan.earlier_tasks_block))
-
-
-def _criteria_to_name(batch: plan_batch.Batch, plan, stage) -> list:
-	"""Return how the exit criteria of a stage stand, after the unmet ones of earlier stages that block it too."""
-	stages = batch.stages[plan.name]
-	earlier = order.earlier_open(stages, stage) if plan.earlier_tasks_block else []
-	of_earlier = [
-		verdict for row in earlier for verdict in criteria.blocking(batch.criteria.get(row.name, ()))
-	]
-	return of_earlier + batch.criteria.get(stage.name, [])
-
-
-def _may_read(plan, recipient: Recipient) -> bool:
-	"""Return whether a recipient may read the document of a plan; people without an account may not."""
-	if not recipient.user:
-		return False
-	return rights.can_read_document(plan.reference_type, plan.reference_name, recipient.user)
 
 
 def _stamp_stages(

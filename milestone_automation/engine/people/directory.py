@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import frappe
-from frappe.utils import cint
 from pypika.functions import Lower
 
-DIGEST_DEFAULT = "milestone_digest"  # user default: one mail a day instead of single mails
+from milestone_automation.engine.rules.vocabulary import MailPreference
+
+MAIL_DEFAULT = "milestone_mail"  # user default: a MailPreference; Daily without one
 SUBSTITUTE_ROLES = ("Milestone Manager", "System Manager")  # asked if a stage no longer has an owner
 PLACEHOLDER_ADDRESSES = {"admin@example.com", "guest@example.com"}  # of Frappe's standard accounts
 
@@ -28,7 +29,8 @@ class Recipient:
 		language: language code; the site's if the person has none.
 		zone: name of the time zone; the site's if the person has none.
 		is_desk_user: whether the person may open the desk.
-		wants_mail, wants_notification, wants_digest: which kinds of message may be sent.
+		wants_mail, wants_notification: which kinds of message may be sent.
+		wants_digest: whether mails are bundled, at most one a day; so it is for everybody who has not chosen otherwise.
 		unsubscribed_from: (DocType, name) of the documents about which the person wants no mail.
 	"""
 
@@ -119,7 +121,7 @@ class NotificationPreferences:
 
 	no_mail: set
 	no_notification: set
-	digest: set
+	chosen: dict
 	unsubscribed: set
 	unsubscribed_from: dict
 	language: str
@@ -146,7 +148,7 @@ class NotificationPreferences:
 		return cls(
 			no_mail={row.name for row in settings if not row.enable_email_notifications},
 			no_notification={row.name for row in settings if not row.enabled},
-			digest=_users_with_digest(user_ids),
+			chosen=_chosen(user_ids),
 			unsubscribed=unsubscribed,
 			unsubscribed_from=unsubscribed_from,
 			language=frappe.get_system_settings("language") or "en",
@@ -159,8 +161,8 @@ class NotificationPreferences:
 			return None
 		email = (row.email or "").lower() or None
 		is_desk_user = row.user_type == "System User"
-		wants_mail = bool(email) and row.name not in self.no_mail
-		wants_mail = wants_mail and email not in PLACEHOLDER_ADDRESSES | self.unsubscribed
+		preference = self.chosen.get(row.name, MailPreference.DAILY)
+		wants_mail = self._may_be_mailed(row.name, email) and preference != MailPreference.BELL_ONLY
 		return Recipient(
 			user=row.name,
 			full_name=row.full_name or row.name,
@@ -170,19 +172,28 @@ class NotificationPreferences:
 			is_desk_user=is_desk_user,
 			wants_mail=wants_mail,
 			wants_notification=is_desk_user and row.name not in self.no_notification,
-			wants_digest=wants_mail and row.name in self.digest,
+			wants_digest=wants_mail and preference == MailPreference.DAILY,
 			unsubscribed_from=frozenset(self.unsubscribed_from.get(email, ())),
+		)
+
+	def _may_be_mailed(self, user: str, email: str | None) -> bool:
+		return (
+			bool(email)
+			and user not in self.no_mail
+			and email not in PLACEHOLDER_ADDRESSES | self.unsubscribed
 		)
 
 	def recipient_of_address(self, address: str) -> Recipient:
 		"""Return the recipient for an e-mail address without an account."""
+		wants_mail = address not in self.unsubscribed
 		return Recipient(
 			None,
 			address,
 			address,
 			self.language,
 			self.zone,
-			wants_mail=address not in self.unsubscribed,
+			wants_mail=wants_mail,
+			wants_digest=wants_mail,
 			unsubscribed_from=frozenset(self.unsubscribed_from.get(address, ())),
 		)
 
@@ -207,13 +218,19 @@ def _users_of_roles(roles: set[str]) -> list:
 	return query.where(user.enabled == 1).orderby(user.name).run(as_dict=True)
 
 
-def _users_with_digest(users: list[str]) -> set[str]:
+def mail_preference(user: str) -> MailPreference:
+	"""Return how often a user gets mails."""
+	return MailPreference(_chosen([user]).get(user, MailPreference.DAILY))
+
+
+def _chosen(users: list[str]) -> dict[str, str]:
+	"""Return what users have chosen; a choice that is none of ours counts as none."""
 	rows = frappe.get_all(
 		"DefaultValue",
-		filters={"parent": ("in", users), "defkey": DIGEST_DEFAULT},
+		filters={"parent": ("in", users), "defkey": MAIL_DEFAULT},
 		fields=["parent", "defvalue"],
 	)
-	return {row.parent for row in rows if cint(row.defvalue)}
+	return {row.parent: row.defvalue for row in rows if row.defvalue in list(MailPreference)}
 
 
 def _unsubscribed(addresses: list[str]) -> tuple[set[str], dict[str, set]]:

@@ -5,10 +5,39 @@ export class MyWork {
 	constructor(page) {
 		this.$body = $('<div class="milestone-panel milestone-work"></div>').appendTo(page.main);
 		this.$body.on("change", "input[data-task]", (event) => this.complete(event.currentTarget));
+		this.add_mail_choice(page);
+	}
+
+	// How often mails come: chosen here, where every mail leads to.
+	add_mail_choice(page) {
+		this.mails = page.add_field({
+			fieldname: "mail_preference",
+			fieldtype: "Select",
+			label: __("Mails"),
+			options: [
+				{ value: "Daily", label: __("At most one mail a day") },
+				{ value: "Each", label: __("Each message by mail") },
+				{ value: "Bell Only", label: __("No mails, the bell only") },
+			],
+			change: () => this.choose_mails(this.mails.get_value()),
+		});
+	}
+
+	choose_mails(preference) {
+		if (!preference || preference === this.preference) return;
+		frappe
+			.xcall("milestone_automation.api.set_mail_preference", { preference })
+			.then((stored) => {
+				this.preference = stored;
+				frappe.show_alert({ message: __("Saved"), indicator: "green" });
+			})
+			.catch(() => this.mails.set_value(this.preference));
 	}
 
 	load() {
 		return frappe.xcall("milestone_automation.api.get_my_work").then((work) => {
+			this.preference = work.mail_preference;
+			this.mails.set_value(this.preference);
 			this.$body.html(html(work));
 		});
 	}
