@@ -5,7 +5,7 @@ commit. What a job has not done, `run_left` finds. What an action writes and tha
 attempt has begun is committed before, so that a step which kills its worker is given up in the end.
 
 A workflow defines actions as a JSON list of objects with the name in `action` and the arguments. Other apps add some with
-the hook `milestone_actions`, see `engine/workflows/action_registry.py`.
+the hook `milestone_actions`, see `engine/workflows/action_registry.py`, or hear of milestones, see `other_apps.py`.
 """
 
 import json
@@ -17,7 +17,7 @@ from frappe.utils import cint, get_datetime, now_datetime, strip_html
 
 from milestone_automation.engine.base import bulk, guard, jobs, locks
 from milestone_automation.engine.people import rights
-from milestone_automation.engine.progress import step_author, step_breaker
+from milestone_automation.engine.progress import other_apps, step_author, step_breaker
 from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus, StageStatus, StepStatus
 from milestone_automation.engine.store import plan_log, plan_rows, sweep_requests
 
@@ -41,13 +41,35 @@ REASON_LENGTH = 1000
 
 
 def add(plan, stage) -> None:
-	"""Note the actions of a stage that is being reached; a job runs them after the commit.
+	"""Note the actions of a stage that is being reached, and whom to tell of it; a job runs them after the commit.
 
 	Args:
 		plan: row of the plan.
 		stage: row of the reached stage.
 	"""
-	rows = [_row(plan, stage, number, action) for number, action in enumerate(_actions_of(stage), 1)]
+	_note(plan, stage, [*_actions_of(stage), *other_apps.steps("reached", plan.reference_type)])
+
+
+def note_undone(plan, stage) -> None:
+	"""Skip the steps of a stage that is being reopened, and note whom to tell of it.
+
+	Args:
+		plan: row of the plan.
+		stage: row of the stage, as it was reached.
+
+	Raises:
+		ConflictError: one of its steps runs at this moment.
+	"""
+	heard = list(other_apps.steps("reached", plan.reference_type))
+	if stage.next_actions or heard:
+		_skip(stage, undone_reason())
+	_note(plan, stage, list(other_apps.steps("undone", plan.reference_type)))
+
+
+def _note(plan, stage, actions: list) -> None:
+	if not actions:
+		return
+	rows = [_row(plan, stage, number, action) for number, action in enumerate(actions, 1)]
 	names = bulk.insert_rows(DOCTYPE, rows)
 	if names:
 		jobs.queue_follow_up(f"{__name__}.run", f"milestone-next-steps-{names[0]}", names=names)
@@ -81,18 +103,7 @@ def _row(plan, stage, number: int, action: dict | None) -> dict:
 	}
 
 
-def skip(stage, reason: str) -> None:
-	"""Let the steps of a stage that have not run yet be skipped.
-
-	Args:
-		stage: row of the stage; without next steps nothing is asked.
-		reason: why, for people.
-
-	Raises:
-		ConflictError: one of them runs at this moment.
-	"""
-	if not stage.next_actions:
-		return
+def _skip(stage, reason: str) -> None:
 	table = frappe.qb.DocType(DOCTYPE)
 	query = frappe.qb.update(table).where((table.plan_stage == stage.name) & table.status.isin(OPEN))
 	values = {"status": StepStatus.SKIPPED.value, "next_attempt": None, "error": reason}
@@ -222,24 +233,30 @@ def _do(row) -> None:
 		return  # undone or deleted meanwhile, or taken over
 	plan = plan_rows.load_by_name(row.plan, is_optional=True)
 	stage = plan and next((one for one in plan.stages if one.name == row.plan_stage), None)
-	reason = _why_not(plan, stage)
+	reason = _why_not(row, plan, stage)
 	if reason:
 		_write(row.name, status=StepStatus.SKIPPED, next_attempt=None, error=reason)
 		return
 	before, frappe.flags[DEPTH_FLAG] = frappe.flags.get(DEPTH_FLAG), row.depth
 	try:
-		step_author.run(_action_of(row), row.author, plan, stage)
+		if other_apps.is_step(row.action):
+			other_apps.tell(_action_of(row), plan, stage)
+		else:
+			step_author.run(_action_of(row), row.author, plan, stage)
 	finally:
 		frappe.flags[DEPTH_FLAG] = before
 	_write(row.name, status=StepStatus.DONE, next_attempt=None, error=None, finished_on=now_datetime())
 	step_breaker.close(row.step_key)
-	plan_log.write(plan, PlanEvent.NEXT_STEP, stage=stage, details=_("{0}: done").format(row.action))
+	if not other_apps.is_step(row.action):
+		plan_log.write(plan, PlanEvent.NEXT_STEP, stage=stage, details=_("{0}: done").format(row.action))
 
 
-def _why_not(plan, stage) -> str:
+def _why_not(row, plan, stage) -> str:
 	"""Return why a step is not run any more, as a sentence; empty if it is."""
 	if not stage:
 		return _("The milestone is no longer in the plan.")
+	if other_apps.tells_of_undone(row.action):
+		return ""
 	if plan.status == PlanStatus.CANCELLED:
 		return _("The plan was cancelled before the step ran.")
 	if stage.status != StageStatus.REACHED:

@@ -134,8 +134,7 @@ def mark_reached(plan: plan_rows.Plan, stage, reached_on, milestone=None, value_
 	proposals.withdraw(plan, stage, _("The milestone was reached."))
 	_mark_skipped(plan)
 	rescheduling.date_following_stage(plan, stage, reached_on)
-	if stage.next_actions:
-		next_steps.add(plan, stage)
+	next_steps.add(plan, stage)
 
 
 def _mark_skipped(plan) -> None:
@@ -182,7 +181,7 @@ def mark_open(plan: plan_rows.Plan, stage, reason: str) -> None:
 		reason: why, for the log.
 	"""
 	was_reached_on = stage.reached_on
-	next_steps.skip(stage, next_steps.undone_reason())
+	next_steps.note_undone(plan, stage)
 	if stage.milestone:
 		frappe.db.set_value("Milestone", stage.milestone, "undone", 1, update_modified=False)
 	plan.set_stage(
