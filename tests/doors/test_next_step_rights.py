@@ -248,6 +248,15 @@ class TestRunning:
 		assert order.price == 5
 		assert faults("You may not change price")
 
+	def test_a_step_of_an_author_without_any_right_says_why_it_failed(self, as_user, make_user):
+		with as_user(MANAGER):
+			make_workflow("Noted", stages=with_steps(NOTE))
+		order = make_order()
+		make_user(MANAGER, ["Milestone Manager"])
+		assert run(order) == ["Set Value: failed"]
+		error = frappe.db.get_value("Milestone Next Step", {"reference_name": order.name}, "error")
+		assert "You may not change note of Priced Order" in error
+
 	def test_a_disabled_author_does_nothing(self, as_user):
 		with as_user(PRICER):
 			make_workflow("Paid", stages=with_steps(NOTE))

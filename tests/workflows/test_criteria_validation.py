@@ -7,7 +7,7 @@ import pytest
 
 from milestone_automation import api
 from milestone_automation.engine.workflows import lost_fields
-from tests.support.factories import ORDER, make_workflow, rights, stage
+from tests.support.factories import ORDER, SUPPLIER, make_workflow, rights, stage
 
 pytestmark = [pytest.mark.usefixtures("production_order"), pytest.mark.one_database]
 
@@ -127,6 +127,25 @@ def test_a_manager_asks_only_for_what_they_may_read(paper, make_user, as_user):
 		mine = frappe.get_doc("Milestone Workflow", known.name)
 		mine.description = "Changed"
 		mine.save()
+
+
+def test_who_may_read_only_some_other_documents_asks_whether_they_exist_and_for_no_values(make_user, as_user):
+	make_user("maria@example.com", ["Milestone Manager", "Production Reader"])
+	mill = frappe.get_doc({"doctype": SUPPLIER, "title": "Mill"}).insert()
+	orders = {"kind": "Other Document Exists", "doctype": ORDER, "link_field": "amended_from"}
+	with_values = orders | {"condition": "doc.pieces > 4711"}
+	with as_user("maria@example.com"):
+		workflow_with(with_values, name="Of all orders")
+	# From now on maria sees the orders of one supplier.
+	frappe.get_doc(
+		{"doctype": "User Permission", "user": "maria@example.com", "allow": SUPPLIER, "for_value": mill.name}
+	).insert()
+	with as_user("maria@example.com"):
+		text = refusal(with_values, name="Of hidden orders")
+		assert "You may read only some documents of Production Order" in text
+		draft = json.loads(frappe.as_json(workflow_with(orders, name="Whether there are some")))
+		draft["stages"][1]["exit_criteria"] = json.dumps([with_values])
+		assert "You may read only some documents" in json.dumps(api.check_workflow(draft)["stages"][1])
 
 
 def test_a_hidden_field_of_another_document_is_no_condition(paper, make_user, as_user):

@@ -69,10 +69,11 @@ def _checked(author: str | None, is_stood_in_for: bool) -> str:
 def _check_may(action: dict, plan) -> None:
 	"""Refuse what the session user could not do."""
 	doc = frappe.get_doc(plan.reference_type, plan.reference_name)
-	doc.check_permission("read" if action.get("action") in READING else "write")
+	# First what has a reason to tell: Frappe's own refusal says nothing.
 	fault = next(action_registry.problems(action, plan.reference_type), None)
 	if fault:
 		frappe.throw(fault, frappe.PermissionError)
+	doc.check_permission("read" if action.get("action") in READING else "write")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from frappe import _
 from frappe.utils import cstr, escape_html
 
 from milestone_automation.engine.base import parsing, plain_text
-from milestone_automation.engine.people import criterion_texts, field_rights, rights
+from milestone_automation.engine.people import criterion_texts, field_rights, readable, rights
 from milestone_automation.engine.rules import criteria
 from milestone_automation.engine.rules.criteria import Criterion, CriterionKind
 from milestone_automation.engine.tracking import conditions, expressions
@@ -125,6 +125,7 @@ def _document_problems(one: Criterion, doctype: str, known: frozenset[str]) -> I
 	faults = [*_condition_problems(one.condition, one.doctype)]
 	yield from faults
 	if not faults and one.key not in known:
+		yield from _hidden_document_problems(one)
 		yield from _hidden_field_problems(one)
 
 
@@ -137,6 +138,17 @@ def _doctype_problem(doctype: str, is_known: bool) -> str | None:
 	if meta.issingle or meta.istable or meta.get("is_virtual"):
 		return _("{0} has no documents of its own. Choose another document type.").format(_(doctype))
 	return None
+
+
+def _hidden_document_problems(one: Criterion) -> Iterator[str]:
+	"""Yield that the session user may read only some of the other documents: a condition would tell values of all."""
+	if not one.condition or rights.sees_everything():
+		return
+	if readable.condition(one.doctype, frappe.session.user) != "":
+		yield _(
+			"You may read only some documents of {0}, and its condition would tell of all."
+			" Leave the condition empty, or ask somebody who may read all of them."
+		).format(_(one.doctype))
 
 
 def _hidden_field_problems(one: Criterion) -> Iterator[str]:
