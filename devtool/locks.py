@@ -3,6 +3,7 @@
 import fcntl
 import os
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +34,14 @@ class FileLock:
 			self.descriptor = -1
 
 
-_held: set[str] = set()
+class _Held(threading.local):
+	"""The locks this thread holds: gates run in several, which wait for each other as processes do."""
+
+	def __init__(self):
+		self.names: set[str] = set()
+
+
+_held = _Held()
 _kept: list[FileLock] = []
 
 
@@ -62,7 +70,7 @@ def is_free(path: Path) -> bool:
 @contextmanager
 def build_lock(name: str):
 	"""Only one `./dev` builds at a time; the others say whom they wait for. Safe to enter twice."""
-	if name in _held:
+	if name in _held.names:
 		yield
 		return
 	lock = FileLock(LOCKS / name)
@@ -73,18 +81,18 @@ def build_lock(name: str):
 		report.say(f"  … went on after {time.monotonic() - began:.0f} s")
 	os.ftruncate(lock.descriptor, 0)
 	os.pwrite(lock.descriptor, f"process {os.getpid()}: {' '.join(sys.argv[1:])}".encode(), 0)
-	_held.add(name)
+	_held.names.add(name)
 	try:
 		yield
 	finally:
-		_held.discard(name)
+		_held.names.discard(name)
 		lock.release()
 
 
 @contextmanager
 def quiet_lock(name: str):
 	"""The same lock without waiting or a word; yields whether it was got."""
-	if name in _held:
+	if name in _held.names:
 		yield True
 		return
 	lock = FileLock(LOCKS / name)

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import sys
 import textwrap
 import time
@@ -234,6 +235,24 @@ def test_the_key_of_a_tree_changes_with_names_and_contents(tmp_path):
 	renamed = stamps.digest_tree(tmp_path, ["**/*.json"])
 	(tmp_path / "b.json").write_text("2")
 	assert len({before, renamed, stamps.digest_tree(tmp_path, ["**/*.json"])}) == 3
+
+
+def test_a_second_thread_waits_for_the_lock_and_the_same_one_enters_twice(checkout):
+	inside, order = threading.Event(), []
+
+	def second():
+		inside.wait(10)
+		with locks.build_lock("x"):
+			order.append("second")
+
+	thread = threading.Thread(target=second)
+	thread.start()
+	with locks.build_lock("x"), locks.build_lock("x"):
+		inside.set()
+		thread.join(0.3)
+		order.append("first")
+	thread.join(10)
+	assert order == ["first", "second"]
 
 
 def test_a_second_process_waits_for_the_lock_and_says_for_whom(checkout):
