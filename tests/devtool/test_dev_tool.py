@@ -7,9 +7,9 @@ import os
 import signal
 import socket
 import subprocess
-import threading
 import sys
 import textwrap
+import threading
 import time
 from argparse import Namespace
 from contextlib import nullcontext
