@@ -145,7 +145,9 @@ def start_plan(doctype: str, name: str | int, workflow: str | None = None) -> di
 @frappe.whitelist(methods=["POST"])
 @door.takes(workflow=door.NAME)
 def start_plans(workflow: str) -> dict:
-	"""Give plans to all existing documents a workflow matches: a job in the background, which can be run again.
+	"""Give plans to existing documents a workflow matches and the caller may read: a job in the background.
+
+	It can be run again, and by others for the documents that they may read.
 
 	Progress comes as realtime event `milestone_plans_progress`.
 

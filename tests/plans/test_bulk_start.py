@@ -1,5 +1,7 @@
 """Plans for documents that were there before their workflow: a job, resumable, with reasons for what it skips."""
 
+from unittest.mock import patch
+
 import frappe
 import pytest
 
@@ -7,6 +9,7 @@ from milestone_automation import api
 from milestone_automation.engine.plans import bulk_start, plan_builder
 from tests.support.factories import (
 	ORDER,
+	SUPPLIER,
 	ensure_production_order,
 	make_document,
 	make_workflow,
@@ -135,3 +138,27 @@ def test_documents_with_numbers_for_names_are_planned(site, make_doctype):
 	bulk_start._start_one(numbered, old.name, "Production", result)
 	assert result["started"] == 1
 	assert bulk_start.documents_without_plan(numbered) == []
+
+
+def test_a_manager_starts_plans_of_documents_they_may_read_and_counts_no_others(
+	production_order, make_user, as_user
+):
+	mill, weaver = (
+		frappe.get_doc({"doctype": SUPPLIER, "title": title}).insert().name for title in ("Mill", "Weaver")
+	)
+	seen = make_document(supplier=mill)
+	make_document(supplier=weaver)
+	make_user("maria@example.com", ["Milestone Manager", "Production Reader"])
+	make_user("eve@example.com", ["Milestone Manager"])
+	allowed = {"user": "maria@example.com", "allow": SUPPLIER, "for_value": mill}
+	frappe.get_doc({"doctype": "User Permission"} | allowed).insert()
+	make_workflow(stages=STAGES, tasks=TASKS)
+	with as_user("eve@example.com"):
+		assert api.start_plans("Production")["documents"] == 0
+	with as_user("maria@example.com"):
+		assert api.start_plans("Production")["documents"] == 1
+	# The job commits after each batch.
+	with patch.object(frappe.db, "commit"):
+		result = bulk_start.run("Production", user="maria@example.com")
+	assert (result["total"], result["started"]) == (1, 1)
+	assert plans_of() == {seen.name}

@@ -8,7 +8,7 @@ from frappe import _
 from pypika.functions import Cast
 
 from milestone_automation.engine.base import compat, jobs
-from milestone_automation.engine.people import rights
+from milestone_automation.engine.people import readable, rights
 from milestone_automation.engine.plans import starting
 from milestone_automation.engine.workflows import matching
 
@@ -26,7 +26,7 @@ def enqueue(workflow) -> dict:
 		workflow: Milestone Workflow document.
 
 	Returns:
-		dict: `job` (its id) and `documents` (number of documents without a plan).
+		dict: `job` (its id) and `documents` (number of documents without a plan that the session user may read).
 
 	Raises:
 		frappe.ValidationError: the workflow is disabled.
@@ -41,39 +41,49 @@ def enqueue(workflow) -> dict:
 		workflow=workflow.name,
 		user=frappe.session.user,
 	)
-	return {"job": job, "documents": len(documents_without_plan(workflow.document_type))}
+	found = documents_without_plan(workflow.document_type, frappe.session.user)
+	return {"job": job, "documents": len(found)}
 
 
-def documents_without_plan(doctype: str) -> list[str]:
-	"""Return the names of a DocType's documents that have no plan, oldest first. One query."""
+def documents_without_plan(doctype: str, user: str | None = None) -> list[str]:
+	"""Return the names of a DocType's documents that have no plan, oldest first. One query.
+
+	Args:
+		doctype: of the documents.
+		user: leave out what this user may not read: how many fit a condition tells what is in them. All by default.
+	"""
+	allowed = "" if user is None or rights.sees_everything(user) else readable.condition(doctype, user)
+	if allowed is None:
+		return []
 	document, plan = frappe.qb.DocType(doctype), frappe.qb.DocType("Milestone Plan")
 	names_with_plan = frappe.qb.from_(plan).select(plan.reference_name).where(plan.reference_type == doctype)
 	# Names may be numbers, which PostgreSQL does not compare with text.
 	name = Cast(document.name, "varchar") if frappe.db.db_type == "postgres" else document.name
-	rows = (
+	query = (
 		frappe.qb.from_(document)
 		.select(document.name)
 		.where(document.docstatus < 2)
 		.where(name.notin(names_with_plan))
 		.orderby(document.creation)
-		.run()
 	)
-	return [row[0] for row in rows]
+	if allowed:
+		query = query.where(readable.Condition(allowed))
+	return [row[0] for row in query.run()]
 
 
 def run(workflow: str, user: str | None = None, show: Callable[[int, int], None] | None = None) -> dict:
-	"""Background job: start the plans of all documents that get this workflow and have no plan yet.
+	"""Background job: start the plans of documents that get this workflow and have no plan yet.
 
 	Args:
 		workflow: name of the Milestone Workflow.
-		user: who is told about the progress.
+		user: who asked for it and is told about the progress; only documents that they may read get a plan. All without one.
 		show: called with documents looked at, and all, after each batch.
 
 	Returns:
 		dict: total, looked_at, started, skipped (number by reason), examples (documents by reason), done.
 	"""
 	doctype = frappe.db.get_value("Milestone Workflow", workflow, "document_type")
-	names = documents_without_plan(doctype)
+	names = documents_without_plan(doctype, user)
 	result = {"total": len(names), "looked_at": 0, "started": 0, "skipped": {}, "examples": {}, "done": False}
 	for begin in range(0, len(names), BATCH):
 		for name in names[begin : begin + BATCH]:
