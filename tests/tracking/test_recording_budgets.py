@@ -4,7 +4,7 @@ import frappe
 import pytest
 
 from milestone_automation.engine.base import save_state
-from milestone_automation.engine.tracking import registry
+from milestone_automation.engine.tracking import listeners, registry
 from tests.support.transactions import end_transaction
 
 UNTRACKED = "Untracked Order"
@@ -123,6 +123,19 @@ def test_a_tracked_insert_asks_once_and_inserts_its_milestones(tracking, tracked
 	with count_queries() as queries:
 		tracking.order(status="Draft", pieces=3).insert()
 	assert first_words(queries) == ["select", "insert"], str(queries)
+
+
+@pytest.mark.parametrize("indexes", [[], ["another.app.Search"]])
+def test_frappes_search_index_hears_of_milestones_only_where_an_app_has_one(site, monkeypatch, indexes):
+	known, every = frappe.get_hooks, {"*": {"on_update": ["frappe.search.sqlite_search.update_doc_index"]}}
+	monkeypatch.setattr(frappe, "get_doc_hooks", lambda: every)
+	monkeypatch.setattr(
+		frappe,
+		"get_hooks",
+		lambda hook=None, *rest, **named: indexes if hook == "sqlite_search" else known(hook, *rest, **named),
+	)
+	listeners.clear()
+	assert listeners.events_heard() == (frozenset({"on_update"}) if indexes else frozenset())
 
 
 def test_a_db_set_of_a_loaded_document_asks_once_and_inserts_its_milestones(tracked, count_queries):

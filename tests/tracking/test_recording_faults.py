@@ -173,7 +173,7 @@ def test_a_fault_while_the_history_follows_a_rename_leaves_the_rename_whole(trac
 		order = rename_order(tracking)
 	assert statements
 	assert order.name == "FAULTY-2" and not frappe.db.exists(tracking.doctype, "FAULTY")
-	assert frappe.get_all("Error Log", {"method": ("like", "Milestones of%")})
+	assert frappe.get_all("Error Log", {"method": ("like", "Milestones after a rename%")})
 	assert not [message for message in frappe.local.message_log if "ilestone" in str(message)]
 
 

@@ -42,8 +42,11 @@ OF_FRAPPE = frozenset(
 		"make_perm_log",
 		"process_energy_points",
 		"evaluate_milestone",
+		"update_doc_index",
 	}
 )
+# Of these, the one that keeps the search indexes of other apps, with the hook by which they bring one.
+INDEXER, INDEXES = "update_doc_index", "sqlite_search"
 
 
 def events_heard() -> frozenset[str]:
@@ -87,5 +90,6 @@ def _heard_by_hooks() -> set[str]:
 def _is_of_somebody_else(handler: str) -> bool:
 	app, _dot, rest = handler.partition(".")
 	if app == "frappe":
-		return rest.rpartition(".")[2] not in OF_FRAPPE
+		name = rest.rpartition(".")[2]
+		return name not in OF_FRAPPE or (name == INDEXER and bool(frappe.get_hooks(INDEXES)))
 	return app != "milestone_automation"
