@@ -154,6 +154,7 @@ has_permission = {
 	"Milestone Next Step": "milestone_automation.permissions.has_step_permission",
 	"Milestone Task": "milestone_automation.permissions.has_task_permission",
 	"Milestone Message": "milestone_automation.permissions.has_message_permission",
+	"Milestone Baseline": "milestone_automation.permissions.has_baseline_permission",
 	# It holds the title of what is tagged, and everybody may list it.
 	"Tag Link": "milestone_automation.permissions.has_tag_link_permission",
 	"Prepared Report": "milestone_automation.desk.prepared_reports.has_permission",
@@ -166,6 +167,7 @@ permission_query_conditions = {
 	"Milestone Next Step": "milestone_automation.permissions.next_step_query",
 	"Milestone Task": "milestone_automation.permissions.task_query",
 	"Milestone Message": "milestone_automation.permissions.message_query",
+	"Milestone Baseline": "milestone_automation.permissions.baseline_query",
 	"Tag Link": "milestone_automation.permissions.tag_link_query",
 	"Prepared Report": "milestone_automation.desk.prepared_reports.query_condition",
 	# Frappe 16 asks the parent's condition for its rows, Frappe 15 asks none.

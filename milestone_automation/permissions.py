@@ -170,6 +170,16 @@ def has_message_permission(doc, ptype=None, user=None) -> bool:
 	return _may_read_references(doc, user)
 
 
+def has_baseline_permission(doc, ptype=None, user=None) -> bool:
+	"""Hook for Milestone Baseline: that of one plan is for those who may see the plan."""
+	user = rights.user_or_session(user)
+	if rights.sees_everything(user):
+		return True
+	stored = doc.name and frappe.db.get_value("Milestone Baseline", doc.name, "plan")
+	plans = {plan for plan in (stored, doc.get("plan")) if plan}
+	return all(rights.can_read_document("Milestone Plan", plan, user) for plan in plans)
+
+
 def has_tag_link_permission(doc, ptype=None, user=None) -> bool:
 	"""Hook for Tag Link: of a document of ours, it is for those who may read that document."""
 	user = rights.user_or_session(user)
@@ -269,6 +279,18 @@ def message_query(user=None) -> str:
 		f" and `tabMilestone Message`.recipient = {_quoted(user)}"
 	)
 	return _document_query("Milestone Message", user, names("Milestone Message", own))
+
+
+def baseline_query(user=None) -> str:
+	"""Hook for Milestone Baseline: those of whole workflows, and of plans that the user may see."""
+	user = rights.user_or_session(user)
+	if rights.sees_everything(user):
+		return ""
+	of_plan = "`tabMilestone Baseline`.plan"
+	readable = _readable("Milestone Plan", user)
+	plans = [f"{of_plan} in ({names('Milestone Plan', readable)})"] if readable else []
+	conditions = [f"coalesce({of_plan}, '') = ''", *plans]
+	return "" if readable == "" else _without_percent_signs(f"({' or '.join(conditions)})")
 
 
 def tag_link_query(user=None) -> str:

@@ -200,6 +200,8 @@ def _make_plan(world: World, name: str) -> None:
 	}
 	api.add_task(plan.name, plan.stages[2].name, f"{mark} Ship", collaborator_name=f"{mark} Mill", **outside)
 	api.reschedule_stage(plan.name, plan.stages[2].name, "2035-07-01", f"{mark} delay", "Keep Order")
+	baseline = {"baseline_name": f"{mark} baseline", "plan": plan.name}
+	frappe.get_doc({"doctype": "Milestone Baseline", **baseline}).insert()
 	message = {"plan": plan.name, "reference_type": ORDER, "reference_name": name, "kind": "Prompt"}
 	message |= {
 		"recipient": f"{mark.lower()}@mill.example",

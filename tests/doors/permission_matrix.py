@@ -264,7 +264,7 @@ DOCTYPES = {
 	"Milestone Workflow Task": Rows(MANAGERS, other=True),
 	"Milestone Settings": Rows(MANAGERS, MANAGERS, MANAGERS, MANAGERS, other=True),
 	"Milestone Date Reason": Rows(MANAGERS, other=True),
-	"Milestone Baseline": Rows(MANAGERS, MANAGERS, MANAGERS, MANAGERS, other=True),
+	"Milestone Baseline": Rows(READING_MANAGERS, READING_MANAGERS, READING_MANAGERS, READING_MANAGERS),
 	"Milestone Follow Up": Rows(ADMINS, delete=ADMINS, other=True),
 }
 PAGES = {"milestone-board": DESK, "milestone-grid": DESK, "my-milestones": DESK}

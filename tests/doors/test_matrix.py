@@ -167,7 +167,6 @@ def _filters(world, doctype: str, target: str, user) -> dict:
 		"Milestone Workflow Stage": {"parent": workflow},
 		"Milestone Workflow Task": {"parent": workflow},
 		"Milestone Date Reason": {"parent": "Milestone Settings"},
-		"Milestone Baseline": {"name": ("is", "set")},
 		"Milestone Follow Up": {"name": ("is", "set")},
 	}
 	return known.get(doctype, {"plan": plan})
