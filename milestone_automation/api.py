@@ -54,7 +54,6 @@ from milestone_automation.engine.review import log_export
 from milestone_automation.engine.rules.vocabulary import (
 	AssigneeKind,
 	CompletionRule,
-	MailPreference,
 	ShiftMode,
 	StepStatus,
 )
@@ -658,7 +657,7 @@ def get_mail_preference() -> str:
 
 
 @frappe.whitelist(methods=["POST"])
-@door.takes(preference=door.choice(MailPreference))
+@door.takes(preference=door.choice(directory.MailPreference))
 def set_mail_preference(preference: str) -> str:
 	"""Choose how often the session user gets mails.
 
@@ -670,7 +669,7 @@ def set_mail_preference(preference: str) -> str:
 	"""
 	if frappe.session.user == "Guest":
 		raise frappe.PermissionError
-	frappe.defaults.set_user_default(directory.MAIL_DEFAULT, MailPreference(preference).value)
+	frappe.defaults.set_user_default(directory.MAIL_DEFAULT, directory.MailPreference(preference).value)
 	return get_mail_preference()
 
 

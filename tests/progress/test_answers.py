@@ -66,6 +66,8 @@ def order(make_user, smtp):
 	forget_mail_account()
 	make_user(OLGA, roles=[CLERK_ROLE])
 	make_user(WANDA, roles=[READER_ROLE])
+	for user in (OLGA, WANDA):
+		frappe.defaults.set_user_default("milestone_mail", "Each", user=user)
 	with at("2030-06-01 09:00:00"):
 		make_workflow(
 			stages=[

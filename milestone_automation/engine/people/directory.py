@@ -11,11 +11,19 @@ from dataclasses import dataclass, replace
 import frappe
 from pypika.functions import Lower
 
-from milestone_automation.engine.rules.vocabulary import MailPreference
+from milestone_automation.engine.rules.vocabulary import Vocabulary
 
 MAIL_DEFAULT = "milestone_mail"  # user default: a MailPreference; Daily without one
 SUBSTITUTE_ROLES = ("Milestone Manager", "System Manager")  # asked if a stage no longer has an owner
 PLACEHOLDER_ADDRESSES = {"admin@example.com", "guest@example.com"}  # of Frappe's standard accounts
+
+
+class MailPreference(Vocabulary):
+	"""How often somebody gets mails; stored as a default of the user."""
+
+	EACH = "Each"
+	DAILY = "Daily"
+	BELL_ONLY = "Bell Only"
 
 
 @dataclass(frozen=True)

@@ -200,14 +200,6 @@ class MessageStatus(Vocabulary):
 	FAILED = "Failed"
 
 
-class MailPreference(Vocabulary):
-	"""How often somebody gets mails; stored as a default of the user."""
-
-	EACH = "Each"
-	DAILY = "Daily"
-	BELL_ONLY = "Bell Only"
-
-
 class PlanEvent(Vocabulary):
 	"""Events in the log of a plan, besides date changes and milestones."""
 
