@@ -27,8 +27,9 @@ TEXTS = {
 }
 # These name rows and fields; a form with another value shows nothing at all.
 IDENTITIES = {
-	"plan_stage", "workflow_stage", "workflow_task", "plan_key", "message_key", "import_key", "email_queue",
-	"track_field", "date_field", "owner_field", "assignee_field", "supplier_field", "reference_name", "stage",
+	"plan_stage", "workflow_stage", "workflow_task", "plan_key", "message_key", "mail_key", "import_key",
+	"email_queue", "track_field", "date_field", "owner_field", "assignee_field", "supplier_field", "reference_name",
+	"stage",
 }  # fmt: skip
 
 
