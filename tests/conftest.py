@@ -52,7 +52,9 @@ def pytest_collection_modifyitems(items):
 		if "desk" in item.fixturenames or "browser" in item.fixturenames:
 			item.add_marker("browser")
 			# Frappe redraws a page while it loads; what was clicked just then on a slow machine is gone: once more.
-			item.add_marker(pytest.mark.flaky(reruns=1, only_rerun="TimeoutError"))
+			item.add_marker(
+				pytest.mark.flaky(reruns=1, only_rerun=["TimeoutError", r"frappe\.template\.compile"])
+			)
 
 
 def pytest_configure(config):

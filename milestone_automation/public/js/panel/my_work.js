@@ -5,12 +5,14 @@ export class MyWork {
 	constructor(page) {
 		this.$body = $('<div class="milestone-panel milestone-work"></div>').appendTo(page.main);
 		this.$body.on("change", "input[data-task]", (event) => this.complete(event.currentTarget));
-		this.add_mail_choice(page);
+		this.page = page;
 	}
 
-	// How often mails come: chosen here, where every mail leads to.
-	add_mail_choice(page) {
-		this.mails = page.add_field({
+	// How often mails come: chosen here, where every mail leads to. Not before it is known what holds now, and not set by
+	// a later answer, which may be older than a choice.
+	add_mail_choice(preference) {
+		this.preference = preference;
+		this.mails = this.page.add_field({
 			fieldname: "mail_preference",
 			fieldtype: "Select",
 			label: __("Mails"),
@@ -21,6 +23,7 @@ export class MyWork {
 			],
 			change: () => this.choose_mails(this.mails.get_value()),
 		});
+		this.mails.set_input(preference);
 	}
 
 	choose_mails(preference) {
@@ -31,13 +34,12 @@ export class MyWork {
 				this.preference = stored;
 				frappe.show_alert({ message: __("Saved"), indicator: "green" });
 			})
-			.catch(() => this.mails.set_value(this.preference));
+			.catch(() => this.mails.set_input(this.preference));
 	}
 
 	load() {
 		return frappe.xcall("milestone_automation.api.get_my_work").then((work) => {
-			this.preference = work.mail_preference;
-			this.mails.set_value(this.preference);
+			if (!this.mails) this.add_mail_choice(work.mail_preference);
 			this.$body.html(html(work));
 		});
 	}
