@@ -138,12 +138,12 @@ def told(order, text: str, author: str | None) -> str:
 
 
 def test_a_message_tells_only_what_its_author_may_read():
-	order = make_order(price=4711, lines=[{"item": "Coat", "cost": 815}])
-	assert told(order, MESSAGE, PRICER) == "Price 4711.0, Coat 815.0;"
+	order = make_order(price=4711, lines=[{"item": "Coat", "cost": 815263}])
+	assert told(order, MESSAGE, PRICER) == "Price 4711.0, Coat 815263.0;"
 	for author in (MANAGER, None):
 		assert told(order, MESSAGE, author) == "Price , Coat ;"
 		assert "4711" not in told(order, BLIND, author)
-		assert "815" not in told(order, BLIND, author)
+		assert "815263" not in told(order, BLIND, author)  # no part of a document's name, by any chance
 
 
 def test_a_message_tells_nothing_of_a_document_its_author_may_not_read():
