@@ -3,10 +3,11 @@
 import frappe
 import pytest
 
+from milestone_automation import api
 from milestone_automation.engine.messages import outbox
 from milestone_automation.engine.rules.schedule import Audience, MessagePlan
 from milestone_automation.engine.rules.vocabulary import MessageKind
-from milestone_automation.patches.v1_1 import rename_select_values
+from milestone_automation.patches.v1_1 import forget_digest_choice, rename_select_values
 from tests.support.factories import make_plan
 
 pytestmark = pytest.mark.usefixtures("production_order")
@@ -74,3 +75,13 @@ def test_other_messages_keep_their_keys():
 	rename_select_values.execute()
 
 	assert frappe.db.get_value("Milestone Message", doc.name, "message_key") == key
+
+
+def test_who_had_chosen_one_mail_a_day_goes_on_like_everybody():
+	frappe.defaults.set_user_default("milestone_digest", "1")
+
+	for _run in range(2):
+		forget_digest_choice.execute()
+
+		assert not frappe.db.exists("DefaultValue", {"defkey": "milestone_digest"})
+		assert api.get_mail_preference() == "Daily"

@@ -83,8 +83,7 @@ def _event(event: str, plan, stage) -> dict:
 
 
 def _declared(event: str) -> list[str]:
-	given = (frappe.get_hooks(HOOK) or {}).get(event) or []
-	return [given] if isinstance(given, str) else list(given)
+	return (frappe.get_hooks(HOOK) or {}).get(event, [])  # Frappe collects what apps declare in lists
 
 
 def _has_handlers(doctype: str, method: str) -> bool:

@@ -11,10 +11,10 @@ The rules:
 - An owner who has proposed a date is not asked, reminded or checked with until a manager has decided.
 - A plan on hold sends nothing. When it is resumed, what is due then is sent.
 - A skipped stage, which a reached one comes after, gets no message; its tasks keep theirs.
-- *Blocked*: from the key date on, while required tasks block the stage: once to each assignee for each task of theirs, and to
-  the owner with the names of the assignees; nobody else can resolve it, so those whom the stage notifies are not told. No prompt is sent meanwhile. A stage that is blocked again after its prompt
-  starts a new round of messages. Exit criteria that are not met block a stage just so; they have no assignees, so only
-  the owner is told.
+- *Blocked*: from the key date on, while required tasks block the stage: once to each assignee for each task of theirs,
+  and to the owner with the names of the assignees. Nobody else can resolve it, so those whom the stage notifies are not
+  told. No prompt is sent meanwhile. A stage that is blocked again after its prompt starts a new round of messages. Exit
+  criteria that are not met block a stage just so; they have no assignees, so only the owner is told.
 - *Reminder*: a number of days after the prompt, to the same people; for a blocked stage after the assignees were told,
   to the assignees, and to the owner if exit criteria block it. The next one follows after the days between two reminders,
   then after twice as many, four and eight times, up to a maximum. Days count from the last reminder that was sent: after
