@@ -33,6 +33,7 @@ def test_every_user_finds_what_waits_for_him(workflow, visit, make_order, findin
 	row.wait_for(state="detached")
 
 	assert findings(page, ".milestone-work") == []
+	assert findings(page, "[data-page-route='my-milestones'] .page-form") == []
 
 
 def test_every_user_chooses_how_often_mails_come(workflow, visit):

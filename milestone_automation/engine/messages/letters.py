@@ -182,8 +182,9 @@ def _blocked(letter: Letter) -> Content:
 			_stage(letter), languages.day_text(letter.key_date)
 		)
 	]
-	if letter.owners:
-		content.paragraphs.append(_("{0} is waiting for them.").format(", ".join(letter.owners)))
+	# First, so that the tasks follow the sentence that announces them; nobody waits for themselves.
+	if others := [owner for owner in letter.owners if owner != letter.recipient.full_name]:
+		content.paragraphs.insert(0, _("{0} is waiting for them.").format(", ".join(others)))
 	content.tasks = _tasks_with_links(letter)
 	return content
 

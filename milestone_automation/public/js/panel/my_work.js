@@ -23,6 +23,7 @@ export class MyWork {
 			],
 			change: () => this.choose_mails(this.mails.get_value()),
 		});
+		this.mails.$input.attr("aria-label", __("Mails"));
 		this.mails.set_input(preference);
 	}
 
