@@ -13,6 +13,7 @@ from milestone_automation.engine.history.log_import import run as import_log
 from milestone_automation.engine.messages import hourly, sending_day, sweep
 from milestone_automation.engine.plans import renaming
 from milestone_automation.engine.rules import criteria
+from milestone_automation.engine.store import plan_rows
 from tests.support.clock import at, do_follow_ups, forget_mail_account
 from tests.support.factories import (
 	CLERK_ROLE,
@@ -27,6 +28,7 @@ from tests.support.factories import (
 	task_of,
 )
 from tests.support.failing import each_call_fails, failing_redis_call
+from tests.support.transactions import end_transaction
 
 pytestmark = pytest.mark.usefixtures("production_order")
 
@@ -382,6 +384,24 @@ def test_the_gate_holds_until_the_rest_of_a_rename_is_done(order):
 	do_follow_ups()
 	with pytest.raises(guard.GateError, match="Sign the packing list"):
 		ship("RENAMED-ORDER")
+
+
+def test_a_plan_that_a_save_started_before_the_rest_of_a_rename_gives_way(order):
+	plan = plan_of(order).name
+	with patch.dict(renaming.PARTS, plan=lambda *about: frappe.db.sql("selekt 1")):
+		frappe.rename_doc(ORDER, order.name, "RENAMED-ORDER", force=True)
+	renamed_order = frappe.get_doc(ORDER, "RENAMED-ORDER")
+	renamed_order.note = "Saved in between"
+	renamed_order.save()
+	end_transaction()
+	started = frappe.db.get_value("Milestone Plan", {"plan_key": plan_rows.plan_key(ORDER, "RENAMED-ORDER")})
+	assert started and started != plan
+
+	do_follow_ups()
+
+	assert plan_of(renamed_order).name == plan
+	assert frappe.db.get_value("Milestone Plan", plan, "status") == "Active"
+	assert frappe.db.get_value("Milestone Plan", started, ["status", "plan_key"]) == ("Cancelled", None)
 
 
 def test_running_a_failed_step_again(order):

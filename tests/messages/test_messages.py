@@ -9,8 +9,9 @@ from frappe.utils import now_datetime
 from frappe.utils.background_jobs import get_redis_connection_without_auth
 
 from milestone_automation import api
-from milestone_automation.engine.messages import digest, outbox, sending_day, sweep
-from milestone_automation.engine.progress import answers, stages, tasks
+from milestone_automation.engine.messages import digest, last_mails, outbox, sending_day, sweep
+from milestone_automation.engine.progress import answers, holding, stages, tasks
+from milestone_automation.engine.store import watched
 from milestone_automation.engine.workflows import custom_messages
 from tests.support.clock import at, forget_mail_account, sweep_at
 from tests.support.factories import (
@@ -326,6 +327,43 @@ def test_what_was_answered_before_the_digest_goes_out_is_left_out(order, smtp):
 	smtp.deliver()
 	assert smtp.to(OLGA) == []
 	assert row(OLGA).status == "Skipped"
+
+
+def test_what_waits_for_a_plan_on_hold_goes_out_when_it_is_resumed(order, smtp):
+	with at(DAY):
+		sweep.sweep_plan(plan_of(order).name)
+		holding.put_on_hold(plan_of(order).name, "The mill is on strike")
+		digest.run(now_datetime())
+		assert row(OLGA).status == "Waiting for Digest"
+		holding.resume(plan_of(order).name)
+		digest.run(now_datetime())
+	smtp.deliver()
+	assert len(smtp.to(OLGA)) == 1
+
+
+def test_what_waits_for_a_plan_that_cannot_be_read_now_is_kept(order, smtp, monkeypatch):
+	def fail(*_arguments):
+		raise ValueError("not now")
+
+	with at(DAY):
+		sweep.sweep_plan(plan_of(order).name)
+		with monkeypatch.context() as patched:
+			patched.setattr(watched, "those_behind", fail)
+			digest.run(now_datetime())
+		assert row(OLGA).status == "Waiting for Digest"
+		digest.run(now_datetime())
+	smtp.deliver()
+	assert len(smtp.to(OLGA)) == 1
+
+
+def test_a_mail_that_failed_is_no_mail_of_its_day(order, smtp):
+	with at(DAY):
+		sweep.sweep_plan(plan_of(order).name)
+		digest.run(now_datetime())
+		frappe.db.set_value("Email Queue", row(OLGA).email_queue, "status", "Error")
+		outbox.update_sent()
+		assert (row(OLGA).status, row(OLGA).mail_key) == ("Failed", None)
+		assert last_mails.read([OLGA], now_datetime()).days == {}
 
 
 OTTO, WANDA = "otto@example.com", "wanda@example.com"

@@ -92,6 +92,12 @@ def amend(order):
 	return new.insert()
 
 
+def test_messages_at_midnight_are_sent_at_midnight(people):
+	frappe.db.set_single_value("Milestone Settings", "sweep_time", "00:00:00")
+	plan_for([stage("Fabric", None, -20, **owned_by(OLGA))])
+	assert list(hours(7, 8)) == ["08 00"]
+
+
 def test_thirty_days_of_one_order(people, smtp):
 	forget_mail_account()
 	for user in (OLGA, OTTO, WANDA):
@@ -189,7 +195,7 @@ def test_what_is_current_is_what_was_told_and_still_holds(people):
 
 	def due(moment: str) -> list[str]:
 		with at(moment):
-			found, _quiet = due_messages.current([plan], frappe.utils.now_datetime())
+			found, _quiet, _waiting = due_messages.current([plan], frappe.utils.now_datetime())
 		filters = {"message_key": ("in", sorted(found))}
 		return sorted(frappe.get_all("Milestone Message", filters, pluck="kind"))
 

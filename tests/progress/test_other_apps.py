@@ -132,3 +132,37 @@ def test_no_workflow_can_hold_such_a_step(listen):
 		other_apps.tell(
 			{"event": "reached", "function": "frappe.utils.now"}, plan_of(order), stage_of(order, "Cut")
 		)
+
+
+def test_that_it_was_undone_is_not_told_once_it_is_reached_again(listen, heard):
+	listen(undone=f"{MODULE}.hear")
+	order = new_order()
+	plan = plan_of(order).name
+	reach(plan, "Cut")
+	stages.undo(plan, "Cut", "Too early")
+	reach(plan, "Cut")
+	run_steps(plan)
+	assert heard == []
+	assert [row.status for row in rows_of(plan)] == ["Skipped"]
+
+
+def test_a_listener_acts_with_its_own_rights_and_is_tried_again_when_refused(
+	listen, heard, monkeypatch, make_user, as_user
+):
+	users = []
+
+	def refuse(event):
+		users.append(frappe.session.user)
+		raise frappe.PermissionError
+
+	monkeypatch.setattr(other_apps, "hear_nothing", refuse)
+	listen(reached=f"{MODULE}.hear_nothing")
+	make_user("clerk.listener@example.com", ["Production Clerk"])
+	order = new_order()
+	plan = plan_of(order).name
+	with as_user("clerk.listener@example.com"):
+		reach(plan, "Cut")
+		run_steps(plan)
+		assert frappe.session.user == "clerk.listener@example.com"
+	assert users == ["Administrator"]
+	assert [row.status for row in rows_of(plan)] == ["Pending"]

@@ -1,6 +1,7 @@
 """Other ways for messages to reach people than mail: functions of the site's apps, such as Slack, SMS or WhatsApp.
 
-A mail that is sent leaves a follow-up in its own transaction, so what is undone is not told, and a job tells what was lost.
+A mail that is sent leaves a follow-up in its own transaction, so what is undone is not told, and a job tells what was
+lost.
 """
 
 from collections.abc import Callable
@@ -19,8 +20,8 @@ def offer(recipient: Recipient, content, template: str, args: dict, plan=None) -
 	"""Have every channel called after the running transaction is committed. Does nothing where there is none.
 
 	A channel gets one dict of plain values: `id` (text, another for each mail), `recipient` (address), `user` (id, None
-	without an account), `full_name`, `language`, `subject`, `text`, `urls` (dicts with `label` and `url`), and `document`
-	(dict with `doctype` and `name`, None for a mail about several messages).
+	without an account), `full_name`, `language`, `subject`, `text`, `urls` (dicts with `label` and `url`), and
+	`document` (dict with `doctype` and `name`, None for a mail about several messages).
 
 	Args:
 		recipient: who gets the mail.
@@ -62,18 +63,7 @@ def tell(mail: dict, commit: Callable[[], None] | None = None) -> None:
 		commit: called after each channel; None leaves the transaction to the caller.
 	"""
 	for path in frappe.get_hooks(HOOK):
-		what = f"Milestone message channel {path}"
-		try:
-			guard.run_guarded(what, _call, path, mail)
-			if commit:
-				commit()
-		except guard.PASSED_ON:
-			if not commit:
-				raise
-			# A refusal or conflict of a channel is its own matter; the transaction holds nothing else.
-			fault = frappe.get_traceback()
-			frappe.db.rollback()
-			guard.log_fault(what, fault)
+		guard.run_alone(f"Milestone message channel {path}", commit, _call, path, mail)
 
 
 def _call(path: str, mail: dict) -> None:

@@ -1,7 +1,7 @@
 """The mail of the day: what waits for a person, in one mail; a single message goes as it is.
 
-`last_mails` decides whose mail may go: one a day, and more rarely to who does not react. What is sent is what applies at
-that moment, in words of today.
+`last_mails` decides whose mail may go: one a day, and more rarely to who does not react. What is sent is what applies
+when the run begins, in words of today. What cannot be judged then, and what a plan on hold has to say, waits.
 """
 
 from collections import defaultdict
@@ -25,7 +25,11 @@ from milestone_automation.engine.messages import (
 from milestone_automation.engine.messages.due_messages import Current
 from milestone_automation.engine.messages.letters import Content, Letter
 from milestone_automation.engine.people.directory import Directory, Recipient
-from milestone_automation.engine.rules.vocabulary import MessageChannel, MessageKind, MessageStatus
+from milestone_automation.engine.rules.vocabulary import (
+	MessageChannel,
+	MessageKind,
+	MessageStatus,
+)
 from milestone_automation.engine.workflows import custom_messages
 
 # The order of a mail: what asks for something today comes before this order.
@@ -117,9 +121,7 @@ def run(now: datetime, wait_for_sweep: bool = False, commit: Callable[[], None] 
 	if current is None:
 		return
 	for reader in readers:
-		guard.run_guarded(f"Milestone digest of {reader.identity}", send, reader, *current)
-		if commit:
-			commit()
+		guard.run_alone(f"Milestone digest of {reader.identity}", commit, send, reader, *current)
 
 
 def _readers(now: datetime, at: timedelta) -> list[Reader]:
@@ -146,27 +148,31 @@ def _readers(now: datetime, at: timedelta) -> list[Reader]:
 	return [reader for reader in readers if mails.may_follow(reader.identity, reader.day)]
 
 
-def _read_current(readers: list[Reader], now: datetime) -> tuple[dict[str, Current], dict]:
-	"""Return the messages that still apply by key, and the working days of the plans with quiet days off."""
+def _read_current(readers: list[Reader], now: datetime) -> tuple[dict[str, Current], dict, set[str]]:
+	"""Return the messages that still apply by key, the working days of plans with quiet days off, and the plans that wait."""
 	plans = sorted({row.plan for reader in readers for row in reader.rows if row.plan})
-	current, quiet = {}, {}
+	current, quiet, waiting = {}, {}, set()
 	for start in range(0, len(plans), PLANS_AT_ONCE):
-		of_chunk, quiet_of_chunk = due_messages.current(plans[start : start + PLANS_AT_ONCE], now)
+		chunk = plans[start : start + PLANS_AT_ONCE]
+		of_chunk, quiet_of_chunk, waiting_of_chunk = due_messages.current(chunk, now)
 		current |= of_chunk
 		quiet |= quiet_of_chunk
-	return current, quiet
+		waiting |= waiting_of_chunk
+	return current, quiet, waiting
 
 
-def send(reader: Reader, current: dict[str, Current], quiet: dict) -> None:
-	"""Send one mail and update its messages. Messages of a plan that is quiet today wait.
+def send(reader: Reader, current: dict[str, Current], quiet: dict, waiting: set[str]) -> None:
+	"""Send one mail and update its messages. Messages of a plan that is quiet today, or was not judged, wait.
 
 	Args:
 		reader: who gets it.
 		current: the messages that still apply, by key.
 		quiet: working days of the plans with quiet days off, by name of the plan.
+		waiting: names of running plans of which nobody can say now what applies.
 	"""
 	person = reader.person
-	rows = [row for row in reader.rows if row.plan not in quiet or quiet[row.plan].is_working_day(reader.day)]
+	rows = [row for row in reader.rows if row.plan not in waiting]
+	rows = [row for row in rows if row.plan not in quiet or quiet[row.plan].is_working_day(reader.day)]
 	with languages.in_language(person.language if person else frappe.local.lang):
 		outdated = [row for row in rows if row.message_key not in current]
 		_end(outdated, _("Not sent: it no longer applies."))

@@ -55,7 +55,7 @@ class Current:
 	delivery: Delivery
 
 
-def current(plans: list[str], now: datetime) -> tuple[dict[str, Current], dict]:
+def current(plans: list[str], now: datetime) -> tuple[dict[str, Current], dict, set[str]]:
 	"""Return all messages that apply to some plans now, also those that were sent already.
 
 	This reads like the sweep, with a constant number of queries, but without locks. Plans have none on their days off
@@ -66,22 +66,34 @@ def current(plans: list[str], now: datetime) -> tuple[dict[str, Current], dict]:
 		now: naive, in the site's time zone.
 
 	Returns:
-		tuple: the messages by key, as in `Delivery.key` and Milestone Message; and the working days of the plans whose
-		messages wait on days off, by name of the plan.
+		tuple: the messages by key, as in `Delivery.key` and Milestone Message; the working days of the plans whose
+		messages wait on days off, by name of the plan; and the active plans of which nobody can say now what applies:
+		those with an error, those that have to catch up with their document first, those on hold, and all while messages
+		are switched off.
 	"""
 	batch = plan_batch.read(plans, now, lock=False)
-	found = _due_in(batch)
+	deliveries = deliveries_in(batch)
 	for stages in batch.stages.values():
 		for stage in stages:
 			_undo_last_reminder(stage)
-	return _due_in(batch) | found, {name: rules.quiet for name, rules in batch.rules.items() if rules.quiet}
+	before = deliveries_in(batch)
+	judged = {
+		plan.name
+		for plan in batch.plans
+		if plan.name in deliveries
+		and plan.name in before
+		and batch.rules[plan.name].send
+		and not plan.on_hold_since
+	}
+	quiet = {name: rules.quiet for name, rules in batch.rules.items() if rules.quiet}
+	return _due(batch, before) | _due(batch, deliveries), quiet, batch.active - judged
 
 
-def _due_in(batch: plan_batch.Batch) -> dict[str, Current]:
+def _due(batch: plan_batch.Batch, deliveries: dict) -> dict[str, Current]:
 	plans = {plan.name: plan for plan in batch.plans}
 	return {
 		delivery.key: Current(batch, plans[name], delivery)
-		for name, (due, _waiting) in deliveries_in(batch).items()
+		for name, (due, _waiting) in deliveries.items()
 		for delivery in due
 	}
 

@@ -1,7 +1,7 @@
 """The last mail of each person, and whether another one may follow it.
 
-There is at most one a day. To somebody who has done nothing of what the last one asked for, the next goes some days after
-it: whoever does not read a mail a day does not read two. The bell of the Desk rings all the same.
+There is at most one a day. To somebody who has done nothing of what the last one asked for, the next goes some days
+after it: whoever does not read a mail a day does not read two. The bell of the Desk rings all the same.
 """
 
 from collections import defaultdict
@@ -13,7 +13,7 @@ from frappe.utils import cint
 
 from milestone_automation.engine.messages import outbox
 from milestone_automation.engine.rules import schedule
-from milestone_automation.engine.rules.vocabulary import MessageKind, StageStatus, TaskStatus
+from milestone_automation.engine.rules.vocabulary import MessageKind, MessageStatus, StageStatus, TaskStatus
 
 # Days from a mail to the next if nobody reacts to it, so two a week at most.
 PAUSE = 4
@@ -86,6 +86,7 @@ def _mailed_rows(identities: list[str], since: datetime) -> list:
 			"recipient": ("in", sorted(identities)),
 			"sent_on": (">=", since),
 			"email_queue": ("is", "set"),
+			"status": ("!=", MessageStatus.FAILED.value),
 		},
 		fields=["recipient", "kind", "plan_stage", "task", "message_key", "email_queue", "mail_key"],
 	)

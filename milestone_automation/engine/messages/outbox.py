@@ -231,4 +231,7 @@ def update_sent() -> None:
 	# Frappe keeps sent mails for weeks, so a missing mail was deleted before it was sent.
 	final = {row.name: FINAL_STATUS.get(mail_status.get(row.email_queue, "Deleted")) for row in queued}
 	changes = {name: {"status": status.value} for name, status in final.items() if status}
+	for values in changes.values():
+		if values["status"] == MessageStatus.FAILED:
+			values["mail_key"] = None  # it was no mail of its day, so another one may go
 	bulk.update_rows("Milestone Message", changes)

@@ -42,6 +42,7 @@ class Batch:
 	Attributes:
 		now: naive, in the site's time zone.
 		at: time of day at which messages are sent, since midnight.
+		active: names of the plans asked for that are active and could be locked, also of those that leave the batch.
 		plans: rows of the plans, locked.
 		stages, tasks: rows by name of the plan; open tasks have `assignees`, the rows of those who have not completed
 			their part, and `people`, the names of these.
@@ -53,6 +54,7 @@ class Batch:
 
 	now: datetime
 	at: timedelta
+	active: set = field(default_factory=set)
 	plans: list = field(default_factory=list)
 	stages: dict = field(default_factory=dict)
 	tasks: dict = field(default_factory=dict)
@@ -101,6 +103,7 @@ def read(names: list[str], now: datetime, lock: bool = True) -> Batch:
 	"""
 	batch = Batch(now, sending_day.sweep_time())
 	batch.plans = _plans(names, lock)
+	batch.active = {plan.name for plan in batch.plans}
 	_leave_those_behind(batch)
 	locked_names = [plan.name for plan in batch.plans]
 	if not locked_names:

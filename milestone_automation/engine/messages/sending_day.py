@@ -13,8 +13,9 @@ DEFAULT_SWEEP_TIME = "07:00:00"
 def sweep_time() -> datetime.timedelta:
 	"""Return the time of day at which messages are sent, as time since midnight."""
 	# The default is not in the DocType, where Frappe would use the current time instead.
-	settings = frappe.get_cached_doc("Milestone Settings")
-	return to_timedelta(str(settings.get("sweep_time") or DEFAULT_SWEEP_TIME))
+	chosen = frappe.get_cached_doc("Milestone Settings").get("sweep_time")
+	# Midnight is a choice too, but no time at all in Python's eyes.
+	return to_timedelta(DEFAULT_SWEEP_TIME if chosen in (None, "") else str(chosen))
 
 
 def latest_message_day(now: datetime.datetime) -> datetime.date:

@@ -16,13 +16,14 @@ WITH_USERS = (
 	("Milestone Plan Stage", "waived_criteria"),
 )
 
-# Who did something: Data, as rows with a link to a user would keep that user from being deleted.
+# Who did something, or was told: Data, as rows with a link to a user would keep that user from being deleted.
 DONE_BY = {
 	"Milestone": ("reached_by",),
 	"Milestone Date Change": ("changed_by", "proposed_by", "answered_by"),
 	"Milestone Plan Log": ("done_by",),
 	"Milestone Task": ("closed_by",),
 	"Milestone Next Step": ("author",),
+	"Milestone Message": ("recipient",),
 }
 
 

@@ -46,10 +46,21 @@ def make_good(part: str, about: list, commit: Callable[[], None] | None = None) 
 		part, about: as in `follow`.
 		commit: not called, as a part is done at once.
 	"""
-	is_taken = part in OF_DOCUMENT and frappe.db.exists(about[0], about[1])
-	# What goes by the old name now may be of the document that has it by now.
-	if not is_taken:
+	if part not in OF_DOCUMENT:
 		PARTS[part](*about)
+		return
+	doctype, old, new = about[:3]
+	# What goes by the old name now may be of the document that has it by now.
+	if not _is_there(doctype, old) and _is_there(doctype, new):
+		PARTS[part](*about)
+	else:
+		what = f"Milestones after a rename, {part}: {doctype}, {old}, {new}"
+		guard.log_fault(what, "The old name is taken, or the new one is gone. Look at the plans of both.")
+
+
+def _is_there(doctype: str, name) -> bool:
+	"""Tell whether there is a document of just this name: MariaDB finds it by other letters too."""
+	return str(frappe.db.get_value(doctype, name, "name")) == str(name)
 
 
 def is_tracked_value(doctype: str) -> bool:
@@ -158,16 +169,9 @@ def rename_document(doctype: str, old, new, merge: bool = False) -> None:
 		merge: whether it was merged into an existing document.
 	"""
 	_move_references(doctype, old, new)
+	moved, has_plan = _plans_of(doctype, new, merge)
 	key = plan_rows.plan_key(doctype, new)
-	plans = frappe.get_all(
-		"Milestone Plan",
-		filters={"reference_type": doctype, "reference_name": str(new)},
-		fields=["name", "workflow", "plan_key", "snapshot"],
-	)
-	has_plan = any(plan.plan_key == key for plan in plans)
-	for plan in plans:
-		if not plan.plan_key or plan.plan_key == key:
-			continue
+	for plan in moved:
 		if has_plan:
 			ending.cancel(
 				plan_rows.load_by_name(plan.name, lock=True), _("{0} was merged into {1}.").format(old, new)
@@ -177,6 +181,31 @@ def rename_document(doctype: str, old, new, merge: bool = False) -> None:
 			values |= _as_now(plan, frappe.get_doc(doctype, new))
 		bulk.update_rows("Milestone Plan", {plan.name: values})
 		todos.update_open([task.name for task in plan_rows.task_rows(plan.name)], text=True)
+
+
+def _plans_of(doctype: str, new, merge: bool) -> tuple[list, bool]:
+	"""Return the plans that still have the key of the old name, and whether the document has one by its new name."""
+	key = plan_rows.plan_key(doctype, new)
+	plans = frappe.get_all(
+		"Milestone Plan",
+		filters={"reference_type": doctype, "reference_name": str(new), "plan_key": ("is", "set")},
+		fields=["name", "workflow", "plan_key", "snapshot"],
+	)
+	moved = [plan for plan in plans if plan.plan_key != key]
+	by_new_name = [plan for plan in plans if plan.plan_key == key]
+	if moved and by_new_name and not merge:
+		# The rest of the rename is done later, and a save in between has started a plan of its own.
+		_give_way(by_new_name[0].name, new)
+		by_new_name = []
+	return moved, bool(by_new_name)
+
+
+def _give_way(plan: str, document) -> None:
+	"""End the plan that a document got because the one it had before was not found by its new name."""
+	row = plan_rows.load_by_name(plan, lock=True)
+	ending.cancel(row, _("{0} was renamed. The plan that it had before goes on.").format(document))
+	bulk.update_rows("Milestone Plan", {plan: {"plan_key": None}})
+	watched.forget_loaded(row.reference_type, row.reference_name)
 
 
 def _as_now(plan, doc) -> dict:

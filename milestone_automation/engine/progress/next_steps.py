@@ -212,7 +212,7 @@ def _begin(name: str, by_hand: bool) -> frappe._dict | None:
 	is_due = row and (row.next_attempt is None or get_datetime(row.next_attempt) <= now)
 	if not row or row.status not in OPEN or not (is_due or (by_hand and not is_running)):
 		return None
-	if cint(row.depth) > MAX_DEPTH:
+	if _runs_in_a_loop(row):
 		reason = _("The next steps run in a loop: each reaches the milestone of another one.")
 		_write(name, status=StepStatus.SKIPPED, next_attempt=None, error=reason)
 		guard.log_fault(f"Milestone plan {row.plan}: next steps run in a loop", row.stage_name)
@@ -224,6 +224,11 @@ def _begin(name: str, by_hand: bool) -> frappe._dict | None:
 	row.update(status=StepStatus.RUNNING, attempts=cint(row.attempts) + 1)
 	_write(name, status=row.status, attempts=row.attempts, started_on=now, next_attempt=now + LEASE)
 	return row
+
+
+def _runs_in_a_loop(row) -> bool:
+	"""Tell whether an action is too deep in a chain of actions. Telling another app ends a chain."""
+	return cint(row.depth) > MAX_DEPTH and not other_apps.is_step(row.action)
 
 
 def _do(row) -> None:
@@ -256,7 +261,8 @@ def _why_not(row, plan, stage) -> str:
 	if not stage:
 		return _("The milestone is no longer in the plan.")
 	if other_apps.tells_of_undone(row.action):
-		return ""
+		is_reached = stage.status == StageStatus.REACHED
+		return _("The milestone was reached again before the step ran.") if is_reached else ""
 	if plan.status == PlanStatus.CANCELLED:
 		return _("The plan was cancelled before the step ran.")
 	if stage.status != StageStatus.REACHED:
@@ -283,7 +289,8 @@ def _fail(row, error: Exception, fault: str) -> None:
 	if not stored or (stored.status, cint(stored.attempts)) != (StepStatus.RUNNING, row.attempts):
 		return
 	now, attempts = now_datetime(), row.attempts
-	is_final = isinstance(error, frappe.PermissionError) or attempts > len(RETRY_AFTER)
+	is_refused = isinstance(error, frappe.PermissionError) and not other_apps.is_step(row.action)
+	is_final = is_refused or attempts > len(RETRY_AFTER)
 	was_resting = bool(step_breaker.rests_until(row.step_key))
 	_write(
 		row.name,

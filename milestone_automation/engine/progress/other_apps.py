@@ -1,12 +1,13 @@
 """Other apps hear of milestones that are reached or undone, each through a step of the outbox of next steps.
 
-By the hook `milestone_events`: {"reached": "dotted.path", "undone": "dotted.path"}. The function is called with one `dict`,
-see `_event`. Or by the document itself: its controller's method `on_milestone_reached` or `on_milestone_undone`, and
-`doc_events` of these names, are called with the same `dict`, after what Frappe gives to every handler.
+By the hook `milestone_events`: {"reached": "dotted.path", "undone": "dotted.path"}. The function is called with one
+`dict`, see `_event`. Or by the document itself: its controller's method `on_milestone_reached` or `on_milestone_undone`,
+and `doc_events` of these names, are called with the same `dict`, after what Frappe gives to every handler; all these are
+one listener.
 
-A listener runs after the commit, in a job and a transaction of its own, as code of an installed app and not with the rights
-of whoever wrote the workflow. One that fails is tried again and keeps nobody else from hearing. Of a milestone that is
-undone before the job runs, only that is told.
+A listener runs after the commit, in a job and a transaction of its own, as code of an installed app: as Administrator,
+whoever reached the milestone or wrote the workflow. One that fails is tried again and keeps no other from hearing. Of a
+milestone that is undone before the job runs, only that is told, and nothing of one that was undone and is reached again.
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from collections.abc import Iterator
 import frappe
 from frappe import _
 from frappe.model.base_document import get_controller
+
+from milestone_automation.engine.progress import step_author
 
 # Names of these steps, by event. No workflow can hold them: they are no actions.
 ACTIONS = {"reached": "Tell Other Apps: Reached", "undone": "Tell Other Apps: Undone"}
@@ -57,13 +60,14 @@ def tell(step: dict, plan, stage) -> None:
 		Exception: whatever the listener raises.
 	"""
 	event, path = step.get("event"), step.get("function")
-	if path is None:
-		doc = frappe.get_doc(plan.reference_type, plan.reference_name)
-		doc.run_method(METHOD.format(event), _event(event, plan, stage))
-	elif path in _declared(event):
-		frappe.get_attr(path)(_event(event, plan, stage))
-	else:
-		frappe.throw(_("No installed app declares {0} any more.").format(path))
+	with step_author.in_name_of("Administrator"):
+		if path is None:
+			doc = frappe.get_doc(plan.reference_type, plan.reference_name)
+			doc.run_method(METHOD.format(event), _event(event, plan, stage))
+		elif path in _declared(event):
+			frappe.get_attr(path)(_event(event, plan, stage))
+		else:
+			frappe.throw(_("No installed app declares {0} any more.").format(path))
 
 
 def _event(event: str, plan, stage) -> dict:

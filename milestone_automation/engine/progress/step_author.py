@@ -31,9 +31,9 @@ def run(action: dict, author: str | None, plan, stage) -> None:
 	"""
 	service = _service_user()
 	author = _checked(author, is_stood_in_for=bool(service))
-	with _in_name_of(author):
+	with in_name_of(author):
 		_check_may(action, plan)
-	with _in_name_of(service or author):
+	with in_name_of(service or author):
 		if service:
 			_check_may(action, plan)
 		# Read again: changes that an earlier action failed to save must not be saved now.
@@ -77,7 +77,7 @@ def _check_may(action: dict, plan) -> None:
 
 
 @contextmanager
-def _in_name_of(user: str) -> Iterator[None]:
+def in_name_of(user: str) -> Iterator[None]:
 	"""Inside, the job runs as this user."""
 	before = frappe.session.user
 	frappe.set_user(user)
