@@ -18,7 +18,7 @@ from frappe.workflow.doctype.workflow import workflow as frappe_workflow
 from milestone_automation import hooks
 from milestone_automation.desk import list_filters
 from milestone_automation.engine.base import parsing
-from milestone_automation.engine.people import rights
+from milestone_automation.engine.people import rights, signed_links
 
 # Asked before each of these calls, also for DocTypes of other apps, so it costs no query.
 OWN_DOCTYPES = frozenset(hooks.standard_queries)
@@ -196,7 +196,9 @@ def check_attachment(doc, method=None) -> None:
 		method: validate.
 	"""
 	doctype, name = doc.attached_to_doctype, doc.attached_to_name
-	is_by_system = doc.flags.ignore_permissions and frappe.session.user != "Guest"
+	# Frappe also ignores permissions for whatever a guest uploads.
+	is_by_link = bool(doc.flags.get(signed_links.PROVEN))
+	is_by_system = is_by_link or (doc.flags.ignore_permissions and frappe.session.user != "Guest")
 	if not is_own(doctype) or not name or is_by_system or not _is_attached_now(doc):
 		return
 	if not rights.can_read_document(doctype, name):

@@ -40,7 +40,7 @@ def answer_page(form: dict, is_post: bool) -> dict:
 		return link_page.closed(_("This milestone no longer exists."))
 	plan = plan_rows.load_by_name(parent)
 	row = plan.stage(link.name)
-	if refused := _why_it_does_not_work(link, plan):
+	if refused := _why_it_does_not_work(link, plan, row):
 		return refused
 	page = _obstacle(link, plan, row) or _ask(form, link, plan, row, is_post)
 	if page["state"] == "refused":
@@ -48,17 +48,18 @@ def answer_page(form: dict, is_post: bool) -> dict:
 	if is_post and page["state"] == "ask":
 		# What the page has asked for a login for, not what the form says besides.
 		sent = form | {"answer": page["answer"]}
-		page = link_page.act(page, link, lambda: _answer(sent, plan, row))
-	return page | _about(plan, row)
+		by = link.recipient if _is_outside(link, row) else None
+		page = link_page.act(page, link, lambda: _answer(sent, plan, row, by))
+	return page | _about(plan, row, link)
 
 
-def _why_it_does_not_work(link: Link, plan) -> dict | None:
+def _why_it_does_not_work(link: Link, plan, row) -> dict | None:
 	"""Return the page for a link that opens nothing: it says why, and nothing of document or plan."""
-	if not link_page.is_enabled(link.recipient):
+	if not link_page.may_use_link(link.recipient):
 		return link_page.refused(_("This link no longer works"), _("The account it was sent to is disabled."))
 	if link.is_expired:
 		return link_page.expired(link, _("Please answer in the Desk, or ask a Milestone Manager."))
-	if not _reads(link.recipient, plan):
+	if not (rights.is_outside_owner(row, link.recipient) or _reads(link.recipient, plan)):
 		return link_page.refused(
 			_("You may not read this document"),
 			_(
@@ -91,7 +92,7 @@ def _obstacle(link: Link, plan, row) -> dict | None:
 				_(row.stage_name), languages.day_text(row.key_date and getdate(row.key_date)) or _("no date")
 			)
 		)
-	if not answers.may_answer(plan, row, link.recipient):
+	if not (rights.is_outside_owner(row, link.recipient) or answers.may_answer(plan, row, link.recipient)):
 		return link_page.refused(
 			_("You can no longer answer this"),
 			_("{0} is now owned by {1}.").format(_(row.stage_name), link_page.owner_name(row)),
@@ -104,7 +105,9 @@ def _ask(form: dict, link: Link, plan, row, is_post: bool) -> dict:
 	sent = form if is_post else {}
 	today = clock.today_of_user(link.recipient)
 	answer = _shown_answer(form, row, today)
-	if answer == "yes" and _changes_document(plan, row) and (page := link_page.log_in_first(link, form)):
+	# People from outside change no document themselves, and those without an account cannot log in.
+	must_log_in = answer == "yes" and not _is_outside(link, row) and _changes_document(plan, row)
+	if must_log_in and (page := link_page.log_in_first(link, form)):
 		return page
 	return {
 		"state": "ask",
@@ -112,10 +115,20 @@ def _ask(form: dict, link: Link, plan, row, is_post: bool) -> dict:
 		"today": today.isoformat(),
 		"tomorrow": (today + timedelta(days=1)).isoformat(),
 		"reasons": answers.reasons(),
-		"asks_for_later": plan.later_stages == ShiftMode.ASK and row.idx < len(plan.stages),
+		"asks_for_later": _asks_for_later(link, plan, row),
 		"has_date": bool(row.key_date),
 		"values": {name: cstr(sent.get(name)) for name in ("reached_on", "new_date", "reason", "note")},
 	}
+
+
+def _is_outside(link: Link, row) -> bool:
+	"""Tell whether somebody answers who needs no right to the document, and so gets none."""
+	return rights.is_outside_owner(row, link.recipient)
+
+
+def _asks_for_later(link: Link, plan, row) -> bool:
+	is_last = row.idx >= len(plan.stages)
+	return plan.later_stages == ShiftMode.ASK and not is_last and not _is_outside(link, row)
 
 
 def _shown_answer(form: dict, row, today) -> str:
@@ -131,12 +144,12 @@ def _changes_document(plan, row) -> bool:
 	return bool(row.next_actions) or stages.waits_for_value(plan, row)
 
 
-def _answer(form: dict, plan, row) -> str:
+def _answer(form: dict, plan, row, by: str | None) -> str:
 	"""Act on the form and return the sentence about what was done."""
 	if form.get("answer") == "no":
 		later = form.get("later_stages")
 		answers.answer_not_yet(
-			plan.name, row.name, form.get("new_date"), form.get("reason"), form.get("note"), later
+			plan.name, row.name, form.get("new_date"), form.get("reason"), form.get("note"), later, by=by
 		)
 		day = languages.day_text(getdate(form.get("new_date")))
 		if plan_rows.load_by_name(plan.name).stage(row.name).proposed_date:
@@ -145,20 +158,22 @@ def _answer(form: dict, plan, row) -> str:
 			)
 		return _("{0} is now expected on {1}. You will be asked again then.").format(_(row.stage_name), day)
 	if form.get("answer") == "on_track":
-		answers.answer_on_track(plan.name, row.name)
+		answers.answer_on_track(plan.name, row.name, by=by)
 		return _("{0} is still expected on {1}. You will be asked again then.").format(
 			_(row.stage_name), languages.day_text(getdate(row.key_date))
 		)
-	answers.answer_reached(plan.name, row.name, form.get("reached_on") or None)
+	answers.answer_reached(plan.name, row.name, form.get("reached_on") or None, by=by)
 	return _("{0} is marked as reached on {1}.").format(
 		_(row.stage_name), languages.day_text(getdate(form.get("reached_on") or clock.today_of_user()))
 	)
 
 
-def _about(plan, row) -> dict:
+def _about(plan, row, link: Link) -> dict:
 	return {
 		"stage": _(row.stage_name),
 		"document": link_page.document(plan),
 		"key_date": languages.day_text(row.key_date and getdate(row.key_date)),
-		"url": get_url_to_form(plan.reference_type, plan.reference_name),
+		"url": get_url_to_form(plan.reference_type, plan.reference_name)
+		if _reads(link.recipient, plan)
+		else "",
 	}

@@ -38,6 +38,8 @@ def seconds_to_wait(form: dict, purpose: Purpose, is_post: bool) -> int:
 	Returns:
 		int: 0 if it is allowed, else after how many seconds it will be.
 	"""
+	if purpose is Purpose.PERSON and not form.get("token") and frappe.session.user != "Guest":
+		return _count(ANSWER if is_post else VIEW, f"{purpose}|{frappe.session.user}")
 	try:
 		link = signed_links.read_token(form.get("token"), purpose)
 	except LinkInvalid:

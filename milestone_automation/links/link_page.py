@@ -28,7 +28,7 @@ HEADERS = {
 	"X-Frame-Options": "DENY",
 	"X-Robots-Tag": "noindex, nofollow",
 }
-PATHS = ("/milestone-answer", "/milestone-task")
+PATHS = ("/milestone-answer", "/milestone-task", "/milestones")
 RETRY_AFTER = "milestone_retry_after"
 
 
@@ -188,6 +188,12 @@ def owner_name(row) -> str:
 	if row.stage_owner:
 		return get_fullname(row.stage_owner)
 	return _(row.owner_role) if row.owner_role else _("a Milestone Manager")
+
+
+def may_use_link(recipient: str) -> bool:
+	"""Tell whether a link still works for its recipient: everybody but the owner of a disabled account."""
+	enabled = frappe.db.get_value("User", recipient, "enabled")
+	return bool(cint(enabled)) if enabled is not None else "@" in recipient
 
 
 def is_enabled(user: str) -> bool:

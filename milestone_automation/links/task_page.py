@@ -17,7 +17,7 @@ from milestone_automation.engine.people.signed_links import Link, LinkInvalid, P
 from milestone_automation.engine.progress import proposals, tasks
 from milestone_automation.engine.rules import dates
 from milestone_automation.engine.rules.vocabulary import TaskStatus
-from milestone_automation.links import link_page
+from milestone_automation.links import link_page, uploads
 
 COMMENT_LENGTH = 4000
 
@@ -86,12 +86,16 @@ def _act_on_task(form: dict, link: Link, task) -> str:
 	comment = cstr(form.get("comment")).strip()[:COMMENT_LENGTH]
 	if form.get("action") == "propose":
 		return _propose(form, link, task, comment)
+	sent = uploads.sent_file()
+	if sent:
+		attached = _("Attached: {0}").format(uploads.attach(task.name, sent))
+		comment = f"{comment}\n{attached}".strip()
 	if comment:
 		_comment(link, task, comment)
 	if form.get("action") != "complete":
 		if not comment:
-			frappe.throw(_("Please write a comment first."))
-		return _("Your comment was sent.")
+			frappe.throw(_("Please write a comment or choose a file first."))
+		return _("Your file was sent.") if sent else _("Your comment was sent.")
 	tasks.complete(task.name, by=link.recipient)
 	return _("The task {0} is marked as done.").format(task.title)
 
@@ -136,6 +140,8 @@ def _about_task(link: Link) -> dict:
 		"document": f"{_(task.reference_type)} {task.reference_name}",
 		"tomorrow": (clock.today_of_user(link.recipient) + timedelta(days=1)).isoformat(),
 		"asker": _asker(task),
+		"file_types": ",".join(f".{ending}" for ending in uploads.allowed_types()),
+		"megabytes": uploads.most_megabytes(),
 	}
 
 

@@ -53,7 +53,7 @@ REPORT_FILTERS = (
 	"document_type", "track_field", "from_date", "to_date", "workflow", "reference_name", "running_only", "days", "start_on",
 	"group_by", "baseline",
 )  # fmt: skip
-PAGES = ("milestone-answer", "milestone-task")
+PAGES = ("milestone-answer", "milestone-task", "milestones")
 # Before the pages refuse more, see `links/limits.py`.
 EACH_LINK_IS_USED = 8
 

@@ -446,14 +446,14 @@ def test_odd_dates_are_refused_with_a_sentence(order, as_user, day, name):
 def test_an_answer_at_the_same_moment_as_somebody_elses_is_asked_for_again(olga, monkeypatch):
 	order = plan_for(stage("Cut", None, -20, **OLGAS))
 	form = link_to(order, "Cut", answer="yes", reached_on="2030-06-07")
-	monkeypatch.setattr(stages, "confirm", lambda *_given: guard.raise_conflict(Exception()))
+	monkeypatch.setattr(stages, "confirm", lambda *_given, **_by: guard.raise_conflict(Exception()))
 	page = send_form("answer_page", form)
 	assert (page["state"], page["values"]["reached_on"]) == ("ask", "2030-06-07")
 	assert page["error"].endswith("so nothing was saved. Please try again.")
 
 
 def test_a_refusal_in_a_documents_words_is_no_script(olga, monkeypatch):
-	def refuse(*_given):
+	def refuse(*_given, **_by):
 		frappe.throw('"<img src=x onerror=alert(1)>"')
 
 	order = plan_for(stage("Cut", None, -20, **OLGAS))

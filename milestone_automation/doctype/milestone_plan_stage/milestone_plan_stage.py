@@ -19,6 +19,7 @@ class MilestonePlanStage(RowOfDocument):
 		chance_for: DF.Date | None
 		check_in_days: DF.Int
 		check_in_sent_on: DF.Date | None
+		confirmed_by_outside: DF.Data | None
 		custom_message: DF.Code | None
 		custom_message_by: DF.Link | None
 		date_asked_on: DF.Date | None
@@ -49,8 +50,14 @@ class MilestonePlanStage(RowOfDocument):
 		on_track_on: DF.Date | None
 		open_criteria: DF.Int
 		open_required: DF.Int
+		outside_owner: DF.Data | None
+		outside_owner_name: DF.Data | None
+		owner_email: DF.Data | None
 		owner_field: DF.Data | None
-		owner_kind: DF.Literal["Document Creator", "User", "Role", "User Field"]
+		owner_kind: DF.Literal[
+			"Document Creator", "User", "Role", "User Field", "Supplier Contact", "Third-Party Collaborator"
+		]
+		owner_name: DF.Data | None
 		owner_role: DF.Link | None
 		owner_user: DF.Link | None
 		parent: DF.Data

@@ -5,6 +5,7 @@ from frappe.utils import flt, nowdate
 from milestone_automation.engine.base import follow_ups
 from milestone_automation.engine.base.typed_document import TypedDocument
 from milestone_automation.engine.messages.sending_day import DEFAULT_SWEEP_TIME
+from milestone_automation.engine.rules import upload_types
 from milestone_automation.engine.rules.working_days import DAYS_OF_WEEK
 
 # Fields that decide when messages are due.
@@ -55,6 +56,8 @@ class MilestoneSettings(TypedDocument):
 		quiet_on_days_off: DF.Check
 		sweep_time: DF.Time | None
 		task_lead_days: DF.Int
+		upload_megabytes: DF.Int
+		upload_types: DF.SmallText | None
 		warn_owner: DF.Check
 		warning_lead_days: DF.Int
 	# end: auto-generated types
@@ -73,6 +76,7 @@ class MilestoneSettings(TypedDocument):
 		self.check_at_risk_below()
 		self.clean_reasons()
 		self.check_next_steps_user()
+		self.check_upload_types()
 
 	def on_update(self):
 		"""Have plans checked if their messages may be due on other days now."""
@@ -96,6 +100,16 @@ class MilestoneSettings(TypedDocument):
 				_(
 					"Next steps cannot run as {0}. Choose an enabled user that has just the rights they need."
 				).format(user)
+			)
+
+	def check_upload_types(self):
+		"""Refuse types of files that a browser would run in the name of whoever opens them."""
+		never = [one for one in upload_types.listed(self.upload_types) if one in upload_types.NEVER]
+		if never:
+			frappe.throw(
+				_("Files of the type {0} can contain scripts. Take it off the types of files.").format(
+					never[0]
+				)
 			)
 
 	def clean_reasons(self):

@@ -28,8 +28,12 @@ class MilestoneWorkflowStage(RowOfDocument):
 		notify_role: DF.Link | None
 		notify_users: DF.SmallText | None
 		offset_days: DF.Int
+		owner_email: DF.Data | None
 		owner_field: DF.Data | None
-		owner_kind: DF.Literal["Document Creator", "User", "Role", "User Field"]
+		owner_kind: DF.Literal[
+			"Document Creator", "User", "Role", "User Field", "Supplier Contact", "Third-Party Collaborator"
+		]
+		owner_name: DF.Data | None
 		owner_role: DF.Link | None
 		owner_user: DF.Link | None
 		parent: DF.Data

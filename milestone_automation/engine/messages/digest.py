@@ -69,6 +69,7 @@ class DigestContent:
 	subject: str
 	items: list = field(default_factory=list)
 	reason: str = ""
+	is_own: bool = False
 
 
 @dataclass
@@ -269,7 +270,9 @@ def _content(reader: Reader, items: list[Item]) -> DigestContent:
 	for number, (item, rank) in enumerate(zip(items, ranks, strict=True)):
 		is_first = number == 0 or ranks[number - 1] != rank
 		heading = headings[rank] if is_first and len(set(ranks)) > 1 else ""
-		content.items.append(_item(letters.compose(item.letter), heading))
+		composed = letters.compose(item.letter)
+		content.items.append(_item(composed, heading))
+		content.is_own |= composed.is_own
 	content.reason = _("You get at most one mail a day, with everything that waits for you.")
 	return content
 

@@ -45,9 +45,13 @@ def _letter(batch: plan_batch.Batch, plan, group: list[due_messages.Delivery]) -
 	tasks = _tasks_to_name(batch, plan, stage, group)
 	unmet = [] if tasks is None else _criteria_to_name(batch, plan, stage)
 	if tasks is None:
-		# Nothing of the document is shown, neither fields nor tasks, and an answer would be refused.
-		tasks, stage = [], frappe._dict(stage, custom_message="")
-		owners = [person for person in owners if person.identity != first.recipient.identity]
+		tasks = []
+		if not rights.is_outside_owner(stage, first.recipient.identity):
+			# Nothing of the document is shown, neither fields nor tasks, and an answer would be refused.
+			stage = frappe._dict(stage, custom_message="")
+			owners = [person for person in owners if person.identity != first.recipient.identity]
+		elif not _author_reads(plan, stage):
+			stage = frappe._dict(stage, custom_message="")
 	earlier = order.reached_before(stages, stage)
 	return letters.Letter(
 		kind=first.message.kind,
@@ -86,6 +90,17 @@ def _criteria_to_name(batch: plan_batch.Batch, plan, stage) -> list:
 		verdict for row in earlier for verdict in criteria.blocking(batch.criteria.get(row.name, ()))
 	]
 	return of_earlier + batch.criteria.get(stage.name, [])
+
+
+def _author_reads(plan, stage) -> bool:
+	"""Tell whether who wrote the custom message of a stage may read the document of which it tells somebody outside."""
+	if not (stage.custom_message or "").strip():
+		return True
+	author = stage.custom_message_by
+	return bool(author) and (
+		rights.sees_everything(author)
+		or rights.can_read_document(plan.reference_type, plan.reference_name, author)
+	)
 
 
 def _may_read(plan, recipient: Recipient) -> bool:

@@ -177,7 +177,9 @@ def stage_owners(directory: Directory, stage) -> tuple[list[Recipient], str]:
 	"""Return who is asked for a stage, and whether they are owners or substitutes."""
 	by_role = directory.members(stage.owner_role) if stage.owner_kind == "Role" else []
 	owner = directory.person(stage.stage_owner)
-	owners = by_role or [person for person in [owner] if person and person.user]
+	outside = directory.person(stage.outside_owner, stage.outside_owner_name)
+	owners = by_role or [person for person in [owner] if person and person.user] or [outside]
+	owners = [person for person in owners if person]
 	return (owners, "owner") if owners else (directory.substitutes(), "substitute")
 
 

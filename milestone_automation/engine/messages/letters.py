@@ -8,7 +8,7 @@ from frappe import _
 from frappe.utils import get_url_to_form
 
 from milestone_automation.engine.base import languages
-from milestone_automation.engine.people import criterion_texts, signed_links
+from milestone_automation.engine.people import companies, criterion_texts, signed_links
 from milestone_automation.engine.people.directory import Recipient
 from milestone_automation.engine.people.signed_links import Purpose
 from milestone_automation.engine.rules import criteria, schedule
@@ -18,6 +18,7 @@ from milestone_automation.engine.workflows import custom_messages
 
 ANSWER_PAGE = "milestone-answer"
 TASK_PAGE = "milestone-task"
+OWN_REASONS = ("owner", "assignee", "proposer")
 TASK_MESSAGES = (MessageKind.TASK_DUE, MessageKind.TASK_OVERDUE, MessageKind.BLOCKED)
 
 
@@ -82,6 +83,7 @@ class Content:
 		tasks_heading: sentence above the tasks, if they do not follow the paragraphs.
 		buttons: dicts with label, url, is_main.
 		reason: why the recipient gets it.
+		is_own: whether it is about something that the recipient is to do, not only to know.
 	"""
 
 	subject: str
@@ -94,6 +96,7 @@ class Content:
 	tasks_heading: str = ""
 	buttons: list = field(default_factory=list)
 	reason: str = ""
+	is_own: bool = False
 
 	@property
 	def custom_text(self) -> str:
@@ -111,10 +114,21 @@ def compose(letter: Letter) -> Content:
 		if letter.criteria and letter.kind not in TASK_MESSAGES:
 			content.criteria_heading = _("Exit criteria:")
 			content.criteria = [_criterion(letter, verdict) for verdict in letter.criteria]
+		if not letter.recipient.is_desk_user and (who := _requested_by(letter)):
+			content.facts.append((_("Requested By"), who))
 		content.reason = _reason(letter)
+		content.is_own = letter.reason[0] in OWN_REASONS
 		if letter.recipient.is_desk_user and letter.kind not in TASK_MESSAGES:
 			content.buttons.append(_open_document(letter))
 	return content
+
+
+def _requested_by(letter: Letter) -> str:
+	"""Return who asks somebody from outside: the owners of the milestone and the company of the document."""
+	document = (letter.plan["reference_type"], letter.plan["reference_name"])
+	company = companies.of_documents([document]).get(document)
+	asking = [owner for owner in letter.owners if owner != letter.recipient.full_name]
+	return ", ".join([*asking, *([company] if company else [])])
 
 
 def _criterion(letter: Letter, verdict: Verdict) -> str:
@@ -204,10 +218,12 @@ def _blocked_owner(letter: Letter) -> Content:
 
 def _why_blocked(letter: Letter) -> list[str]:
 	said = []
-	if letter.tasks or not letter.criteria:
+	if letter.tasks:
 		said.append(
 			_("It cannot be reached while these required tasks are open. Their assignees have been told.")
 		)
+	elif not letter.criteria:
+		said.append(_("It cannot be reached while required tasks are open. Their assignees have been told."))
 	if _unmet(letter):
 		said.append(_("It cannot be reached until its required exit criteria are met or waived."))
 	if not letter.may_answer:
@@ -285,11 +301,12 @@ def _no_next_date(letter: Letter) -> Content:
 
 def _warning(letter: Letter) -> Content:
 	content = Content(_("{0} of {1} is at risk").format(_stage(letter), letter.document))
-	said = (
-		_("Its key date is {0}, and these required tasks are still open:")
-		if letter.tasks or not letter.criteria
-		else _("Its key date is {0}, and not all of its exit criteria are met.")
-	)
+	if letter.tasks:
+		said = _("Its key date is {0}, and these required tasks are still open:")
+	elif letter.criteria:
+		said = _("Its key date is {0}, and not all of its exit criteria are met.")
+	else:
+		said = _("Its key date is {0}, and something that comes before it is still open.")
 	content.paragraphs = [said.format(languages.day_text(letter.key_date))]
 	content.tasks = _open_tasks(letter)
 	return content

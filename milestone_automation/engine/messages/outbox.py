@@ -10,10 +10,13 @@ from frappe.utils import escape_html, get_url, now_datetime
 
 from milestone_automation.engine.base import bulk, compat, guard, languages
 from milestone_automation.engine.messages import channels, letters
+from milestone_automation.engine.people import signed_links
 from milestone_automation.engine.people.directory import Recipient
+from milestone_automation.engine.people.signed_links import Purpose
 from milestone_automation.engine.rules.vocabulary import MessageChannel, MessageStatus
 
 KEY_LENGTH = 140
+PORTAL_PAGE = "milestones"
 UPDATED_AT_ONCE = 5000  # messages that one `update_sent` checks
 # Final status of a message by the final status of its mail in Frappe's Email Queue.
 FINAL_STATUS = {
@@ -88,7 +91,7 @@ def send_mail(recipient: Recipient, content, template: str, plan=None) -> tuple[
 	with languages.in_language(recipient.language):
 		if plan and (plan["reference_type"], plan["reference_name"]) in recipient.unsubscribed_from:
 			return None, unsubscribed(recipient)
-		args = {"content": content, "name": recipient.full_name, "settings": _settings_link(recipient)}
+		args = {"content": content, "name": recipient.full_name, "settings": _settings_link(recipient, content)}
 		try:
 			frappe.sendmail(
 				recipients=[recipient.email],
@@ -112,10 +115,16 @@ def send_mail(recipient: Recipient, content, template: str, plan=None) -> tuple[
 		return str(queued), ""
 
 
-def _settings_link(recipient: Recipient) -> dict | None:
-	"""Return label and address of the page where somebody chooses how often mails come; None outside the Desk."""
+def _settings_link(recipient: Recipient, content) -> dict | None:
+	"""Return label and address of the page that lists all for somebody, where they choose how often mails come."""
 	if not recipient.is_desk_user:
-		return None
+		if not content.is_own:
+			return None
+		token = signed_links.make_token(Purpose.PERSON, "", recipient.identity)
+		return {
+			"label": _("See everything that is open for you"),
+			"url": signed_links.url(PORTAL_PAGE, token),
+		}
 	url = get_url(compat.desk_route("my-milestones"))
 	return {"label": _("Choose how often you get mails"), "url": url}
 

@@ -29,6 +29,7 @@ PLAN_COLUMNS = (
 	"escalation_role",
 	"escalate_after_days",
 	"snapshot",
+	"supplier_field",
 	"on_hold_since",
 	"document_created_on",
 	"quiet_before",
@@ -213,7 +214,8 @@ def _find_owners(batch: Batch) -> None:
 
 
 def _has_no_owner(stage) -> bool:
-	return not stage.stage_owner and not stage.owner_role and stage.status != StageStatus.REACHED
+	has_owner = stage.stage_owner or stage.outside_owner or stage.owner_role
+	return not has_owner and stage.status != StageStatus.REACHED
 
 
 def _find_owners_in(batch: Batch, doctype: str, rows: list) -> bool:
@@ -222,15 +224,15 @@ def _find_owners_in(batch: Batch, doctype: str, rows: list) -> bool:
 	for plan in rows:
 		document = frappe._dict(documents.get(plan.reference_name, {}), doctype=doctype)
 		for stage in [stage for stage in batch.stages[plan.name] if _has_no_owner(stage)]:
-			stage.stage_owner = assignees.resolve_stage_owner(stage, document)
-			if stage.stage_owner:
-				stage.found_owner = {"stage_owner": stage.stage_owner}
+			found = assignees.resolve_stage_owner(stage, document, plan)
+			if any(found.values()):
+				stage.update(found, found_owner=found)
 	return True
 
 
 def _named(batch: Batch, stages: list, tasks: list) -> tuple[list, list]:
 	"""Return the names and the roles of everybody whom these rows mention."""
-	names = [stage.stage_owner for stage in stages]
+	names = [name for stage in stages for name in (stage.stage_owner, stage.outside_owner)]
 	names += [name for stage in stages for name in assignees.split_names(stage.notify_users)]
 	names += [name for task in tasks for person in task.assignees for name in (person.user, person.email)]
 	roles = [stage[column] for stage in stages for column in ("owner_role", "notify_role")]

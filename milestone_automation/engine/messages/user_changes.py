@@ -6,7 +6,13 @@ import frappe
 
 from milestone_automation.engine.base import follow_ups, guard
 from milestone_automation.engine.people import user_texts
-from milestone_automation.engine.rules.vocabulary import OwnerKind, PlanStatus, StageStatus, TaskStatus
+from milestone_automation.engine.rules.vocabulary import (
+	OUTSIDE_OWNERS,
+	OwnerKind,
+	PlanStatus,
+	StageStatus,
+	TaskStatus,
+)
 from milestone_automation.engine.store import sweep_requests
 
 
@@ -69,7 +75,8 @@ def _plans_of_roles(roles: list[str]) -> set[str]:
 def _plans_of_person(names: list[str]) -> set[str]:
 	"""Return the active plans that name a person, and those with a stage whose owner could not be found."""
 	plan, stage = frappe.qb.DocType("Milestone Plan"), frappe.qb.DocType("Milestone Plan Stage")
-	by_field = stage.owner_kind.isin([OwnerKind.USER_FIELD.value, OwnerKind.DOCUMENT_CREATOR.value])
+	found_anew = (OwnerKind.USER_FIELD, OwnerKind.DOCUMENT_CREATOR, *OUTSIDE_OWNERS)
+	by_field = stage.owner_kind.isin([kind.value for kind in found_anew])
 	nobody = by_field & (stage.stage_owner.isnull() | (stage.stage_owner == ""))
 	named = stage.stage_owner.isin(names) | stage.owner_user.isin(names) | nobody
 	plans = set(_open_stages(plan, stage).where(named).run(pluck=True))

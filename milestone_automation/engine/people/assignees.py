@@ -11,7 +11,7 @@ from typing import NamedTuple
 import frappe
 from frappe.utils import cstr
 
-from milestone_automation.engine.rules.vocabulary import AssigneeKind, OwnerKind
+from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS, AssigneeKind, OwnerKind
 
 # Fields of a task that say whom it is assigned to.
 ASSIGNEE_RULE_FIELDS = (
@@ -69,10 +69,10 @@ def prefetch(rows: Iterable, doc, plan_or_workflow, stages: Iterable = ()) -> Pe
 		stages: stages, as in `resolve_stage_owner`.
 	"""
 	rows = list(rows)
-	kinds = {row.get("assignee_kind") for row in rows}
-	contacts = (
-		_supplier_contacts(doc, plan_or_workflow) if AssigneeKind.ALL_SUPPLIER_CONTACTS in kinds else []
-	)
+	stages = list(stages)
+	kinds = {row.get("assignee_kind") for row in rows} | {stage.get("owner_kind") for stage in stages}
+	needs_contacts = kinds & {AssigneeKind.ALL_SUPPLIER_CONTACTS, OwnerKind.SUPPLIER_CONTACT}
+	contacts = _supplier_contacts(doc, plan_or_workflow) if needs_contacts else []
 	named = [name for row in rows for name in _named_in_task(row, doc)]
 	named += [name for stage in stages for name in _owner_names(stage, doc)]
 	named += [_contact_key(contact) for contact in contacts]
@@ -84,21 +84,46 @@ def prefetch(rows: Iterable, doc, plan_or_workflow, stages: Iterable = ()) -> Pe
 	)
 
 
-def resolve_stage_owner(stage_row, doc, cache: People | None = None) -> str | None:
-	"""Return the user who owns a stage.
+def resolve_stage_owner(stage_row, doc, plan_or_workflow, cache: People | None = None) -> dict:
+	"""Return who owns a stage, as field values of Milestone Plan Stage.
 
 	Args:
 		stage_row: Milestone Plan Stage or Milestone Workflow Stage, as document or dict.
-		doc: the document of the plan.
+		doc, plan_or_workflow: as in `resolve`.
 		cache: result of `prefetch` for this stage and document; read now if missing.
 
 	Returns:
-		str: None if a role owns the stage, or nobody fits: the user is disabled or the field is empty.
+		dict: `stage_owner`, the user, or for somebody from outside without an account `outside_owner`, the address, and
+		`outside_owner_name`. All are None if a role owns the stage, or nobody fits: the user is disabled, the field is
+		empty, or the supplier has no contact with an address.
 	"""
-	names = _owner_names(stage_row, doc)
-	users = cache.users if cache else _users_named(names)
-	people = (_person_named(name, users) for name in names)
-	return next((person["user"] for person in people if person and person["user"]), None)
+	people = cache or prefetch([], doc, plan_or_workflow, stages=[stage_row])
+	candidates = [person for person in _owner_candidates(stage_row, doc, people) if person]
+	if stage_row.get("owner_kind") not in OUTSIDE_OWNERS:
+		candidates = [person for person in candidates if person["user"]]
+	owner = candidates[0] if candidates else {"user": None, "email": None, "full_name": None}
+	is_outside = not owner["user"]
+	return {
+		"stage_owner": owner["user"],
+		"outside_owner": owner["email"] if is_outside else None,
+		"outside_owner_name": owner["full_name"] if is_outside else None,
+	}
+
+
+def _owner_candidates(stage_row, doc, people: People) -> list[dict | None]:
+	if stage_row.get("owner_kind") == OwnerKind.SUPPLIER_CONTACT:
+		return [_contact_person(contact, people.users) for contact in people.contacts]
+	persons = [_person_named(name, people.users) for name in _owner_names(stage_row, doc)]
+	if stage_row.get("owner_kind") == OwnerKind.THIRD_PARTY_COLLABORATOR:
+		return [_named_outsider(person, stage_row.get("owner_name")) for person in persons]
+	return persons
+
+
+def _named_outsider(person: dict | None, full_name: str | None) -> dict | None:
+	"""Give somebody without an account the name that a row has for them; an account has its own."""
+	if person and not person["user"]:
+		return person | {"full_name": full_name or person["full_name"]}
+	return person
 
 
 def _is_kind(row, kind: AssigneeKind) -> bool:
@@ -119,9 +144,7 @@ def _choose_member(row, doc, people: People) -> list[dict]:
 
 def _choose_collaborator(row, doc, people: People) -> list[dict]:
 	person = _person_named(row.get("collaborator_email"), people.users)
-	if person and not person["user"]:
-		person["full_name"] = row.get("collaborator_name") or person["full_name"]
-	return [person]
+	return [_named_outsider(person, row.get("collaborator_name"))]
 
 
 def _choose_role(row, doc, people: People) -> list[dict]:
@@ -162,6 +185,8 @@ def _owner_names(stage_row, doc) -> list[str]:
 		return split_names(stage_row.get("owner_user"))
 	if kind == OwnerKind.USER_FIELD:
 		return names_in_field(doc, stage_row.get("owner_field"))
+	if kind == OwnerKind.THIRD_PARTY_COLLABORATOR:
+		return split_names(stage_row.get("owner_email"))
 	return []
 
 

@@ -8,7 +8,7 @@ from frappe import _
 from frappe.utils import escape_html
 
 from milestone_automation.engine.base import parsing
-from milestone_automation.engine.rules.vocabulary import OwnerKind, TaskStatus
+from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS, OwnerKind, TaskStatus
 
 
 def check_manager() -> None:
@@ -282,3 +282,23 @@ def owns_stage(stage_row, user: str) -> bool:
 	if stage_row.get("owner_kind") == OwnerKind.ROLE:
 		return stage_row.get("owner_role") in frappe.get_roles(user)
 	return stage_row.get("stage_owner") == user
+
+
+def is_outside_owner(stage_row, who: str | None) -> bool:
+	"""Tell whether somebody from outside owns a stage, who may answer for it and needs no right to the document.
+
+	Args:
+		stage_row: Milestone Plan Stage, as document or dict.
+		who: user id or e-mail address that a signed link or the session proves.
+	"""
+	if not who or stage_row.get("owner_kind") not in OUTSIDE_OWNERS:
+		return False
+	if who == stage_row.get("stage_owner"):
+		return True
+	address = (stage_row.get("outside_owner") or "").lower()
+	# Whoever has an account by now is known by its id.
+	return bool(address) and address in (who.lower(), _address_of(who))
+
+
+def _address_of(user: str) -> str:
+	return (frappe.db.get_value("User", user, "email") or "").lower()

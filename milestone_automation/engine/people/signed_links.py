@@ -18,6 +18,8 @@ from frappe.utils.password import get_encryption_key
 from milestone_automation.engine.rules.vocabulary import Vocabulary
 
 DEFAULT_VALID_DAYS = 14
+# Flag of a document that a link's page writes for its recipient.
+PROVEN = "milestone_link_proven"
 
 
 class Purpose(Vocabulary):
@@ -25,6 +27,7 @@ class Purpose(Vocabulary):
 
 	ANSWER = "answer"  # answer whether a stage is reached
 	TASK = "task"  # see one task, complete it, comment on it
+	PERSON = "person"  # see what is open for its recipient
 
 
 class LinkInvalid(frappe.ValidationError):
@@ -36,7 +39,7 @@ class Link(NamedTuple):
 
 	Attributes:
 		purpose: what the link is for, a `Purpose`.
-		name: row name of the stage, or name of the task.
+		name: row name of the stage, or name of the task; empty for a person's page.
 		recipient: user id or e-mail address to which it was sent.
 		valid_until: last day on which it is valid.
 		about: the stage's key date when it was made, as ISO date.

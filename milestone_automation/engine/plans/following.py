@@ -217,11 +217,15 @@ def _undo(plan, stage, doc) -> None:
 
 
 def _follow_people(plan, doc, changed) -> None:
-	for stage in plan.stages:
-		names_owner = stage.owner_kind == OwnerKind.USER_FIELD and stage.owner_field in changed
-		if names_owner or (stage.owner_kind == OwnerKind.DOCUMENT_CREATOR and "owner" in changed):
-			plan.set_stage(stage, stage_owner=assignees.resolve_stage_owner(stage, doc))
 	supplier = plan.supplier_field or "supplier"
+	for stage in plan.stages:
+		named_in = {
+			OwnerKind.USER_FIELD: stage.owner_field,
+			OwnerKind.DOCUMENT_CREATOR: "owner",
+			OwnerKind.SUPPLIER_CONTACT: supplier,
+		}
+		if named_in.get(stage.owner_kind) in changed:
+			plan.set_stage(stage, **assignees.resolve_stage_owner(stage, doc, plan))
 	moved = {"owner", supplier, *_assignee_fields(plan)} & set(changed) - {"owner"}
 	if moved:
 		task_people.reassign(plan, doc, moved, supplier)

@@ -14,7 +14,7 @@ from milestone_automation.engine.people import assignees
 from milestone_automation.engine.progress import rescheduling
 from milestone_automation.engine.rules import dates
 from milestone_automation.engine.rules.network import Network
-from milestone_automation.engine.rules.vocabulary import ReachRule, ShiftMode, StageStatus
+from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS, ReachRule, ShiftMode, StageStatus
 from milestone_automation.engine.rules.working_days import OutOfCalendar
 from milestone_automation.engine.store import watched
 
@@ -26,6 +26,8 @@ STAGE_FIELDS = (
 	"owner_user",
 	"owner_role",
 	"owner_field",
+	"owner_name",
+	"owner_email",
 	"notify_users",
 	"notify_role",
 	"dependency",
@@ -108,7 +110,11 @@ def build(workflow, doc, today=None) -> PlanDraft:
 	key_dates = _key_dates(workflow, doc, draft, calendar)
 	people = assignees.prefetch(workflow.tasks, doc, workflow, stages=workflow.stages)
 	for row, key_date in zip(workflow.stages, key_dates, strict=True):
-		stage = _stage(row, doc, key_date, today, people)
+		stage = _stage(workflow, row, doc, key_date, today, people)
+		if row.owner_kind in OUTSIDE_OWNERS and not (stage["stage_owner"] or stage["outside_owner"]):
+			draft.problems.append(
+				_("No owner was found for {0} ({1}).").format(row.stage_name, _(row.owner_kind))
+			)
 		if stage["status"] == StageStatus.OPEN:
 			stage["tasks"] = _tasks(workflow, row, key_date, doc, calendar, people, draft)
 		draft.stages.append(stage)
@@ -142,13 +148,13 @@ def _key_dates(workflow, doc, draft: PlanDraft, calendar) -> list:
 	return key_dates
 
 
-def _stage(row, doc, key_date, today, people) -> dict:
+def _stage(workflow, row, doc, key_date, today, people) -> dict:
 	stage = {name: row.get(name) for name in STAGE_FIELDS}
 	stage.update(
 		workflow_stage=row.name,
 		planned_date=key_date,
 		key_date=key_date,
-		stage_owner=assignees.resolve_stage_owner(row, doc, cache=people),
+		**assignees.resolve_stage_owner(row, doc, workflow, cache=people),
 		status=StageStatus.OPEN.value,
 		tasks=[],
 	)

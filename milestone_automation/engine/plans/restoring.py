@@ -22,7 +22,15 @@ from milestone_automation.engine.store.changing import changing
 
 # Plans cancelled before tasks and log entry got the same time stamp: their tasks were cancelled shortly before.
 OLD_TOLERANCE = timedelta(seconds=60)
-CONFIRMED_FIELDS = ("status", "health", "reached_on", "reached_by_user", "reached_at", "milestone")
+CONFIRMED_FIELDS = (
+	"status",
+	"health",
+	"reached_on",
+	"reached_by_user",
+	"confirmed_by_outside",
+	"reached_at",
+	"milestone",
+)
 CLOSED_FIELDS = ("status", "closed_on", "closed_by", "reason")
 
 

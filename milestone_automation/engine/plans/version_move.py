@@ -24,7 +24,9 @@ from milestone_automation.engine.store import plan_log, plan_rows, sums, watched
 from milestone_automation.engine.store.changing import changing
 from milestone_automation.engine.workflows import authors
 
-OWNER_FIELDS = frozenset({"owner_kind", "owner_user", "owner_role", "owner_field"})
+OWNER_FIELDS = frozenset(
+	{"owner_kind", "owner_user", "owner_role", "owner_field", "owner_name", "owner_email"}
+)
 
 
 # Preview
@@ -215,7 +217,7 @@ def _update_stage(diff: VersionDiff, stage_move: StageMove, idx: int) -> None:
 	if template:
 		values["dependency"] = template.dependency
 	if OWNER_FIELDS.intersection(stage_move.changed):
-		values["stage_owner"] = assignees.resolve_stage_owner(template, diff.plan.reference_doc())
+		values |= assignees.resolve_stage_owner(template, diff.plan.reference_doc(), diff.workflow)
 	if "stage_name" in values:
 		of_stage = frappe.get_all("Milestone Task", filters={"plan_stage": row.name}, pluck="name")
 		bulk.update_rows("Milestone Task", {name: {"stage_name": values["stage_name"]} for name in of_stage})

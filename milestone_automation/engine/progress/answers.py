@@ -15,7 +15,7 @@ from milestone_automation.engine.store import plan_log, plan_rows
 from milestone_automation.engine.store.changing import changing
 
 
-def answer_reached(plan: str, stage: str, reached_on: str | None = None) -> None:
+def answer_reached(plan: str, stage: str, reached_on: str | None = None, by: str | None = None) -> None:
 	"""Answer a prompt with yes. If a field's value reaches the stage, the document gets that value.
 
 	A document that has passed the stage, to a later one of the same field, keeps its value.
@@ -24,6 +24,8 @@ def answer_reached(plan: str, stage: str, reached_on: str | None = None) -> None
 		plan: name of the plan.
 		stage: row name or name of the stage.
 		reached_on: ISO date, not in the future for the user; today by default.
+		by: user id or address of the stage's owner from outside, whom a signed link proves; such an owner needs no right
+			to the document and does not change it. By default the session user answers.
 
 	Raises:
 		frappe.PermissionError: the user neither owns the stage nor manages plans.
@@ -31,14 +33,14 @@ def answer_reached(plan: str, stage: str, reached_on: str | None = None) -> None
 		frappe.ValidationError: the plan is cancelled, the stage is reached already, the date is in the future, or the
 			document refuses the value.
 	"""
-	plan, row = _load_answerable(plan, stage)
+	plan, row = _load_answerable(plan, stage, by)
 	plan.check_is_active()
 	stages.check_is_open(row)
 	day = clock.parse_day(reached_on) if reached_on else clock.today_of_user()
-	if stages.waits_for_value(plan, row):
+	if not by and stages.waits_for_value(plan, row):
 		_reach_by_value(plan, row, day)
 	else:
-		stages.confirm(plan.name, row.name, day)
+		stages.confirm(plan.name, row.name, day, by=_without_account(by))
 
 
 def answer_not_yet(
@@ -48,8 +50,11 @@ def answer_not_yet(
 	reason: str | None = None,
 	note: str | None = None,
 	later_stages: str | None = None,
+	by: str | None = None,
 ) -> None:
-	"""Answer a prompt with no: the stage gets a new key date, or where managers decide, one is proposed.
+	"""Answer a prompt with no: the stage gets a new key date, or one is proposed.
+
+	Where managers decide, and for an owner from outside, it is proposed.
 
 	Args:
 		plan, stage: as in `answer_reached`.
@@ -57,21 +62,22 @@ def answer_not_yet(
 		reason: one of `reasons` or another text; reason or note is required.
 		note: further text.
 		later_stages: "Shift Too" or "Keep Order", for a plan that asks.
+		by: as in `answer_reached`.
 
 	Raises:
 		frappe.PermissionError: the user neither owns the stage nor manages plans.
 		frappe.ValidationError: there is no reason, the date is not in the future or before an earlier stage, or
 			`later_stages` is missing.
 	"""
-	plan, row = _load_answerable(plan, stage)
+	plan, row = _load_answerable(plan, stage, by)
 	day = _future_day(row, new_date)
 	text = ": ".join(part.strip() for part in (reason, note) if part and part.strip())
 	if not text and not row.key_date:
 		text = _("First date.")
-	must_propose = proposals.must_propose(plan)
+	must_propose = bool(by) or proposals.must_propose(plan)
 	with changing(plan.name) as plan:
 		if must_propose:
-			proposals.propose(plan.name, row.name, day, text)
+			proposals.propose(plan.name, row.name, day, text, by=by)
 		else:
 			rescheduling.reschedule(
 				plan.name, row.name, day, text, source=DateChangeSource.PROMPT, answer=later_stages or None
@@ -81,17 +87,17 @@ def answer_not_yet(
 			plan.set_stage(plan.stage(row.name), on_track_on=clock.today_of_user())
 
 
-def answer_on_track(plan: str, stage: str) -> None:
+def answer_on_track(plan: str, stage: str, by: str | None = None) -> None:
 	"""Answer a check-in with yes: the key date of the stage holds.
 
 	Args:
-		plan, stage: as in `answer_reached`.
+		plan, stage, by: as in `answer_reached`.
 
 	Raises:
 		frappe.PermissionError: the user neither owns the stage nor manages plans.
 		frappe.ValidationError: the plan is cancelled, the stage is reached already, or its key date is not to come.
 	"""
-	plan, row = _load_answerable(plan, stage)
+	plan, row = _load_answerable(plan, stage, by)
 	plan.check_is_active()
 	stages.check_is_open(row)
 	today = clock.today_of_user()
@@ -107,7 +113,7 @@ def answer_on_track(plan: str, stage: str) -> None:
 			plan.leave_unchanged()
 			return
 		plan.set_stage(row, on_track_on=today)
-		plan_log.write(plan, PlanEvent.CONFIRMED_ON_TRACK, stage=row)
+		plan_log.write(plan, PlanEvent.CONFIRMED_ON_TRACK, stage=row, done_by=by)
 
 
 def reasons() -> list[str]:
@@ -116,9 +122,16 @@ def reasons() -> list[str]:
 	return [row.reason for row in rows]
 
 
-def _load_answerable(plan: str, stage: str) -> tuple:
-	"""Return plan and stage; refuse a user who may not answer for the stage."""
+def _without_account(who: str | None) -> str | None:
+	"""Return the address of somebody without an account; None for a user, who acts as the session user."""
+	return None if who == frappe.session.user else who
+
+
+def _load_answerable(plan: str, stage: str, by: str | None = None) -> tuple:
+	"""Return plan and stage; refuse whoever may not answer for the stage."""
 	name, plan = plan, plan_rows.load_by_name(plan, is_optional=True)
+	if plan and by and rights.is_outside_owner(plan.stage(stage), by):
+		return plan, plan.stage(stage)
 	is_seen = plan and rights.can_read_document(plan.reference_type, plan.reference_name)
 	if not plan or not (is_seen or rights.sees_everything()):
 		rights.refuse_hidden("Milestone Plan", name)

@@ -74,8 +74,9 @@ def propose(plan: str, stage: str, new_date, reason: str, by: str | None = None)
 				}
 			],
 		)
-		# Its owner has answered; an outside party says nothing for them.
-		plan.set_stage(row, proposed_date=day, proposal=name, awaits_decision=int(not by))
+		# Its owner has answered; the assignee of a task says nothing for them.
+		has_answered = not by or rights.is_outside_owner(row, by)
+		plan.set_stage(row, proposed_date=day, proposal=name, awaits_decision=int(has_answered))
 		text = f"{who}: {day.isoformat()}"
 		entry = plan_log.write(plan, PlanEvent.DATE_PROPOSED, stage=row, reason=reason, details=text)
 		sweep_requests.alert(entry)

@@ -19,13 +19,14 @@ CONFIRMED_FIELD = "milestone_stage"
 # Reaching
 
 
-def confirm(plan: str, stage: str, reached_on=None) -> None:
-	"""Confirm that a stage is reached, as the session user.
+def confirm(plan: str, stage: str, reached_on=None, by: str | None = None) -> None:
+	"""Confirm that a stage is reached, as the session user or somebody from outside.
 
 	Args:
 		plan: name of the plan.
 		stage: row name or name of the stage.
 		reached_on: date or ISO text, not in the future; today by default.
+		by: e-mail address of its owner from outside, where there is no account; by default the session user.
 
 	Raises:
 		GateError: required tasks are open, exit criteria not met, or an earlier stage comes first.
@@ -43,12 +44,13 @@ def confirm(plan: str, stage: str, reached_on=None) -> None:
 			value=row.stage_name[:140],
 			reached_on=now_datetime(),
 			source="Confirmation",
+			reached_by=by or frappe.session.user,
 		)
-		mark_reached(plan, row, day, milestone=milestone)
+		mark_reached(plan, row, day, milestone=milestone, by=by)
 		if not cint(plan.earlier_tasks_block):
 			# Only then does the health of a stage depend on the tasks of earlier ones.
 			plan.trust_counts()
-		plan_log.write(plan, PlanEvent.MILESTONE_REACHED, stage=row)
+		plan_log.write(plan, PlanEvent.MILESTONE_REACHED, stage=row, done_by=by)
 
 
 def check_is_open(row) -> None:
@@ -108,7 +110,9 @@ def waits_for_value(plan: plan_rows.Plan, stage) -> bool:
 	return not has_passed and not watched.holds_value(stage, doc)
 
 
-def mark_reached(plan: plan_rows.Plan, stage, reached_on, milestone=None, value_before=None) -> None:
+def mark_reached(
+	plan: plan_rows.Plan, stage, reached_on, milestone=None, value_before=None, by: str | None = None
+) -> None:
 	"""Mark a stage of a plan as reached, date the next stage, and note its next steps.
 
 	Args:
@@ -117,13 +121,15 @@ def mark_reached(plan: plan_rows.Plan, stage, reached_on, milestone=None, value_
 		reached_on: date on which it was reached.
 		milestone: name of the recorded Milestone.
 		value_before: value of the field before, as text.
+		by: as in `confirm`.
 	"""
 	plan.set_stage(
 		stage,
 		status=StageStatus.REACHED.value,
 		health="Done",
 		reached_on=reached_on,
-		reached_by_user=frappe.session.user,
+		reached_by_user=None if by else frappe.session.user,
+		confirmed_by_outside=(stage.outside_owner_name or by) if by else None,
 		reached_at=now_datetime(),
 		milestone=milestone,
 		value_before=value_before,
@@ -190,6 +196,7 @@ def mark_open(plan: plan_rows.Plan, stage, reason: str) -> None:
 		health=(Health.ON_HOLD if plan.on_hold_since else Health.ON_TRACK).value,
 		reached_on=None,
 		reached_by_user=None,
+		confirmed_by_outside=None,
 		reached_at=None,
 		milestone=None,
 		value_before=None,

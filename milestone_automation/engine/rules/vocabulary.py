@@ -30,6 +30,12 @@ class OwnerKind(Vocabulary):
 	USER = "User"
 	ROLE = "Role"
 	USER_FIELD = "User Field"
+	SUPPLIER_CONTACT = "Supplier Contact"
+	THIRD_PARTY_COLLABORATOR = "Third-Party Collaborator"
+
+
+# They answer without any right to the document.
+OUTSIDE_OWNERS = (OwnerKind.SUPPLIER_CONTACT, OwnerKind.THIRD_PARTY_COLLABORATOR)
 
 
 class KeyDateRule(Vocabulary):

@@ -27,8 +27,9 @@ def write(
 	reason: str = "",
 	details: str = "",
 	done_on=None,
+	done_by: str | None = None,
 ) -> str:
-	"""Add an entry to the log of a plan, by the session user, and return its name.
+	"""Add an entry to the log of a plan and return its name.
 
 	Args:
 		plan: document or row of the plan with name, reference_type and reference_name.
@@ -38,6 +39,7 @@ def write(
 		reason: reason that a user gave.
 		details: further text.
 		done_on: when it happened; now by default.
+		done_by: user id or e-mail address; the session user by default.
 	"""
 	names = bulk.insert_rows(
 		"Milestone Plan Log",
@@ -52,7 +54,7 @@ def write(
 				"task": task,
 				"reason": reason,
 				"details": details,
-				"done_by": frappe.session.user,
+				"done_by": done_by or frappe.session.user,
 				"done_on": done_on or now_datetime(),
 			}
 		],

@@ -18,12 +18,15 @@ WHEN_REACHED = (
 	"owner_user",
 	"owner_role",
 	"owner_field",
+	"owner_email",
 	"gate_mode",
 )
+# Whoever has a message sent to somebody without a right to the document.
+SENT_OUTSIDE = ("owner_kind", "owner_email")
 # By the field of the author: the text, and what else of the row decides about it.
 AUTHORED = {
 	"next_actions_by": ("next_actions", WHEN_REACHED),
-	"custom_message_by": ("custom_message", ()),
+	"custom_message_by": ("custom_message", SENT_OUTSIDE),
 }
 
 

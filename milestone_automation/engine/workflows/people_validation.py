@@ -98,6 +98,15 @@ def is_address(text: str | None) -> bool:
 	)
 
 
+def address_problem(text: str) -> str | None:
+	"""Return why a text is not the address of a collaborator, or None."""
+	if is_address(text):
+		return None
+	return _(
+		"{0} is not a valid e-mail address. Enter the collaborator's address, for example name@example.com."
+	).format(escape_html(text))
+
+
 def user_field_problem(fieldname: str, doctype: str) -> str | None:
 	"""Return why a field cannot name users, or None.
 

@@ -9,7 +9,13 @@ from frappe.utils import cint, cstr, escape_html
 
 from milestone_automation.engine.base import parsing, values
 from milestone_automation.engine.base.field_types import DAY_TYPES, NUMBER_TYPES
-from milestone_automation.engine.rules.vocabulary import Dependency, KeyDateRule, OwnerKind, ReachRule
+from milestone_automation.engine.rules.vocabulary import (
+	OUTSIDE_OWNERS,
+	Dependency,
+	KeyDateRule,
+	OwnerKind,
+	ReachRule,
+)
 from milestone_automation.engine.tracking import trackable
 from milestone_automation.engine.tracking.registry import field_type
 from milestone_automation.engine.workflows import (
@@ -31,6 +37,7 @@ FIELDS_BY_CHOICE = {
 		OwnerKind.USER: ("owner_user",),
 		OwnerKind.ROLE: ("owner_role",),
 		OwnerKind.USER_FIELD: ("owner_field",),
+		OwnerKind.THIRD_PARTY_COLLABORATOR: ("owner_name", "owner_email"),
 	},
 	"dependency": {Dependency.CHOSEN: ("predecessors",)},
 	"key_date_rule": {KeyDateRule.DOCUMENT_DATE_FIELD: ("date_field",)},
@@ -54,20 +61,21 @@ def tidy(stage) -> None:
 
 
 def problems(
-	stage, position: int, doctype: str, known: Known, known_criteria: frozenset[str] = frozenset()
+	stage, position: int, workflow, known: Known, known_criteria: frozenset[str] = frozenset()
 ) -> Iterator[str]:
 	"""Yield the problems of one stage, as sentences that say what to do.
 
 	Args:
 		stage: row of Milestone Workflow Stage, after `tidy`.
 		position: position of the stage, from 0.
-		doctype: DocType of the workflow's documents.
+		workflow: Milestone Workflow document.
 		known: users and roles of the site.
 		known_criteria: keys of the exit criteria that the workflow had before.
 	"""
+	doctype = workflow.document_type
 	if not stage.stage_name:
 		yield _("Enter a name.")
-	yield from _owner_problems(stage, doctype, known)
+	yield from _owner_problems(stage, workflow, known)
 	yield from date_problems(stage, position, doctype)
 	yield from reach_problems(stage, doctype)
 	yield from _reminder_problems(stage)
@@ -76,9 +84,13 @@ def problems(
 	yield from criteria_validation.problems(stage, doctype, known_criteria)
 
 
-def _owner_problems(stage, doctype: str, known: Known) -> Iterator[str]:
-	if problem := owner_problem(stage, doctype, known):
+def _owner_problems(stage, workflow, known: Known) -> Iterator[str]:
+	if problem := owner_problem(stage, workflow, known):
 		yield problem
+	if stage.owner_kind in OUTSIDE_OWNERS and stage.reach_rule == ReachRule.FIELD_VALUE:
+		yield _(
+			"Its owner is from outside and cannot change the document. Let it be reached by confirmation, or choose an owner with an account."
+		)
 	for name in people_validation.notified(stage):
 		if problem := people_validation.notified_problem(name, known):
 			yield problem
@@ -86,21 +98,48 @@ def _owner_problems(stage, doctype: str, known: Known) -> Iterator[str]:
 		yield problem
 
 
-def owner_problem(stage, doctype: str, known: Known) -> str | None:
+def owner_problem(stage, workflow, known: Known) -> str | None:
 	"""Return the problem of a stage's owner as a sentence, or None; arguments as in `problems`."""
-	if stage.owner_kind == OwnerKind.USER:
-		if not stage.owner_user:
-			return _("Choose the user who owns it.")
-		return people_validation.user_problem(stage.owner_user, known)
-	if stage.owner_kind == OwnerKind.ROLE:
-		if not stage.owner_role:
-			return _("Choose the role that owns it.")
-		return people_validation.role_problem(stage.owner_role, known)
-	if stage.owner_kind == OwnerKind.USER_FIELD:
-		if not stage.owner_field:
-			return _("Choose the field of {0} that names its owner.").format(_(doctype))
-		return people_validation.user_field_problem(stage.owner_field, doctype)
-	return None
+	check = OWNER_CHECKS.get(stage.owner_kind)
+	return check(stage, workflow, known) if check else None
+
+
+def _user_problem(stage, workflow, known: Known) -> str | None:
+	if not stage.owner_user:
+		return _("Choose the user who owns it.")
+	return people_validation.user_problem(stage.owner_user, known)
+
+
+def _role_problem(stage, workflow, known: Known) -> str | None:
+	if not stage.owner_role:
+		return _("Choose the role that owns it.")
+	return people_validation.role_problem(stage.owner_role, known)
+
+
+def _field_problem(stage, workflow, known: Known) -> str | None:
+	doctype = workflow.document_type
+	if not stage.owner_field:
+		return _("Choose the field of {0} that names its owner.").format(_(doctype))
+	return people_validation.user_field_problem(stage.owner_field, doctype)
+
+
+def _supplier_problem(stage, workflow, known: Known) -> str | None:
+	return people_validation.supplier_field_problem(workflow.supplier_field, workflow.document_type)
+
+
+def _outsider_problem(stage, workflow, known: Known) -> str | None:
+	if not stage.owner_email:
+		return _("Enter the e-mail address of its owner.")
+	return people_validation.address_problem(stage.owner_email)
+
+
+OWNER_CHECKS = {
+	OwnerKind.USER: _user_problem,
+	OwnerKind.ROLE: _role_problem,
+	OwnerKind.USER_FIELD: _field_problem,
+	OwnerKind.SUPPLIER_CONTACT: _supplier_problem,
+	OwnerKind.THIRD_PARTY_COLLABORATOR: _outsider_problem,
+}
 
 
 # Key date

@@ -109,11 +109,7 @@ def _field_problem(task, workflow, known: Known) -> str | None:
 def _collaborator_problem(task, workflow, known: Known) -> str | None:
 	if not task.collaborator_email:
 		return _("Enter the collaborator's e-mail address.")
-	if not people_validation.is_address(task.collaborator_email):
-		return _(
-			"{0} is not a valid e-mail address. Enter the collaborator's address, for example name@example.com."
-		).format(escape_html(task.collaborator_email))
-	return None
+	return people_validation.address_problem(task.collaborator_email)
 
 
 ASSIGNEE_CHECKS = {

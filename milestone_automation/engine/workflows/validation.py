@@ -232,9 +232,7 @@ def problems(workflow) -> Iterator[str]:
 	yield from _role_problems(workflow, known)
 	yield from _stage_list_problems(workflow)
 	for position, stage in enumerate(workflow.stages):
-		for problem in stage_validation.problems(
-			stage, position, workflow.document_type, known, known_criteria
-		):
+		for problem in stage_validation.problems(stage, position, workflow, known, known_criteria):
 			yield f"{stage_label(stage)}: {problem}"
 	for task in workflow.tasks:
 		for problem in task_validation.problems(task, workflow, known):

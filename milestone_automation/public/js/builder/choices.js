@@ -10,6 +10,8 @@ export const OWNER_KINDS = () => [
 	{ value: "User", label: __("One user") },
 	{ value: "Role", label: __("Everybody with a role") },
 	{ value: "User Field", label: __("A user named in the document") },
+	{ value: "Supplier Contact", label: __("A contact of the document's supplier") },
+	{ value: "Third-Party Collaborator", label: __("A third-party collaborator") },
 ];
 
 export const DEPENDENCIES = () => [

@@ -91,6 +91,7 @@ function owner_words(stage, fields) {
 		User: () => frappe.user.full_name(stage.owner_user || ""),
 		Role: () => __(stage.owner_role || ""),
 		"User Field": () => fields.label(stage.owner_field),
+		"Third-Party Collaborator": () => stage.owner_name || stage.owner_email || "",
 	}[stage.owner_kind];
 	const words = (own && own()) || choices.label_of(choices.OWNER_KINDS(), stage.owner_kind);
 	return __("Owner: {0}", [esc(words)]);
@@ -166,6 +167,9 @@ function owner(stage, fields) {
 		User: () => link(stage, "owner_user", "User", __("Owner")),
 		Role: () => link(stage, "owner_role", "Role", __("Owner Role")),
 		"User Field": () => select(stage, "owner_field", __("Owner Field"), fields.users(), __("Choose a field")),
+		"Third-Party Collaborator": () =>
+			text(stage, "owner_name", __("Owner Name"), __("Name")) +
+			text(stage, "owner_email", __("Owner E-Mail"), __("E-Mail")),
 	}[stage.owner_kind];
 	return select(stage, "owner_kind", __("Milestone Owner"), choices.OWNER_KINDS()) + (rest ? rest() : "");
 }

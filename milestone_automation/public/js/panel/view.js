@@ -286,7 +286,8 @@ function facts(stage, { today, doctype }) {
 	const rows = [];
 	const reached = stage.status === "Reached";
 	if (reached) {
-		const by = stage.reached_by_user ? ` · ${esc(user_name(stage.reached_by_user))}` : "";
+		const who = stage.reached_by_user ? user_name(stage.reached_by_user) : stage.confirmed_by_outside;
+		const by = who ? ` · ${esc(who)}` : "";
 		rows.push([__("Reached On"), date(stage.reached_on) + by]);
 		if (stage.reached_without_tasks_on) {
 			const found = __("Reached without its required tasks, found on {0}", [

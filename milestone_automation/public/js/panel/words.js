@@ -87,6 +87,7 @@ export function assignee_name(assignee) {
 
 export function owner_text(stage) {
 	if (stage.stage_owner) return user_name(stage.stage_owner);
+	if (stage.outside_owner_name) return __("{0} (from outside)", [stage.outside_owner_name]);
 	return stage.owner_role ? __("Everybody with role {0}", [__(stage.owner_role)]) : "";
 }
 

@@ -1,0 +1,251 @@
+"""The page *My Milestones* of people from outside: what is open for them in all documents, and what they have done.
+
+Who has an account logs in; everybody else comes by the one link of theirs that is in each of their mails. Each task and
+milestone leads to its own page, where it is answered.
+"""
+
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+import frappe
+from frappe import _
+from frappe.utils import cstr, get_fullname, getdate
+from pypika.functions import Lower
+
+from milestone_automation.engine.base import clock, languages
+from milestone_automation.engine.people import companies, directory, signed_links
+from milestone_automation.engine.people.signed_links import LinkInvalid, Purpose
+from milestone_automation.engine.rules.vocabulary import (
+	OUTSIDE_OWNERS,
+	Health,
+	PlanStatus,
+	StageStatus,
+	TaskStatus,
+)
+from milestone_automation.links import link_page
+
+PATH = "milestones"
+MOST_OPEN, MOST_DONE = 200, 20
+# A website user sees no bell.
+PREFERENCES = (directory.MailPreference.DAILY, directory.MailPreference.EACH)
+
+
+class Visitor(NamedTuple):
+	"""Whose page it is.
+
+	Attributes:
+		recipient: user id, or e-mail address of somebody without an account.
+		names: what rows may call them, in lower case.
+		is_logged_in: whether the session proves it, not only a link.
+	"""
+
+	recipient: str
+	names: list[str]
+	is_logged_in: bool
+
+
+def portal_page(form: dict, is_post: bool) -> dict:
+	"""Return what the page shows, after acting on a POST.
+
+	Args:
+		form: `token`, or nothing for who is logged in; for a POST of theirs `mail`, how often mails come.
+		is_post: whether the form was sent.
+	"""
+	if form.get("token"):
+		page, visitor = _by_link(form["token"])
+	else:
+		page, visitor = _by_session()
+	if page:
+		return page
+	frappe.local.lang = link_page.language_of(visitor.recipient)
+	if is_post and visitor.is_logged_in:
+		_choose_mails(form.get("mail"))
+	return {"state": "list", "title": _("My Milestones"), **_lists(visitor), **_mails(visitor)}
+
+
+def _by_link(token: str) -> tuple[dict | None, Visitor | None]:
+	try:
+		link = signed_links.read_token(token, Purpose.PERSON)
+	except LinkInvalid:
+		return link_page.invalid(), None
+	frappe.local.lang = link_page.language_of(link.recipient)
+	if not link_page.may_use_link(link.recipient):
+		return link_page.refused(
+			_("This link no longer works"), _("The account it was sent to is disabled.")
+		), None
+	if link.is_expired:
+		return link_page.expired(link, _("Your latest mail has a new one.")), None
+	return None, _visitor(link.recipient, False)
+
+
+def _by_session() -> tuple[dict | None, Visitor | None]:
+	if frappe.session.user != "Guest":
+		return None, _visitor(frappe.session.user, True)
+	page = {
+		"state": "login",
+		"title": _("My Milestones"),
+		"text": _("Log in, or open the page with the link in one of your mails."),
+		"login_url": f"/login?{urlencode({'redirect-to': f'/{PATH}'})}",
+	}
+	return page, None
+
+
+def _visitor(recipient: str, is_logged_in: bool) -> Visitor:
+	address = frappe.db.get_value("User", recipient, "email")
+	names = {name.lower() for name in (recipient, address) if name}
+	return Visitor(recipient, sorted(names), is_logged_in)
+
+
+def _choose_mails(choice: str | None) -> None:
+	if choice in [one.value for one in PREFERENCES]:
+		frappe.defaults.set_user_default(directory.MAIL_DEFAULT, choice)
+
+
+def _mails(visitor: Visitor) -> dict:
+	"""Return the choice of mails; who has no account gets one a day."""
+	if not visitor.is_logged_in:
+		return {}
+	labels = {
+		directory.MailPreference.DAILY: _("At most one mail a day"),
+		directory.MailPreference.EACH: _("Each message at once"),
+	}
+	chosen = directory.mail_preference(visitor.recipient)
+	return {
+		"mails": [
+			{"value": one.value, "label": labels[one], "is_chosen": one is chosen} for one in PREFERENCES
+		]
+	}
+
+
+def _lists(visitor: Visitor) -> dict:
+	tasks, stages = _open_tasks(visitor), _open_stages(visitor)
+	askers = _askers(tasks)
+	documents = [(row.reference_type, row.reference_name) for row in (*tasks, *stages)]
+	of_document = companies.of_documents(documents)
+	today = clock.today_of_user(visitor.recipient)
+	waiting = [_task(visitor, row, askers, of_document, today) for row in tasks]
+	waiting += [_stage(visitor, row, of_document, today) for row in stages]
+	return {
+		"open": sorted(waiting, key=lambda row: (row["day"] is None, row["day"])),
+		"is_cut": len(tasks) == MOST_OPEN or len(stages) == MOST_OPEN,
+		"done": _done(visitor),
+	}
+
+
+def _task(visitor: Visitor, row, askers: dict, of_document: dict, today) -> dict:
+	token = signed_links.make_token(Purpose.TASK, row.name, visitor.recipient)
+	return {
+		"what": row.title,
+		"url": signed_links.url("milestone-task", token),
+		"button": _("Open task"),
+		"asker": _asked_by(
+			askers.get(row.plan_stage) or "", of_document.get((row.reference_type, row.reference_name))
+		),
+		**_when_and_where(row, row.due_date, today),
+	}
+
+
+def _stage(visitor: Visitor, row, of_document: dict, today) -> dict:
+	token = signed_links.make_token(Purpose.ANSWER, row.name, visitor.recipient, cstr(row.key_date or ""))
+	return {
+		"what": _(row.stage_name),
+		"url": signed_links.url("milestone-answer", token, answer="yes"),
+		"button": _("Answer"),
+		"asker": _asked_by("", of_document.get((row.reference_type, row.reference_name))),
+		**_when_and_where(row, row.key_date, today),
+	}
+
+
+def _when_and_where(row, day, today) -> dict:
+	day = getdate(day) if day else None
+	return {
+		"day": day,
+		"due": languages.day_text(day) if day else "",
+		"is_overdue": bool(day and day < today),
+		"document": f"{_(row.reference_type)} {row.reference_name}",
+	}
+
+
+def _asked_by(person: str, company: str | None) -> str:
+	if person and company:
+		return _("Requested by {0}, {1}").format(person, company)
+	return _("Requested by {0}").format(person or company) if person or company else ""
+
+
+def _open_tasks(visitor: Visitor) -> list:
+	task, query = _tasks_of(visitor)
+	person = frappe.qb.DocType("Milestone Task Assignee")
+	query = query.where(task.status == TaskStatus.OPEN.value).where(person.done == 0)
+	return query.orderby(task.due_date).limit(MOST_OPEN).run(as_dict=True)
+
+
+def _tasks_of(visitor: Visitor) -> tuple:
+	task, person = frappe.qb.DocType("Milestone Task"), frappe.qb.DocType("Milestone Task Assignee")
+	query = frappe.qb.from_(task).join(person).on(person.parent == task.name).distinct()
+	query = query.where(person.parenttype == "Milestone Task")
+	query = query.where(Lower(person.user).isin(visitor.names) | Lower(person.email).isin(visitor.names))
+	columns = (
+		task.name,
+		task.title,
+		task.due_date,
+		task.plan_stage,
+		task.reference_type,
+		task.reference_name,
+	)
+	return task, query.select(*columns)
+
+
+def _open_stages(visitor: Visitor) -> list:
+	stage, query = _stages_of(visitor)
+	query = query.where(stage.status == StageStatus.OPEN.value)
+	# Nobody is asked for what was skipped or is on hold.
+	query = query.where(stage.health.notin([Health.SKIPPED.value, Health.ON_HOLD.value]))
+	return query.orderby(stage.key_date).limit(MOST_OPEN).run(as_dict=True)
+
+
+def _stages_of(visitor: Visitor) -> tuple:
+	stage, plan = frappe.qb.DocType("Milestone Plan Stage"), frappe.qb.DocType("Milestone Plan")
+	query = frappe.qb.from_(stage).join(plan).on(plan.name == stage.parent)
+	query = query.where(plan.status == PlanStatus.ACTIVE.value)
+	query = query.where(stage.owner_kind.isin([kind.value for kind in OUTSIDE_OWNERS]))
+	is_owner = Lower(stage.stage_owner).isin(visitor.names) | Lower(stage.outside_owner).isin(visitor.names)
+	columns = (stage.name, stage.stage_name, stage.key_date, stage.reached_on)
+	return stage, query.where(is_owner).select(*columns, plan.reference_type, plan.reference_name)
+
+
+def _done(visitor: Visitor) -> list[dict]:
+	"""Return what they have done, the latest first."""
+	task, tasks = _tasks_of(visitor)
+	tasks = tasks.select(task.closed_on).where(task.status == TaskStatus.COMPLETED.value)
+	stage, stages = _stages_of(visitor)
+	stages = stages.where(stage.status == StageStatus.REACHED.value)
+	rows = [
+		(getdate(row.closed_on), row.title, row)
+		for row in tasks.orderby(task.closed_on, order=frappe.qb.desc).limit(MOST_DONE).run(as_dict=True)
+	]
+	rows += [
+		(getdate(row.reached_on), _(row.stage_name), row)
+		for row in stages.orderby(stage.reached_on, order=frappe.qb.desc).limit(MOST_DONE).run(as_dict=True)
+	]
+	rows.sort(key=lambda row: row[0], reverse=True)
+	return [
+		{
+			"what": what,
+			"document": f"{_(row.reference_type)} {row.reference_name}",
+			"done": languages.day_text(day),
+		}
+		for day, what, row in rows[:MOST_DONE]
+	]
+
+
+def _askers(tasks: list) -> dict[str, str]:
+	"""Return the owner of the stage of each task, by row name of the stage."""
+	names = {row.plan_stage for row in tasks}
+	if not names:
+		return {}
+	fields = ["name", "stage_owner", "owner_role"]
+	rows = frappe.get_all("Milestone Plan Stage", filters={"name": ("in", list(names))}, fields=fields)
+	return {
+		row.name: get_fullname(row.stage_owner) if row.stage_owner else _(row.owner_role or "")
+		for row in rows
+	}

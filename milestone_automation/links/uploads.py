@@ -1,0 +1,96 @@
+"""Files that people from outside attach to their task: of the types and the size that the settings allow, private."""
+
+import os
+
+import frappe
+from frappe import _
+from frappe.utils import cint, cstr, escape_html
+
+from milestone_automation.engine.base import parsing
+from milestone_automation.engine.people import signed_links
+from milestone_automation.engine.rules import upload_types
+
+DEFAULT_TYPES = "pdf, png, jpg, jpeg, gif, webp, txt, csv, doc, docx, xls, xlsx, ods, odt, zip"
+DEFAULT_MEGABYTES = 10
+NAME_LENGTH = 100
+KEPT_IN_NAMES = frozenset(" ._-()")
+
+
+def allowed_types() -> list[str]:
+	"""Return the endings that files may have, in lower case, without dot; none where nothing may be attached."""
+	if not most_megabytes():
+		return []
+	chosen = frappe.get_cached_doc("Milestone Settings").get("upload_types")
+	return upload_types.allowed(DEFAULT_TYPES if chosen is None else chosen)
+
+
+def most_megabytes() -> int:
+	"""Return how large a file may be; 0 where people from outside attach none."""
+	chosen = frappe.get_cached_doc("Milestone Settings").get("upload_megabytes")
+	return DEFAULT_MEGABYTES if chosen is None else cint(chosen)
+
+
+def sent_file():
+	"""Return the file that came with the form, as werkzeug has it; None without one."""
+	request = getattr(frappe.local, "request", None)
+	sent = request.files.get("file") if request else None
+	return sent if sent and sent.filename else None
+
+
+def attach(task: str, sent) -> str:
+	"""Attach a file to a task and return its name.
+
+	Args:
+		task: name of the Milestone Task.
+		sent: as `sent_file` returns it.
+
+	Raises:
+		frappe.ValidationError: the file is empty, too large, or of a type that is not allowed.
+	"""
+	name = _plain_name(sent.filename)
+	_check_type(name)
+	content = _read(sent)
+	values = {
+		"doctype": "File",
+		"file_name": name,
+		"attached_to_doctype": "Milestone Task",
+		"attached_to_name": task,
+		"is_private": 1,
+		"content": content,
+	}
+	file = frappe.get_doc(values)
+	file.flags[signed_links.PROVEN] = True
+	file.insert(ignore_permissions=True)  # the signed link is the right to attach
+	return name
+
+
+def _plain_name(filename: str) -> str:
+	"""Return the name of a file without folders, and without characters that mean something elsewhere."""
+	base = os.path.basename(parsing.UNSTORABLE.sub("", cstr(filename)).replace("\\", "/"))
+	kept = "".join(one if one.isalnum() or one in KEPT_IN_NAMES else "_" for one in base)
+	stem, ending = os.path.splitext(kept.strip(" ."))
+	return f"{stem[:NAME_LENGTH]}{ending[:10]}"
+
+
+def _check_type(name: str) -> None:
+	ending = os.path.splitext(name)[1].strip(".").lower()
+	types = allowed_types()
+	if not types:
+		frappe.throw(_("No files can be attached here."))
+	if ending not in types:
+		frappe.throw(
+			_("Files of this type cannot be attached. Choose one of these: {0}.").format(
+				escape_html(", ".join(types))
+			)
+		)
+
+
+def _read(sent) -> bytes:
+	megabytes = most_megabytes()
+	limit = megabytes * 1024 * 1024
+	content = sent.stream.read(limit + 1)
+	if len(content) > limit:
+		frappe.throw(_("The file is too large. It may have at most {0} MB.").format(megabytes))
+	if not content:
+		frappe.throw(_("The file is empty."))
+	return content

@@ -1,0 +1,103 @@
+"""Somebody from outside on a phone, without an account, with nothing but the link in a mail."""
+
+import json
+import os
+
+import pytest
+
+from tests.browser.conftest import ORDER
+
+pytestmark = pytest.mark.browser
+
+MILL = "mill@example.org"
+WORKFLOW = {
+	"doctype": "Milestone Workflow",
+	"workflow_name": "With a Mill",
+	"document_type": ORDER,
+	"enabled": 1,
+	"priority": 9,
+	"document_filters": '[["Sample Order", "order_no", "like", "MILL-%"]]',
+	"stages": [
+		{
+			"stage_name": "Fabric woven",
+			"key_date_rule": "After Creation",
+			"offset_days": 2,
+			"owner_kind": "Third-Party Collaborator",
+			"owner_name": "The Mill",
+			"owner_email": MILL,
+		}
+	],
+	"tasks": [
+		{
+			"stage": "Fabric woven",
+			"title": "Send the lab dips",
+			"required": 1,
+			"assignee_kind": "Third-Party Collaborator",
+			"collaborator_name": "The Mill",
+			"collaborator_email": MILL,
+		}
+	],
+}
+LINK = f"""
+from milestone_automation.engine.people.signed_links import Purpose, make_token
+print(make_token(Purpose.PERSON, "", "{MILL}"))
+"""
+
+
+@pytest.fixture
+def phone(browser, orders):
+	"""A phone that has never been here, on the served site."""
+	context = browser.new_context(
+		base_url=orders.url, viewport={"width": 390, "height": 800}, has_touch=True, bypass_csp=True
+	)
+	yield context.new_page()
+	context.close()
+
+
+def picture(page, name: str) -> None:
+	if folder := os.environ.get("MILESTONE_SCREENSHOTS"):
+		page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+
+
+def test_a_mill_sends_its_file_and_says_that_the_fabric_is_woven(
+	orders, workflow, make_order, phone, findings, tmp_path
+):
+	code = f"import frappe, json\nfrappe.get_doc(json.loads({json.dumps(WORKFLOW)!r})).insert()\nfrappe.db.commit()"
+	orders.site.python(code)
+	make_order("MILL-0001")
+	token = orders.site.python(LINK).split()[-1]
+	lab_dips = tmp_path / "Lab dips.pdf"
+	lab_dips.write_bytes(b"%PDF-1.4 lab dips")
+
+	phone.goto(f"/milestones?token={token}")
+	rows = phone.locator(".milestone-list > li")
+	assert [row.split("\n")[0] for row in rows.all_inner_texts()] == [
+		"Send the lab dips",
+		"Fabric woven",
+	]
+	assert findings(phone, ".milestone-card") == []
+	assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+	picture(phone, "outside-list")
+
+	phone.get_by_role("link", name="Open task").click()
+	phone.locator("#file").set_input_files(lab_dips)
+	picture(phone, "outside-task")
+	phone.get_by_role("button", name="Mark as done").click()
+	phone.get_by_text("is marked as done").wait_for()
+
+	phone.goto(f"/milestones?token={token}")
+	phone.get_by_role("heading", name="Done").wait_for()
+	phone.get_by_role("link", name="Answer").click()
+	phone.get_by_role("button", name="Yes, it has been reached").click()
+	phone.get_by_text("is marked as reached on").wait_for()
+
+	phone.goto(f"/milestones?token={token}")
+	phone.get_by_text("Nothing is open for you.").wait_for()
+	picture(phone, "outside-done")
+	said = orders.site.python(
+		"import frappe\n"
+		"print(frappe.get_all('File', {'attached_to_doctype': 'Milestone Task'}, ['file_name', 'is_private']))\n"
+		"print(frappe.get_all('Milestone Plan Stage', {'stage_name': 'Fabric woven'}, pluck='confirmed_by_outside'))"
+	)
+	assert "'file_name': 'Lab dips.pdf', 'is_private': 1" in said
+	assert "['The Mill']" in said
