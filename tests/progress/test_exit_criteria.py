@@ -720,6 +720,16 @@ def test_a_reader_sees_ticks_and_can_do_nothing(make_user, as_user):
 	assert row["actions"] == ["waive_criterion"]
 
 
+def test_a_plan_that_a_manager_makes_in_the_form_has_its_criteria(as_user, make_user):
+	make_user("mia@example.com", ["Milestone Manager", CLERK_ROLE])
+	order = make_document()
+	workflow = make_workflow(stages=[shipping(FILE)], tasks=())
+	plan = {"doctype": "Milestone Plan", "reference_type": ORDER, "reference_name": order.name}
+	with as_user("mia@example.com"):
+		frappe.get_doc(plan | {"workflow": workflow.name}).insert()
+	assert "A file is attached" in refusal(save, frappe.get_doc(ORDER, order.name))
+
+
 def test_labels_are_escaped():
 	order = order_with(FILE | {"label": "<img src=x onerror=alert(1)>"})
 	assert "<img" not in refusal(save, order)
