@@ -625,7 +625,7 @@ def _date_following_stages(plan, index: int, key_dates: list) -> list:
 			continue
 		if day:
 			actual = [reached_days[earlier] or key_dates[earlier] for earlier in network.before(i)]
-			day = max([day, *filter(None, actual)])
+			day = max([day, *(one for one in actual if one)])
 		key_dates = dates.move_stage(
 			key_dates,
 			reached,
