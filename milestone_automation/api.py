@@ -230,6 +230,7 @@ def reschedule_stage(
 	new_date=door.or_none(door.DATE),
 	later_stages=LATER_STAGES,
 	keep_anchored=door.FLAG,
+	update_document=door.FLAG,
 )
 def preview_reschedule(
 	plan: str,
@@ -237,18 +238,21 @@ def preview_reschedule(
 	new_date: str | None,
 	later_stages: str | None = None,
 	keep_anchored: bool | int = False,
+	update_document: bool | int = False,
 ) -> dict:
 	"""Say what `reschedule_stage` would change, without changing anything.
 
 	Args:
-		plan, stage, new_date, later_stages, keep_anchored: as in `reschedule_stage`.
+		plan, stage, new_date, later_stages, keep_anchored, update_document: as in `reschedule_stage`.
 
 	Returns:
 		dict: `stages` and `tasks` that move, with old and new date; stages that stay (`stays`); `date_field`, the field of
 		the document that `update_document` would write.
 	"""
 	acting.plan_to_act_on(plan, stage)
-	return reschedule_preview.preview(plan, stage, new_date, later_stages, bool(keep_anchored))
+	return reschedule_preview.preview(
+		plan, stage, new_date, later_stages, bool(keep_anchored), update_document=bool(update_document)
+	)
 
 
 @frappe.whitelist(methods=["POST"])

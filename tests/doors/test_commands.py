@@ -10,6 +10,7 @@ from frappe.utils import add_days, nowdate
 from milestone_automation.commands import milestones
 from milestone_automation.commands import plans as plan_commands
 from milestone_automation.engine.base import indexes
+from milestone_automation.engine.base.guard import GateError
 from tests.support.factories import (
 	ORDER,
 	ensure_production_order,
@@ -104,6 +105,42 @@ def test_a_workflow_goes_to_another_site_and_is_the_same_there(plans, tmp_path):
 	assert [(row.stage, row.title) for row in copied.tasks] == [
 		(row.stage, row.title) for row in original.tasks
 	]
+
+
+def test_exit_criteria_go_along_to_another_site_and_hold_there(plans, tmp_path):
+	file = tmp_path / "workflow.json"
+	original = frappe.get_doc("Milestone Workflow", WORKFLOW)
+	original.stages[0].exit_criteria = json.dumps(
+		[
+			{"kind": "File Is Attached", "label": "The packing list is attached"},
+			{"kind": "Field Is Set", "field": "note", "required": 0},
+			{
+				"kind": "Other Document Exists",
+				"doctype": ORDER,
+				"link_field": "amended_from",
+				"condition": "doc.pieces > 1",
+			},
+		]
+	)
+	original.tasks = []
+	original.save()
+	frappe.db.commit()  # the command is another process
+	plans.bench("milestones", "export-workflow", WORKFLOW, "--output", file)
+	plans.bench("milestones", "import-workflow", file, "--name", "Copied")
+	frappe.db.rollback()
+	copied = frappe.get_doc("Milestone Workflow", "Copied")
+	assert (
+		copied.stages[0].exit_criteria
+		== frappe.get_doc("Milestone Workflow", WORKFLOW).stages[0].exit_criteria
+	)
+	copied.update({"enabled": 1, "priority": 9})
+	copied.save()
+	order = make_document()
+	assert plan_of(order).workflow == "Copied"
+	order.reload()
+	order.status = "Shipped"
+	with pytest.raises(GateError, match="The packing list is attached"):
+		order.save()
 
 
 def test_an_imported_workflow_acts_for_whoever_enables_it_and_not_for_administrator(plans, tmp_path, as_user):

@@ -166,6 +166,7 @@ def test_a_filter_is_no_name(world, call):
 		("Milestone Message", "message"),
 		("Milestone Plan", "snapshot"),
 		("Milestone Plan Stage", "value_before"),
+		("Milestone Plan Stage", "exit_criteria"),
 	],
 )
 def test_nobody_finds_or_sorts_rows_by_a_field_they_may_not_read(world, doctype, field):

@@ -134,10 +134,14 @@ class Planner:
 			"later_stages": self.chance.choice(["Shift Too", "Keep Order"]),
 			"keep_anchored": self.chance.randint(0, 1),
 		}
-		self.note("reschedule", row.stage_name, given)
 		foreseen = api.preview_reschedule(plan=self.plan, stage=row.name, **given)
+		if given["new_date"] and foreseen["date_field"] and self.chance.randint(0, 1):
+			given["update_document"] = 1
+			foreseen = api.preview_reschedule(plan=self.plan, stage=row.name, **given)
+		self.note("reschedule", row.stage_name, given)
 		expected = self.dates() | {one["stage"]: one["new"] for one in foreseen["stages"]}
 		api.reschedule_stage(plan=self.plan, stage=row.name, reason="Chance", **given)
+		self.order.reload()
 		assert self.dates() == expected
 
 	def shift(self) -> None:

@@ -306,6 +306,15 @@ def test_the_date_of_a_skipped_stage_holds_back_no_later_one():
 	assert key_dates(order) == {"Sampled": "2030-06-28", "Approved": None, "Cut": in_30_days}
 
 
+def test_a_milestone_reached_early_holds_back_no_date_that_counts_from_a_later_one():
+	steps = [stage("Sampled"), stage("Approved", **BY_HAND), stage("Cut", days=3, **AFTER)]
+	make_workflow(stages=steps, tasks=[])
+	order = make_document()
+	stages.confirm(plan_of(order).name, "Sampled")
+	move(order, "Approved", add_days(nowdate(), 5))
+	assert key_dates(order)["Cut"] == str(add_days(nowdate(), 8))
+
+
 def test_a_date_that_means_no_end_is_no_date_and_stops_nothing():
 	make_workflow(stages=[stage("Cut", "Cut"), stage("Shipped", days=5)], tasks=[])
 	order = make_document(delivery_date="9999-12-31")

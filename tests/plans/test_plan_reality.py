@@ -119,6 +119,32 @@ def test_what_the_document_dates_stays_when_asked_to():
 	assert due_dates(order) == {"Pack": "2030-12-18"}
 
 
+def test_what_writing_the_date_to_the_document_moves_is_shown_before(make_user, as_user):
+	make_workflow(
+		stages=[stage("Cut", days=-20), stage("Sewn", days=5, **AFTER), stage("Shipped")],
+		tasks=[task("Cut", "Order the cloth", days=2)],
+	)
+	order = make_document(delivery_date="2030-12-20")
+	plan = plan_of(order).name
+	without = reschedule_preview.preview(plan, "Shipped", "2030-12-24")
+	assert [one["stage_name"] for one in without["stages"]] == ["Shipped"]
+	shown = reschedule_preview.preview(plan, "Shipped", "2030-12-24", update_document=True)
+	assert [(one["stage_name"], str(one["new"])) for one in shown["stages"]] == [
+		("Shipped", "2030-12-24"),
+		("Cut", "2030-12-04"),
+		("Sewn", "2030-12-09"),
+	]
+	assert [(one["title"], str(one["new"])) for one in shown["tasks"]] == [("Order the cloth", "2030-12-02")]
+	assert key_dates(order)["Cut"] == "2030-11-30"
+	make_user("looker@example.com", ["Milestone Manager", READER_ROLE])
+	with as_user("looker@example.com"):
+		# Who may not write the field is shown what the move alone does.
+		seen = reschedule_preview.preview(plan, "Shipped", "2030-12-24", update_document=True)
+	assert [one["stage_name"] for one in seen["stages"]] == ["Shipped"]
+	api.reschedule_stage(plan, "Shipped", "2030-12-24", "The cloth is late", update_document=1)
+	assert key_dates(order) == {"Cut": "2030-12-04", "Sewn": "2030-12-09", "Shipped": "2030-12-24"}
+
+
 def test_a_moved_date_is_written_to_the_document_on_request(make_user, as_user):
 	order = anchored_order()
 	plan = plan_of(order).name

@@ -222,6 +222,31 @@ def test_dates_stay_in_order(plan, workflow, follow):
 	assert tasks_of(plan)["Call carrier"] == ("Delivery", "Open", str(frappe.utils.add_days(today, -2)))
 
 
+def test_what_was_pulled_ahead_after_a_milestone_reached_early_stays_there(plan, workflow, follow):
+	confirm(plan, "Acceptance")
+	rescheduling.reschedule(plan, "Inspection", "2026-02-10", "Ahead of time", answer="Keep Order")
+	workflow.stages[1].custom_message = "Ready?"
+	assert follow() == ["Inspection changes: Custom Message."]
+	assert [day for _name, _status, day in stages_of(plan)] == ["2026-03-20", "2026-02-10", "2026-05-01"]
+
+
+def test_a_milestone_that_was_skipped_holds_back_nothing_that_was_pulled_ahead(plan, workflow, follow):
+	tasks.complete(task_named(plan, "Book inspector"))
+	confirm(plan, "Inspection")
+	rescheduling.reschedule(plan, "Delivery", "2026-03-01", "Ahead of time", answer="Keep Order")
+	workflow.stages[2].custom_message = "Ready?"
+	assert follow() == ["Delivery changes: Custom Message."]
+	assert [day for _name, _status, day in stages_of(plan)] == ["2026-03-20", "2026-04-10", "2026-03-01"]
+
+
+def test_a_new_stage_counts_from_the_day_on_which_the_one_before_was_reached(plan, workflow, follow):
+	confirm(plan, "Acceptance")
+	rule = {"key_date_rule": "After Previous Milestone", "offset_days": 5}
+	workflow.append("stages", {"stage_name": "Sampling"} | rule)
+	workflow.stages = [workflow.stages[0], workflow.stages[3], *workflow.stages[1:3]]
+	assert follow() == [f"Sampling is new, key date: {shown('2026-01-20')}."]
+
+
 def test_a_changed_task_follows_its_new_rule(plan, workflow, follow, make_user):
 	workflow.tasks[0].update(
 		{

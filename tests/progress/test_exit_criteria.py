@@ -17,6 +17,7 @@ from tests.support.factories import (
 	CLERK_ROLE,
 	ORDER,
 	READER_ROLE,
+	SUPPLIER,
 	events_of,
 	make_document,
 	make_workflow,
@@ -645,8 +646,8 @@ def test_the_refusal_and_the_panel_name_no_field_the_reader_may_not_read(hidden_
 	with as_user("clerk@example.com"):
 		said = refusal(save, frappe.get_doc(ORDER, order.name))
 		assert "Note" not in said
-		assert "A field that you may not read is set" in said
-		assert ticks(order) == {"A field that you may not read is set": "Open"}
+		assert "A field that not everybody may read is set" in said
+		assert ticks(order) == {"A field that not everybody may read is set": "Open"}
 		assert "Note" not in json.dumps(frappe.local.response.get("milestone_gate"))
 
 
@@ -656,8 +657,57 @@ def test_the_refusal_names_no_other_document(make_user, as_user):
 	frappe.get_doc({"doctype": CERTIFICATE, "order_name": order.name, "title": "Secret"}).insert()
 	with as_user("clerk@example.com"):
 		said = refusal(save, frappe.get_doc(ORDER, order.name))
-	assert f"{CERTIFICATE} exists and is submitted" in said
+	assert "A document that not everybody may read exists" in said
 	assert "Secret" not in said
+	assert CERTIFICATE not in said
+
+
+@pytest.fixture
+def limited(make_user):
+	"""A clerk and manager who sees the orders of one supplier only."""
+	mill = frappe.get_doc({"doctype": SUPPLIER, "title": "Mill"}).insert()
+	make_user("limited@example.com", [CLERK_ROLE, "Milestone Manager"])
+	permission = {"doctype": "User Permission", "user": "limited@example.com", "allow": SUPPLIER}
+	frappe.get_doc(permission | {"for_value": mill.name}).insert()
+	return frappe._dict(user="limited@example.com", supplier=mill.name)
+
+
+def test_who_reads_only_some_documents_of_a_type_is_not_told_that_one_exists(limited, make_user, as_user):
+	make_user("clerk@example.com", [CLERK_ROLE])
+	following = {"kind": "Other Document Exists", "doctype": ORDER, "link_field": "amended_from"}
+	make_workflow(stages=[shipping(following)], tasks=())
+	order = make_document(supplier=limited.supplier)
+	text, shown = "A document that not everybody may read exists", f"{ORDER} exists and is submitted"
+	with as_user("clerk@example.com"):
+		assert ticks(order) == {shown: "Open"}
+		assert shown in refusal(save, frappe.get_doc(ORDER, order.name))
+	with as_user(limited.user):
+		assert ticks(order) == {text: "Open"}
+		said = refusal(save, frappe.get_doc(ORDER, order.name))
+		assert text in said
+		assert shown not in said + json.dumps(frappe.local.response.get("milestone_gate"))
+		api.waive_criterion(plan_of(order).name, "Shipped", key_of(following), "Not this time")
+	details = frappe.get_all("Milestone Plan Log", {"event": "Exit Criterion Waived"}, pluck="details")
+	assert details == [text]
+
+
+def test_a_label_is_its_author_s_word_to_everybody(limited, as_user):
+	following = {"kind": "Other Document Exists", "doctype": ORDER, "link_field": "amended_from"}
+	make_workflow(stages=[shipping(following | {"label": "The copy is out"})], tasks=())
+	order = make_document(supplier=limited.supplier)
+	with as_user(limited.user):
+		assert ticks(order) == {"The copy is out": "Open"}
+
+
+def test_the_plan_s_own_rows_do_not_tell_a_reader_what_is_asked(as_user, make_user):
+	make_user("reader@example.com", [READER_ROLE])
+	plan = plan_of(order_with(PIECES)).name
+	with as_user("reader@example.com"):
+		form = frappe.get_doc("Milestone Plan", plan)
+		form.apply_fieldlevel_read_permissions()
+		rows = frappe.get_list("Milestone Plan Stage", fields=["*"], parent_doctype="Milestone Plan")
+		assert [row.name for row in rows]
+		assert "doc.pieces" not in form.as_json() + frappe.as_json(rows)
 
 
 def test_a_reader_sees_ticks_and_can_do_nothing(make_user, as_user):
@@ -668,6 +718,16 @@ def test_a_reader_sees_ticks_and_can_do_nothing(make_user, as_user):
 	assert (row["state"], row["actions"]) == ("Open", [])
 	[row] = api.get_plan(ORDER, order.name)["stages"][0]["criteria"]
 	assert row["actions"] == ["waive_criterion"]
+
+
+def test_a_plan_that_a_manager_makes_in_the_form_has_its_criteria(as_user, make_user):
+	make_user("mia@example.com", ["Milestone Manager", CLERK_ROLE])
+	order = make_document()
+	workflow = make_workflow(stages=[shipping(FILE)], tasks=())
+	plan = {"doctype": "Milestone Plan", "reference_type": ORDER, "reference_name": order.name}
+	with as_user("mia@example.com"):
+		frappe.get_doc(plan | {"workflow": workflow.name}).insert()
+	assert "A file is attached" in refusal(save, frappe.get_doc(ORDER, order.name))
 
 
 def test_labels_are_escaped():

@@ -210,37 +210,6 @@ def test_submitting_is_refused_where_a_stage_is_reached_by_it(path):
 	assert status_of(order) == {"Released": "Reached"}
 
 
-@pytest.fixture
-def approval():
-	"""Frappe's own Workflow on orders, with its states in the field `state`."""
-	for state in ("Packing", "On its way"):
-		if not frappe.db.exists("Workflow State", state):
-			frappe.get_doc({"doctype": "Workflow State", "workflow_state_name": state}).insert()
-	if not frappe.db.exists("Workflow Action Master", "Send off"):
-		frappe.get_doc({"doctype": "Workflow Action Master", "workflow_action_name": "Send off"}).insert()
-	transition = {
-		"state": "Packing",
-		"action": "Send off",
-		"next_state": "On its way",
-		"allowed": "System Manager",
-	}
-	states = [
-		{"state": "Packing", "doc_status": "0", "allow_edit": "System Manager"},
-		{"state": "On its way", "doc_status": "1", "allow_edit": "System Manager"},
-	]
-	workflow = {
-		"doctype": "Workflow",
-		"workflow_name": "Dispatch",
-		"document_type": ORDER,
-		"is_active": 1,
-		"workflow_state_field": "state",
-		"send_email_alert": 0,
-		"states": states,
-		"transitions": [transition],
-	}
-	return frappe.get_doc(workflow).insert()
-
-
 def test_a_workflow_action_is_refused_with_nothing_written(approval):
 	sent = stage("Sent", reach_rule="Field Value", track_field="state", track_value="On its way")
 	make_workflow(stages=[sent], tasks=[task("Sent", TASK)])

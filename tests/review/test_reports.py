@@ -1,18 +1,22 @@
 """The reports as a manager runs them: rows by hand, and only of documents the reader may see."""
 
 import datetime
+import json
 
 import frappe
 import pytest
 from frappe.desk.query_report import run
 from frappe.utils import add_days, getdate, nowdate
 
+from milestone_automation import api
 from milestone_automation.engine.history.milestone_rows import MilestoneRow, Writer
 from milestone_automation.engine.progress import rescheduling, stages, tasks
 from milestone_automation.engine.review import conformance, date_changes, on_time
 from milestone_automation.engine.review.plan_stages import StageRow
+from milestone_automation.engine.rules import criteria
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
 from tests.support.factories import (
+	CLERK_ROLE,
 	ORDER,
 	SUPPLIER,
 	make_document,
@@ -70,6 +74,16 @@ def orders(production_order):
 		late.save()
 	blocked = make_document(delivery_date=add_days(today, 3), order_date=add_days(today, -60))
 	return frappe._dict(late=late, blocked=blocked, supplier=supplier)
+
+
+FILE = {"kind": "File Is Attached", "label": "A photograph is attached"}
+
+
+def inspected_order(*rows: dict, **values):
+	"""An order to be inspected by Olga four days ago, which needs these criteria."""
+	row = stage("Inspected", owner_kind="User", owner_user="olga@example.com", exit_criteria=json.dumps(rows))
+	make_workflow("Inspection", stages=[row], tasks=(), priority=5)
+	return make_document(**{"delivery_date": add_days(nowdate(), -4)} | values)
 
 
 def filters_of(name: str) -> dict:
@@ -171,6 +185,52 @@ def test_what_is_blocked_names_the_task_and_who_has_it(orders):
 		(orders.blocked.name, "Inspected", "Book the inspector", 1)
 	]
 	assert rows[0]["days"] == 6
+
+
+def test_an_unmet_exit_criterion_is_listed_with_the_milestone_s_owner_until_it_is_met(orders, make_user):
+	make_user("olga@example.com", [CLERK_ROLE])
+	order = inspected_order(
+		{"kind": "Field Is Set", "field": "note"}, {"kind": "Comment Was Given", "required": 0}, FILE
+	)
+
+	def listed() -> list[tuple]:
+		rows = report("Blocked and Overdue", workflow="Inspection")
+		return [(row["title"], row["required"], row["task"], row["days"], row["people"]) for row in rows]
+
+	assert listed() == [
+		("Note is set", 1, None, 4, "Olga"),
+		("A photograph is attached", 1, None, 4, "Olga"),
+	]
+	plan = plan_of(order).name
+	photograph = criteria.parse(json.dumps([FILE]))[0].key
+	api.waive_criterion(plan, "Inspected", photograph, "The camera is broken")
+	assert [title for title, *_others in listed()] == ["Note is set"]
+	frappe.db.set_value(ORDER, order.name, "note", "Inspected by hand")
+	# Past its key date, and nothing is in the way any more.
+	assert listed() == [("", 0, None, 4, "Olga")]
+
+
+def test_a_blocked_milestone_lists_its_criteria_though_it_is_not_overdue(orders, make_user):
+	make_user("olga@example.com", [CLERK_ROLE])
+	order = inspected_order(FILE, delivery_date=nowdate())
+	frappe.db.set_value("Milestone Plan Stage", plan_of(order).stages[0].name, "health", "Blocked")
+	[row] = report("Blocked and Overdue", workflow="Inspection")
+	assert (row["title"], row["days"], row["due"]) == ("A photograph is attached", 0, getdate(nowdate()))
+
+
+def test_the_report_names_no_document_type_to_who_may_read_only_some_of_it(orders, make_user, as_user):
+	make_user("olga@example.com", [CLERK_ROLE])
+	make_user(MANAGER, ["Milestone Manager", CLERK_ROLE])
+	inspected_order({"kind": "Other Document Exists", "doctype": ORDER, "link_field": "amended_from"})
+	with as_user(MANAGER):
+		[row] = report("Blocked and Overdue", workflow="Inspection")
+	assert row["title"] == f"{ORDER} exists and is submitted"
+	permission = {"doctype": "User Permission", "user": MANAGER, "allow": SUPPLIER}
+	frappe.get_doc(permission | {"for_value": orders.supplier}).insert()
+	with as_user(MANAGER):
+		# The order has no supplier, so it is not hidden from them.
+		[row] = report("Blocked and Overdue", workflow="Inspection")
+	assert row["title"] == "A document that not everybody may read exists"
 
 
 def test_a_skipped_milestone_is_a_deviation_and_not_late_too(orders):

@@ -16,13 +16,16 @@ from milestone_automation.engine.rules.dates import (
 	TaskAfterStage,
 	TaskMove,
 	check_task_date,
+	counting_days,
 	first_out_of_order,
 	move_stage,
 	move_tasks,
 	plan_dates,
+	put_in_order,
 	task_due_date,
 	validate_reached_on,
 )
+from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import KeyDateRule, ShiftMode, TaskStatus
 from milestone_automation.engine.rules.working_days import (
 	NoWorkingDay,
@@ -40,6 +43,37 @@ OPEN = (False,) * 9
 def june(day: int) -> date:
 	"""Return a day of June 2026; the 1st, 8th, 15th and 22nd are Mondays."""
 	return date(2026, 6, day)
+
+
+class TestSkippedStages:
+	"""The first stage was skipped: the second, planned for the 10th, was reached on the 5th. The third was pulled ahead."""
+
+	DATES = (june(20), june(10), june(8))
+	REACHED = (False, True, False)
+
+	def counting(self):
+		return counting_days((None, june(5), None), self.REACHED, Network.chain(3))
+
+	def test_a_skipped_stage_counts_by_the_first_one_reached_after_it(self):
+		assert self.counting() == [june(5), june(5), None]
+
+	def test_its_date_pushes_nothing(self):
+		assert put_in_order(self.DATES, self.REACHED, self.counting()) == list(self.DATES)
+
+	def test_moving_it_pushes_nothing(self):
+		keep = (ShiftMode.KEEP_ORDER, EVERY_DAY)
+		moved = move_stage(self.DATES, self.REACHED, 0, june(25), *keep, reached_on=self.counting())
+		assert moved.dates == [june(25), june(10), june(8)]
+
+	def test_a_reached_stage_without_a_day_counts_by_its_key_date(self):
+		reached = (True, False)
+		days = counting_days((None, None), reached, Network.chain(2))
+		assert days == [None, None]
+		assert put_in_order((june(9), june(8)), reached, days) == [june(9), june(9)]
+
+	def test_a_skipped_stage_of_another_branch_does_not_count_as_skipped(self):
+		side_by_side = Network([(), (), (0, 1)])
+		assert counting_days((None, june(5), None), self.REACHED, side_by_side) == [None, june(5), None]
 
 
 class TestWorkCalendar:

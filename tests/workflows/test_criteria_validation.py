@@ -129,7 +129,9 @@ def test_a_manager_asks_only_for_what_they_may_read(paper, make_user, as_user):
 		mine.save()
 
 
-def test_who_may_read_only_some_other_documents_asks_whether_they_exist_and_for_no_values(make_user, as_user):
+def test_who_may_read_only_some_other_documents_asks_neither_for_values_nor_whether_they_exist(
+	make_user, as_user
+):
 	make_user("maria@example.com", ["Milestone Manager", "Production Reader"])
 	mill = frappe.get_doc({"doctype": SUPPLIER, "title": "Mill"}).insert()
 	orders = {"kind": "Other Document Exists", "doctype": ORDER, "link_field": "amended_from"}
@@ -141,10 +143,11 @@ def test_who_may_read_only_some_other_documents_asks_whether_they_exist_and_for_
 		{"doctype": "User Permission", "user": "maria@example.com", "allow": SUPPLIER, "for_value": mill.name}
 	).insert()
 	with as_user("maria@example.com"):
-		text = refusal(with_values, name="Of hidden orders")
-		assert "You may read only some documents of Production Order" in text
-		draft = json.loads(frappe.as_json(workflow_with(orders, name="Whether there are some")))
-		draft["stages"][1]["exit_criteria"] = json.dumps([with_values])
+		for row in (with_values, orders, orders | {"label": "There is a copy"}):
+			text = refusal(row, name="Of hidden orders")
+			assert "You may read only some documents of Production Order" in text
+		draft = json.loads(frappe.as_json(workflow_with(name="A draft")))
+		draft["stages"][1]["exit_criteria"] = json.dumps([orders])
 		assert "You may read only some documents" in json.dumps(api.check_workflow(draft)["stages"][1])
 
 

@@ -890,7 +890,7 @@ def test_a_workflow_is_not_deleted_while_its_plans_run(build, make_plan):
 	with pytest.raises(frappe.ValidationError) as refusal:
 		workflow.delete()
 	assert str(refusal.value) == (
-		"1 plans of the workflow Garment orders are running. Disable the workflow instead: its plans go on and no new ones are started. Or cancel its plans first."
+		"Plans of the workflow Garment orders are running. Disable the workflow instead: its plans go on and no new ones are started. Or cancel its plans first."
 	)
 
 
@@ -900,7 +900,7 @@ def test_a_workflow_is_not_deleted_while_finished_plans_refer_to_it(build, make_
 	with pytest.raises(frappe.ValidationError) as refusal:
 		workflow.delete()
 	assert str(refusal.value) == (
-		"1 finished plans refer to the workflow Garment orders. Disable it instead, or delete those plans first."
+		"Finished plans refer to the workflow Garment orders. Disable it instead, or delete those plans first."
 	)
 
 

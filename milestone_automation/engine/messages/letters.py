@@ -134,7 +134,9 @@ def _requested_by(letter: Letter) -> str:
 def _criterion(letter: Letter, verdict: Verdict) -> str:
 	"""Return an exit criterion with its tick. No field is named that the recipient may not read."""
 	doctype = letter.plan["reference_type"]
-	text = criterion_texts.describe(verdict.criterion, doctype, letter.recipient.user or "Guest")
+	text = criterion_texts.describe(
+		verdict.criterion, doctype, letter.recipient.user or criterion_texts.ANYBODY
+	)
 	if not verdict.criterion.required:
 		text = _("{0} (optional)").format(text)
 	if verdict.state is CriterionState.WAIVED:

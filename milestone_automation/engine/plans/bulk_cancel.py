@@ -32,12 +32,11 @@ def check_reads_all(workflow: str) -> None:
 	"""
 	names = running(workflow)
 	visible = frappe.get_list("Milestone Plan", filters=_running_filters(workflow), pluck="name", limit=0)
-	hidden = len(set(names) - set(visible))
-	if hidden:
+	if set(names) - set(visible):
 		frappe.throw(
 			_(
-				"{0} plans of the workflow {1} are for documents you may not read. Ask a System Manager."
-			).format(hidden, workflow),
+				"Some plans of the workflow {0} are for documents that you may not read. Ask a System Manager."
+			).format(workflow),
 			frappe.PermissionError,
 		)
 

@@ -270,7 +270,7 @@ def _log_accepted(plan_doc) -> None:
 			task.title for task in template.tasks if cint(task.required) and task.stage == row.stage_name
 		]
 		lacking += criterion_texts.describe_all(
-			criteria.blocking(verdicts), plan_doc.reference_type, "Administrator"
+			criteria.blocking(verdicts), plan_doc.reference_type, criterion_texts.ANYBODY
 		)
 		if lacking:
 			plan_log.write(plan_doc, PlanEvent.ACCEPTED_AS_REACHED, stage=row, details=", ".join(lacking))

@@ -21,7 +21,6 @@ from milestone_automation.engine.rules.vocabulary import (
 	AssigneeKind,
 	GateMode,
 	KeyDateRule,
-	ShiftMode,
 	StageKind,
 	StageStatus,
 	TaskStatus,
@@ -234,19 +233,20 @@ def _leave_out_renamed_predecessors(diff: VersionDiff) -> None:
 
 
 def _set_dates(diff: VersionDiff) -> None:
-	"""Set the key date of each stage after the move: dates stay unless the rule changed or the order requires it."""
+	"""Set the key date of each stage after the move: dates stay unless the rule changed or the order requires it.
+
+	A reached stage counts by the day on which it was reached, so what was pulled ahead after it stays there.
+	"""
 	doc, calendar = diff.plan.reference_doc(), plan_rows.calendar_of(diff.plan)
 	rules = [rescheduling.stage_rule(move.template or move.row, doc) for move in diff.stages]
 	created = getdate(diff.plan.created_from) if diff.plan.created_from else getdate(doc.creation)
 	fixed = [_fixed_date(move) for move in diff.stages]
 	network = _network(diff)
 	days = dates.plan_dates(rules, created, calendar, fixed, failed=[], network=network)
+	days = [_own_date(move) or day for move, day in zip(diff.stages, days, strict=True)]
 	reached = [move.is_reached for move in diff.stages]
-	while fault := dates.first_out_of_order(days, reached, network):
-		late, early = fault
-		days = dates.move_stage(
-			days, reached, late, days[early], ShiftMode.KEEP_ORDER, calendar, network=network
-		).dates
+	reached_on = dates.counting_days([_reached_on(move) for move in diff.stages], reached, network)
+	days = dates.put_in_order(days, reached, reached_on, network)
 	for move, day in zip(diff.stages, days, strict=True):
 		move.key_date = move.old_date if move.row and move.is_reached else day
 
@@ -270,11 +270,22 @@ def _fixed_date(move: StageMove) -> date | None:
 	if not move.row:
 		return None
 	if move.is_reached:
-		return move.old_date or (getdate(move.row.reached_on) if move.row.reached_on else None)
+		return _reached_on(move) or move.old_date
 	has_new_rule = DATE_RULE_FIELDS.intersection(move.changed) and not move.row.date_by_hand
 	if has_new_rule and move.template.key_date_rule != KeyDateRule.SET_MANUALLY:
 		return None
 	return move.old_date
+
+
+def _own_date(move: StageMove) -> date | None:
+	"""Return the key date that a reached stage keeps; None for an open one, or one without a date."""
+	return move.old_date if move.is_reached else None
+
+
+def _reached_on(move: StageMove) -> date | None:
+	"""Return the day on which a stage was reached; None if it is open or the day is not known."""
+	day = (move.row or move.new_row).get("reached_on")
+	return getdate(day) if day and move.is_reached else None
 
 
 # Tasks

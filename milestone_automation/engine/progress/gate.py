@@ -18,7 +18,6 @@ from milestone_automation.engine.base import bulk, compat
 from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.people import criterion_texts, rights
 from milestone_automation.engine.rules import criteria, order
-from milestone_automation.engine.rules.criteria import CriterionState
 from milestone_automation.engine.rules.vocabulary import (
 	GateMode,
 	PlanEvent,
@@ -342,9 +341,7 @@ def _lack(plan: plan_rows.Plan, stage, unmet: list[criteria.Verdict]) -> list[st
 
 
 def _describe_criterion(plan: plan_rows.Plan, stage, verdict: criteria.Verdict) -> str:
-	text = escape_html(criterion_texts.describe(verdict.criterion, plan.reference_type))
-	if verdict.state is CriterionState.BROKEN:
-		text += " " + _("(cannot be checked: what it asks for no longer exists)")
+	text = escape_html(criterion_texts.describe_unmet(verdict, plan.reference_type))
 	if verdict.stage_name != stage.stage_name:
 		text += " " + _("(of the earlier milestone {0})").format(escape_html(verdict.stage_name))
 	return text
@@ -468,8 +465,8 @@ def task_titles(open_tasks: list) -> str:
 
 
 def criteria_texts(doctype: str, verdicts: list[criteria.Verdict]) -> str:
-	"""Return what some criteria ask for, for the log: not more of them than a refusal names, and whole for everybody."""
-	return ", ".join(criterion_texts.describe_all(verdicts[:NAMED_TASKS], doctype, "Administrator"))
+	"""Return what some criteria ask for, for the log, which all readers of the plan read: no more than a refusal names."""
+	return ", ".join(criterion_texts.describe_all(verdicts[:NAMED_TASKS], doctype, criterion_texts.ANYBODY))
 
 
 def stage_names(stages: list) -> str:

@@ -18,6 +18,7 @@ def preview(
 	keep_anchored: bool = False,
 	by_hand: bool = True,
 	moves_all: bool = False,
+	update_document: bool = False,
 ) -> dict:
 	"""Return what moving the key date of a stage would change; writes nothing.
 
@@ -29,6 +30,8 @@ def preview(
 		keep_anchored: whether stages that are dated by a field of the document stay on that date.
 		by_hand: whether a user sets the date, which then no longer waits for the document's.
 		moves_all: as in `rescheduling.move`.
+		update_document: whether the date is written to the document too, where the user may: what else goes by that field
+			moves then as well.
 
 	Returns:
 		dict: `stages` that move (`stage`, `stage_name`, `old`, `new`; `field` and `document_date` where the document gives
@@ -47,10 +50,21 @@ def preview(
 		loaded, row, day, DateChangeSource.FORM, answer, keep_anchored, moves_all
 	)
 	new_dates = rescheduling.foreseen_dates(loaded, [row], new_dates, keep_anchored, by_hand)
+	may_write = may_write_date(loaded, row)
+	if update_document and may_write:
+		new_dates = _after_writing(loaded, row, new_dates)
 	shown = consequences(loaded, [row], old_dates, new_dates)
-	return shown | {
-		"date_field": rescheduling.date_label(loaded, row) if may_write_date(loaded, row) else None
-	}
+	return shown | {"date_field": rescheduling.date_label(loaded, row) if may_write else None}
+
+
+def _after_writing(plan, row, new_dates: list) -> list:
+	"""Return the key dates after that of a stage is written to the plan's document, which is changed in memory only."""
+	key_date, doc = new_dates[plan.stages.index(row)], plan.reference_doc()
+	day = key_date and _day_to_write(plan, row, key_date)
+	if not day or day == (doc.get(row.date_field) and getdate(doc.get(row.date_field))):
+		return new_dates
+	doc.set(row.date_field, day)
+	return rescheduling.dates_after_document(plan, row.date_field, new_dates)
 
 
 def consequences(plan, moving: list, old_dates: list, new_dates: list) -> dict:
@@ -122,8 +136,11 @@ def write_date(plan: str, stage: str) -> None:
 			_("You may not write the date of {0} to the document.").format(row.stage_name),
 			frappe.PermissionError,
 		)
-	calendar = plan_rows.calendar_of(loaded)
-	day = calendar.add_days(getdate(row.key_date), -cint(row.offset_days), bool(row.working_days))
 	doc = frappe.get_doc(loaded.reference_type, loaded.reference_name)
-	doc.set(row.date_field, day)
+	doc.set(row.date_field, _day_to_write(loaded, row, getdate(row.key_date)))
 	doc.save()
+
+
+def _day_to_write(plan, row, key_date):
+	"""Return the day that the document's date field has to have for a stage to be on its key date."""
+	return plan_rows.calendar_of(plan).add_days(key_date, -cint(row.offset_days), bool(row.working_days))

@@ -1,5 +1,6 @@
 """Moving key dates, with the open tasks and later stages that move along."""
 
+import contextlib
 from typing import NoReturn
 
 import frappe
@@ -315,6 +316,24 @@ def foreseen_dates(
 	return new_dates
 
 
+def dates_after_document(plan, date_field: str, new_dates: list) -> list:
+	"""Return the key dates of all stages after a date field of the document changes, as `follow_document`; writes nothing.
+
+	Args:
+		plan: the plan, with its document as it is to be.
+		date_field: the field that changes.
+		new_dates: key dates before the document changes.
+	"""
+	for stage in plan.stages:
+		if not is_anchored(stage) or stage.date_field != date_field:
+			continue
+		day = _waited_for(plan, stage, new_dates)[1]
+		if day:
+			with contextlib.suppress(TooFar):
+				new_dates = dates_with(plan, new_dates, stage, day, DateChangeSource.DOCUMENT_FIELD)
+	return new_dates
+
+
 def _waited_for(plan, stage, dates_: list) -> tuple:
 	"""Return the date that a stage waits for and the one it can have, given the dates of all; None if nothing changes."""
 	if stage.status == StageStatus.REACHED:
@@ -590,7 +609,7 @@ def check_order(plan, new_dates: list) -> None:
 
 def _date_following_stages(plan, index: int, key_dates: list) -> list:
 	"""Give a date to the stages that count from a stage which got one, or remove theirs if it lost its date."""
-	network = plan.network()
+	network, reached, reached_days = plan.network(), plan.reached_flags(), plan.reached_days()
 	followed = {index}
 	for i in network.all_after(index):
 		if followed.isdisjoint(network.direct[i]):
@@ -605,10 +624,17 @@ def _date_following_stages(plan, index: int, key_dates: list) -> list:
 		except OutOfCalendar:
 			continue
 		if day:
-			day = max([day, *(key_dates[earlier] for earlier in network.before(i) if key_dates[earlier])])
-		reached = plan.reached_flags()
+			actual = [reached_days[earlier] or key_dates[earlier] for earlier in network.before(i)]
+			day = max([day, *(one for one in actual if one)])
 		key_dates = dates.move_stage(
-			key_dates, reached, i, day, ShiftMode.KEEP_ORDER, plan_rows.calendar_of(plan), network=network
+			key_dates,
+			reached,
+			i,
+			day,
+			ShiftMode.KEEP_ORDER,
+			plan_rows.calendar_of(plan),
+			reached_on=reached_days,
+			network=network,
 		).dates
 		followed.add(i)
 	return key_dates

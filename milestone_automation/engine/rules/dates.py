@@ -389,6 +389,32 @@ def _check_not_before_earlier(
 		raise DatesOutOfOrder(names, _with_date(actual, index, new_date), index, latest, is_reached)
 
 
+def counting_days(
+	reached_on: Sequence[date | None], reached: Sequence[bool], network: Network
+) -> list[date | None]:
+	"""Return by position the day on which a stage was reached; None for an open one that is not skipped.
+
+	A skipped stage counts by the first stage that was reached after it: its key date says nothing any more.
+
+	Args:
+		reached_on: by position, the day on which a stage was reached; None where there is none.
+		reached: by position, whether the stage is reached.
+		network: which stages come before which.
+	"""
+	# By position, position and day of the first reached stage from it on.
+	next_reached: dict[int, tuple[int, date]] = {}
+	days: list[date | None] = [None] * len(reached_on)
+	for position in reversed(range(len(reached_on))):
+		day = reached_on[position] if _is_true(reached, position) else None
+		later = min((next_reached[i] for i in network.after[position] if i in next_reached), default=None)
+		if day:
+			later = position, day
+		if later:
+			next_reached[position] = later
+		days[position] = later[1] if later and (day or not _is_true(reached, position)) else None
+	return days
+
+
 def counting_dates(dates: Sequence[date | None], reached_on: Sequence[date | None]) -> list[date | None]:
 	"""Return the dates before which nothing later is dated: a stage that was reached early counts by that day.
 
@@ -396,8 +422,12 @@ def counting_dates(dates: Sequence[date | None], reached_on: Sequence[date | Non
 		dates: key dates by position.
 		reached_on: by position, the day on which a stage was reached; None or missing for an open one.
 	"""
-	pairs = [(day, _reached_on(reached_on, i)) for i, day in enumerate(dates)]
-	return [min(day, actual) if day and actual else day for day, actual in pairs]
+	return [_counting(day, _reached_on(reached_on, i)) for i, day in enumerate(dates)]
+
+
+def _counting(day: date | None, reached_on: date | None) -> date | None:
+	"""Return the day before which nothing later than one stage is dated, see ``counting_dates``."""
+	return min(day, reached_on) if day and reached_on else day
 
 
 def _move_or_ask(dates, reached, index, new_date, calendar, options: dict) -> MoveResult:
@@ -462,8 +492,7 @@ def put_in_order(
 		network: which stages come before which; a chain by default.
 	"""
 	network = network or Network.chain(len(dates))
-	counting = counting_dates(dates, reached_on)
-	return _push(list(dates), counting, reached, range(len(dates)), {}, network)
+	return _push(list(dates), reached, reached_on, range(len(dates)), {}, network)
 
 
 def _push_later(
@@ -474,17 +503,17 @@ def _push_later(
 	network: Network,
 ) -> list[date | None]:
 	"""Return the dates with the open stages after ``index`` moved later where they would be out of order."""
-	pushed, counting = list(dates), counting_dates(dates, reached_on)
-	latest = {index: pushed[index]}  # by position, the latest date of the stages from `index` up to it
-	return _push(pushed, counting, reached, network.all_after(index), latest, network)
+	latest = {index: _counting(dates[index], _reached_on(reached_on, index))}
+	return _push(list(dates), reached, reached_on, network.all_after(index), latest, network)
 
 
-def _push(pushed, counting, reached, positions, latest: dict, network: Network) -> list[date | None]:
+def _push(pushed, reached, reached_on, positions, latest: dict, network: Network) -> list[date | None]:
 	"""Move open stages at some positions, ascending, later where they would be before one of those they depend on.
 
 	Args:
-		pushed, counting: key dates, and the dates as they count for later stages; changed.
+		pushed: key dates; changed.
 		reached: by position, whether the stage is reached.
+		reached_on: by position, the day by which a reached or skipped stage counts.
 		positions: of the stages that may move.
 		latest: by position, the latest date of the stages up to it; changed.
 		network: which stages come before which.
@@ -493,8 +522,9 @@ def _push(pushed, counting, reached, positions, latest: dict, network: Network) 
 		before = [latest[earlier] for earlier in network.direct[i] if latest.get(earlier)]
 		limit = max(before, default=None)
 		if pushed[i] and not _is_true(reached, i):
-			pushed[i] = counting[i] = max(pushed[i], limit or pushed[i])
-		latest[i] = max([day for day in (counting[i] if pushed[i] else None, limit) if day], default=None)
+			pushed[i] = max(pushed[i], limit or pushed[i])
+		counting = _counting(pushed[i], _reached_on(reached_on, i))
+		latest[i] = max([day for day in (counting, limit) if day], default=None)
 	return pushed
 
 

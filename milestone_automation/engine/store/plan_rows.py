@@ -8,6 +8,7 @@ from frappe.utils import getdate, now_datetime
 
 from milestone_automation.engine.base import bulk, calendars, guard, save_state
 from milestone_automation.engine.base.locks import run_locked
+from milestone_automation.engine.rules import dates
 from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus, TaskStatus
 
@@ -131,23 +132,10 @@ class Plan(frappe._dict):
 	def reached_days(self) -> list:
 		"""Return for each stage, in order, the date on which it was reached; None for an open one.
 
-		A skipped stage counts by the first stage that was reached after it: its key date says nothing any more.
+		A skipped stage counts by the first stage that was reached after it, see `dates.counting_days`.
 		"""
-		network = self.network()
-		next_reached: dict[
-			int, tuple
-		] = {}  # by position, position and day of the first reached stage from it on
-		days = [None] * len(self.stages)
-		for position in reversed(range(len(self.stages))):
-			stage = self.stages[position]
-			later = min((next_reached[i] for i in network.after[position] if i in next_reached), default=None)
-			is_reached = stage.status == StageStatus.REACHED
-			if is_reached and stage.reached_on:
-				later = position, getdate(stage.reached_on)
-			if later:
-				next_reached[position] = later
-			days[position] = later[1] if later and (not is_reached or stage.reached_on) else None
-		return days
+		reached_on = [getdate(stage.reached_on) if stage.reached_on else None for stage in self.stages]
+		return dates.counting_days(reached_on, self.reached_flags(), self.network())
 
 	def network(self) -> Network:
 		"""Return which of the stages come before which."""

@@ -9,7 +9,7 @@ from frappe import _
 from frappe.utils import cstr, escape_html
 
 from milestone_automation.engine.base import parsing, plain_text
-from milestone_automation.engine.people import criterion_texts, field_rights, readable, rights
+from milestone_automation.engine.people import criterion_texts, field_rights, rights
 from milestone_automation.engine.rules import criteria
 from milestone_automation.engine.rules.criteria import Criterion, CriterionKind
 from milestone_automation.engine.tracking import conditions, expressions
@@ -141,13 +141,10 @@ def _doctype_problem(doctype: str, is_known: bool) -> str | None:
 
 
 def _hidden_document_problems(one: Criterion) -> Iterator[str]:
-	"""Yield that the session user may read only some of the other documents: a condition would tell values of all."""
-	if not one.condition or rights.sees_everything():
-		return
-	if readable.condition(one.doctype, frappe.session.user) != "":
+	"""Yield that the session user may read only some of the other documents: the answer tells of all of them."""
+	if not criterion_texts.reads_all(one.doctype):
 		yield _(
-			"You may read only some documents of {0}, and its condition would tell of all."
-			" Leave the condition empty, or ask somebody who may read all of them."
+			"You may read only some documents of {0}, and it would tell of all. Ask somebody who may read all of them."
 		).format(_(one.doctype))
 
 

@@ -457,21 +457,19 @@ def check_deletable(workflow) -> None:
 	"""Refuse to delete a workflow that has plans: running plans need it, finished plans refer to it.
 
 	Raises:
-		frappe.ValidationError: says how many plans there are and what to do instead.
+		frappe.ValidationError: says what to do instead, and no number: some plans may not be the user's to count.
 	"""
-	running = count_plans(workflow.name, PlanStatus.ACTIVE)
-	if running:
+	if count_plans(workflow.name, PlanStatus.ACTIVE):
 		frappe.throw(
 			_(
-				"{0} plans of the workflow {1} are running. Disable the workflow instead: its plans go on and no new ones are started. Or cancel its plans first."
-			).format(running, workflow.name),
+				"Plans of the workflow {0} are running. Disable the workflow instead: its plans go on and no new ones are started. Or cancel its plans first."
+			).format(workflow.name),
 			title=_("Plans Are Running"),
 		)
-	finished = count_plans(workflow.name)
-	if finished:
+	if count_plans(workflow.name):
 		frappe.throw(
 			_(
-				"{0} finished plans refer to the workflow {1}. Disable it instead, or delete those plans first."
-			).format(finished, workflow.name),
+				"Finished plans refer to the workflow {0}. Disable it instead, or delete those plans first."
+			).format(workflow.name),
 			title=_("Workflow Has Plans"),
 		)

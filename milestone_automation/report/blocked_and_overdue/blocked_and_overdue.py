@@ -22,7 +22,7 @@ def get_columns() -> list[dict]:
 		column(_("Health"), "health", width=90),
 		column(_("Key Date"), "key_date", "Date", width=110),
 		column(_("Task"), "task", "Link", "Milestone Task", 0) | {"hidden": 1},
-		column(_("Open Task"), "title", width=220),
+		column(_("Open Task or Exit Criterion"), "title", width=220),
 		column(_("Required"), "required", "Check", width=80),
 		column(_("Due Date"), "due", "Date", width=110),
 		count(_("Days Overdue"), "days", 110),

@@ -106,7 +106,7 @@ function next_reached(stage, { stages }) {
 }
 
 export function reschedule(stage, plan, then, given = {}) {
-	const refresh = frappe.utils.debounce(() => show_consequences(dialog, stage, plan), 300);
+	const refresh = frappe.utils.debounce(() => show_consequences(dialog, stage, plan, given), 300);
 	const fields = [
 		{
 			fieldname: "new_date",
@@ -117,7 +117,12 @@ export function reschedule(stage, plan, then, given = {}) {
 			onchange: refresh,
 		},
 		...LATER_STAGES(plan.later_stages, refresh),
-		{ fieldname: "update_document", fieldtype: "Check", label: __("Also change {0} of the document", [""]) },
+		{
+			fieldname: "update_document",
+			fieldtype: "Check",
+			label: __("Also change {0} of the document", [""]),
+			onchange: refresh,
+		},
 		{ fieldname: "consequences", fieldtype: "HTML" },
 		USUAL_REASONS(() => dialog),
 		{ ...REASON(), default: given.reason, read_only: given.is_proposal ? 1 : 0 },
@@ -162,11 +167,11 @@ export function offer_reasons(dialog) {
 	});
 }
 
-function show_consequences(dialog, stage, plan) {
-	const { new_date, later_stages, keep_anchored } = dialog.get_values(true) || {};
+function show_consequences(dialog, stage, plan, { is_proposal }) {
+	const { new_date, later_stages, keep_anchored, update_document } = dialog.get_values(true) || {};
 	const place = dialog.get_field("consequences").$wrapper;
 	dialog.get_field("keep_anchored").$wrapper.toggle(later_stages === "Shift Too");
-	const args = { plan: plan.name, stage: stage.name, new_date, later_stages, keep_anchored };
+	const args = { plan: plan.name, stage: stage.name, new_date, later_stages, keep_anchored, update_document };
 	const is_last = ask_once(dialog, args);
 	if (!new_date || new_date === stage.key_date) return place.empty();
 	frappe.call({
@@ -177,7 +182,8 @@ function show_consequences(dialog, stage, plan) {
 		callback: ({ message }) => {
 			if (!is_last()) return;
 			place.html(consequences(message));
-			show_update_document(dialog, message.date_field);
+			// Whoever accepts a proposed date leaves the document as it is.
+			show_update_document(dialog, is_proposal ? "" : message.date_field);
 		},
 		error: (answer) => is_last() && place.html(`<p class="milestone-overdue">${refusal(answer)}</p>`),
 	});
