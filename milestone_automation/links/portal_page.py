@@ -196,7 +196,8 @@ def _tasks_of(visitor: Visitor) -> tuple:
 
 
 def _open_stages(visitor: Visitor) -> list:
-	stage, query = _stages_of(visitor)
+	stage, plan, query = _stages_of(visitor)
+	query = query.where(plan.status == PlanStatus.ACTIVE.value)
 	query = query.where(stage.status == StageStatus.OPEN.value)
 	# Nobody is asked for what was skipped or is on hold.
 	query = query.where(stage.health.notin([Health.SKIPPED.value, Health.ON_HOLD.value]))
@@ -206,18 +207,18 @@ def _open_stages(visitor: Visitor) -> list:
 def _stages_of(visitor: Visitor) -> tuple:
 	stage, plan = frappe.qb.DocType("Milestone Plan Stage"), frappe.qb.DocType("Milestone Plan")
 	query = frappe.qb.from_(stage).join(plan).on(plan.name == stage.parent)
-	query = query.where(plan.status == PlanStatus.ACTIVE.value)
 	query = query.where(stage.owner_kind.isin([kind.value for kind in OUTSIDE_OWNERS]))
 	is_owner = Lower(stage.stage_owner).isin(visitor.names) | Lower(stage.outside_owner).isin(visitor.names)
 	columns = (stage.name, stage.stage_name, stage.key_date, stage.reached_on)
-	return stage, query.where(is_owner).select(*columns, plan.reference_type, plan.reference_name)
+	return stage, plan, query.where(is_owner).select(*columns, plan.reference_type, plan.reference_name)
 
 
 def _done(visitor: Visitor) -> list[dict]:
 	"""Return what they have done, the latest first."""
 	task, tasks = _tasks_of(visitor)
 	tasks = tasks.select(task.closed_on).where(task.status == TaskStatus.COMPLETED.value)
-	stage, stages = _stages_of(visitor)
+	stage, plan, stages = _stages_of(visitor)
+	stages = stages.where(plan.status != PlanStatus.CANCELLED.value)
 	stages = stages.where(stage.status == StageStatus.REACHED.value)
 	rows = [
 		(getdate(row.closed_on), row.title, row)

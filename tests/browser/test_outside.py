@@ -93,6 +93,8 @@ def test_a_mill_sends_its_file_and_says_that_the_fabric_is_woven(
 
 	phone.goto(f"/milestones?token={token}")
 	phone.get_by_text("Nothing is open for you.").wait_for()
+	done = phone.locator(".milestone-list.is-done > li").all_inner_texts()
+	assert sorted(row.split("\n")[0] for row in done) == ["Fabric woven", "Send the lab dips"]
 	picture(phone, "outside-done")
 	said = orders.site.python(
 		"import frappe\n"
