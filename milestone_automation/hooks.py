@@ -142,6 +142,9 @@ user_data_fields = [
 	{"doctype": "Milestone Message", "filter_by": "recipient", "partial": True},
 	{"doctype": "Milestone Task Assignee", "filter_by": "email", "partial": True},
 	{"doctype": "Milestone Task", "filter_by": "collaborator_email", "partial": True},
+	{"doctype": "Milestone Plan Stage", "filter_by": "outside_owner", "partial": True},
+	{"doctype": "Milestone Plan Stage", "filter_by": "owner_email", "partial": True},
+	{"doctype": "Milestone Workflow Stage", "filter_by": "owner_email", "partial": True},
 ]
 
 # Permissions

@@ -18,7 +18,7 @@ from milestone_automation.engine.base import clock, languages
 from milestone_automation.engine.people import rights, signed_links
 from milestone_automation.engine.people.signed_links import Link, LinkInvalid, Purpose
 from milestone_automation.engine.progress import answers, stages
-from milestone_automation.engine.rules.vocabulary import PlanStatus, ShiftMode, StageStatus
+from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS, PlanStatus, ShiftMode, StageStatus
 from milestone_automation.engine.store import plan_rows
 from milestone_automation.links import link_page
 
@@ -58,8 +58,12 @@ def _why_it_does_not_work(link: Link, plan, row) -> dict | None:
 	if not link_page.may_use_link(link.recipient):
 		return link_page.refused(_("This link no longer works"), _("The account it was sent to is disabled."))
 	if link.is_expired:
-		return link_page.expired(link, _("Please answer in the Desk, or ask a Milestone Manager."))
-	if not (rights.is_outside_owner(row, link.recipient) or _reads(link.recipient, plan)):
+		return link_page.expired(link, _whom_to_ask(link, row))
+	if rights.is_outside_owner(row, link.recipient):
+		return None
+	if row.owner_kind in OUTSIDE_OWNERS and not rights.is_desk_user(link.recipient):
+		return link_page.refused(_("This milestone is no longer yours"), _("You do not need to do anything."))
+	if not _reads(link.recipient, plan):
 		return link_page.refused(
 			_("You may not read this document"),
 			_(
@@ -68,6 +72,12 @@ def _why_it_does_not_work(link: Link, plan, row) -> dict | None:
 			),
 		)
 	return None
+
+
+def _whom_to_ask(link: Link, row) -> str:
+	if _is_outside(link, row):
+		return _("Your latest mail has a new one.")
+	return _("Please answer in the Desk, or ask a Milestone Manager.")
 
 
 def _reads(user: str, plan) -> bool:
@@ -105,8 +115,7 @@ def _ask(form: dict, link: Link, plan, row, is_post: bool) -> dict:
 	sent = form if is_post else {}
 	today = clock.today_of_user(link.recipient)
 	answer = _shown_answer(form, row, today)
-	# People from outside change no document themselves, and those without an account cannot log in.
-	must_log_in = answer == "yes" and not _is_outside(link, row) and _changes_document(plan, row)
+	must_log_in = answer == "yes" and _changes_document(plan, row, _is_outside(link, row))
 	if must_log_in and (page := link_page.log_in_first(link, form)):
 		return page
 	return {
@@ -139,9 +148,9 @@ def _shown_answer(form: dict, row, today) -> str:
 	return "on_track" if answer == "on_track" and getdate(row.key_date) >= today else "yes"
 
 
-def _changes_document(plan, row) -> bool:
+def _changes_document(plan, row, is_outside: bool) -> bool:
 	"""Tell whether a yes writes the document: by the value that reaches the stage, or by what follows on it."""
-	return bool(row.next_actions) or stages.waits_for_value(plan, row)
+	return bool(row.next_actions) or (not is_outside and stages.waits_for_value(plan, row))
 
 
 def _answer(form: dict, plan, row, by: str | None) -> str:

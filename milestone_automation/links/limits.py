@@ -9,6 +9,7 @@ import frappe
 from milestone_automation.engine.base import compat
 from milestone_automation.engine.people import signed_links
 from milestone_automation.engine.people.signed_links import LinkInvalid, Purpose
+from milestone_automation.links import uploads
 
 
 class Limit(NamedTuple):
@@ -46,7 +47,13 @@ def seconds_to_wait(form: dict, purpose: Purpose, is_post: bool) -> int:
 		return _count(BAD_LINK, str(frappe.local.request_ip))
 	# Each mail carries another token for the same thing.
 	who = f"{link.purpose}|{link.name}|{link.recipient}"
-	kinds = [VIEW] if not is_post else [ANSWER, COMMENT] if form.get("comment") else [ANSWER]
+	kinds = (
+		[VIEW]
+		if not is_post
+		else [ANSWER, COMMENT]
+		if form.get("comment") or uploads.sent_file()
+		else [ANSWER]
+	)
 	return max(_count(kind, who) for kind in kinds)
 
 

@@ -53,7 +53,8 @@ def secure(response, request) -> None:
 	Args:
 		response, request: werkzeug's.
 	"""
-	if response is None or request.path.rstrip("/") not in PATHS:
+	# Frappe serves a page with its ending too.
+	if response is None or request.path.rstrip("/").removesuffix(".html") not in PATHS:
 		return
 	response.headers.update(HEADERS)
 	if wait := frappe.flags.get(RETRY_AFTER):
@@ -126,7 +127,8 @@ def log_in_first(link: Link, form: dict) -> dict | None:
 
 	Since July 2026 Frappe asks the same before a mail's button changes a document.
 	"""
-	if frappe.session.user == link.recipient or not _must_log_in():
+	has_account = frappe.db.exists("User", link.recipient)
+	if not has_account or frappe.session.user == link.recipient or not _must_log_in():
 		return None
 	back = f"/milestone-answer?{urlencode({name: form.get(name) or '' for name in ('token', 'answer')})}"
 	page = {
@@ -187,6 +189,8 @@ def owner_name(row) -> str:
 	"""Return whom to ask about a stage: its owner, its role, or a Milestone Manager."""
 	if row.stage_owner:
 		return get_fullname(row.stage_owner)
+	if row.get("outside_owner_name"):
+		return row.outside_owner_name
 	return _(row.owner_role) if row.owner_role else _("a Milestone Manager")
 
 

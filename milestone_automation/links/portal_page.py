@@ -4,13 +4,13 @@ Who has an account logs in; everybody else comes by the one link of theirs that 
 milestone leads to its own page, where it is answered.
 """
 
+from datetime import date
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 import frappe
 from frappe import _
 from frappe.utils import cstr, get_fullname, getdate
-from pypika.functions import Lower
 
 from milestone_automation.engine.base import clock, languages
 from milestone_automation.engine.people import companies, directory, signed_links
@@ -35,13 +35,15 @@ class Visitor(NamedTuple):
 
 	Attributes:
 		recipient: user id, or e-mail address of somebody without an account.
-		names: what rows may call them, in lower case.
+		names: what rows may call them.
 		is_logged_in: whether the session proves it, not only a link.
+		valid_until: last day of the link that they came by, and of those it leads to; None after login.
 	"""
 
 	recipient: str
 	names: list[str]
 	is_logged_in: bool
+	valid_until: date | None = None
 
 
 def portal_page(form: dict, is_post: bool) -> dict:
@@ -75,7 +77,7 @@ def _by_link(token: str) -> tuple[dict | None, Visitor | None]:
 		), None
 	if link.is_expired:
 		return link_page.expired(link, _("Your latest mail has a new one.")), None
-	return None, _visitor(link.recipient, False)
+	return None, _visitor(link.recipient, False, link.valid_until)
 
 
 def _by_session() -> tuple[dict | None, Visitor | None]:
@@ -90,10 +92,11 @@ def _by_session() -> tuple[dict | None, Visitor | None]:
 	return page, None
 
 
-def _visitor(recipient: str, is_logged_in: bool) -> Visitor:
+def _visitor(recipient: str, is_logged_in: bool, valid_until: date | None = None) -> Visitor:
 	address = frappe.db.get_value("User", recipient, "email")
-	names = {name.lower() for name in (recipient, address) if name}
-	return Visitor(recipient, sorted(names), is_logged_in)
+	# Addresses are stored in lower case, and so are users but Frappe's own.
+	names = {recipient, *(name.lower() for name in (recipient, address) if name)}
+	return Visitor(recipient, sorted(names), is_logged_in, valid_until)
 
 
 def _choose_mails(choice: str | None) -> None:
@@ -133,7 +136,9 @@ def _lists(visitor: Visitor) -> dict:
 
 
 def _task(visitor: Visitor, row, askers: dict, of_document: dict, today) -> dict:
-	token = signed_links.make_token(Purpose.TASK, row.name, visitor.recipient)
+	token = signed_links.make_token(
+		Purpose.TASK, row.name, visitor.recipient, valid_until=visitor.valid_until
+	)
 	return {
 		"what": row.title,
 		"url": signed_links.url("milestone-task", token),
@@ -146,7 +151,8 @@ def _task(visitor: Visitor, row, askers: dict, of_document: dict, today) -> dict
 
 
 def _stage(visitor: Visitor, row, of_document: dict, today) -> dict:
-	token = signed_links.make_token(Purpose.ANSWER, row.name, visitor.recipient, cstr(row.key_date or ""))
+	about = cstr(row.key_date or "")
+	token = signed_links.make_token(Purpose.ANSWER, row.name, visitor.recipient, about, visitor.valid_until)
 	return {
 		"what": _(row.stage_name),
 		"url": signed_links.url("milestone-answer", token, answer="yes"),
@@ -183,7 +189,7 @@ def _tasks_of(visitor: Visitor) -> tuple:
 	task, person = frappe.qb.DocType("Milestone Task"), frappe.qb.DocType("Milestone Task Assignee")
 	query = frappe.qb.from_(task).join(person).on(person.parent == task.name).distinct()
 	query = query.where(person.parenttype == "Milestone Task")
-	query = query.where(Lower(person.user).isin(visitor.names) | Lower(person.email).isin(visitor.names))
+	query = query.where(person.user.isin(visitor.names) | person.email.isin(visitor.names))
 	columns = (
 		task.name,
 		task.title,
@@ -201,6 +207,7 @@ def _open_stages(visitor: Visitor) -> list:
 	query = query.where(stage.status == StageStatus.OPEN.value)
 	# Nobody is asked for what was skipped or is on hold.
 	query = query.where(stage.health.notin([Health.SKIPPED.value, Health.ON_HOLD.value]))
+	query = query.where(stage.awaits_decision == 0)
 	return query.orderby(stage.key_date).limit(MOST_OPEN).run(as_dict=True)
 
 
@@ -208,21 +215,22 @@ def _stages_of(visitor: Visitor) -> tuple:
 	stage, plan = frappe.qb.DocType("Milestone Plan Stage"), frappe.qb.DocType("Milestone Plan")
 	query = frappe.qb.from_(stage).join(plan).on(plan.name == stage.parent)
 	query = query.where(stage.owner_kind.isin([kind.value for kind in OUTSIDE_OWNERS]))
-	is_owner = Lower(stage.stage_owner).isin(visitor.names) | Lower(stage.outside_owner).isin(visitor.names)
+	is_owner = stage.stage_owner.isin(visitor.names) | stage.outside_owner.isin(visitor.names)
 	columns = (stage.name, stage.stage_name, stage.key_date, stage.reached_on)
 	return stage, plan, query.where(is_owner).select(*columns, plan.reference_type, plan.reference_name)
 
 
 def _done(visitor: Visitor) -> list[dict]:
 	"""Return what they have done, the latest first."""
-	task, tasks = _tasks_of(visitor)
-	tasks = tasks.select(task.closed_on).where(task.status == TaskStatus.COMPLETED.value)
+	_task, tasks = _tasks_of(visitor)
+	person = frappe.qb.DocType("Milestone Task Assignee")
+	tasks = tasks.select(person.done_on).where(person.done == 1).where(person.done_on.isnotnull())
 	stage, plan, stages = _stages_of(visitor)
 	stages = stages.where(plan.status != PlanStatus.CANCELLED.value)
 	stages = stages.where(stage.status == StageStatus.REACHED.value)
 	rows = [
-		(getdate(row.closed_on), row.title, row)
-		for row in tasks.orderby(task.closed_on, order=frappe.qb.desc).limit(MOST_DONE).run(as_dict=True)
+		(getdate(row.done_on), row.title, row)
+		for row in tasks.orderby(person.done_on, order=frappe.qb.desc).limit(MOST_DONE).run(as_dict=True)
 	]
 	rows += [
 		(getdate(row.reached_on), _(row.stage_name), row)

@@ -83,21 +83,25 @@ def _assignee(link: Link, task):
 
 def _act_on_task(form: dict, link: Link, task) -> str:
 	"""Act on the form and return the sentence about what was done."""
+	action, sent = form.get("action"), uploads.sent_file()
 	comment = cstr(form.get("comment")).strip()[:COMMENT_LENGTH]
-	if form.get("action") == "propose":
-		return _propose(form, link, task, comment)
-	sent = uploads.sent_file()
+	if action == "propose":
+		done = _propose(form, link, task, comment)
+		comment = ""  # it is the reason
+	elif action == "complete":
+		tasks.complete(task.name, by=link.recipient)
+		done = _("The task {0} is marked as done.").format(task.title)
+	elif comment or sent:
+		done = _("Your file was sent.") if sent else _("Your comment was sent.")
+	else:
+		frappe.throw(_("Please write a comment or choose a file first."))
+	# Last: Frappe takes no file back from the disk when only a savepoint is undone.
 	if sent:
 		attached = _("Attached: {0}").format(uploads.attach(task.name, sent))
 		comment = f"{comment}\n{attached}".strip()
 	if comment:
 		_comment(link, task, comment)
-	if form.get("action") != "complete":
-		if not comment:
-			frappe.throw(_("Please write a comment or choose a file first."))
-		return _("Your file was sent.") if sent else _("Your comment was sent.")
-	tasks.complete(task.name, by=link.recipient)
-	return _("The task {0} is marked as done.").format(task.title)
+	return done
 
 
 def _propose(form: dict, link: Link, task, comment: str) -> str:

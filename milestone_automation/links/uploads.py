@@ -4,6 +4,7 @@ import os
 
 import frappe
 from frappe import _
+from frappe.core.api import file as file_api
 from frappe.utils import cint, cstr, escape_html
 
 from milestone_automation.engine.base import parsing
@@ -12,6 +13,9 @@ from milestone_automation.engine.rules import upload_types
 
 DEFAULT_TYPES = "pdf, png, jpg, jpeg, gif, webp, txt, csv, doc, docx, xls, xlsx, ods, odt, zip"
 DEFAULT_MEGABYTES = 10
+MEGABYTE = 1024 * 1024
+FORM_BYTES = 64 * 1024
+MOST_FILES = 20
 NAME_LENGTH = 100
 KEPT_IN_NAMES = frozenset(" ._-()")
 
@@ -27,7 +31,10 @@ def allowed_types() -> list[str]:
 def most_megabytes() -> int:
 	"""Return how large a file may be; 0 where people from outside attach none."""
 	chosen = frappe.get_cached_doc("Milestone Settings").get("upload_megabytes")
-	return DEFAULT_MEGABYTES if chosen is None else cint(chosen)
+	wanted = DEFAULT_MEGABYTES if chosen is None else cint(chosen)
+	# Frappe refuses larger requests before any page of ours is asked; the rest of the form needs room too.
+	possible = (file_api.get_max_file_size() - FORM_BYTES) // MEGABYTE
+	return max(min(wanted, possible), 0)
 
 
 def sent_file():
@@ -49,15 +56,11 @@ def attach(task: str, sent) -> str:
 	"""
 	name = _plain_name(sent.filename)
 	_check_type(name)
+	about = {"attached_to_doctype": "Milestone Task", "attached_to_name": task}
+	if frappe.db.count("File", about) >= MOST_FILES:
+		frappe.throw(_("This task has many files already. Please send the next one by mail."))
 	content = _read(sent)
-	values = {
-		"doctype": "File",
-		"file_name": name,
-		"attached_to_doctype": "Milestone Task",
-		"attached_to_name": task,
-		"is_private": 1,
-		"content": content,
-	}
+	values = {"doctype": "File", "file_name": name, "is_private": 1, "content": content, **about}
 	file = frappe.get_doc(values)
 	file.flags[signed_links.PROVEN] = True
 	file.insert(ignore_permissions=True)  # the signed link is the right to attach
@@ -87,7 +90,7 @@ def _check_type(name: str) -> None:
 
 def _read(sent) -> bytes:
 	megabytes = most_megabytes()
-	limit = megabytes * 1024 * 1024
+	limit = megabytes * MEGABYTE
 	content = sent.stream.read(limit + 1)
 	if len(content) > limit:
 		frappe.throw(_("The file is too large. It may have at most {0} MB.").format(megabytes))

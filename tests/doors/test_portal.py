@@ -5,10 +5,10 @@ import re
 
 import frappe
 import pytest
-from frappe.utils import add_days, nowdate
+from frappe.utils import add_days, getdate, nowdate
 
-from milestone_automation import api
-from milestone_automation.engine.people.signed_links import Purpose, make_token
+from milestone_automation.engine.people.signed_links import Purpose, make_token, read_token
+from milestone_automation.engine.progress import tasks
 from milestone_automation.links import portal_page
 from tests.support.factories import (
 	collaborator,
@@ -57,7 +57,7 @@ def test_the_link_of_a_mail_shows_what_is_open_for_its_recipient_and_nothing_els
 
 
 def test_what_was_done_stands_below(order):
-	api.complete_task(task_of(order, "Send patterns").name)
+	tasks.complete(task_of(order, "Send patterns").name, by=MILL)
 	page = page_of(MILL)
 	assert (titles(page), titles(page, "done")) == (["Woven"], ["Send patterns"])
 
@@ -76,7 +76,19 @@ def test_a_website_user_sees_theirs_after_login_and_chooses_how_often_mails_come
 def test_a_link_changes_no_preference(order):
 	page = portal_page.portal_page({"token": make_token(Purpose.PERSON, "", WEAVER), "mail": "Each"}, True)
 	assert "mails" not in page
-	assert not frappe.defaults.get_user_default("milestone_mail", WEAVER)
+	assert not frappe.get_all("DefaultValue", {"defkey": "milestone_mail"})
+
+
+def test_what_a_page_leads_to_is_valid_no_longer_than_its_own_link(order):
+	until = getdate(add_days(nowdate(), 1))
+	token = make_token(Purpose.PERSON, "", MILL, valid_until=until)
+	urls = [row["url"] for row in portal_page.portal_page({"token": token}, False)["open"]]
+	purposes = (Purpose.TASK, Purpose.ANSWER)
+	found = [
+		read_token(re.search(r"token=([\w.-]+)", url)[1], purpose)
+		for url, purpose in zip(urls, purposes, strict=True)
+	]
+	assert [link.valid_until for link in found] == [until, until]
 
 
 def test_guests_are_asked_to_log_in_and_other_links_open_nothing(order, as_user):
@@ -153,7 +165,9 @@ def test_over_http_the_page_of_a_link_is_closed_to_frames_and_caches(server, ser
 	page = guest.get(f"/milestones?token={make_token_on(server, MILL)}")
 	assert page.status_code == 200
 	assert "Send patterns" in page.text
-	assert (page.headers["X-Frame-Options"], page.headers["Cache-Control"]) == ("DENY", "no-store")
+	for path in ("/milestones", "/milestones.html"):
+		headers = guest.get(path).headers
+		assert (headers["X-Frame-Options"], headers["Cache-Control"]) == ("DENY", "no-store")
 	assert "Log In" in guest.get("/milestones").text
 
 

@@ -9,7 +9,7 @@ from milestone_automation import api
 from milestone_automation.engine.base import guard
 from milestone_automation.engine.people.signed_links import Purpose, make_token
 from milestone_automation.engine.progress import answers, stages
-from milestone_automation.links import answer_page, task_page
+from milestone_automation.links import answer_page, task_page, uploads
 from tests.support.clock import at, forget_mail_account, sweep_at
 from tests.support.factories import (
 	CLERK_ROLE,
@@ -508,6 +508,8 @@ def test_a_collaborator_sees_the_task_and_nothing_else(order, smtp):
 		"document": f"Production Order {order.name}",
 		"tomorrow": "2030-06-09",
 		"asker": "Olga",
+		"file_types": ",".join(f".{ending}" for ending in uploads.allowed_types()),
+		"megabytes": uploads.most_megabytes(),
 	}
 
 

@@ -1,5 +1,6 @@
 """A milestone whose owner is from outside: asked by mail, answered on a page, without any right to the document."""
 
+import json
 import re
 
 import frappe
@@ -10,10 +11,12 @@ from milestone_automation.engine.people.signed_links import Purpose, make_token
 from milestone_automation.links import answer_page
 from tests.support.clock import at, forget_mail_account, sweep_at
 from tests.support.factories import (
+	CLERK_ROLE,
 	ORDER,
 	SUPPLIER,
 	collaborator,
 	make_document,
+	make_next_actions,
 	make_workflow,
 	plan_of,
 	stage,
@@ -198,13 +201,84 @@ def test_their_link_ends_with_their_part(smtp):
 
 
 def test_nothing_of_a_document_goes_out_that_the_author_of_the_message_may_not_read(smtp, make_user):
-	order = plan_for(stage("Woven", None, -20, custom_message="It says {{ doc.note }}.", **THIRD_PARTY))
+	plan_for(stage("Woven", None, -20, custom_message="It says {{ doc.note }}.", **THIRD_PARTY))
 	make_user("author@example.com", roles=["Milestone Manager"])
-	row = stage_of(order, "Woven").name
-	frappe.db.set_value("Milestone Plan Stage", row, "custom_message_by", "author@example.com")
+	frappe.db.set_value(
+		"Milestone Plan Stage", {"stage_name": "Woven"}, "custom_message_by", "author@example.com"
+	)
 	sweep_at(ASKED)
 	assert "It says" not in "".join(texts_to(smtp, MILL))
 	assert link_from(smtp, MILL)
+
+
+def test_a_refusal_names_no_exit_criterion_and_no_other_milestone(smtp):
+	asked = json.dumps([{"key": "note", "kind": "Field Is Set", "field": "note", "required": 1}])
+	order = plan_for(
+		stage("Secret fitting", None, -25),
+		stage("Woven", None, -20, exit_criteria=asked, **THIRD_PARTY),
+		reached_in_order=1,
+	)
+	with at(LATER):
+		token = make_token(Purpose.ANSWER, stage_of(order, "Woven").name, MILL, "2030-06-08")
+	page = send(token, answer="yes")
+	assert page["error"] == (
+		"Woven cannot be reached yet: something that comes before it is still open. Nothing was saved."
+	)
+	assert stage_of(order, "Woven").status == "Open"
+
+
+def test_who_has_an_account_logs_in_before_a_yes_starts_next_steps(smtp, make_user):
+	make_user(WEBSITE_USER, roles=[], user_type="Website User")
+	steps = make_next_actions({"action": "Set Value", "field": "note", "value": "Woven"})
+	values = THIRD_PARTY | {"owner_email": WEBSITE_USER}
+	order = plan_for(stage("Woven", None, -20, next_actions=steps, **values))
+	sweep_at(ASKED)
+	token = link_from(smtp, WEBSITE_USER)
+	assert send(token, answer="yes")["state"] == "login"
+	assert stage_of(order, "Woven").status == "Open"
+
+
+def test_an_account_that_was_deleted_answers_no_more(smtp, make_user):
+	make_user(WEBSITE_USER, roles=[], user_type="Website User")
+	values = THIRD_PARTY | {"owner_email": WEBSITE_USER}
+	order = plan_for(stage("Woven", None, -20, **values))
+	sweep_at(ASKED)
+	token = link_from(smtp, WEBSITE_USER)
+	frappe.db.delete("User", {"name": WEBSITE_USER})
+	assert send(token, answer="yes")["state"] == "refused"
+	assert stage_of(order, "Woven").status == "Open"
+
+
+def test_another_contact_of_the_supplier_is_asked_once_the_old_one_is_gone(smtp):
+	mill = make_supplier("The Mill", MILL)
+	order = plan_for(stage("Woven", None, -20, **OF_SUPPLIER), document={"supplier": mill})
+	frappe.db.delete("Dynamic Link", {"parenttype": "Contact", "link_name": mill})
+	make_contact(mill, DYER)
+	sweep_at(ASKED)
+	assert texts_to(smtp, MILL) == []
+	assert stage_of(order, "Woven").outside_owner == DYER
+	assert send(link_from(smtp, DYER), answer="yes")["state"] == "done"
+
+
+def test_who_wants_no_mail_and_has_no_account_is_asked_through_others(smtp, make_user):
+	manager = make_user("manager@example.com", roles=["Milestone Manager", CLERK_ROLE])
+	frappe.get_doc({"doctype": "Email Unsubscribe", "email": MILL, "global_unsubscribe": 1}).insert()
+	plan_for(stage("Woven", None, -20, **THIRD_PARTY))
+	sweep_at(ASKED)
+	assert texts_to(smtp, MILL) == []
+	assert link_from(smtp, manager)
+
+
+def test_an_undone_milestone_is_theirs_again(smtp):
+	order = plan_for(stage("Woven", None, -20, **THIRD_PARTY), stage("Shipped"))
+	sweep_at(ASKED)
+	token = link_from(smtp, MILL)
+	send(token, answer="yes")
+	with at(LATER):
+		api.undo_stage(plan_of(order).name, "Woven", "It was the sample")
+	row = stage_of(order, "Woven")
+	assert (row.status, row.confirmed_by_outside, row.outside_owner) == ("Open", None, MILL)
+	assert send(token, answer="yes")["state"] == "done"
 
 
 @pytest.mark.parametrize(
@@ -236,3 +310,36 @@ def test_a_running_plan_gets_another_owner_with_the_next_version(smtp):
 	with at(MADE):
 		api.move_to_new_version(plan_of(order).name)
 	assert stage_of(order, "Woven").outside_owner == DYER
+
+
+def test_the_next_version_takes_the_supplier_from_another_field(make_doctype):
+	link = {"fieldtype": "Link", "options": SUPPLIER}
+	doctype = make_doctype(
+		"Two Supplier Order", [{"fieldname": name, **link} for name in ("supplier", "dyer")]
+	)
+	mill, dyer = make_supplier("The Mill", MILL), make_supplier("The Dyer", DYER)
+	by_hand = {"stage_name": "Dyed", "key_date_rule": "Set Manually", **OF_SUPPLIER}
+	workflow = make_workflow("Dyeing", stages=[by_hand], tasks=(), document_type=doctype)
+	order = frappe.get_doc({"doctype": doctype, "supplier": mill, "dyer": dyer}).insert()
+	assert stage_of(order, "Dyed").outside_owner == MILL
+	workflow.supplier_field = "dyer"
+	workflow.save()
+	api.move_to_new_version(plan_of(order).name)
+	assert stage_of(order, "Dyed").outside_owner == DYER
+
+
+def test_who_sends_a_message_outside_becomes_its_author_and_nobody_else(make_user, as_user):
+	manager = make_user("manager@example.com", roles=["Milestone Manager", CLERK_ROLE])
+	make_workflow(
+		stages=[
+			stage("Woven", None, -20, custom_message="For {{ doc.note }}", **THIRD_PARTY),
+			stage("Cut", None, -10, custom_message="For {{ doc.note }}"),
+		],
+		tasks=(),
+	)
+	with as_user(manager):
+		workflow = frappe.get_doc("Milestone Workflow", "Production")
+		workflow.stages[0].owner_email = DYER
+		workflow.condition = "doc.pieces > 0"
+		workflow.save()
+	assert [row.custom_message_by for row in workflow.stages] == [manager, "Administrator"]

@@ -42,6 +42,8 @@ INDEXES = {
 		# My Milestones: open ones of a user, and of the user's roles.
 		("stage_owner", "status"),
 		("owner_role", "status"),
+		# The page of people from outside.
+		("outside_owner", "status"),
 	),
 	"Milestone Task": (
 		# The gate and the panel: tasks of a stage.

@@ -44,7 +44,8 @@ def _letter(batch: plan_batch.Batch, plan, group: list[due_messages.Delivery]) -
 	owners, _reason = due_messages.stage_owners(batch.directory, stage)
 	tasks = _tasks_to_name(batch, plan, stage, group)
 	unmet = [] if tasks is None else _criteria_to_name(batch, plan, stage)
-	if tasks is None:
+	is_hidden = tasks is None
+	if is_hidden:
 		tasks = []
 		if not rights.is_outside_owner(stage, first.recipient.identity):
 			# Nothing of the document is shown, neither fields nor tasks, and an answer would be refused.
@@ -66,7 +67,8 @@ def _letter(batch: plan_batch.Batch, plan, group: list[due_messages.Delivery]) -
 		occurrence=first.message.occurrence,
 		may_answer=first.recipient.identity in {person.identity for person in owners},
 		owners=[person.full_name for person in owners],
-		previous_stage=earlier[-1].stage_name if earlier else "",
+		askers=[person.full_name for person in owners if person.is_desk_user and person != first.recipient],
+		previous_stage=earlier[-1].stage_name if earlier and not is_hidden else "",
 	)
 
 

@@ -178,8 +178,9 @@ def stage_owners(directory: Directory, stage) -> tuple[list[Recipient], str]:
 	by_role = directory.members(stage.owner_role) if stage.owner_kind == "Role" else []
 	owner = directory.person(stage.stage_owner)
 	outside = directory.person(stage.outside_owner, stage.outside_owner_name)
-	owners = by_role or [person for person in [owner] if person and person.user] or [outside]
-	owners = [person for person in owners if person]
+	# Who has no account and wants no mail cannot be asked at all.
+	from_outside = [outside] if outside and (outside.user or outside.wants_mail) else []
+	owners = by_role or [person for person in [owner] if person and person.user] or from_outside
 	return (owners, "owner") if owners else (directory.substitutes(), "substitute")
 
 

@@ -39,6 +39,7 @@ class Letter:
 		occurrence: number of the reminder; 0 for other messages.
 		may_answer: whether the recipient may answer for the stage.
 		owners: names of the people who may answer.
+		askers: names of those of them who work here, without the recipient.
 		previous_stage: name of the reached stage before, for a missing date.
 		log: row of the plan's log that a notice is about.
 	"""
@@ -55,6 +56,7 @@ class Letter:
 	occurrence: int = 0
 	may_answer: bool = False
 	owners: list = field(default_factory=list)
+	askers: list = field(default_factory=list)
 	previous_stage: str = ""
 	log: dict | None = None
 
@@ -127,8 +129,7 @@ def _requested_by(letter: Letter) -> str:
 	"""Return who asks somebody from outside: the owners of the milestone and the company of the document."""
 	document = (letter.plan["reference_type"], letter.plan["reference_name"])
 	company = companies.of_documents([document]).get(document)
-	asking = [owner for owner in letter.owners if owner != letter.recipient.full_name]
-	return ", ".join([*asking, *([company] if company else [])])
+	return ", ".join([*letter.askers, *([company] if company else [])])
 
 
 def _criterion(letter: Letter, verdict: Verdict) -> str:
@@ -206,12 +207,17 @@ def _blocked(letter: Letter) -> Content:
 
 
 def _blocked_owner(letter: Letter) -> Content:
-	if letter.tasks or not letter.criteria:
+	subject = _("{0} of {1} is blocked")
+	if letter.tasks:
 		subject = _("{0} of {1} is blocked by open tasks")
-	else:
+	elif letter.criteria:
 		subject = _("{0} of {1} is blocked by its exit criteria")
 	if letter.occurrence:
-		subject = _("Reminder: {0} of {1} is blocked by its exit criteria")
+		subject = (
+			_("Reminder: {0} of {1} is blocked by its exit criteria")
+			if letter.criteria
+			else _("Reminder: {0} of {1} is blocked")
+		)
 	content = Content(subject.format(_stage(letter), letter.document))
 	content.paragraphs = [_when(letter), *_why_blocked(letter)]
 	content.tasks = _open_tasks(letter)
@@ -225,7 +231,7 @@ def _why_blocked(letter: Letter) -> list[str]:
 			_("It cannot be reached while these required tasks are open. Their assignees have been told.")
 		)
 	elif not letter.criteria:
-		said.append(_("It cannot be reached while required tasks are open. Their assignees have been told."))
+		said.append(_("It cannot be reached yet: something that comes before it is still open."))
 	if _unmet(letter):
 		said.append(_("It cannot be reached until its required exit criteria are met or waived."))
 	if not letter.may_answer:
@@ -290,11 +296,10 @@ def _escalation(letter: Letter) -> Content:
 
 def _no_next_date(letter: Letter) -> Content:
 	content = Content(_("{0} of {1} has no date yet").format(_stage(letter), letter.document))
-	content.paragraphs = [
-		_("{0} has been reached. {1} comes next, and it has no key date.").format(
-			letter.previous_stage, _stage(letter)
-		)
-	]
+	said = _("{0} has been reached. {1} comes next, and it has no key date.")
+	if not letter.previous_stage:
+		said = _("{1} comes next, and it has no key date.")
+	content.paragraphs = [said.format(letter.previous_stage, _stage(letter))]
 	if letter.may_answer:
 		content.paragraphs.append(_("Please set one, so that everybody knows when it is due."))
 		content.buttons = [_answer_button(letter, _("Set the date"), "no", True)]

@@ -91,7 +91,11 @@ def send_mail(recipient: Recipient, content, template: str, plan=None) -> tuple[
 	with languages.in_language(recipient.language):
 		if plan and (plan["reference_type"], plan["reference_name"]) in recipient.unsubscribed_from:
 			return None, unsubscribed(recipient)
-		args = {"content": content, "name": recipient.full_name, "settings": _settings_link(recipient, content)}
+		args = {
+			"content": content,
+			"name": recipient.full_name,
+			"settings": _settings_link(recipient, content),
+		}
 		try:
 			frappe.sendmail(
 				recipients=[recipient.email],

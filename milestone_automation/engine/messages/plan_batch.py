@@ -11,7 +11,7 @@ from milestone_automation.engine.messages import sending_day
 from milestone_automation.engine.people import assigned, assignees
 from milestone_automation.engine.people.directory import Directory, Recipient
 from milestone_automation.engine.rules import criteria, schedule
-from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus, TaskStatus
+from milestone_automation.engine.rules.vocabulary import OwnerKind, PlanStatus, StageStatus, TaskStatus
 from milestone_automation.engine.store import exit_criteria, sweep_requests, watched
 
 PLAN_COLUMNS = (
@@ -200,7 +200,9 @@ def _judge_criteria_in(batch: Batch, plans: list) -> None:
 
 
 def _find_owners(batch: Batch) -> None:
-	"""Find the owners of open stages that have none: a user field may have been filled meanwhile.
+	"""Find the owners of open stages that have none, and of those that a supplier's contact owns.
+
+	A user field may have been filled meanwhile, a contact may have changed.
 
 	Plans of a DocType with an error, for example a deleted one, leave the batch.
 	"""
@@ -214,8 +216,10 @@ def _find_owners(batch: Batch) -> None:
 
 
 def _has_no_owner(stage) -> bool:
+	# Contacts of a supplier come and go without a word to us.
+	is_found_anew = stage.owner_kind == OwnerKind.SUPPLIER_CONTACT
 	has_owner = stage.stage_owner or stage.outside_owner or stage.owner_role
-	return not has_owner and stage.status != StageStatus.REACHED
+	return (is_found_anew or not has_owner) and stage.status != StageStatus.REACHED
 
 
 def _find_owners_in(batch: Batch, doctype: str, rows: list) -> bool:
@@ -223,9 +227,11 @@ def _find_owners_in(batch: Batch, doctype: str, rows: list) -> bool:
 	documents = {str(row.name): row for row in frappe.get_all(doctype, filters=filters, fields=["*"])}
 	for plan in rows:
 		document = frappe._dict(documents.get(plan.reference_name, {}), doctype=doctype)
-		for stage in [stage for stage in batch.stages[plan.name] if _has_no_owner(stage)]:
-			found = assignees.resolve_stage_owner(stage, document, plan)
-			if any(found.values()):
+		stages = [stage for stage in batch.stages[plan.name] if _has_no_owner(stage)]
+		people = assignees.prefetch([], document, plan, stages=stages)
+		for stage in stages:
+			found = assignees.resolve_stage_owner(stage, document, plan, cache=people)
+			if any((stage.get(name) or None) != value for name, value in found.items()):
 				stage.update(found, found_owner=found)
 	return True
 

@@ -78,6 +78,7 @@ def _plans_of_person(names: list[str]) -> set[str]:
 	found_anew = (OwnerKind.USER_FIELD, OwnerKind.DOCUMENT_CREATOR, *OUTSIDE_OWNERS)
 	by_field = stage.owner_kind.isin([kind.value for kind in found_anew])
 	nobody = by_field & (stage.stage_owner.isnull() | (stage.stage_owner == ""))
+	nobody &= stage.outside_owner.isnull() | stage.outside_owner.isin(names)
 	named = stage.stage_owner.isin(names) | stage.owner_user.isin(names) | nobody
 	plans = set(_open_stages(plan, stage).where(named).run(pluck=True))
 	task, person = frappe.qb.DocType("Milestone Task"), frappe.qb.DocType("Milestone Task Assignee")

@@ -294,7 +294,8 @@ def is_outside_owner(stage_row, who: str | None) -> bool:
 	if not who or stage_row.get("owner_kind") not in OUTSIDE_OWNERS:
 		return False
 	if who == stage_row.get("stage_owner"):
-		return True
+		# Of an account that was deleted by force only the address is left; that makes nobody an outsider.
+		return bool(frappe.db.get_value("User", who, "enabled"))
 	address = (stage_row.get("outside_owner") or "").lower()
 	# Whoever has an account by now is known by its id.
 	return bool(address) and address in (who.lower(), _address_of(who))

@@ -57,13 +57,16 @@ class Link(NamedTuple):
 		return getdate(nowdate()) > self.valid_until
 
 
-def make_token(purpose: Purpose, name: str, recipient: str, about: str = "") -> str:
+def make_token(
+	purpose: Purpose, name: str, recipient: str, about: str = "", valid_until: date | None = None
+) -> str:
 	"""Return a token that is valid for the days in Milestone Settings.
 
 	Args:
 		purpose, name, recipient, about: as in `Link`.
+		valid_until: another last day.
 	"""
-	valid_until = getdate(nowdate()) + timedelta(days=_valid_days())
+	valid_until = valid_until or getdate(nowdate()) + timedelta(days=_valid_days())
 	payload = _encode(json.dumps([purpose.value, name, recipient, valid_until.isoformat(), about]).encode())
 	return f"{payload}.{_sign(payload)}"
 

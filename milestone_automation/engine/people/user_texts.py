@@ -16,6 +16,10 @@ WITH_USERS = (
 	("Milestone Plan Stage", "waived_criteria"),
 )
 
+OWNED_BY_ADDRESS = {
+	"Milestone Workflow Stage": ("owner_email",),
+	"Milestone Plan Stage": ("owner_email", "outside_owner"),
+}
 # Who did something, or was told: Data, as rows with a link to a user would keep that user from being deleted.
 DONE_BY = {
 	"Milestone": ("reached_by",),
@@ -43,8 +47,15 @@ def rename(old: str, new: str) -> None:
 
 
 def forget(user: str) -> None:
-	"""Take a deleted user off the lists of people to notify: by the address alone it would count as an outsider."""
+	"""Take a deleted user off the lists of people to notify, and off the milestones they own as people from outside do.
+
+	By the address alone it would count as an outsider.
+	"""
 	_replace_notified(user, None)
+	for doctype, columns in OWNED_BY_ADDRESS.items():
+		table = frappe.qb.DocType(doctype)
+		for column in columns:
+			frappe.qb.update(table).set(table[column], None).where(table[column] == user.lower()).run()
 
 
 def _replace_notified(old: str, new: str | None) -> None:

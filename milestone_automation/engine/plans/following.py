@@ -218,17 +218,22 @@ def _undo(plan, stage, doc) -> None:
 
 def _follow_people(plan, doc, changed) -> None:
 	supplier = plan.supplier_field or "supplier"
-	for stage in plan.stages:
-		named_in = {
-			OwnerKind.USER_FIELD: stage.owner_field,
-			OwnerKind.DOCUMENT_CREATOR: "owner",
-			OwnerKind.SUPPLIER_CONTACT: supplier,
-		}
-		if named_in.get(stage.owner_kind) in changed:
-			plan.set_stage(stage, **assignees.resolve_stage_owner(stage, doc, plan))
+	concerned = [stage for stage in plan.stages if _owner_is_named_in(stage, supplier) in changed]
+	people = assignees.prefetch([], doc, plan, stages=concerned) if concerned else None
+	for stage in concerned:
+		plan.set_stage(stage, **assignees.resolve_stage_owner(stage, doc, plan, cache=people))
 	moved = {"owner", supplier, *_assignee_fields(plan)} & set(changed) - {"owner"}
 	if moved:
 		task_people.reassign(plan, doc, moved, supplier)
+
+
+def _owner_is_named_in(stage, supplier_field: str) -> str | None:
+	"""Return the field of the document that names the owner of a stage; None where none does."""
+	return {
+		OwnerKind.USER_FIELD: stage.owner_field,
+		OwnerKind.DOCUMENT_CREATOR: "owner",
+		OwnerKind.SUPPLIER_CONTACT: supplier_field,
+	}.get(stage.owner_kind)
 
 
 def _assignee_fields(plan) -> set[str]:

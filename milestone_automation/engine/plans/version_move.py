@@ -19,7 +19,13 @@ from milestone_automation.engine.progress import (
 	tasks,
 )
 from milestone_automation.engine.rules import dates, names, schedule
-from milestone_automation.engine.rules.vocabulary import DateChangeSource, PlanEvent, StageStatus, TaskStatus
+from milestone_automation.engine.rules.vocabulary import (
+	DateChangeSource,
+	OwnerKind,
+	PlanEvent,
+	StageStatus,
+	TaskStatus,
+)
 from milestone_automation.engine.store import plan_log, plan_rows, sums, watched
 from milestone_automation.engine.store.changing import changing
 from milestone_automation.engine.workflows import authors
@@ -216,12 +222,18 @@ def _update_stage(diff: VersionDiff, stage_move: StageMove, idx: int) -> None:
 	values["predecessors"] = _predecessors(diff, stage_move)
 	if template:
 		values["dependency"] = template.dependency
-	if OWNER_FIELDS.intersection(stage_move.changed):
+	if OWNER_FIELDS.intersection(stage_move.changed) or _has_other_supplier(diff, template):
 		values |= assignees.resolve_stage_owner(template, diff.plan.reference_doc(), diff.workflow)
 	if "stage_name" in values:
 		of_stage = frappe.get_all("Milestone Task", filters={"plan_stage": row.name}, pluck="name")
 		bulk.update_rows("Milestone Task", {name: {"stage_name": values["stage_name"]} for name in of_stage})
 	diff.plan.set_stage(row, idx=idx, **values)
+
+
+def _has_other_supplier(diff: VersionDiff, template) -> bool:
+	"""Tell whether a stage is owned by a contact of the supplier, and another field of the document names it now."""
+	is_of_supplier = template and template.owner_kind == OwnerKind.SUPPLIER_CONTACT
+	return bool(is_of_supplier) and "supplier_field" in diff.plan_changes
 
 
 def _predecessors(diff: VersionDiff, stage_move: StageMove) -> str | None:

@@ -231,8 +231,14 @@ def refuse(plan: plan_rows.Plan, stage, obstacles: Obstacles) -> None:
 		GateError
 	"""
 	is_about_another = _is_saving_another(plan)
-	if is_about_another and not rights.can_read_document(plan.reference_type, plan.reference_name):
-		frappe.throw(_hidden_refusal(stage, obstacles), exc=GateError, title=_("Milestone Blocked"))
+	if not rights.can_read_document(plan.reference_type, plan.reference_name):
+		# An owner from outside answers for a stage of a document that they may not read.
+		text = (
+			_hidden_refusal(stage, obstacles)
+			if is_about_another and not rights.is_outside_owner(stage, frappe.session.user)
+			else _outside_refusal(stage)
+		)
+		frappe.throw(text, exc=GateError, title=_("Milestone Blocked"))
 	seen = visible_to_reader(obstacles.tasks)
 	if frappe.local.response is not None:
 		frappe.local.response["milestone_gate"] = {
@@ -253,6 +259,13 @@ def _is_saving_another(plan: plan_rows.Plan) -> bool:
 	"""Tell whether a document other than the plan's is being saved: its user does not see which one refuses."""
 	own = (plan.reference_type, plan.reference_name)
 	return any(key != own for key in compat.saves_under_way())
+
+
+def _outside_refusal(stage) -> str:
+	"""Return the refusal for whoever answers for a stage of a document of which they may read nothing."""
+	return _(
+		"{0} cannot be reached yet: something that comes before it is still open. Nothing was saved."
+	).format(escape_html(_(stage.stage_name)))
 
 
 def _hidden_refusal(stage, obstacles: Obstacles) -> str:

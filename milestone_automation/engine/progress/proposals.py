@@ -58,7 +58,7 @@ def propose(plan: str, stage: str, new_date, reason: str, by: str | None = None)
 					row.stage_name, frappe.format(day, "Date")
 				)
 			)
-		withdraw(plan, row, _("A newer proposal has replaced it."))
+		withdraw(plan, row, _("A newer proposal has replaced it."), by)
 		now, who = now_datetime(), by or frappe.session.user
 		(name,) = bulk.insert_rows(
 			CHANGE,
@@ -78,7 +78,9 @@ def propose(plan: str, stage: str, new_date, reason: str, by: str | None = None)
 		has_answered = not by or rights.is_outside_owner(row, by)
 		plan.set_stage(row, proposed_date=day, proposal=name, awaits_decision=int(has_answered))
 		text = f"{who}: {day.isoformat()}"
-		entry = plan_log.write(plan, PlanEvent.DATE_PROPOSED, stage=row, reason=reason, details=text)
+		entry = plan_log.write(
+			plan, PlanEvent.DATE_PROPOSED, stage=row, reason=reason, details=text, done_by=by
+		)
 		sweep_requests.alert(entry)
 
 
@@ -128,19 +130,20 @@ def decline(plan: str, stage: str, reason: str) -> None:
 		_tell(plan, PlanEvent.DATE_DECLINED, row, stamp, reason=reason, details=day)
 
 
-def withdraw(plan, stage, why: str) -> None:
+def withdraw(plan, stage, why: str, by: str | None = None) -> None:
 	"""Decline the proposal of a stage that nobody has to answer any more; nothing happens without one.
 
 	Args:
 		plan: locked, being changed.
 		stage: row of the stage.
 		why: kept with the proposal.
+		by: as in `propose`.
 	"""
 	if not stage.proposal:
 		return
 	values = {
 		"status": DateChangeStatus.DECLINED.value,
-		"answered_by": frappe.session.user,
+		"answered_by": by or frappe.session.user,
 		"answered_on": now_datetime(),
 		"answer": why,
 	}

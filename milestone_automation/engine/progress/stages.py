@@ -137,7 +137,7 @@ def mark_reached(
 		later_moved=0,
 		**forecasts.NOTHING,
 	)
-	proposals.withdraw(plan, stage, _("The milestone was reached."))
+	proposals.withdraw(plan, stage, _("The milestone was reached."), by)
 	_mark_skipped(plan)
 	rescheduling.date_following_stage(plan, stage, reached_on)
 	next_steps.add(plan, stage)

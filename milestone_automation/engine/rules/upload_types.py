@@ -1,8 +1,45 @@
 """Types of files that people from outside may attach."""
 
-# A browser would run what is in them, in the name of whoever opens them.
+# A browser would run what is in them, in the name of whoever opens them; a computer would run the rest.
 NEVER = frozenset(
-	{"htm", "html", "xhtml", "shtml", "mht", "mhtml", "svg", "svgz", "xml", "xsl", "js", "mjs", "swf"}
+	[
+		"htm",
+		"html",
+		"xht",
+		"xhtml",
+		"shtml",
+		"mht",
+		"mhtml",
+		"svg",
+		"svgz",
+		"xml",
+		"xsl",
+		"xslt",
+		"rdf",
+		"js",
+		"mjs",
+		"cjs",
+		"swf",
+		"hta",
+		"wasm",
+		"bat",
+		"cmd",
+		"com",
+		"dll",
+		"exe",
+		"jar",
+		"jse",
+		"msi",
+		"php",
+		"pl",
+		"ps1",
+		"py",
+		"scr",
+		"sh",
+		"vbe",
+		"vbs",
+		"wsf",
+	]
 )
 
 

@@ -7,8 +7,10 @@ too: otherwise a step written by somebody with more rights could be started at w
 import frappe
 from frappe.utils import cstr
 
+from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS
+
 # When a plan is made at all.
-WHICH_DOCUMENTS = ("document_type", "document_filters", "condition")
+WHICH_DOCUMENTS = ("document_type", "document_filters", "condition", "supplier_field")
 # When a stage is reached, and by whom.
 WHEN_REACHED = (
 	"reach_rule",
@@ -51,9 +53,15 @@ def stamp(workflow) -> None:
 def _author_before(former, stage, author_field: str, is_for_same: bool) -> str | None:
 	"""Return who wrote a row's text before this save, if the text is still theirs."""
 	text, decisive = AUTHORED[author_field]
+	if decisive is SENT_OUTSIDE and former and not _goes_outside(former, stage):
+		decisive = ()
 	if not former or (decisive and not is_for_same) or not _is_same(former, stage, (text, *decisive)):
 		return None
 	return former.get(author_field)
+
+
+def _goes_outside(former, stage) -> bool:
+	return any(row.get("owner_kind") in OUTSIDE_OWNERS for row in (former, stage))
 
 
 def _is_same(before, now, fieldnames: tuple[str, ...]) -> bool:
