@@ -115,6 +115,48 @@ def test_later_milestones_move_with_the_actual_date(panel):
 	assert page.locator("[data-action=move_with_actual]:visible").count() == 0
 
 
+# Both milestones go by the same field of the order.
+DATED = {
+	"doctype": "Milestone Workflow",
+	"workflow_name": "Dated by the Order",
+	"document_type": ORDER,
+	"enabled": 1,
+	"priority": 10,
+	"document_filters": '[["Sample Order", "order_no", "like", "DATED-%"]]',
+	"stages": [
+		{
+			"stage_name": name,
+			"key_date_rule": "Document Date Field",
+			"date_field": "ship_date",
+			"offset_days": days,
+		}
+		for name, days in (("Made", -10), ("Sent", 0))
+	],
+}
+
+
+def test_what_moves_when_the_date_goes_to_the_document_too_is_shown_at_the_tick(orders, make_order, visit):
+	orders.site.python(
+		f"import frappe, json\nfrappe.get_doc(json.loads({json.dumps(DATED)!r})).insert()\nfrappe.db.commit()"
+	)
+	make_order("DATED-1", ship_date="2035-06-20")
+	page = visit("/app/sample-order/DATED-1")
+	page.locator(".milestone-steps").wait_for()
+	choose(page, "Sent")
+	press(page, "reschedule")
+	dialog = page.locator(".modal.show")
+	day = dialog.locator("input[data-fieldname=new_date]")
+	day.fill(page.evaluate("frappe.datetime.str_to_user('2035-06-25')"))
+	day.press("Tab")
+	dialog.locator(".milestone-consequences li", has_text="Sent").wait_for()
+	assert dialog.locator(".milestone-consequences li", has_text="Made").count() == 0
+	dialog.get_by_label("Also change Ship Date of the document").check()
+	dialog.locator(".milestone-consequences li", has_text="Made").wait_for()
+	dialog.locator("textarea[data-fieldname=reason]").fill("The ship is late")
+	dialog.locator(".btn-modal-primary:visible").click()
+	page.locator(".milestone-step", has_text="Made").locator("s").wait_for()
+
+
 def test_a_plan_is_put_on_hold_and_resumed(panel, findings):
 	page = panel("STEPS-HOLD")
 	page.locator(".milestone-panel:visible [data-focus=plan-menu]").click()

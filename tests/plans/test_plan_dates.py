@@ -306,6 +306,17 @@ def test_the_date_of_a_skipped_stage_holds_back_no_later_one():
 	assert key_dates(order) == {"Sampled": "2030-06-28", "Approved": None, "Cut": in_30_days}
 
 
+def test_a_milestone_that_an_existing_document_has_reached_early_holds_back_no_date_of_a_new_plan():
+	steps = [stage("Cut", "Cut"), stage("Packed", date_field="inspection_date")]
+	make_workflow(stages=[*steps, stage("Sent", date_field="order_date")], tasks=[])
+	soon, next_month = add_days(nowdate(), 5), add_days(nowdate(), 30)
+	dates_ = {"delivery_date": next_month, "inspection_date": soon, "order_date": add_days(nowdate(), 4)}
+	order = make_document(status="Cut", **dates_)
+	# Sent is before Packed, which is still to come.
+	assert key_dates(order) == {"Cut": str(next_month), "Packed": str(soon), "Sent": str(soon)}
+	assert key_dates(make_document(**dates_)) == dict.fromkeys(("Cut", "Packed", "Sent"), str(next_month))
+
+
 def test_a_milestone_reached_early_holds_back_no_date_that_counts_from_a_later_one():
 	steps = [stage("Sampled"), stage("Approved", **BY_HAND), stage("Cut", days=3, **AFTER)]
 	make_workflow(stages=steps, tasks=[])

@@ -283,6 +283,30 @@ def test_a_shift_in_working_days_there_and_back_restores_a_date_on_a_weekend():
 	assert key_dates(order) == {"A": "2030-06-07", "B": "2030-06-15"}
 
 
+def test_a_shift_there_and_back_restores_a_weekend_also_before_the_date_of_a_milestone_reached_early():
+	make_workflow(
+		stages=[stage("Sample", **BY_HAND), stage("A", working_days=1, **BY_HAND), stage("B", **BY_HAND)],
+		tasks=[],
+		later_stages="Shift Too",
+	)
+	order = make_document()
+	move(order, "Sample", "2030-06-20")
+	confirm(order, "Sample")
+	for name, day in (("B", "2030-06-15"), ("A", "2030-06-07"), ("A", "2030-06-10"), ("A", "2030-06-07")):
+		move(order, name, day)
+	assert key_dates(order) == {"Sample": "2030-06-20", "A": "2030-06-07", "B": "2030-06-15"}
+
+
+def test_a_shift_back_is_not_before_the_day_an_earlier_milestone_was_reached():
+	make_workflow(stages=[stage("Sample", days=-30), stage("A", working_days=1)], tasks=[])
+	order = make_document(delivery_date=add_days(nowdate(), -3))
+	move(order, "A", add_days(nowdate(), 5))
+	confirm(order, "Sample")
+	with pytest.raises(frappe.ValidationError, match="Sample was reached on"):
+		move(order, "A", add_days(nowdate(), -3))
+	assert key_dates(order)["A"] == str(add_days(nowdate(), 5))
+
+
 # Tasks that end
 
 

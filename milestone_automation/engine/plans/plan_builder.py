@@ -14,7 +14,7 @@ from milestone_automation.engine.people import assignees
 from milestone_automation.engine.progress import rescheduling
 from milestone_automation.engine.rules import dates
 from milestone_automation.engine.rules.network import Network
-from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS, ReachRule, ShiftMode, StageStatus
+from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS, ReachRule, StageStatus
 from milestone_automation.engine.rules.working_days import OutOfCalendar
 from milestone_automation.engine.store import watched
 
@@ -107,10 +107,11 @@ def build(workflow, doc, today=None) -> PlanDraft:
 	calendar = calendars.for_document(doc)
 	draft = PlanDraft(workflow.name, workflow.version or 1, {f: workflow.get(f) for f in PLAN_FIELDS}, [])
 	draft.plan["created_from"] = getdate(doc.creation) if doc.get("creation") else today
-	key_dates = _key_dates(workflow, doc, draft, calendar)
+	reached_on = [today if watched.holds_value(row, doc) else None for row in workflow.stages]
+	key_dates = _key_dates(workflow, doc, draft, calendar, reached_on)
 	people = assignees.prefetch(workflow.tasks, doc, workflow, stages=workflow.stages)
-	for row, key_date in zip(workflow.stages, key_dates, strict=True):
-		stage = _stage(workflow, row, doc, key_date, today, people)
+	for row, key_date, day in zip(workflow.stages, key_dates, reached_on, strict=True):
+		stage = _stage(workflow, row, doc, key_date, day, people)
 		if row.owner_kind in OUTSIDE_OWNERS and not (stage["stage_owner"] or stage["outside_owner"]):
 			draft.problems.append(
 				_("No owner was found for {0} ({1}).").format(row.stage_name, _(row.owner_kind))
@@ -121,7 +122,8 @@ def build(workflow, doc, today=None) -> PlanDraft:
 	return draft
 
 
-def _key_dates(workflow, doc, draft: PlanDraft, calendar) -> list:
+def _key_dates(workflow, doc, draft: PlanDraft, calendar, reached_on: list) -> list:
+	"""Return the key dates, in order: a stage that the document has reached counts by the day, if that is earlier."""
 	rules = [rescheduling.stage_rule(row, doc) for row in workflow.stages]
 	failed: list[int] = []
 	network = Network.of(workflow.stages)
@@ -132,23 +134,24 @@ def _key_dates(workflow, doc, draft: PlanDraft, calendar) -> list:
 				rules[index].name
 			)
 		)
-	while fault := dates.first_out_of_order(key_dates, network=network):
+	reached = [bool(day) for day in reached_on]
+	days = dates.counting_days(reached_on, reached, network)
+	counting = dates.counting_dates(key_dates, days)
+	while fault := dates.first_out_of_order(counting, reached, network):
 		late, early = fault
 		draft.problems.append(
 			_("{0} would be due on {1}, before {2} on {3}. It was moved to {3}.").format(
 				rules[late].name,
 				frappe.format(key_dates[late], "Date"),
 				rules[early].name,
-				frappe.format(key_dates[early], "Date"),
+				frappe.format(counting[early], "Date"),
 			)
 		)
-		key_dates = dates.move_stage(
-			key_dates, [], late, key_dates[early], ShiftMode.KEEP_ORDER, calendar, network=network
-		).dates
+		key_dates[late] = counting[late] = counting[early]
 	return key_dates
 
 
-def _stage(workflow, row, doc, key_date, today, people) -> dict:
+def _stage(workflow, row, doc, key_date, reached_on, people) -> dict:
 	stage = {name: row.get(name) for name in STAGE_FIELDS}
 	stage.update(
 		workflow_stage=row.name,
@@ -158,8 +161,8 @@ def _stage(workflow, row, doc, key_date, today, people) -> dict:
 		status=StageStatus.OPEN.value,
 		tasks=[],
 	)
-	if watched.holds_value(row, doc):
-		stage.update(status=StageStatus.REACHED.value, reached_on=today, health="Done")
+	if reached_on:
+		stage.update(status=StageStatus.REACHED.value, reached_on=reached_on, health="Done")
 	return stage
 
 

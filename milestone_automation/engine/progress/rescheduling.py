@@ -501,7 +501,8 @@ def _dates_before(plan, stage, old_dates: list, new_date) -> list | None:
 		return None
 	pairs = zip(plan.stages, old_dates, strict=True)
 	restored = [moved[row.name].old_date if row.name in moved else day for row, day in pairs]
-	return None if dates.first_out_of_order(restored, plan.reached_flags(), plan.network()) else restored
+	actual = [reached_on or day for reached_on, day in zip(plan.reached_days(), restored, strict=True)]
+	return None if dates.first_out_of_order(actual, plan.reached_flags(), plan.network()) else restored
 
 
 def _still_stands(plan, moved: dict, key_dates_: list) -> bool:
