@@ -111,7 +111,11 @@ def _criterion(plan: plan_rows.Plan, verdict: criteria.Verdict) -> dict:
 
 def _line(plan: plan_rows.Plan, stage, obstacles, seen: list) -> str:
 	"""Return the refusal of one of many documents as one sentence with the document."""
-	named = [*(_task_in_line(task) for task in seen), *_criteria_in_line(plan, obstacles), *_earlier_in_line(obstacles)]
+	named = [
+		*(_task_in_line(task) for task in seen),
+		*_criteria_in_line(plan, obstacles),
+		*_earlier_in_line(obstacles),
+	]
 	total = len(obstacles.tasks) + len(obstacles.criteria) + len(obstacles.earlier)
 	shown = named[:NAMED_IN_LINE]
 	if not shown:
