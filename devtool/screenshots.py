@@ -107,7 +107,7 @@ def refusal(studio: Studio) -> None:
 	)
 	studio.page.evaluate("(value) => cur_frm.set_value('status', value)", value)
 	studio.page.locator(".standard-actions .primary-action:visible").click()
-	studio.page.locator(".modal.show .msgprint").wait_for()
+	studio.page.locator(".modal.show .milestone-refusal").wait_for()
 	studio.settle()
 
 

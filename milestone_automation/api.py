@@ -24,6 +24,7 @@ from milestone_automation.desk import (
 	log_download,
 	my_work,
 	panel,
+	plan_actions,
 	ready_workflows,
 	timeline,
 )
@@ -608,6 +609,21 @@ def cancel_plans(workflow: str, reason: str) -> dict:
 	rights.readable_document("Milestone Workflow", workflow).check_permission("write")
 	bulk_cancel.check_reads_all(workflow)
 	return bulk_cancel.cancel_all(workflow, plan_log.check_reason(reason))
+
+
+@frappe.whitelist(methods=["POST"])
+@door.takes(plans=door.NAMES, reached_on=door.DATE)
+def confirm_current_milestones(plans: list[str] | str, reached_on: str | None = None) -> dict:
+	"""Confirm that the current milestone of several plans is reached, see `desk.plan_actions.confirm_current`."""
+	return plan_actions.confirm_current(plans, reached_on)
+
+
+@frappe.whitelist(methods=["POST"])
+@door.takes(plans=door.NAMES, reason=door.TEXT)
+def cancel_selected_plans(plans: list[str] | str, reason: str) -> dict:
+	"""Cancel several plans, see `desk.plan_actions.cancel`. System Manager and Milestone Manager only."""
+	rights.check_manager()
+	return plan_actions.cancel(plans, reason)
 
 
 @frappe.whitelist(methods=["POST"])

@@ -9,7 +9,7 @@ from frappe.modules.import_file import calculate_hash
 from frappe.utils import cast, cint
 from frappe.utils.password import get_encryption_key
 
-from milestone_automation.desk import weekly_mail
+from milestone_automation.desk import kanban, weekly_mail
 from milestone_automation.engine.messages.sending_day import DEFAULT_SWEEP_TIME
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.tracking import milestones, registry
@@ -24,6 +24,7 @@ def after_install():
 	make_role()
 	make_settings()
 	weekly_mail.make()
+	kanban.make()
 	milestones.adopt()
 	registry.clear()
 

@@ -9,7 +9,7 @@ import os
 
 import frappe
 
-from milestone_automation.desk import weekly_mail
+from milestone_automation.desk import kanban, weekly_mail
 from milestone_automation.engine.base import compat
 from milestone_automation.engine.people import directory
 from milestone_automation.engine.people.rights import MANAGER_ROLE
@@ -24,6 +24,7 @@ def before_uninstall():
 	# From now on tables are dropped while documents are still deleted, so events must not query them.
 	frappe.flags[UNINSTALLING] = True
 	weekly_mail.remove()
+	kanban.remove()
 	for doctype in CORE_DOCTYPES:
 		if core_ships(doctype):
 			frappe.db.set_value("DocType", doctype, "module", CORE_MODULE, update_modified=False)

@@ -1,11 +1,15 @@
 """Plans that the session user may see, and stages that they may act on."""
 
+from collections.abc import Callable, Iterable
+
 import frappe
 from frappe import _
 
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.progress import proposals
 from milestone_automation.engine.store import plan_rows
+
+SAVE_POINT = "milestone_each_plan"
 
 
 def readable_plan(plan: str, lock: bool = False) -> plan_rows.Plan:
@@ -72,3 +76,38 @@ def check_moves_dates(plan: plan_rows.Plan) -> None:
 			_("Milestone Managers decide the key dates of this plan. Propose the date instead."),
 			frappe.PermissionError,
 		)
+
+
+def each_plan(plans: Iterable[str], act: Callable, lock: bool) -> tuple[list, list[dict]]:
+	"""Act on several plans, each by itself: one that refuses keeps no other from it.
+
+	Args:
+		plans: names of plans.
+		act: called with each plan that the session user may see.
+		lock: as in `readable_plan`.
+
+	Returns:
+		tuple: what `act` returned; refusals, each with plan, reference_name (None for one that the user may not see)
+		and reason.
+
+	Raises:
+		ConflictError: somebody else changed one of the plans at the same moment; then nothing has changed.
+	"""
+	done, refused = [], []
+	# In one order, so that two who act on the same documents do not wait for each other.
+	for name in sorted(set(plans)):
+		plan, messages = None, len(frappe.local.message_log or [])
+		frappe.db.savepoint(SAVE_POINT)
+		try:
+			plan = readable_plan(name, lock)
+			done.append(act(plan))
+		except (frappe.ValidationError, frappe.PermissionError) as error:
+			frappe.db.rollback(save_point=SAVE_POINT)
+			# Told with the document instead.
+			frappe.local.message_log = (frappe.local.message_log or [])[:messages]
+			for told in ("exc_type", "milestone_gate"):
+				frappe.local.response.pop(told, None)
+			refused.append(
+				{"plan": name, "reference_name": plan and plan.reference_name, "reason": str(error)}
+			)
+	return done, refused

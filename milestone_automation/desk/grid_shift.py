@@ -11,8 +11,6 @@ from milestone_automation.engine.progress import reschedule_preview, reschedulin
 from milestone_automation.engine.progress.shifting import Shift
 from milestone_automation.engine.store import plan_log, plan_rows
 
-SAVE_POINT = "milestone_shift"
-
 
 def preview(cells: list[dict], by: Shift) -> dict:
 	"""Say what shifting milestones would change, without changing anything.
@@ -60,24 +58,12 @@ def _each(cells: list[dict], act: Callable, lock: bool) -> tuple[list, list]:
 		chosen.setdefault(cell["plan"], []).append(cell)
 	if not chosen:
 		frappe.throw(_("Choose at least one milestone."))
-	done, refused = [], []
-	# In one order, so that two who shift the same documents do not wait for each other.
-	for name in sorted(chosen):
-		plan, messages = None, len(frappe.local.message_log or [])
-		frappe.db.savepoint(SAVE_POINT)
-		try:
-			plan = acting.readable_plan(name, lock)
-			_check(plan, chosen[name])
-			done.append(act(plan, [cell["stage"] for cell in chosen[name]]))
-		except (frappe.ValidationError, frappe.PermissionError) as error:
-			frappe.db.rollback(save_point=SAVE_POINT)
-			# Told with the document instead.
-			frappe.local.message_log = (frappe.local.message_log or [])[:messages]
-			frappe.local.response.pop("exc_type", None)
-			refused.append(
-				{"plan": name, "reference_name": plan and plan.reference_name, "reason": str(error)}
-			)
-	return done, refused
+
+	def act_on(plan: plan_rows.Plan):
+		_check(plan, chosen[plan.name])
+		return act(plan, [cell["stage"] for cell in chosen[plan.name]])
+
+	return acting.each_plan(chosen, act_on, lock)
 
 
 def _check(plan: plan_rows.Plan, cells: list[dict]) -> None:

@@ -244,10 +244,10 @@ def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, verdicts: dict, shows_tasks
 		"chance": forecasts.chance_of(row),
 		**_of_document(plan, row),
 		"actions": _stage_actions(plan, row, may_act),
-		"tasks": _tasks(plan, row, visible if shows_tasks else [], tasks, may_act),
+		"tasks": _tasks(plan, visible if shows_tasks else [], tasks),
 		"more_tasks": 0 if shows_tasks else len(visible),
 		"hidden_tasks": len(of_stage) - len(visible),
-		"blocked_by": [_blocking(task, tasks) for task in blocking[:NAMED_BLOCKING]],
+		"blocked_by": [_blocking(plan, task, tasks) for task in blocking[:NAMED_BLOCKING]],
 		"blocking_tasks": len(blocking),
 		"criteria": [_criterion(plan, verdict, may_act) for verdict in verdicts[row.name]],
 		**_blocking_criteria(plan, row, verdicts),
@@ -257,8 +257,8 @@ def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, verdicts: dict, shows_tasks
 	}
 
 
-def _tasks(plan: plan_rows.Plan, row, shown: list, tasks: _Tasks, may_act: bool) -> list[dict]:
-	return [_task(task, tasks.assignees[task.name], row, may_act, plan, tasks.waiting) for task in shown]
+def _tasks(plan: plan_rows.Plan, shown: list, tasks: _Tasks) -> list[dict]:
+	return [_task(task, tasks.assignees[task.name], plan, tasks.waiting) for task in shown]
 
 
 def _criterion(plan: plan_rows.Plan, verdict: criteria.Verdict, may_act: bool) -> dict:
@@ -285,7 +285,12 @@ def _blocking_criteria(plan: plan_rows.Plan, stage, verdicts: dict) -> dict:
 	rows = gate.blocking_stages(plan, stage)
 	found = [one for row in rows for one in criteria.blocking(verdicts[row.name])]
 	shown = [
-		{"text": criterion_texts.describe(one.criterion, plan.reference_type), "stage_name": one.stage_name}
+		{
+			"key": one.criterion.key,
+			"text": criterion_texts.describe(one.criterion, plan.reference_type),
+			"stage_name": one.stage_name,
+			"actions": ["waive_criterion"] if rights.can_manage() else [],
+		}
 		for one in found[:NAMED_BLOCKING]
 	]
 	own = len(criteria.blocking(verdicts[stage.name]))
@@ -368,16 +373,18 @@ def _blocked_by(plan, stage, tasks: _Tasks) -> list:
 	return [task for task in tasks.blocking if task.plan_stage in stages]
 
 
-def _blocking(task, tasks: _Tasks) -> dict:
+def _blocking(plan: plan_rows.Plan, task, tasks: _Tasks) -> dict:
+	assignees = tasks.assignees[task.name]
 	return {
 		"task": task.name,
 		"title": task.title,
 		"stage_name": task.stage_name,
-		"assignees": assigned.open_names(tasks.assignees[task.name]),
+		"assignees": assigned.open_names(assignees),
+		"actions": _task_actions(plan, task, assignees, tasks.waiting),
 	}
 
 
-def _task(task, assignees: list, stage, may_act_on_stage: bool, plan, waiting: dict) -> dict:
+def _task(task, assignees: list, plan: plan_rows.Plan, waiting: dict) -> dict:
 	shown = {name: task.get(name) for name in TASK_COLUMNS}
 	first = waiting.get(task.name, [])
 	shown.update(
@@ -391,16 +398,17 @@ def _task(task, assignees: list, stage, may_act_on_stage: bool, plan, waiting: d
 		assignees=[
 			{name: row.get(name) for name in ("user", "full_name", "email", "done")} for row in assignees
 		],
-		actions=[],
+		actions=_task_actions(plan, task, assignees, waiting),
 	)
-	if plan.status != PlanStatus.CANCELLED and (may_act_on_stage or _is_assigned(assignees)):
-		shown["actions"] = _task_actions(task, stage, bool(first))
 	return shown
 
 
-def _task_actions(task, stage, is_waiting: bool) -> list[str]:
+def _task_actions(plan: plan_rows.Plan, task, assignees: list, waiting: dict) -> list[str]:
+	stage = plan.stage(task.plan_stage)
+	if plan.status == PlanStatus.CANCELLED or not (_may_act(plan, stage) or _is_assigned(assignees)):
+		return []
 	if task.status == TaskStatus.OPEN:
-		actions = [] if is_waiting else ["complete"]
+		actions = [] if waiting.get(task.name) else ["complete"]
 		return [*actions, "waive", "cancel"] if rights.can_manage() else actions
 	return [] if stage.status == StageStatus.REACHED else ["reopen"]
 

@@ -121,3 +121,64 @@ def test_an_exit_criterion_is_written_as_a_row(builder):
 	assert rows(builder, "stages", "exit_criteria")[1] == [kept]
 	row.get_by_role("button", name="Remove Exit Criterion").click()
 	assert rows(builder, "stages", "exit_criteria")[1] == [""]
+
+
+def from_actions(page, label: str):
+	page.locator(".inner-group-button:visible", has_text="Actions").locator("button").first.click()
+	page.locator(".dropdown-menu.show .dropdown-item", has_text=label).click()
+
+
+def save(page):
+	page.locator(".primary-action:visible", has_text="Save").click()
+
+
+def test_a_copy_is_saved_with_problems_while_it_is_disabled_and_enabled_without(builder, orders):
+	from_actions(builder, "Duplicate")
+	builder.wait_for_function("cur_frm.doc.workflow_name === 'Copy of Order to Release'")
+	builder.locator(".milestone-card:visible").nth(1).wait_for()
+	copied = [(stage, title[:12]) for stage, title in rows(builder, "tasks", "stage", "title")]
+	assert copied == [("Released", "Packing list"), ("Released", "Photos of th")]
+	builder.evaluate(
+		"frappe.model.set_value(cur_frm.doc.stages[0].doctype, cur_frm.doc.stages[0].name, 'owner_kind', 'User')"
+	)
+	save(builder)
+	builder.locator(".desk-alert", has_text="Saved as a draft").wait_for()
+	builder.wait_for_url("**/Copy%20of%20Order%20to%20Release")
+	stored = orders.site.python(
+		"import frappe\nprint(frappe.db.get_value('Milestone Workflow', 'Copy of Order to Release', 'enabled'))"
+	)
+	assert stored.split()[-1] == "0"
+
+	builder.get_by_role("button", name="Enable", exact=True).click()
+	builder.locator(".modal.show", has_text="Choose the user who owns it").wait_for()
+
+
+def test_a_workflow_goes_out_as_a_file_and_comes_in_again(builder, tmp_path):
+	before = rows(builder, "stages", "stage_name", "key_date_rule", "offset_days", "track_value")
+	with builder.expect_download() as download:
+		from_actions(builder, "Export as File")
+	file = tmp_path / download.value.suggested_filename
+	download.value.save_as(file)
+	assert file.name == "Order to Release.json"
+	assert not [word for word in ('owner":', "modified", "enabled") if word in file.read_text()]
+
+	builder.goto("/app/milestone-workflow")
+	with builder.expect_file_chooser() as chooser:
+		builder.get_by_role("button", name="Import from File").click()
+	chooser.value.set_files(file)
+	builder.wait_for_function("window.cur_frm && cur_frm.is_new() && cur_frm.doc.stages.length === 2")
+	assert builder.evaluate("cur_frm.doc.enabled") == 0
+	builder.evaluate("cur_frm.set_value('workflow_name', 'Came In')")
+	save(builder)
+	builder.wait_for_url("**/Came%20In")
+	assert rows(builder, "stages", "stage_name", "key_date_rule", "offset_days", "track_value") == before
+
+
+def test_a_file_that_is_no_workflow_is_refused(builder, tmp_path):
+	file = tmp_path / "other.json"
+	file.write_text('{"doctype": "User", "stages": 1}')
+	builder.goto("/app/milestone-workflow")
+	with builder.expect_file_chooser() as chooser:
+		builder.get_by_role("button", name="Import from File").click()
+	chooser.value.set_files(file)
+	builder.locator(".modal.show", has_text="not an exported Milestone Workflow").wait_for()

@@ -81,7 +81,7 @@ def test_from_an_empty_site_to_a_held_and_released_order(orders, visit, make_ord
 
 	page.locator("select[data-fieldname=status]:visible").select_option("Released")
 	save(page)
-	refusal = page.locator(".modal.show .msgprint")
+	refusal = page.locator(".modal.show .milestone-refusal")
 	refusal.get_by_text("cannot be reached yet").wait_for()
 	assert refusal.get_by_role("link", name="Packing list signed").is_visible()
 	page.locator(".modal.show .btn-modal-close").click()
@@ -133,7 +133,7 @@ def test_bulk_edit_in_the_list_is_held_too(workflow, visit, make_order, orders):
 	dialog.locator("select[data-fieldname=field]").select_option("Order Status")
 	dialog.locator("select[data-fieldname=value]").select_option("Released")
 	dialog.locator(".btn-modal-primary:visible").click()
-	page.get_by_text("cannot be reached yet").first.wait_for()
+	page.get_by_text("is blocked by").first.wait_for()
 
 	status = orders.site.python(f'import frappe; print(frappe.db.get_value("{ORDER}", "BULK-1", "status"))')
 	assert status.strip().endswith("Open")

@@ -179,6 +179,18 @@ CALLS = {
 	"cancel_plans": Call(
 		with_more(of_workflow, reason="Ordered elsewhere"), READING_MANAGERS, changes=True, has_effect=True
 	),
+	"cancel_selected_plans": Call(
+		lambda world, name, user: {"plans": [of_plan(world, name, user)["plan"]], "reason": "Ordered elsewhere"},
+		READING_MANAGERS,
+		changes=True,
+		has_effect=True,
+	),
+	"confirm_current_milestones": Call(
+		lambda world, name, user: {"plans": [of_plan(world, name, user)["plan"]]},
+		DIRECTORS,
+		changes=True,
+		has_effect=True,
+	),
 	"get_board": Call(of_workflow, DESK, DESK),
 	"get_grid": Call(of_workflow, DESK, DESK),
 	"export_grid": Call(of_workflow, DESK, DESK, changes=True),

@@ -69,6 +69,8 @@ def call(world, name: str, target: str, user) -> tuple[bool, object]:
 	if name in ("preview_shift", "shift_stages") and answer.ok:
 		told = answer.json()["message"]
 		return bool(told.get("documents") or told.get("moved")), answer
+	if name in ("cancel_selected_plans", "confirm_current_milestones") and answer.ok:
+		return bool(answer.json()["message"]["done"]), answer
 	if name == "install_ready_workflow" and answer.status_code == 404:
 		return True, answer  # it asks for one that is not there
 	return answer.status_code not in REFUSED, answer

@@ -146,6 +146,7 @@ def test_a_manager_without_the_documents_learns_no_more(served, hidden, make_use
 	for method, arguments in PLANS_OF_MANAGERS:
 		assert_same(served, lone, method, "plan", hidden["plan"], arguments)
 	assert_same(served, lone, "run_next_step_again", "step", hidden["step"], {})
+	assert_plans_alike(served, lone, hidden["plan"], "cancel_selected_plans", reason="Not needed")
 	for method in ("preview_draft",):
 		draft = {"document_type": ORDER, "stages": []}
 		assert_same(served, lone, method, "name", hidden["order"], {"workflow": draft})
@@ -161,6 +162,19 @@ def test_several_tasks_at_once(served, hidden):
 	assert len(reasons) == 2
 	assert len(set(reasons)) == 1
 	assert TITLE not in answer.text
+
+
+def test_several_plans_at_once(served, hidden):
+	assert_plans_alike(served, OUTSIDER, hidden["plan"], "confirm_current_milestones")
+
+
+def assert_plans_alike(served, user, plan: str, method: str, **arguments) -> None:
+	answer = served.call(user, method, plans=[plan, "abcdefghij"], **arguments)
+	refused = answer.json()["message"]["refused"]
+	assert {row["reason"].replace(row["plan"], "NAME") for row in refused} == {
+		"Milestone Plan NAME does not exist, or you may not see it."
+	}
+	assert [row["reference_name"] for row in refused] == [None, None]
 
 
 def test_an_assignment_names_no_task_its_writer_may_not_see(served, hidden):

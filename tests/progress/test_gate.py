@@ -510,6 +510,40 @@ def test_the_desk_gets_the_refusal_as_data_too():
 	data = frappe.local.response["milestone_gate"]
 	assert (data["doctype"], data["name"], data["stage"], data["count"]) == (ORDER, order.name, "Shipped", 1)
 	assert [row["title"] for row in data["tasks"]] == [TASK]
+	assert data["tasks"][0]["actions"] == ["complete", "waive"]
+	assert data["advice"] == "Complete the tasks, or waive them with a reason."
+
+
+def test_the_data_say_what_the_reader_may_do_with_each_task(make_user, as_user):
+	make_user("erika@example.com", [CLERK_ROLE])
+	make_user("clerk@example.com", [CLERK_ROLE])
+	make_workflow(
+		stages=[stage("Shipped", "Shipped")],
+		tasks=[
+			task("Shipped", TASK, **member("erika@example.com")),
+			task("Shipped", "Load the truck", after_tasks=TASK, **member("erika@example.com")),
+			task("Shipped", "Print the labels", **member("clerk@example.com")),
+		],
+	)
+	order = make_document()
+	actions = {}
+	for user in ("erika@example.com", "clerk@example.com"):
+		with as_user(user):
+			refusal(save, frappe.get_doc(ORDER, order.name))
+		rows = frappe.local.response["milestone_gate"]["tasks"]
+		actions[user] = {row["title"]: row["actions"] for row in rows}
+	assert actions == {
+		"erika@example.com": {TASK: ["complete"], "Load the truck": [], "Print the labels": []},
+		"clerk@example.com": {TASK: [], "Load the truck": [], "Print the labels": ["complete"]},
+	}
+
+
+def test_a_refused_confirmation_does_not_ask_to_save():
+	make_workflow(stages=[stage("Checked")], tasks=[task("Checked", TASK)])
+	order = make_document()
+	text = refusal(stages.confirm, plan_of(order).name, "Checked")
+	assert "Complete the tasks, or waive them with a reason. Then try again." in text
+	assert "save" not in text
 
 
 def test_a_website_user_reads_only_how_many_tasks_are_open(make_user, as_user):
@@ -526,6 +560,35 @@ def test_a_website_user_reads_only_how_many_tasks_are_open(make_user, as_user):
 	assert TASK not in text and "Erika" not in text
 	assert frappe.local.response["milestone_gate"]["tasks"] == []
 	assert frappe.local.response["milestone_gate"]["count"] == 1
+
+
+def test_an_import_says_one_line_with_the_document_also_to_who_may_not_see_the_tasks(make_user, as_user):
+	make_user("partner@example.com", [PARTNER_ROLE], user_type="Website User")
+	order = held_order()
+	frappe.flags.in_import = True
+	try:
+		text = refusal(save, frappe.get_doc(ORDER, order.name))
+		with as_user("partner@example.com"):
+			hidden = refusal(save, frappe.get_doc(ORDER, order.name))
+	finally:
+		frappe.flags.in_import = False
+	assert text.endswith(f">{ORDER} {order.name}</a>: <b>Shipped</b> is blocked by {TASK}.")
+	assert hidden.endswith("</a>: <b>Shipped</b> cannot be reached yet: one required task is open.")
+	assert TASK not in hidden
+	assert "milestone_gate" not in frappe.local.response
+
+
+def test_a_line_names_three_things_that_block_and_counts_the_others():
+	make_workflow(
+		stages=[stage("Shipped", "Shipped")], tasks=[task("Shipped", f"Task {number}") for number in range(5)]
+	)
+	order = make_document()
+	frappe.flags.in_import = True
+	try:
+		text = refusal(save, order)
+	finally:
+		frappe.flags.in_import = False
+	assert text.endswith("is blocked by Task 0, Task 1, Task 2, 2 more.")
 
 
 def test_titles_and_names_are_escaped_in_the_refusal():
@@ -656,7 +719,7 @@ def test_a_data_import_reports_the_row_that_is_held_and_imports_the_other(held_o
 	logs = frappe.get_all("Data Import Log", {"data_import": job.name}, ["docname", "success", "messages"])
 	by_success = {bool(row.success): row for row in logs}
 	assert by_success[True].docname == free.name
-	assert "cannot be reached yet" in by_success[False].messages
+	assert "is blocked by Sign the packing list" in by_success[False].messages
 	fresh()
 	assert written(held) == before
 	assert status_of(free) == {"Shipped": "Reached"}

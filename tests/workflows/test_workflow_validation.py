@@ -69,8 +69,9 @@ def refused(build):
 	"""Function `refused(...)`: the message with which a workflow built so is refused."""
 
 	def message(*arguments, **values) -> str:
+		# A disabled one is a draft, which may have problems.
 		with pytest.raises(frappe.ValidationError) as refusal:
-			build(*arguments, **values).insert()
+			build(*arguments, **({"enabled": 1} | values)).insert()
 		return str(refusal.value)
 
 	return message
@@ -168,6 +169,42 @@ def test_a_draft_may_be_without_stages(build):
 	assert build([], enabled=0).insert().name == "Garment orders"
 
 
+def test_a_draft_is_saved_with_its_problems_and_enabled_without_them(build):
+	draft = build([{"stage_name": "Delivery", "owner_kind": "User"}], enabled=0).insert()
+	assert told()[-1] == (
+		"Saved as a draft. Before it can be enabled:<br>Milestone 1 (Delivery): Choose the user who owns it."
+	)
+	draft.enabled = 1
+	with pytest.raises(frappe.ValidationError, match="Choose the user who owns it"):
+		draft.save()
+	draft.reload()
+	assert draft.enabled == 0
+	draft.stages[0].update({"owner_kind": "User", "owner_user": "Administrator"})
+	draft.enabled = 1
+	draft.save()
+	assert frappe.db.get_value("Milestone Workflow", draft.name, "enabled") == 1
+
+
+def test_not_even_a_draft_asks_for_what_cannot_be_evaluated(build):
+	with pytest.raises(frappe.ValidationError):
+		build(enabled=0, condition="open('/etc/passwd')").insert()
+	assert not frappe.db.exists("Milestone Workflow", "Garment orders")
+
+
+def test_no_plan_is_started_or_moved_by_a_draft_with_problems(build, order):
+	workflow = build(enabled=1).insert()
+	doc = frappe.get_doc({"doctype": order, "title": "One"}).insert()
+	plan = frappe.db.get_value("Milestone Plan", {"reference_name": doc.name})
+	assert plan
+	workflow.enabled = 0
+	workflow.stages[1].owner_kind = "User"
+	workflow.save()
+	for call in (api.preview_new_version, api.move_to_new_version):
+		with pytest.raises(frappe.ValidationError, match="Choose the user who owns it"):
+			call(plan)
+	assert frappe.db.get_value("Milestone Plan", plan, "workflow_version") == 1
+
+
 def test_an_enabled_workflow_needs_a_stage(refused):
 	assert refused([], enabled=1) == (
 		"A workflow without milestones cannot be enabled. Add at least one milestone."
@@ -223,7 +260,7 @@ def test_an_acceptance_stage_takes_no_tasks(refused):
 
 
 def test_a_stage_with_tasks_cannot_become_an_acceptance(build):
-	workflow = build(tasks=[{}]).insert()
+	workflow = build(tasks=[{}], enabled=1).insert()
 	workflow.stages[0].kind = "Acceptance"
 	with pytest.raises(frappe.ValidationError, match=r"Milestone 1 \(Inspection\): An acceptance milestone"):
 		workflow.save()

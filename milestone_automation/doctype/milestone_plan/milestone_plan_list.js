@@ -30,5 +30,80 @@ frappe.listview_settings["Milestone Plan"] = {
 		if (list.view_name === "Gantt") list.can_write = false;
 		list.page.add_inner_button(__("Board by Milestone"), () => frappe.set_route("milestone-board"));
 		list.page.add_inner_button(__("Milestone Grid"), () => frappe.set_route("milestone-grid"));
+		const add = (label, act) =>
+			list.page.add_actions_menu_item(label, () => act(list, list.get_checked_items()), false);
+		add(__("Confirm Current Milestones"), confirm_current);
+		add(__("Shift Current Milestones"), shift_current);
+		if (frappe.user.has_role(["System Manager", "Milestone Manager"])) add(__("Cancel Plans"), cancel);
 	},
 };
+
+function confirm_current(list, plans) {
+	const today = frappe.datetime.get_today();
+	const field = {
+		fieldname: "reached_on",
+		fieldtype: "Date",
+		label: __("Reached On"),
+		default: today,
+		reqd: 1,
+		max_date: new Date(`${today}T00:00`),
+		description: __("Today or a day in the past."),
+	};
+	ask(__("Confirm Current Milestones"), __("Confirm"), field, (values) =>
+		act_on(list, plans, "confirm_current_milestones", values)
+	);
+}
+
+function cancel(list, plans) {
+	const field = { fieldname: "reason", fieldtype: "Small Text", label: __("Reason"), reqd: 1 };
+	const title = plans.length === 1 ? __("Cancel 1 Plan") : __("Cancel {0} Plans", [plans.length]);
+	ask(title, __("Cancel Plans"), field, (values) => act_on(list, plans, "cancel_selected_plans", values));
+}
+
+// The dialog of the grid, which shows everything that would move.
+function shift_current(list, plans) {
+	const cells = plans
+		.filter((plan) => plan.current_stage)
+		.map((plan) => ({ plan: plan.name, stage: plan.current_stage, key_date: null }));
+	if (!cells.length) return frappe.msgprint(__("None of these plans has an open milestone."));
+	return milestone_automation
+		.load_grid()
+		.then(() =>
+			milestone_automation.shift(cells, null, (values) =>
+				frappe
+					.xcall("milestone_automation.api.shift_stages", { cells, ...values })
+					.then(({ moved, refused }) => tell(list, moved, refused))
+			)
+		);
+}
+
+function ask(title, label, field, then) {
+	frappe.prompt([field], then, title, label);
+}
+
+function act_on(list, plans, method, values) {
+	return frappe
+		.xcall(`milestone_automation.api.${method}`, { plans: plans.map((plan) => plan.name), ...values })
+		.then(({ done, refused }) => tell(list, done, refused));
+}
+
+function tell(list, done, refused) {
+	list.clear_checked_items();
+	list.refresh();
+	if (done.length) {
+		const text = done.length === 1 ? __("1 plan changed.") : __("{0} plans changed.", [done.length]);
+		frappe.show_alert({ message: text, indicator: "green" });
+	}
+	if (!refused.length) return;
+	const rows = refused.map(({ plan, reference_name, reason }) => {
+		const link = frappe.utils.get_form_link("Milestone Plan", plan);
+		const name = frappe.utils.escape_html(reference_name || plan);
+		return `<li><a href="${link}">${name}</a>: ${frappe.utils.escape_html(strip_html(reason))}</li>`;
+	});
+	frappe.msgprint({
+		title:
+			refused.length === 1 ? __("1 plan stays as it is") : __("{0} plans stay as they are", [refused.length]),
+		indicator: "orange",
+		message: `<ul>${rows.join("")}</ul>`,
+	});
+}

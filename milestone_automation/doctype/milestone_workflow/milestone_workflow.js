@@ -40,6 +40,10 @@ frappe.ui.form.on("Milestone Workflow", {
 				__("Actions")
 			);
 		}
+		if (frappe.model.can_create("Milestone Workflow")) {
+			add_file_button(frm, __("Duplicate"), "duplicate");
+		}
+		add_file_button(frm, __("Export as File"), "download");
 		frm.add_custom_button(
 			__("Baseline of All Plans"),
 			() => frappe.new_doc("Milestone Baseline", { workflow: frm.doc.name }),
@@ -111,3 +115,11 @@ frappe.ui.form.on("Milestone Workflow", {
 		});
 	},
 });
+
+function add_file_button(frm, label, action) {
+	frm.add_custom_button(
+		label,
+		() => milestone_automation.load_builder().then(() => milestone_automation.workflow_files[action](frm)),
+		__("Actions")
+	);
+}

@@ -55,7 +55,10 @@ class MilestoneWorkflow(TypedDocument):
 			validation.check_rights(self)
 			validation.check_document_type(self)
 			validation.tidy(self)
-			validation.check(self)
+			if self.enabled:
+				validation.check(self)
+			else:
+				validation.check_draft(self)
 			validation.warn_of_repeated_values(self)
 		validation.count_version(self)
 

@@ -11,6 +11,11 @@ frappe.listview_settings["Milestone Workflow"] = {
 	onload(list) {
 		if (frappe.model.can_create("Milestone Workflow")) {
 			list.page.add_inner_button(__("Ready Workflows"), choose_ready_workflow);
+			list.page.add_inner_button(__("Import from File"), () =>
+				frappe.model.with_doctype("Milestone Workflow", () =>
+					milestone_automation.load_builder().then(() => milestone_automation.workflow_files.upload())
+				)
+			);
 		}
 	},
 };

@@ -64,6 +64,22 @@ def saves_under_way() -> list[tuple[str, str | None]]:
 	return [(doctype, name and str(name)) for doctype, name in frappe.flags.currently_saving or ()]
 
 
+# What the list of a DocType, and Bulk Update, call for many documents: (call, method of a document).
+BULK_CALLS = {
+	("milestone_automation.api.confirm_current_milestones", None),
+	("frappe.desk.doctype.bulk_update.bulk_update.submit_cancel_or_update_docs", None),
+	("frappe.model.workflow.bulk_workflow_approval", None),
+	("run_doc_method", "bulk_update"),
+}
+
+
+def saves_many() -> bool:
+	"""Tell whether many documents are saved one after the other: by bulk edit, an action of a list, or Data Import."""
+	form = frappe.local.form_dict or {}
+	method = form.get("method") if form.get("cmd") == "run_doc_method" else None
+	return bool(frappe.flags.in_import) or (form.get("cmd"), method) in BULK_CALLS
+
+
 def is_saving(doctype: str, name) -> bool:
 	"""Tell whether a document is being saved right now."""
 	return (doctype, name) in (frappe.flags.currently_saving or [])

@@ -10,7 +10,7 @@ from frappe.utils import cint, getdate, now_datetime, nowdate
 from milestone_automation.engine.base import guard, save_state
 from milestone_automation.engine.people import assignees
 from milestone_automation.engine.plans import ending
-from milestone_automation.engine.progress import gate, rescheduling, stages, task_people
+from milestone_automation.engine.progress import gate, refusals, rescheduling, stages, task_people
 from milestone_automation.engine.rules.vocabulary import (
 	KeyDateRule,
 	OwnerKind,
@@ -138,7 +138,7 @@ def _got_past_gate(plan, stage, to_reach, is_written: bool) -> gate.Obstacles | 
 		gate.warn(plan, stage, obstacles)
 		return None
 	if is_written:
-		gate.refuse(plan, stage, obstacles)
+		refusals.refuse(plan, stage, obstacles)
 	return obstacles
 
 

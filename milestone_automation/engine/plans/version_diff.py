@@ -26,6 +26,7 @@ from milestone_automation.engine.rules.vocabulary import (
 	TaskStatus,
 )
 from milestone_automation.engine.store import exit_criteria, plan_rows, watched
+from milestone_automation.engine.workflows import validation
 
 DATE_RULE_FIELDS = frozenset(
 	{"dependency", "predecessors", "key_date_rule", "date_field", "offset_days", "working_days"}
@@ -130,8 +131,12 @@ def compute(plan: plan_rows.Plan) -> VersionDiff:
 
 	Args:
 		plan: the plan; locked if it is to be moved.
+
+	Raises:
+		frappe.ValidationError: the workflow is a draft with problems.
 	"""
 	workflow = frappe.get_doc("Milestone Workflow", plan.workflow)
+	validation.check_usable(workflow)
 	pairs = _pair(plan.stages, workflow.stages, "workflow_stage", lambda row: row.stage_name.casefold())
 	kept = {row.name for row in pairs.values()}
 	lost = [row for row in plan.stages if row.name not in kept]

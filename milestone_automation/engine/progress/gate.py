@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 import frappe
 from frappe import _
-from frappe.utils import cint, escape_html, get_link_to_form, now_datetime
+from frappe.utils import cint, escape_html, now_datetime
 
-from milestone_automation.engine.base import bulk, compat
-from milestone_automation.engine.base.guard import GateError
+from milestone_automation.engine.base import bulk
 from milestone_automation.engine.people import criterion_texts, rights
+from milestone_automation.engine.progress import refusals
 from milestone_automation.engine.rules import criteria, order
 from milestone_automation.engine.rules.vocabulary import (
 	GateMode,
@@ -27,9 +27,6 @@ from milestone_automation.engine.rules.vocabulary import (
 	TaskStatus,
 )
 from milestone_automation.engine.store import exit_criteria, plan_log, plan_rows, sweep_requests, watched
-
-# How many tasks, criteria or stages a refusal names; more would be a wall of text.
-NAMED_TASKS = 10
 
 
 @dataclass(frozen=True)
@@ -92,7 +89,7 @@ def _check_values(plan: plan_rows.Plan, doc, to_write=None) -> None:
 	for stage in to_reach:
 		obstacles = in_the_way(plan, stage, to_reach, to_write)
 		if obstacles and not only_warns(stage):
-			refuse(plan, stage, obstacles)
+			refusals.refuse(plan, stage, obstacles)
 
 
 def _waiting_stages(plan: plan_rows.Plan) -> list:
@@ -175,7 +172,7 @@ def check_stage(plan: plan_rows.Plan, stage) -> None:
 	if obstacles and only_warns(stage):
 		warn(plan, stage, obstacles)
 	elif obstacles:
-		refuse(plan, stage, obstacles)
+		refusals.refuse(plan, stage, obstacles, is_save=False)
 
 
 def blocking_stages(plan: plan_rows.Plan, stage) -> list:
@@ -193,7 +190,7 @@ def blocking_tasks(plan: plan_rows.Plan, stages) -> list:
 	task = frappe.qb.DocType("Milestone Task")
 	query = (
 		frappe.qb.from_(task)
-		.select(task.name, task.title, task.stage_name, task.due_date, task.plan_stage)
+		.select(task.name, task.title, task.stage_name, task.due_date, task.plan_stage, task.after_tasks)
 		.where(task.plan == plan.name)
 		.where(task.plan_stage.isin([stage.name for stage in stages]))
 		.where(task.status == TaskStatus.OPEN.value)
@@ -222,198 +219,6 @@ def _assignees(tasks: list[str]) -> list:
 	return plan_rows.run_locked(query)
 
 
-def refuse(plan: plan_rows.Plan, stage, obstacles: Obstacles) -> None:
-	"""Raise the refusal; the desk also gets it as data, in `milestone_gate` of the response.
-
-	Met while another document is saved, it names the document it is about, to users who may read that.
-
-	Raises:
-		GateError
-	"""
-	is_about_another = _is_saving_another(plan)
-	if not rights.can_read_document(plan.reference_type, plan.reference_name):
-		# An owner from outside answers for a stage of a document that they may not read.
-		text = (
-			_hidden_refusal(stage, obstacles)
-			if is_about_another and not rights.is_outside_owner(stage, frappe.session.user)
-			else _outside_refusal(stage)
-		)
-		frappe.throw(text, exc=GateError, title=_("Milestone Blocked"))
-	seen = visible_to_reader(obstacles.tasks)
-	if frappe.local.response is not None:
-		frappe.local.response["milestone_gate"] = {
-			"plan": plan.name,
-			"doctype": plan.reference_type,
-			"name": plan.reference_name,
-			"stage": stage.stage_name,
-			"count": len(obstacles.tasks),
-			"earlier": [row.stage_name for row in obstacles.earlier],
-			"criteria": criterion_texts.describe_all(obstacles.criteria[:NAMED_TASKS], plan.reference_type),
-			"tasks": [{"name": task.name, "title": task.title, "assignees": people(task)} for task in seen],
-		}
-	text = refusal(plan, stage, obstacles, seen, names_document=is_about_another)
-	frappe.throw(text, exc=GateError, title=_("Milestone Blocked"))
-
-
-def _is_saving_another(plan: plan_rows.Plan) -> bool:
-	"""Tell whether a document other than the plan's is being saved: its user does not see which one refuses."""
-	own = (plan.reference_type, plan.reference_name)
-	return any(key != own for key in compat.saves_under_way())
-
-
-def _outside_refusal(stage) -> str:
-	"""Return the refusal for whoever answers for a stage of a document of which they may read nothing."""
-	return _(
-		"{0} cannot be reached yet: something that comes before it is still open. Nothing was saved."
-	).format(escape_html(_(stage.stage_name)))
-
-
-def _hidden_refusal(stage, obstacles: Obstacles) -> str:
-	"""Return the refusal for users who may not read the document: whom to ask."""
-	if not obstacles.tasks and not obstacles.criteria:
-		return _(
-			"Another document cannot reach its next milestone yet: an earlier one comes first. Ask a Milestone Manager."
-		)
-	if not obstacles.tasks:
-		return _(
-			"Another document cannot reach its next milestone yet: its exit criteria are not met. Ask a Milestone Manager."
-		)
-	owner = stage.stage_owner and frappe.db.get_value("User", stage.stage_owner, "full_name")
-	if owner:
-		return _(
-			"Another document cannot reach its next milestone yet: required tasks are open. Ask {0}."
-		).format(escape_html(owner))
-	return _(
-		"Another document cannot reach its next milestone yet: required tasks are open. Ask a Milestone Manager."
-	)
-
-
-def refusal(
-	plan: plan_rows.Plan, stage, obstacles: Obstacles, seen: list, names_document: bool = False
-) -> str:
-	"""Return the refusal as HTML: what is blocked, by what, who has the tasks, what is not met, what the reader may do.
-
-	Args:
-		plan, stage: what is blocked.
-		obstacles: all that is in the way.
-		seen: those of the tasks that the reader may see.
-		names_document: begin with the document, as a link.
-	"""
-	parts = []
-	if obstacles.earlier:
-		parts += [_come_first(stage, obstacles.earlier)]
-	if obstacles.tasks:
-		parts += _block(stage, obstacles.tasks, seen)
-	if obstacles.criteria:
-		parts += _lack(plan, stage, obstacles.criteria)
-	if names_document:
-		parts[0] = _("{0}: {1}").format(_link_to_document(plan), parts[0])
-	parts.append(_what_to_do(obstacles))
-	return "".join(f"<p>{part}</p>" if not part.startswith("<ul>") else part for part in parts)
-
-
-def _come_first(stage, earlier: list) -> str:
-	names = [escape_html(row.stage_name) for row in earlier[:NAMED_TASKS]]
-	if len(earlier) > len(names):
-		names.append(_("and {0} more").format(len(earlier) - len(names)))
-	return _("{0} cannot be reached yet: milestones are reached in order, and {1} comes first.").format(
-		_bold(stage.stage_name), ", ".join(names)
-	)
-
-
-def _block(stage, open_tasks: list, seen: list) -> list[str]:
-	if len(open_tasks) == 1:
-		parts = [_("{0} cannot be reached yet: one required task is open.").format(_bold(stage.stage_name))]
-	else:
-		parts = [
-			_("{0} cannot be reached yet: {1} required tasks are open.").format(
-				_bold(stage.stage_name), len(open_tasks)
-			)
-		]
-	items = [f"<li>{_describe(task, stage)}</li>" for task in seen[:NAMED_TASKS]]
-	if items and len(open_tasks) > len(items):
-		items.append(f"<li>{_('and {0} more').format(len(open_tasks) - len(items))}</li>")
-	if items:
-		parts.append(f"<ul>{''.join(items)}</ul>")
-	return parts
-
-
-def _lack(plan: plan_rows.Plan, stage, unmet: list[criteria.Verdict]) -> list[str]:
-	if len(unmet) == 1:
-		sentence = _("{0} cannot be reached yet: one exit criterion is not met.").format(
-			_bold(stage.stage_name)
-		)
-	else:
-		sentence = _("{0} cannot be reached yet: {1} exit criteria are not met.").format(
-			_bold(stage.stage_name), len(unmet)
-		)
-	items = [f"<li>{_describe_criterion(plan, stage, verdict)}</li>" for verdict in unmet[:NAMED_TASKS]]
-	if len(unmet) > len(items):
-		items.append(f"<li>{_('and {0} more').format(len(unmet) - len(items))}</li>")
-	return [sentence, f"<ul>{''.join(items)}</ul>"]
-
-
-def _describe_criterion(plan: plan_rows.Plan, stage, verdict: criteria.Verdict) -> str:
-	text = escape_html(criterion_texts.describe_unmet(verdict, plan.reference_type))
-	if verdict.stage_name != stage.stage_name:
-		text += " " + _("(of the earlier milestone {0})").format(escape_html(verdict.stage_name))
-	return text
-
-
-def _link_to_document(plan: plan_rows.Plan) -> str:
-	label = escape_html(f"{_(plan.reference_type)} {plan.reference_name}")
-	return get_link_to_form(plan.reference_type, plan.reference_name, label)
-
-
-def _describe(task, stage) -> str:
-	link = get_link_to_form("Milestone Task", task.name, escape_html(task.title))
-	names = people(task)
-	text = (
-		_("{0}: {1}").format(link, escape_html(", ".join(names)))
-		if names
-		else _("{0}: nobody assigned").format(link)
-	)
-	if task.stage_name != stage.stage_name:
-		text += " " + _("(task of the earlier milestone {0})").format(escape_html(task.stage_name))
-	return text
-
-
-def _what_to_do(obstacles: Obstacles) -> str:
-	if not obstacles.tasks and not obstacles.criteria:
-		return _("Reach or confirm that first. Then save again.")
-	if not obstacles.tasks:
-		return (
-			_("Meet the exit criteria, or waive them with a reason. Then save again.")
-			if rights.can_manage()
-			else _("Meet the exit criteria, or ask a Milestone Manager to waive them. Then save again.")
-		)
-	if obstacles.criteria:
-		return (
-			_("Complete the tasks and meet the exit criteria, or waive them with a reason. Then save again.")
-			if rights.can_manage()
-			else _(
-				"Complete the tasks and meet the exit criteria, or ask a Milestone Manager to waive them. Then save again."
-			)
-		)
-	if rights.can_manage():
-		return _("Complete the tasks, or waive them with a reason. Then save again.")
-	return _("Complete the tasks, or ask a Milestone Manager to waive them. Then save again.")
-
-
-def _bold(text: str) -> str:
-	return f"<b>{escape_html(text)}</b>"
-
-
-def people(task) -> list[str]:
-	"""Return the names of a task's assignees who are not done yet."""
-	return [p.full_name or p.user or p.email for p in task.assignees if not p.done]
-
-
-def visible_to_reader(tasks: list) -> list:
-	"""Return the tasks whose text the session user may see."""
-	return rights.visible_tasks(tasks)
-
-
 def warn(plan: plan_rows.Plan, stage, obstacles: Obstacles) -> None:
 	"""Let pass, with a warning on the screen and on record."""
 	if obstacles.earlier:
@@ -426,17 +231,17 @@ def warn(plan: plan_rows.Plan, stage, obstacles: Obstacles) -> None:
 
 def _warn_of_order(plan: plan_rows.Plan, stage, earlier: list) -> None:
 	names = stage_names(earlier)
-	text = _("{0} is reached before {1}.").format(_bold(stage.stage_name), escape_html(names))
+	text = _("{0} is reached before {1}.").format(refusals.bold(stage.stage_name), escape_html(names))
 	frappe.msgprint(text, title=_("Milestones Out of Order"), indicator="orange")
 	plan_log.write(plan, PlanEvent.REACHED_OUT_OF_ORDER, stage=stage, details=names)
 
 
 def _warn_of_tasks(plan: plan_rows.Plan, stage, open_tasks: list) -> None:
 	titles = task_titles(open_tasks)
-	seen = task_titles(visible_to_reader(open_tasks))
+	seen = task_titles(rights.visible_tasks(open_tasks))
 	frappe.msgprint(
 		_("{0} is reached although required tasks are open: {1}.").format(
-			_bold(stage.stage_name), escape_html(seen) or _("you may not see them")
+			refusals.bold(stage.stage_name), escape_html(seen) or _("you may not see them")
 		),
 		title=_("Required Tasks Are Open"),
 		indicator="orange",
@@ -445,10 +250,10 @@ def _warn_of_tasks(plan: plan_rows.Plan, stage, open_tasks: list) -> None:
 
 
 def _warn_of_criteria(plan: plan_rows.Plan, stage, unmet: list[criteria.Verdict]) -> None:
-	texts = criterion_texts.describe_all(unmet[:NAMED_TASKS], plan.reference_type)
+	texts = criterion_texts.describe_all(unmet[: refusals.NAMED], plan.reference_type)
 	frappe.msgprint(
 		_("{0} is reached although exit criteria are not met: {1}.").format(
-			_bold(stage.stage_name), escape_html(", ".join(texts))
+			refusals.bold(stage.stage_name), escape_html(", ".join(texts))
 		),
 		title=_("Exit Criteria Are Not Met"),
 		indicator="orange",
@@ -474,14 +279,14 @@ def note_failure(doc) -> None:
 
 def task_titles(open_tasks: list) -> str:
 	"""Return the titles of some tasks for the log, not more of them than a refusal names."""
-	return ", ".join(task.title for task in open_tasks[:NAMED_TASKS])
+	return ", ".join(task.title for task in open_tasks[: refusals.NAMED])
 
 
 def criteria_texts(doctype: str, verdicts: list[criteria.Verdict]) -> str:
-	"""Return what some criteria ask for, for the log, which all readers of the plan read: no more than a refusal names."""
-	return ", ".join(criterion_texts.describe_all(verdicts[:NAMED_TASKS], doctype, criterion_texts.ANYBODY))
+	"""Return what some criteria ask for, for the log: not more of them than a refusal names, and whole for everybody."""
+	return ", ".join(criterion_texts.describe_all(verdicts[: refusals.NAMED], doctype, "Administrator"))
 
 
 def stage_names(stages: list) -> str:
 	"""Return the names of some stages for the log, not more of them than a refusal names."""
-	return ", ".join(row.stage_name for row in stages[:NAMED_TASKS])
+	return ", ".join(row.stage_name for row in stages[: refusals.NAMED])

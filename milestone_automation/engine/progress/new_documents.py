@@ -9,9 +9,8 @@ import frappe
 from frappe import _
 from frappe.utils import cint, escape_html
 
-from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.people import criterion_texts
-from milestone_automation.engine.progress import gate
+from milestone_automation.engine.progress import refusals
 from milestone_automation.engine.rules import criteria
 from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import EntryRule, GateMode
@@ -101,7 +100,7 @@ def _refuse_order(doc, stage, first) -> None:
 	sentence = _("Milestones are reached in order, and {0} comes before {1}.").format(
 		f"<b>{escape_html(first.stage_name)}</b>", f"<b>{escape_html(stage.stage_name)}</b>"
 	)
-	frappe.throw(f"{sentence} {_what_to_do(doc, stage)}", exc=GateError, title=_("Milestone Blocked"))
+	refusals.throw(f"{sentence} {_what_to_do(doc, stage)}")
 
 
 def _refuse(doc, stage, count: int) -> None:
@@ -111,15 +110,15 @@ def _refuse(doc, stage, count: int) -> None:
 		if count == 1
 		else _("{0} required tasks come before {1}.").format(count, name)
 	)
-	frappe.throw(f"{sentence} {_what_to_do(doc, stage)}", exc=GateError, title=_("Milestone Blocked"))
+	refusals.throw(f"{sentence} {_what_to_do(doc, stage)}")
 
 
 def _refuse_criteria(doc, stage, unmet: list[criteria.Verdict]) -> None:
-	texts = criterion_texts.describe_all(unmet[: gate.NAMED_TASKS], doc.doctype)
+	texts = criterion_texts.describe_all(unmet[: refusals.NAMED], doc.doctype)
 	sentence = _("{0} has exit criteria that are not met: {1}.").format(
 		f"<b>{escape_html(stage.stage_name)}</b>", escape_html(", ".join(texts))
 	)
-	frappe.throw(f"{sentence} {_what_to_save(doc, stage)}", exc=GateError, title=_("Milestone Blocked"))
+	refusals.throw(f"{sentence} {_what_to_save(doc, stage)}")
 
 
 def _what_to_save(doc, stage) -> str:

@@ -205,6 +205,41 @@ def check(workflow) -> None:
 		stage_validation.normalize_value(stage, workflow.document_type)
 
 
+def check_draft(workflow) -> None:
+	"""Tell the problems of a disabled workflow, which can be saved at any time; refuse what not even a draft may say.
+
+	Args:
+		workflow: Milestone Workflow document, after `tidy`.
+
+	Raises:
+		frappe.ValidationError: see `check_texts`.
+	"""
+	check_texts(workflow)
+	sentences = list(dict.fromkeys(problems(workflow)))
+	if sentences:
+		frappe.msgprint(
+			_("Saved as a draft. Before it can be enabled:") + "<br>" + "<br>".join(sentences),
+			indicator="orange",
+			alert=True,
+		)
+		return
+	for stage in workflow.stages:
+		stage_validation.normalize_value(stage, workflow.document_type)
+
+
+def check_usable(workflow) -> None:
+	"""Refuse to use a disabled workflow that is saved with problems; an enabled one has none.
+
+	Args:
+		workflow: stored Milestone Workflow document.
+
+	Raises:
+		frappe.ValidationError: lists all problems, one per line.
+	"""
+	if not workflow.enabled:
+		check(workflow)
+
+
 def check_texts(workflow) -> None:
 	"""Refuse a workflow whose condition or filters cannot be evaluated, or that uses fields its author may not read.
 

@@ -1,9 +1,12 @@
 // Loaded by every page of the Desk. Panel, builder, grid and report pictures are loaded when a page needs them.
 import { reserve } from "./panel/place";
+import * as refused from "./refused";
 import * as report_filters from "./reports/filters";
+import { load_labels, milestone_title } from "./titles";
 
 frappe.provide("milestone_automation");
-milestone_automation.report_filters = report_filters;
+Object.assign(milestone_automation, { load_labels, milestone_title, report_filters });
+refused.listen();
 
 milestone_automation.load_panel = function () {
 	if (!milestone_automation.panel_loaded) {
@@ -46,6 +49,7 @@ milestone_automation.export_log = (values) =>
 	milestone_automation.load_reports().then(() => milestone_automation.reports.export_log(values));
 
 $(document).on("form-refresh", (event, frm) => {
+	refused.remember_form(frm);
 	if (!(frappe.boot.milestone_doctypes || []).includes(frm.doctype)) return;
 	const $place = reserve(frm);
 	milestone_automation.load_panel().then(() => milestone_automation.show_panel_on(frm, $place));

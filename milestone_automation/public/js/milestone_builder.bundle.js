@@ -1,4 +1,5 @@
 import { Builder } from "./builder/builder";
+import * as workflow_files from "./builder/files";
 import { preview } from "./builder/preview";
 
-Object.assign(milestone_automation, { Builder, preview_workflow: preview });
+Object.assign(milestone_automation, { Builder, preview_workflow: preview, workflow_files });

@@ -248,7 +248,7 @@ export class Panel {
 	}
 
 	do_confirm(stage) {
-		dialogs.confirm_stage(stage, this.data.today, (values) =>
+		this.dialog = dialogs.confirm_stage(stage, this.data.today, (values) =>
 			this.ask_and_reload("confirm_stage", {
 				plan: this.data.plan.name,
 				stage: stage.name,
@@ -271,7 +271,7 @@ export class Panel {
 
 	// One after the other: where milestones are reached in order, the first one lets the next one be confirmed.
 	do_confirm_skipped() {
-		dialogs.confirm_skipped(skipped_stages(this.data), this.data, (answers) =>
+		this.dialog = dialogs.confirm_skipped(skipped_stages(this.data), this.data, (answers) =>
 			answers.reduce(
 				(before, { stage, reached_on }) =>
 					before.then(() =>
@@ -384,6 +384,12 @@ export class Panel {
 		frappe.set_route("Form", "Milestone Plan", this.data.plan.name);
 	}
 
+	// For customers: dates of milestones, no tasks and no notes.
+	do_print() {
+		const parts = { doctype: "Milestone Plan", name: this.data.plan.name, format: "Milestone Status Report" };
+		window.open(`/printview?${new URLSearchParams(parts)}`);
+	}
+
 	do_open_workflow() {
 		frappe.set_route("Form", "Milestone Workflow", this.data.plan.workflow);
 	}
@@ -437,6 +443,16 @@ export function show_panel_on(frm, $place) {
 	if (!frm.milestone_panel) frm.milestone_panel = new Panel($place);
 	if (frm.is_new()) frm.milestone_panel.hide();
 	else frm.milestone_panel.show(frm.doctype, frm.docname, frm.doc.modified, frm);
+}
+
+export const open_panels = () => [...panels.values()];
+
+// What a dialog outside the panels changed; `doctype` and `name` are the document's.
+export function learn_plan(payload, { doctype, name }) {
+	if (!payload || !payload.stages) return;
+	open_panels()
+		.filter((panel) => panel.doctype === doctype && panel.name === name)
+		.forEach((panel) => panel.take(payload));
 }
 
 // Another user changed a plan that this user is looking at.

@@ -189,6 +189,7 @@ function plan_menu(data) {
 	const items = [
 		["open_plan", __("Open Plan")],
 		["history", __("Show History in Timeline")],
+		["print", __("Print Status Report")],
 	];
 	if (may.manage) items.push(["open_workflow", __("Open Workflow")]);
 	if (may.manage && plan.status === "Active") {

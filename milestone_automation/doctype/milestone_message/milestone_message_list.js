@@ -1,0 +1,3 @@
+frappe.listview_settings["Milestone Message"] = {
+	hide_name_column: true,
+};

@@ -1,0 +1,30 @@
+// What a recorded milestone is called in lists and on its form: GO-0046 · Status: Inspection → Shipped.
+const CONFIRMED_FIELD = "milestone_stage";
+const STATES = () => [__("Draft"), __("Submitted"), __("Cancelled")];
+
+export function milestone_title(milestone) {
+	const { reference_type, reference_name, track_field } = milestone;
+	const change = [before(milestone), after(milestone)].filter(Boolean).join(" → ");
+	return `${reference_name} · ${label_of(reference_type, track_field)}: ${change}`;
+}
+
+const shown = ({ track_field }, value) => (track_field === "docstatus" ? STATES()[cint(value)] : value);
+
+const before = (milestone) => milestone.from_value && shown(milestone, milestone.from_value);
+
+const after = (milestone) => (milestone.cleared ? __("empty") : shown(milestone, milestone.value));
+
+function label_of(doctype, fieldname) {
+	if (fieldname === CONFIRMED_FIELD) return __("Milestone");
+	if (fieldname === "docstatus") return __("Document Status");
+	const field = frappe.meta.get_docfield(doctype, fieldname);
+	return field && field.label ? __(field.label, null, doctype) : frappe.unscrub(fieldname);
+}
+
+// Labels come with the DocType; who may not read it sees the field's name.
+export function load_labels(doctypes) {
+	const missing = [...new Set(doctypes)].filter(
+		(doctype) => doctype && !frappe.get_meta(doctype) && frappe.model.can_read(doctype)
+	);
+	return Promise.all(missing.map((doctype) => frappe.model.with_doctype(doctype))).then(() => missing.length);
+}
