@@ -1,9 +1,9 @@
 """The page *My Milestones and Tasks*: open tasks and milestones of the user."""
 
+from datetime import date
+
 import frappe
-from frappe.utils import (
-	nowdate,
-)
+from frappe.utils import getdate, nowdate
 
 from milestone_automation.engine.people import directory, rights
 from milestone_automation.engine.rules.vocabulary import Health, PlanStatus, StageStatus, TaskStatus
@@ -27,22 +27,29 @@ def my_work() -> dict:
 
 
 def _my_tasks() -> list:
-	mine = frappe.get_all(
-		"Milestone Task Assignee",
-		filters={"user": frappe.session.user, "done": 0, "parenttype": "Milestone Task"},
-		pluck="parent",
-		distinct=True,
-		order_by=None,
+	person, task = frappe.qb.DocType("Milestone Task Assignee"), frappe.qb.DocType("Milestone Task")
+	mine = (
+		frappe.qb.from_(person)
+		.join(task)
+		.on(person.parent == task.name)
+		.select(person.parent)
+		.where(person.user == frappe.session.user)
+		.where(person.done == 0)
+		.where(person.parenttype == "Milestone Task")
+		.where(task.status == TaskStatus.OPEN.value)
+		.run(pluck=True)
 	)
 	if not mine:
 		return []
-	return frappe.get_list(
+	# Asked for in order, MariaDB would walk all open tasks by their date to find these.
+	tasks = frappe.get_list(
 		"Milestone Task",
-		filters={"name": ("in", mine), "status": TaskStatus.OPEN.value},
+		filters={"name": ("in", sorted(set(mine)))},
 		fields=["name", "title", "required", "due_date", "stage_name", "reference_type", "reference_name"],
-		order_by="due_date asc",
-		limit=MAX_ROWS,
+		order_by=None,
+		limit=0,
 	)
+	return sorted(tasks, key=lambda row: (getdate(row.due_date or date.max), row.name))[:MAX_ROWS]
 
 
 def _my_stages() -> list:

@@ -89,6 +89,28 @@ def test_everybody_sees_his_own_work_and_nobody_elses(order, as_user):
 	assert none["tasks"] == none["stages"] == []
 
 
+def test_my_tasks_are_the_open_ones_by_due_date_and_those_without_one_come_last(people, as_user):
+	titles = ("Pack", "Weigh", "Label", "Sign")
+	rows = [factories.task("Shipped", title, **factories.member(READER)) for title in titles]
+	factories.make_workflow("Desk Order of Tasks", tasks=rows)
+	doc = frappe.get_doc(
+		{"doctype": factories.ORDER, "delivery_date": frappe.utils.add_days(frappe.utils.nowdate(), 40)}
+	).insert()
+	starting.start(doc)
+	days = {"Pack": None, "Weigh": "2031-01-02", "Label": "2031-01-01", "Sign": "2031-01-03"}
+	for title, day in days.items():
+		frappe.db.set_value("Milestone Task", {"title": title, "reference_name": doc.name}, "due_date", day)
+	with as_user(READER):
+		tasks.complete(task_named("Sign", doc))
+		shown = [task["title"] for task in my_work.my_work()["tasks"]]
+
+	assert shown == ["Label", "Weigh", "Pack"]
+
+
+def task_named(title: str, doc) -> str:
+	return frappe.db.get_value("Milestone Task", {"title": title, "reference_name": doc.name})
+
+
 def test_a_user_without_roles_of_his_own_has_no_milestones_by_role(make_user, as_user):
 	make_user("plain@example.com")
 	frappe.db.set_value("User", "plain@example.com", "user_type", "System User")

@@ -1,8 +1,10 @@
 """How long documents had each value of a field, and which value came next.
 
 A *stay* in `value_before` ends when a milestone is recorded, after `time_in_previous` seconds. If all stays count, the
-database finds a percentile by walking an index, without sorting, and reads at most two rows for it. If the user may
-read only some documents, or a period is chosen, the durations are read once, as whole numbers, and sorted here.
+database answers for one value after the other from an index alone: it jumps to the next value, adds up its entries, and
+finds a percentile by walking to its place, without sorting. That is faster than one query that groups, which compares
+every column of every row. If the user may read only some documents, or a period is chosen, the durations are read once,
+as whole numbers, and sorted here.
 """
 
 from array import array
@@ -11,9 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import frappe
-from frappe.query_builder.functions import Count, Sum
+from frappe.query_builder.functions import Count, Min, Sum
 from frappe.utils import get_datetime
 
+from milestone_automation.engine.base import indexes
 from milestone_automation.engine.review import percentiles
 from milestone_automation.engine.review.scope import Scope
 from milestone_automation.engine.rules.working_days import WorkCalendar, working_seconds_between
@@ -162,18 +165,40 @@ def _stays(scope: Scope, columns: tuple[str, ...], calendar, fractions) -> list[
 
 
 def _from_index(scope: Scope, columns: tuple[str, ...], fractions) -> list[Stays]:
-	"""Return the stays from an index on the columns and the time: one scan, and a walk for each percentile."""
+	"""Return the stays from an index on the columns and the time."""
+	index = indexes.to_force("Milestone", (*indexes.COUNTED, *columns, "time_in_previous"))
 	milestone = frappe.qb.DocType("Milestone")
-	keys = [milestone[column] for column in columns]
 	duration = milestone.time_in_previous
-	query = frappe.qb.from_(milestone).select(*keys, Count(duration), Sum(duration))
-	query = _counted(scope, query, milestone).groupby(*keys)
+	behind = [milestone[column] for column in columns[1:]]
 	stays = []
-	for *key, count, total in query.run():
-		read = _walk(scope, columns, key, count)
-		at = {fraction: percentiles.seek(count, fraction, read) for fraction in fractions}
-		stays.append(Stays(tuple(key), count, int(total), at))
+	for value in _values(scope):
+		query = _in_value(scope, value, index).select(*behind, Count("*"), Sum(duration)).groupby(*behind)
+		for *rest, count, total in query.run():
+			if count:
+				key = (value, *rest)
+				read = _walk(scope, columns, key, index, count)
+				at = {fraction: percentiles.seek(count, fraction, read) for fraction in fractions}
+				stays.append(Stays(key, count, int(total), at))
 	return sorted(stays, key=lambda row: row.key)
+
+
+def _values(scope: Scope) -> Iterator[str]:
+	"""Yield the values that documents had: the next is the smallest of those behind it in the index."""
+	milestone = frappe.qb.DocType("Milestone")
+	query = scope.apply(frappe.qb.from_(milestone).select(Min(milestone.value_before)), milestone)
+	value = ""
+	while value is not None:
+		((value,),) = query.where(milestone.value_before > value).run()
+		if value is not None:
+			yield value
+
+
+def _in_value(scope: Scope, value: str, index: str | None):
+	"""Return a query, without what it selects, of the stays in one value."""
+	milestone = frappe.qb.DocType("Milestone")
+	query = frappe.qb.from_(milestone)
+	query = scope.apply(query.force_index(index) if index else query, milestone)
+	return query.where(milestone.value_before == value).where(milestone.time_in_previous.isnotnull())
 
 
 def _counted(scope: Scope, query, milestone):
@@ -182,12 +207,14 @@ def _counted(scope: Scope, query, milestone):
 	return query.where(milestone.value_before != "").where(milestone.time_in_previous.isnotnull())
 
 
-def _walk(scope: Scope, columns, key, count: int) -> Callable[[int, int], Sequence[float]]:
+def _walk(
+	scope: Scope, columns: tuple[str, ...], key: tuple[str, ...], index: str | None, count: int
+) -> Callable[[int, int], Sequence[float]]:
 	"""Return a function that reads sorted durations of one key by position, from the nearer end of the index."""
 	milestone = frappe.qb.DocType("Milestone")
 	duration = milestone.time_in_previous
-	query = _counted(scope, frappe.qb.from_(milestone).select(duration), milestone)
-	for column, value in zip(columns, key, strict=True):
+	query = _in_value(scope, key[0], index).select(duration)
+	for column, value in zip(columns[1:], key[1:], strict=True):
 		query = query.where(milestone[column] == value)
 
 	def read(first: int, how_many: int) -> list[float]:
