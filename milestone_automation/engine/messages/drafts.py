@@ -43,17 +43,11 @@ def _letter(batch: plan_batch.Batch, plan, group: list[due_messages.Delivery]) -
 	stage = due_messages.named_row(stages, first.message.stage)
 	owners, _reason = due_messages.stage_owners(batch.directory, stage)
 	tasks = _tasks_to_name(batch, plan, stage, group)
-	unmet = [] if tasks is None else _criteria_to_name(batch, plan, stage)
 	is_hidden = tasks is None
-	if is_hidden:
-		tasks = []
-		if not rights.is_outside_owner(stage, first.recipient.identity):
-			# Nothing of the document is shown, neither fields nor tasks, and an answer would be refused.
-			stage = frappe._dict(stage, custom_message="")
-			owners = [person for person in owners if person.identity != first.recipient.identity]
-		elif not _author_reads(plan, stage):
-			stage = frappe._dict(stage, custom_message="")
-	earlier = order.reached_before(stages, stage)
+	if is_hidden and not rights.is_outside_owner(stage, first.recipient.identity):
+		# Nothing of the document is shown, neither fields nor tasks, and an answer would be refused.
+		stage = frappe._dict(stage, custom_message="")
+		owners = [person for person in owners if person.identity != first.recipient.identity]
 	return letters.Letter(
 		kind=first.message.kind,
 		recipient=first.recipient,
@@ -61,15 +55,24 @@ def _letter(batch: plan_batch.Batch, plan, group: list[due_messages.Delivery]) -
 		stage=stage,
 		day=batch.day(first.recipient),
 		reason=first.reason,
-		tasks=tasks,
-		criteria=unmet,
+		tasks=tasks or [],
+		criteria=[] if is_hidden else _criteria_to_name(batch, plan, stage),
 		keys=[(delivery.key, delivery.message.task) for delivery in group],
 		occurrence=first.message.occurrence,
 		may_answer=first.recipient.identity in {person.identity for person in owners},
 		owners=[person.full_name for person in owners],
-		askers=[person.full_name for person in owners if person.is_desk_user and person != first.recipient],
-		previous_stage=earlier[-1].stage_name if earlier and not is_hidden else "",
+		askers=_askers(owners, first.recipient),
+		previous_stage="" if is_hidden else _previous_stage(stages, stage),
 	)
+
+
+def _askers(owners: list[Recipient], recipient: Recipient) -> list[str]:
+	return [person.full_name for person in owners if person.is_desk_user and person != recipient]
+
+
+def _previous_stage(stages: list, stage) -> str:
+	earlier = order.reached_before(stages, stage)
+	return earlier[-1].stage_name if earlier else ""
 
 
 def _tasks_to_name(batch: plan_batch.Batch, plan, stage, group: list[due_messages.Delivery]) -> list | None:
@@ -92,17 +95,6 @@ def _criteria_to_name(batch: plan_batch.Batch, plan, stage) -> list:
 		verdict for row in earlier for verdict in criteria.blocking(batch.criteria.get(row.name, ()))
 	]
 	return of_earlier + batch.criteria.get(stage.name, [])
-
-
-def _author_reads(plan, stage) -> bool:
-	"""Tell whether who wrote the custom message of a stage may read the document of which it tells somebody outside."""
-	if not (stage.custom_message or "").strip():
-		return True
-	author = stage.custom_message_by
-	return bool(author) and (
-		rights.sees_everything(author)
-		or rights.can_read_document(plan.reference_type, plan.reference_name, author)
-	)
 
 
 def _may_read(plan, recipient: Recipient) -> bool:
