@@ -960,6 +960,18 @@ def search_links(
 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes(
+	text=door.TEXT,
+	start=door.integer(0, 10**6),
+	limit=door.integer(0, 1000),
+	doctype=door.AS_FRAPPE_TAKES_IT,
+)
+def global_search(text: str, start: int = 0, limit: int = 20, doctype: str | None = "") -> list:
+	"""Return what the search of the Desk finds, see `desk.core_calls.global_search`."""
+	return core_calls.global_search(text, start, limit, doctype)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+@door.takes(
 	doctype=door.NAME,
 	filters=door.AS_FRAPPE_TAKES_IT,
 	debug=door.FLAG,

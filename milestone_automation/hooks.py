@@ -210,6 +210,7 @@ override_whitelisted_methods = {
 	"frappe.desk.form.linked_with.get": "milestone_automation.api.get_linked_with",
 	"frappe.desk.listview.get_group_by_count": "milestone_automation.api.get_group_by_count",
 	"frappe.desk.query_report.get_data_for_custom_field": "milestone_automation.api.get_data_for_custom_field",
+	"frappe.utils.global_search.search": "milestone_automation.api.global_search",
 	"frappe.workflow.doctype.workflow.workflow.get_workflow_state_count": (
 		"milestone_automation.api.get_workflow_state_count"
 	),

@@ -13,6 +13,8 @@ from frappe.desk.doctype.tag import tag as tags
 from frappe.desk.form import linked_with
 from frappe.query_builder import Order
 from frappe.query_builder.functions import Count
+from frappe.utils import cint, cstr
+from frappe.utils import global_search as search_index
 from frappe.workflow.doctype.workflow import workflow as frappe_workflow
 
 from milestone_automation import hooks
@@ -26,6 +28,8 @@ APP = "milestone_automation."
 # As Frappe's own search does.
 ONLY_WITH = {"enabled": ("=", 1), "disabled": ("!=", 1)}
 MOST_ASSIGNEES = 50
+# What the search of the Desk finds, by the name of the document.
+SEARCHED = ("Milestone Plan", "Milestone Task")
 
 
 def search_links(
@@ -69,6 +73,33 @@ def search_links(
 		# Frappe 15 makes a refusal here into status 500.
 		frappe.local.message_log = messages
 		return []
+
+
+def global_search(text: str, start: int, limit: int, doctype: str) -> list:
+	"""Return what Frappe's search finds, and the plans and tasks that a list would show the user.
+
+	Frappe searches an index that knows no rights on documents, so ours are not in it.
+
+	Args:
+		text: what was typed.
+		start, limit: which part of the results of each DocType.
+		doctype: the only DocType to search; all by default.
+	"""
+	found = []
+	if not is_own(doctype) and not _is_asked_by_own_name():
+		found = search_index.search(text, start, limit, doctype)
+	for own in SEARCHED if text.strip() else ():
+		if not doctype or doctype == own:
+			rows = search_links(own, text.strip(), cint(start), cint(limit), None, as_dict=True)
+			found += [_as_found(own, row) for row in rows]
+	return found
+
+
+def _as_found(doctype: str, row: dict) -> frappe._dict:
+	"""Return a row as Frappe's index does: what was found as text."""
+	meta = frappe.get_meta(doctype)
+	texts = [f"{_(meta.get_label(name))} : {cstr(row[name])}" for name in row if name != "name" and row[name]]
+	return frappe._dict(doctype=doctype, name=row["name"], content=" ||| ".join(texts), rank=1.0)
 
 
 def get_count(doctype: str, filters, debug: bool, cache: bool) -> int | None:

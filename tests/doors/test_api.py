@@ -47,6 +47,7 @@ READING = {
 	"get_tagged_docs",
 	"get_timeline",
 	"get_workflow_state_count",
+	"global_search",
 	"my_milestones_due",
 	"my_tasks_due",
 	"on_time_this_month",
