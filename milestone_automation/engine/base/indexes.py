@@ -42,6 +42,8 @@ INDEXES = {
 		# My Milestones: open ones of a user, and of the user's roles.
 		("stage_owner", "status"),
 		("owner_role", "status"),
+		# On Time This Month: reached since a day.
+		("status", "reached_on"),
 	),
 	"Milestone Task": (
 		# The gate and the panel: tasks of a stage.
