@@ -14,6 +14,7 @@ WANTED = [
 	("Milestone Plan Stage", "parent"),
 	("Milestone Plan Stage", "stage_owner", "status"),
 	("Milestone Plan Stage", "owner_role", "status"),
+	("Milestone Plan Stage", "status", "reached_on"),
 	("Milestone Task", "plan"),
 	("Milestone Task", "plan_stage", "status"),
 	("Milestone Task", "status", "due_date"),

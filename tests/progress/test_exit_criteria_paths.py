@@ -149,7 +149,7 @@ def test_rest_answers_417_with_the_criterion_and_writes_nothing(server, make_ser
 	client = server.login()
 	answer = client.put(f"/api/resource/{ORDER}/{order.name}", json={"status": "Shipped"})
 	assert (answer.status_code, answer.json()["exc_type"]) == (417, "GateError")
-	assert answer.json()["milestone_gate"]["criteria"] == [SAID]
+	assert [one["text"] for one in answer.json()["milestone_gate"]["criteria"]] == [SAID]
 	fresh()
 	assert written(order) == before
 	attach_for_all(order)

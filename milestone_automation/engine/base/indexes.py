@@ -44,6 +44,8 @@ INDEXES = {
 		("owner_role", "status"),
 		# The page of people from outside.
 		("outside_owner", "status"),
+		# On Time This Month: reached since a day.
+		("status", "reached_on"),
 	),
 	"Milestone Task": (
 		# The gate and the panel: tasks of a stage.
