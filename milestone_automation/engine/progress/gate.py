@@ -283,8 +283,10 @@ def task_titles(open_tasks: list) -> str:
 
 
 def criteria_texts(doctype: str, verdicts: list[criteria.Verdict]) -> str:
-	"""Return what some criteria ask for, for the log: not more of them than a refusal names, and whole for everybody."""
-	return ", ".join(criterion_texts.describe_all(verdicts[: refusals.NAMED], doctype, "Administrator"))
+	"""Return what some criteria ask for, for the log, which all readers of the plan read: no more than a refusal names."""
+	return ", ".join(
+		criterion_texts.describe_all(verdicts[: refusals.NAMED], doctype, criterion_texts.ANYBODY)
+	)
 
 
 def stage_names(stages: list) -> str:
