@@ -8,6 +8,7 @@ import frappe
 from frappe.commands import pass_context
 from frappe.query_builder.functions import Count
 from frappe.utils import add_days, getdate, now_datetime
+from pypika.functions import Coalesce
 from pypika.terms import NullValue
 
 from milestone_automation import doctor
@@ -93,7 +94,8 @@ def due(context, days, as_json):
 
 def _due(until) -> list[dict]:
 	stage, task = frappe.qb.DocType("Milestone Plan Stage"), frappe.qb.DocType("Milestone Task")
-	stages = _of_active_plans(stage, stage.parent, stage.key_date, stage.stage_name, stage.stage_owner)
+	owner = Coalesce(stage.stage_owner, stage.outside_owner_name)
+	stages = _of_active_plans(stage, stage.parent, stage.key_date, stage.stage_name, owner)
 	stages = stages.where((stage.status == StageStatus.OPEN.value) & (stage.key_date <= until))
 	tasks = _of_active_plans(task, task.plan, task.due_date, task.title, NullValue())
 	tasks = tasks.where((task.status == TaskStatus.OPEN.value) & (task.due_date <= until))

@@ -18,12 +18,15 @@ COLORS = {
 
 def make() -> None:
 	"""Create the board once; who deletes it does not get it again, as it is made on install."""
-	if frappe.db.exists("Kanban Board", {"reference_doctype": DOCTYPE, "field_name": "status"}):
+	name = _("Milestone Tasks")
+	is_there = frappe.db.exists("Kanban Board", {"reference_doctype": DOCTYPE, "field_name": "status"})
+	# The name is the key: somebody's own board may have it.
+	if is_there or frappe.db.exists("Kanban Board", name):
 		return
 	board = frappe.new_doc("Kanban Board")
 	board.update(
 		{
-			"kanban_board_name": _("Milestone Tasks"),
+			"kanban_board_name": name,
 			"reference_doctype": DOCTYPE,
 			"field_name": "status",
 			"fields": json.dumps(["reference_name", "stage_name", "due_date"]),
@@ -33,6 +36,8 @@ def make() -> None:
 	for status, color in COLORS.items():
 		board.append("columns", {"column_name": status.value, "status": "Active", "indicator": color})
 	board.insert(ignore_permissions=True)  # made by the app, not by a user
+	# Frappe has listed every task in its column; cards that are not listed follow by themselves.
+	frappe.db.set_value("Kanban Board Column", {"parent": board.name}, "order", "[]")
 
 
 def remove() -> None:

@@ -39,8 +39,11 @@ def seconds_to_wait(form: dict, purpose: Purpose, is_post: bool) -> int:
 	Returns:
 		int: 0 if it is allowed, else after how many seconds it will be.
 	"""
-	if purpose is Purpose.PERSON and not form.get("token") and frappe.session.user != "Guest":
-		return _count(ANSWER if is_post else VIEW, f"{purpose}|{frappe.session.user}")
+	if purpose is Purpose.PERSON and not form.get("token"):
+		# Without a link people log in, or are asked to; guests are told apart by their address.
+		user = frappe.session.user
+		who = str(frappe.local.request_ip) if user == "Guest" else user
+		return _count(ANSWER if is_post else VIEW, f"{purpose}|{who}")
 	try:
 		link = signed_links.read_token(form.get("token"), purpose)
 	except LinkInvalid:

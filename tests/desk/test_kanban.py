@@ -46,6 +46,22 @@ def test_a_card_is_not_waived_without_a_reason():
 		move(card.name, "Waived")
 
 
+def test_a_board_of_somebody_else_with_its_name_stays_and_stops_nothing():
+	kanban.remove()
+	own = {"kanban_board_name": "Milestone Tasks", "reference_doctype": "ToDo", "field_name": "status"}
+	frappe.get_doc({"doctype": "Kanban Board", **own, "columns": [{"column_name": "Open"}]}).insert()
+	kanban.make()
+	assert frappe.db.get_value("Kanban Board", "Milestone Tasks", "reference_doctype") == "ToDo"
+
+
+def test_a_new_board_lists_no_card_of_its_own():
+	a_task()
+	kanban.remove()
+	kanban.make()
+	columns = frappe.get_doc("Kanban Board", board_of_tasks()).columns
+	assert [row.order for row in columns] == ["[]"] * 4
+
+
 def test_it_is_made_once_and_goes_with_the_app():
 	kanban.make()
 	assert frappe.db.count("Kanban Board", {"reference_doctype": "Milestone Task"}) == 1

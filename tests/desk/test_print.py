@@ -44,6 +44,29 @@ def test_the_plan_for_colleagues_has_milestones_owners_and_tasks(order):
 	assert html.count("</th>") == 6
 
 
+def test_an_owner_from_outside_is_named_and_their_address_is_not(make_user):
+	outside = {
+		"owner_kind": "Third-Party Collaborator",
+		"owner_name": "The Mill",
+		"owner_email": "m@example.org",
+	}
+	make_workflow(stages=[stage("Woven", None, -20, **outside)], tasks=())
+	order = make_document()
+	assert "The Mill" in printed(order, "Milestone Plan")
+	for print_format in ("Milestone Plan", "Standard"):
+		assert "m@example.org" not in printed(order, print_format)
+
+
+def test_who_has_a_key_prints_it_without_tasks(order, as_user):
+	plan = frappe.get_doc("Milestone Plan", plan_of(order).name)
+	path = ("print_format", "milestone_plan", "milestone_plan.html")
+	template = frappe.read_file(frappe.get_app_path("milestone_automation", *path))
+	with as_user("Guest"):
+		html = frappe.render_template(template, {"doc": plan})
+	assert "Cut &amp; sewn" in html
+	assert "packing" not in html
+
+
 def test_it_is_what_a_plan_is_printed_as_unless_another_format_is_chosen():
 	assert frappe.get_meta("Milestone Plan").default_print_format == "Milestone Plan"
 

@@ -185,6 +185,14 @@ def test_a_draft_is_saved_with_its_problems_and_enabled_without_them(build):
 	assert frappe.db.get_value("Milestone Workflow", draft.name, "enabled") == 1
 
 
+def test_a_draft_may_have_an_owner_from_outside_without_an_address(build):
+	owner = {"stage_name": "Delivery", "owner_kind": "Third-Party Collaborator"}
+	draft = build([owner], enabled=0).insert()
+	draft.enabled = 1
+	with pytest.raises(frappe.ValidationError, match="Enter the e-mail address of its owner"):
+		draft.save()
+
+
 def test_not_even_a_draft_asks_for_what_cannot_be_evaluated(build):
 	with pytest.raises(frappe.ValidationError):
 		build(enabled=0, condition="open('/etc/passwd')").insert()

@@ -98,7 +98,9 @@ function tell(list, done, refused) {
 	const rows = refused.map(({ plan, reference_name, reason }) => {
 		const link = frappe.utils.get_form_link("Milestone Plan", plan);
 		const name = frappe.utils.escape_html(reference_name || plan);
-		return `<li><a href="${link}">${name}</a>: ${frappe.utils.escape_html(strip_html(reason))}</li>`;
+		// The reason is HTML: its text is taken as the browser reads it, and told as text again.
+		const text = new DOMParser().parseFromString(reason, "text/html").body.textContent;
+		return `<li><a href="${link}">${name}</a>: ${frappe.utils.escape_html(text)}</li>`;
 	});
 	frappe.msgprint({
 		title:

@@ -54,6 +54,8 @@ INDEXES = {
 		# The sweep: open tasks by due date.
 		("status", "due_date"),
 	),
+	# The page of people from outside.
+	"Milestone Task Assignee": (("email", "done"),),
 	# The last mail of a person.
 	"Milestone Message": (("recipient", "sent_on"),),
 	# Renamed and deleted with their document; lists by document.
@@ -72,7 +74,7 @@ INDEXES = {
 
 
 # Tables that grow with the documents; rows of workflows and trackers are few.
-TABLES = (*INDEXES, "Milestone Task Assignee")
+TABLES = tuple(INDEXES)
 
 
 def ensure(doctype: str) -> None:

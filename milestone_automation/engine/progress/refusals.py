@@ -74,6 +74,7 @@ def _data(plan: plan_rows.Plan, stage, obstacles, seen: list) -> dict:
 		"stage": stage.stage_name,
 		"count": len(obstacles.tasks),
 		"earlier": [row.stage_name for row in obstacles.earlier],
+		"criteria_count": len(obstacles.criteria),
 		"criteria": [_criterion(plan, verdict) for verdict in obstacles.criteria[:NAMED]],
 		"tasks": _tasks(plan, seen[:NAMED]),
 		"advice": _advice(obstacles),

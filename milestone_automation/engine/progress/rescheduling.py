@@ -1,6 +1,5 @@
 """Moving key dates, with the open tasks and later stages that move along."""
 
-import contextlib
 from typing import NoReturn
 
 import frappe
@@ -329,8 +328,10 @@ def dates_after_document(plan, date_field: str, new_dates: list) -> list:
 			continue
 		day = _waited_for(plan, stage, new_dates)[1]
 		if day:
-			with contextlib.suppress(TooFar):
+			try:
 				new_dates = dates_with(plan, new_dates, stage, day, DateChangeSource.DOCUMENT_FIELD)
+			except TooFar:
+				frappe.clear_last_message()
 	return new_dates
 
 

@@ -237,6 +237,8 @@ def check_usable(workflow) -> None:
 		frappe.ValidationError: lists all problems, one per line.
 	"""
 	if not workflow.enabled:
+		# What is stored its authors have written: the rights of whoever uses it say nothing about it.
+		workflow._doc_before_save = workflow
 		check(workflow)
 
 

@@ -16,14 +16,20 @@ export function listen() {
 	});
 }
 
+// A bundle that an old tab or a lost connection cannot load leaves nobody without words.
+const LONGEST_WAIT = 8000;
+
 function show(answer, request) {
-	if (!answer.milestone_gate) {
+	const tell = () => {
 		frappe.hide_msgprint();
-		return frappe.msgprint(JSON.parse(answer._server_messages));
-	}
-	return milestone_automation
-		.load_panel()
-		.then(() => milestone_automation.show_refusal(answer.milestone_gate, again(request)));
+		frappe.msgprint(JSON.parse(answer._server_messages));
+	};
+	if (!answer.milestone_gate) return tell();
+	const too_long = new Promise((_resolve, reject) => setTimeout(reject, LONGEST_WAIT));
+	return Promise.race([milestone_automation.load_panel(), too_long]).then(
+		() => milestone_automation.show_refusal(answer.milestone_gate, again(request)),
+		tell
+	);
 }
 
 // How to repeat what was refused; null where only its page knows, such as a board where a card was dragged.

@@ -248,13 +248,16 @@ export class Panel {
 	}
 
 	do_confirm(stage) {
-		this.dialog = dialogs.confirm_stage(stage, this.data.today, (values) =>
-			this.ask_and_reload("confirm_stage", {
+		const confirm = (values) => {
+			// What was refused goes on from here once nothing blocks it.
+			this.again = () => confirm(values);
+			return this.ask_and_reload("confirm_stage", {
 				plan: this.data.plan.name,
 				stage: stage.name,
 				...values,
-			}).then(() => this.offer_actual(stage))
-		);
+			}).then(() => this.offer_actual(stage));
+		};
+		this.dialog = dialogs.confirm_stage(stage, this.data.today, confirm);
 	}
 
 	// Reached early or late: later milestones may move along.
@@ -271,15 +274,17 @@ export class Panel {
 
 	// One after the other: where milestones are reached in order, the first one lets the next one be confirmed.
 	do_confirm_skipped() {
-		this.dialog = dialogs.confirm_skipped(skipped_stages(this.data), this.data, (answers) =>
-			answers.reduce(
-				(before, { stage, reached_on }) =>
-					before.then(() =>
-						this.ask_and_reload("confirm_stage", { plan: this.data.plan.name, stage, reached_on })
-					),
-				Promise.resolve()
-			)
-		);
+		const confirm_from = (answers) => {
+			if (!answers.length) return Promise.resolve();
+			const [{ stage, reached_on }, ...rest] = answers;
+			this.again = () => confirm_from(answers);
+			return this.ask_and_reload("confirm_stage", {
+				plan: this.data.plan.name,
+				stage,
+				reached_on,
+			}).then(() => confirm_from(rest));
+		};
+		this.dialog = dialogs.confirm_skipped(skipped_stages(this.data), this.data, confirm_from);
 	}
 
 	do_reschedule(stage, given = {}) {

@@ -31,6 +31,7 @@ class Refusal {
 		this.uid = `milestone-refusal-${++count}`;
 		this.rows = [...gate.tasks.map(task_row), ...gate.criteria.map(criterion_row)];
 		this.more_tasks = gate.count - gate.tasks.length;
+		this.more_criteria = gate.criteria_count - gate.criteria.length;
 	}
 
 	show() {
@@ -54,7 +55,7 @@ class Refusal {
 	// Open rows that are shown, and what is not shown or cannot be resolved here.
 	blocking() {
 		const open = this.rows.filter((row) => !row.closed);
-		return open.length + this.more_tasks + this.earlier.length;
+		return open.length + this.more_tasks + this.more_criteria + this.earlier.length;
 	}
 
 	render() {
@@ -64,7 +65,8 @@ class Refusal {
 	}
 
 	html() {
-		const { gate, earlier, more_tasks, rows } = this;
+		const { gate, earlier, rows } = this;
+		const unnamed = this.more_tasks + this.more_criteria;
 		const link = frappe.utils.get_form_link(gate.doctype, gate.name);
 		const about = `<a href="${link}">${esc(__(gate.doctype))} ${esc(gate.name)}</a>`;
 		const stage = `<b>${esc(gate.stage)}</b>`;
@@ -73,14 +75,14 @@ class Refusal {
 			: __("Nothing blocks {0} of {1} any more.", [stage, about]);
 		const names = earlier.map(esc).join(", ");
 		const order = names ? `<p>${__("Milestones are reached in order. First comes: {0}.", [names])}</p>` : "";
-		const more = more_tasks > 0 ? `<p class="milestone-muted">${__("and {0} more", [more_tasks])}</p>` : "";
+		const more = unnamed > 0 ? `<p class="milestone-muted">${__("and {0} more", [unnamed])}</p>` : "";
 		const list = rows.map((row, index) => this.row_html(row, index)).join("");
 		const advice = this.blocking() ? `<p class="milestone-muted">${esc(gate.advice)}</p>` : "";
 		return `<p>${lead}</p>${order}<ul class="milestone-tasks">${list}</ul>${more}${advice}`;
 	}
 
 	row_html(row, index) {
-		const waives = this.waives === row.key;
+		const waives = this.waives === row;
 		return `
 			<li class="milestone-task milestone-refusal-row ${row.closed ? "is-closed" : ""}">
 				<div class="milestone-task-text">
@@ -136,7 +138,7 @@ class Refusal {
 	}
 
 	waive(row) {
-		this.waives = row.key;
+		this.waives = row;
 		this.render();
 		this.$body.find("textarea").trigger("focus");
 	}
@@ -221,6 +223,13 @@ class Refusal {
 			if (now && now.state === "Waived") row.closed = __("Waived");
 			if (now && now.state === "Met") row.closed = __("Met");
 		}
+		const about = stages.find((one) => one.stage_name === this.gate.stage);
+		const is_known = (other) =>
+			this.rows.some((one) => !one.is_task && one.key === other.key && one.stage_name === other.stage_name);
+		// Of more criteria than one list has, the next ones come up.
+		this.rows.push(...(about.blocked_by_criteria || []).filter((one) => !is_known(one)).map(criterion_row));
+		const open = this.rows.filter((one) => !one.is_task && !one.closed);
+		this.more_criteria = Math.max(0, about.blocking_criteria - open.length);
 	}
 
 	say(row) {
@@ -261,6 +270,7 @@ export function confirm_again(args) {
 		return is_asking && data && data.plan && data.plan.name === args.plan;
 	});
 	if (!panel) return null;
-	const run = () => panel.ask_and_reload("confirm_stage", args).catch(() => {});
+	const confirm = panel.again || (() => panel.ask_and_reload("confirm_stage", args));
+	const run = () => confirm().catch(() => {});
 	return { label: __("Confirm Again"), replaces: panel.dialog, run };
 }
