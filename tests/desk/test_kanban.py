@@ -9,7 +9,7 @@ from frappe.desk.doctype.kanban_board.kanban_board import get_kanban_boards, upd
 from milestone_automation.desk import kanban
 from tests.support.factories import CLERK_ROLE, make_document, make_workflow, stage, task
 
-pytestmark = pytest.mark.usefixtures("production_order")
+pytestmark = [pytest.mark.usefixtures("production_order"), pytest.mark.one_database]
 
 
 def board_of_tasks() -> str:

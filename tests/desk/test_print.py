@@ -8,7 +8,7 @@ from frappe.www.printview import get_html_and_style
 from milestone_automation import api
 from tests.support.factories import CLERK_ROLE, make_document, make_workflow, member, plan_of, stage, task
 
-pytestmark = pytest.mark.usefixtures("production_order")
+pytestmark = [pytest.mark.usefixtures("production_order"), pytest.mark.one_database]
 
 TASK = "Sign the <packing> list"
 FORMATS = ("Milestone Plan", "Milestone Status Report")

@@ -60,7 +60,7 @@ USES = (
 	},
 )
 
-pytestmark = pytest.mark.usefixtures("guarded")
+pytestmark = [pytest.mark.usefixtures("guarded"), pytest.mark.one_database]
 
 
 def draft(**values) -> dict:

@@ -24,6 +24,8 @@ from tests.support.guarded import (
 )
 from tests.support.next_steps import reach, run_steps
 
+pytestmark = pytest.mark.one_database
+
 PAY = {"action": "Set Value", "field": "price", "value": 1}
 NOTE = {"action": "Set Value", "field": "note", "value": "Cut"}
 

@@ -21,6 +21,8 @@ from tests.support.factories import (
 	task_of,
 )
 
+pytestmark = pytest.mark.one_database
+
 MILL, WEAVER, STRANGER = "mill@example.org", "weaver@example.org", "stranger@example.org"
 THIRD_PARTY = {"owner_kind": "Third-Party Collaborator", "owner_name": "The Mill", "owner_email": MILL}
 

@@ -21,7 +21,7 @@ from tests.support.factories import (
 	task,
 )
 
-pytestmark = pytest.mark.usefixtures("production_order")
+pytestmark = [pytest.mark.usefixtures("production_order"), pytest.mark.one_database]
 
 OLGA, OTTO, WANDA = "olga@example.com", "otto@example.com", "wanda@example.com"
 ASKED = ("Check-In", OLGA, "Cut")

@@ -7,7 +7,7 @@ from milestone_automation.engine.workflows import custom_messages
 from tests.support.clock import at, forget_mail_account, sweep_at
 from tests.support.factories import CLERK_ROLE, ORDER, make_document, make_workflow, stage
 
-pytestmark = pytest.mark.usefixtures("production_order")
+pytestmark = [pytest.mark.usefixtures("production_order"), pytest.mark.one_database]
 
 OLGA = "olga@example.com"
 

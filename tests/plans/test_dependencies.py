@@ -22,7 +22,7 @@ from tests.support.factories import (
 	task,
 )
 
-pytestmark = pytest.mark.usefixtures("production_order")
+pytestmark = [pytest.mark.usefixtures("production_order"), pytest.mark.one_database]
 
 OLGA = "olga@example.com"
 

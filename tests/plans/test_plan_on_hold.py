@@ -26,7 +26,7 @@ from tests.support.factories import (
 	task_of,
 )
 
-pytestmark = pytest.mark.usefixtures("production_order")
+pytestmark = [pytest.mark.usefixtures("production_order"), pytest.mark.one_database]
 
 OLGA, WANDA = "olga@example.com", "wanda@example.com"
 STRIKE = "The mill is on strike"

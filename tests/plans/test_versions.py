@@ -8,6 +8,8 @@ from milestone_automation.engine.plans import ending, starting, version_move
 from milestone_automation.engine.progress import rescheduling, stages, tasks
 from milestone_automation.engine.store import plan_rows
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 def order(make_doctype):

@@ -29,7 +29,7 @@ from tests.support.factories import (
 	task_of,
 )
 
-pytestmark = pytest.mark.usefixtures("production_order")
+pytestmark = [pytest.mark.usefixtures("production_order"), pytest.mark.one_database]
 
 OLGA, WANDA, MILL = "olga@example.com", "wanda@example.com", "mill@example.org"
 ASKED = "2030-06-08 07:00:00"

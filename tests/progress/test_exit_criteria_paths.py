@@ -23,6 +23,8 @@ from tests.support.factories import (
 	written,
 )
 
+pytestmark = pytest.mark.one_database
+
 FILE = json.dumps([{"kind": "File Is Attached", "label": "The packing list is attached"}])
 SAID = "The packing list is attached"
 OWNER = "olga@criteria.example"

@@ -25,7 +25,7 @@ from tests.support.factories import (
 	task_of,
 )
 
-pytestmark = pytest.mark.usefixtures("production_order")
+pytestmark = [pytest.mark.usefixtures("production_order"), pytest.mark.one_database]
 
 MILL, DYER = "mill@example.org", "dyer@example.org"
 WEBSITE_USER = "weaver@example.org"

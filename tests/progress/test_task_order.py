@@ -20,7 +20,7 @@ from tests.support.factories import (
 	task_of,
 )
 
-pytestmark = pytest.mark.usefixtures("production_order")
+pytestmark = [pytest.mark.usefixtures("production_order"), pytest.mark.one_database]
 
 WANDA, XENIA = "wanda@example.com", "xenia@example.com"
 BOOK, INSPECT = "Book the inspector", "Inspect the goods"

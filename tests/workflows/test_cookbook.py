@@ -10,6 +10,8 @@ from devtool.paths import ROOT
 from milestone_automation.engine.rules.vocabulary import AssigneeKind
 from tests.support.factories import plan_of
 
+pytestmark = pytest.mark.one_database
+
 STAND_IN, SUPPLIER = "Cookbook Document", "Cookbook Supplier"
 STATUSES = "Draft\nOpen\nReplied\nQuotation\nOrdered\nTo Bill\nCompleted\nClosed"
 FIELDS = [
