@@ -13,6 +13,7 @@ from frappe import _
 from frappe.utils import cstr, get_fullname, getdate
 
 from milestone_automation.engine.base import clock, languages
+from milestone_automation.engine.messages import letters
 from milestone_automation.engine.people import companies, directory, signed_links
 from milestone_automation.engine.people.signed_links import LinkInvalid, Purpose
 from milestone_automation.engine.rules.vocabulary import (
@@ -24,7 +25,6 @@ from milestone_automation.engine.rules.vocabulary import (
 )
 from milestone_automation.links import link_page
 
-PATH = "milestones"
 MOST_OPEN, MOST_DONE = 200, 20
 # A website user sees no bell.
 PREFERENCES = (directory.MailPreference.DAILY, directory.MailPreference.EACH)
@@ -87,7 +87,7 @@ def _by_session() -> tuple[dict | None, Visitor | None]:
 		"state": "login",
 		"title": _("My Milestones"),
 		"text": _("Log in, or open the page with the link in one of your mails."),
-		"login_url": f"/login?{urlencode({'redirect-to': f'/{PATH}'})}",
+		"login_url": f"/login?{urlencode({'redirect-to': f'/{letters.PORTAL_PAGE}'})}",
 	}
 	return page, None
 
@@ -141,7 +141,7 @@ def _task(visitor: Visitor, row, askers: dict, of_document: dict, today) -> dict
 	)
 	return {
 		"what": row.title,
-		"url": signed_links.url("milestone-task", token),
+		"url": signed_links.url(letters.TASK_PAGE, token),
 		"button": _("Open task"),
 		"asker": _asked_by(
 			askers.get(row.plan_stage) or "", of_document.get((row.reference_type, row.reference_name))
@@ -155,7 +155,7 @@ def _stage(visitor: Visitor, row, of_document: dict, today) -> dict:
 	token = signed_links.make_token(Purpose.ANSWER, row.name, visitor.recipient, about, visitor.valid_until)
 	return {
 		"what": _(row.stage_name),
-		"url": signed_links.url("milestone-answer", token, answer="yes"),
+		"url": signed_links.url(letters.ANSWER_PAGE, token, answer="yes"),
 		"button": _("Answer"),
 		"asker": _asked_by("", of_document.get((row.reference_type, row.reference_name))),
 		**_when_and_where(row, row.key_date, today),

@@ -123,6 +123,18 @@ def make_order(orders):
 
 
 @pytest.fixture
+def stored(orders):
+	"""Function that runs an expression on the served site and returns its value."""
+
+	def read(expression: str):
+		return json.loads(
+			orders.site.python(f"import frappe, json\nprint(json.dumps({expression}))").splitlines()[-1]
+		)
+
+	return read
+
+
+@pytest.fixture
 def visit(desk, request):
 	"""Function `visit(path, user="Administrator", width=1280)`: a page that fails the test on errors of our own."""
 	pages = []

@@ -45,18 +45,6 @@ def listed(workflow, orders):
 	)
 
 
-@pytest.fixture
-def stored(orders):
-	"""Function that runs an expression on the served site and returns its value."""
-
-	def read(expression: str):
-		return json.loads(
-			orders.site.python(f"import frappe, json\nprint(json.dumps({expression}))").splitlines()[-1]
-		)
-
-	return read
-
-
 def plan_of(name: str) -> str:
 	return f"frappe.db.get_value('Milestone Plan', {{'reference_name': '{name}'}})"
 

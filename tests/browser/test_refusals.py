@@ -81,18 +81,6 @@ def order_page(held, make_order, visit):
 	return open_order
 
 
-@pytest.fixture
-def stored(orders):
-	"""Function that runs an expression on the served site and returns its value."""
-
-	def read(expression: str):
-		return json.loads(
-			orders.site.python(f"import frappe, json\nprint(json.dumps({expression}))").splitlines()[-1]
-		)
-
-	return read
-
-
 def status_of(name: str) -> str:
 	return f"frappe.db.get_value('{ORDER}', '{name}', 'status')"
 

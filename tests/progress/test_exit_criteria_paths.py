@@ -22,6 +22,7 @@ from tests.support.factories import (
 	status_of,
 	written,
 )
+from tests.support.transactions import fresh
 
 pytestmark = pytest.mark.one_database
 
@@ -140,11 +141,6 @@ def attach_for_all(order) -> None:
 	frappe.db.commit()  # the server shall see it
 
 
-def fresh() -> None:
-	"""Look at what is committed now."""
-	frappe.db.rollback()
-
-
 def test_rest_answers_417_with_the_criterion_and_writes_nothing(server, make_served):
 	order = make_served()
 	before = written(order)
@@ -164,13 +160,7 @@ def test_bulk_edit_changes_only_orders_that_meet_them(server, make_served):
 	held, free = make_served(), make_served()
 	attach_for_all(free)
 	before = written(held)
-	answer = server.login().call(
-		"frappe.desk.doctype.bulk_update.bulk_update.submit_cancel_or_update_docs",
-		doctype=ORDER,
-		docnames=json.dumps([held.name, free.name]),
-		action="update",
-		data=json.dumps({"status": "Shipped"}),
-	)
+	answer = server.login().bulk_edit(ORDER, [held.name, free.name], {"status": "Shipped"})
 	assert answer == [held.name]
 	fresh()
 	assert written(held) == before

@@ -28,7 +28,7 @@ from tests.support.factories import (
 	task_of,
 	written,
 )
-from tests.support.transactions import end_transaction
+from tests.support.transactions import end_transaction, fresh
 
 pytestmark = pytest.mark.usefixtures("production_order")
 
@@ -640,11 +640,6 @@ def held_on_server(server):
 		frappe.db.commit()  # as above
 
 
-def fresh():
-	"""Look at what is committed now."""
-	frappe.db.rollback()
-
-
 def test_rest_put_answers_417_with_stage_and_task_and_writes_nothing(server, held_on_server):
 	order = held_on_server()
 	before = written(order)
@@ -679,13 +674,7 @@ def test_list_bulk_edit_changes_only_orders_that_nothing_holds(server, held_on_s
 	complete(TASK, free)
 	frappe.db.commit()  # the server shall see it
 	before = written(held)
-	answer = server.login().call(
-		"frappe.desk.doctype.bulk_update.bulk_update.submit_cancel_or_update_docs",
-		doctype=ORDER,
-		docnames=json.dumps([held.name, free.name]),
-		action="update",
-		data=json.dumps({"status": "Shipped"}),
-	)
+	answer = server.login().bulk_edit(ORDER, [held.name, free.name], {"status": "Shipped"})
 	assert answer == [held.name]
 	fresh()
 	assert written(held) == before

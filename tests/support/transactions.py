@@ -3,6 +3,11 @@
 import frappe
 
 
+def fresh() -> None:
+	"""Look at what is committed now."""
+	frappe.db.rollback()
+
+
 def end_transaction() -> None:
 	"""Do what is done before a commit; what comes next counts as another transaction."""
 	frappe.db.before_commit.run()

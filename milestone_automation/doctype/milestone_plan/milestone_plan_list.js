@@ -39,16 +39,7 @@ frappe.listview_settings["Milestone Plan"] = {
 };
 
 function confirm_current(list, plans) {
-	const today = frappe.datetime.get_today();
-	const field = {
-		fieldname: "reached_on",
-		fieldtype: "Date",
-		label: __("Reached On"),
-		default: today,
-		reqd: 1,
-		max_date: new Date(`${today}T00:00`),
-		description: __("Today or a day in the past."),
-	};
+	const field = milestone_automation.REACHED_ON(frappe.datetime.get_today());
 	ask(__("Confirm Current Milestones"), __("Confirm"), field, (values) =>
 		act_on(list, plans, "confirm_current_milestones", values)
 	);

@@ -18,6 +18,7 @@ from milestone_automation.engine.workflows import custom_messages
 
 ANSWER_PAGE = "milestone-answer"
 TASK_PAGE = "milestone-task"
+PORTAL_PAGE = "milestones"
 OWN_REASONS = ("owner", "assignee", "proposer")
 TASK_MESSAGES = (MessageKind.TASK_DUE, MessageKind.TASK_OVERDUE, MessageKind.BLOCKED)
 

@@ -16,7 +16,6 @@ from milestone_automation.engine.people.signed_links import Purpose
 from milestone_automation.engine.rules.vocabulary import MessageChannel, MessageStatus
 
 KEY_LENGTH = 140
-PORTAL_PAGE = "milestones"
 UPDATED_AT_ONCE = 5000  # messages that one `update_sent` checks
 # Final status of a message by the final status of its mail in Frappe's Email Queue.
 FINAL_STATUS = {
@@ -127,7 +126,7 @@ def _settings_link(recipient: Recipient, content) -> dict | None:
 		token = signed_links.make_token(Purpose.PERSON, "", recipient.identity)
 		return {
 			"label": _("See everything that is open for you"),
-			"url": signed_links.url(PORTAL_PAGE, token),
+			"url": signed_links.url(letters.PORTAL_PAGE, token),
 		}
 	url = get_url(compat.desk_route("my-milestones"))
 	return {"label": _("Choose how often you get mails"), "url": url}

@@ -1,11 +1,12 @@
 // Loaded by every page of the Desk. Panel, builder, grid and report pictures are loaded when a page needs them.
+import { REACHED_ON } from "./fields";
 import { reserve } from "./panel/place";
 import * as refused from "./refused";
 import * as report_filters from "./reports/filters";
 import { load_labels, milestone_title } from "./titles";
 
 frappe.provide("milestone_automation");
-Object.assign(milestone_automation, { load_labels, milestone_title, report_filters });
+Object.assign(milestone_automation, { REACHED_ON, load_labels, milestone_title, report_filters });
 refused.listen();
 
 milestone_automation.load_panel = function () {

@@ -1,4 +1,5 @@
 // The dialogs of the panel. Each calls a function with the answer and closes when that succeeded.
+import { REACHED_ON } from "../fields";
 import { criterion_ticks, date, esc } from "./words";
 
 export function ask(title, label, fields, then, intro = "") {
@@ -58,15 +59,7 @@ export function reason(title, label, then) {
 }
 
 export function confirm_stage(stage, today, then) {
-	const field = {
-		fieldname: "reached_on",
-		fieldtype: "Date",
-		label: __("Reached On"),
-		default: today,
-		reqd: 1,
-		max_date: new Date(`${today}T00:00`),
-		description: __("Today or a day in the past."),
-	};
+	const field = REACHED_ON(today);
 	const ticks = criterion_ticks(stage.criteria);
 	const intro = ticks ? `<p>${__("Exit criteria:")}</p>${ticks}` : "";
 	return ask(__("Confirm {0}", [esc(stage.stage_name)]), __("Confirm Milestone"), [field], then, intro);
