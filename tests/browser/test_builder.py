@@ -148,6 +148,7 @@ def test_a_copy_is_saved_with_problems_while_it_is_disabled_and_enabled_without(
 		"import frappe\nprint(frappe.db.get_value('Milestone Workflow', 'Copy of Order to Release', 'enabled'))"
 	)
 	assert stored.split()[-1] == "0"
+	assert builder.get_by_text("so no document gets a plan from it").locator("visible=true").count() == 1
 
 	builder.get_by_role("button", name="Enable", exact=True).click()
 	builder.locator(".modal.show", has_text="Choose the user who owns it").wait_for()

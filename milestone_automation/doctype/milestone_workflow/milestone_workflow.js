@@ -21,6 +21,8 @@ frappe.ui.form.on("Milestone Workflow", {
 	},
 
 	show_state(frm) {
+		// Frappe adds one message to another.
+		frm.dashboard.clear_headline();
 		if (frm.is_new() || frm.doc.enabled || !(frm.doc.stages || []).length) return;
 		frm.dashboard.set_headline(
 			__("This workflow is disabled, so no document gets a plan from it."),
