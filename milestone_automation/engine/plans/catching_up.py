@@ -125,7 +125,7 @@ def _running(doctype: str, filters: dict) -> list:
 	filters = {"reference_type": doctype, "status": ("!=", PlanStatus.CANCELLED.value), **filters}
 	fields = ["name", "reference_type", "reference_name", "snapshot", "document_created_on"]
 	return frappe.get_all(
-		"Milestone Plan", filters=filters, fields=fields, order_by="name asc", limit_page_length=BATCH
+		"Milestone Plan", filters=filters, fields=fields, order_by="name asc", limit=BATCH
 	)
 
 
