@@ -14,7 +14,7 @@ import frappe
 from frappe import _
 
 from milestone_automation.desk import core_calls
-from milestone_automation.engine.base import compat, parsing
+from milestone_automation.engine.base import compat, message_log, parsing
 from milestone_automation.engine.people import field_rights, rights
 
 # How calls of Frappe call a DocType, and the name of one of its documents.
@@ -168,9 +168,9 @@ def _check_row(row: NamedRow) -> None:
 			_("{0} must be a name of at most {1} characters.").format(row.argument, parsing.NAME_LENGTH),
 			title=_("Invalid Value"),
 		)
-	messages = list(frappe.local.message_log or [])
+	messages = message_log.count()
 	if not _is_seen(row.doctype, str(row.name)):
-		frappe.local.message_log = messages
+		message_log.forget_after(messages)
 		rights.refuse_hidden(row.doctype, row.name)
 
 

@@ -124,9 +124,7 @@ def _batches(doctype: str) -> Iterator[list]:
 def _running(doctype: str, filters: dict) -> list:
 	filters = {"reference_type": doctype, "status": ("!=", PlanStatus.CANCELLED.value), **filters}
 	fields = ["name", "reference_type", "reference_name", "snapshot", "document_created_on"]
-	return frappe.get_all(
-		"Milestone Plan", filters=filters, fields=fields, order_by="name asc", limit=BATCH
-	)
+	return frappe.get_all("Milestone Plan", filters=filters, fields=fields, order_by="name asc", limit=BATCH)
 
 
 def _follow_those_behind(doctype: str, plans: list) -> None:

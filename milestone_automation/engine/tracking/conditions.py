@@ -8,7 +8,7 @@ import frappe
 from frappe import _
 from frappe.model import default_fields, optional_fields
 
-from milestone_automation.engine.base import budget
+from milestone_automation.engine.base import budget, message_log
 from milestone_automation.engine.tracking import expressions, samples
 
 
@@ -82,13 +82,13 @@ def check(condition: str | None, doctype: str) -> None:
 
 def _try(condition: str, doctype: str) -> None:
 	"""Evaluate with a sample document. Other documents have other values, so only what can never work is refused."""
-	messages = list(frappe.local.message_log)
+	messages = message_log.count()
 	try:
 		expressions.evaluate(condition, samples.document(doctype))
 	except (budget.BudgetExceeded, budget.NotCalculable) as error:
 		_refuse(str(error))
 	except Exception:
-		frappe.local.message_log = messages
+		message_log.forget_after(messages)
 
 
 def _parse(condition: str, doctype: str) -> ast.Expression:

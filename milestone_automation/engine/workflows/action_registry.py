@@ -23,7 +23,7 @@ from frappe.model import no_value_fields, table_fields
 from frappe.model.workflow import apply_workflow, get_workflow_name
 from frappe.utils import cstr, escape_html
 
-from milestone_automation.engine.base import values
+from milestone_automation.engine.base import message_log, values
 from milestone_automation.engine.people import field_rights
 from milestone_automation.engine.tracking import protected
 
@@ -64,12 +64,12 @@ def _of_other_app(given) -> Action:
 	"""Return the action that another app has declared. One whose function cannot be found says so when it is asked for."""
 	described = given if isinstance(given, dict) else {"function": given}
 	path, check = _last(described.get("function")), _last(described.get("problems"))
-	messages = len(frappe.local.message_log or [])
+	messages = message_log.count()
 	try:
 		parameters = list(inspect.signature(frappe.get_attr(path)).parameters.values())[len(GIVEN) :]
 		problems = frappe.get_attr(check) if check else None
 	except Exception:
-		frappe.local.message_log = (frappe.local.message_log or [])[:messages]
+		message_log.forget_after(messages)
 		return Action(path or "", {}, partial(_lost_problems, path), takes_more=True)
 	arguments = {one.name: one.default is one.empty for one in parameters if one.kind in NAMED}
 	takes_more = any(one.kind is one.VAR_KEYWORD for one in parameters)
