@@ -204,8 +204,7 @@ def _give_way(plan: str, document) -> None:
 	"""End the plan that a document got because the one it had before was not found by its new name."""
 	row = plan_rows.load_by_name(plan, lock=True)
 	ending.cancel(row, _("{0} was renamed. The plan that it had before goes on.").format(document))
-	bulk.update_rows("Milestone Plan", {plan: {"plan_key": None}})
-	watched.forget_loaded(row.reference_type, row.reference_name)
+	watched.release(plan, row.reference_type, row.reference_name)
 
 
 def _as_now(plan, doc) -> dict:

@@ -64,7 +64,7 @@ def release_cancelled_plan(doctype: str, name) -> bool:
 		return True
 	if plan.status != PlanStatus.CANCELLED:
 		return False
-	bulk.update_rows("Milestone Plan", {plan.name: {"plan_key": None}})
+	watched.release(plan.name, doctype, name)
 	return True
 
 
