@@ -217,6 +217,8 @@ def _complete(context) -> None:
 	context.full_width = 0
 	context.token = plain_form(frappe.form_dict).get("token", "")
 	context.is_guest = frappe.session.user == "Guest"
+	# The page runs no script, so none puts the user's menu in the place of "Login".
+	context.hide_login = context.hide_login or not context.is_guest
 	# Frappe checks it for logged-in visitors; the session of a guest has none.
 	context.form_csrf_token = "" if context.is_guest else frappe.sessions.get_csrf_token()
 	title = context.page.get("task_title") or context.page.get("stage") or context.page.get("title")
