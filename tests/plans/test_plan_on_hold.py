@@ -153,6 +153,19 @@ def test_what_the_document_dates_can_stay_where_it_is(order):
 	assert key_dates(order) == {"Cut": "2030-06-17", "Shipped": "2030-06-28"}
 
 
+def test_what_the_document_dates_stays_also_where_it_comes_first():
+	counted = {"key_date_rule": "After Previous Milestone", "date_field": None}
+	with at("2030-06-01 09:00:00"):
+		make_workflow(stages=[stage("Cut", days=-18), stage("Sewn", days=5, **counted), stage("Shipped")], tasks=[])
+		order = make_document()
+	hold(order)
+	with at("2030-06-12 10:00:00"):
+		shown = api.preview_resume(plan_of(order).name, keep_anchored=True)
+	resume(order, "2030-06-12 10:00:00", shift_dates=True, keep_anchored=True)
+	assert [(row["stage_name"], str(row["new"])) for row in shown["stages"]] == [("Sewn", "2030-06-22")]
+	assert key_dates(order) == {"Cut": "2030-06-10", "Sewn": "2030-06-22", "Shipped": "2030-06-28"}
+
+
 def test_without_shift_dates_stay_and_count_again(order):
 	hold(order)
 	resume(order, "2030-06-12 10:00:00")
