@@ -187,6 +187,8 @@ def _reason(diff: VersionDiff) -> str:
 def _move_stages(diff: VersionDiff) -> None:
 	removed = [row.name for row in diff.removed_stages]
 	_cancel_tasks(diff)
+	for row in diff.removed_stages:
+		proposals.withdraw(diff.plan, row, _("The milestone is no longer in the plan."))
 	if removed:
 		frappe.db.delete("Milestone Plan Stage", {"name": ("in", removed)})
 		diff.plan.stages = [row for row in diff.plan.stages if row.name not in removed]
