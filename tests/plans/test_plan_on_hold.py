@@ -156,7 +156,9 @@ def test_what_the_document_dates_can_stay_where_it_is(order):
 def test_what_the_document_dates_stays_also_where_it_comes_first():
 	counted = {"key_date_rule": "After Previous Milestone", "date_field": None}
 	with at("2030-06-01 09:00:00"):
-		make_workflow(stages=[stage("Cut", days=-18), stage("Sewn", days=5, **counted), stage("Shipped")], tasks=[])
+		make_workflow(
+			stages=[stage("Cut", days=-18), stage("Sewn", days=5, **counted), stage("Shipped")], tasks=[]
+		)
 		order = make_document()
 	hold(order)
 	with at("2030-06-12 10:00:00"):

@@ -184,6 +184,66 @@ def test_a_date_that_had_to_wait_is_made_good_when_the_earlier_milestone_moves()
 	assert panel.build(order)["stages"][1]["document_date"] is None
 
 
+@pytest.fixture
+def waiting():
+	"""Function `waiting(**values)`: an order whose delivery date is before what has to come first."""
+
+	def make(**values):
+		make_workflow(
+			stages=[stage("Cut", date_field="order_date"), stage("Shipped")],
+			tasks=[task("Shipped", "Pack", days=1)],
+			later_stages="Shift Too",
+		)
+		order = make_document(order_date="2030-06-10", delivery_date="2030-06-05", **values)
+		assert key_dates(order) == {"Cut": "2030-06-10", "Shipped": "2030-06-10"}
+		return order
+
+	return make
+
+
+def test_a_date_that_had_to_wait_from_the_start_is_made_good_when_the_document_allows_it(waiting):
+	order = waiting()
+	order.order_date = "2030-06-01"
+	order.save()
+	assert key_dates(order) == {"Cut": "2030-06-01", "Shipped": "2030-06-05"}
+	assert due_dates(order) == {"Pack": "2030-06-04"}
+
+
+def test_a_date_that_had_to_wait_from_the_start_is_made_good_when_a_planner_allows_it(waiting):
+	order = waiting()
+	shown = reschedule_preview.preview(plan_of(order).name, "Cut", "2030-06-01")
+	move(order, "Cut", "2030-06-01")
+	expected = {"Cut": "2030-06-01", "Shipped": "2030-06-05"}
+	assert {row["stage_name"]: str(row["new"]) for row in shown["stages"]} == expected == key_dates(order)
+
+
+def move_to_version(order, days: int) -> list[str]:
+	"""Have the cutting of a running plan be so many days after the order by a new version of its workflow.
+
+	Returns the milestones whose date the preview moves.
+	"""
+	workflow = frappe.get_doc("Milestone Workflow", "Production")
+	workflow.stages[0].offset_days = days
+	workflow.save()
+	plan = plan_of(order).name
+	foreseen = api.preview_new_version(plan)
+	assert api.move_to_new_version(plan) and not api.preview_new_version(plan)
+	return [change["stage"] for change in foreseen if change["change"] == "date_moved"]
+
+
+def test_a_date_that_makes_room_for_a_new_version_goes_back_when_it_can():
+	make_workflow(stages=[stage("Cut", date_field="order_date"), stage("Shipped")], tasks=[])
+	order = make_document(order_date="2030-06-01", delivery_date="2030-06-05")
+	assert move_to_version(order, 9) == ["Cut", "Shipped"]
+	assert key_dates(order) == {"Cut": "2030-06-10", "Shipped": "2030-06-10"}
+	assert move_to_version(order, 0) == ["Cut", "Shipped"]
+	assert key_dates(order) == {"Cut": "2030-06-01", "Shipped": "2030-06-05"}
+	move_to_version(order, 9)
+	order.order_date = "2030-05-20"
+	order.save()
+	assert key_dates(order) == {"Cut": "2030-05-29", "Shipped": "2030-06-05"}
+
+
 def test_the_preview_says_what_had_to_wait_and_follows_now():
 	make_workflow(
 		stages=[
@@ -380,6 +440,37 @@ def test_a_tick_by_mistake_is_taken_back_without_a_reason_by_the_same_user_at_on
 		tasks.undo_complete(name)
 
 
+def open_parts(order) -> dict:
+	"""Who has yet to do their part of the task, by its rows and by its to-dos."""
+	sign = task_of(order, "Sign")
+	todos = frappe.get_all("ToDo", {"reference_name": sign.name, "status": "Open"}, pluck="allocated_to")
+	return {"task": [row.user for row in sign.assignees if not row.done], "todos": sorted(todos)}
+
+
+def test_a_part_ticked_by_mistake_is_taken_back_and_those_of_others_stay_done(three, as_user):
+	# Of new users Frappe makes the first one a System Manager, who completes a task for all.
+	ben, cem = three[1:]
+	order = for_all([ben, cem])
+	name = task_of(order, "Sign").name
+	with as_user(ben):
+		tasks.complete(name)
+		assert open_parts(order) == {"task": [cem], "todos": [cem]}
+		tasks.undo_complete(name)
+		assert open_parts(order) == {"task": [ben, cem], "todos": [ben, cem]}
+		tasks.complete(name)
+	with as_user(cem):
+		tasks.complete(name)
+		assert task_of(order, "Sign").status == "Completed"
+		tasks.undo_complete(name)
+	assert task_of(order, "Sign").status == "Open"
+	assert open_parts(order) == {"task": [cem], "todos": [cem]}
+	frappe.db.set_value(
+		"Milestone Task Assignee", {"parent": name, "user": ben}, "done_on", add_days(nowdate(), -1)
+	)
+	with as_user(ben), pytest.raises(frappe.ValidationError, match="not completed by you just now"):
+		tasks.undo_complete(name)
+
+
 def test_a_task_of_a_reached_milestone_cannot_become_required():
 	make_workflow(stages=[stage("Ready"), stage("Sent")], tasks=[task("Ready", "Look", required=0)])
 	order = make_document()
@@ -442,6 +533,36 @@ def test_a_plan_started_again_keeps_what_was_confirmed_and_completed():
 	assert stage_of(order, "Shipped").open_required == 1
 	with pytest.raises(frappe.ValidationError, match="A newer plan has replaced this one"):
 		restoring.undo_cancel(old.name, "Back")
+
+
+def test_a_plan_started_again_dates_what_counts_from_a_confirmed_milestone():
+	make_workflow(
+		stages=[
+			stage("A", **BY_HAND),
+			stage("B", days=5, **AFTER),
+			stage("C", days=5, **AFTER),
+			stage("Shipped", key_date_rule="Document Date Field", date_field="delivery_date"),
+		],
+		tasks=[task("B", "Look", days=1)],
+	)
+	order = make_document(delivery_date=add_days(nowdate(), 8))
+	confirm(order, "A", add_days(nowdate(), -1))
+	dates, due = {"B": 4, "C": 9, "Shipped": 9}, str(add_days(nowdate(), 3))
+	assert (dates_relative_to_today(order), due_dates(order)) == (dates, {"Look": due})
+	api.cancel_plan(plan_of(order).name, "By mistake")
+	api.start_plan(order.doctype, order.name)
+	assert (dates_relative_to_today(order), due_dates(order)) == (dates, {"Look": due})
+	move(order, "C", add_days(nowdate(), 6), "Keep Order")
+	assert dates_relative_to_today(order)["Shipped"] == 8
+
+
+def test_a_plan_for_an_existing_document_dates_what_counts_from_what_it_has_reached():
+	order = make_document(status="Cut")
+	make_workflow(stages=[stage("Cut", "Cut", **BY_HAND), stage("Sewn", days=5, **AFTER)], tasks=[])
+	preview = api.preview_workflow("Production", order.doctype, order.name)
+	api.start_plan(order.doctype, order.name)
+	assert dates_relative_to_today(order) == {"Sewn": 5}
+	assert [row["key_date"] for row in preview["stages"]] == [None, getdate(add_days(nowdate(), 5))]
 
 
 def test_comments_and_files_of_tasks_go_with_their_plan():

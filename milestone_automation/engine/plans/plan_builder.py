@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import frappe
 from frappe import _
-from frappe.utils import getdate, nowdate
+from frappe.utils import cint, getdate, nowdate
 
 from milestone_automation.engine.base import calendars
 from milestone_automation.engine.people import assignees
 from milestone_automation.engine.progress import rescheduling
 from milestone_automation.engine.rules import dates
 from milestone_automation.engine.rules.network import Network
-from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS, ReachRule, StageStatus
+from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS, KeyDateRule, ReachRule, StageStatus
 from milestone_automation.engine.rules.working_days import OutOfCalendar
 from milestone_automation.engine.store import watched
 
@@ -112,6 +112,7 @@ def build(workflow, doc, today=None) -> PlanDraft:
 	people = assignees.prefetch(workflow.tasks, doc, workflow, stages=workflow.stages)
 	for row, key_date, day in zip(workflow.stages, key_dates, reached_on, strict=True):
 		stage = _stage(workflow, row, doc, key_date, day, people)
+		stage["document_date_moved"] = int(waits_for_document(row, key_date, doc, calendar, day))
 		if row.owner_kind in OUTSIDE_OWNERS and not (stage["stage_owner"] or stage["outside_owner"]):
 			draft.problems.append(
 				_("No owner was found for {0} ({1}).").format(row.stage_name, _(row.owner_kind))
@@ -120,6 +121,22 @@ def build(workflow, doc, today=None) -> PlanDraft:
 			stage["tasks"] = _tasks(workflow, row, key_date, doc, calendar, people, draft)
 		draft.stages.append(stage)
 	return draft
+
+
+def waits_for_document(row, key_date, doc, calendar, reached_on=None) -> bool:
+	"""Tell whether the document gives an open stage another date than it can have for now: it goes there when it can.
+
+	Args:
+		row: row of a workflow or plan, with the date rule of the stage.
+		key_date: the key date that it has.
+		doc: the document.
+		calendar: working days of the document.
+		reached_on: day on which it was reached; None for an open one.
+	"""
+	if reached_on or not rescheduling.is_anchored(row):
+		return False
+	(wanted,) = dates.plan_dates([rescheduling.stage_rule(row, doc)], getdate(), calendar, failed=[])
+	return bool(wanted) and wanted != key_date
 
 
 def _key_dates(workflow, doc, draft: PlanDraft, calendar, reached_on: list) -> list:
@@ -166,12 +183,13 @@ def _stage(workflow, row, doc, key_date, reached_on, people) -> dict:
 	return stage
 
 
-def _due_date(row, key_date, calendar, draft: PlanDraft):
+def _due_date(row, key_date, calendar, problems: list[str] | None = None):
 	try:
 		return dates.task_due_date(key_date, row.due_days_before or 0, bool(row.working_days), calendar)
 	except OutOfCalendar:
 		text = _("The task {0} has no due date: it would be before year 1.").format(row.title)
-		draft.problems.append(text)
+		if problems is not None:
+			problems.append(text)
 		return None
 
 
@@ -185,7 +203,7 @@ def _tasks(workflow, stage_row, key_date, doc, calendar, people, draft) -> list[
 			workflow_task=row.name,
 			stage_name=stage_row.stage_name,
 			task_order=row.idx,
-			due_date=_due_date(row, key_date, calendar, draft),
+			due_date=_due_date(row, key_date, calendar, draft.problems),
 			assignees=assignees.resolve(row, doc, workflow, cache=people),
 		)
 		if row.assignee_kind and not task["assignees"]:
@@ -194,6 +212,53 @@ def _tasks(workflow, stage_row, key_date, doc, calendar, people, draft) -> list[
 			)
 		tasks.append(task)
 	return tasks
+
+
+def date_after_reached(stages: list[dict], doc) -> None:
+	"""Date the open stages that count from one which was reached without a key date, and put the later ones in order.
+
+	Args:
+		stages: as `build` gives them, with what the document has reached; changed.
+		doc: the document.
+	"""
+	calendar, network = calendars.for_document(doc), Network.of(stages)
+	reached = [stage["status"] == StageStatus.REACHED for stage in stages]
+	actual = dates.counting_days([stage.get("reached_on") for stage in stages], reached, network)
+	old_dates = [stage["key_date"] for stage in stages]
+	key_dates = list(old_dates)
+	for position, stage in enumerate(stages):
+		if not (key_dates[position] or reached[position]):
+			key_dates[position] = _day_after_reached(stage, network, position, actual, key_dates, calendar)
+	if key_dates == old_dates:
+		return
+	for stage, old, day in zip(
+		stages, old_dates, dates.put_in_order(key_dates, reached, actual, network), strict=True
+	):
+		if old != day:
+			_move(stage, day, doc, calendar)
+
+
+def _day_after_reached(stage: dict, network: Network, position: int, actual: list, key_dates: list, calendar):
+	if stage["key_date_rule"] != KeyDateRule.AFTER_PREVIOUS_MILESTONE:
+		return None
+	days = [actual[i] or key_dates[i] for i in range(position)]
+	counted_from = dates.latest_of([days[i] for i in network.direct[position]])
+	if not counted_from:
+		return None
+	try:
+		day = calendar.add_days(counted_from, cint(stage["offset_days"]), bool(stage["working_days"]))
+	except OutOfCalendar:
+		return None
+	return max([day, *(days[i] for i in network.before(position) if days[i])])
+
+
+def _move(stage: dict, day, doc, calendar) -> None:
+	"""Give a stage of a plan that is not written yet, and its open tasks, another date."""
+	waits = waits_for_document(frappe._dict(stage), day, doc, calendar)
+	stage.update(planned_date=day, key_date=day, document_date_moved=int(waits))
+	for task in stage["tasks"]:
+		if not task.get("closed_on"):
+			task["due_date"] = _due_date(frappe._dict(task), day, calendar)
 
 
 def take_from_history(stages: list[dict], doc) -> None:

@@ -177,6 +177,7 @@ def fill_from_workflow(plan_doc) -> None:
 	plan_builder.take_from_history(draft.stages, doc)
 	if plan_doc.flags.replaced:
 		restoring.take_over(draft.stages, plan_doc.flags.replaced)
+	plan_builder.date_after_reached(draft.stages, doc)
 	if plan_doc.quiet_before:
 		_ask_for_no_date(draft.stages)
 	plan_doc.set("stages", [])

@@ -224,6 +224,8 @@ def _update_stage(diff: VersionDiff, stage_move: StageMove, idx: int) -> None:
 	values["predecessors"] = _predecessors(diff, stage_move)
 	if template:
 		values["dependency"] = template.dependency
+	if stage_move.waits is not None:
+		values["document_date_moved"] = int(stage_move.waits)
 	if OWNER_FIELDS.intersection(stage_move.changed) or _has_other_supplier(diff, template):
 		values |= assignees.resolve_stage_owner(template, diff.plan.reference_doc(), diff.workflow)
 	if "stage_name" in values:
@@ -256,6 +258,7 @@ def _insert_stages(diff: VersionDiff) -> None:
 			row = {name: value for name, value in stage_move.new_row.items() if name != "tasks"}
 			row["predecessors"] = _predecessors(diff, stage_move)
 			row.update(planned_date=stage_move.key_date, key_date=stage_move.key_date, idx=idx)
+			row["document_date_moved"] = int(bool(stage_move.waits))
 			rows.append(
 				{**row, "parent": diff.plan.name, "parenttype": "Milestone Plan", "parentfield": "stages"}
 			)
