@@ -417,7 +417,7 @@ def preview(workflow, doc) -> dict:
 	"""Return what a workflow would make of a document, as plain values for the desk."""
 	draft = plan_builder.build(workflow, doc)
 	plan_builder.take_from_history(draft.stages, doc)
-	plan_builder.date_after_reached(draft.stages, doc)
+	plan_builder.settle_dates(draft, workflow, doc)
 	floats = critical_path.floats(draft.stages, lambda: calendars.for_document(doc))
 	return {
 		"matches": matching.matches(workflow, doc),

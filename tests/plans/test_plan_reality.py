@@ -217,6 +217,35 @@ def test_a_date_that_had_to_wait_from_the_start_is_made_good_when_a_planner_allo
 	assert {row["stage_name"]: str(row["new"]) for row in shown["stages"]} == expected == key_dates(order)
 
 
+def test_an_undone_milestone_that_has_to_wait_is_made_good_when_the_earlier_one_allows_it():
+	make_workflow(
+		stages=[stage("Cut", date_field="order_date"), stage("Shipped")], tasks=[], later_stages="Keep Order"
+	)
+	order = make_document(order_date="2030-06-01", delivery_date="2030-06-05")
+	confirm(order, "Shipped")
+	move(order, "Cut", "2030-06-10")
+	stages.undo(plan_of(order).name, "Shipped", "Not yet")
+	assert key_dates(order) == {"Cut": "2030-06-10", "Shipped": "2030-06-10"}
+	move(order, "Cut", "2030-06-03")
+	assert key_dates(order) == {"Cut": "2030-06-03", "Shipped": "2030-06-05"}
+
+
+def test_a_plan_for_an_existing_document_has_no_date_later_than_what_it_has_reached_requires():
+	make_workflow(
+		stages=[stage("Cut", date_field="order_date"), stage("Sewn", "Sewn"), stage("Shipped")], tasks=[]
+	)
+	order = make_document(order_date="2030-06-10", delivery_date="2030-06-05")
+	confirm(order, "Cut")
+	assert key_dates(order) == {"Cut": "2030-06-10", "Sewn": "2030-06-05", "Shipped": "2030-06-05"}
+	api.cancel_plan(plan_of(order).name, "By mistake")
+	api.start_plan(order.doctype, order.name)
+	assert key_dates(order) == {"Cut": "2030-06-10", "Sewn": "2030-06-05", "Shipped": "2030-06-05"}
+	log = frappe.get_all(
+		"Milestone Plan Log", {"plan": plan_of(order).name, "event": "Plan Started"}, pluck="details"
+	)
+	assert log in ([None], [""])
+
+
 def move_to_version(order, days: int) -> list[str]:
 	"""Have the cutting of a running plan be so many days after the order by a new version of its workflow.
 
@@ -533,6 +562,32 @@ def test_a_plan_started_again_keeps_what_was_confirmed_and_completed():
 	assert stage_of(order, "Shipped").open_required == 1
 	with pytest.raises(frappe.ValidationError, match="A newer plan has replaced this one"):
 		restoring.undo_cancel(old.name, "Back")
+
+
+def test_a_plan_started_again_keeps_what_was_confirmed_where_the_rows_of_the_workflow_were_made_anew():
+	order = order_under_way()
+	workflow = frappe.get_doc("Milestone Workflow", plan_of(order).workflow)
+	for table in ("stages", "tasks"):
+		workflow.set(
+			table, [{**row.as_dict(no_default_fields=True), "name": None} for row in workflow.get(table)]
+		)
+	workflow.save()
+	api.cancel_plan(plan_of(order).name, "Start over")
+	api.start_plan(order.doctype, order.name)
+	assert status_of(order) == {"Ready": "Reached", "Packed": "Open", "Shipped": "Open"}
+	assert (task_of(order, "Look").status, task_of(order, "Sign").status) == ("Completed", "Completed")
+
+
+def test_a_plan_started_again_keeps_a_skipped_milestone_that_was_confirmed():
+	make_workflow(stages=[stage("Cut", "Cut"), stage("Sewn", "Sewn"), stage("Shipped", "Shipped")], tasks=[])
+	order = make_document()
+	order.status = "Sewn"
+	order.save()
+	confirm(order, "Cut", add_days(nowdate(), -3))
+	before = status_of(order), stage_of(order, "Cut").reached_on
+	api.cancel_plan(plan_of(order).name, "Start over")
+	api.start_plan(order.doctype, order.name)
+	assert (status_of(order), stage_of(order, "Cut").reached_on) == before
 
 
 def test_a_plan_started_again_dates_what_counts_from_a_confirmed_milestone():

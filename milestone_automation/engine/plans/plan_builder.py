@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import frappe
 from frappe import _
-from frappe.utils import cint, getdate, nowdate
+from frappe.utils import getdate, nowdate
 
 from milestone_automation.engine.base import calendars
 from milestone_automation.engine.people import assignees
 from milestone_automation.engine.progress import rescheduling
 from milestone_automation.engine.rules import dates
 from milestone_automation.engine.rules.network import Network
-from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS, KeyDateRule, ReachRule, StageStatus
+from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS, ReachRule, StageStatus
 from milestone_automation.engine.rules.working_days import OutOfCalendar
 from milestone_automation.engine.store import watched
 
@@ -86,6 +86,7 @@ class PlanDraft:
 		plan: field values of Milestone Plan.
 		stages: field values of Milestone Plan Stage, each with `tasks`, field values of Milestone Task.
 		problems: sentences about dates that had to be moved and tasks without assignees.
+		date_problems: those of them that are about dates of stages; they come first.
 	"""
 
 	workflow: str
@@ -93,6 +94,7 @@ class PlanDraft:
 	plan: dict
 	stages: list[dict]
 	problems: list[str] = field(default_factory=list)
+	date_problems: list[str] = field(default_factory=list)
 
 
 def build(workflow, doc, today=None) -> PlanDraft:
@@ -144,19 +146,19 @@ def _key_dates(workflow, doc, draft: PlanDraft, calendar, reached_on: list) -> l
 	rules = [rescheduling.stage_rule(row, doc) for row in workflow.stages]
 	failed: list[int] = []
 	network = Network.of(workflow.stages)
-	key_dates = dates.plan_dates(rules, draft.plan["created_from"], calendar, failed=failed, network=network)
-	for index in failed:
-		draft.problems.append(
-			_("{0} has no key date: it would be outside the calendar (years 1 to 9999).").format(
-				rules[index].name
-			)
+	key_dates = _dates_by_rule(rules, draft.plan["created_from"], calendar, network, reached_on, failed)
+	problems = [
+		_("{0} has no key date: it would be outside the calendar (years 1 to 9999).").format(
+			rules[index].name
 		)
+		for index in failed
+	]
 	reached = [bool(day) for day in reached_on]
 	days = dates.counting_days(reached_on, reached, network)
 	counting = dates.counting_dates(key_dates, days)
 	while fault := dates.first_out_of_order(counting, reached, network):
 		late, early = fault
-		draft.problems.append(
+		problems.append(
 			_("{0} would be due on {1}, before {2} on {3}. It was moved to {3}.").format(
 				rules[late].name,
 				frappe.format(key_dates[late], "Date"),
@@ -165,7 +167,21 @@ def _key_dates(workflow, doc, draft: PlanDraft, calendar, reached_on: list) -> l
 			)
 		)
 		key_dates[late] = counting[late] = counting[early]
+	draft.problems[: len(draft.date_problems)] = problems
+	draft.date_problems = problems
 	return key_dates
+
+
+def _dates_by_rule(
+	rules: list, created_on, calendar, network: Network, reached_on: list, failed: list[int]
+) -> list:
+	"""Return the key dates by rule: what comes after a stage that was reached without one counts from that day."""
+	key_dates = dates.plan_dates(rules, created_on, calendar, failed=failed, network=network)
+	counted_from = [day or actual for day, actual in zip(key_dates, reached_on, strict=True)]
+	if counted_from == key_dates:
+		return key_dates
+	dated = dates.plan_dates(rules, created_on, calendar, counted_from, failed=[], network=network)
+	return [own if actual else day for own, day, actual in zip(key_dates, dated, reached_on, strict=True)]
 
 
 def _stage(workflow, row, doc, key_date, reached_on, people) -> dict:
@@ -214,51 +230,25 @@ def _tasks(workflow, stage_row, key_date, doc, calendar, people, draft) -> list[
 	return tasks
 
 
-def date_after_reached(stages: list[dict], doc) -> None:
-	"""Date the open stages that count from one which was reached without a key date, and put the later ones in order.
+def settle_dates(draft: PlanDraft, workflow, doc) -> None:
+	"""Date the stages anew, with all that is known by now about what the document has reached, and when.
 
 	Args:
-		stages: as `build` gives them, with what the document has reached; changed.
+		draft: as `build` gives it, with the stages that history or another plan marks as reached; changed.
+		workflow: the Milestone Workflow document.
 		doc: the document.
 	"""
-	calendar, network = calendars.for_document(doc), Network.of(stages)
-	reached = [stage["status"] == StageStatus.REACHED for stage in stages]
-	actual = dates.counting_days([stage.get("reached_on") for stage in stages], reached, network)
-	old_dates = [stage["key_date"] for stage in stages]
-	key_dates = list(old_dates)
-	for position, stage in enumerate(stages):
-		if not (key_dates[position] or reached[position]):
-			key_dates[position] = _day_after_reached(stage, network, position, actual, key_dates, calendar)
-	if key_dates == old_dates:
-		return
-	for stage, old, day in zip(
-		stages, old_dates, dates.put_in_order(key_dates, reached, actual, network), strict=True
-	):
-		if old != day:
-			_move(stage, day, doc, calendar)
-
-
-def _day_after_reached(stage: dict, network: Network, position: int, actual: list, key_dates: list, calendar):
-	if stage["key_date_rule"] != KeyDateRule.AFTER_PREVIOUS_MILESTONE:
-		return None
-	days = [actual[i] or key_dates[i] for i in range(position)]
-	counted_from = dates.latest_of([days[i] for i in network.direct[position]])
-	if not counted_from:
-		return None
-	try:
-		day = calendar.add_days(counted_from, cint(stage["offset_days"]), bool(stage["working_days"]))
-	except OutOfCalendar:
-		return None
-	return max([day, *(days[i] for i in network.before(position) if days[i])])
-
-
-def _move(stage: dict, day, doc, calendar) -> None:
-	"""Give a stage of a plan that is not written yet, and its open tasks, another date."""
-	waits = waits_for_document(frappe._dict(stage), day, doc, calendar)
-	stage.update(planned_date=day, key_date=day, document_date_moved=int(waits))
-	for task in stage["tasks"]:
-		if not task.get("closed_on"):
-			task["due_date"] = _due_date(frappe._dict(task), day, calendar)
+	calendar = calendars.for_document(doc)
+	reached_on = [stage.get("reached_on") for stage in draft.stages]
+	key_dates = _key_dates(workflow, doc, draft, calendar, reached_on)
+	for row, stage, day in zip(workflow.stages, draft.stages, key_dates, strict=True):
+		if stage["key_date"] == day:
+			continue
+		waits = waits_for_document(row, day, doc, calendar, stage.get("reached_on"))
+		stage.update(planned_date=day, key_date=day, document_date_moved=int(waits))
+		for task in stage["tasks"]:
+			if not task.get("closed_on"):
+				task["due_date"] = _due_date(frappe._dict(task), day, calendar)
 
 
 def take_from_history(stages: list[dict], doc) -> None:
