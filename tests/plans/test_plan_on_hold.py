@@ -5,10 +5,11 @@ import pytest
 from frappe.utils import getdate, nowdate
 
 from milestone_automation import api
-from milestone_automation.desk import my_work
+from milestone_automation.desk import calendar, my_work
 from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.progress import holding, stages, tasks
 from milestone_automation.engine.review import blocked, on_time, plan_stages, week
+from milestone_automation.links import portal_page
 from tests.support.clock import at, sweep_at
 from tests.support.factories import (
 	CLERK_ROLE,
@@ -129,6 +130,25 @@ def test_no_report_counts_a_plan_on_hold_as_late_or_blocked(order):
 		assert blocked.find(rows, today) == []
 		assert not any(week.summarize(rows, {}, today).values())
 		assert [row for row in my_work.my_work()["stages"] if row.plan == plan_of(order).name] == []
+
+
+def shown_as_work(as_user, moment: str) -> tuple:
+	"""What Wanda's page in the desk and her portal show, what her card counts, and the color in the calendar."""
+	with at(moment):
+		with as_user(WANDA):
+			tasks_, due = my_work.my_work()["tasks"], api.my_tasks_due()["value"]
+			of_portal = portal_page.portal_page({}, is_post=False)["open"]
+		(event,) = api.task_events(start="2030-06-01", end="2030-07-31")
+	return [row.title for row in tasks_], [row["what"] for row in of_portal], due, event["color"]
+
+
+def test_no_task_of_a_plan_on_hold_is_shown_as_work_or_as_late(order, as_user):
+	hold(order)
+	colors = calendar.HEALTH_COLORS
+	assert shown_as_work(as_user, "2030-07-05 10:00:00") == ([], [], 0, colors["On Hold"])
+	resume(order, "2030-07-05 11:00:00")
+	title = "Sign the packing list"
+	assert shown_as_work(as_user, "2030-07-05 12:00:00") == ([title], [title], 1, colors["Late"])
 
 
 def test_dates_move_on_resume_by_the_days_on_hold_if_wanted_as_the_preview_said(order):
