@@ -28,10 +28,11 @@ ARGUMENTS = {
 	"reference_dt": ("reference_doc",),
 	"reminder_doctype": ("reminder_docname",),
 }
-# Who has the key of a document may print it; Frappe looks at the key.
+# Who has the key of a document may print it, by these calls and on a page; Frappe looks at the key.
 PRINTED_BY_KEY = "frappe.utils.print_format."
-# Tells of a link only what the list of its DocType tells.
-NAMES_TYPED_IN = ("frappe.client.validate_link",)
+PRINT_PAGE = "printview"
+# Looks names up that were typed in. One that is not there is no error.
+NAMES_TYPED_IN = "frappe.client.validate_link"
 GET = "frappe.client.get"
 # What rows are chosen, sorted and grouped by.
 FILTERS = ("filters", "or_filters", "export_filters", "current_filters")
@@ -63,6 +64,9 @@ def check() -> None:
 	if not request or not _is_frappes(request.path, frappe.form_dict.get("cmd")):
 		return
 	path, form = request.path, frappe.form_dict
+	if argument := _looked_up(path, form):
+		_hide(form, argument)
+		return
 	if not _may_name_ours(path, form) or not _names_ours(path, form) or rights.sees_everything():
 		return
 	if frappe.session.user == "Guest":
@@ -97,11 +101,30 @@ def _named(path: str, form: dict) -> Iterator[NamedRow]:
 def _is_frappes(path: str, cmd) -> bool:
 	"""Tell whether Frappe answers a request as a call; our own calls ask for rights themselves."""
 	called = _called(path, cmd)
-	if called.startswith((core_calls.APP, *NAMES_TYPED_IN)):
+	if called.startswith(core_calls.APP):
 		return False
-	if called.startswith(PRINTED_BY_KEY) and frappe.form_dict.get("key"):
+	is_print_page = _is_print_page(path) and not called
+	if (is_print_page or called.startswith(PRINTED_BY_KEY)) and _has_key(frappe.form_dict):
 		return False
-	return bool(called) or path.startswith("/api/")
+	return bool(called) or is_print_page or path.startswith("/api/")
+
+
+def _is_print_page(path: str) -> bool:
+	"""Tell whether an address is the page that prints a document. It is no call, but takes a DocType and a name as one."""
+	return path.strip("/").removesuffix(".html") == PRINT_PAGE
+
+
+def _has_key(form: dict) -> bool:
+	"""Tell whether a request comes with the key of the document that it names; a wrong one opens nothing."""
+	doctype, name, key = (form.get(argument) for argument in ("doctype", "name", "key"))
+	if not key or not all(isinstance(one, str) for one in (doctype, name, key)):
+		return False
+	filters = {"reference_doctype": doctype, "reference_docname": name, "key": key}
+	# Keys from before Frappe 14 are no rows.
+	return bool(
+		frappe.get_system_settings("allow_older_web_view_links")
+		or frappe.db.exists("Document Share Key", filters)
+	)
 
 
 def _called(path: str, cmd) -> str:
@@ -160,6 +183,25 @@ def _pick(form: dict) -> None:
 	conditions = core_calls.conditions_of(doctype, filters)
 	rows = frappe.get_list(doctype, conditions, pluck="name", order_by="creation", limit=1)
 	form["name"] = rows[0] if rows else core_calls.refuse()
+
+
+def _looked_up(path: str, form: dict) -> str | None:
+	"""Return the argument whose name Frappe looks up before it asks for a right, and answers if nothing has it."""
+	called = _called(path, form.get("cmd"))
+	if called.startswith(NAMES_TYPED_IN):
+		return "docname"
+	return "name" if not called and _is_print_page(path) else None
+
+
+def _hide(form: dict, argument: str) -> None:
+	"""Put a name that nothing has in place of one that the user may not see."""
+	doctype, name = form.get("doctype"), form.get(argument)
+	if not core_calls.is_own(doctype) or not isinstance(name, str) or rights.sees_everything():
+		return
+	messages = list(frappe.local.message_log or [])
+	if not _is_seen(doctype, name):
+		form[argument] = frappe.generate_hash(length=20)
+	frappe.local.message_log = messages
 
 
 def _check_row(row: NamedRow) -> None:

@@ -7,6 +7,7 @@ from frappe.utils import getdate, nowdate
 from milestone_automation import api
 from milestone_automation.desk import my_work, panel, timeline
 from milestone_automation.engine.messages import sweep
+from milestone_automation.engine.plans import starting
 from milestone_automation.engine.progress import stages
 from milestone_automation.engine.review import blocked, conformance, on_time, plan_stages, week
 from milestone_automation.engine.rules.vocabulary import PlanEvent
@@ -122,6 +123,15 @@ def test_a_plan_whose_last_milestone_is_reached_waits_for_what_was_skipped():
 	assert plan_of(order).next_check is None
 	api.confirm_stage(plan, "Cut")
 	assert (plan_of(order).status, plan_of(order).health) == ("Completed", "Done")
+
+
+def test_a_new_plan_knows_at_once_what_was_skipped():
+	order = make_document(status="Cut")
+	make_workflow(stages=[stage("Approved"), stage("Cut", "Cut"), stage("Shipped")], tasks=[])
+	plan = starting.start(order, by_hand=True)
+	rows = frappe.get_doc("Milestone Plan", plan).stages
+	assert [row.health for row in rows] == ["Skipped", "Done", "On Track"]
+	assert frappe.db.get_value("Milestone Plan", plan, "health") == "On Track"
 
 
 def test_the_panel_says_what_comes_first():

@@ -142,6 +142,21 @@ def test_a_newer_proposal_replaces_the_one_before(order, act):
 	]
 
 
+def test_a_new_version_without_the_milestone_settles_its_proposal(order, act):
+	propose(act)
+	workflow = frappe.get_doc("Milestone Workflow", plan_of(order).workflow)
+	workflow.tasks, workflow.stages = [], workflow.stages[1:]
+	workflow.save()
+	api.move_to_new_version(plan_of(order).name)
+	fields = ["status", "answered_by", "answer"]
+	(answered,) = frappe.get_all("Milestone Date Change", {"plan": plan_of(order).name}, fields)
+	assert answered == {
+		"status": "Declined",
+		"answered_by": "Administrator",
+		"answer": "The milestone is no longer in the plan.",
+	}
+
+
 def test_reaching_the_milestone_settles_its_proposal(order, act):
 	propose(act)
 	act(OLGA, "confirm_stage", reached_on="2030-06-03")

@@ -187,6 +187,8 @@ def _reason(diff: VersionDiff) -> str:
 def _move_stages(diff: VersionDiff) -> None:
 	removed = [row.name for row in diff.removed_stages]
 	_cancel_tasks(diff)
+	for row in diff.removed_stages:
+		proposals.withdraw(diff.plan, row, _("The milestone is no longer in the plan."))
 	if removed:
 		frappe.db.delete("Milestone Plan Stage", {"name": ("in", removed)})
 		diff.plan.stages = [row for row in diff.plan.stages if row.name not in removed]
@@ -222,6 +224,8 @@ def _update_stage(diff: VersionDiff, stage_move: StageMove, idx: int) -> None:
 	values["predecessors"] = _predecessors(diff, stage_move)
 	if template:
 		values["dependency"] = template.dependency
+	if stage_move.waits is not None:
+		values["document_date_moved"] = int(stage_move.waits)
 	if OWNER_FIELDS.intersection(stage_move.changed) or _has_other_supplier(diff, template):
 		values |= assignees.resolve_stage_owner(template, diff.plan.reference_doc(), diff.workflow)
 	if "stage_name" in values:
@@ -254,6 +258,7 @@ def _insert_stages(diff: VersionDiff) -> None:
 			row = {name: value for name, value in stage_move.new_row.items() if name != "tasks"}
 			row["predecessors"] = _predecessors(diff, stage_move)
 			row.update(planned_date=stage_move.key_date, key_date=stage_move.key_date, idx=idx)
+			row["document_date_moved"] = int(bool(stage_move.waits))
 			rows.append(
 				{**row, "parent": diff.plan.name, "parenttype": "Milestone Plan", "parentfield": "stages"}
 			)
