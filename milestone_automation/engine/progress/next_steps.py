@@ -242,8 +242,7 @@ def _why_not(row, plan, stage) -> str:
 	"""Return why a step is not run any more, as a sentence; empty if it is."""
 	if not stage:
 		return _("The milestone is no longer in the plan.")
-	# What waits since before an upgrade has no event: its stage was reached.
-	event = StepEvent(row.event or StepEvent.REACHED)
+	event = _event_of(row)
 	if event is StepEvent.UNDONE:
 		is_reached = stage.status == StageStatus.REACHED
 		return _("The milestone was reached again before the step ran.") if is_reached else ""
@@ -255,6 +254,14 @@ def _why_not(row, plan, stage) -> str:
 	if event in step_outbox.LASTING:
 		return _why_not_lasting(row, stage)
 	return "" if stage.status == StageStatus.REACHED else undone_reason()
+
+
+def _event_of(row) -> StepEvent:
+	"""Return what a step waited for. One from before an upgrade has no event: its stage was reached, or undone."""
+	if row.event:
+		return StepEvent(row.event)
+	is_of_undone = row.action == app_events.ACTIONS[StepEvent.UNDONE]
+	return StepEvent.UNDONE if is_of_undone else StepEvent.REACHED
 
 
 def _why_not_lasting(row, stage) -> str:

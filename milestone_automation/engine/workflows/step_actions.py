@@ -276,7 +276,9 @@ def webhook_problems(arguments: dict, doctype: str) -> Iterator[str]:
 			escape_html(name)
 		)
 	elif hook.webhook_doctype != doctype or not hook.enabled or hook.is_dynamic_url:
-		yield _("The webhook {0} is not enabled for {1}, or its address is a template. Choose another one.").format(name, _(doctype))
+		yield _(
+			"The webhook {0} is not enabled for {1}, or its address is a template. Choose another one."
+		).format(name, _(doctype))
 
 
 # Choices

@@ -127,6 +127,8 @@ class StepDialog {
 			render_input: true,
 		});
 		control.set_value(argument.kind === "Users" ? value || [] : value === undefined ? "" : value);
+		// Frappe's label does not name the input for screen readers.
+		if (control.$input) control.$input.attr("aria-label", label);
 		return () => read_control(control, argument);
 	}
 
