@@ -180,7 +180,7 @@ def test_nothing_is_wider_than_the_screen(workflow, visit, width, make_order, tm
 	add_confirmed(page, condition="doc.status == 'Open'")
 	folder = request.config.rootpath / ".bench" / "pictures"
 	folder.mkdir(parents=True, exist_ok=True)
-	page.locator(f"{RELEASED} >> .milestone-steps").scroll_into_view_if_needed()
+	page.locator(f"{RELEASED} >> .milestone-next-steps").scroll_into_view_if_needed()
 	page.screenshot(path=folder / f"steps-{width}.png")
 	page.locator(RELEASED).get_by_role("button", name="Edit Next Step").click()
 	dialog = page.locator(".milestone-step-dialog.show")

@@ -180,6 +180,14 @@ def test_skipped_stages_and_plans_on_hold_are_not_overdue():
 	assert noted(plan) == []
 
 
+def test_dates_before_a_quiet_import_are_not_overdue():
+	order = order_with(OVERDUE)
+	plan = plan_of(order).name
+	frappe.db.set_value("Milestone Plan", plan, "quiet_before", add_days(today(), 1))
+	sweep_at(f"{add_days(today(), 1)} 12:00:00")
+	assert noted(plan) == []
+
+
 def test_the_sweep_asks_nothing_more_where_no_step_waits(count_queries):
 	make_workflow(stages=[stage("Cut", "Cut")], tasks=[])
 	order = make_document(delivery_date=add_days(today(), -3))

@@ -77,7 +77,7 @@ def note_lasting(plans: Iterable[tuple[object, list]], today) -> None:
 		(plan, stage, event)
 		for plan, stages in plans
 		for stage in stages
-		for event in _lasting_events(stage, today)
+		for event in _lasting_events(plan, stage, today)
 		if _has_steps(plan, stage, event)
 	]
 	_note(found)
@@ -111,13 +111,20 @@ def _note(found: list[tuple]) -> None:
 	_insert_new(rows)
 
 
-def _lasting_events(stage, today) -> Iterable[StepEvent]:
-	if stage.status == StageStatus.REACHED or stage.health in NOT_WAITING:
+def _lasting_events(plan, stage, today) -> Iterable[StepEvent]:
+	if stage.status == StageStatus.REACHED or stage.health in NOT_WAITING or _is_of_the_past(plan, stage):
 		return
 	if stage.health == Health.BLOCKED:
 		yield StepEvent.BLOCKED
 	if stage.key_date and getdate(stage.key_date) < today:
 		yield StepEvent.OVERDUE
+
+
+def _is_of_the_past(plan, stage) -> bool:
+	"""Tell whether a date was over when the document was brought in without messages: nothing is done for it either."""
+	if not plan.get("quiet_before") or not stage.key_date:
+		return False
+	return getdate(stage.key_date) < getdate(plan.quiet_before)
 
 
 def _has_steps(plan, stage, event: StepEvent) -> bool:

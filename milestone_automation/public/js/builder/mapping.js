@@ -89,8 +89,8 @@ export class Mapping {
 		const value = part === "source" || source === "value" ? "" : row[source];
 		const field = part === "field" ? currentTarget.value : row.field;
 		this.rows[index] = { field, [source]: value };
-		this.draw();
-		this.$wrapper.find("li").eq(index).find(`[data-part=${part}]`).trigger("focus");
+		// The choice keeps its focus, and what is typed to find an option.
+		$(currentTarget).closest("li").find("[data-part=value]").replaceWith(this.value_html(this.rows[index]));
 	}
 
 	add() {

@@ -36,7 +36,9 @@ class StepDialog {
 			primary_action_label: __("Apply"),
 			primary_action: () => this.done(),
 		});
-		this.dialog.$wrapper.addClass("milestone-step-dialog");
+		this.dialog.$wrapper.addClass("milestone-step-dialog").attr("role", "dialog");
+		this.dialog.$wrapper.attr("aria-label", this.dialog.title);
+		this.dialog.fields_list.forEach(name_input);
 		this.dialog.show();
 		this.show_arguments();
 	}
@@ -127,8 +129,7 @@ class StepDialog {
 			render_input: true,
 		});
 		control.set_value(argument.kind === "Users" ? value || [] : value === undefined ? "" : value);
-		// Frappe's label does not name the input for screen readers.
-		if (control.$input) control.$input.attr("aria-label", label);
+		name_input(control);
 		return () => read_control(control, argument);
 	}
 
@@ -221,6 +222,9 @@ class StepDialog {
 		});
 	}
 }
+
+// Frappe's label does not name the input for screen readers.
+const name_input = ({ $input, df }) => $input && $input.attr("aria-label", df.label);
 
 const is_empty = (value) =>
 	value === undefined || value === null || value === "" || (Array.isArray(value) && !value.length);

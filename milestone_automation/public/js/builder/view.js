@@ -274,7 +274,7 @@ function reminders(stage) {
 }
 
 const step_part = (stage, fields, problems) => `
-	<div class="milestone-set milestone-steps"><span class="milestone-set-label">${__("Next Steps")}</span>
+	<div class="milestone-next-steps"><span class="milestone-set-label">${__("Next Steps")}</span>
 		${steps.list(steps.place_of_stage(stage), fields, problems)}</div>`;
 
 function task_part(stage, tasks, context) {
