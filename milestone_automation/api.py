@@ -876,6 +876,20 @@ def preview_draft(workflow: dict | str, name: str | int) -> dict:
 	return builder.preview_draft(workflow, name)
 
 
+@frappe.whitelist(methods=["POST"])
+@door.takes(workflow=WORKFLOW, name=door.NAME)
+def try_next_steps(workflow: dict | str, name: str | int) -> dict:
+	"""Say what next steps of a workflow that is being built would do to a document, see `desk.builder.try_next_steps`."""
+	return builder.try_next_steps(workflow, name)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+@door.takes(doctype=door.NAME)
+def get_step_actions(doctype: str) -> dict:
+	"""Return what next steps of documents can do, see `desk.builder.get_step_actions`."""
+	return builder.get_step_actions(doctype)
+
+
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes()
 def get_ready_workflows() -> list:

@@ -30,7 +30,7 @@ PLAN_COLUMNS = (
 )
 DUE_COLUMNS = ("kind", "due", "reference_type", "reference_name", "what", "who")
 # What of a workflow belongs to the site it is on.
-UNEXPORTED = ("version", "next_actions_by", "forecast_up_to", "forecast_again_on")
+UNEXPORTED = ("version", "next_actions_by", "completed_actions_by", "forecast_up_to", "forecast_again_on")
 
 
 @click.command("status", epilog="Example: bench --site erp.example.com milestones status --json")

@@ -198,10 +198,10 @@ def _hide(form: dict, argument: str) -> None:
 	doctype, name = form.get("doctype"), form.get(argument)
 	if not core_calls.is_own(doctype) or not isinstance(name, str) or rights.sees_everything():
 		return
-	messages = list(frappe.local.message_log or [])
+	messages = message_log.count()
 	if not _is_seen(doctype, name):
 		form[argument] = frappe.generate_hash(length=20)
-	frappe.local.message_log = messages
+	message_log.forget_after(messages)
 
 
 def _check_row(row: NamedRow) -> None:

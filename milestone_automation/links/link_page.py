@@ -13,8 +13,9 @@ from frappe.utils import (
 )
 
 from milestone_automation.engine.base import guard, languages, parsing, plain_text
+from milestone_automation.engine.people.acting_as import acting_as
 from milestone_automation.engine.people.signed_links import Link, Purpose
-from milestone_automation.links import acting_as, limits
+from milestone_automation.links import limits
 
 # Shown with a link in its address, which nobody else shall learn: no frame, no foreign server, no cache, no script.
 HEADERS = {
@@ -162,7 +163,7 @@ def act(page: dict, link: Link, action) -> dict:
 	frappe.db.savepoint(save_point)
 	user = link.recipient if is_enabled(link.recipient) else "Guest"
 	try:
-		with acting_as.acting_as(user), guard.translate_conflicts():
+		with acting_as(user), guard.translate_conflicts():
 			sentence = action()
 	except guard.ConflictError as error:
 		# After a conflict the database has undone the transaction, or fails again in it.

@@ -18,7 +18,7 @@ from milestone_automation.engine.base import guard
 from milestone_automation.engine.messages import drafts, due_messages, letters, outbox, plan_batch
 from milestone_automation.engine.rules import schedule
 from milestone_automation.engine.rules.vocabulary import MessageKind, MessageStatus
-from milestone_automation.engine.store import sums
+from milestone_automation.engine.store import step_outbox, sums
 
 BATCH = 50  # plans of one transaction, which stay locked while their messages are written
 TASK_STAMP = {MessageKind.TASK_DUE: "due_reminder_on", MessageKind.TASK_OVERDUE: "overdue_reminder_on"}
@@ -218,6 +218,7 @@ def _update_sums(batch: plan_batch.Batch, plan, changes: plan_batch.Changes) -> 
 	old_health = plan.health
 	check = schedule.next_check(plan, stages, tasks, rules, today)
 	_set(changes.plans, plan, sums.summary_of(plan, stages) | {"next_check": check})
+	step_outbox.note_lasting([(plan, stages)], today)
 	if plan.health != old_health or any(
 		changes.stages[row.name].get("open_criteria") is not None for row in stages
 	):

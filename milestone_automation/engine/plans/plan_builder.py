@@ -74,6 +74,8 @@ PLAN_FIELDS = (
 	"team_role",
 	"team_group",
 	"supplier_field",
+	"completed_actions",
+	"completed_actions_by",
 )
 
 

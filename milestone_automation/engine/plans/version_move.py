@@ -63,8 +63,9 @@ def describe(diff: VersionDiff) -> list[dict]:
 		text = _("{0}: the open task {1} is cancelled.").format(task.stage_name, task.title)
 		changes.append(_change("task_removed", task.stage_name, text, task.title))
 	changes += [_describe_task(move) for move in diff.tasks]
-	if diff.plan_changes:
-		text = _("The plan changes: {0}.").format(_labels("Milestone Plan", diff.plan_changes))
+	of_plan = [name for name in diff.plan_changes if name not in authors.AUTHOR_FIELDS]
+	if of_plan:
+		text = _("The plan changes: {0}.").format(_labels("Milestone Plan", of_plan))
 		changes.append(_change("plan_changed", None, text))
 	return changes
 
@@ -80,7 +81,7 @@ def _describe_stage(move: StageMove) -> list[dict]:
 	if "stage_name" in move.changed:
 		text = _("{0} is now called {1}.").format(move.row.stage_name, move.name)
 		changes.append(_change("stage_renamed", move.name, text))
-	others = [name for name in move.changed if name not in ("stage_name", *authors.AUTHORED)]
+	others = [name for name in move.changed if name not in ("stage_name", *authors.AUTHOR_FIELDS)]
 	if others:
 		text = _("{0} changes: {1}.").format(move.name, _labels("Milestone Plan Stage", others))
 		changes.append(_change("stage_changed", move.name, text))

@@ -35,6 +35,8 @@ PLAN_COLUMNS = (
 	"team_role",
 	"team_group",
 	"supplier_field",
+	"completed_actions",
+	"completed_actions_by",
 	"created_from",
 	"document_created_on",
 	"quiet_before",

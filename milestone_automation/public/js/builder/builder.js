@@ -2,6 +2,9 @@
 import * as criteria from "./criteria";
 import { DocumentFields } from "./fields";
 import { preview } from "./preview";
+import { edit } from "./step_dialog";
+import * as steps from "./steps";
+import { try_steps } from "./try_steps";
 import * as view from "./view";
 
 const STAGE = "Milestone Workflow Stage";
@@ -32,7 +35,7 @@ export class Builder {
 	constructor(frm) {
 		this.frm = frm;
 		this.open = new Set();
-		this.problems = { general: [], stages: [], tasks: [] };
+		this.problems = { general: [], stages: [], tasks: [], steps: [], completed: {} };
 		this.check_soon = frappe.utils.debounce(() => this.check(), 600);
 		this.$wrapper = $('<div class="milestone-builder"></div>').appendTo(
 			frm.fields_dict.builder.$wrapper.empty()
@@ -55,6 +58,7 @@ export class Builder {
 
 	row(name) {
 		if (criteria.is_name(name)) return this.criterion(name);
+		if (steps.is_name(name)) return steps.find(this.frm, name);
 		return [...this.stages, ...this.tasks].find((row) => row.name === name);
 	}
 
@@ -88,12 +92,13 @@ export class Builder {
 			focus || (this.$wrapper.find(document.activeElement).length && document.activeElement.dataset.focus);
 		const { fields, open, problems, stages } = this;
 		this.$wrapper.html(
-			view.builder({ stages, open, problems }, (stage, index) =>
+			view.builder({ stages, open, problems, completion: this.completion() }, (stage, index) =>
 				view.card(stage, index, {
 					fields,
 					open,
 					tasks: this.tasks_of(stage),
 					problems: problems.stages[index] || [],
+					step_problems: (problems.steps || [])[index] || {},
 					problems_of: (task) => problems.tasks[this.tasks.indexOf(task)] || [],
 					stages,
 					earlier_tasks: stages.slice(0, index + 1).flatMap((one) => this.tasks_of(one)),
@@ -103,6 +108,10 @@ export class Builder {
 		this.make_links();
 		this.make_sortable();
 		if (focused) this.$wrapper.find(`[data-focus="${CSS.escape(focused)}"]`).trigger("focus");
+	}
+
+	completion() {
+		return steps.list(steps.place_of_plan(this.frm), this.fields, this.problems.completed);
 	}
 
 	make_links() {
@@ -250,6 +259,50 @@ export class Builder {
 			criteria.read(stage).filter((_one, place) => place !== index)
 		);
 		this.draw(`${stage.name}-add_criterion`);
+	}
+
+	do_add_step({ place }) {
+		const on_done = (step) => this.write_steps(place, [...steps.read(place), step], -1, "add_step");
+		edit({ place, fields: this.fields, on_done });
+	}
+
+	do_edit_step({ place, index }) {
+		const list = steps.read(place);
+		const on_done = (step) => {
+			list[index] = step;
+			this.write_steps(place, list, index, "edit_step");
+		};
+		edit({ step: list[index], place, fields: this.fields, on_done });
+	}
+
+	do_remove_step({ place, index }) {
+		const list = steps.read(place).filter((_step, number) => number !== index);
+		this.write_steps(place, list, -1, "add_step");
+	}
+
+	do_step_up({ place, index }) {
+		this.move_step(place, index, -1, "step_up");
+	}
+
+	do_step_down({ place, index }) {
+		this.move_step(place, index, 1, "step_down");
+	}
+
+	move_step(place, index, by, focus) {
+		const list = steps.read(place);
+		const [step] = list.splice(index, 1);
+		list.splice(index + by, 0, step);
+		this.write_steps(place, list, index + by, focus);
+	}
+
+	write_steps(place, list, index, focus) {
+		steps.write(place, list);
+		this.draw(`${place.owner}~${index}-${focus}`);
+		this.check_soon();
+	}
+
+	do_try_steps() {
+		try_steps(this.frm, this.fields);
 	}
 
 	ask_about_tasks(stage) {
@@ -400,9 +453,21 @@ export class Builder {
 			const $card = this.$wrapper.find(`.milestone-card[data-stage="${stage.name}"]`);
 			$(show($card, this.problems.stages[index] || [])).insertAfter($card.children(".milestone-card-head"));
 		});
+		this.mark_steps();
 		this.tasks.forEach((task, index) => {
 			const $row = this.$wrapper.find(`.milestone-task-row[data-task="${task.name}"]`);
 			$(show($row, this.problems.tasks[index] || [])).insertAfter($row.children(".milestone-task-line"));
 		});
+	}
+
+	mark_steps() {
+		const of_stages = this.stages.map((stage, index) => [stage.name, (this.problems.steps || [])[index]]);
+		[...of_stages, ["completed", this.problems.completed]].forEach(([owner, problems]) =>
+			this.$wrapper.find(`[data-step^="${owner}~"]`).each((index, element) => {
+				const own = (problems || {})[index + 1] || [];
+				$(element).toggleClass("has-problems", !!own.length).children(".milestone-problems").remove();
+				$(element).append(view.problem_list(own));
+			})
+		);
 	}
 }

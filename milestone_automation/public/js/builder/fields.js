@@ -8,7 +8,7 @@ export class DocumentFields {
 	constructor(doctype, trackable) {
 		this.doctype = doctype;
 		this.trackable = trackable;
-		this.fields = frappe.meta.get_docfields(doctype);
+		this.fields = doctype && frappe.get_meta(doctype) ? frappe.meta.get_docfields(doctype) : [];
 	}
 
 	static load(doctype) {
@@ -113,6 +113,60 @@ export class DocumentFields {
 			.map((option) => option.trim())
 			.filter(Boolean)
 			.map((option) => ({ value: option, label: __(option, null, this.doctype) }));
+	}
+
+	// The fields of another document type, or of a table; none until its definition has come.
+	of(doctype) {
+		if (doctype && !frappe.get_meta(doctype)) this.fetch(doctype);
+		return new DocumentFields(doctype, []);
+	}
+
+	of_table(fieldname) {
+		const field = this.fields.find((one) => one.fieldname === fieldname);
+		return this.of(field ? field.options : "");
+	}
+
+	tables() {
+		return this.choices((field) => frappe.model.table_fields.includes(field.fieldtype));
+	}
+
+	tables_by(pattern) {
+		return this.tables().map(({ value, label }) => ({ value, label: pattern.replace("{0}", label) }));
+	}
+
+	links() {
+		return this.choices((field) => field.fieldtype === "Link");
+	}
+
+	target_of(fieldname) {
+		const field = this.fields.find((one) => one.fieldname === fieldname);
+		return field && field.options;
+	}
+
+	// Fields with one plain value, which a next step can set.
+	settable_plain() {
+		return this.choices(
+			(field) => frappe.model.is_value_type(field.fieldtype) && field.fieldtype !== "Password"
+		);
+	}
+
+	// Fields a next step can copy: the name too.
+	readable_plain() {
+		const standard = [
+			{ value: "name", label: __("Name (ID)") },
+			{ value: "owner", label: __("Created By") },
+		];
+		return [...standard, ...this.settable_plain()];
+	}
+
+	input_type(fieldname) {
+		const field = this.fields.find((one) => one.fieldname === fieldname) || {};
+		return field.fieldtype === "Date" ? "date" : "text";
+	}
+
+	label_of(fieldname) {
+		const known = [...this.readable_plain(), ...this.tables()];
+		return (known.find(({ value }) => value === fieldname) || {}).label || fieldname || "";
 	}
 
 	label(fieldname) {

@@ -2,17 +2,19 @@
 import { esc, gray_pill, icon } from "../panel/words";
 import * as choices from "./choices";
 import { criteria } from "./criteria";
+import * as steps from "./steps";
 import { area, button, check, link, number, select, text } from "./inputs";
 
 const labelled = (label, content, style = "") =>
 	`<div class="milestone-set ${style}"><span class="milestone-set-label">${label}</span><div class="milestone-set-body">${content}</div></div>`;
 
-export function builder({ stages, open, problems }, html_of_card) {
+export function builder({ stages, open, problems, completion }, html_of_card) {
 	const cards = stages.map(html_of_card).join("");
 	return `
 		${problem_list(problems.general)}
 		${stages.length ? "" : empty()}
 		<ol class="milestone-cards">${cards}</ol>
+		${stages.length ? completion_part(completion) : ""}
 		<div class="milestone-buttons">
 			<button type="button" class="btn btn-sm ${
 				stages.length ? "btn-default" : "btn-primary"
@@ -24,6 +26,9 @@ export function builder({ stages, open, problems }, html_of_card) {
 					? `<button type="button" class="btn btn-sm btn-default" data-do="preview">${__(
 							"Preview on a Document"
 					  )}</button>
+					<button type="button" class="btn btn-sm btn-default" data-do="try_steps">${__(
+						"Try Next Steps on a Document"
+					)}</button>
 					<button type="button" class="btn btn-sm milestone-quiet" data-do="toggle_all">${
 						open.size ? __("Collapse All") : __("Expand All")
 					}</button>`
@@ -31,6 +36,12 @@ export function builder({ stages, open, problems }, html_of_card) {
 			}
 		</div>`;
 }
+
+const completion_part = (completion) => `
+	<section class="milestone-completion" aria-label="${__("Next Steps of the Completed Plan")}">
+		<span class="milestone-set-label">${__("When all milestones are reached")}</span>
+		${completion}
+	</section>`;
 
 function empty() {
 	return `<p class="milestone-empty">${__(
@@ -48,7 +59,7 @@ export function problem_list(problems) {
 }
 
 export function card(stage, index, context) {
-	const { fields, tasks, open, problems, stages } = context;
+	const { fields, tasks, open, problems, step_problems, stages } = context;
 	const last = index === stages.length - 1;
 	const is_open = open.has(stage.name);
 	const body = `milestone-card-${stage.name}`;
@@ -73,6 +84,7 @@ export function card(stage, index, context) {
 			<div id="${body}" ${is_open ? "" : "hidden"}>${
 		is_open ? details(stage, index, fields, stages.slice(0, index)) : ""
 	}</div>
+			${is_open || steps.read(steps.place_of_stage(stage)).length ? step_part(stage, fields, step_problems) : ""}
 			${stage.kind === "Acceptance" ? acceptance() : task_part(stage, tasks, context)}
 		</li>`;
 }
@@ -260,6 +272,10 @@ function reminders(stage) {
 		"times."
 	)}</span>`;
 }
+
+const step_part = (stage, fields, problems) => `
+	<div class="milestone-next-steps"><span class="milestone-set-label">${__("Next Steps")}</span>
+		${steps.list(steps.place_of_stage(stage), fields, problems)}</div>`;
 
 function task_part(stage, tasks, context) {
 	return `
