@@ -2,6 +2,7 @@
 import * as criteria from "./criteria";
 import { DocumentFields } from "./fields";
 import { preview } from "./preview";
+import { Quick, stage_defaults, task_defaults } from "./quick";
 import * as view from "./view";
 
 const STAGE = "Milestone Workflow Stage";
@@ -39,6 +40,9 @@ export class Builder {
 		);
 		this.$wrapper.on("change", "[data-field]", (event) => this.on_change(event));
 		this.$wrapper.on("click", "[data-do]", (event) => this.on_click(event));
+		// The names that new milestones got here, by row.
+		this.default_names = new Map();
+		this.quick = new Quick(this);
 	}
 
 	get stages() {
@@ -88,7 +92,7 @@ export class Builder {
 			focus || (this.$wrapper.find(document.activeElement).length && document.activeElement.dataset.focus);
 		const { fields, open, problems, stages } = this;
 		this.$wrapper.html(
-			view.builder({ stages, open, problems }, (stage, index) =>
+			view.builder({ stages, open, problems, fields }, (stage, index) =>
 				view.card(stage, index, {
 					fields,
 					open,
@@ -279,7 +283,9 @@ export class Builder {
 		}
 		this.tasks_of(stage).forEach((task) => frappe.model.set_value(TASK, task.name, "stage", name));
 		this.rename_in("predecessors", this.stages, stage.stage_name, name);
+		const before = stage.stage_name;
 		frappe.model.set_value(STAGE, stage.name, "stage_name", name);
+		if (name !== before) this.quick.on_named(stage, before);
 		// Other cards show the name.
 		this.draw();
 		this.check_soon();
@@ -288,7 +294,7 @@ export class Builder {
 	on_click(event) {
 		const { do: action, row } = event.currentTarget.dataset;
 		event.preventDefault();
-		this[`do_${action}`](row && this.row(row));
+		this[`do_${action}`](row && (this.row(row) || row));
 	}
 
 	new_name() {
@@ -299,14 +305,47 @@ export class Builder {
 	}
 
 	do_add_stage() {
-		const first = !this.stages.length;
-		const stage = this.frm.add_child("stages", {
-			stage_name: this.new_name(),
-			key_date_rule: first ? "After Creation" : "After Previous Milestone",
-		});
+		const { stages } = this;
+		const stage = this.new_stage(stages[stages.length - 1]);
 		this.open.clear();
 		this.open.add(stage.name);
 		this.changed(`${stage.name}-stage_name`);
+		this.select_focused();
+	}
+
+	do_add_values(fieldname) {
+		this.quick.add_values(fieldname);
+	}
+
+	do_add_names() {
+		this.quick.add_names(this.$wrapper.find("[data-names]").val());
+	}
+
+	// A new milestone after another one, or the first; without a name it gets one to be typed over.
+	new_stage(after, name = null) {
+		const default_name = this.new_name();
+		const stage = this.frm.add_child("stages", {
+			...stage_defaults(after),
+			...(name && this.fields.value_named(name)),
+			stage_name: name || default_name,
+		});
+		if (!name) this.default_names.set(stage.name, default_name);
+		const names = this.stages.map((one) => one.name).filter((one) => one !== stage.name);
+		names.splice(after ? names.indexOf(after.name) + 1 : 0, 0, stage.name);
+		this.reorder("stages", names);
+		return stage;
+	}
+
+	new_task(stage_name, after = null, title = "") {
+		const task = this.frm.add_child("tasks", { ...task_defaults(this.tasks), stage: stage_name, title });
+		const ordered = this.stages.flatMap((one) => this.tasks_of(one)).map((one) => one.name);
+		const names = ordered.filter((one) => one !== task.name);
+		if (after) names.splice(names.indexOf(after.name) + 1, 0, task.name);
+		this.reorder("tasks", after ? names : ordered);
+		return task;
+	}
+
+	select_focused() {
 		this.$wrapper.find(document.activeElement).trigger("select");
 	}
 
@@ -342,9 +381,7 @@ export class Builder {
 	}
 
 	do_add_task(stage) {
-		const task = this.frm.add_child("tasks", { stage: stage.stage_name });
-		const order = this.stages.flatMap((one) => this.tasks_of(one)).map((one) => one.name);
-		this.reorder("tasks", order);
+		const task = this.new_task(stage.stage_name);
 		this.changed(`${task.name}-title`);
 	}
 

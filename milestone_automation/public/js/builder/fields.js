@@ -1,6 +1,8 @@
 // The fields of the workflow's DocType, by label.
 const TRACKABLE = {};
 
+const first_value = ({ default: value, options }) => value || cstr(options).split("\n")[0].trim();
+
 const holds_value = ({ fieldtype }) =>
 	!frappe.model.no_value_type.includes(fieldtype) || frappe.model.table_fields.includes(fieldtype);
 
@@ -113,6 +115,33 @@ export class DocumentFields {
 			.map((option) => option.trim())
 			.filter(Boolean)
 			.map((option) => ({ value: option, label: __(option, null, this.doctype) }));
+	}
+
+	// Tracked fields to choose a value from, without the value that new documents have: nothing reaches that.
+	with_values() {
+		return this.fields
+			.filter(({ fieldtype, fieldname }) => fieldtype === "Select" && this.is_tracked(fieldname))
+			.map((field) => ({
+				value: field.fieldname,
+				label: __(field.label, null, this.doctype),
+				values: this.values(field.fieldname).filter(({ value }) => value !== first_value(field)),
+			}))
+			.filter(({ values }) => values.length > 1);
+	}
+
+	is_tracked(fieldname) {
+		return this.trackable.some(({ value }) => value === fieldname);
+	}
+
+	// What reaches a milestone that is called like a value of the document; null if there is none.
+	value_named(name) {
+		for (const { value: track_field, values } of this.with_values()) {
+			const found = values.find(({ value, label }) =>
+				[value, label].some((one) => one.toLowerCase() === name.toLowerCase())
+			);
+			if (found) return { reach_rule: "Field Value", track_field, track_value: found.value };
+		}
+		return null;
 	}
 
 	label(fieldname) {

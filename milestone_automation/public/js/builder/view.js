@@ -3,15 +3,16 @@ import { esc, gray_pill, icon } from "../panel/words";
 import * as choices from "./choices";
 import { criteria } from "./criteria";
 import { area, button, check, link, number, select, text } from "./inputs";
+import { hint, offers } from "./quick";
 
 const labelled = (label, content, style = "") =>
 	`<div class="milestone-set ${style}"><span class="milestone-set-label">${label}</span><div class="milestone-set-body">${content}</div></div>`;
 
-export function builder({ stages, open, problems }, html_of_card) {
+export function builder({ stages, open, problems, fields }, html_of_card) {
 	const cards = stages.map(html_of_card).join("");
 	return `
 		${problem_list(problems.general)}
-		${stages.length ? "" : empty()}
+		${stages.length ? "" : empty() + offers(fields)}
 		<ol class="milestone-cards">${cards}</ol>
 		<div class="milestone-buttons">
 			<button type="button" class="btn btn-sm ${
@@ -26,7 +27,8 @@ export function builder({ stages, open, problems }, html_of_card) {
 					  )}</button>
 					<button type="button" class="btn btn-sm milestone-quiet" data-do="toggle_all">${
 						open.size ? __("Collapse All") : __("Expand All")
-					}</button>`
+					}</button>
+					${hint()}`
 					: ""
 			}
 		</div>`;
@@ -83,6 +85,7 @@ const acceptance = () =>
 function summary(stage, fields) {
 	return [owner_words(stage, fields), date_words(stage, fields), reach_words(stage, fields)]
 		.filter(Boolean)
+		.map((words) => `<span>${words}</span>`)
 		.join(" · ");
 }
 
@@ -106,14 +109,16 @@ function date_words(stage, fields) {
 	return `${days_words(stage)} ${esc(from)}`;
 }
 
+// Days are written where they are read. Before a date they are negative, which needs the words in the details.
+const days_input = (stage) => number(stage, "offset_days", __("Days"));
+
 function days_words(stage) {
 	const days = cint(stage.offset_days);
-	if (!days) return __("on the day of");
-	const count = Math.abs(days);
-	if (cint(stage.working_days)) {
-		return days > 0 ? __("{0} working days after", [count]) : __("{0} working days before", [count]);
+	if (days < 0) {
+		return cint(stage.working_days) ? __("{0} working days before", [-days]) : __("{0} days before", [-days]);
 	}
-	return days > 0 ? __("{0} days after", [count]) : __("{0} days before", [count]);
+	const input = days_input(stage);
+	return cint(stage.working_days) ? __("{0} working days after", [input]) : __("{0} days after", [input]);
 }
 
 function reach_words(stage, fields) {
