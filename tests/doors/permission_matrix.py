@@ -198,6 +198,7 @@ CALLS = {
 	"shift_stages": Call(with_more(of_cell, days=7, reason="Strike"), DIRECTORS, changes=True, has_effect=True),
 	"fields_for": Call(constant(doctype=ORDER), READING_MANAGERS, READING_MANAGERS),
 	"tracked_fields": Call(constant(doctype=ORDER), READING_MANAGERS, READING_MANAGERS),
+	"compare_versions": Call(of_workflow, MANAGERS, MANAGERS),
 	"check_workflow": Call(constant(**DRAFT), READING_MANAGERS, READING_MANAGERS, changes=True),
 	"get_ready_workflows": Call(constant(), MANAGERS, MANAGERS),
 	"install_ready_workflow": Call(constant(name=NOT_THERE), MANAGERS, MANAGERS, changes=True),

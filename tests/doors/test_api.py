@@ -27,6 +27,7 @@ pytestmark = pytest.mark.usefixtures("production_order")
 
 DOCUMENTATION = ROOT / "docs" / "api.md"
 READING = {
+	"compare_versions",
 	"date_reasons",
 	"get_stage",
 	"preview_reschedule",
@@ -155,6 +156,7 @@ def test_starting_a_plan_needs_the_right_to_write_the_document(make_user, as_use
 		("cancel_task", ("{task}", "Not needed")),
 		("waive_criterion", ("{plan}", "Inspected", "any", "Not needed")),
 		("fields_for", (ORDER,)),
+		("compare_versions", ("Production",)),
 	],
 )
 def test_what_is_for_managers_is_refused_to_a_clerk(make_user, as_user, call, arguments):

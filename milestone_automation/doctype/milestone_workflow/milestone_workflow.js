@@ -46,6 +46,7 @@ frappe.ui.form.on("Milestone Workflow", {
 			add_file_button(frm, __("Duplicate"), "duplicate");
 		}
 		add_file_button(frm, __("Export as File"), "download");
+		add_file_button(frm, __("Compare Versions"), "compare");
 		frm.add_custom_button(
 			__("Baseline of All Plans"),
 			() => frappe.new_doc("Milestone Baseline", { workflow: frm.doc.name }),
