@@ -142,6 +142,10 @@ def test_a_printed_plan_fits_its_page(listed, make_order, visit, stored, print_f
 		"(cells) => cells.filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.innerText)"
 	)
 	assert table.locator("th, td").evaluate_all(too_wide) == []
+	one_line = "(days) => days.every((day) => day.getClientRects().length === 1)"
+	days = table.locator(".milestone-day")
+	assert days.count() > 3
+	assert days.evaluate_all(one_line)
 	assert page.locator(".print-format", has_text=name).count() == 1
 	assert page.get_by_text("Check the price").count() == (1 if print_format == "Milestone Plan" else 0)
 
