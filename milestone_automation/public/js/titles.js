@@ -39,7 +39,8 @@ const TITLES = {
 		[reference_name, stage_name, action && __(action)].filter(Boolean).join(" · "),
 	"Milestone Date Change": ({ reference_name, stage_name }) =>
 		[reference_name, stage_name].filter(Boolean).join(" · "),
-	"Milestone Plan Log": ({ reference_name, event }) => [reference_name, __(event)].filter(Boolean).join(" · "),
+	"Milestone Plan Log": ({ reference_name, event }) =>
+		[reference_name, __(event)].filter(Boolean).join(" · "),
 };
 
 // Frappe writes the name of a row into the last breadcrumb and the title of the browser's tab.

@@ -16,6 +16,7 @@ const REDRAW = [
 	"reach_rule",
 	"track_field",
 	"assignee_kind",
+	"supplier_field",
 ];
 // Fields with one name per line, chosen by check boxes.
 const NAMES = ["predecessors", "after_tasks"];
@@ -59,6 +60,7 @@ export class Builder {
 
 	row(name) {
 		if (criteria.is_name(name)) return this.criterion(name);
+		if (name === this.frm.doc.name) return this.frm.doc;
 		return [...this.stages, ...this.tasks].find((row) => row.name === name);
 	}
 
@@ -100,6 +102,7 @@ export class Builder {
 					problems: problems.stages[index] || [],
 					problems_of: (task) => problems.tasks[this.tasks.indexOf(task)] || [],
 					stages,
+					workflow: this.frm.doc,
 					earlier_tasks: stages.slice(0, index + 1).flatMap((one) => this.tasks_of(one)),
 				})
 			)
@@ -109,7 +112,10 @@ export class Builder {
 		if (focused) this.$wrapper.find(`[data-focus="${CSS.escape(focused)}"]`).trigger("focus");
 	}
 
+	// Frappe asks the server before a link changes, also for the value that is there at first. An answer may come after the
+	// cards were drawn again: it is for the control that is shown now.
 	make_links() {
+		const controls = (this.controls = new Map());
 		this.$wrapper.find("[data-link]").each((_index, place) => {
 			const { link, field, row: name, label } = place.dataset;
 			const row = this.row(name);
@@ -123,13 +129,23 @@ export class Builder {
 					placeholder: label,
 					change: () => {
 						const value = control.get_value() || "";
-						if (value !== (row[field] || "")) this.set(row, field, value);
+						if (value === control.known) return;
+						control.known = value;
+						this.set(row, field, value);
+						const shown = this.controls.get(place.dataset.key);
+						if (shown && shown !== control) {
+							shown.known = value;
+							shown.set_value(value);
+						}
 					},
 				},
 				only_input: true,
 				render_input: true,
 			});
-			control.set_value(row[field] || "");
+			control.known = row[field] || "";
+			place.dataset.key = `${name}-${field}`;
+			controls.set(place.dataset.key, control);
+			control.set_value(control.known);
 			control.$input && control.$input.attr("aria-label", label);
 		});
 	}

@@ -36,6 +36,13 @@ export class DocumentFields {
 		return this.choices((field) => field.fieldtype === "Link" && field.options === "User");
 	}
 
+	// Links that may name a supplier, whose contacts are asked.
+	suppliers() {
+		return this.choices(
+			({ fieldtype, options }) => fieldtype === "Dynamic Link" || (fieldtype === "Link" && options !== "User")
+		);
+	}
+
 	tracked() {
 		return this.trackable.map(({ value, label }) => ({ value, label }));
 	}
