@@ -18,6 +18,7 @@ frappe.get_doc({{
 	"fields": [
 		{{"fieldname": "state", "label": "State", "fieldtype": "Select", "default": "Ordered",
 			"options": "Ordered\\nAccepted\\nProduced\\nInspected\\nShipped"}},
+		{{"fieldname": "mill", "label": "Mill", "fieldtype": "Link", "options": "Contact"}},
 	],
 	"permissions": [{{"role": "System Manager", **rights}}],
 }}).insert()
@@ -113,9 +114,7 @@ def write_task(page, hand: Hand, row, title: str, days: int, user: str, required
 	who = row.locator("[data-link=User] input")
 	if who.input_value() != user:
 		hand.write(who, user)
-		page.locator(".awesomplete li:visible", has_text=user).first.wait_for()
-		hand.press("Enter")
-		hand.press("Tab")
+		hand.click(row.locator("[data-link=User] .awesomplete li", has_text=user).first)
 	if row.locator("[data-field=required]").is_checked() != bool(required):
 		hand.click(row.locator("[data-field=required]"))
 	hand.write(row.locator("[data-field=due_days_before]"), str(days))
@@ -218,3 +217,19 @@ def test_lines_pasted_into_a_title_become_tasks_like_the_one_before(new_workflow
 
 	tasks = page.evaluate("cur_frm.doc.tasks.map((row) => [row.title, row.required])")
 	assert tasks == [["Cut", 1], ["Sewn", 1], ["Packed", 1]]
+
+
+def test_which_field_names_the_supplier_is_chosen_in_the_row_of_the_task(new_workflow):
+	page, hand = new_workflow, Hand(new_workflow)
+	choose_goods(page, hand, "By Mill")
+	hand.click(page.get_by_role("button", name="Add Milestone"))
+	hand.click(card(page, 0).get_by_role("button", name="Add Task"))
+	hand.type("Send the fabric")
+	hand.choose(card(page, 0).locator("select[data-field=assignee_kind]"), "All Supplier Contacts")
+	row = card(page, 0).locator(".milestone-task-row")
+	row.get_by_text("has no field supplier for the supplier").wait_for()
+	row.locator("select[data-field=supplier_field]").select_option(label="Mill")
+
+	assert page.evaluate("cur_frm.doc.supplier_field") == "mill"
+	row.locator(".milestone-problems").wait_for(state="detached")
+	assert page.locator("[data-fieldname=supplier_field] input:visible").count() == 0
