@@ -74,6 +74,15 @@ doc_events = {
 		"after_rename": "milestone_automation.events.after_rename",
 		"after_delete": "milestone_automation.events.after_delete",
 	},
+	(
+		"Milestone Task",
+		"Milestone Message",
+		"Milestone Next Step",
+		"Milestone Date Change",
+		"Milestone Plan Log",
+		"Milestone Plan",
+		"Milestone Baseline",
+	): {"onload": "milestone_automation.desk.link_titles.send"},
 	# What is tracked is cached with the type of each field.
 	"DocType": {
 		"on_update": "milestone_automation.events.on_fields_change",

@@ -183,3 +183,23 @@ def test_a_file_that_is_no_workflow_is_refused(builder, tmp_path):
 		builder.get_by_role("button", name="Import from File").click()
 	chooser.value.set_files(file)
 	builder.locator(".modal.show", has_text="not an exported Milestone Workflow").wait_for()
+
+
+def test_two_versions_are_compared_in_sentences(builder, orders):
+	orders.site.python(
+		"""
+import frappe
+for days in (15, 16):
+	workflow = frappe.get_doc("Milestone Workflow", "Order to Release")
+	workflow.stages[1].offset_days = days
+	workflow.save()
+frappe.db.commit()
+"""
+	)
+	from_actions(builder, "Compare Versions")
+	dialog = builder.locator(".modal.show")
+	dialog.get_by_text("Released, Days: 15 before, 16 now.").wait_for()
+	dialog.locator("[data-fieldname=earlier] select").select_option("1")
+
+	dialog.get_by_text("Released, Days: 14 before, 16 now.").wait_for()
+	assert dialog.locator(".milestone-changes li").count() == 1

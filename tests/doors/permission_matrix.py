@@ -202,6 +202,7 @@ CALLS = {
 	"fields_for": Call(constant(doctype=ORDER), READING_MANAGERS, READING_MANAGERS),
 	"tracked_fields": Call(constant(doctype=ORDER), READING_MANAGERS, READING_MANAGERS),
 	"get_step_actions": Call(constant(doctype=ORDER), READING_MANAGERS, READING_MANAGERS),
+	"compare_versions": Call(of_workflow, MANAGERS, MANAGERS),
 	"check_workflow": Call(constant(**DRAFT), READING_MANAGERS, READING_MANAGERS, changes=True),
 	"get_ready_workflows": Call(constant(), MANAGERS, MANAGERS),
 	"install_ready_workflow": Call(constant(name=NOT_THERE), MANAGERS, MANAGERS, changes=True),

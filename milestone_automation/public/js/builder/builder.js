@@ -5,6 +5,7 @@ import { preview } from "./preview";
 import { edit } from "./step_dialog";
 import * as steps from "./steps";
 import { try_steps } from "./try_steps";
+import { Quick, stage_defaults, task_defaults } from "./quick";
 import * as view from "./view";
 
 const STAGE = "Milestone Workflow Stage";
@@ -18,6 +19,7 @@ const REDRAW = [
 	"reach_rule",
 	"track_field",
 	"assignee_kind",
+	"supplier_field",
 ];
 // Fields with one name per line, chosen by check boxes.
 const NAMES = ["predecessors", "after_tasks"];
@@ -42,6 +44,9 @@ export class Builder {
 		);
 		this.$wrapper.on("change", "[data-field]", (event) => this.on_change(event));
 		this.$wrapper.on("click", "[data-do]", (event) => this.on_click(event));
+		// The names that new milestones got here, by row.
+		this.default_names = new Map();
+		this.quick = new Quick(this);
 	}
 
 	get stages() {
@@ -59,6 +64,7 @@ export class Builder {
 	row(name) {
 		if (criteria.is_name(name)) return this.criterion(name);
 		if (steps.is_name(name)) return steps.find(this.frm, name);
+		if (name === this.frm.doc.name) return this.frm.doc;
 		return [...this.stages, ...this.tasks].find((row) => row.name === name);
 	}
 
@@ -92,7 +98,7 @@ export class Builder {
 			focus || (this.$wrapper.find(document.activeElement).length && document.activeElement.dataset.focus);
 		const { fields, open, problems, stages } = this;
 		this.$wrapper.html(
-			view.builder({ stages, open, problems, completion: this.completion() }, (stage, index) =>
+			view.builder({ stages, open, problems, fields, completion: this.completion() }, (stage, index) =>
 				view.card(stage, index, {
 					fields,
 					open,
@@ -101,6 +107,7 @@ export class Builder {
 					step_problems: (problems.steps || [])[index] || {},
 					problems_of: (task) => problems.tasks[this.tasks.indexOf(task)] || [],
 					stages,
+					workflow: this.frm.doc,
 					earlier_tasks: stages.slice(0, index + 1).flatMap((one) => this.tasks_of(one)),
 				})
 			)
@@ -114,7 +121,10 @@ export class Builder {
 		return steps.list(steps.place_of_plan(this.frm), this.fields, this.problems.completed);
 	}
 
+	// Frappe asks the server before a link changes, also for the value that is there at first. An answer may come after the
+	// cards were drawn again: it is for the control that is shown now.
 	make_links() {
+		const controls = (this.controls = new Map());
 		this.$wrapper.find("[data-link]").each((_index, place) => {
 			const { link, field, row: name, label } = place.dataset;
 			const row = this.row(name);
@@ -128,13 +138,23 @@ export class Builder {
 					placeholder: label,
 					change: () => {
 						const value = control.get_value() || "";
-						if (value !== (row[field] || "")) this.set(row, field, value);
+						if (value === control.known) return;
+						control.known = value;
+						this.set(row, field, value);
+						const shown = this.controls.get(place.dataset.key);
+						if (shown && shown !== control) {
+							shown.known = value;
+							shown.set_value(value);
+						}
 					},
 				},
 				only_input: true,
 				render_input: true,
 			});
-			control.set_value(row[field] || "");
+			control.known = row[field] || "";
+			place.dataset.key = `${name}-${field}`;
+			controls.set(place.dataset.key, control);
+			control.set_value(control.known);
 			control.$input && control.$input.attr("aria-label", label);
 		});
 	}
@@ -332,7 +352,9 @@ export class Builder {
 		}
 		this.tasks_of(stage).forEach((task) => frappe.model.set_value(TASK, task.name, "stage", name));
 		this.rename_in("predecessors", this.stages, stage.stage_name, name);
+		const before = stage.stage_name;
 		frappe.model.set_value(STAGE, stage.name, "stage_name", name);
+		if (name !== before) this.quick.on_named(stage, before);
 		// Other cards show the name.
 		this.draw();
 		this.check_soon();
@@ -341,7 +363,7 @@ export class Builder {
 	on_click(event) {
 		const { do: action, row } = event.currentTarget.dataset;
 		event.preventDefault();
-		this[`do_${action}`](row && this.row(row));
+		this[`do_${action}`](row && (this.row(row) || row));
 	}
 
 	new_name() {
@@ -352,14 +374,47 @@ export class Builder {
 	}
 
 	do_add_stage() {
-		const first = !this.stages.length;
-		const stage = this.frm.add_child("stages", {
-			stage_name: this.new_name(),
-			key_date_rule: first ? "After Creation" : "After Previous Milestone",
-		});
+		const { stages } = this;
+		const stage = this.new_stage(stages[stages.length - 1]);
 		this.open.clear();
 		this.open.add(stage.name);
 		this.changed(`${stage.name}-stage_name`);
+		this.select_focused();
+	}
+
+	do_add_values(fieldname) {
+		this.quick.add_values(fieldname);
+	}
+
+	do_add_names() {
+		this.quick.add_names(this.$wrapper.find("[data-names]").val());
+	}
+
+	// A new milestone after another one, or the first; without a name it gets one to be typed over.
+	new_stage(after, name = null) {
+		const default_name = this.new_name();
+		const stage = this.frm.add_child("stages", {
+			...stage_defaults(after),
+			...(name && this.fields.value_named(name)),
+			stage_name: name || default_name,
+		});
+		if (!name) this.default_names.set(stage.name, default_name);
+		const names = this.stages.map((one) => one.name).filter((one) => one !== stage.name);
+		names.splice(after ? names.indexOf(after.name) + 1 : 0, 0, stage.name);
+		this.reorder("stages", names);
+		return stage;
+	}
+
+	new_task(stage_name, after = null, title = "") {
+		const task = this.frm.add_child("tasks", { ...task_defaults(this.tasks), stage: stage_name, title });
+		const ordered = this.stages.flatMap((one) => this.tasks_of(one)).map((one) => one.name);
+		const names = ordered.filter((one) => one !== task.name);
+		if (after) names.splice(names.indexOf(after.name) + 1, 0, task.name);
+		this.reorder("tasks", after ? names : ordered);
+		return task;
+	}
+
+	select_focused() {
 		this.$wrapper.find(document.activeElement).trigger("select");
 	}
 
@@ -395,9 +450,7 @@ export class Builder {
 	}
 
 	do_add_task(stage) {
-		const task = this.frm.add_child("tasks", { stage: stage.stage_name });
-		const order = this.stages.flatMap((one) => this.tasks_of(one)).map((one) => one.name);
-		this.reorder("tasks", order);
+		const task = this.new_task(stage.stage_name);
 		this.changed(`${task.name}-title`);
 	}
 

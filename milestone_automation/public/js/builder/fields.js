@@ -1,6 +1,8 @@
 // The fields of the workflow's DocType, by label.
 const TRACKABLE = {};
 
+const first_value = ({ default: value, options }) => value || cstr(options).split("\n")[0].trim();
+
 const holds_value = ({ fieldtype }) =>
 	!frappe.model.no_value_type.includes(fieldtype) || frappe.model.table_fields.includes(fieldtype);
 
@@ -32,6 +34,13 @@ export class DocumentFields {
 
 	users() {
 		return this.choices((field) => field.fieldtype === "Link" && field.options === "User");
+	}
+
+	// Links that may name a supplier, whose contacts are asked.
+	suppliers() {
+		return this.choices(
+			({ fieldtype, options }) => fieldtype === "Dynamic Link" || (fieldtype === "Link" && options !== "User")
+		);
 	}
 
 	tracked() {
@@ -167,6 +176,33 @@ export class DocumentFields {
 	label_of(fieldname) {
 		const known = [...this.readable_plain(), ...this.tables()];
 		return (known.find(({ value }) => value === fieldname) || {}).label || fieldname || "";
+	}
+
+	// Tracked fields to choose a value from, without the value that new documents have: nothing reaches that.
+	with_values() {
+		return this.fields
+			.filter(({ fieldtype, fieldname }) => fieldtype === "Select" && this.is_tracked(fieldname))
+			.map((field) => ({
+				value: field.fieldname,
+				label: __(field.label, null, this.doctype),
+				values: this.values(field.fieldname).filter(({ value }) => value !== first_value(field)),
+			}))
+			.filter(({ values }) => values.length > 1);
+	}
+
+	is_tracked(fieldname) {
+		return this.trackable.some(({ value }) => value === fieldname);
+	}
+
+	// What reaches a milestone that is called like a value of the document; null if there is none.
+	value_named(name) {
+		for (const { value: track_field, values } of this.with_values()) {
+			const found = values.find(({ value, label }) =>
+				[value, label].some((one) => one.toLowerCase() === name.toLowerCase())
+			);
+			if (found) return { reach_rule: "Field Value", track_field, track_value: found.value };
+		}
+		return null;
 	}
 
 	label(fieldname) {
