@@ -127,6 +127,132 @@ def test_values_of_several_lines_are_no_swallowed_rows(write):
 	]
 
 
+SWALLOWED = "swallowed by a quote that opens at line {} and does not close there"
+
+
+def test_an_inch_mark_among_quoted_values_loses_no_row_in_silence(write):
+	path = write(
+		'"case","activity","timestamp","note"\n'
+		'"C1","Open","2020-01-01 10:00","5""\n'
+		'"C2","Open","2020-01-02 10:00","x"\n'
+		'"C3","Open","2020-01-03 10:00","x"\n'
+	)
+	assert [said(row) for row in read(path)] == [
+		(2, "C1", "Open", "2020-01-01 10:00"),
+		("line 3, case C2", SWALLOWED.format(2)),
+		(4, "C3", "Open", "2020-01-03 10:00"),
+	]
+
+
+def test_of_a_thousand_rows_with_inch_marks_each_is_read_or_told(write):
+	rows = "".join(f'"C{number}","Open","2020-01-01 10:00","5""\n' for number in range(1000))
+	found = read(write('"case","activity","timestamp","note"\n' + rows))
+	assert len({row.place.line for row in found}) == 1000
+
+
+def test_a_swallowed_row_with_a_quoted_comma_is_told(write):
+	path = write(
+		"case,activity,timestamp,note\n"
+		'C1,Open,2020-01-01 10:00,"12 inch\n'
+		'C2,"Approve, final",2020-01-02 10:00,ok\n'
+		"C3,Open,2020-01-03 10:00,ok\n"
+	)
+	assert [said(row) for row in read(path)] == [
+		(2, "C1", "Open", "2020-01-01 10:00"),
+		("line 3, case C2", SWALLOWED.format(2)),
+		(4, "C3", "Open", "2020-01-03 10:00"),
+	]
+
+
+@pytest.mark.parametrize("second", ['C2,"Done",2020-01-02 10:00', 'C2,Done",2020-01-02 10:00'])
+def test_two_rows_that_a_quote_makes_one_of_invent_no_event(write, second):
+	path = write(f'case,activity,timestamp\nC1,"Open,2020-01-01 10:00\n{second}\nC3,Open,2020-01-03 10:00\n')
+	assert [said(row) for row in read(path)] == [
+		("line 2, case C1", SWALLOWED.format(2)),
+		("line 3, case C2", SWALLOWED.format(2)),
+		(4, "C3", "Open", "2020-01-03 10:00"),
+	]
+
+
+def test_swallowed_rows_that_cannot_be_used_are_counted_too(write):
+	path = write(
+		"case,activity,timestamp,note\n"
+		'C1,Open,2020-01-01 10:00,"12 inch\n'
+		"C2,Open,soon,ok\n"
+		",Open,2020-01-02 10:00,ok\n"
+		"C3,Open,2020-01-03 10:00,ok\n"
+		'C4,Open,2020-01-04 10:00,12"\n'
+		"C5,Open,2020-01-05 10:00,ok\n"
+	)
+	assert [row.place.line for row in read(path) if isinstance(row, BadRow)] == [3, 4, 5, 6]
+
+
+def test_a_quote_that_makes_one_value_of_two_columns_invents_no_event(write):
+	"""All that follows has moved by a column: the activity would be a time, and the time that of something else."""
+	path = write(
+		'"case","size","activity","timestamp","closed"\n'
+		'"C1","5"","Open","2020-01-01 10:00","2020-02-01 10:00"\n'
+		'"C2","6 "" wide","Open","2020-01-02 10:00","2020-02-01 10:00"\n'
+	)
+	assert [said(row) for row in read(path)] == [
+		("line 2, case C1", "a quote opens in it and does not close where its value ends"),
+		(3, "C2", "Open", "2020-01-02 10:00"),
+	]
+
+
+@pytest.mark.parametrize(
+	("row", "value"),
+	[
+		('x,A,"By sea\nand rail, fast",2020-01-02 10:00\n', "By sea\nand rail, fast"),
+		('"5"" tube\nnote, with, many, commas",A,Open,2020-01-02 10:00\n', "Open"),
+		('x,A,"said ""yes""\nand ""no""",2020-01-02 10:00\n', 'said "yes"\nand "no"'),
+		('5" tube,A,Open,2020-01-02 10:00\n', "Open"),
+		('"5" tube,A,Open,2020-01-02 10:00\n', "Open"),
+		('x,A,Open,2020-01-02 10:00,"first\nsecond, with, many, commas\nthird"\n', "Open"),
+		('x,A,Open,2020-01-02 10:00,"first\nsecond\n', "Open"),
+	],
+)
+def test_values_with_line_breaks_and_quotes_stay_one_event(write, row, value):
+	(event,) = read(write("note,case,activity,timestamp,remark\n" + row))
+	assert (event.case, event.value, event.moment.day) == ("A", value, 2)
+
+
+OPEN_QUOTE = (
+	"A quote opens in the header of log.csv, line {}, and does not close there. Close or remove it, or the rows after it"
+	" are lost."
+)
+ROWS = "".join(f"C{number},Open,2020-01-01 10:00,ok\n" for number in range(60))
+
+
+@pytest.mark.parametrize("end", ["", 'C60,Open,2020-01-01 10:00,12"\n'])
+def test_an_inch_mark_in_the_header_loses_no_row(write, end):
+	found = read(write('case,activity,timestamp,size 12"\n' + ROWS + end))
+	assert [row.case for row in found] == [f"C{number}" for number in range(60 + bool(end))]
+
+
+@pytest.mark.parametrize(
+	("content", "line"),
+	[
+		('case,activity,timestamp,"note\n' + ROWS, 1),
+		('\n\ncase,activity,timestamp,"note\n' + ROWS, 3),
+		('case,activity,timestamp,"note\n' + ROWS[:100] + 'C,"Open",2020-01-01 10:00,ok\n' + ROWS, 1),
+		('case,activity,timestamp,"note\nC1",Open,2020-01-01 10:00,ok\n' + ROWS, 1),
+		('case,activity,timestamp,"note\nC1,Open,soon,ok"\n' + ROWS, 1),
+		('case,activity,timestamp,"note\nC1,Open,2020-01-01 10:00,ok', 1),
+		('"a\nb",case,activity,timestamp,"note\n' + ROWS, 2),
+	],
+)
+def test_a_quote_that_opens_in_the_header_and_would_swallow_rows_is_refused(write, content, line):
+	with pytest.raises(EventLogError) as refused:
+		read(write(content))
+	assert str(refused.value) == OPEN_QUOTE.format(line)
+
+
+def test_a_header_of_quoted_names_with_other_delimiters_and_line_breaks_is_read(write):
+	path = write('case;"a,b,c,d\ne,f";activity;timestamp\nA;x;Open;2020-01-01 10:00\n')
+	assert [said(row) for row in read(path)] == [(3, "A", "Open", "2020-01-01 10:00")]
+
+
 @pytest.mark.parametrize(
 	"row", ["A\0,Done,2020-01-02 10:00,zoe", "A,Do\0ne,2020-01-02 10:00,zoe", "A,Done,2020-01-02 10:00,z\0e"]
 )

@@ -348,6 +348,14 @@ class Clock:
 		except OverflowError as error:
 			raise ValueError(str(error)) from error
 
+	def can_read(self, text: str) -> bool:
+		"""Return whether a text is a time."""
+		try:
+			self.read(text[:MAX_TIME_LENGTH])
+		except ValueError:
+			return False
+		return True
+
 	def _parse(self, text: str) -> datetime.datetime:
 		if self.format:
 			return datetime.datetime.strptime(text, self.format)
@@ -649,15 +657,22 @@ def _read_csv(stream, log_format: LogFormat, clock: Clock, name: str, tick) -> I
 	field_limit = csv.field_size_limit(limits.value)
 	lines = csv_lines.Lines(_lines(text, limits))
 	try:
-		header = csv_lines.read_header(lines, log_format.delimiter)
+		header = csv_lines.read_header(lines, log_format.delimiter, clock.can_read)
 		if header is None:
 			raise EventLogError(_("{0} is empty. Export the log again.").format(name))
-		records = _CsvRecords(_columns(header.names, log_format, name), header.delimiter, lines, clock)
+		records = _CsvRecords(header, _columns(header.names, log_format, name), lines, clock)
 		for number, row in enumerate(csv.reader(lines, delimiter=header.delimiter), 1):
 			if number % 1000 == 0:
 				tick()
 			yield from records.read(row)
 			lines.forget()
+	except csv_lines.OpenQuote as error:
+		raise EventLogError(
+			_(
+				"A quote opens in the header of {0}, line {1}, and does not close there. Close or remove it, or the"
+				" rows after it are lost."
+			).format(name, error.line)
+		) from error
 	except csv.Error as error:
 		if "field limit" in str(error):
 			raise EventLogError(
@@ -693,10 +708,12 @@ def _encoding_of(head: bytes) -> str:
 class _CsvRecords:
 	"""Makes events of the records of a CSV file."""
 
-	def __init__(self, columns: tuple[int | None, ...], delimiter: str, lines: csv_lines.Lines, clock: Clock):
+	def __init__(
+		self, header: csv_lines.Header, columns: tuple[int | None, ...], lines: csv_lines.Lines, clock: Clock
+	):
 		self.columns = columns
 		self.last_needed = max(column for column in columns[:3] if column is not None)
-		self.delimiter = delimiter
+		self.quotes = csv_lines.Quotes(len(header.names), header.delimiter, self.last_needed, self._is_event)
 		self.lines = lines
 		self.clock = clock
 
@@ -705,18 +722,21 @@ class _CsvRecords:
 		if not row:
 			return
 		record = self._row(row, self.lines.first)
-		swallowed = csv_lines.swallowed(row, self.lines, self.delimiter, self.last_needed, self._is_event)
+		swallowed = self.quotes.swallowed(row, self.lines)
 		if not swallowed:
 			yield record.read(self.clock)
 			return
 		reason = _("swallowed by a quote that opens at line {0} and does not close there").format(
 			self.lines.first
 		)
-		yield BadRow(record.place, reason) if swallowed.is_mixed else record.read(self.clock)
+		if swallowed.is_mixed:
+			if len(self.lines.taken) == 1:
+				reason = _("a quote opens in it and does not close where its value ends")
+			yield BadRow(record.place, reason)
+		else:
+			yield record.read(self.clock)
 		for line, cells in swallowed.lines:
 			yield BadRow(self._row(cells, line).place, reason)
-		if swallowed.is_mixed:
-			yield BadRow(Place(self.lines.number), reason)
 
 	def _is_event(self, cells: list[str]) -> bool:
 		return len(cells) > self.last_needed and isinstance(self._row(cells, 0).read(self.clock), Event)
