@@ -1,10 +1,18 @@
 """Event logs as files really are: each is read right, or what was left out is told and counted."""
 
 import sqlite3
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from milestone_automation.engine.history.event_log import BadRow, Event, EventLogError, LogFormat, read_events
+from milestone_automation.engine.history.event_log import (
+	BadRow,
+	ClockChange,
+	Event,
+	EventLogError,
+	LogFormat,
+	read_events,
+)
 
 pytestmark = pytest.mark.no_site
 
@@ -305,6 +313,88 @@ def test_numbers_for_times_are_told_and_nothing_is_guessed(write, number, name):
 def test_a_number_is_a_time_where_its_format_is_named(write):
 	(event,) = read(write("case,activity,timestamp\nA,Open,20200105\n"), timestamp_format="%Y%m%d")
 	assert event.moment.day == 5
+
+
+@pytest.mark.parametrize("text", ["2020-01", "2020-W05", "2020W05", "2020-w05"])
+@pytest.mark.parametrize("name", ["log.csv", "log.xes"])
+def test_a_month_or_a_week_is_no_day_and_none_is_guessed(write, text, name):
+	content = f"case,activity,timestamp\nA,Open,{text}\n"
+	if name == "log.xes":
+		content = (
+			'<log><trace><string key="concept:name" value="A"/><event><string key="concept:name" value="Open"/>'
+			f'<date key="time:timestamp" value="{text}"/></event></trace></log>'
+		)
+	(bad,) = read(write(content, name))
+	assert bad.reason == f'the timestamp "{text}" names no day'
+
+
+@pytest.mark.parametrize(
+	("text", "day"), [("2020-01-05", 5), ("2020-W01-5", 3), ("2020-01-05T24:00", 6), ("20200105T1000", 5)]
+)
+def test_a_time_that_names_its_day_in_another_way_is_read(write, text, day):
+	(event,) = read(write(f"case,activity,timestamp\nA,Open,{text}\n"))
+	assert (event.moment.day, event.clock_change) == (day, None)
+
+
+@pytest.mark.parametrize(
+	("text", "change"),
+	[
+		("2023-10-29 02:30", ClockChange.TWICE),
+		("2023-10-29 01:59", None),
+		("2023-10-29 03:00", None),
+		("2023-03-26 02:30", ClockChange.NEVER),
+		("2023-03-26 03:00", None),
+		("2023-10-29T02:30:00+02:00", None),
+		("2023-10-29T00:30:00Z", None),
+	],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_a_time_that_the_clocks_showed_twice_or_never_is_told_from_others(write, text, change, named):
+	zones = {"time_zone": "Europe/Berlin"} if named else {"site_zone": ZoneInfo("Europe/Berlin")}
+	(event,) = read(write(f"case,activity,timestamp\nA,Open,{text}\n"), **zones)
+	assert event.clock_change is change
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_byte_order_mark_is_refused_by_its_name_and_read_when_told(write, encoding):
+	path = write(f"case,activity,timestamp\n{ROW}".encode(encoding))
+	with pytest.raises(EventLogError) as refused:
+		read(path)
+	assert str(refused.value) == (
+		"log.csv looks like UTF-16 without a byte order mark. Save it as UTF-8, or say"
+		f" --encoding {encoding} if it is CSV."
+	)
+	assert [said(row) for row in read(path, encoding=encoding)] == [(2, "A", "Open", "2020-01-01 10:00")]
+
+
+@pytest.mark.parametrize(
+	"content",
+	[f"case,activity,timestamp\nA\0{ROW}", b"\0\0\0\0case", "case,activity,timestamp\n\0\n" + ROW * 99],
+)
+def test_null_characters_at_the_top_make_a_binary_file(write, content):
+	with pytest.raises(EventLogError) as refused:
+		read(write(content))
+	assert str(refused.value) == "log.csv is a binary file. Event logs are read as XES or CSV."
+
+
+@pytest.mark.parametrize(
+	("content", "rows"),
+	[
+		("case,activity,timestamp\n", []),
+		("case,activity,timestamp", []),
+		(f"case,activity,timestamp,,\n{ROW}", [(2, "A", "Open", "2020-01-01 10:00")]),
+		("case,activity,timestamp\nA,Open,2020-01-01 10:00,,,\n", [(2, "A", "Open", "2020-01-01 10:00")]),
+		("case,activity,timestamp\r\rA,Open,2020-01-01 10:00\r", [(3, "A", "Open", "2020-01-01 10:00")]),
+		('case,activity,timestamp,note\rA,Open,2020-01-01 10:00,"5""\rB,Open,2020-01-02 10:00,x\r', [
+			(2, "A", "Open", "2020-01-01 10:00"), ("line 3, case B", SWALLOWED.format(2)),
+		]),
+		(f"case,activity,timestamp\nB;Open;2020-01-02 10:00\n{ROW}", [
+			("line 2, case B;Open;2020-01-02 10:00", "no activity"), (3, "A", "Open", "2020-01-01 10:00"),
+		]),
+	],
+)  # fmt: skip
+def test_odd_ends_delimiters_and_empty_files_are_read_or_told(write, content, rows):
+	assert [said(row) for row in read(write(content))] == rows
 
 
 @pytest.mark.parametrize(
