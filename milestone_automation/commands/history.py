@@ -231,15 +231,20 @@ def run_backfill(context, tracker, dry_run, as_json):
 	epilog="Example: bench --site erp.example.com milestones reconcile --doctype 'Purchase Order'",
 )
 @click.option("--doctype", help="Only this DocType. [all tracked DocTypes]")
+@AS_JSON
 @pass_context
-def run_reconcile(context, doctype):
+def run_reconcile(context, doctype, as_json):
 	"""Find and record changes that bypassed Frappe (SQL, frappe.db.set_value). Also runs every night."""
-	with connected(context) as commit:
-		recorded = catching_up.run(doctype, commit)
+	with connected(context) as commit, ProgressBar(as_json) as bar:
+		recorded = catching_up.run(doctype, commit, bar.show)
+		bar.close()
 		if not recorded:
 			raise click.ClickException(
 				"No enabled Milestone Tracker" + (f" for {doctype}." if doctype else ".")
 			)
+		if as_json:
+			print_json(recorded)
+			return
 		for tracker, count in recorded.items():
 			click.echo(f"{tracker}: {count} milestones found later")
 
