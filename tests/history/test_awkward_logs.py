@@ -1,6 +1,9 @@
 """Event logs as files really are: each is read right, or what was left out is told and counted."""
 
+import csv
+import io
 import sqlite3
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -218,11 +221,40 @@ def test_a_quote_that_makes_one_value_of_two_columns_invents_no_event(write):
 		('"5" tube,A,Open,2020-01-02 10:00\n', "Open"),
 		('x,A,Open,2020-01-02 10:00,"first\nsecond, with, many, commas\nthird"\n', "Open"),
 		('x,A,Open,2020-01-02 10:00,"first\nsecond\n', "Open"),
+		('"a\nb",A,Open,2020-01-02 10:00,"c\nd"\n', "Open"),
+		('"a\nb",A,"Open\nor not, and why",2020-01-02 10:00,"c, ""d""\ne, f, g"\n', "Open\nor not, and why"),
 	],
 )
 def test_values_with_line_breaks_and_quotes_stay_one_event(write, row, value):
 	(event,) = read(write("note,case,activity,timestamp,remark\n" + row))
 	assert (event.case, event.value, event.moment.day) == ("A", value, 2)
+
+
+@pytest.mark.parametrize(
+	"value", ["By sea\nand rail", 'said "yes"\nand "no"', "By sea,\nrail, and road", '"\n"']
+)
+def test_a_value_with_line_breaks_in_the_last_column_stays_one_event(write, value):
+	quoted = value.replace('"', '""')
+	(event,) = read(write(f'case,timestamp,activity\nA,2020-01-02 10:00,"{quoted}"\n'))
+	assert (event.case, event.value) == ("A", value)
+
+
+def test_a_value_with_line_breaks_between_the_time_and_the_case_stays_one_event(write):
+	(event,) = read(write('timestamp,activity,case\n2020-01-02 10:00,"Open, or\n""not""",A\n'))
+	assert (event.case, event.value) == ("A", 'Open, or\n"not"')
+
+
+@pytest.mark.parametrize(
+	"content",
+	[
+		'case,timestamp,activity\nC1,2020-01-01 10:00,"Open\nC2,2020-01-02 10:00,Done"\n',
+		'timestamp,activity,case\n2020-01-01 10:00,"Open,C1\n2020-01-02 10:00,Done",C2\n',
+	],
+)
+def test_rows_that_a_quote_makes_one_of_after_the_time_invent_no_event(write, content):
+	first, second = map(said, read(write(content)))
+	assert first[1] == second[1] == SWALLOWED.format(2)
+	assert [first[0][:6], second] == ["line 2", ("line 3, case C2", SWALLOWED.format(2))]
 
 
 OPEN_QUOTE = (
@@ -248,6 +280,8 @@ def test_an_inch_mark_in_the_header_loses_no_row(write, end):
 		('case,activity,timestamp,"note\nC1,Open,soon,ok"\n' + ROWS, 1),
 		('case,activity,timestamp,"note\nC1,Open,2020-01-01 10:00,ok', 1),
 		('"a\nb",case,activity,timestamp,"note\n' + ROWS, 2),
+		('"case","size 5"","activity","timestamp","closed"\n' + ROWS, 1),
+		('"case","activity","timestamp","size 5""\n"C0","Open","soon","x"\n' + ROWS, 1),
 	],
 )
 def test_a_quote_that_opens_in_the_header_and_would_swallow_rows_is_refused(write, content, line):
@@ -457,3 +491,59 @@ def test_every_event_of_an_awkward_file_is_read_or_told(event_log_folder, name, 
 	rows = read(event_log_folder / "awkward" / name)
 	counts = {kind: sum(isinstance(row, kind) for row in rows) for kind in (Event, BadRow)}
 	assert counts == {Event: events, BadRow: bad}
+
+
+COLUMNS = ("case", "activity", "timestamp", "note", "size")
+PLAIN = ("Open", "x y", "5", "b/c")
+ODD = ("a", '5"', '"x"', ",", ";", "\n", "b, c", '""', '"', 'size 5" x 3"', '"\n"', "\r\n")
+
+
+def a_log(chance: Random, texts: tuple[str, ...]) -> tuple[str, set[tuple[str, str, int]]]:
+	"""A file as the csv module writes it, and its events: case, value, day."""
+	columns = chance.sample(COLUMNS, k=len(COLUMNS))
+	rows = [
+		{
+			"case": f"C{day}",
+			"activity": "".join(chance.choices(texts, k=2)).strip() or "Open",
+			"timestamp": f"2020-01-{day:02} 10:00",
+			"note": "".join(chance.choices(texts, k=chance.randrange(4))),
+			"size": "".join(chance.choices(texts, k=chance.randrange(3))),
+		}
+		for day in range(1, chance.randrange(3, 9))
+	]
+	file = io.StringIO()
+	writer = csv.DictWriter(
+		file,
+		columns,
+		quoting=chance.choice((csv.QUOTE_MINIMAL, csv.QUOTE_ALL)),
+		lineterminator=chance.choice(("\n", "\r\n")),
+	)
+	writer.writeheader()
+	writer.writerows(rows)
+	return file.getvalue(), {(row["case"], row["activity"], day) for day, row in enumerate(rows, 1)}
+
+
+def events_of(rows: list[Event | BadRow]) -> set[tuple[str, str, int]]:
+	return {(row.case, row.value, row.moment.day) for row in rows if isinstance(row, Event)}
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_a_file_that_is_well_written_is_read_whole_whatever_is_in_it(write, seed):
+	content, events = a_log(Random(seed), ODD)
+	rows = read(write(content))
+	assert (events_of(rows), len(rows)) == (events, len(events))
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_stray_quote_anywhere_loses_no_row_in_silence_and_invents_no_event(write, seed):
+	chance = Random(seed)
+	content, events = a_log(chance, PLAIN)
+	at = chance.randrange(len(content))
+	try:
+		rows = read(write(content[:at] + '"' + content[at:]))
+	except EventLogError as refused:
+		assert "opens in the header" in str(refused) or "has no column" in str(refused)
+		return
+	found = {(case.replace('"', ""), value.replace('"', ""), day) for case, value, day in events_of(rows)}
+	assert found <= events
+	assert len(rows) >= len(events)

@@ -119,7 +119,7 @@ def _refuse_rows(texts: list[str], first: int, delimiter: str, is_time: Callable
 	for cell in quoted_cells("".join(texts), delimiter):
 		inside = cell.text.splitlines()[1:]
 		has_rows = any(line.count(delimiter) >= FEWEST_CELLS - 1 for line in inside)
-		if inside and (cell.closes_badly or has_rows):
+		if has_rows or (cell.closes_badly and cell.holds(delimiter, *LINE_ENDS)):
 			raise OpenQuote(_line_at(cell.start, texts, first))
 	for number, line in enumerate(texts[1:], first):
 		if any(is_time(text.strip()) for cells in readings(line, delimiter) for text in cells):
@@ -141,6 +141,9 @@ def names_of(column: str) -> tuple[str, ...]:
 	return (name, "".join(column.split()).casefold()) if "\n" in column or "\r" in column else (name,)
 
 
+LINE_ENDS = ("\n", "\r")
+
+
 class QuotedCell(NamedTuple):
 	"""A cell that begins with a quote.
 
@@ -157,6 +160,10 @@ class QuotedCell(NamedTuple):
 	text: str
 	is_open: bool
 	closes_badly: bool
+
+	def holds(self, *texts: str) -> bool:
+		"""Return whether one of some texts stands inside the quotes."""
+		return any(text in self.text for text in texts)
 
 
 def quoted_cells(record: str, delimiter: str) -> Iterator[QuotedCell]:
@@ -197,18 +204,25 @@ class Swallowed(NamedTuple):
 
 	Attributes:
 		lines: (number, cells) of each line that is a record of its own.
-		is_mixed: whether cells of the record itself come from several of its lines, or from several columns.
+		is_mixed: whether needed cells of the record itself come from several of its lines, or from several columns.
+		opens_at: number of the line where the quote opens.
 	"""
 
 	lines: list[tuple[int, list[str]]]
 	is_mixed: bool
+	opens_at: int
 
 
 class Quotes:
 	"""Tells whether a quote in a record has swallowed others."""
 
 	def __init__(
-		self, columns: int, delimiter: str, last_needed: int, is_record: Callable[[list[str]], bool]
+		self,
+		columns: int,
+		delimiter: str,
+		last_needed: int,
+		time_column: int,
+		is_record: Callable[[list[str]], bool],
 	):
 		"""Take what all records of a file have in common.
 
@@ -216,11 +230,13 @@ class Quotes:
 			columns: number of columns.
 			delimiter: what stands between them.
 			last_needed: position of the last column that is needed.
+			time_column: position of the time, by which a record is known.
 			is_record: tells whether cells look like a record.
 		"""
 		self.columns = columns
 		self.delimiter = delimiter
 		self.last_needed = last_needed
+		self.time_column = time_column
 		self.is_record = is_record
 
 	def swallowed(self, row: list[str], lines: Lines) -> Swallowed | None:
@@ -231,36 +247,49 @@ class Quotes:
 			lines: with the lines that it was read from.
 		"""
 		if len(lines.taken) < 2:
-			return Swallowed([], True) if self._has_swallowed_columns(row, lines) else None
-		broken = next((index for index, cell in enumerate(row) if "\n" in cell or "\r" in cell), len(row))
-		is_mixed = broken <= self.last_needed
-		inner = [(number, self._cells(line)) for number, line in enumerate(lines.taken[1:], lines.first + 1)]
-		# The end of the last line belongs to the record itself, if needed columns come after the quote.
-		if not (
-			any(self.is_record(cells) for _number, cells in (inner[:-1] if is_mixed else inner))
-			or (is_mixed and self.is_record(self._cells(lines.taken[0])))
-			or self._closes_badly("".join(lines.taken), "\n\r")
-		):
+			return Swallowed([], True, lines.first) if self._has_swallowed_columns(row, lines) else None
+		record = "".join(lines.taken)
+		cells = (cell for cell in quoted_cells(record, self.delimiter) if cell.holds(*LINE_ENDS))
+		cell = next((cell for cell in cells if self._swallows(cell, row, lines.taken)), None)
+		if not cell:
 			return None
-		return Swallowed(
-			[
-				(number, cells)
-				for number, cells in inner
-				if len(cells) > self.last_needed or (is_mixed and number == lines.number)
-			],
-			is_mixed,
-		)
+		is_mixed = cell.index <= self.last_needed
+		opens_at = _line_at(cell.start, lines.taken, lines.first)
+		inner = [
+			(number, self._cells(line))
+			for number, line in enumerate(lines.taken, lines.first)
+			if number > opens_at
+		]
+		swallowed = [
+			(number, cells)
+			for number, cells in inner
+			if len(cells) > self.last_needed or (is_mixed and number == lines.number)
+		]
+		return Swallowed(swallowed, is_mixed, opens_at)
+
+	def _swallows(self, cell: QuotedCell, row: list[str], texts: list[str]) -> bool:
+		"""Return whether the quote of a cell with line breaks, in a record of some lines, has swallowed rows."""
+		if cell.closes_badly:
+			return True
+		opens, closes = (_line_at(at, texts, 0) for at in (cell.start, cell.start + len(cell.text) + 1))
+		if cell.index >= self.time_column:
+			return any(self.is_record(self._cells(line)) for line in texts[opens + 1 : closes + 1])
+		# The time comes after it, in the line where it closes; and in none before, unless it has swallowed that.
+		from_quote = texts[opens][cell.start - sum(map(len, texts[:opens])) :].rstrip("\r\n")
+		if self.is_record(row[: cell.index] + from_quote.split(self.delimiter)):
+			return True
+		return any(self.is_record(self._cells(line)) for line in texts[opens + 1 : closes])
 
 	def _has_swallowed_columns(self, row: list[str], lines: Lines) -> bool:
 		"""Return whether a quote inside of a line makes one cell of several, so that what follows has moved."""
 		line = "".join(lines.taken)
-		return len(row) < self.columns and '"' in line and self._closes_badly(line, self.delimiter)
-
-	def _closes_badly(self, record: str, swallowed: str) -> bool:
-		"""Return whether more text follows the quote that closes a value with one of these characters in it."""
-		return any(
-			cell.closes_badly and any(character in cell.text for character in swallowed)
-			for cell in quoted_cells(record, self.delimiter)
+		return (
+			len(row) < self.columns
+			and '"' in line
+			and any(
+				cell.closes_badly and cell.holds(self.delimiter)
+				for cell in quoted_cells(line, self.delimiter)
+			)
 		)
 
 	def _cells(self, line: str) -> list[str]:

@@ -767,7 +767,9 @@ class _CsvRecords:
 	):
 		self.columns = columns
 		self.last_needed = max(column for column in columns[:3] if column is not None)
-		self.quotes = csv_lines.Quotes(len(header.names), header.delimiter, self.last_needed, self._is_event)
+		self.quotes = csv_lines.Quotes(
+			len(header.names), header.delimiter, self.last_needed, columns[2], self._is_event
+		)
 		self.lines = lines
 		self.clock = clock
 
@@ -781,7 +783,7 @@ class _CsvRecords:
 			yield record.read(self.clock)
 			return
 		reason = _("swallowed by a quote that opens at line {0} and does not close there").format(
-			self.lines.first
+			swallowed.opens_at
 		)
 		if swallowed.is_mixed:
 			if len(self.lines.taken) == 1:
