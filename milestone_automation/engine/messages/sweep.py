@@ -9,6 +9,7 @@ written in the same transaction as its mail, and a batch is committed as a whole
 as before. Two sweeps do not get the same plan; if they did, the unique key would stop the second message.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 import frappe
@@ -35,17 +36,22 @@ def sweep_plan(plan: str) -> None:
 	handle([plan], now_datetime())
 
 
-def sweep_plans(names: list[str], now: datetime | None = None) -> None:
+def sweep_plans(
+	names: list[str], now: datetime | None = None, show: Callable[[int, int], None] | None = None
+) -> None:
 	"""Send what is due in some plans, one transaction for each batch.
 
 	Args:
 		names: names of plans.
 		now: naive, in the site's time zone; the current time by default.
+		show: called with (done, total) after each batch.
 	"""
 	for start in range(0, len(names), BATCH):
 		# Each batch is a transaction of its own, begun after the rows before it are unlocked.
 		frappe.db.commit()  # nosemgrep: frappe-manual-commit
 		_handle_or_log(names[start : start + BATCH], now or now_datetime())
+		if show:
+			show(min(start + BATCH, len(names)), len(names))
 	# Queued mails must not wait for what comes after.
 	frappe.db.commit()  # nosemgrep: frappe-manual-commit
 
