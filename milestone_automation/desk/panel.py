@@ -247,8 +247,7 @@ def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, verdicts: dict, shows_tasks
 		"chance": forecasts.chance_of(row),
 		**_of_document(plan, row),
 		"actions": _stage_actions(plan, row, may_act),
-		"tasks": _tasks(plan, visible if shows_tasks else [], tasks),
-		"more_tasks": 0 if shows_tasks else len(visible),
+		**_shown_tasks(plan, visible, tasks, shows_tasks),
 		"hidden_tasks": len(of_stage) - len(visible),
 		"blocked_by": [_blocking(plan, task, tasks) for task in blocking[:named]],
 		"blocking_tasks": len(blocking),
@@ -258,6 +257,12 @@ def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, verdicts: dict, shows_tasks
 		"with_actual": _with_actual(plan, row) if may_act and not proposals.must_propose(plan) else None,
 		"comes_after": [other.stage_name for other in _comes_after(plan, row)],
 	}
+
+
+def _shown_tasks(plan: plan_rows.Plan, visible: list, tasks: _Tasks, shows_tasks: bool) -> dict:
+	if not shows_tasks:
+		return {"tasks": [], "more_tasks": len(visible)}
+	return {"tasks": _tasks(plan, visible, tasks), "more_tasks": 0}
 
 
 def _tasks(plan: plan_rows.Plan, shown: list, tasks: _Tasks) -> list[dict]:

@@ -66,8 +66,8 @@ def compare(workflow, earlier: int | None = None, later: int | None = None) -> d
 	numbers = [one["version"] for one in history.versions]
 	later = later or numbers[0]
 	earlier = earlier or next((number for number in numbers if number < later), None)
-	for number in filter(None, (earlier, later)):
-		if number not in history.states:
+	for number in (earlier, later):
+		if number and number not in history.states:
 			frappe.throw(_("The history of this workflow does not have version {0}.").format(number))
 	changes = []
 	if earlier:
