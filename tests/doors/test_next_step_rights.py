@@ -457,7 +457,7 @@ def test_a_workflow_from_before_starts_no_plan_and_its_step_changes_nothing(guar
 	frappe.clear_cache()
 	workflow.clear_cache()
 	user = frappe.get_doc("User", CLERK)
-	with pytest.raises(frappe.ValidationError, match="User holds accounts, passwords or keys"):
+	with pytest.raises(frappe.ValidationError, match="User contains accounts, passwords or keys"):
 		starting.start(user, "Before")
 	frappe.db.set_value("Milestone Plan", row.parent, {"reference_type": "User", "reference_name": CLERK})
 	step = steps({"action": "Set Value", "field": "first_name", "value": "Owned"})

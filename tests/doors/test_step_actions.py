@@ -300,7 +300,7 @@ def test_a_webhook_is_for_those_who_may_read_it_and_for_its_documents(outside):
 		({"action": "Add Tag", "tag": 7}, "tag has to be a text"),
 		({"action": "Add Comment"}, "text does not fit"),
 		({"action": "Start Plan", "link_field": "title"}, "has no field title that links to another document"),
-		({"action": "Start Plan", "link_field": "responsible"}, "User holds accounts"),
+		({"action": "Start Plan", "link_field": "responsible"}, "User contains accounts"),
 		({"action": "Start Plan", "link_field": "price_owner"}, "It uses price_owner, which you may not read"),
 		(BILL_STEP | {"document_type": "User"}, "You may not create documents of User"),
 		(BILL_STEP | {"document_type": LINE}, "You may not create documents of Priced Order Line"),
