@@ -31,6 +31,8 @@ ARGUMENTS = {
 # Who has the key of a document may print it, by these calls and on a page; Frappe looks at the key.
 PRINTED_BY_KEY = "frappe.utils.print_format."
 PRINT_PAGE = "printview"
+# Print a document as it is sent, with the rights that the row of its name has.
+PRINTED_AS_SENT = "frappe.www.printview."
 # Looks names up that were typed in. One that is not there is no error.
 NAMES_TYPED_IN = "frappe.client.validate_link"
 GET = "frappe.client.get"
@@ -95,7 +97,10 @@ def _names_ours(path: str, form: dict) -> bool:
 
 def _named(path: str, form: dict) -> Iterator[NamedRow]:
 	"""Yield the rows that a request names; a document that is sent to be stored names itself."""
-	return _in_form(form) if _called(path, form.get("cmd")) else _in_path(path)
+	called = _called(path, form.get("cmd"))
+	if not called:
+		return _in_path(path)
+	return _in_document(form) if called.startswith(PRINTED_AS_SENT) else _in_form(form)
 
 
 def _is_frappes(path: str, cmd) -> bool:
@@ -159,6 +164,14 @@ def _in_form(form: dict) -> Iterator[NamedRow]:
 		for name in names:
 			if form.get(name):
 				yield from (NamedRow(name, doctype, one) for one in _names(name, form[name]))
+
+
+def _in_document(form: dict) -> Iterator[NamedRow]:
+	"""Yield what a call of printing names: by DocType and name, or as a document."""
+	sent = _parsed(form.get("doc"))
+	if isinstance(sent, dict) and core_calls.is_own(sent.get("doctype")) and sent.get("name"):
+		yield NamedRow("doc", sent["doctype"], sent["name"])
+	yield from _in_form(form)
 
 
 def _names(argument: str, value) -> list:

@@ -42,6 +42,8 @@ CALLS = {
 	},
 	"frappe.desk.form.assign_to.add": {"doctype": "{doctype}", "name": "{name}", "assign_to": f'["{STRANGER}"]'},
 	"frappe.utils.print_format.download_pdf": {"doctype": "{doctype}", "name": "{name}"},
+	"frappe.www.printview.get_html_and_style": {"doc": '{"doctype": "{doctype}", "name": "{name}"}'},
+	"frappe.www.printview.get_rendered_raw_commands": {"doc": '{"doctype": "{doctype}", "name": "{name}"}'},
 }  # fmt: skip
 
 
