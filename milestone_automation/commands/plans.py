@@ -301,8 +301,10 @@ def _print_findings(findings: list[doctor.Finding], as_json: bool) -> None:
 		click.echo(f"{'✓' if one.is_well else '✗'} {one.check}")
 		for fault in one.faults:
 			click.echo(f"    {fault}")
-		if one.faults:
-			click.echo(f"    {one.advice or 'Run this again with --fix.'}")
+		if one.faults and one.advice:
+			click.echo(f"    {one.advice}")
+		if one.faults and one.fix:
+			click.echo("    Run this again with --fix.")
 
 
 COMMANDS = (status, plans, due, start_plans, sweep, export_workflow, import_workflow, run_doctor)

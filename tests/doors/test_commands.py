@@ -84,7 +84,8 @@ def test_start_plans_gives_existing_documents_their_plan_once(plans):
 def test_sweep_asks_whoever_is_due(plans):
 	frappe.db.set_single_value("Milestone Settings", "sweep_time", "00:00:00")  # whatever the hour is now
 	frappe.db.commit()  # the command is another process
-	assert plans.bench("milestones", "sweep").stdout.startswith("Messages")
+	shown = plans.bench("milestones", "sweep").stdout
+	assert [line.split()[0] for line in shown.splitlines()] == ["Sweeping", "Messages"]
 	frappe.db.rollback()
 	assert frappe.get_all("Milestone Message", {"plan": plan_of(plans.order).name})
 	assert plans.bench("milestones", "sweep").stdout.split()[-1] == "0"
@@ -190,14 +191,18 @@ def test_the_doctor_mends_a_site_that_was_broken_on_purpose(plans):
 	index = indexes._name("Milestone Task", name) or frappe.db.get_index_name(name)
 	table = " ON `tabMilestone Task`" if frappe.db.db_type == "mariadb" else ""
 	frappe.db.sql_ddl(f"DROP INDEX `{index}`{table}" if table else f'DROP INDEX "{index}"')
+	job = "milestone_automation.engine.messages.hourly.run"
+	frappe.db.delete("Scheduled Job Type", {"method": job})
 	frappe.db.commit()  # the command is another process, and must wait for no lock
 	found = findings(plans, code=1)
 	assert found["Indexes"] == ["Milestone Task has no index on plan_stage, status."]
-	assert found["Orphans"] == ["1 rows of Milestone Task have no plan."]
+	assert found["Orphans"] == ["1 rows of Milestone Task have no Milestone Plan."]
 	assert plans.order.name in found["Plans"][0]
+	assert f"The scheduled job {job} is missing." in found["Scheduler"]
 	left = findings(plans, "--fix", code=1 if "Mail" in found or "Scheduler" in found else 0)
 	assert not {"Indexes", "Orphans", "Plans"} & set(left)
 	frappe.db.rollback()
+	assert frappe.db.exists("Scheduled Job Type", {"method": job})
 	assert str(frappe.get_doc("Milestone Plan", plan).stages[0].key_date) == str(add_days(nowdate(), 9))
 	assert task_of(plans.order, "Sign the packing list").name
 

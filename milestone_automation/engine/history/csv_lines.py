@@ -110,7 +110,7 @@ def _lines_of_header(line: str, lines: Lines, delimiter: str | None) -> tuple[li
 
 def _line_at(position: int, texts: list[str], first: int) -> int:
 	"""Return the number of the line at a position in lines of which the first has this number."""
-	ends = accumulate(map(len, texts))
+	ends = accumulate(len(text) for text in texts)
 	return first + sum(end <= position for end in ends)
 
 
@@ -251,21 +251,19 @@ class Quotes:
 		record = "".join(lines.taken)
 		cells = (cell for cell in quoted_cells(record, self.delimiter) if cell.holds(*LINE_ENDS))
 		cell = next((cell for cell in cells if self._swallows(cell, row, lines.taken)), None)
-		if not cell:
-			return None
+		return self._all_after(cell, lines) if cell else None
+
+	def _all_after(self, cell: QuotedCell, lines: Lines) -> Swallowed:
+		"""Return the lines that the quote of a cell has swallowed."""
 		is_mixed = cell.index <= self.last_needed
 		opens_at = _line_at(cell.start, lines.taken, lines.first)
-		inner = [
-			(number, self._cells(line))
-			for number, line in enumerate(lines.taken, lines.first)
-			if number > opens_at
-		]
-		swallowed = [
-			(number, cells)
-			for number, cells in inner
-			if len(cells) > self.last_needed or (is_mixed and number == lines.number)
-		]
-		return Swallowed(swallowed, is_mixed, opens_at)
+		found = []
+		for number, line in enumerate(lines.taken[opens_at - lines.first + 1 :], opens_at + 1):
+			cells = self._cells(line)
+			# The end of a mixed record is one more row, whatever is left of it.
+			if len(cells) > self.last_needed or (is_mixed and number == lines.number):
+				found.append((number, cells))
+		return Swallowed(found, is_mixed, opens_at)
 
 	def _swallows(self, cell: QuotedCell, row: list[str], texts: list[str]) -> bool:
 		"""Return whether the quote of a cell with line breaks, in a record of some lines, has swallowed rows."""
@@ -275,7 +273,7 @@ class Quotes:
 		if cell.index >= self.time_column:
 			return any(self.is_record(self._cells(line)) for line in texts[opens + 1 : closes + 1])
 		# The time comes after it, in the line where it closes; and in none before, unless it has swallowed that.
-		from_quote = texts[opens][cell.start - sum(map(len, texts[:opens])) :].rstrip("\r\n")
+		from_quote = texts[opens][cell.start - sum(len(text) for text in texts[:opens]) :].rstrip("\r\n")
 		if self.is_record(row[: cell.index] + from_quote.split(self.delimiter)):
 			return True
 		return any(self.is_record(self._cells(line)) for line in texts[opens + 1 : closes])
@@ -295,4 +293,4 @@ class Quotes:
 	def _cells(self, line: str) -> list[str]:
 		"""Return the cells of a line by the reading that looks most like a record."""
 		found = list(readings(line, self.delimiter))
-		return next(filter(self.is_record, found), max(found, key=len))
+		return next((cells for cells in found if self.is_record(cells)), max(found, key=len))

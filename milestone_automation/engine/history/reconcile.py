@@ -88,13 +88,18 @@ def mark_gone(doctype: str) -> int:
 	Args:
 		doctype: of the documents; may be gone itself, with all of them.
 	"""
-	names = _gone(doctype)
+	names = deleted_documents(doctype)
 	for start in range(0, len(names), BATCH):
 		milestones.mark_deleted_many(doctype, names[start : start + BATCH])
 	return len(names)
 
 
-def _gone(doctype: str) -> list[str]:
+def deleted_documents(doctype: str) -> list[str]:
+	"""Return the names of documents that are gone and have milestones that do not say so. One query.
+
+	Args:
+		doctype: as for `mark_gone`.
+	"""
 	milestone = frappe.qb.DocType("Milestone")
 	query = frappe.qb.from_(milestone).select(milestone.reference_name).distinct()
 	query = query.where(milestone.reference_type == doctype).where(milestone.reference_deleted == 0)
