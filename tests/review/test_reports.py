@@ -5,6 +5,7 @@ import json
 
 import frappe
 import pytest
+from frappe.custom.doctype.property_setter.property_setter import make_property_setter
 from frappe.desk.query_report import run
 from frappe.utils import add_days, getdate, nowdate
 
@@ -128,6 +129,28 @@ def test_a_manager_who_may_read_one_document_gets_numbers_of_that_one(orders, ma
 		assert sum(row["reached"] for row in rows) == 3
 	if name == "Milestone Bottlenecks":
 		assert sum(row["open_now"] for row in rows) == 1
+
+
+def test_a_manager_who_may_not_read_the_supplier_sees_none_in_any_report(orders, make_user, as_user):
+	user = make_user(MANAGER, ["Milestone Manager"])
+	frappe.share.add_docshare(ORDER, orders.late.name, user, read=1)
+
+	def suppliers() -> tuple[list, list, set]:
+		with as_user(user):
+			on_time_rows = report("On-time Performance", **ON_PLANS, group_by="Supplier")
+			return (
+				[row["group"] for row in on_time_rows if row["key"]],
+				[row["supplier"] for row in report("Supplier Scorecard", **ON_PLANS)],
+				{row["supplier"] for row in report("Milestone Details", **ON_PLANS)},
+			)
+
+	assert suppliers() == ([orders.supplier], [orders.supplier], {orders.supplier})
+	make_property_setter(ORDER, "supplier", "permlevel", 3, "Int", validate_fields_for_doctype=False)
+	frappe.clear_cache(doctype=ORDER)
+	assert suppliers() == ([], [], {""})
+	with as_user(user):
+		guessed = report("Milestone Details", **ON_PLANS, group_by="Supplier", group=orders.supplier)
+	assert guessed == []
 
 
 @pytest.mark.parametrize("name", REPORTS)

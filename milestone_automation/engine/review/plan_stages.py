@@ -8,7 +8,7 @@ from datetime import date, datetime
 import frappe
 from frappe.utils import get_datetime, getdate
 
-from milestone_automation.engine.people import readable
+from milestone_automation.engine.people import field_rights, readable
 from milestone_automation.engine.review.scope import is_among
 from milestone_automation.engine.rules.vocabulary import Health, PlanStatus, StageStatus
 from milestone_automation.engine.store import forecasts
@@ -45,7 +45,8 @@ class StageRow:
 		plan, workflow, reference_type, reference_name: its plan, workflow and document.
 		position: position in the plan, from 1.
 		stage_name, status, health, owner, role: as in the plan; empty strings for no owner or role.
-		supplier: value of the document's supplier field at its last save; empty for none.
+		supplier: value of the document's supplier field at its last save; empty for none, and where the user may not read
+			that field.
 		started: date from which the plan counts.
 		planned, due, reached: first key date, current key date, date it was reached; None for no date.
 		reached_at: time at which that was recorded, naive, in the site's time zone; None if it is not reached.
@@ -130,12 +131,14 @@ def read(plans: PlanFilter, user: str | None = None) -> Iterator[StageRow]:
 		plans: which plans.
 		user: user id; the session user by default.
 	"""
+	user = user or frappe.session.user
 	for doctype in _reference_types(plans):
-		condition = readable.condition(doctype, user or frappe.session.user)
+		condition = readable.condition(doctype, user)
 		if condition is None:
 			continue
+		hidden = field_rights.hidden(doctype, user=user)
 		for page in _pages(plans, doctype, condition):
-			yield from _stages(page)
+			yield from _stages(page, hidden)
 
 
 @dataclass(frozen=True)
@@ -236,7 +239,7 @@ def _pages(plans: PlanFilter, doctype: str, condition: str) -> Iterator[dict]:
 		rows = query.where(plan.name > rows[-1].name).run(as_dict=True) if len(rows) == PAGE else []
 
 
-def _stages(plans: dict) -> Iterator[StageRow]:
+def _stages(plans: dict, hidden: set[str]) -> Iterator[StageRow]:
 	stage = frappe.qb.DocType("Milestone Plan Stage")
 	rows = (
 		frappe.qb.from_(stage)
@@ -247,13 +250,14 @@ def _stages(plans: dict) -> Iterator[StageRow]:
 		.orderby(stage.idx)
 		.run(as_dict=True)
 	)
-	suppliers = {name: _supplier(plan) for name, plan in plans.items()}
+	suppliers = {name: _supplier(plan, hidden) for name, plan in plans.items()}
 	for row in rows:
 		yield _row(row, plans[row.parent], suppliers[row.parent])
 
 
-def _supplier(plan) -> str:
-	return json.loads(plan.snapshot or "{}").get(plan.supplier_field or "supplier") or ""
+def _supplier(plan, hidden: set[str]) -> str:
+	fieldname = plan.supplier_field or "supplier"
+	return "" if fieldname in hidden else json.loads(plan.snapshot or "{}").get(fieldname) or ""
 
 
 def _row(stage, plan, supplier: str) -> StageRow:
