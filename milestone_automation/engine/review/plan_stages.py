@@ -29,6 +29,7 @@ STAGE_COLUMNS = (
 	"key_date",
 	"reached_on",
 	"reached_at",
+	"reached_by_user",
 	"open_required",
 	"dependency",
 	"predecessors",
@@ -56,6 +57,8 @@ class StageRow:
 		forecast_p80: the same with a chance of 80 %.
 		chance: to meet its key date, in per cent; None where nothing is said.
 		dependency, predecessors: what the stage depends on, as in the plan.
+		created: when the plan was made, naive, in the site's time zone; None for unknown.
+		reached_by: user id of who reached it; empty for somebody without an account, and while it is open.
 	"""
 
 	name: str
@@ -82,6 +85,17 @@ class StageRow:
 	chance: int | None = None
 	dependency: str | None = None
 	predecessors: str | None = None
+	created: datetime | None = None
+	reached_by: str = ""
+
+	@property
+	def depends_on(self) -> dict:
+		"""What the stage depends on, as `Network.of` takes it."""
+		return {
+			"stage_name": self.stage_name,
+			"dependency": self.dependency,
+			"predecessors": self.predecessors,
+		}
 
 	@property
 	def is_reached(self) -> bool:
@@ -217,6 +231,7 @@ def _pages(plans: PlanFilter, doctype: str, condition: str) -> Iterator[dict]:
 			plan.reference_name,
 			plan.status,
 			plan.created_from,
+			plan.creation,
 			plan.supplier_field,
 			plan.snapshot,
 		)
@@ -286,6 +301,8 @@ def _row(stage, plan, supplier: str) -> StageRow:
 		chance=forecasts.chance_of(stage),
 		dependency=stage.dependency,
 		predecessors=stage.predecessors,
+		created=get_datetime(plan.creation),
+		reached_by=stage.reached_by_user or "",
 	)
 
 
