@@ -845,6 +845,13 @@ def on_time_this_month(filters: str | dict | None = None) -> dict | str:
 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes(filters=door.UNUSED)
+def milestones_due_this_week(filters: str | dict | None = None) -> dict:
+	"""Return the number of the card *Milestones Due This Week*, see `desk.cards.milestones_due_this_week`."""
+	return cards.milestones_due_this_week()
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+@door.takes(filters=door.UNUSED)
 def my_tasks_due(filters: str | dict | None = None) -> dict:
 	"""Return the number of the card *My Tasks Due*, see `desk.cards.my_tasks_due`."""
 	return cards.my_tasks_due()

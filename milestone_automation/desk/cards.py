@@ -2,7 +2,7 @@
 
 import frappe
 from frappe import _
-from frappe.utils import get_first_day, getdate, nowdate
+from frappe.utils import get_first_day, get_first_day_of_week, get_last_day_of_week, getdate, nowdate
 
 from milestone_automation.desk import my_work
 from milestone_automation.engine.people import rights
@@ -43,6 +43,20 @@ def on_time_this_month() -> dict | str:
 		if rights.can_manage()
 		else ["List", "Milestone Plan"],
 	}
+
+
+@frappe.read_only()
+def milestones_due_this_week() -> dict:
+	"""Return how many open milestones have their key date in this week, which begins as the site's weeks do.
+
+	Raises:
+		frappe.PermissionError: the user does not work in the desk.
+	"""
+	rights.check_desk_user()
+	today = getdate(nowdate())
+	first, last = getdate(get_first_day_of_week(today)), getdate(get_last_day_of_week(today))
+	route = ["List", "Milestone Plan"]
+	return {"value": totals.due_between(first, last), "fieldtype": "Int", "route": route}
 
 
 def my_tasks_due() -> dict:

@@ -98,9 +98,13 @@ class ReportFilters:
 		"""Return whether a checkbox is set."""
 		return str(self._values.get(name) or "0") in ("1", "True", "true")
 
-	def period(self) -> tuple[date | None, date | None]:
-		"""Return first and last date of the period; None for no limit."""
-		start, end = self.day("from_date"), self.day("to_date")
+	def period(self, first: str = "from_date", last: str = "to_date") -> tuple[date | None, date | None]:
+		"""Return first and last date of the period; None for no limit.
+
+		Args:
+			first, last: names of the filters.
+		"""
+		start, end = self.day(first), self.day(last)
 		if start and end and start > end:
 			frappe.throw(_("The period ends before it begins. Choose another From or To date."))
 		return start, end

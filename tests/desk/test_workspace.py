@@ -14,6 +14,7 @@ from milestone_automation.desk import cards, weekly_mail
 from milestone_automation.engine.progress import rescheduling
 from milestone_automation.engine.rules.vocabulary import Health
 from milestone_automation.patches.v1_1 import name_readers_of_mailed_reports
+from milestone_automation.report.milestone_weekly_summary import milestone_weekly_summary
 from tests.support.factories import (
 	ORDER,
 	READER_ROLE,
@@ -135,9 +136,46 @@ def test_my_cards_count_what_waits_for_the_user_today(orders, make_user, as_user
 		assert api.my_tasks_due()["value"] == 1
 
 
+def test_milestones_due_this_week_are_counted_each_also_several_of_one_plan(orders, reader, as_user):
+	def count() -> int:
+		return api.milestones_due_this_week()["value"]
+
+	rows = plan_of(orders.late).stages
+	for row in rows:
+		frappe.db.set_value(row.doctype, row.name, {"key_date": add_days(nowdate(), 30), "health": "Late"})
+	before = count()
+	for row in rows:
+		frappe.db.set_value(row.doctype, row.name, "key_date", nowdate())
+	open_rows = [row for row in rows if row.status == "Open"]
+	assert len(open_rows) == 2
+	assert count() == before + 2
+	with as_user(reader):
+		assert count() == 2
+	frappe.db.set_value(rows[0].doctype, open_rows[0].name, "health", "Skipped")
+	assert count() == before + 1
+
+
+def test_every_section_of_the_summary_is_a_list_of_milestones(orders):
+	counts = {
+		entry["label"]: entry["value"]
+		for entry in run(SUMMARY, ignore_prepared_report=True)["report_summary"]
+	}
+	assert sum(counts.values())
+	for section, label in milestone_weekly_summary.labels().items():
+		filters = {"section": section.value}
+		rows = run("Milestone Details", filters=filters, ignore_prepared_report=True)["result"]
+		assert len([row for row in rows if row]) == counts[label]
+
+
 def test_users_of_the_website_get_no_number(production_order, make_user, as_user):
 	user = make_user("wanda.web@example.com", [], user_type="Website User")
-	for call in (api.on_time_this_month, api.my_tasks_due, api.my_milestones_due, api.plans_by_health):
+	for call in (
+		api.on_time_this_month,
+		api.milestones_due_this_week,
+		api.my_tasks_due,
+		api.my_milestones_due,
+		api.plans_by_health,
+	):
 		with as_user(user), pytest.raises(frappe.PermissionError) as refused:
 			call()
 		assert str(refused.value) == "Only users of the Desk may see this."

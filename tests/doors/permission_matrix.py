@@ -207,6 +207,7 @@ CALLS = {
 	"get_ready_workflows": Call(constant(), MANAGERS, MANAGERS),
 	"install_ready_workflow": Call(constant(name=NOT_THERE), MANAGERS, MANAGERS, changes=True),
 	"on_time_this_month": Call(constant(), DESK, DESK),
+	"milestones_due_this_week": Call(constant(), DESK, DESK),
 	"my_tasks_due": Call(constant(), DESK, DESK),
 	"my_milestones_due": Call(constant(), DESK, DESK),
 	"plans_by_health": Call(constant(), DESK, DESK),

@@ -50,6 +50,7 @@ READING = {
 	"get_timeline",
 	"get_workflow_state_count",
 	"global_search",
+	"milestones_due_this_week",
 	"my_milestones_due",
 	"my_tasks_due",
 	"on_time_this_month",

@@ -3,7 +3,7 @@
 import frappe
 import pytest
 from frappe.desk.query_report import run
-from frappe.utils import add_days, getdate, nowdate
+from frappe.utils import add_days, add_to_date, getdate, now_datetime, nowdate
 
 from milestone_automation.engine.progress import rescheduling, stages
 from tests.support.clock import at
@@ -64,6 +64,13 @@ def test_what_is_reached_counts_by_the_day_it_was_reached(order):
 def test_a_plan_that_began_later_has_no_baseline(order):
 	with at(f"{in_days(-9)} 09:00:00"):
 		take("Before", workflow=WORKFLOW)
+	assert {row[1:] for row in compared("Slip Trend", "Before")} == {("", None)}
+
+
+def test_a_plan_made_after_the_baseline_for_an_older_document_has_none(order):
+	take("Before", workflow=WORKFLOW)
+	later = add_to_date(now_datetime(), hours=1)
+	frappe.db.set_value("Milestone Plan", plan_of(order).name, "creation", later)
 	assert {row[1:] for row in compared("Slip Trend", "Before")} == {("", None)}
 
 

@@ -8,7 +8,7 @@ import frappe
 import pytest
 
 from milestone_automation.engine.history.milestone_rows import MilestoneRow, Writer
-from milestone_automation.engine.review import percentiles, standing, stays
+from milestone_automation.engine.review import aging, bottlenecks, percentiles, standing, stays
 from milestone_automation.engine.review.scope import Scope
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
 from milestone_automation.engine.rules.working_days import WorkCalendar
@@ -164,10 +164,72 @@ def test_percentiles_read_two_rows_each_however_many_there_are(case, count_queri
 def test_rework_is_how_often_documents_came_to_a_value_again(case):
 	write([("Cut", 1), ("Sewn", 1), ("Cut", 1), ("Sewn", 1), ("Cut", 0)], [("Cut", 0)])
 	found = standing.visits(scope())
-	assert {value: (row.count, row.documents, row.rework) for value, row in found.items()} == {
+	assert {value: (row.count, row.first, row.rework) for value, row in found.items()} == {
 		"Cut": (4, 2, 2),
 		"Sewn": (2, 1, 1),
 	}
+
+
+def test_rework_of_a_period_counts_returns_to_values_of_before_it(case):
+	write([("Cut", 24), ("Sewn", 24), ("Cut", 24), ("Packed", 24), ("Packed", 0)], [("Packed", 0)])
+	march_4 = scope(start=datetime.date(2026, 3, 4))
+	found = standing.visits(march_4)
+	assert {value: (row.count, row.rework) for value, row in found.items()} == {
+		"Cut": (1, 1),
+		"Packed": (2, 1),
+	}
+	for value, visits in found.items():
+		assert len(standing.returns(march_4, value)) == visits.rework
+
+
+ALIKE = ("open", "Open", "ópen", "open ", "OPEN")
+
+
+def test_values_that_differ_in_case_accent_or_a_space_are_told_apart_for_everybody(case):
+	write(*([(value, 2 * number + 1), ("Sewn", 0)] for number, value in enumerate(ALIKE)))
+	expected = {(value,): (1, 2 * n + 1, 2 * n + 1, 2 * n + 1) for n, value in enumerate(ALIKE)}
+	for end in (None, datetime.date(2999, 1, 1)):
+		assert hours(stays.by_value(scope(end=end))) == expected
+		assert {row.key for row in stays.by_step(scope(end=end))} == {(value, "Sewn") for value in ALIKE}
+		visits = standing.visits(scope(end=end))
+		assert {value: row.count for value, row in visits.items()} == dict.fromkeys(ALIKE, 1) | {"Sewn": 5}
+	begun = standing.visits(scope(start=START.date()))
+	assert {(value, row.rework) for value, row in begun.items()} == {(value, 0) for value in (*ALIKE, "Sewn")}
+	for value in ALIKE:
+		assert stays.count(scope(), value) == len(stays.longest(scope(), 10, value)) == 1
+		assert standing.returns(scope(), value) == []
+	assert stays.left(scope()) == set(ALIKE)
+
+
+def test_steps_to_values_that_differ_in_case_are_told_apart(case):
+	write([("Cut", 1), ("sewn", 0)], [("Cut", 2), ("Sewn", 0)])
+	for end in (None, datetime.date(2999, 1, 1)):
+		assert hours(stays.by_step(scope(end=end))) == {
+			("Cut", "Sewn"): (1, 2, 2, 2),
+			("Cut", "sewn"): (1, 1, 1, 1),
+		}
+
+
+def test_a_document_in_a_final_value_is_not_open(case):
+	write([("Cut", 2), ("Sewn", 30), ("Shipped", 0)], [("Cut", 2), ("Sewn", 0)])
+	now = START + datetime.timedelta(days=2)
+	april = datetime.date(2026, 4, 1)
+	for period in ({}, {"start": april}):
+		measured = bottlenecks.measure(scope(**period), now)
+		assert {row.value: row.open_now for row in measured if row.open_now} == {"Sewn": 1}
+		assert [row.value for row in aging.measure(scope(**period), now)] == ["Sewn"]
+
+
+def test_how_long_documents_have_had_a_value_counts_in_working_time_too(case):
+	# On Friday at 9:00 one stands in Cut, which another one has left.
+	write([("Cut", 1), ("Sewn", 0)], [("Sewn", 4 * 24), ("Cut", 0)])
+	monday = START + datetime.timedelta(days=7)
+	(cut,) = [
+		row
+		for row in bottlenecks.measure(scope(), monday, WorkCalendar(frozenset({5, 6})))
+		if row.value == "Cut"
+	]
+	assert (cut.oldest, cut.mean_age) == (24 * HOUR, 24 * HOUR)
 
 
 def test_a_document_stands_at_its_last_value_since_it_was_reached(case):

@@ -2,20 +2,32 @@
 
 import datetime
 import json
+from dataclasses import replace
 
 import frappe
 import pytest
 from frappe.core.doctype.report.report import get_report_module_dotted_path
+from frappe.custom.doctype.property_setter.property_setter import make_property_setter
 from frappe.desk.query_report import run
 from frappe.utils import add_days, getdate, nowdate
 
 from milestone_automation import api
 from milestone_automation.engine.history.milestone_rows import MilestoneRow, Writer
 from milestone_automation.engine.progress import rescheduling, stages, tasks
-from milestone_automation.engine.review import conformance, date_changes, on_time
+from milestone_automation.engine.review import (
+	conformance,
+	date_changes,
+	on_time,
+	plan_stages,
+	responses,
+	scorecard,
+	stage_stays,
+)
+from milestone_automation.engine.review.blocked import Blocker
 from milestone_automation.engine.review.plan_stages import StageRow
 from milestone_automation.engine.rules import criteria
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
+from milestone_automation.report.blocked_and_overdue import blocked_and_overdue
 from tests.support.factories import (
 	CLERK_ROLE,
 	ORDER,
@@ -123,6 +135,8 @@ def test_a_manager_who_may_read_no_document_gets_no_row(orders, make_user, as_us
 def test_a_manager_who_may_read_one_document_gets_numbers_of_that_one(orders, make_user, as_user, name):
 	user = make_user(MANAGER, ["Milestone Manager"])
 	frappe.share.add_docshare(ORDER, orders.late.name, user, read=1)
+	sewn = MilestoneRow(orders.blocked.name, "", "Sewn", datetime.datetime(2026, 3, 2, 9), "", None, 0)
+	Writer(ORDER, "status", "", MilestoneSource.IMPORT).insert([sewn])
 	with as_user(user):
 		rows = report(name, **filters_of(name))
 	seen = {row["reference_name"] for row in rows if row.get("reference_name")}
@@ -130,7 +144,30 @@ def test_a_manager_who_may_read_one_document_gets_numbers_of_that_one(orders, ma
 	if name == "On-time Performance":
 		assert sum(row["reached"] for row in rows) == 3
 	if name == "Milestone Bottlenecks":
-		assert sum(row["open_now"] for row in rows) == 1
+		values = {row["value"] for row in rows}
+		assert "Shipped" in values and "Sewn" not in values
+
+
+def test_a_manager_who_may_not_read_the_supplier_sees_none_in_any_report(orders, make_user, as_user):
+	user = make_user(MANAGER, ["Milestone Manager"])
+	frappe.share.add_docshare(ORDER, orders.late.name, user, read=1)
+
+	def suppliers() -> tuple[list, list, set]:
+		with as_user(user):
+			on_time_rows = report("On-time Performance", **ON_PLANS, group_by="Supplier")
+			return (
+				[row["group"] for row in on_time_rows if row["key"]],
+				[row["supplier"] for row in report("Supplier Scorecard", **ON_PLANS)],
+				{row["supplier"] for row in report("Milestone Details", **ON_PLANS)},
+			)
+
+	assert suppliers() == ([orders.supplier], [orders.supplier], {orders.supplier})
+	make_property_setter(ORDER, "supplier", "permlevel", 3, "Int", validate_fields_for_doctype=False)
+	frappe.clear_cache(doctype=ORDER)
+	assert suppliers() == ([], [], {""})
+	with as_user(user):
+		guessed = report("Milestone Details", **ON_PLANS, group_by="Supplier", group=orders.supplier)
+	assert guessed == []
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -216,7 +253,14 @@ def test_what_is_blocked_names_the_task_and_who_has_it(orders):
 	assert [(row["reference_name"], row["stage_name"], row["title"], row["required"]) for row in rows] == [
 		(orders.blocked.name, "Inspected", "Book the inspector", 1)
 	]
-	assert rows[0]["days"] == 6
+	# Since the day after its due date; the milestone was blocked later, on its key date.
+	assert (rows[0]["days"], rows[0]["since"]) == (6, getdate(add_days(nowdate(), -5)))
+
+
+def test_a_name_with_a_comma_is_one_person_in_the_chart():
+	person = {"stage": row(due=day(1)), "task": "task", "title": "Sew", "required": True, "due": day(1)}
+	chart = blocked_and_overdue.get_chart([Blocker(**person, people=["Mills, Ltd."], days=1)])
+	assert chart["data"]["labels"] == ["Mills, Ltd."]
 
 
 def test_an_unmet_exit_criterion_is_listed_with_the_milestone_s_owner_until_it_is_met(orders, make_user):
@@ -279,9 +323,11 @@ def test_a_milestone_confirmed_and_undone_counts_once(orders):
 	stages.undo(plan, "Counted", "Miscounted")
 	stages.confirm(plan, "Counted")
 	rows = report("Milestone Bottlenecks", document_type=ORDER, track_field="milestone_stage")
-	assert [(row["value"], row["open_now"], row["rework"]) for row in rows] == [("Counted", 1, 0)]
+	assert [(row["value"], row["open_now"], row["rework"]) for row in rows] == [("Counted", 0, 0)]
+	undone = {"plan": plan, "event": "Milestone Undone"}
+	frappe.db.set_value("Milestone Plan Log", undone, "done_on", add_days(nowdate(), -3))
 	repeated = [row for row in report("Conformance", **ON_PLANS) if row["deviation"] == "Repeated"]
-	assert [(row["stage_name"], row["times"]) for row in repeated] == [("Counted", 1)]
+	assert [(row["stage_name"], row["times"], row["days"]) for row in repeated] == [("Counted", 1, 3)]
 
 
 # What is behind a number
@@ -355,7 +401,8 @@ def test_every_number_of_bottlenecks_and_of_the_map_is_a_list(orders):
 		value = {"value": row["value"]}
 		assert len(report("Milestone Stays", **ON_A_FIELD, **value)) == row["count"]
 		assert len(report("Milestone Stays", **ON_A_FIELD, **value, returns_only=1)) == row["rework"]
-		assert len(report("Milestone Aging", **ON_A_FIELD, **value)) == row["open_now"]
+		if row["open_now"]:
+			assert len(report("Milestone Aging", **ON_A_FIELD, **value)) == row["open_now"]
 	for row in report("Process Map", **ON_A_FIELD):
 		step = {"value": row["from_value"]} | (
 			{"next_value": row["value"]} if row["value"] else {"next_is_empty": 1}
@@ -363,6 +410,123 @@ def test_every_number_of_bottlenecks_and_of_the_map_is_a_list(orders):
 		stays = report("Milestone Stays", **ON_A_FIELD, **step)
 		assert len(stays) == row["count"]
 		assert sum(stay["days"] for stay in stays) / len(stays) == pytest.approx(row["mean"])
+
+
+# By milestone of a workflow
+
+
+def test_every_number_of_the_milestones_of_a_workflow_is_a_list(orders):
+	stages.undo(plan_of(orders.late).name, "Shipped", "Came back")
+	rows = report("Milestone Bottlenecks", **ON_PLANS)
+	# Of the late order Cut and Inspected are reached, and Shipped waits; of the other one Cut does.
+	numbers = {row["value"]: (row["count"], row["open_now"], row["rework"]) for row in rows}
+	assert numbers == {"Cut": (1, 1, 0), "Inspected": (1, 0, 0), "Shipped": (0, 1, 1)}
+	for row in rows:
+		assert len(report("Milestone Stays", **ON_PLANS, value=row["value"])) == row["count"]
+		assert len(report("Milestone Stays", **ON_PLANS, value=row["value"], open_only=1)) == row["open_now"]
+	assert report("Milestone Bottlenecks", **ON_PLANS, to_date="2020-01-01")[0]["count"] == 0
+
+
+def moments(*hours: int | None) -> list[datetime.datetime | None]:
+	start = datetime.datetime(2026, 5, 4, 9)
+	return [None if hour is None else start + datetime.timedelta(hours=hour) for hour in hours]
+
+
+def reached_stages(*hours: int | None, **values) -> list[StageRow]:
+	"""Stages reached so many hours after the plan was made; None for open."""
+	created = moments(0)[0]
+	return [
+		row(number, created=created, reached_at=at, reached=at and at.date(), **values)
+		for number, at in enumerate(moments(*hours), 1)
+	]
+
+
+def taken(rows: list[StageRow], now: int) -> list[tuple]:
+	(now,) = moments(now)
+	return [
+		(stay.stage.stage_name, stay.seconds(now) // 3600, stay.until is None)
+		for stay in stage_stays.find(rows)
+	]
+
+
+@pytest.mark.no_site
+def test_a_milestone_takes_from_the_one_before_it_or_from_the_start_of_the_plan():
+	assert taken(reached_stages(5, 12, None, None), now=30) == [
+		("Stage 1", 5, False),
+		("Stage 2", 7, False),
+		("Stage 3", 18, True),
+	]
+
+
+@pytest.mark.no_site
+def test_a_milestone_of_a_branch_takes_from_the_last_of_those_it_depends_on():
+	rows = reached_stages(5, 12, 8, 20)
+	rows[2] = replace(rows[2], dependency="Nothing")
+	rows[3] = replace(rows[3], dependency="Chosen Milestones", predecessors="Stage 1\nStage 3")
+	assert [hours for _name, hours, _open in taken(rows, now=30)] == [5, 7, 8, 12]
+
+
+@pytest.mark.no_site
+def test_a_skipped_milestone_takes_no_time_and_one_out_of_order_less_than_none_never():
+	rows = reached_stages(5, None, 12)
+	rows[1] = replace(rows[1], health="Skipped")
+	assert taken(rows, now=30) == [("Stage 1", 5, False), ("Stage 3", 7, False)]
+	assert [hours for _name, hours, _open in taken(reached_stages(9, 4), now=30)] == [9, 0]
+
+
+def test_the_second_period_has_values_of_its_own_and_every_number(production_order):
+	def write(case: str, *journey: tuple[str, int]) -> None:
+		before, last = "", None
+		for value, day_of_may in journey:
+			moment = datetime.datetime(2026, 5, day_of_may, 9)
+			stood = int((moment - last).total_seconds()) if last else None
+			entry = MilestoneRow(case, before, value, moment, "", stood, 0)
+			Writer(ORDER, "status", "", MilestoneSource.IMPORT).insert([entry])
+			before, last = value, moment
+
+	write("early", ("Dyed", 1), ("Cut", 3), ("Sewn", 6))
+	write("late", ("Cut", 20), ("Sewn", 25))
+	period = {"from_date": "2026-05-15", "to_date": "2026-05-30"}
+	earlier = {"compare_from": "2026-05-01", "compare_to": "2026-05-14"}
+	rows = {row["value"]: row for row in report("Milestone Bottlenecks", **ON_A_FIELD, **period, **earlier)}
+	cut, dyed = rows["Cut"], rows["Dyed"]
+	assert (cut["median"], cut["median_before"], cut["median_change"]) == (5, 3, 2)
+	assert (cut["mean_change"], cut["p90_change"], cut["share_before"]) == (2, 2, pytest.approx(60))
+	assert (dyed["count"], dyed["median"], dyed["count_before"], dyed["median_before"]) == (0, None, 1, 2)
+	with pytest.raises(frappe.ValidationError, match="ends before it begins"):
+		report("Milestone Bottlenecks", **ON_A_FIELD, compare_from="2026-05-14", compare_to="2026-05-01")
+
+
+# Answers
+
+
+def test_days_to_answer_count_what_somebody_answered_only(orders, make_user, as_user):
+	olga = make_user("olga@example.com", [CLERK_ROLE])
+	plan = plan_of(orders.blocked)
+	name = plan.stages[1].name
+	frappe.db.set_value("Milestone Plan Stage", name, "stage_owner", olga)
+	prompt = {"doctype": "Milestone Message", "kind": "Prompt", "recipient": olga, "message_key": "asked"}
+	prompt |= {"plan": plan.name, "plan_stage": name, "sent_on": add_days(nowdate(), -6), "status": "Sent"}
+	frappe.get_doc(prompt).insert(ignore_permissions=True)  # test set-up
+
+	def answered() -> list[float]:
+		stages_read = list(plan_stages.read(plan_stages.PlanFilter("Production", orders.blocked.name)))
+		return [round(days) for days in responses.days(stages_read).get(name, [])]
+
+	def move(source: str, changed_by: str, days_ago: int) -> None:
+		values = {"source": source, "changed_by": changed_by, "status": "Accepted", "plan": plan.name}
+		values |= {"doctype": "Milestone Date Change", "plan_stage": name}
+		change = frappe.get_doc(values | {"changed_on": add_days(nowdate(), -days_ago)})
+		change.insert(ignore_permissions=True)  # test set-up
+
+	for source in ("Previous Milestone", "Workflow Version", "On Hold", "Import"):
+		move(source, olga, 5)
+	move("Form", "Administrator", 5)
+	assert answered() == []
+	move("Form", olga, 2)
+	assert answered() == [4]
+	move("Prompt", "Administrator", 3)
+	assert answered() == [3]
 
 
 # Pure rules
@@ -412,6 +576,15 @@ def test_tolerance_is_inclusive(reached, early_days, late_days, expected):
 	rows = [row(due=day(10), reached=reached)]
 	found = on_time.measure(rows, "Milestone", day(20), on_time.Tolerance(early_days, late_days))
 	assert [(group.early, group.on_time, group.late) for group in found] == [expected]
+
+
+@pytest.mark.no_site
+def test_what_was_never_delivered_is_late_in_the_rate_and_the_grade_of_a_supplier():
+	rows = [row(1, supplier="Mills", due=day(1), reached=day(1))]
+	rows += [row(number, supplier="Mills", due=day(1)) for number in range(2, 22)]
+	(group,) = on_time.measure(rows, "Supplier", day(30))
+	(score,) = scorecard.score([group], rows, [], {})
+	assert (group.reached, group.overdue, group.rate, score.grade) == (1, 20, 1 / 21, "D")
 
 
 @pytest.mark.no_site

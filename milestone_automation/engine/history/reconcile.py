@@ -177,8 +177,8 @@ def find_changes(
 	for row in _query(doctype, tracker.name, field.fieldname, names).run():
 		name, value, modified, modified_by, *last = row
 		if last[0]:
-			*texts, reached_on, position = last
-			last = Recorded(*texts, reached_on and get_datetime(reached_on), position or 0)
+			*texts, reached_on, position, undone = last
+			last = Recorded(*texts, reached_on and get_datetime(reached_on), position or 0, undone or 0)
 		last = last if last[0] else None
 		change = UnseenChange(str(name), value, get_datetime(modified), modified_by, last)
 		if _differs(change, field):
@@ -210,7 +210,7 @@ def _query(doctype: str, tracker: str, fieldname: str, names: list[str] | None):
 		.left_join(last)
 		.on(_as_text(document.name) == last.reference_name)
 		.select(document.name, column, document.modified, document.modified_by)
-		.select(last.milestone, last.value, last.value_hash, last.reached_on, last.position)
+		.select(last.milestone, last.value, last.value_hash, last.reached_on, last.position, last.undone)
 		.where(unseen | differs)
 	)
 	return query.where(document.name.isin(names)) if names is not None else query
@@ -228,7 +228,8 @@ def _last_milestones(doctype: str, fieldname: str, names: list[str] | None):
 	ranked = (
 		frappe.qb.from_(milestone)
 		.select(milestone.reference_name, milestone.name.as_("milestone"), milestone.value)
-		.select(milestone.value_hash, milestone.reached_on, milestone.idx.as_("position"), place.as_("place"))
+		.select(milestone.value_hash, milestone.reached_on, milestone.idx.as_("position"), milestone.undone)
+		.select(place.as_("place"))
 		.where(milestone.reference_type == doctype)
 		.where(milestone.track_field == fieldname)
 		.where(milestone.reference_deleted == 0)
@@ -261,19 +262,20 @@ def _record(
 	modified_since = since is None or change.modified > since
 	reached_on = min(change.modified, now) if modified_since else max(now, since)
 	from_value = (change.last and change.last.value) or ""
+	value_before, counted_since = change.last.counted(from_value) if change.last else (from_value, None)
 	milestones.insert_one(
 		reference_type=doctype,
 		reference_name=change.name,
 		track_field=field.fieldname,
 		from_value=from_value,
-		value_before=from_value,
+		value_before=value_before,
 		value=values.as_text(change.value, field.fieldtype),
 		value_hash=values.fingerprint(change.value, field.fieldtype),
 		milestone_tracker=tracker.name,
 		reached_on=reached_on,
 		idx=change.last.position + 1 if reached_on == since else 0,
 		reached_by=change.modified_by if modified_since else frappe.session.user,
-		time_in_previous=clock.seconds_between(since, reached_on),
+		time_in_previous=clock.seconds_between(counted_since, reached_on),
 		source=MilestoneSource.RECONCILE.value,
 	)
 	return True

@@ -189,7 +189,7 @@ def mark_open(plan: plan_rows.Plan, stage, reason: str) -> None:
 	was_reached_on = stage.reached_on
 	next_steps.note_undone(plan, stage)
 	if stage.milestone:
-		frappe.db.set_value("Milestone", stage.milestone, "undone", 1, update_modified=False)
+		milestones.mark_undone(stage.milestone)
 	plan.set_stage(
 		stage,
 		status=StageStatus.OPEN.value,

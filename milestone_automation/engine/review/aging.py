@@ -43,6 +43,7 @@ def measure(scope: Scope, now: datetime, value: str | None = None) -> list[Aged]
 		value: only documents in this value; None for all, but those in a final one, which no document has left.
 	"""
 	lines = {row.key[0]: row.at for row in stays.by_value(scope, fractions=LINES)}
+	left = stays.left(scope) if scope.start or scope.end else lines
 	ahead = plan_stages.next_stages(scope.reference_type, scope.condition)
 	return [
 		Aged(
@@ -53,5 +54,5 @@ def measure(scope: Scope, now: datetime, value: str | None = None) -> list[Aged]
 			ahead.get(row.reference_name),
 		)
 		for row in standing.present(scope)
-		if (row.value in lines if value is None else row.value == value)
+		if (row.value in left if value is None else row.value == value)
 	]

@@ -51,7 +51,7 @@ def due_at(stage: StageRow, changes: Iterable[DateChange], moment: datetime) -> 
 		changes: its date changes, oldest first.
 		moment: naive, in the site's time zone.
 	"""
-	if stage.started and stage.started > moment.date():
+	if stage.created and stage.created > moment:
 		return None
 	moves = list(changes)
 	later = next((change for change in moves if change.changed_on > moment), None)

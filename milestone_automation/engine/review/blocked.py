@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import frappe
 from frappe.utils import getdate
@@ -27,6 +27,7 @@ class Blocker:
 		due: due date of the task, or key date of the milestone; None if it has none.
 		people: display names of the assignees, or user id or role of the owner of the milestone.
 		days: days overdue; 0 if it is not.
+		since: first day on which it was overdue or blocked its milestone; None for unknown.
 	"""
 
 	stage: StageRow
@@ -36,6 +37,7 @@ class Blocker:
 	due: date | None
 	people: list[str]
 	days: int
+	since: date | None = None
 
 
 def find(rows: Iterable[StageRow], today: date) -> list[Blocker]:
@@ -64,10 +66,15 @@ def _blocker_of_task(stage: StageRow, task, today: date) -> Blocker | None:
 	"""Return the blocker for an open task; None if the task neither blocks its milestone nor is overdue."""
 	due = getdate(task.due_date) if task.due_date else None
 	is_overdue = bool(due and due < today)
-	if not is_overdue and not (task.required and stage.health == Health.BLOCKED):
+	is_blocking = bool(task.required) and stage.health == Health.BLOCKED
+	if not is_overdue and not is_blocking:
 		return None
 	days = (today - due).days if is_overdue else 0
-	return Blocker(stage, task.name, task.title, bool(task.required), due, task.people, days)
+	begun = [due + timedelta(days=1)] if is_overdue else []
+	# A milestone is blocked from its key date on.
+	begun += [stage.due] if is_blocking and stage.due else []
+	since = min(begun, default=None)
+	return Blocker(stage, task.name, task.title, bool(task.required), due, task.people, days, since)
 
 
 def _unmet_criteria(stages: list[StageRow], today: date) -> Iterator[Blocker]:
@@ -120,7 +127,9 @@ def _overdue(stages: list[StageRow], today: date) -> Iterator[Blocker]:
 
 def _blocker_of_stage(stage: StageRow, title: str, required: bool, today: date) -> Blocker:
 	people = [owner] if (owner := stage.owner or stage.role) else []
-	return Blocker(stage, None, title, required, stage.due, people, _days_overdue(stage, today))
+	late = _days_overdue(stage, today)
+	since = stage.due and stage.due + timedelta(days=0 if required else 1)
+	return Blocker(stage, None, title, required, stage.due, people, late, since)
 
 
 def _days_overdue(stage: StageRow, today: date) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import Enum
 from itertools import groupby
 
@@ -20,6 +20,14 @@ class Deviation(str, Enum):
 
 
 @dataclass(frozen=True)
+class Undoings:
+	"""How often a milestone was undone, and when first (naive, in the site's time zone)."""
+
+	times: int
+	first: datetime
+
+
+@dataclass(frozen=True)
 class Finding:
 	"""One deviation of one milestone.
 
@@ -27,49 +35,49 @@ class Finding:
 		deviation: its kind.
 		stage: the stage.
 		days: days late (Late), days between a later milestone and this one (Out of Order), days since a later one
-			was reached (Skipped); None for Repeated.
+			was reached (Skipped), days from the first time it was undone until it was reached again, or until today
+			(Repeated).
 		times: how often it was undone, for Repeated; else 1.
 	"""
 
 	deviation: Deviation
 	stage: StageRow
-	days: int | None
+	days: int
 	times: int = 1
 
 
-def check(rows: Iterable[StageRow], undone: Mapping[str, int], today: date) -> Iterator[Finding]:
+def check(rows: Iterable[StageRow], undone: Mapping[str, Undoings], today: date) -> Iterator[Finding]:
 	"""Yield the deviations of all plans.
 
 	Args:
 		rows: stages, grouped by plan and in order.
-		undone: how often each stage was undone, by row name.
+		undone: how each stage was undone, by row name; without those that never were.
 		today: the date by which open milestones are late.
 	"""
 	for _plan, stages in groupby(rows, key=lambda row: row.plan):
 		yield from _of_plan(list(stages), undone, today)
 
 
-def _of_plan(stages: list[StageRow], undone: Mapping[str, int], today: date) -> Iterator[Finding]:
-	network = Network.of([_dependency(stage) for stage in stages])
+def _of_plan(stages: list[StageRow], undone: Mapping[str, Undoings], today: date) -> Iterator[Finding]:
+	network = Network.of([stage.depends_on for stage in stages])
 	for index, stage in enumerate(stages):
 		later = [stages[i].reached for i in network.all_after(index) if stages[i].reached]
-		if later and not stage.is_reached:
-			yield Finding(Deviation.SKIPPED, stage, (today - min(later)).days)
-		elif later and stage.reached and min(later) < stage.reached:
-			yield Finding(Deviation.OUT_OF_ORDER, stage, (stage.reached - min(later)).days)
-		if undone.get(stage.name):
-			yield Finding(Deviation.REPEATED, stage, None, undone[stage.name])
-		late = _days_late(stage, bool(later), today)
-		if late:
+		yield from _out_of_order(stage, min(later, default=None), today)
+		if repeated := undone.get(stage.name):
+			days = ((stage.reached or today) - repeated.first.date()).days
+			yield Finding(Deviation.REPEATED, stage, max(0, days), repeated.times)
+		if late := _days_late(stage, bool(later), today):
 			yield Finding(Deviation.LATE, stage, late)
 
 
-def _dependency(stage: StageRow) -> dict:
-	return {
-		"stage_name": stage.stage_name,
-		"dependency": stage.dependency,
-		"predecessors": stage.predecessors,
-	}
+def _out_of_order(stage: StageRow, later: date | None, today: date) -> Iterator[Finding]:
+	"""Yield that a stage was skipped, or reached after one that comes after it; `later` is when that was reached."""
+	if not later:
+		return
+	if not stage.is_reached:
+		yield Finding(Deviation.SKIPPED, stage, (today - later).days)
+	elif stage.reached and later < stage.reached:
+		yield Finding(Deviation.OUT_OF_ORDER, stage, (stage.reached - later).days)
 
 
 def _days_late(stage: StageRow, is_skipped: bool, today: date) -> int:

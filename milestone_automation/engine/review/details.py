@@ -53,6 +53,7 @@ def _is(result: Result) -> Callable[[Detail], bool]:
 SHOWN: dict[str, Callable[[Detail], bool]] = {
 	"All": lambda detail: True,
 	"Reached": lambda detail: detail.is_counted and detail.stage.lateness is not None,
+	"Reached or Overdue": lambda detail: detail.is_counted and detail.result is not None,
 	**{result.value: _is(result) for result in Result},
 	"Date Changed": lambda detail: bool(detail.changes),
 	"Date Moved": lambda detail: bool(detail.moves),
@@ -92,7 +93,7 @@ def find(rows: list[StageRow], chosen: Selection, today: date, tolerance: Tolera
 	key = on_time.GROUPS[chosen.group_by]
 	rows = [row for row in rows if chosen.group is None or key(row) == chosen.group]
 	changes = list(date_changes.read(rows))
-	answers = responses.days(rows, changes, chosen.start, chosen.end)
+	answers = responses.days(rows, chosen.start, chosen.end)
 	by_stage = _by_stage(date_changes.within(changes, chosen.start, chosen.end), chosen.reason)
 	for row in rows:
 		detail = Detail(

@@ -59,9 +59,14 @@ class Punctuality:
 		return self.early + self.on_time + self.late
 
 	@property
+	def due(self) -> int:
+		"""Number of milestones that were reached or should have been."""
+		return self.reached + self.overdue
+
+	@property
 	def rate(self) -> float | None:
-		"""Share of the reached milestones that were not late, from 0 to 1; None if none is reached."""
-		return (self.early + self.on_time) / self.reached if self.reached else None
+		"""Share of the due milestones that were reached in time, from 0 to 1; None if none is due."""
+		return (self.early + self.on_time) / self.due if self.due else None
 
 	@property
 	def mean_days(self) -> float | None:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 import frappe
 from frappe.utils import get_datetime, getdate
 
-from milestone_automation.engine.people import readable
+from milestone_automation.engine.people import field_rights, readable
 from milestone_automation.engine.review.scope import is_among
 from milestone_automation.engine.rules.vocabulary import Health, PlanStatus, StageStatus
 from milestone_automation.engine.store import forecasts
@@ -29,6 +29,7 @@ STAGE_COLUMNS = (
 	"key_date",
 	"reached_on",
 	"reached_at",
+	"reached_by_user",
 	"open_required",
 	"dependency",
 	"predecessors",
@@ -45,7 +46,8 @@ class StageRow:
 		plan, workflow, reference_type, reference_name: its plan, workflow and document.
 		position: position in the plan, from 1.
 		stage_name, status, health, owner, role: as in the plan; empty strings for no owner or role.
-		supplier: value of the document's supplier field at its last save; empty for none.
+		supplier: value of the document's supplier field at its last save; empty for none, and where the user may not read
+			that field.
 		started: date from which the plan counts.
 		planned, due, reached: first key date, current key date, date it was reached; None for no date.
 		reached_at: time at which that was recorded, naive, in the site's time zone; None if it is not reached.
@@ -55,6 +57,8 @@ class StageRow:
 		forecast_p80: the same with a chance of 80 %.
 		chance: to meet its key date, in per cent; None where nothing is said.
 		dependency, predecessors: what the stage depends on, as in the plan.
+		created: when the plan was made, naive, in the site's time zone; None for unknown.
+		reached_by: user id of who reached it; empty for somebody without an account, and while it is open.
 	"""
 
 	name: str
@@ -81,6 +85,17 @@ class StageRow:
 	chance: int | None = None
 	dependency: str | None = None
 	predecessors: str | None = None
+	created: datetime | None = None
+	reached_by: str = ""
+
+	@property
+	def depends_on(self) -> dict:
+		"""What the stage depends on, as `Network.of` takes it."""
+		return {
+			"stage_name": self.stage_name,
+			"dependency": self.dependency,
+			"predecessors": self.predecessors,
+		}
 
 	@property
 	def is_reached(self) -> bool:
@@ -130,12 +145,14 @@ def read(plans: PlanFilter, user: str | None = None) -> Iterator[StageRow]:
 		plans: which plans.
 		user: user id; the session user by default.
 	"""
+	user = user or frappe.session.user
 	for doctype in _reference_types(plans):
-		condition = readable.condition(doctype, user or frappe.session.user)
+		condition = readable.condition(doctype, user)
 		if condition is None:
 			continue
+		hidden = field_rights.hidden(doctype, user=user)
 		for page in _pages(plans, doctype, condition):
-			yield from _stages(page)
+			yield from _stages(page, hidden)
 
 
 @dataclass(frozen=True)
@@ -214,6 +231,7 @@ def _pages(plans: PlanFilter, doctype: str, condition: str) -> Iterator[dict]:
 			plan.reference_name,
 			plan.status,
 			plan.created_from,
+			plan.creation,
 			plan.supplier_field,
 			plan.snapshot,
 		)
@@ -236,7 +254,7 @@ def _pages(plans: PlanFilter, doctype: str, condition: str) -> Iterator[dict]:
 		rows = query.where(plan.name > rows[-1].name).run(as_dict=True) if len(rows) == PAGE else []
 
 
-def _stages(plans: dict) -> Iterator[StageRow]:
+def _stages(plans: dict, hidden: set[str]) -> Iterator[StageRow]:
 	stage = frappe.qb.DocType("Milestone Plan Stage")
 	rows = (
 		frappe.qb.from_(stage)
@@ -247,13 +265,14 @@ def _stages(plans: dict) -> Iterator[StageRow]:
 		.orderby(stage.idx)
 		.run(as_dict=True)
 	)
-	suppliers = {name: _supplier(plan) for name, plan in plans.items()}
+	suppliers = {name: _supplier(plan, hidden) for name, plan in plans.items()}
 	for row in rows:
 		yield _row(row, plans[row.parent], suppliers[row.parent])
 
 
-def _supplier(plan) -> str:
-	return json.loads(plan.snapshot or "{}").get(plan.supplier_field or "supplier") or ""
+def _supplier(plan, hidden: set[str]) -> str:
+	fieldname = plan.supplier_field or "supplier"
+	return "" if fieldname in hidden else json.loads(plan.snapshot or "{}").get(fieldname) or ""
 
 
 def _row(stage, plan, supplier: str) -> StageRow:
@@ -282,6 +301,8 @@ def _row(stage, plan, supplier: str) -> StageRow:
 		chance=forecasts.chance_of(stage),
 		dependency=stage.dependency,
 		predecessors=stage.predecessors,
+		created=get_datetime(plan.creation),
+		reached_by=stage.reached_by_user or "",
 	)
 
 

@@ -1,36 +1,39 @@
-"""How many days people take to answer a prompt: until the milestone is reached or gets a new key date."""
+"""How many days people take to answer a prompt: until they reach the milestone, or give or propose another date.
+
+What happens to a milestone without them is no answer: a date that moves along, that somebody else moves, or that a new
+version of the workflow sets.
+"""
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import date, datetime
 
 import frappe
+from frappe.query_builder.functions import Coalesce
 from frappe.utils import get_datetime
 
-from milestone_automation.engine.review.date_changes import DateChange
 from milestone_automation.engine.review.plan_stages import StageRow
-from milestone_automation.engine.rules.vocabulary import MessageKind
+from milestone_automation.engine.rules.vocabulary import DateChangeSource, MessageKind
 
 PAGE = 2_000
 DAY = 24 * 60 * 60
+# Dates that somebody gave or proposed when asked.
+ANSWERED_BY = (DateChangeSource.PROMPT.value, DateChangeSource.PROPOSAL.value)
+# Dates that answer a prompt if the owner of the milestone set them.
+BY_HAND = (DateChangeSource.FORM.value, DateChangeSource.DOCUMENT_FIELD.value)
 
 
-def days(
-	rows: list[StageRow], changes: Iterable[DateChange], start: date | None = None, end: date | None = None
-) -> dict[str, list[float]]:
+def days(rows: list[StageRow], start: date | None = None, end: date | None = None) -> dict[str, list[float]]:
 	"""Return the days from each answered prompt to its answer, by row name of the stage.
 
 	Args:
 		rows: stages that the user may see.
-		changes: their date changes, of all times.
 		start, end: first and last date of the answers that count; None for no limit.
 	"""
-	answers = defaultdict(list)
-	for change in changes:
-		answers[change.stage].append(change.changed_on)
+	answers = _dates_given(rows)
 	for row in rows:
-		if row.reached_at:
+		if row.reached_at and _is_by_owner(row, row.reached_by):
 			answers[row.name].append(row.reached_at)
 	days_by_stage = {}
 	for stage, prompts in _prompts([row.name for row in rows]).items():
@@ -54,6 +57,30 @@ def _waited(prompts: list[datetime], answers: list[datetime]) -> list[tuple[date
 			waited.append((answers[index].date(), (answers[index] - prompt).total_seconds() / DAY))
 			answered = index
 	return waited
+
+
+def _is_by_owner(stage: StageRow, user: str) -> bool:
+	"""Tell whether a user answers for a stage; nobody else does where it has a user as owner."""
+	return stage.role != "" or stage.owner in ("", user) or not user
+
+
+def _dates_given(rows: list[StageRow]) -> dict[str, list[datetime]]:
+	"""Return when dates were given or proposed as an answer, by row name of the stage; also those that were declined."""
+	stages = {row.name: row for row in rows}
+	given = defaultdict(list)
+	for name, source, changed_by, answered_on in _changes(list(stages)):
+		if source in ANSWERED_BY or (source in BY_HAND and changed_by == stages[name].owner):
+			given[name].append(get_datetime(answered_on))
+	return given
+
+
+def _changes(stages: list[str]) -> Iterator[tuple]:
+	"""Yield stage, source, user and time of all date changes and proposals; of a proposal the time it was made."""
+	change = frappe.qb.DocType("Milestone Date Change")
+	moment = Coalesce(change.proposed_on, change.changed_on, change.creation)
+	for begin in range(0, len(stages), PAGE):
+		query = frappe.qb.from_(change).select(change.plan_stage, change.source, change.changed_by, moment)
+		yield from query.where(change.plan_stage.isin(stages[begin : begin + PAGE])).run()
 
 
 def _prompts(stages: list[str]) -> dict[str, set[datetime]]:

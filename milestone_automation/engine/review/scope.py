@@ -1,9 +1,11 @@
 """Which milestones a report counts: one field of one DocType, documents that the user may read."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 import frappe
+from frappe.query_builder.functions import Cast, Max, Min
 from pypika.terms import Criterion, Term
 
 from milestone_automation.engine.people import field_rights, readable
@@ -32,6 +34,10 @@ class Scope:
 	def is_whole(self) -> bool:
 		"""Whether every milestone of the field counts, so that indexes alone can answer."""
 		return not (self.condition or self.start or self.end)
+
+	def since_ever(self) -> "Scope":
+		"""Return this scope without the beginning of its period."""
+		return replace(self, start=None)
 
 	def apply(self, query, milestone):
 		"""Return a query with the conditions of this scope.
@@ -74,6 +80,45 @@ def of_reader(reference_type: str, track_field: str, start=None, end=None, user:
 	if condition is None or track_field in field_rights.hidden(reference_type, user=user):
 		raise frappe.PermissionError
 	return Scope(reference_type, track_field, condition, start, end)
+
+
+def exact(column: Term) -> Term:
+	"""Return a text column that is compared byte by byte: for MariaDB "open" and "Open" are the same, "é" and "e" too.
+
+	Args:
+		column: the column; its index does not serve the comparison.
+	"""
+	return Cast(column, "binary") if frappe.db.db_type == "mariadb" else column
+
+
+def ends(*columns: Term) -> list[Term]:
+	"""Return what a query of groups selects to tell whether each has one text only: the first ones, then the last ones.
+
+	Nothing where the database compares byte by byte itself: there comparing every text again would only take time.
+
+	Args:
+		columns: the text columns that it groups by.
+	"""
+	if frappe.db.db_type != "mariadb":
+		return []
+	return [end(exact(column)) for end in (Min, Max) for column in columns]
+
+
+def are_alike(texts: Sequence) -> bool:
+	"""Tell from the selected `ends` of a group whether it has one text only."""
+	half = len(texts) // 2
+	return texts[:half] == texts[half:]
+
+
+def is_exactly(column: Term, value: str) -> Criterion:
+	"""Return the criterion that a text column has exactly this value; its index serves it.
+
+	Args:
+		column: the column.
+		value: the value.
+	"""
+	is_equal = column == value
+	return is_equal & (exact(column) == value) if frappe.db.db_type == "mariadb" else is_equal
 
 
 class is_among(Criterion):

@@ -31,7 +31,7 @@ class Score:
 
 	@property
 	def grade(self) -> str:
-		"""A to D by the on-time rate; empty without a reached milestone."""
+		"""A to D by the on-time rate; empty where nothing was due."""
 		rate = self.punctuality.rate
 		return next((grade for grade, lowest in GRADES if rate >= lowest), "") if rate is not None else ""
 

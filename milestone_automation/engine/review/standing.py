@@ -1,12 +1,13 @@
 """The current values of documents, and how often each value was reached."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 
 import frappe
-from frappe.query_builder.functions import Count, Max
+from frappe.query_builder.functions import Count, Max, Min
 from frappe.utils import get_datetime
 
+from milestone_automation.engine.review import scope as scopes
 from milestone_automation.engine.review.scope import Scope
 
 
@@ -16,18 +17,18 @@ class Visits:
 
 	Attributes:
 		value: the value.
-		count: how often it was reached.
-		documents: by how many documents.
+		count: how often it was reached in the period.
+		first: how many of these were the first time of their document, ever.
 	"""
 
 	value: str
 	count: int
-	documents: int
+	first: int
 
 	@property
 	def rework(self) -> int:
-		"""How often a document returned to the value."""
-		return self.count - self.documents
+		"""How often a document returned to the value, which it may have had before the period."""
+		return self.count - self.first
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,42 @@ class Standing:
 
 
 def visits(scope: Scope) -> dict[str, Visits]:
-	"""Return how often each value was reached, by value, with one query on an index."""
+	"""Return how often each value was reached, by value, with one query on an index; with two where a period begins."""
+	counts = _visits(scope)
+	if not all(scopes.are_alike(texts) for _value, _count, _documents, *texts in counts):
+		counts = _visits(scope, is_exact=True)
+	first = _first_visits(scope) if scope.start else None
+	return {
+		value or "": Visits(value or "", count, documents if first is None else first.get(value or "", 0))
+		for value, count, documents, *_texts in counts
+	}
+
+
+def _visits(scope: Scope, is_exact: bool = False) -> list[tuple]:
+	"""Return each value, number of visits and documents, and the `ends` of the texts that the database takes for it.
+
+	Args:
+		scope: which milestones count.
+		is_exact: tell values apart that the database takes for the same, which it cannot do on the index.
+	"""
 	milestone = frappe.qb.DocType("Milestone")
-	query = frappe.qb.from_(milestone).select(
-		milestone.value, Count("*"), Count(milestone.reference_name).distinct()
+	key = scopes.exact(milestone.value) if is_exact else milestone.value
+	value = Min(milestone.value) if is_exact else milestone.value
+	query = frappe.qb.from_(milestone).select(value, Count("*"), Count(milestone.reference_name).distinct())
+	return scope.apply(query.select(*scopes.ends(milestone.value)), milestone).groupby(key).run()
+
+
+def _first_visits(scope: Scope) -> dict[str, int]:
+	"""Return how many documents reached each value in the period for the first time."""
+	milestone = frappe.qb.DocType("Milestone")
+	exact = scopes.exact(milestone.value)
+	first = frappe.qb.from_(milestone).select(
+		Min(milestone.value).as_("value"), Min(milestone.reached_on).as_("first_reached_on")
 	)
-	rows = scope.apply(query, milestone).groupby(milestone.value).run()
-	return {value or "": Visits(value or "", count, documents) for value, count, documents in rows}
+	first = scope.since_ever().apply(first, milestone).groupby(exact, milestone.reference_name)
+	query = frappe.qb.from_(first).select(Min(first.value), Count("*")).groupby(scopes.exact(first.value))
+	rows = query.where(first.first_reached_on >= datetime.combine(scope.start, time.min)).run()
+	return {value or "": count for value, count in rows}
 
 
 def returns(scope: Scope, value: str) -> list[tuple[str, datetime, str]]:
@@ -56,13 +86,14 @@ def returns(scope: Scope, value: str) -> list[tuple[str, datetime, str]]:
 		scope: which milestones count.
 		value: the value.
 	"""
-	milestone = frappe.qb.DocType("Milestone")
+	milestone, ever = frappe.qb.DocType("Milestone"), scope.since_ever()
 	again = frappe.qb.from_(milestone).select(milestone.reference_name)
-	again = scope.apply(again, milestone).where(milestone.value == value).groupby(milestone.reference_name)
+	again = ever.apply(again, milestone).where(scopes.is_exactly(milestone.value, value))
+	again = again.groupby(milestone.reference_name)
 	query = (
-		scope.apply(frappe.qb.from_(milestone), milestone)
+		ever.apply(frappe.qb.from_(milestone), milestone)
 		.select(milestone.reference_name, milestone.reached_on, milestone.reached_by)
-		.where(milestone.value == value)
+		.where(scopes.is_exactly(milestone.value, value))
 		.where(milestone.reference_name.isin(again.having(Count("*") > 1)))
 		.orderby(milestone.reference_name)
 		.orderby(milestone.reached_on)
@@ -71,8 +102,9 @@ def returns(scope: Scope, value: str) -> list[tuple[str, datetime, str]]:
 	)
 	rows, seen = [], set()
 	for name, reached_on, user in query.run():
-		if name in seen:
-			rows.append((name, get_datetime(reached_on), user or ""))
+		reached_on = get_datetime(reached_on)
+		if name in seen and (scope.start is None or reached_on.date() >= scope.start):
+			rows.append((name, reached_on, user or ""))
 		seen.add(name)
 	return rows
 

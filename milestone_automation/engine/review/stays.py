@@ -9,7 +9,7 @@ as whole numbers, and sorted here.
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import frappe
@@ -18,7 +18,7 @@ from frappe.utils import get_datetime
 
 from milestone_automation.engine.base import indexes
 from milestone_automation.engine.review import percentiles
-from milestone_automation.engine.review.scope import Scope
+from milestone_automation.engine.review.scope import Scope, are_alike, ends, exact, is_exactly
 from milestone_automation.engine.rules.working_days import WorkCalendar, working_seconds_between
 
 MEDIAN, NINETIETH = 0.5, 0.9
@@ -130,8 +130,8 @@ def count(scope: Scope, value: str | None = None, next_value: str | None = None)
 
 def _between(query, milestone, value: str | None, next_value: str | None):
 	if value is not None:
-		query = query.where(milestone.value_before == value)
-	return query if next_value is None else query.where(milestone.value == next_value)
+		query = query.where(is_exactly(milestone.value_before, value))
+	return query if next_value is None else query.where(is_exactly(milestone.value, next_value))
 
 
 def by_value(
@@ -147,6 +147,18 @@ def by_value(
 	return _stays(scope, ("value_before",), calendar, fractions)
 
 
+def left(scope: Scope) -> set[str]:
+	"""Return the values that a document has ever left: of any other one, nobody knows whether it is not the last.
+
+	Args:
+		scope: which milestones count; its period does not matter.
+	"""
+	milestone = frappe.qb.DocType("Milestone")
+	query = frappe.qb.from_(milestone).select(Min(milestone.value_before))
+	query = _counted(replace(scope, start=None, end=None), query, milestone)
+	return {value for (value,) in query.groupby(exact(milestone.value_before)).run()}
+
+
 def by_step(
 	scope: Scope, calendar: WorkCalendar | None = None, fractions: tuple[float, ...] = (MEDIAN, NINETIETH)
 ) -> list[Stays]:
@@ -160,22 +172,27 @@ def by_step(
 
 def _stays(scope: Scope, columns: tuple[str, ...], calendar, fractions) -> list[Stays]:
 	if scope.is_whole and not calendar:
-		return _from_index(scope, columns, fractions)
+		stays = _from_index(scope, columns, fractions)
+		if stays is not None:
+			return stays
 	return _from_rows(scope, columns, calendar, fractions)
 
 
-def _from_index(scope: Scope, columns: tuple[str, ...], fractions) -> list[Stays]:
-	"""Return the stays from an index on the columns and the time."""
+def _from_index(scope: Scope, columns: tuple[str, ...], fractions) -> list[Stays] | None:
+	"""Return the stays from an index on the columns and the time; None where the index takes two values for the same."""
 	index = indexes.to_force("Milestone", (*indexes.COUNTED, *columns, "time_in_previous"))
 	milestone = frappe.qb.DocType("Milestone")
 	duration = milestone.time_in_previous
 	behind = [milestone[column] for column in columns[1:]]
+	texts = ends(*(milestone[column] for column in columns))
 	stays = []
 	for value in _values(scope):
-		query = _in_value(scope, value, index).select(*behind, Count("*"), Sum(duration)).groupby(*behind)
-		for *rest, count, total in query.run():
+		query = _in_value(scope, value, index).select(Count("*"), Sum(duration), *behind, *texts)
+		for count, total, *rest in query.groupby(*behind).run():
 			if count:
-				key = (value, *rest)
+				if not are_alike(rest[len(behind) :]):
+					return None
+				key = (value, *rest[: len(behind)])
 				read = _walk(scope, columns, key, index, count)
 				at = {fraction: percentiles.seek(count, fraction, read) for fraction in fractions}
 				stays.append(Stays(key, count, int(total), at))
@@ -233,10 +250,19 @@ def _from_rows(scope: Scope, columns: tuple[str, ...], calendar, fractions) -> l
 	durations: dict[tuple[str, ...], array] = {}
 	for key, seconds in _rows(scope, columns, calendar):
 		durations.setdefault(key, array("q")).append(seconds)
-	return [_of_durations(key, sorted(seconds), fractions) for key, seconds in sorted(durations.items())]
+	return [of_durations(key, sorted(seconds), fractions) for key, seconds in sorted(durations.items())]
 
 
-def _of_durations(key: tuple[str, ...], seconds: list[int], fractions) -> Stays:
+def of_durations(
+	key: tuple[str, ...], seconds: list[int], fractions: tuple[float, ...] = (MEDIAN, NINETIETH)
+) -> Stays:
+	"""Return the numbers of some stays.
+
+	Args:
+		key: as in `Stays`.
+		seconds: how long each was, sorted; one or more.
+		fractions: percentiles to find, as fractions.
+	"""
 	at = {fraction: percentiles.percentile(seconds, fraction) for fraction in fractions}
 	return Stays(key, len(seconds), sum(seconds), at)
 

@@ -10,7 +10,7 @@ from frappe.query_builder.functions import Count, Sum
 
 from milestone_automation.engine.people import readable
 from milestone_automation.engine.review.scope import is_among
-from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus
+from milestone_automation.engine.rules.vocabulary import Health, PlanStatus, StageStatus
 
 
 def active_by_health() -> Counter:
@@ -23,6 +23,30 @@ def active_by_health() -> Counter:
 		for health, count in query.run():
 			totals[health or ""] += count
 	return totals
+
+
+def due_between(first: date, last: date) -> int:
+	"""Return how many open milestones of active plans have their key date in a period, skipped ones left out.
+
+	Args:
+		first, last: first and last day of the period.
+	"""
+	plan, stage = frappe.qb.DocType("Milestone Plan"), frappe.qb.DocType("Milestone Plan Stage")
+	due = 0
+	for conditions in _readable_plans(plan):
+		query = (
+			frappe.qb.from_(stage)
+			.join(plan)
+			.on(stage.parent == plan.name)
+			.select(Count("*"))
+			.where(stage.status == StageStatus.OPEN.value)
+			.where(stage.key_date[first:last])
+			.where(stage.health.notin((Health.SKIPPED.value, Health.ON_HOLD.value)))
+			.where(plan.status == PlanStatus.ACTIVE.value)
+			.where(conditions)
+		)
+		due += query.run()[0][0]
+	return due
 
 
 def reached_since(day: date) -> tuple[int, int]:

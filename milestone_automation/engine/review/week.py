@@ -57,6 +57,18 @@ def summarize(rows: Iterable[StageRow], moved: dict[str, int], today: date) -> d
 	return lines
 
 
+def stages_in(rows: Iterable[StageRow], section: Section, today: date) -> list[StageRow]:
+	"""Return the milestones of one section, most urgent first.
+
+	Args:
+		rows: stages that the user may see.
+		section: the section.
+		today: the last of the past days.
+	"""
+	moved = moved_since(today - timedelta(days=DAYS - 1))
+	return [line.stage for line in summarize(rows, moved, today)[section]]
+
+
 def _urgency(section: Section, line: Line) -> tuple:
 	days = line.days or 0
 	return (days if section is Section.NEXT else -days, line.stage.reference_name, line.stage.position)

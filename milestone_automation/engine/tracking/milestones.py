@@ -6,10 +6,10 @@ from datetime import datetime
 
 import frappe
 from frappe.query_builder.functions import Coalesce
-from frappe.utils import now
+from frappe.utils import get_datetime, now
 from pypika.terms import Parameter
 
-from milestone_automation.engine.base import bulk, save_state
+from milestone_automation.engine.base import bulk, clock, guard, save_state
 from milestone_automation.engine.base.values import as_text
 from milestone_automation.engine.tracking import listeners
 
@@ -173,6 +173,86 @@ def mark_passing() -> None:
 	kept = set(frappe.get_all("Milestone", filters={"name": ("in", names)}, pluck="name", order_by=None))
 	passing = [name for chain in chains for name in [name for name in chain if name in kept][:-1]]
 	bulk.update_rows("Milestone", {name: {"passing": 1} for name in passing})
+
+
+# Undone milestones
+
+
+LINK_COLUMNS = (
+	"name",
+	"reference_type",
+	"reference_name",
+	"track_field",
+	"value",
+	"value_before",
+	"from_value",
+	"reached_on",
+	"idx",
+	"creation",
+)
+
+
+def mark_undone(name: str) -> None:
+	"""Mark a milestone as undone; when the transaction ends, the next one counts from the value before it.
+
+	Args:
+		name: the milestone.
+	"""
+	frappe.db.set_value("Milestone", name, "undone", 1, update_modified=False)
+	# Only then is it known which of this transaction's milestones count.
+	what = "Milestones: the one after an undone one could not be linked"
+	save_state.before_commit(("relink", name), guard.run_guarded, what, relink_after, name)
+
+
+def relink_after(name: str) -> None:
+	"""Let the milestone after an undone one say which counted value was before it, and for how long.
+
+	Args:
+		name: the undone milestone.
+	"""
+	undone = _linked({"name": name})
+	# The milestones of confirmed stages follow no value.
+	if not undone or (undone[0].value_before is None and undone[0].from_value is None):
+		return
+	counted = _counted(undone[0])
+	later = [row for row in counted if _place(row) > _place(undone[0])]
+	if later:
+		value, since = _counted_before(undone[0], counted)
+		seconds = clock.seconds_between(since, later[0].reached_on)
+		links = {"value_before": value, "time_in_previous": seconds}
+		frappe.db.set_value("Milestone", later[0].name, links, update_modified=False)
+
+
+def counted_before(name: str) -> tuple[str, datetime | None]:
+	"""Return the last value that counts before an undone milestone, and since when; None for unknown.
+
+	Args:
+		name: the undone milestone.
+	"""
+	(undone,) = _linked({"name": name})
+	return _counted_before(undone, _counted(undone))
+
+
+def _counted_before(undone, counted: list) -> tuple[str, datetime | None]:
+	earlier = [row for row in counted if _place(row) < _place(undone)]
+	if earlier:
+		return earlier[-1].value or "", get_datetime(earlier[-1].reached_on)
+	return (undone.from_value if undone.value_before is None else undone.value_before) or "", None
+
+
+def _counted(milestone) -> list:
+	"""Return the milestones of the same document and field that count, oldest first."""
+	about = {name: milestone[name] for name in ("reference_type", "reference_name", "track_field")}
+	flags = {"reference_deleted": 0, "undone": 0, "passing": 0, "merged_from": ("is", "not set")}
+	return sorted(_linked(about | flags), key=_place)
+
+
+def _linked(filters: dict) -> list:
+	return frappe.get_all("Milestone", filters=filters, fields=list(LINK_COLUMNS), order_by=None)
+
+
+def _place(row) -> tuple:
+	return get_datetime(row.reached_on or row.creation), row.idx or 0, get_datetime(row.creation)
 
 
 # Following the document

@@ -88,14 +88,15 @@ def _missed_milestone(doc, tracker: registry.Tracker, change: stored_changes.Cha
 	"""Return the milestone of a value that was written without hooks before this save, as reconcile would record it."""
 	missed, last = change.missed, change.last
 	reached_on, position = stored_changes.not_before(last, min(missed.modified, now_datetime()))
+	value_before, since = _counted_before(change)
 	return {
 		**_row(doc, tracker, change.field, missed.value),
 		"idx": position,
 		"from_value": change.from_value,
-		"value_before": change.from_value,
+		"value_before": value_before,
 		"reached_on": reached_on,
 		"reached_by": missed.modified_by,
-		"time_in_previous": clock.seconds_between(last and last.reached_on, reached_on),
+		"time_in_previous": clock.seconds_between(since, reached_on),
 		"source": MilestoneSource.RECONCILE.value,
 	}
 
@@ -118,12 +119,17 @@ def _note_as_recorded_here(doc, change: stored_changes.Change, name: str) -> sav
 	fieldname, last = change.field.fieldname, change.last
 	here = recorded.get(fieldname)
 	if not here or not last or last.name not in here.names:
-		here = recorded[fieldname] = save_state.RecordedHere(change.from_value, last and last.reached_on)
+		here = recorded[fieldname] = save_state.RecordedHere(*_counted_before(change))
 	here.names.append(name)
 	if len(here.names) > 1:
 		what = "Milestones: passing values could not be marked"
 		save_state.before_commit(("passing",), guard.run_guarded, what, milestones.mark_passing)
 	return here
+
+
+def _counted_before(change: stored_changes.Change) -> tuple:
+	"""Return the value that counts as the one before a change, and since when; None for unknown."""
+	return change.last.counted(change.from_value) if change.last else (change.from_value, None)
 
 
 # Before something is written

@@ -19,7 +19,7 @@ from milestone_automation.engine.base.field_types import NUMBER_TYPES
 from milestone_automation.engine.tracking import milestones, registry
 
 # Of the last milestone of a field, in this order.
-MILESTONE_COLUMNS = ("name", "value", "value_hash", "reached_on", "idx")
+MILESTONE_COLUMNS = ("name", "value", "value_hash", "reached_on", "idx", "undone")
 
 
 class Recorded(NamedTuple):
@@ -30,6 +30,15 @@ class Recorded(NamedTuple):
 	value_hash: str | None
 	reached_on: datetime | None
 	position: int
+	undone: int = 0
+
+	def counted(self, value: str) -> tuple[str, datetime | None]:
+		"""Return which value counts as the one before the next milestone, and since when: not one that was undone.
+
+		Args:
+			value: what the field has had since this milestone, as text.
+		"""
+		return milestones.counted_before(self.name) if self.undone else (value, self.reached_on)
 
 
 class Stored(NamedTuple):
@@ -141,7 +150,7 @@ def _missed(doc, field, value, before, last: Recorded | None) -> Missed | None:
 
 def after_missed(change: Change, milestone: dict) -> Change:
 	"""Return what is left of a change once the missed value has its milestone."""
-	last = Recorded(*(milestone[column] for column in MILESTONE_COLUMNS))
+	last = Recorded(*(milestone[column] for column in MILESTONE_COLUMNS[:-1]))
 	return change._replace(from_value=milestone["value"], last=last, missed=None)
 
 
@@ -233,9 +242,9 @@ def _read(
 		begin = len(columns) + index * len(MILESTONE_COLUMNS)
 		milestone = found[begin : begin + len(MILESTONE_COLUMNS)]
 		if milestone[0]:
-			name, value, value_hash, reached_on, position = milestone
+			name, value, value_hash, reached_on, position, undone = milestone
 			reached_on = reached_on and get_datetime(reached_on)
-			recorded[fieldname] = Recorded(name, value, value_hash, reached_on, position or 0)
+			recorded[fieldname] = Recorded(name, value, value_hash, reached_on, position or 0, undone or 0)
 	return Stored(row, recorded)
 
 

@@ -1,5 +1,7 @@
 """What blocks or delays active plans, with the people it is assigned to."""
 
+from collections import Counter
+
 from frappe import _
 from frappe.utils import get_fullname, getdate, nowdate
 
@@ -11,8 +13,8 @@ from milestone_automation.engine.review import blocked, plan_stages
 @for_its_reader
 def execute(filters=None):
 	"""Return columns, rows and chart of the report."""
-	rows = get_data(ReportFilters(filters))
-	return get_columns(), rows, None, get_chart(rows)
+	blockers = find(ReportFilters(filters))
+	return get_columns(), [_row(blocker) for blocker in blockers], None, get_chart(blockers)
 
 
 def get_columns() -> list[dict]:
@@ -25,18 +27,22 @@ def get_columns() -> list[dict]:
 		column(_("Open Task or Exit Criterion"), "title", width=220),
 		column(_("Required"), "required", "Check", width=80),
 		column(_("Due Date"), "due", "Date", width=110),
+		column(_("Since"), "since", "Date", width=110),
 		count(_("Days Overdue"), "days", 110),
 		column(_("Assigned People"), "people", width=220),
 	]
 
 
-def get_data(chosen: ReportFilters) -> list[dict]:
-	stages = plan_stages.read(chosen.plans(running_only=True))
-	return [_row(blocker) for blocker in blocked.find(stages, getdate(nowdate()))]
+def find(chosen: ReportFilters) -> list[blocked.Blocker]:
+	"""Return what is blocked or overdue, by the filters."""
+	return blocked.find(plan_stages.read(chosen.plans(running_only=True)), getdate(nowdate()))
+
+
+def _people(blocker: blocked.Blocker) -> list[str]:
+	return blocker.people if blocker.task else [get_fullname(person) for person in blocker.people]
 
 
 def _row(blocker: blocked.Blocker) -> dict:
-	people = blocker.people if blocker.task else [get_fullname(person) for person in blocker.people]
 	return {
 		"reference_type": blocker.stage.reference_type,
 		"reference_name": blocker.stage.reference_name,
@@ -47,16 +53,14 @@ def _row(blocker: blocked.Blocker) -> dict:
 		"title": blocker.title,
 		"required": int(blocker.required),
 		"due": blocker.due,
+		"since": blocker.since,
 		"days": blocker.days,
-		"people": ", ".join(people),
+		"people": ", ".join(_people(blocker)),
 	}
 
 
-def get_chart(rows: list[dict]) -> dict | None:
-	load: dict[str, int] = {}
-	for row in rows:
-		for person in row["people"].split(", ") if row["people"] else []:
-			load[person] = load.get(person, 0) + 1
+def get_chart(blockers: list[blocked.Blocker]) -> dict | None:
+	load = Counter(person for blocker in blockers for person in _people(blocker))
 	busiest = sorted(load.items(), key=lambda pair: (-pair[1], pair[0]))[:10]
 	if not busiest:
 		return None

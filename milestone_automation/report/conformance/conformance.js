@@ -8,7 +8,7 @@
 			days: to_details_of_document,
 			// Only what was undone and reached again has a number of times that says something.
 			times: (row) =>
-				row.days === null &&
+				row.is_repeated &&
 				to_list("Milestone Plan Log", {
 					...of_document(row),
 					stage_name: row.stage_name,

@@ -4,8 +4,8 @@ from collections import Counter
 
 import frappe
 from frappe import _
-from frappe.query_builder.functions import Count
-from frappe.utils import getdate, nowdate
+from frappe.query_builder.functions import Count, Min
+from frappe.utils import get_datetime, getdate, nowdate
 
 from milestone_automation.desk.report_columns import column, count, document_columns
 from milestone_automation.desk.report_filters import ReportFilters, for_its_reader
@@ -26,6 +26,8 @@ def get_columns() -> list[dict]:
 		column(_("Workflow"), "workflow", "Link", "Milestone Workflow", 160),
 		column(_("Milestone"), "stage_name", width=180),
 		column(_("Deviation"), "deviation", width=120),
+		# The deviation is translated; links need to know.
+		column(_("Repeated"), "is_repeated", "Check", width=0) | {"hidden": 1},
 		count(_("Days"), "days"),
 		count(_("Times"), "times"),
 	]
@@ -41,6 +43,7 @@ def get_data(chosen: ReportFilters) -> list[dict]:
 			"workflow": finding.stage.workflow,
 			"stage_name": finding.stage.stage_name,
 			"deviation": _(finding.deviation.value),
+			"is_repeated": int(finding.deviation is conformance.Deviation.REPEATED),
 			"days": finding.days,
 			"times": finding.times,
 		}
@@ -48,11 +51,12 @@ def get_data(chosen: ReportFilters) -> list[dict]:
 	]
 
 
-def _undone() -> dict[str, int]:
-	"""Return how often each stage was undone, by row name; shown only for stages that the user sees."""
+def _undone() -> dict[str, conformance.Undoings]:
+	"""Return how each stage was undone, by row name; shown only for stages that the user sees."""
 	log = frappe.qb.DocType("Milestone Plan Log")
-	query = frappe.qb.from_(log).select(log.plan_stage, Count("*")).groupby(log.plan_stage)
-	return dict(query.where(log.event == PlanEvent.MILESTONE_UNDONE.value).run())
+	query = frappe.qb.from_(log).select(log.plan_stage, Count("*"), Min(log.done_on)).groupby(log.plan_stage)
+	rows = query.where(log.event == PlanEvent.MILESTONE_UNDONE.value).run()
+	return {stage: conformance.Undoings(times, get_datetime(first)) for stage, times, first in rows}
 
 
 def get_chart(rows: list[dict]) -> dict | None:

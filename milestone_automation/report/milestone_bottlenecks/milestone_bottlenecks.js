@@ -1,6 +1,6 @@
 // The script of a report runs in the page: its names stay in a function of its own.
 (() => {
-	const { linked, period, to_report, to_stays, tracked_field, working_time } =
+	const { linked, period, to_list, to_report, to_stays, tracked_field, workflow, working_time } =
 		milestone_automation.report_filters;
 	const to_finished = to_stays((row) => ({ value: row.value }));
 	const to_earlier = to_stays((row, { compare_from, compare_to }) => ({
@@ -8,8 +8,17 @@
 		from_date: compare_from,
 		to_date: compare_to,
 	}));
-	const to_open = (row, { document_type, track_field }) =>
-		to_report("Milestone Aging", { document_type, track_field, value: row.value });
+	const to_open = (row, filters) => {
+		const { document_type, track_field } = filters;
+		return filters.workflow
+			? to_stays(() => ({ value: row.value, open_only: 1 }))(row, filters)
+			: to_report("Milestone Aging", { document_type, track_field, value: row.value });
+	};
+	// A milestone that was undone and is to be reached again is in the log of its plan.
+	const to_returns = (chosen_period) => (row, filters) =>
+		filters.workflow
+			? to_list("Milestone Plan Log", { event: "Milestone Undone", stage_name: row.value })
+			: to_stays(() => ({ value: row.value, ...chosen_period(filters), returns_only: 1 }))(row, filters);
 
 	frappe.query_reports["Milestone Bottlenecks"] = {
 		formatter: linked({
@@ -21,13 +30,23 @@
 			open_now: to_open,
 			oldest: to_open,
 			mean_age: to_open,
-			rework: to_stays((row) => ({ value: row.value, returns_only: 1 })),
+			rework: to_returns(() => ({})),
 			count_before: to_earlier,
+			mean_before: to_earlier,
+			mean_change: to_earlier,
 			median_before: to_earlier,
 			median_change: to_earlier,
+			p90_before: to_earlier,
+			p90_change: to_earlier,
+			share_before: to_earlier,
+			rework_before: to_returns((filters) => ({
+				from_date: filters.compare_from,
+				to_date: filters.compare_to,
+			})),
 		}),
 		filters: [
 			...tracked_field(),
+			workflow(),
 			...period(),
 			working_time(),
 			{ fieldname: "compare_from", fieldtype: "Date", label: __("Compare From") },

@@ -1,4 +1,10 @@
-"""How long documents stay in each value of a tracked field, optionally compared with another period."""
+"""How long documents stay in each value of a tracked field, or plans take for each milestone of a workflow.
+
+Optionally compared with another period.
+"""
+
+from dataclasses import replace
+from datetime import date
 
 from frappe import _
 from frappe.utils import now_datetime
@@ -6,10 +12,12 @@ from frappe.utils import now_datetime
 from milestone_automation.desk.report_columns import column, count, days, in_days, percent
 from milestone_automation.desk.report_filters import ReportFilters, for_its_reader
 from milestone_automation.engine.base import calendars
-from milestone_automation.engine.review import bottlenecks
-from milestone_automation.engine.review.scope import Scope
+from milestone_automation.engine.review import bottlenecks, plan_stages, stage_stays
 
 SHOWN_IN_CHART = 12
+# What is compared with a second period, and of what the change is shown.
+COMPARED = ("count", "mean", "median", "p90", "share", "rework")
+CHANGES = ("mean", "median", "p90")
 
 
 @for_its_reader
@@ -22,7 +30,7 @@ def execute(filters=None):
 
 def get_columns(chosen: ReportFilters) -> list[dict]:
 	columns = [
-		column(_("Value"), "value", width=170),
+		column(_("Milestone") if chosen.text("workflow") else _("Value"), "value", width=170),
 		count(_("Stays"), "count"),
 		days(_("Mean (Days)"), "mean"),
 		days(_("Median (Days)"), "median", 110),
@@ -36,8 +44,14 @@ def get_columns(chosen: ReportFilters) -> list[dict]:
 	if has_second_period(chosen):
 		columns += [
 			count(_("Stays Before"), "count_before", 110),
+			days(_("Mean Before (Days)"), "mean_before", 140),
+			days(_("Mean Change (Days)"), "mean_change", 140),
 			days(_("Median Before (Days)"), "median_before", 150),
 			days(_("Median Change (Days)"), "median_change", 150),
+			days(_("90 % Within Before (Days)"), "p90_before", 180),
+			days(_("90 % Within Change (Days)"), "p90_change", 180),
+			percent(_("Share of Time Before"), "share_before", 150),
+			count(_("Rework Before"), "rework_before", 120),
 		]
 	return columns
 
@@ -48,20 +62,19 @@ def has_second_period(chosen: ReportFilters) -> bool:
 
 
 def get_data(chosen: ReportFilters) -> list[dict]:
-	scope = chosen.scope()
+	rows = [_row(bottleneck) for bottleneck in _measure(chosen, *chosen.period())]
+	if has_second_period(chosen):
+		before = _measure(chosen, *chosen.period("compare_from", "compare_to"))
+		return _compared(rows, [_row(bottleneck) for bottleneck in before])
+	return rows
+
+
+def _measure(chosen: ReportFilters, start: date | None, end: date | None) -> list[bottlenecks.Bottleneck]:
 	calendar = calendars.for_site() if chosen.flag("working_time") else None
 	now = now_datetime()
-	rows = [_row(bottleneck) for bottleneck in bottlenecks.measure(scope, now, calendar)]
-	if has_second_period(chosen):
-		second = Scope(
-			scope.reference_type,
-			scope.track_field,
-			scope.condition,
-			chosen.day("compare_from"),
-			chosen.day("compare_to"),
-		)
-		_add_comparison(rows, bottlenecks.measure(second, now, calendar))
-	return rows
+	if chosen.text("workflow"):
+		return stage_stays.measure(plan_stages.read(chosen.plans()), now, calendar, start, end)
+	return bottlenecks.measure(replace(chosen.scope(), start=start, end=end), now, calendar)
 
 
 def _row(bottleneck: bottlenecks.Bottleneck) -> dict:
@@ -80,14 +93,21 @@ def _row(bottleneck: bottlenecks.Bottleneck) -> dict:
 	}
 
 
-def _add_comparison(rows: list[dict], before: list[bottlenecks.Bottleneck]) -> None:
-	earlier = {bottleneck.value: bottleneck.stays for bottleneck in before}
-	for row in rows:
-		finished = earlier.get(row["value"])
-		row["count_before"] = finished.count if finished else 0
-		row["median_before"] = in_days(finished.median) if finished else None
-		if finished and row["median"] is not None:
-			row["median_change"] = row["median"] - row["median_before"]
+def _compared(rows: list[dict], before: list[dict]) -> list[dict]:
+	"""Return the rows with the numbers of the second period, and after them the values that only that one has."""
+	known = {row["value"] for row in rows}
+	nothing = dict.fromkeys(COMPARED) | {"count": 0, "share": 0.0, "rework": 0}
+	rows = rows + [row | nothing for row in before if row["value"] not in known]
+	earlier = {row["value"]: row for row in before}
+	return [row | _comparison(row, earlier.get(row["value"], nothing)) for row in rows]
+
+
+def _comparison(row: dict, before: dict) -> dict:
+	compared = {f"{name}_before": before[name] for name in COMPARED}
+	for name in CHANGES:
+		if row[name] is not None and before[name] is not None:
+			compared[f"{name}_change"] = row[name] - before[name]
+	return compared
 
 
 def get_chart(rows: list[dict], chosen: ReportFilters) -> dict | None:

@@ -4,6 +4,7 @@
 	const SHOWN = {
 		All: __("All"),
 		Reached: __("Reached"),
+		"Reached or Overdue": __("Reached or Overdue"),
 		Early: __("Early"),
 		"On Time": __("On Time"),
 		Late: __("Late"),
@@ -13,6 +14,16 @@
 		"Date Moved Out": __("Date Moved Out"),
 		Answered: __("Answered"),
 	};
+	// Of the weekly summary.
+	const SECTIONS = [
+		{ value: "", label: "" },
+		{ value: "late", label: __("Late") },
+		{ value: "blocked", label: __("Blocked") },
+		{ value: "at risk", label: __("At Risk") },
+		{ value: "due in the next days", label: __("Due in the Next 7 Days") },
+		{ value: "reached in the last days", label: __("Reached in the Last 7 Days") },
+		{ value: "moved in the last days", label: __("Moved in the Last 7 Days") },
+	];
 
 	frappe.query_reports["Milestone Details"] = {
 		formatter: linked({
@@ -38,6 +49,7 @@
 			{ fieldname: "reason", fieldtype: "Data", label: __("Reason") },
 			{ fieldname: "without_reason", fieldtype: "Check", label: __("No Reason Given") },
 			...tolerance(),
+			{ fieldname: "section", fieldtype: "Select", label: __("Section"), options: SECTIONS },
 		],
 	};
 })();

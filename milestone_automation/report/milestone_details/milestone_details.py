@@ -7,11 +7,15 @@ from frappe.utils import get_fullname, getdate, nowdate
 
 from milestone_automation.desk.report_columns import column, count, days, document_columns
 from milestone_automation.desk.report_filters import ReportFilters, for_its_reader
-from milestone_automation.engine.review import details, on_time, plan_stages
+from milestone_automation.engine.review import details, on_time, plan_stages, week
 from milestone_automation.engine.review.on_time import Result
+from milestone_automation.engine.review.week import Section
 
 # What a browser shows without effort.
 MOST_ROWS = 10_000
+# Of Milestone Weekly Summary.
+ALL_SECTIONS = ""
+SECTIONS = (ALL_SECTIONS, *(section.value for section in Section))
 COLORS = {
 	Result.EARLY: "#70b6f0",
 	Result.ON_TIME: "#30a66d",
@@ -66,8 +70,10 @@ def find(chosen: ReportFilters) -> list[details.Detail]:
 		end=end,
 	)
 	tolerance = on_time.Tolerance(chosen.days("early_days"), chosen.days("late_days"))
-	stages = list(plan_stages.read(chosen.plans()))
-	return list(details.find(stages, selection, getdate(nowdate()), tolerance))
+	today, stages = getdate(nowdate()), list(plan_stages.read(chosen.plans()))
+	if section := chosen.choice("section", SECTIONS, ALL_SECTIONS):
+		stages = week.stages_in(stages, Section(section), today)
+	return list(details.find(stages, selection, today, tolerance))
 
 
 def _row(detail: details.Detail) -> dict:

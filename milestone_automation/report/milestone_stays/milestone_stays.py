@@ -1,12 +1,12 @@
 """The stays behind the numbers of Milestone Bottlenecks and Process Map: which document had a value, from when to when."""
 
 from frappe import _
-from frappe.utils import get_fullname
+from frappe.utils import get_fullname, now_datetime
 
 from milestone_automation.desk.report_columns import column, days, document_columns, in_days
 from milestone_automation.desk.report_filters import ReportFilters, for_its_reader
 from milestone_automation.engine.base import calendars
-from milestone_automation.engine.review import standing, stays
+from milestone_automation.engine.review import plan_stages, stage_stays, standing, stays
 from milestone_automation.engine.review.scope import Scope
 
 # What a browser shows without effort.
@@ -18,13 +18,45 @@ SHOWN_IN_CHART = 20
 def execute(filters=None):
 	"""Return columns, rows, a note where there are more, and the chart of the report."""
 	chosen = ReportFilters(filters)
+	if chosen.text("workflow"):
+		return _of_workflow(chosen)
 	scope = chosen.scope()
 	if chosen.flag("returns_only"):
 		found = _returns(scope, chosen.text("value") or "")
 		total = len(found)
 	else:
 		found, total = _longest(scope, chosen)
-	rows = [_row(stay, scope.reference_type) for stay in found[:MOST_ROWS]]
+	return _shown([_row(stay, scope.reference_type) for stay in found[:MOST_ROWS]], total)
+
+
+def _of_workflow(chosen: ReportFilters) -> tuple:
+	"""Return columns, rows, note and chart of the times for the milestones of a workflow."""
+	calendar, now = calendars.for_site() if chosen.flag("working_time") else None, now_datetime()
+	name, period, is_open = chosen.text("value"), chosen.period(), chosen.flag("open_only")
+	found = [
+		(stay.seconds(now, calendar), stay)
+		for stay in stage_stays.find(plan_stages.read(chosen.plans()))
+		if name in (None, stay.stage.stage_name)
+		and (stay.until is None if is_open else stay.ended_in(*period))
+	]
+	found.sort(key=lambda pair: (-pair[0], pair[1].stage.name))
+	return _shown([_row_of_stage(seconds, stay) for seconds, stay in found[:MOST_ROWS]], len(found))
+
+
+def _row_of_stage(seconds: int, stay: stage_stays.StageStay) -> dict:
+	stage = stay.stage
+	return {
+		"reference_type": stage.reference_type,
+		"reference_name": stage.reference_name,
+		"value": stage.stage_name,
+		"since": stay.since,
+		"until": stay.until,
+		"days": in_days(seconds),
+		"user": get_fullname(stage.reached_by) if stage.reached_by else "",
+	}
+
+
+def _shown(rows: list[dict], total: int) -> tuple:
 	note = _("The longest {0} of {1} stays.").format(MOST_ROWS, total) if total > len(rows) else None
 	return get_columns(), rows, note, get_chart(rows)
 

@@ -45,6 +45,8 @@ def execute(filters=None):
 def get_columns() -> list[dict]:
 	return [
 		column(_("Section"), "section", width=200),
+		# What is shown is translated; links need to know.
+		column(_("Section"), "section_key", width=0) | {"hidden": 1},
 		*document_columns(),
 		column(_("Milestone"), "stage_name", width=160),
 		column(_("Key Date"), "key_date", "Date", width=110),
@@ -64,16 +66,18 @@ def get_data(sections: dict[Section, list[week.Line]]) -> list[dict]:
 	rows = []
 	for section, label in labels().items():
 		lines = sections[section]
-		rows += [_row(label, line) for line in lines[:SHOWN]]
+		rows += [_row(label, section, line) for line in lines[:SHOWN]]
 		if len(lines) > SHOWN:
-			rows.append({"section": label, "stage_name": _("{0} more").format(len(lines) - SHOWN)})
+			more = _("{0} more").format(len(lines) - SHOWN)
+			rows.append({"section": label, "section_key": section.value, "stage_name": more})
 	return rows
 
 
-def _row(label: str, line: week.Line) -> dict:
+def _row(label: str, section: Section, line: week.Line) -> dict:
 	stage = line.stage
 	return {
 		"section": label,
+		"section_key": section.value,
 		"reference_type": stage.reference_type,
 		"reference_name": stage.reference_name,
 		"stage_name": stage.stage_name,

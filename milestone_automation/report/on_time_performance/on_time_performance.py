@@ -5,7 +5,7 @@ from frappe.utils import get_fullname, getdate, nowdate
 
 from milestone_automation.desk.report_columns import column, count, days, percent
 from milestone_automation.desk.report_filters import ReportFilters, for_its_reader
-from milestone_automation.engine.review import date_changes, on_time, plan_stages, responses
+from milestone_automation.engine.review import on_time, plan_stages, responses
 
 SHOWN_IN_CHART = 12
 
@@ -49,7 +49,7 @@ def get_data(chosen: ReportFilters) -> list[dict]:
 
 
 def _answer_days(stages: list[plan_stages.StageRow], group: str, period: tuple) -> dict[str, float]:
-	waited = responses.days(stages, date_changes.read(stages), *period)
+	waited = responses.days(stages, *period)
 	groups: dict[str, list[float]] = {}
 	for stage in stages:
 		if stage.name in waited:

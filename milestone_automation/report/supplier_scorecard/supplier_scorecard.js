@@ -5,7 +5,7 @@
 
 	frappe.query_reports["Supplier Scorecard"] = {
 		formatter: linked({
-			rate: behind("Reached"),
+			rate: behind("Reached or Overdue"),
 			reached: behind("Reached"),
 			late: behind("Late"),
 			overdue: behind("Overdue"),

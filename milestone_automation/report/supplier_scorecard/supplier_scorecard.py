@@ -36,7 +36,7 @@ def get_data(chosen: ReportFilters) -> list[dict]:
 	period = chosen.period()
 	measured = on_time.measure(stages, "Supplier", getdate(nowdate()), tolerance, *period)
 	changes = list(date_changes.read(stages))
-	answers = responses.days(stages, changes, *period)
+	answers = responses.days(stages, *period)
 	scores = scorecard.score(measured, stages, date_changes.within(changes, *period), answers)
 	return [_row(score) for score in scores]
 

@@ -25,6 +25,16 @@ export function linked(links) {
 	};
 }
 
+// The same for the numbers above the table, in their order.
+export function link_summary(targets) {
+	const $numbers = frappe.query_report.page.main.find(".report-summary .summary-value");
+	targets.forEach((target, place) => {
+		const $number = $numbers.eq(place);
+		if (!cint($number.text()) || $number.find("a").length) return;
+		$number.wrapInner(`<a href="${esc(target)}" class="milestone-behind"></a>`);
+	});
+}
+
 function address(route, filters) {
 	const chosen = Object.entries(filters).filter(
 		([, value]) => value !== undefined && value !== null && value !== ""
@@ -49,8 +59,23 @@ export const of_document = (row) => ({
 export const to_milestones = (row, filters) =>
 	to_list("Milestone", { ...of_document(row), track_field: filters.track_field });
 
-export const to_changes = (row) =>
-	to_list("Milestone Date Change", { ...of_document(row), stage_name: row.stage_name, status: "Accepted" });
+// The changes that a report counts: of its period and reason.
+export const to_changes = (row, filters) =>
+	to_list("Milestone Date Change", {
+		...of_document(row),
+		stage_name: row.stage_name,
+		status: "Accepted",
+		changed_on: between_days(filters.from_date, filters.to_date),
+		reason: filters.without_reason ? JSON.stringify(["is", "not set"]) : filters.reason,
+	});
+
+// A filter of a list, as Frappe reads it from an address.
+function between_days(first, last) {
+	if (first && last) return JSON.stringify(["between", [first, last]]);
+	if (first) return JSON.stringify([">=", first]);
+	// The day itself counts whole.
+	return last ? JSON.stringify(["<", frappe.datetime.add_days(last, 1)]) : "";
+}
 
 export const to_details_of_document = (row) =>
 	to_report("Milestone Details", { reference_name: row.reference_name });
@@ -72,6 +97,7 @@ export const to_stays = (values) => (row, filters) =>
 	to_report("Milestone Stays", {
 		document_type: filters.document_type,
 		track_field: filters.track_field,
+		workflow: filters.workflow,
 		from_date: filters.from_date,
 		to_date: filters.to_date,
 		working_time: filters.working_time || "",

@@ -1,0 +1,131 @@
+"""How long plans take for each milestone of a workflow: since those it depends on were reached, or since the plan began.
+
+A milestone that was skipped took no time: what comes after it counts from before it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from itertools import groupby
+
+import frappe
+from frappe.query_builder.functions import Count
+
+from milestone_automation.engine.review import bottlenecks, stays
+from milestone_automation.engine.review.bottlenecks import Bottleneck
+from milestone_automation.engine.review.plan_stages import StageRow
+from milestone_automation.engine.rules.network import Network
+from milestone_automation.engine.rules.vocabulary import PlanEvent
+from milestone_automation.engine.rules.working_days import WorkCalendar
+
+
+@dataclass(frozen=True)
+class StageStay:
+	"""The time that one plan took for one milestone, or has taken until now.
+
+	Attributes:
+		stage: the milestone.
+		since: when those it depends on were reached, or the plan began; naive, in the site's time zone.
+		until: when it was reached; None while it is open.
+	"""
+
+	stage: StageRow
+	since: datetime
+	until: datetime | None
+
+	def seconds(self, now: datetime, calendar: WorkCalendar | None = None) -> int:
+		"""Return how long it took, or has taken until now.
+
+		Args:
+			now: the current time, naive, in the site's time zone.
+			calendar: counts working time; None for calendar time.
+		"""
+		return bottlenecks.seconds(self.since, self.until or now, calendar)
+
+	def ended_in(self, start: date | None, end: date | None) -> bool:
+		"""Tell whether it is over, and ended in a period; None for no limit."""
+		day = self.until and self.until.date()
+		return bool(day) and (start is None or day >= start) and (end is None or day <= end)
+
+
+def find(rows: Iterable[StageRow]) -> Iterator[StageStay]:
+	"""Yield the time for each milestone that is reached, or is open with all before it reached.
+
+	Args:
+		rows: stages, grouped by plan and in order.
+	"""
+	for _plan, stages in groupby(rows, key=lambda row: row.plan):
+		yield from _of_plan(list(stages))
+
+
+def _of_plan(stages: list[StageRow]) -> Iterator[StageStay]:
+	network = Network.of([stage.depends_on for stage in stages])
+	# When each stage was over for those after it; None while they wait for it.
+	over: list[datetime | None] = []
+	for stage, before in zip(stages, network.direct, strict=True):
+		ends = [over[position] for position in before]
+		begun = None if None in ends else max(ends, default=stage.created)
+		over.append(_over(stage, begun))
+		if stage.reached_at:
+			since = max([end for end in ends if end], default=stage.created) or stage.reached_at
+			yield StageStay(stage, min(since, stage.reached_at), stage.reached_at)
+		elif begun and stage.is_waited_for:
+			yield StageStay(stage, begun, None)
+
+
+def _over(stage: StageRow, begun: datetime | None) -> datetime | None:
+	if stage.is_reached:
+		return stage.reached_at or begun
+	return begun if stage.is_skipped else None
+
+
+def measure(
+	rows: Iterable[StageRow],
+	now: datetime,
+	calendar: WorkCalendar | None = None,
+	start: date | None = None,
+	end: date | None = None,
+) -> list[Bottleneck]:
+	"""Return the bottlenecks of the milestones of a workflow, the largest share of time first.
+
+	Args:
+		rows: stages of its plans, grouped by plan and in order.
+		now: the current time, naive, in the site's time zone.
+		calendar: counts in working time; None for calendar time.
+		start, end: first and last date on which milestones were reached or undone; None for no limit.
+	"""
+	rows = list(rows)
+	rework = _rework(rows, undoings(start, end))
+	finished, ages = defaultdict(list), defaultdict(list)
+	for stay in find(rows):
+		if stay.until is None:
+			ages[stay.stage.stage_name].append(stay.seconds(now, calendar))
+		elif stay.ended_in(start, end):
+			finished[stay.stage.stage_name].append(stay.seconds(now, calendar))
+	measured = {name: stays.of_durations((name,), sorted(seconds)) for name, seconds in finished.items()}
+	names = {*finished, *ages, *(name for name, times in rework.items() if times)}
+	return bottlenecks.ranked(names, measured, ages, rework)
+
+
+def _rework(rows: list[StageRow], undone: Mapping[str, int]) -> dict[str, int]:
+	rework: dict[str, int] = defaultdict(int)
+	for row in rows:
+		rework[row.stage_name] += undone.get(row.name, 0)
+	return rework
+
+
+def undoings(start: date | None = None, end: date | None = None) -> dict[str, int]:
+	"""Return how often stages were undone, by row name; one query.
+
+	Args:
+		start, end: first and last date; None for no limit.
+	"""
+	log = frappe.qb.DocType("Milestone Plan Log")
+	query = frappe.qb.from_(log).select(log.plan_stage, Count("*")).groupby(log.plan_stage)
+	query = query.where(log.event == PlanEvent.MILESTONE_UNDONE.value)
+	if start:
+		query = query.where(log.done_on >= datetime.combine(start, time.min))
+	if end:
+		query = query.where(log.done_on < datetime.combine(end, time.min) + timedelta(days=1))
+	return dict(query.run())
