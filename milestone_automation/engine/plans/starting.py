@@ -16,6 +16,7 @@ from milestone_automation.engine.store import (
 	exit_criteria,
 	plan_log,
 	plan_rows,
+	snapshots,
 	sums,
 	sweep_requests,
 	watched,
@@ -161,7 +162,7 @@ def fill_from_workflow(plan_doc) -> None:
 	workflow = matching.template(plan_doc.workflow)
 	draft = plan_builder.build(workflow, doc)
 	tasks = [task for stage in draft.stages for task in stage["tasks"]]
-	snapshot = watched.snapshot(doc, watched.watched_fields(draft.stages, tasks, draft.plan))
+	snapshot = snapshots.take(doc, watched.watched_fields(draft.stages, tasks, draft.plan))
 	plan_doc.update(
 		{
 			**draft.plan,
