@@ -258,7 +258,7 @@ def _do_jobs(server, over: threading.Event) -> None:
 
 def _work(client, run: Run, chance: random.Random, changes: int, until: float) -> None:
 	kinds, weights = zip(*WEIGHTS.items(), strict=True)
-	for _change in range(changes):
+	for _turn in range(changes):
 		if time.monotonic() > until:
 			break
 		_change(client, run, chance.choices(kinds, weights)[0], chance)
@@ -449,20 +449,29 @@ def _stages_out_of_step():
 		for row in frappe.get_all("Milestone", {"reference_type": ORDER}, ["name", "value", "undone"])
 	}
 	for plan in _running_plans():
-		at = [row.idx for row in plan.stages if row.track_value == plan.order.status]
 		for row in plan.stages:
 			about = f"{row.stage_name} of {plan.order.name}, which is {plan.order.status},"
-			is_reached = row.status == "Reached"
-			if at and ((is_reached and row.idx > at[0]) or (not is_reached and row.idx == at[0])):
-				yield f"{about} is {row.status}"
-			milestone = milestones.get(row.milestone)
-			if is_reached and (not milestone or milestone.value != row.track_value or milestone.undone):
-				yield f"{about} was reached by {milestone}"
-			if is_reached != bool(row.reached_on) or (not is_reached and row.milestone):
-				yield f"{about} is {row.status}, since {row.reached_on}, by {row.milestone}"
-			expected = add_days(plan.order.delivery_date, row.offset_days)
-			if not is_reached and row.key_date != expected:
-				yield f"{about} has the date {row.key_date}, expected is {expected}"
+			yield from (f"{about} {fault}" for fault in _stage_out_of_step(plan, row, milestones))
+
+
+def _stage_out_of_step(plan, row, milestones: dict):
+	is_reached = row.status == "Reached"
+	at = [stage.idx for stage in plan.stages if stage.track_value == plan.order.status]
+	# At the value of a stage, that stage is reached and none of the later ones.
+	if at and row.idx >= at[0] and is_reached != (row.idx == at[0]):
+		yield f"is {row.status}"
+	if is_reached != bool(row.reached_on):
+		yield f"is {row.status}, since {row.reached_on}"
+	if is_reached:
+		milestone = milestones.get(row.milestone)
+		if not milestone or milestone.undone or milestone.value != row.track_value:
+			yield f"was reached by {milestone}"
+		return
+	if row.milestone:
+		yield f"is open, and has the milestone {row.milestone}"
+	expected = add_days(plan.order.delivery_date, row.offset_days)
+	if row.key_date != expected:
+		yield f"has the date {row.key_date}, expected is {expected}"
 
 
 def _sums_out_of_step():
@@ -470,20 +479,26 @@ def _sums_out_of_step():
 	filters = {"reference_type": ORDER, "status": "Open", "required": 1}
 	open_required = Counter(frappe.get_all("Milestone Task", filters, pluck="plan_stage"))
 	for plan in _running_plans():
+		about = f"the plan of {plan.order.name}"
 		for row in plan.stages:
 			if row.open_required != open_required[row.name]:
-				yield f"{row.stage_name} of {plan.order.name} counts {row.open_required} tasks, {open_required[row.name]} are open"
-		last_reached = max((row.idx for row in plan.stages if row.status == "Reached"), default=0)
-		waiting = [row for row in plan.stages if row.status != "Reached"]
-		ahead = [row for row in waiting if row.idx > last_reached]
-		expected = {
-			"status": "Active" if waiting else "Completed",
-			"current_stage": ([*ahead, *waiting] or [frappe._dict(stage_name="")])[0].stage_name,
-			"next_date": min((row.key_date for row in ahead), default=None),
-		}
-		for fieldname, value in expected.items():
+				yield f"{about} counts {row.open_required} tasks for {row.stage_name}, {open_required[row.name]} are open"
+		for fieldname, value in _expected_of(plan).items():
 			if (plan[fieldname] or None) != (value or None):
-				yield f"the plan of {plan.order.name} has {fieldname} {plan[fieldname]}, expected is {value}"
+				yield f"{about} has {fieldname} {plan[fieldname]}, expected is {value}"
+
+
+def _expected_of(plan) -> dict:
+	"""What a plan says, by its stages: those before a reached one wait last, and have no date to come."""
+	last_reached = max((row.idx for row in plan.stages if row.status == "Reached"), default=0)
+	waiting = [row for row in plan.stages if row.status != "Reached"]
+	ahead = [row for row in waiting if row.idx > last_reached]
+	current = [row.stage_name for row in (*ahead, *waiting)][:1]
+	return {
+		"status": "Active" if waiting else "Completed",
+		"current_stage": "".join(current),
+		"next_date": min((row.key_date for row in ahead), default=None),
+	}
 
 
 def _date_chains():
