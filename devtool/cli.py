@@ -48,6 +48,14 @@ def parser() -> argparse.ArgumentParser:
 			one.add_argument("--minutes", type=float, default=5, help="how long (default: 5)")
 			one.add_argument("--workers", type=int, default=8, help="how many people at once (default: 8)")
 			one.add_argument("--seed", type=int, default=1, help="of all chance (default: 1)")
+			one.add_argument(
+				"--machine",
+				type=int,
+				nargs="?",
+				const=400,
+				metavar="CASES",
+				help="instead, drive plans through so many random cases of 25 moves (400 without a number)",
+			)
 		if takes:
 			one.usage = f"./dev {name} [--db ...] [--bench ...] [--frappe ...] {takes}"
 	return main
@@ -236,13 +244,18 @@ def fuzz(options: argparse.Namespace) -> int:
 
 
 def soak(options: argparse.Namespace) -> int:
-	"""The history checker of the suite, for longer."""
+	"""The history checker of the suite, or its state machine of plans, for longer."""
 	from .testing import test
 
+	options.random = None
+	if options.machine:
+		os.environ["MILESTONE_MACHINE_EXAMPLES"] = str(options.machine)
+		seed = f"--hypothesis-seed={options.seed}"
+		options.arguments = ["tests/plans/test_plan_state_machine.py", seed, "-n", "0", "-q", "-s"]
+		return test(options)
 	for name in ("minutes", "workers", "seed"):
 		os.environ[f"MILESTONE_SOAK_{name.upper()}"] = str(getattr(options, name))
 	options.arguments = ["tests/story/test_history_checker.py", "-n", "0", "-q", "-s"]
-	options.random = None
 	return test(options)
 
 

@@ -132,11 +132,7 @@ def _startable(doc) -> list[dict]:
 	if cint(doc.docstatus) == 2 or not frappe.has_permission(doc.doctype, "write", doc=doc):
 		return []
 	names = matching.candidates(doc.doctype)
-	return [
-		{"name": name}
-		for name in names
-		if matching.matches(frappe.get_cached_doc("Milestone Workflow", name), doc)
-	]
+	return [{"name": name} for name in names if matching.matches(matching.template(name), doc)]
 
 
 def _plan(plan: plan_rows.Plan) -> dict:

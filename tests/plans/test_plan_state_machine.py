@@ -72,6 +72,9 @@ def names_passed(rows) -> set[str]:
 class PlanMachine(RuleBasedStateMachine):
 	"""One order with its plan."""
 
+	# How often what must be true was looked at: once for the beginning of each case, then after each move.
+	states = 0
+
 	@initialize(
 		strict=st.booleans(),
 		in_order=st.booleans(),
@@ -392,6 +395,10 @@ class PlanMachine(RuleBasedStateMachine):
 	# What must always be true
 
 	@invariant()
+	def counted(self):
+		PlanMachine.states += 1
+
+	@invariant()
 	def one_plan(self):
 		assert frappe.db.count("Milestone Plan", {"reference_type": ORDER, "reference_name": self.order}) == 1
 
@@ -558,7 +565,7 @@ class PlanMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.usefixtures("production_order")
-def test_no_sequence_of_moves_breaks_a_plan(site):
+def test_no_sequence_of_moves_breaks_a_plan(site, pytestconfig):
 	# A site under load is slow; that says nothing about plans.
 	options = settings(
 		max_examples=EXAMPLES or 25,
@@ -568,4 +575,14 @@ def test_no_sequence_of_moves_breaks_a_plan(site):
 		print_blob=True,
 		derandomize=not EXAMPLES,
 	)
-	run_state_machine_as_test(PlanMachine, settings=options)
+	PlanMachine.states = 0
+	try:
+		run_state_machine_as_test(PlanMachine, settings=options)
+		result = "no difference"
+	except BaseException:
+		result = "a difference"
+		raise
+	finally:
+		seed = pytestconfig.getoption("hypothesis_seed", None) or "the suite's own"
+		print(f"seed {seed}, {options.max_examples} cases, {PlanMachine.states} states checked: {result}")
+	assert PlanMachine.states > options.max_examples

@@ -3,10 +3,12 @@
 import frappe
 import pytest
 
+from milestone_automation.engine.base import compat
 from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.progress import tasks
 from tests.support.factories import (
 	ORDER,
+	ensure_production_order,
 	make_document,
 	make_workflow,
 	stage,
@@ -179,3 +181,51 @@ def test_an_amendment_of_an_order_from_before_the_workflow_is_new_to_the_gate():
 	with pytest.raises(GateError, match="One required task comes before <b>Shipped</b>"):
 		amend(order, status="Shipped").insert()
 	assert status_of(amend(order).insert()) == {"Shipped": "Open"}
+
+
+# What counts as brought in
+
+
+@pytest.mark.usefixtures("workflow")
+@pytest.mark.parametrize("flag", compat.BROUGHT_IN)
+def test_a_script_of_the_site_that_says_it_imports_does_not_pass_the_gate(flag):
+	script = {"doctype": "Server Script", "name": "Says it imports", "script_type": "API"}
+	code = f"frappe.flags.{flag} = True\nfrappe.get_doc({VALUES | {'status': 'Shipped'}!r}).insert()"
+	script = frappe.get_doc(script | {"api_method": "says_it_imports", "script": code}).insert()
+	with pytest.raises(GateError, match="One required task comes before <b>Shipped</b>"):
+		script.execute_method()
+	assert not frappe.db.exists(ORDER, {"status": "Shipped"})
+	assert not frappe.flags.get(flag)
+
+
+# A workflow that is being changed
+
+
+def test_a_workflow_changed_in_the_same_transaction_is_judged_by_its_new_rules(workflow):
+	frappe.get_cached_doc("Milestone Workflow", workflow.name)
+	workflow.new_documents = "Accept as Reached"
+	workflow.save()
+	assert status_of(make_document(status="Shipped")) == {"Shipped": "Reached"}
+	workflow.new_documents = "Refuse"
+	workflow.append("tasks", task("Shipped", "Weigh it"))
+	workflow.save()
+	with pytest.raises(GateError, match="2 required tasks come before <b>Shipped</b>"):
+		make_document(status="Shipped")
+
+
+def test_a_changed_workflow_counts_also_where_somebody_else_reads_the_old_one_meanwhile(scratch_site):
+	scratch = scratch_site()
+	with scratch.connect():
+		ensure_production_order()
+		made = make_workflow(stages=[stage("Shipped", "Shipped")], tasks=[])
+		frappe.db.commit()  # the other process reads it
+		made.append("tasks", task("Shipped", TASK))
+		made.save()
+		scratch.python(f"import frappe\nfrappe.get_cached_doc('Milestone Workflow', {made.name!r})")
+		with pytest.raises(GateError, match="One required task comes before <b>Shipped</b>"):
+			make_document(status="Shipped")
+		assert [row.title for row in plan_tasks(make_document())] == [TASK]
+
+
+def plan_tasks(order):
+	return frappe.get_all("Milestone Task", {"reference_name": order.name}, ["title"])

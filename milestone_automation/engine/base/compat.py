@@ -64,6 +64,22 @@ def saves_under_way() -> list[tuple[str, str | None]]:
 	return [(doctype, name and str(name)) for doctype, name in frappe.flags.currently_saving or ()]
 
 
+# Frappe's flags for what a site takes over from elsewhere. Python code of an app can set them; scripts of a site, web
+# requests and the API cannot: Server Scripts have a `frappe.flags` of their own.
+BROUGHT_IN = ("in_import", "in_patch", "in_migrate", "in_install", "in_setup_wizard")
+
+
+def is_brought_in() -> bool:
+	"""Tell whether documents are being brought in: by Data Import, a patch, a migration, an app, the setup wizard."""
+	return any(frappe.flags.get(flag) for flag in BROUGHT_IN)
+
+
+def is_muted() -> bool:
+	"""Tell whether documents are brought in without messages: in any such way, and by an import that sends none."""
+	flags = ("mute_emails", *(flag for flag in BROUGHT_IN if flag != "in_import"))
+	return any(frappe.flags.get(flag) for flag in flags)
+
+
 # What the list of a DocType, and Bulk Update, call for many documents: (call, method of a document).
 BULK_CALLS = {
 	("milestone_automation.api.confirm_current_milestones", None),

@@ -82,26 +82,31 @@ def run_guarded(what: str, function: Callable, *args, on_fault: Callable | None 
 	return result
 
 
-def run_alone(what: str, commit: Callable[[], None] | None, function: Callable, *args) -> None:
+def run_alone(what: str, commit: Callable[[], None] | None, function: Callable, *args):
 	"""Do one of several works of a job as `run_guarded` does. With a commit a conflict is logged too, and the next goes on.
 
 	Args:
 		what, function: as for `run_guarded`.
 		commit: called after the work, which is then a transaction of its own; None leaves the transaction to the caller.
 
+	Returns:
+		The function's result; None after an error or a conflict.
+
 	Raises:
 		GateError, frappe.QueryDeadlockError: passed on where there is no commit.
 	"""
 	try:
-		run_guarded(what, function, *args)
+		result = run_guarded(what, function, *args)
 		if commit:
 			commit()
+		return result
 	except PASSED_ON:
 		if not commit:
 			raise
 		fault = frappe.get_traceback()
 		frappe.db.rollback()
 		log_fault(what, fault)
+		return None
 
 
 def run_logged(what: str, function: Callable, *args):

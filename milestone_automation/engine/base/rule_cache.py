@@ -20,6 +20,11 @@ def get(key: str, read: Callable):
 	return changed[key]
 
 
+def is_changed_here(key: str) -> bool:
+	"""Tell whether the running transaction has changed the rules under a key."""
+	return key in save_state.changed_rules()
+
+
 def forget(key: str) -> None:
 	"""Forget what is cached: now for this transaction, for everybody once it ends. Call on every change of a rule."""
 	save_state.transaction().changed_rules[key] = None

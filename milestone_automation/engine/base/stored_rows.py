@@ -5,6 +5,8 @@ import functools
 import frappe
 from pypika.terms import Parameter
 
+from milestone_automation.engine.base import guard
+
 
 def columns_of(doctype: str, fieldnames=None) -> tuple[str, ...]:
 	"""Return the fields that a DocType keeps in a column of its table, each once, in order.
@@ -52,11 +54,40 @@ def read_many(doctype: str, names: list[str], columns: tuple[str, ...]) -> dict[
 	return {str(found[0]): dict(zip(columns, found[1:], strict=True)) for found in rows}
 
 
+def name_in_column(doctype: str, name):
+	"""Return the name of a document as its column keeps it; None for a text where names are numbers."""
+	names = _names(doctype, [name])
+	return names[0] if names else None
+
+
 def _names(doctype: str, names: list[str]) -> list:
 	"""Return names as the column keeps them: PostgreSQL compares no text with a number."""
 	if frappe.get_meta(doctype).autoname != "autoincrement":
 		return names
 	return [int(name) for name in names if str(name).isdigit()]
+
+
+def locked_document(doctype: str, name):
+	"""Return a document as it is committed now, with its tables, locked until the transaction ends.
+
+	A plan is locked, and so read as it is committed now. MariaDB shows everything else as it was when the transaction
+	began: a save in between, which the plan knows, would look as if it had been taken back.
+
+	Args:
+		doctype, name: of the document; the DocType may be gone.
+
+	Returns:
+		None where there is no such document.
+
+	Raises:
+		ConflictError: somebody else is changing it.
+	"""
+	if not frappe.db.exists("DocType", doctype, cache=True):
+		return None
+	with guard.translate_conflicts():
+		if not read(doctype, name_in_column(doctype, name), ("name",), lock=True):
+			return None
+		return frappe.get_doc(doctype, name, for_update=frappe.db.db_type != "sqlite")
 
 
 @functools.cache

@@ -20,7 +20,7 @@ from pypika.functions import Cast
 
 from milestone_automation.engine.base import clock, guard, values
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
-from milestone_automation.engine.tracking import conditions, milestones, registry
+from milestone_automation.engine.tracking import conditions, milestones, registry, stored_changes
 from milestone_automation.engine.tracking.stored_changes import Recorded, is_first_value, is_recorded
 
 # Documents looked at in one query of the hourly check.
@@ -137,7 +137,7 @@ def _reconcile(doctype: str, tracker: registry.Tracker, names, commit, follow) -
 	recorded = 0
 	for field in tracker.fields:
 		title = fault_title(tracker.name, field.fieldname)
-		found = guard.run_guarded(title, reconcile_field, doctype, tracker, field, names) or []
+		found = guard.run_alone(title, commit, reconcile_field, doctype, tracker, field, names) or []
 		recorded += len(found)
 		if found and follow:
 			follow(doctype, found)
@@ -253,9 +253,28 @@ def _exact(column):
 	return Cast(column, "varchar" if frappe.db.db_type == "postgres" else "text")
 
 
+def _as_committed(doctype: str, field: registry.TrackedField, change: UnseenChange) -> UnseenChange | None:
+	"""Return a change as it is now: since it was found somebody may have saved, and so recorded it."""
+	columns = (field.fieldname, "modified", "modified_by")
+	stored = stored_changes.read_locked(doctype, change.name, columns, field.fieldname)
+	if not stored:
+		return None
+	row = stored.row
+	return UnseenChange(
+		change.name,
+		row[field.fieldname],
+		get_datetime(row["modified"]),
+		row["modified_by"],
+		stored.recorded.get(field.fieldname),
+	)
+
+
 def _record(
 	doctype: str, tracker: registry.Tracker, field: registry.TrackedField, change: UnseenChange
 ) -> bool:
+	change = _as_committed(doctype, field, change)
+	if not change or not _differs(change, field):
+		return False
 	if tracker.condition and not conditions.holds(tracker.condition, frappe.get_doc(doctype, change.name)):
 		return False
 	now, since = now_datetime(), change.last and change.last.reached_on

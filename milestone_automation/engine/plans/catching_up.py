@@ -4,13 +4,14 @@ What the check of recorded values finds, plans follow in the same run; so do pla
 field they watch: a key date, a person, its cancellation.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import frappe
 from frappe.utils import cint, get_datetime, now_datetime
 
-from milestone_automation.engine.base import guard
+from milestone_automation.engine.base import guard, stored_rows
 from milestone_automation.engine.history import reconcile
 from milestone_automation.engine.plans import following, starting
 from milestone_automation.engine.rules.vocabulary import PlanStatus
@@ -51,7 +52,10 @@ def run(
 	"""
 	show = show or _show_nothing
 	recorded = reconcile.run(
-		doctype, commit, follow_documents, lambda done, total: show(COMPARING, done, total)
+		doctype,
+		commit,
+		functools.partial(follow_documents, commit=commit),
+		lambda done, total: show(COMPARING, done, total),
 	)
 	with_workflow = [
 		name for name, rules in registry.all_rules().items() if rules.has_workflow and doctype in (None, name)
@@ -72,9 +76,9 @@ def run_hourly() -> None:
 	fields = ["name", "document_type", "reconciled_on"]
 	for tracker in frappe.get_all("Milestone Tracker", filters=filters, fields=fields):
 		what = f"Milestone Tracker {tracker.name}: the hourly check"
-		guard.run_guarded(what, _catch_up_recent, tracker)
 		# The next tracker may fail.
-		frappe.db.commit()  # nosemgrep: frappe-manual-commit
+		commit = frappe.db.commit  # nosemgrep: frappe-manual-commit
+		guard.run_alone(what, commit, _catch_up_recent, tracker)
 
 
 def _catch_up_recent(tracker) -> None:
@@ -86,12 +90,18 @@ def _catch_up_recent(tracker) -> None:
 	frappe.db.set_value("Milestone Tracker", tracker.name, "reconciled_on", begun, update_modified=False)
 
 
-def follow_documents(doctype: str, names: list[str]) -> None:
-	"""Bring the plans of some documents in step with them; one that matches a workflow now gets its plan."""
+def follow_documents(doctype: str, names: list[str], commit: Callable[[], None] | None = None) -> None:
+	"""Bring the plans of some documents in step with them; one that matches a workflow now gets its plan.
+
+	Args:
+		doctype, names: of the documents.
+		commit: called after each document, so that the next one is seen as it is then; a conflict is logged and the
+			next goes on. None leaves the transaction to the caller.
+	"""
 	if not registry.for_doctype(doctype).has_workflow:
 		return
 	for name in names:
-		guard.run_guarded(f"Milestone plan of {doctype} {name}", _follow_document, doctype, name)
+		guard.run_alone(f"Milestone plan of {doctype} {name}", commit, _follow_document, doctype, name)
 
 
 def plans_behind() -> Iterator:
@@ -109,17 +119,16 @@ def follow_plan(plan: str) -> None:
 
 
 def _follow_document(doctype: str, name: str) -> None:
-	if plan_rows.load(doctype, name):
+	doc = stored_rows.locked_document(doctype, name)
+	if plan_rows.load(doctype, name, lock=True):
 		following.settle(doctype, name)
-		return
-	doc = frappe.get_doc(doctype, name)
-	if cint(doc.docstatus) != 2:
+	elif doc and cint(doc.docstatus) != 2:
 		starting.start_if_matching(doc)
 
 
 def _follow_all(doctype: str, commit) -> None:
 	for plans in _batches(doctype):
-		_follow_those_behind(doctype, plans)
+		_follow_those_behind(doctype, plans, commit)
 		if commit:
 			commit()
 
@@ -145,8 +154,8 @@ def _running(doctype: str, filters: dict) -> list:
 	return frappe.get_all("Milestone Plan", filters=filters, fields=fields, order_by="name asc", limit=BATCH)
 
 
-def _follow_those_behind(doctype: str, plans: list) -> None:
+def _follow_those_behind(doctype: str, plans: list, commit: Callable[[], None] | None = None) -> None:
 	what = f"Milestone plans of {doctype} could not catch up"
 	for plan in guard.run_guarded(what, watched.those_behind, doctype, plans) or ():
 		what = f"Milestone plan of {doctype} {plan.reference_name}"
-		guard.run_guarded(what, following.settle, doctype, plan.reference_name)
+		guard.run_alone(what, commit, following.settle, doctype, plan.reference_name)

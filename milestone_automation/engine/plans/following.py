@@ -7,7 +7,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint, getdate, now_datetime, nowdate
 
-from milestone_automation.engine.base import guard, save_state
+from milestone_automation.engine.base import guard, save_state, stored_rows
 from milestone_automation.engine.people import assignees
 from milestone_automation.engine.plans import ending
 from milestone_automation.engine.progress import gate, refusals, rescheduling, stages, task_people
@@ -68,11 +68,12 @@ def settle(doctype: str, name: str) -> None:
 	Args:
 		doctype, name: of the document; where it is gone its plan ends, where it has none nothing happens.
 	"""
+	# The document comes first, as where it is saved: two who lock in one order do not wait for each other.
+	doc = stored_rows.locked_document(doctype, name)
 	plan = plan_rows.load(doctype, name, lock=True)
 	if not plan or plan.status == PlanStatus.CANCELLED:
 		return
-	doc = _document_of(plan)
-	if not doc:
+	if not doc or not watched.is_of(plan, doc.creation):
 		milestones.mark_deleted(doctype, name, before=_taken_again_on(doctype, name))
 		ending.end_without_document(plan)
 		return
@@ -86,15 +87,6 @@ def _taken_again_on(doctype: str, name: str):
 	if not frappe.db.exists("DocType", doctype, cache=True):
 		return None
 	return frappe.db.get_value(doctype, name, "creation")
-
-
-def _document_of(plan: plan_rows.Plan):
-	"""Return a plan's document as it is stored; None where it is gone, or another one has its name."""
-	doctype, name = plan.reference_type, plan.reference_name
-	if not (frappe.db.exists("DocType", doctype, cache=True) and frappe.db.exists(doctype, name)):
-		return None
-	doc = frappe.get_doc(doctype, name)
-	return doc if watched.is_of(plan, doc.creation) else None
 
 
 def _follow_stages(plan, doc, changed, written, is_end: bool) -> set[str]:

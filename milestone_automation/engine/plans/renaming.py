@@ -12,7 +12,7 @@ from milestone_automation.engine.people import todos, user_texts
 from milestone_automation.engine.plans import ending
 from milestone_automation.engine.rules import criteria
 from milestone_automation.engine.rules.vocabulary import PlanStatus, ReachRule
-from milestone_automation.engine.store import plan_rows, watched
+from milestone_automation.engine.store import plan_rows, snapshots, watched
 from milestone_automation.engine.tracking import milestones, registry
 
 # Tables with the value that reaches a stage, their parent, and its field with the DocType of the documents.
@@ -117,8 +117,12 @@ def _rename_in_snapshots(doctype: str, fields: list[str], old: str, new: str) ->
 		"status": ("!=", PlanStatus.CANCELLED.value),
 		"snapshot": ("like", f"%{json.dumps(old)[1:-1]}%"),
 	}
+	table = frappe.qb.DocType("Milestone Plan")
+	query = frappe.qb.from_(table).select(table.name, table.snapshot).orderby(table.name)
+	names = frappe.get_all("Milestone Plan", filters=filters, pluck="name")
 	changes = {}
-	for row in frappe.get_all("Milestone Plan", filters=filters, fields=["name", "snapshot"]):
+	# As they are now: a save since this transaction began may have written more of them.
+	for row in plan_rows.run_locked(query.where(table.name.isin(names))) if names else ():
 		known = json.loads(row.snapshot)
 		renamed = {field: new for field in fields if known.get(field) == old}
 		if renamed:
@@ -209,7 +213,7 @@ def _give_way(plan: str, document) -> None:
 
 def _as_now(plan, doc) -> dict:
 	"""Return what a plan remembers of the document it gets by a merge, whose present values are not changes."""
-	snapshot = watched.snapshot(doc, json.loads(plan.snapshot or "{}"))
+	snapshot = snapshots.take(doc, json.loads(plan.snapshot or "{}"))
 	return {"snapshot": json.dumps(snapshot), "document_created_on": doc.creation}
 
 

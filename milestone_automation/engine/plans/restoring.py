@@ -6,7 +6,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint
 
-from milestone_automation.engine.base import bulk
+from milestone_automation.engine.base import bulk, stored_rows
 from milestone_automation.engine.people import assigned, todos
 from milestone_automation.engine.plans import following
 from milestone_automation.engine.progress import criterion_waivers
@@ -50,7 +50,11 @@ def undo_cancel(plan: str, reason: str) -> None:
 		GateError: the document has reached a milestone meanwhile whose required tasks are open again.
 	"""
 	reason = plan_log.check_reason(reason)
+	about = frappe.db.get_value("Milestone Plan", plan, ["reference_type", "reference_name"])
+	doc = stored_rows.locked_document(*about) if about else None
 	with changing(plan) as plan:
+		if doc:
+			plan._reference_doc = doc
 		_check_can_restore(plan)
 		names = _tasks_cancelled_with(plan)
 		values = {"status": TaskStatus.OPEN.value, **dict.fromkeys(("closed_on", "closed_by", "reason"))}
@@ -60,7 +64,6 @@ def undo_cancel(plan: str, reason: str) -> None:
 		plan.set_plan(status=PlanStatus.ACTIVE.value)
 		criterion_waivers.count_open(plan)
 		plan_log.write(plan, PlanEvent.CANCELLATION_UNDONE, reason=reason)
-		doc = plan.reference_doc()
 		changed = watched.changed_values(plan, doc)
 		if changed:
 			following.follow(plan, doc, changed, written=changed, is_end=True)

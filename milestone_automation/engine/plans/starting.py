@@ -6,7 +6,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint, getdate
 
-from milestone_automation.engine.base import bulk, guard, stored_rows
+from milestone_automation.engine.base import bulk, compat, guard, stored_rows
 from milestone_automation.engine.base.save_state import Mark, mark, marked, take_mark
 from milestone_automation.engine.people import criterion_texts
 from milestone_automation.engine.plans import plan_builder, restoring
@@ -17,6 +17,7 @@ from milestone_automation.engine.store import (
 	exit_criteria,
 	plan_log,
 	plan_rows,
+	snapshots,
 	sums,
 	sweep_requests,
 	watched,
@@ -85,7 +86,7 @@ def check_can_start(doc, workflow: str | None) -> None:
 				_(doc.doctype), doc.name
 			)
 		)
-	template = frappe.get_cached_doc("Milestone Workflow", workflow)
+	template = matching.template(workflow)
 	check_is_for(template, doc)
 	if not template.enabled:
 		frappe.throw(_("The workflow {0} is not enabled. Enable it first.").format(workflow))
@@ -162,10 +163,10 @@ def fill_from_workflow(plan_doc) -> None:
 	doc = marked(plan_doc, Mark.REFERENCE_DOC) or frappe.get_doc(
 		plan_doc.reference_type, plan_doc.reference_name
 	)
-	workflow = frappe.get_cached_doc("Milestone Workflow", plan_doc.workflow)
+	workflow = matching.template(plan_doc.workflow)
 	draft = plan_builder.build(workflow, doc)
 	tasks = [task for stage in draft.stages for task in stage["tasks"]]
-	snapshot = watched.snapshot(doc, watched.watched_fields(draft.stages, tasks, draft.plan))
+	snapshot = snapshots.take(doc, watched.watched_fields(draft.stages, tasks, draft.plan))
 	plan_doc.update(
 		{
 			**draft.plan,
@@ -175,7 +176,7 @@ def fill_from_workflow(plan_doc) -> None:
 			"snapshot": json.dumps(snapshot),
 			"status": PlanStatus.ACTIVE.value,
 			"document_created_on": doc.get("creation"),
-			"quiet_before": getdate() if _is_muted() else None,
+			"quiet_before": getdate() if compat.is_muted() else None,
 		}
 	)
 	plan_builder.take_from_history(draft.stages, doc)
@@ -199,11 +200,6 @@ def _count_criteria(plan_doc) -> None:
 	found = exit_criteria.of_open_stages(plan_doc, plan_doc.stages)
 	for stage, verdicts in zip(plan_doc.stages, found, strict=True):
 		stage.open_criteria = len(criteria.blocking(verdicts))
-
-
-def _is_muted() -> bool:
-	"""Tell whether documents are brought in without messages: an import that sends none, a migration, a patch."""
-	return any(frappe.flags.get(flag) for flag in ("mute_emails", "in_migrate", "in_patch", "in_install"))
 
 
 def _ask_for_no_date(stages: list[dict]) -> None:
@@ -268,7 +264,7 @@ def make_tasks(plan_doc) -> None:
 
 def _log_accepted(plan_doc) -> None:
 	"""Log the stages that the document had reached before their required tasks could be created, or criteria met."""
-	template = frappe.get_cached_doc("Milestone Workflow", plan_doc.workflow)
+	template = matching.template(plan_doc.workflow)
 	reached = [row for row in plan_doc.stages if row.status == StageStatus.REACHED]
 	found = exit_criteria.judge(plan_doc.reference_type, plan_doc.reference_name, reached)
 	for row, verdicts in zip(reached, found, strict=True):

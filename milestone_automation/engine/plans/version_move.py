@@ -26,7 +26,7 @@ from milestone_automation.engine.rules.vocabulary import (
 	StageStatus,
 	TaskStatus,
 )
-from milestone_automation.engine.store import plan_log, plan_rows, sums, watched
+from milestone_automation.engine.store import plan_log, plan_rows, snapshots, sums, watched
 from milestone_automation.engine.store.changing import changing
 from milestone_automation.engine.workflows import authors
 
@@ -380,6 +380,6 @@ def _set_version(diff: VersionDiff) -> None:
 	plan, doc = diff.plan, diff.plan.reference_doc()
 	old_snapshot = json.loads(plan.snapshot or "{}")
 	fieldnames = watched.watched_fields(plan.stages, plan_rows.task_rows(plan.name), plan)
-	new_snapshot = watched.snapshot(doc, fieldnames)
+	new_snapshot = snapshots.take(doc, fieldnames)
 	snapshot = {name: old_snapshot.get(name, value) for name, value in new_snapshot.items()}
 	plan.set_plan(workflow_version=diff.workflow.version, snapshot=json.dumps(snapshot))

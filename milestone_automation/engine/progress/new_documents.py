@@ -5,10 +5,10 @@ as it is; where milestones are reached in order, earlier ones whose value the do
 create is refused, what is brought in (imports, migrations, patches) is accepted, unless the workflow says otherwise.
 """
 
-import frappe
 from frappe import _
 from frappe.utils import cint, escape_html
 
+from milestone_automation.engine.base import compat
 from milestone_automation.engine.people import criterion_texts
 from milestone_automation.engine.progress import refusals
 from milestone_automation.engine.rules import criteria
@@ -16,9 +16,6 @@ from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import EntryRule, GateMode
 from milestone_automation.engine.store import exit_criteria, watched
 from milestone_automation.engine.workflows import default_values, matching
-
-# Frappe's flags for what a site takes over from elsewhere.
-BROUGHT_IN = ("in_import", "in_patch", "in_migrate", "in_install", "in_setup_wizard")
 
 
 def check(doc, before, to_write=None) -> None:
@@ -37,7 +34,7 @@ def check(doc, before, to_write=None) -> None:
 	workflow = matching.find(doc)
 	if not workflow:
 		return
-	template = frappe.get_cached_doc("Milestone Workflow", workflow)
+	template = matching.template(workflow)
 	if not _is_refused(template):
 		return
 	for stage in template.stages:
@@ -55,7 +52,7 @@ def check(doc, before, to_write=None) -> None:
 
 
 def _is_refused(template) -> bool:
-	brought_in = any(frappe.flags.get(flag) for flag in BROUGHT_IN)
+	brought_in = compat.is_brought_in()
 	rule = template.imported_documents if brought_in else template.new_documents
 	return (rule or (EntryRule.ACCEPT if brought_in else EntryRule.REFUSE)) == EntryRule.REFUSE
 

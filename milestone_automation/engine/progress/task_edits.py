@@ -13,7 +13,7 @@ from milestone_automation.engine.people import assigned, assignees, field_rights
 from milestone_automation.engine.progress import tasks
 from milestone_automation.engine.rules import dates
 from milestone_automation.engine.rules.vocabulary import AssigneeKind, PlanEvent, StageStatus, TaskStatus
-from milestone_automation.engine.store import plan_log, plan_rows, watched
+from milestone_automation.engine.store import plan_log, plan_rows, snapshots
 from milestone_automation.engine.store.changing import changing
 from milestone_automation.engine.workflows import people_validation, row_fields, task_validation
 
@@ -356,5 +356,5 @@ def _watch(plan, fieldname: str | None) -> None:
 	"""Add a field of the document to those that a plan watches: the one that names a new task's assignee."""
 	known = json.loads(plan.snapshot or "{}")
 	if fieldname and fieldname not in known:
-		known.update(watched.snapshot(plan.reference_doc(), [fieldname]))
+		known.update(snapshots.take(plan.reference_doc(), [fieldname]))
 		plan.set_plan(snapshot=json.dumps(known))

@@ -6,11 +6,12 @@ import frappe
 from frappe import _
 from frappe.utils import getdate, now_datetime
 
-from milestone_automation.engine.base import bulk, calendars, guard, save_state
+from milestone_automation.engine.base import bulk, calendars, guard, save_state, stored_rows
 from milestone_automation.engine.base.locks import run_locked
 from milestone_automation.engine.rules import dates
 from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus, TaskStatus
+from milestone_automation.engine.store import snapshots
 
 # Columns of a plan that are read; of stages all columns are read.
 PLAN_COLUMNS = (
@@ -151,7 +152,11 @@ class Plan(frappe._dict):
 
 	def _read_document(self):
 		try:
-			return frappe.get_doc(self.reference_type, self.reference_name)
+			doc = frappe.get_doc(self.reference_type, self.reference_name)
+			if self.is_locked and frappe.db.db_type == "mariadb" and snapshots.is_unlike(self.snapshot, doc):
+				# The plan is as it is now, the document as it was when the transaction began.
+				doc = stored_rows.locked_document(doc.doctype, doc.name) or doc
+			return doc
 		except frappe.DoesNotExistError:
 			frappe.clear_last_message()
 			frappe.throw(
@@ -247,7 +252,7 @@ def _load(column: str, value: str, lock: bool) -> Plan | None:
 	loaded.stages = [
 		frappe._dict({k: v for k, v in row.items() if not k.startswith("plan__")}) for row in rows
 	]
-	loaded.stage_changes, loaded.plan_changes = {}, {}
+	loaded.stage_changes, loaded.plan_changes, loaded.is_locked = {}, {}, lock
 	loaded.writes = save_state.plan_writes().get(loaded.name, 0)
 	return loaded
 

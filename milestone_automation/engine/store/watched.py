@@ -1,16 +1,14 @@
 """The fields of a document that its plan watches: their values in the snapshot, and what has changed since."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 
 import frappe
-from frappe.utils import cstr, get_datetime
+from frappe.utils import get_datetime
 
-from milestone_automation.engine.base import bulk, field_types, save_state, stored_rows, values
-from milestone_automation.engine.people import assignees
+from milestone_automation.engine.base import bulk, field_types, save_state, stored_rows
 from milestone_automation.engine.rules.vocabulary import ReachRule
-from milestone_automation.engine.store import plan_rows
+from milestone_automation.engine.store import plan_rows, snapshots
 from milestone_automation.engine.tracking.registry import STANDARD_WATCHED, field_type
 
 NOT_LOADED = object()
@@ -72,7 +70,7 @@ def changed_values(plan: plan_rows.Plan, doc, row: dict | None = None) -> dict[s
 		row: stored values, which count where the document in memory has others.
 	"""
 	old = json.loads(plan.snapshot or "{}")
-	new = snapshot(doc, old, row)
+	new = snapshots.take(doc, old, row)
 	return {name: (old[name], value) for name, value in new.items() if old[name] != value}
 
 
@@ -89,7 +87,7 @@ def known_values(plan: plan_rows.Plan, doctype: str, row: dict, without: Iterabl
 	known = {}
 	for name in sorted((fieldnames & set(snapshot) & set(row)) - set(without)):
 		fieldtype = field_type(doctype, name)
-		is_other = snapshot[name] != _column_text(doctype, name, row[name])
+		is_other = snapshot[name] != snapshots.column_text(doctype, name, row[name])
 		if is_other and fieldtype in field_types.SHORT_TYPES:
 			known[name] = snapshot[name] or (None if fieldtype in field_types.TIME_TYPES else "")
 	return known
@@ -115,7 +113,9 @@ def _is_behind(plan, known: dict[str, str], row: dict | None) -> bool:
 	if row is None or not is_of(plan, row["creation"]):
 		return True
 	doctype = plan.reference_type
-	return any(name in row and known[name] != _column_text(doctype, name, row[name]) for name in known)
+	return any(
+		name in row and known[name] != snapshots.column_text(doctype, name, row[name]) for name in known
+	)
 
 
 def is_of(plan, created_on) -> bool:
@@ -138,7 +138,10 @@ def value_changes(fieldnames: Iterable[str], doctype: str, before, after) -> dic
 		before, after: the document, or its row, before and after the write.
 	"""
 	texts = {
-		name: (field_text(doctype, name, before.get(name)), field_text(doctype, name, after.get(name)))
+		name: (
+			snapshots.field_text(doctype, name, before.get(name)),
+			snapshots.field_text(doctype, name, after.get(name)),
+		)
 		for name in fieldnames
 	}
 	return {name: (old, new) for name, (old, new) in texts.items() if old != new}
@@ -169,34 +172,14 @@ def holds_value(stage, doc) -> bool:
 	"""Tell whether the document has the very value that reaches a stage."""
 	if stage.reach_rule != ReachRule.FIELD_VALUE or not stage.track_field:
 		return False
-	return is_reached_by(stage, field_text(doc.doctype, stage.track_field, doc.get(stage.track_field)))
+	return is_reached_by(
+		stage, snapshots.field_text(doc.doctype, stage.track_field, doc.get(stage.track_field))
+	)
 
 
 def is_reached_by(stage, text: str) -> bool:
 	"""Tell whether a value, as plans keep it, is the one that reaches a stage."""
 	return text == (stage.track_value or "").strip()
-
-
-def field_text(doctype: str, fieldname: str, value) -> str:
-	"""Return a value of a document's field as its column keeps it, and as plans compare it."""
-	fieldtype = field_type(doctype, fieldname)
-	return values.as_text(values.as_stored(value, fieldtype), fieldtype).strip()
-
-
-def _watched_text(doc, fieldname: str, value) -> str:
-	"""Return what a plan remembers of a field: people in a table, and texts longer than a value, by their hash."""
-	if isinstance(value, list | tuple):
-		return _hash("\n".join(assignees.names_in_field(doc, fieldname)))
-	return _column_text(doc.doctype, fieldname, value)
-
-
-def _column_text(doctype: str, fieldname: str, value) -> str:
-	text = cstr(value)
-	return _hash(text) if len(text) > values.MAX_LENGTH else field_text(doctype, fieldname, value)
-
-
-def _hash(text: str) -> str:
-	return hashlib.sha256(text.encode()).hexdigest()
 
 
 def watched_fields(stages, tasks, plan) -> list[str]:
@@ -206,19 +189,3 @@ def watched_fields(stages, tasks, plan) -> list[str]:
 		watched.update((stage.get("track_field"), stage.get("date_field"), stage.get("owner_field")))
 	watched.update(task.get("assignee_field") for task in tasks)
 	return sorted(name for name in watched if name)
-
-
-def snapshot(doc, fieldnames, row: dict | None = None) -> dict[str, str]:
-	"""Return the values of a document's fields as a plan remembers them.
-
-	Args:
-		doc: the document.
-		fieldnames: those it does not have are left out.
-		row: stored values, which count where the document in memory has others.
-	"""
-	row = row or {}
-	return {
-		name: _watched_text(doc, name, row[name] if name in row else doc.get(name))
-		for name in fieldnames
-		if name in STANDARD_WATCHED or doc.meta.has_field(name)
-	}

@@ -14,7 +14,7 @@ from frappe.query_builder import Order
 from frappe.utils import get_datetime
 from pypika.terms import Parameter
 
-from milestone_automation.engine.base import compat, save_state, values
+from milestone_automation.engine.base import compat, guard, save_state, stored_rows, values
 from milestone_automation.engine.base.field_types import NUMBER_TYPES
 from milestone_automation.engine.tracking import milestones, registry
 
@@ -97,6 +97,29 @@ def find(doc, tracker: registry.Tracker) -> tuple[dict, list[Change]]:
 		stored = Stored(stored.row, recorded)
 	changes = (_change(doc, field, stored, before, tracker) for field in tracker.stored_fields)
 	return stored.row, [change for change in changes if change]
+
+
+def read_locked(doctype: str, name: str, columns: tuple[str, ...], fieldname: str) -> Stored | None:
+	"""Return a document's row and the last milestone of one field as they are committed now, locked.
+
+	Args:
+		doctype, name: of the document.
+		columns: of its table.
+		fieldname: the field.
+
+	Returns:
+		None where the document is gone.
+
+	Raises:
+		ConflictError: somebody else has changed it, or is doing so.
+	"""
+	name = stored_rows.name_in_column(doctype, name)
+	with guard.translate_conflicts():
+		# PostgreSQL locks no row that may be missing; there a row that could be locked has no milestones since.
+		is_mariadb = frappe.db.db_type == "mariadb"
+		if not is_mariadb and not stored_rows.read(doctype, name, ("name",), lock=True):
+			return None
+		return _read(doctype, name, columns, (fieldname,), lock=is_mariadb)
 
 
 def _recorded_here(doc, stored: Stored) -> dict[str, Recorded]:

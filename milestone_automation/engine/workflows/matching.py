@@ -57,6 +57,21 @@ def candidates(doctype: str) -> list[str]:
 	return [one.name for one in _candidates(doctype)]
 
 
+def template(workflow: str):
+	"""Return the document of a workflow, from the cache; where this transaction has changed a workflow, as it is now.
+
+	Others who ask meanwhile fill Frappe's cache with what is committed, and shall not get what may be rolled back.
+
+	Args:
+		workflow: name of the workflow.
+
+	Raises:
+		frappe.DoesNotExistError
+	"""
+	read = frappe.get_doc if rule_cache.is_changed_here(CACHE_KEY) else frappe.get_cached_doc
+	return read("Milestone Workflow", workflow)
+
+
 def clear() -> None:
 	"""Clear the cached workflows and rules. Called on every change of a workflow."""
 	registry.clear()
