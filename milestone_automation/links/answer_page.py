@@ -181,6 +181,7 @@ def _about(plan, row, link: Link) -> dict:
 	return {
 		"stage": _(row.stage_name),
 		"document": link_page.document(plan),
+		"shown": link_page.shown(plan, link.recipient),
 		"key_date": languages.day_text(row.key_date and getdate(row.key_date)),
 		"url": get_url_to_form(plan.reference_type, plan.reference_name)
 		if _reads(link.recipient, plan)

@@ -13,7 +13,9 @@ from frappe.utils import (
 )
 
 from milestone_automation.engine.base import guard, languages, parsing, plain_text
+from milestone_automation.engine.people import rights
 from milestone_automation.engine.people.signed_links import Link, Purpose
+from milestone_automation.engine.workflows import shown_fields
 from milestone_automation.links import acting_as, limits
 
 # Shown with a link in its address, which nobody else shall learn: no frame, no foreign server, no cache, no script.
@@ -183,6 +185,18 @@ def _refusal(error: Exception) -> dict:
 def document(plan) -> str:
 	"""Return DocType and name of a plan's document, translated."""
 	return f"{_(plan.reference_type)} {plan.reference_name}"
+
+
+def shown(plan, recipient: str) -> list[tuple[str, str]]:
+	"""Return label and text of the fields of a plan's document that its workflow shows to people from outside.
+
+	Args:
+		plan: row with `reference_type`, `reference_name` and `shown_fields`.
+		recipient: user id or e-mail address of who looks; users of the Desk have the document's form.
+	"""
+	if rights.is_desk_user(recipient):
+		return []
+	return shown_fields.of_plans([plan]).get((plan.reference_type, cstr(plan.reference_name)), [])
 
 
 def owner_name(row) -> str:

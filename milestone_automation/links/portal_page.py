@@ -14,7 +14,7 @@ from frappe.utils import cstr, get_fullname, getdate
 
 from milestone_automation.engine.base import clock, languages
 from milestone_automation.engine.messages import letters
-from milestone_automation.engine.people import companies, directory, signed_links
+from milestone_automation.engine.people import companies, directory, rights, signed_links
 from milestone_automation.engine.people.signed_links import LinkInvalid, Purpose
 from milestone_automation.engine.rules.vocabulary import (
 	OUTSIDE_OWNERS,
@@ -23,6 +23,7 @@ from milestone_automation.engine.rules.vocabulary import (
 	StageStatus,
 	TaskStatus,
 )
+from milestone_automation.engine.workflows import shown_fields
 from milestone_automation.links import link_page
 
 MOST_OPEN, MOST_DONE = 200, 20
@@ -128,6 +129,7 @@ def _lists(visitor: Visitor) -> dict:
 	today = clock.today_of_user(visitor.recipient)
 	waiting = [_task(visitor, row, askers, of_document, today) for row in tasks]
 	waiting += [_stage(visitor, row, of_document, today) for row in stages]
+	_show_fields(visitor, [*tasks, *stages], waiting)
 	return {
 		"open": sorted(waiting, key=lambda row: (row["day"] is None, row["day"])),
 		"is_cut": len(tasks) == MOST_OPEN or len(stages) == MOST_OPEN,
@@ -172,6 +174,13 @@ def _when_and_where(row, day, today) -> dict:
 	}
 
 
+def _show_fields(visitor: Visitor, rows: list, waiting: list[dict]) -> None:
+	"""Add to each entry the fields of its document that the workflow shows; users of the Desk have its form."""
+	shown = {} if rights.is_desk_user(visitor.recipient) else shown_fields.of_plans(rows)
+	for row, entry in zip(rows, waiting, strict=True):
+		entry["shown"] = shown.get((row.reference_type, cstr(row.reference_name)), [])
+
+
 def _asked_by(person: str, company: str | None) -> str:
 	if person and company:
 		return _("Requested by {0}, {1}").format(person, company)
@@ -187,7 +196,9 @@ def _open_tasks(visitor: Visitor) -> list:
 
 def _tasks_of(visitor: Visitor) -> tuple:
 	task, person = frappe.qb.DocType("Milestone Task"), frappe.qb.DocType("Milestone Task Assignee")
+	plan = frappe.qb.DocType("Milestone Plan")
 	query = frappe.qb.from_(task).join(person).on(person.parent == task.name).distinct()
+	query = query.left_join(plan).on(plan.name == task.plan)
 	query = query.where(person.parenttype == "Milestone Task")
 	query = query.where(person.user.isin(visitor.names) | person.email.isin(visitor.names))
 	columns = (
@@ -197,6 +208,7 @@ def _tasks_of(visitor: Visitor) -> tuple:
 		task.plan_stage,
 		task.reference_type,
 		task.reference_name,
+		plan.shown_fields,
 	)
 	return task, query.select(*columns)
 
@@ -217,7 +229,8 @@ def _stages_of(visitor: Visitor) -> tuple:
 	query = query.where(stage.owner_kind.isin([kind.value for kind in OUTSIDE_OWNERS]))
 	is_owner = stage.stage_owner.isin(visitor.names) | stage.outside_owner.isin(visitor.names)
 	columns = (stage.name, stage.stage_name, stage.key_date, stage.reached_on)
-	return stage, plan, query.where(is_owner).select(*columns, plan.reference_type, plan.reference_name)
+	columns += (plan.reference_type, plan.reference_name, plan.shown_fields)
+	return stage, plan, query.where(is_owner).select(*columns)
 
 
 def _done(visitor: Visitor) -> list[dict]:

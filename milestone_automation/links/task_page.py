@@ -23,7 +23,8 @@ COMMENT_LENGTH = 4000
 
 
 def task_page(form: dict, is_post: bool) -> dict:
-	"""Return what the page shows, after acting on a POST. Of the document it shows only DocType and name.
+	"""Return what the page shows, after acting on a POST. Of the document it shows DocType and name, and to
+	people from outside the fields that the workflow shows them.
 
 	Args:
 		form: `token` and, for a POST, `action` ("complete", "comment" or "propose"), `comment` and `new_date`.
@@ -135,13 +136,17 @@ def _comment(link: Link, task, text: str) -> None:
 
 def _about_task(link: Link) -> dict:
 	task = frappe.get_doc("Milestone Task", link.name)
+	plan = frappe.db.get_value(
+		"Milestone Plan", task.plan, ["reference_type", "reference_name", "shown_fields"], as_dict=True
+	)
 	return {
 		"task_title": task.title,
 		"description": task.description,
 		"due": languages.day_text(task.due_date and getdate(task.due_date)),
 		"is_overdue": bool(task.due_date and getdate(task.due_date) < getdate(nowdate())),
 		"is_open": task.status == TaskStatus.OPEN,
-		"document": f"{_(task.reference_type)} {task.reference_name}",
+		"document": link_page.document(task),
+		"shown": link_page.shown(plan, link.recipient) if plan else [],
 		"tomorrow": (clock.today_of_user(link.recipient) + timedelta(days=1)).isoformat(),
 		"asker": _asker(task),
 		"file_types": ",".join(f".{ending}" for ending in uploads.allowed_types()),

@@ -14,7 +14,7 @@ from milestone_automation.engine.people.signed_links import Purpose
 from milestone_automation.engine.rules import criteria, schedule
 from milestone_automation.engine.rules.criteria import CriterionState, Verdict
 from milestone_automation.engine.rules.vocabulary import MessageKind, PlanEvent
-from milestone_automation.engine.workflows import custom_messages
+from milestone_automation.engine.workflows import custom_messages, shown_fields
 
 ANSWER_PAGE = "milestone-answer"
 TASK_PAGE = "milestone-task"
@@ -81,6 +81,7 @@ class Content:
 		paragraphs: plain text.
 		custom_html: the workflow's custom message as safe HTML.
 		facts: (label, value) pairs.
+		about: (label, text) pairs of the document that somebody from outside is shown; only their mail has them.
 		criteria: exit criteria, each with its tick, as sentences under `criteria_heading`.
 		tasks: dicts with title, description, due, people, url.
 		tasks_heading: sentence above the tasks, if they do not follow the paragraphs.
@@ -93,6 +94,7 @@ class Content:
 	paragraphs: list = field(default_factory=list)
 	custom_html: str = ""
 	facts: list = field(default_factory=list)
+	about: list = field(default_factory=list)
 	criteria_heading: str = ""
 	criteria: list = field(default_factory=list)
 	tasks: list = field(default_factory=list)
@@ -117,13 +119,21 @@ def compose(letter: Letter) -> Content:
 		if letter.criteria and letter.kind not in TASK_MESSAGES:
 			content.criteria_heading = _("Exit criteria:")
 			content.criteria = [_criterion(letter, verdict) for verdict in letter.criteria]
-		if not letter.recipient.is_desk_user and (who := _requested_by(letter)):
-			content.facts.append((_("Requested By"), who))
+		if not letter.recipient.is_desk_user:
+			_add_for_outside(letter, content)
 		content.reason = _reason(letter)
 		content.is_own = letter.reason[0] in OWN_REASONS
 		if letter.recipient.is_desk_user and letter.kind not in TASK_MESSAGES:
 			content.buttons.append(_open_document(letter))
 	return content
+
+
+def _add_for_outside(letter: Letter, content: Content) -> None:
+	"""Say what somebody needs to know who cannot open the document: who asks, and the fields that the workflow shows."""
+	if who := _requested_by(letter):
+		content.facts.append((_("Requested By"), who))
+	document = (letter.plan["reference_type"], str(letter.plan["reference_name"]))
+	content.about = shown_fields.of_plans([letter.plan]).get(document, [])
 
 
 def _requested_by(letter: Letter) -> str:

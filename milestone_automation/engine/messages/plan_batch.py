@@ -33,6 +33,7 @@ PLAN_COLUMNS = (
 	"escalate_after_days",
 	"snapshot",
 	"supplier_field",
+	"shown_fields",
 	"on_hold_since",
 	"document_created_on",
 	"quiet_before",

@@ -35,6 +35,7 @@ PLAN_COLUMNS = (
 	"team_role",
 	"team_group",
 	"supplier_field",
+	"shown_fields",
 	"created_from",
 	"document_created_on",
 	"quiet_before",

@@ -6,6 +6,8 @@ import * as view from "./view";
 
 const STAGE = "Milestone Workflow Stage";
 const TASK = "Milestone Workflow Task";
+// Kinds of owners and assignees without a right to the document.
+const OUTSIDE = ["Supplier Contact", "All Supplier Contacts", "Third-Party Collaborator"];
 // Fields whose value decides which other inputs are shown.
 const REDRAW = [
 	"kind",
@@ -54,6 +56,7 @@ export class Builder {
 	}
 
 	row(name) {
+		if (name === this.frm.doc.name) return this.frm.doc;
 		if (criteria.is_name(name)) return this.criterion(name);
 		return [...this.stages, ...this.tasks].find((row) => row.name === name);
 	}
@@ -88,7 +91,7 @@ export class Builder {
 			focus || (this.$wrapper.find(document.activeElement).length && document.activeElement.dataset.focus);
 		const { fields, open, problems, stages } = this;
 		this.$wrapper.html(
-			view.builder({ stages, open, problems }, (stage, index) =>
+			view.builder({ stages, open, problems, shown: this.shown_part() }, (stage, index) =>
 				view.card(stage, index, {
 					fields,
 					open,
@@ -103,6 +106,15 @@ export class Builder {
 		this.make_links();
 		this.make_sortable();
 		if (focused) this.$wrapper.find(`[data-focus="${CSS.escape(focused)}"]`).trigger("focus");
+	}
+
+	// Asked for only where somebody from outside is asked, or was.
+	shown_part() {
+		const { doc } = this.frm;
+		const asks_outside =
+			this.stages.some((stage) => OUTSIDE.includes(stage.owner_kind)) ||
+			this.tasks.some((task) => OUTSIDE.includes(task.assignee_kind));
+		return asks_outside || doc.shown_fields ? view.shown_part(doc, this.fields.showable()) : "";
 	}
 
 	make_links() {
@@ -188,6 +200,7 @@ export class Builder {
 		const row = this.row(input.dataset.row);
 		const field = input.dataset.field;
 		if (field === "stage_name") return this.rename(row, input);
+		if (field === "add_shown_field") return this.show_fields([...this.shown_fields, input.value]);
 		if (NAMES.includes(field)) return this.toggle_name(row, field, input);
 		if (field === "title") this.rename_in("after_tasks", this.tasks, row.title, input.value.trim());
 		if (input.type === "checkbox") return this.set(row, field, input.checked ? 1 : 0);
@@ -205,6 +218,21 @@ export class Builder {
 		if (field === "kind" && value === "Acceptance" && this.tasks_of(row).length) this.ask_about_tasks(row);
 		if (REDRAW.includes(field)) this.draw();
 		this.check_soon();
+	}
+
+	get shown_fields() {
+		return view.lines(this.frm.doc, "shown_fields");
+	}
+
+	show_fields(names) {
+		const { doc } = this.frm;
+		frappe.model.set_value(doc.doctype, doc.name, "shown_fields", names.join("\n"));
+		this.draw(`${doc.name}-add_shown_field`);
+		this.check_soon();
+	}
+
+	do_hide_field(_doc, { name }) {
+		this.show_fields(this.shown_fields.filter((one) => one !== name));
 	}
 
 	toggle_name(row, field, input) {
@@ -288,7 +316,7 @@ export class Builder {
 	on_click(event) {
 		const { do: action, row } = event.currentTarget.dataset;
 		event.preventDefault();
-		this[`do_${action}`](row && this.row(row));
+		this[`do_${action}`](row && this.row(row), event.currentTarget.dataset);
 	}
 
 	new_name() {
