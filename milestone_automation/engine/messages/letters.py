@@ -8,7 +8,7 @@ from frappe import _
 from frappe.utils import get_url_to_form
 
 from milestone_automation.engine.base import languages
-from milestone_automation.engine.people import companies, criterion_texts, signed_links
+from milestone_automation.engine.people import criterion_texts, requesters, signed_links
 from milestone_automation.engine.people.directory import Recipient
 from milestone_automation.engine.people.signed_links import Purpose
 from milestone_automation.engine.rules import criteria, schedule
@@ -137,10 +137,11 @@ def _add_for_outside(letter: Letter, content: Content) -> None:
 
 
 def _requested_by(letter: Letter) -> str:
-	"""Return who asks somebody from outside: the owners of the milestone and the company of the document."""
-	document = (letter.plan["reference_type"], letter.plan["reference_name"])
-	company = companies.of_documents([document]).get(document)
-	return ", ".join([*letter.askers, *([company] if company else [])])
+	"""Return who asks somebody from outside: the owners of the milestone who work here, else who created the document."""
+	row = {name: letter.plan[name] for name in ("reference_type", "reference_name")}
+	(asker,) = requesters.of_rows([row])
+	people = letter.askers or [asker.person]
+	return ", ".join(name for name in (*people, asker.company) if name)
 
 
 def _criterion(letter: Letter, verdict: Verdict) -> str:
@@ -386,11 +387,28 @@ def _decision(letter: Letter) -> Content:
 	return content
 
 
+def _handed_over(letter: Letter) -> Content:
+	who = letter.log["handed_over_by"]
+	if letter.tasks:
+		content = Content(_("A task of {0} is handed over to you").format(letter.document))
+		content.paragraphs = [_("{0} has handed this task over to you:").format(who)]
+		content.tasks = _tasks_with_links(letter)
+		return content
+	content = Content(_("{0} of {1} is handed over to you").format(_stage(letter), letter.document))
+	content.paragraphs = [_("{0} has handed {1} over to you.").format(who, _stage(letter))]
+	if letter.key_date:
+		content.paragraphs.append(_("Its key date is {0}.").format(languages.day_text(letter.key_date)))
+	content.buttons = [_answer_button(letter, _("Answer"), "on_track", True)]
+	return content
+
+
 def _notice(letter: Letter) -> Content:
 	if letter.log["event"] == PlanEvent.DATE_PROPOSED:
 		return _proposal(letter)
 	if letter.log["event"] in (PlanEvent.DATE_ACCEPTED, PlanEvent.DATE_DECLINED):
 		return _decision(letter)
+	if letter.log["event"] in (PlanEvent.TASK_HANDED_OVER, PlanEvent.MILESTONE_HANDED_OVER):
+		return _handed_over(letter)
 	day = languages.day_text(schedule.as_day(letter.log["done_on"]))
 	if letter.log["event"] == PlanEvent.GATE_FAILED:
 		content = Content(_("The gate of {0} could not be checked").format(letter.document))
