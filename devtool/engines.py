@@ -24,6 +24,8 @@ REACH_SECONDS = 6
 WITH_PKG_RESOURCES = (
 	"setuptools<81"  # Frappe 15's Dropbox and Google packages import it without asking for it
 )
+# From 26 on gunicorn brings no `packaging`, which Frappe 16 imports without asking for it.
+INSTEAD_OF_GIT = {"gunicorn": "gunicorn<26"}
 SNAPSHOT_PYTHONS = ["3.11", "3.12", "3.10"]
 
 
@@ -204,7 +206,7 @@ class SourceEngine(Engine):
 			return []
 		report.say(f"  … git is not reached: {', '.join(names)} from the package registry instead")
 		path = self.home / "overrides.txt"
-		path.write_text("".join(f"{name}\n" for name in names))
+		path.write_text("".join(f"{INSTEAD_OF_GIT.get(name, name)}\n" for name in names))
 		return ["--override", path]
 
 

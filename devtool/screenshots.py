@@ -125,6 +125,20 @@ def builder(studio: Studio) -> None:
 	studio.settle()
 
 
+def builder_start(studio: Studio) -> None:
+	studio.open("/app/milestone-workflow/new", "[data-fieldname=workflow_name] input")
+	studio.page.evaluate("cur_frm.set_value('document_type', 'Garment Order')")
+	studio.page.locator(".milestone-offers").wait_for()
+	studio.settle()
+
+
+def compare(studio: Studio) -> None:
+	builder(studio)
+	studio.page.evaluate("milestone_automation.workflow_files.compare(cur_frm)")
+	studio.page.locator(".modal.show .milestone-changes").wait_for()
+	studio.settle()
+
+
 def builder_details(studio: Studio) -> None:
 	builder(studio)
 	card = studio.page.locator(".milestone-card").nth(2)
@@ -209,7 +223,9 @@ PICTURES: dict[str, tuple[Callable[[Studio], None], tuple[int, int], str]] = {
 	"refusal": (refusal, DESKTOP, "en"),
 	"timeline": (timeline, DESKTOP, "en"),
 	"builder": (builder, TALL, "en"),
+	"builder-start": (builder_start, DESKTOP, "en"),
 	"builder-details": (builder_details, TALL, "en"),
+	"compare": (compare, DESKTOP, "en"),
 	"preview": (preview, DESKTOP, "en"),
 	"ready-workflows": (ready_workflows, DESKTOP, "en"),
 	"workspace": (workspace, TALL, "en"),

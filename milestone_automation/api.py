@@ -60,12 +60,14 @@ from milestone_automation.engine.rules.vocabulary import (
 )
 from milestone_automation.engine.store import plan_log
 from milestone_automation.engine.tracking import trackable
+from milestone_automation.engine.workflows import past_versions
 
 LATER_STAGES = door.choice((ShiftMode.SHIFT_TOO, ShiftMode.KEEP_ORDER))
 TITLE = door.text(140)
 WORKFLOW = door.document("Milestone Workflow")
 # Far more than any plan has; what is too many says the engine.
 DAYS = door.integer(-100_000, 100_000)
+VERSION = door.integer(1, 10**6)
 GRID = {
 	"workflow": door.NAME,
 	"filters": door.filters("Milestone Plan"),
@@ -874,6 +876,28 @@ def check_workflow(workflow: dict | str) -> dict:
 def preview_draft(workflow: dict | str, name: str | int) -> dict:
 	"""Say what a workflow that is being built would make of a document, see `desk.builder.preview_draft`."""
 	return builder.preview_draft(workflow, name)
+
+
+@frappe.whitelist(methods=["POST"])
+@door.takes(workflow=WORKFLOW, name=door.NAME)
+def try_next_steps(workflow: dict | str, name: str | int) -> dict:
+	"""Say what next steps of a workflow that is being built would do to a document, see `desk.builder.try_next_steps`."""
+	return builder.try_next_steps(workflow, name)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+@door.takes(doctype=door.NAME)
+def get_step_actions(doctype: str) -> dict:
+	"""Return what next steps of documents can do, see `desk.builder.get_step_actions`."""
+	return builder.get_step_actions(doctype)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+@door.takes(workflow=door.NAME, earlier=VERSION, later=VERSION)
+def compare_versions(workflow: str, earlier: int | None = None, later: int | None = None) -> dict:
+	"""Say what changed between two versions of a workflow, see `past_versions.compare`."""
+	rights.check_manager()
+	return past_versions.compare(rights.readable_document("Milestone Workflow", workflow), earlier, later)
 
 
 @frappe.whitelist(methods=["GET", "POST"])

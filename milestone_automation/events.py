@@ -200,9 +200,11 @@ def _rules_for(doc) -> registry.Rules | None:
 
 
 def _is_setting_up() -> bool:
-	return bool(frappe.flags.in_migrate or frappe.flags.in_setup_wizard or _are_tables_missing())
+	flags = frappe.local.flags
+	return bool(flags.in_migrate or flags.in_setup_wizard or _are_tables_missing())
 
 
 def _are_tables_missing() -> bool:
 	"""Tell whether an app is being installed or this one uninstalled, so that tables may be missing."""
-	return bool(frappe.flags.in_install or frappe.flags.get(UNINSTALLING))
+	flags = frappe.local.flags
+	return bool(flags.in_install or flags.get(UNINSTALLING))

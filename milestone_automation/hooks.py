@@ -78,6 +78,15 @@ doc_events = {
 		"after_rename": "milestone_automation.events.after_rename",
 		"after_delete": "milestone_automation.events.after_delete",
 	},
+	(
+		"Milestone Task",
+		"Milestone Message",
+		"Milestone Next Step",
+		"Milestone Date Change",
+		"Milestone Plan Log",
+		"Milestone Plan",
+		"Milestone Baseline",
+	): {"onload": "milestone_automation.desk.link_titles.send"},
 	# What is tracked is cached with the type of each field.
 	"DocType": {
 		"on_update": "milestone_automation.events.on_fields_change",
@@ -149,6 +158,13 @@ user_data_fields = [
 	{"doctype": "Milestone Plan Stage", "filter_by": "outside_owner", "partial": True},
 	{"doctype": "Milestone Plan Stage", "filter_by": "owner_email", "partial": True},
 	{"doctype": "Milestone Workflow Stage", "filter_by": "owner_email", "partial": True},
+	{"doctype": "Milestone Workflow Task", "filter_by": "collaborator_email", "partial": True},
+	# What happened stays on record, without the name.
+	{"doctype": "Milestone", "filter_by": "reached_by", "partial": True},
+	{"doctype": "Milestone Plan Log", "filter_by": "done_by", "partial": True},
+	{"doctype": "Milestone Date Change", "filter_by": "changed_by", "partial": True},
+	{"doctype": "Milestone Date Change", "filter_by": "proposed_by", "partial": True},
+	{"doctype": "Milestone Date Change", "filter_by": "answered_by", "partial": True},
 ]
 
 # Permissions

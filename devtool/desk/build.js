@@ -142,6 +142,14 @@ function compile_sass(data, file) {
 		.css.toString();
 }
 
+/** `bench build` links the modules into an app's public folder, and Frappe 16 imports a stylesheet from there. */
+const LINKED_MODULES = /^\w+\/public\/node_modules\//;
+
+function module_file(url) {
+	const files = plan.modules.map((folder) => path.join(folder, url.replace(LINKED_MODULES, "")));
+	return files.find((file) => fs.existsSync(file)) || files[0];
+}
+
 const compiled = new Map();
 
 function stylesheets(right_to_left) {
@@ -151,6 +159,7 @@ function stylesheets(right_to_left) {
 			build.onResolve({ filter: /.*/ }, ({ kind, path: url }) =>
 				kind === "url-token" || url.startsWith("/assets/") ? { path: url, external: true } : undefined
 			);
+			build.onResolve({ filter: LINKED_MODULES }, ({ path: url }) => ({ path: module_file(url) }));
 			build.onLoad({ filter: /\.(css|scss|sass)$/ }, async ({ path: file }) => {
 				if (!compiled.has(file)) compiled.set(file, compile_stylesheet(file));
 				const plugins = right_to_left ? [rtlcss, autoprefixer] : [autoprefixer];

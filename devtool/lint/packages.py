@@ -22,6 +22,7 @@ BROUGHT_BY_FRAPPE = {
 	"pypika",
 	"pytz",
 	"redis",
+	"requests",
 	"rq",
 	"werkzeug",
 }

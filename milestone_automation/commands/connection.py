@@ -1,5 +1,6 @@
-"""What all commands share: the connection to the site, and a progress bar."""
+"""What all commands share: the connection to the site, a progress bar, and JSON for other programs."""
 
+import json
 from contextlib import contextmanager, nullcontext
 
 import click
@@ -10,6 +11,12 @@ from frappe.utils.file_lock import LockTimeoutError
 from frappe.utils.synchronization import filelock
 
 LOCK = "milestone-history"
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for other programs.")
+
+
+def print_json(value) -> None:
+	"""Print a value as JSON; dates and times as text."""
+	click.echo(json.dumps(value, default=str, indent=1, ensure_ascii=False))
 
 
 @contextmanager
@@ -46,7 +53,9 @@ def commit() -> None:
 class ProgressBar:
 	"""Shows a progress bar for each step."""
 
-	def __init__(self):
+	def __init__(self, is_hidden: bool = False):
+		"""Take whether to show nothing, where the output is for other programs."""
+		self.is_hidden = is_hidden
 		self.what = None
 		self.bar = None
 
@@ -58,6 +67,8 @@ class ProgressBar:
 
 	def show(self, what: str, done: int, total: int) -> None:
 		"""Show how much of a step is done."""
+		if self.is_hidden:
+			return
 		if what != self.what:
 			self.close()
 			self.what = what

@@ -6,7 +6,7 @@ import json
 import click
 from frappe.commands import pass_context
 
-from milestone_automation.commands.connection import ProgressBar, connected
+from milestone_automation.commands.connection import AS_JSON, ProgressBar, connected, print_json
 from milestone_automation.engine.base import clock
 from milestone_automation.engine.history import backfill, event_log, log_import
 from milestone_automation.engine.plans import catching_up
@@ -16,7 +16,11 @@ SHOWN_EXAMPLES = 10
 LIMITS = event_log.Limits()
 
 
-@click.command("import-log")
+@click.command(
+	"import-log",
+	epilog="Example: bench --site erp.example.com milestones import-log orders.csv --doctype 'Purchase Order'"
+	" --field status --dry-run",
+)
 @click.argument("file", type=click.Path(dir_okay=False))
 @click.option("--doctype", required=True, help="DocType of the documents, one for each case of the log.")
 @click.option(
@@ -37,7 +41,7 @@ LIMITS = event_log.Limits()
 @click.option("--resource-key", help="Event attribute or CSV column with the person. [org:resource]")
 @click.option("--timestamp-format", help="Format of times, such as %d.%m.%Y %H:%M. [ISO 8601]")
 @click.option("--time-zone", help="Time zone of times without one, such as Europe/Paris. [that of the site]")
-@click.option("--delimiter", help="Delimiter of a CSV file. [detected in its first line]")
+@click.option("--delimiter", help="Delimiter of a CSV file. [named by a sep= line or found in its header]")
 @click.option("--encoding", help="Encoding of a CSV file. [by its byte order mark, else UTF-8]")
 @click.option(
 	"--max-unpacked",
@@ -87,6 +91,7 @@ LIMITS = event_log.Limits()
 	show_default=True,
 	help="Minimum number of events in one transaction; a case is never split.",
 )
+@AS_JSON
 @pass_context
 def import_log(
 	context,
@@ -105,6 +110,7 @@ def import_log(
 	max_line,
 	max_depth,
 	max_events_per_case,
+	as_json,
 	**log_format,
 ):
 	"""Import the history in FILE, an event log (XES or CSV, plain or gzipped).
@@ -130,18 +136,21 @@ def import_log(
 		every_event=every_event,
 		batch_size=batch_size,
 	)
-	with connected(context) as commit, ProgressBar() as bar:
+	with connected(context) as commit, ProgressBar(as_json) as bar:
 		try:
 			summary = log_import.run(file, options, bar.show, commit)
 		except log_import.ImportStopped as stopped:
 			bar.close()
-			_print_import(stopped.summary, dry_run=True)
+			_print_import(stopped.summary, True, as_json)
 			raise
 		bar.close()
-		_print_import(summary, dry_run)
+		_print_import(summary, dry_run, as_json)
 
 
-@click.command("export-log")
+@click.command(
+	"export-log",
+	epilog="Example: bench --site erp.example.com milestones export-log 'Purchase Order' status --output orders.xes.gz",
+)
 @click.argument("doctype")
 @click.argument("field")
 @click.option(
@@ -153,8 +162,9 @@ def import_log(
 @click.option("--since", help="First date of the milestones, such as 2026-01-31.")
 @click.option("--until", help="Last date of the milestones.")
 @click.option("--filters", help="""Filters on the documents as JSON, such as '{"company": "ACME"}'.""")
+@AS_JSON
 @pass_context
-def export_log(context, doctype, field, output, since, until, filters):
+def export_log(context, doctype, field, output, since, until, filters, as_json):
 	"""Export the milestones of FIELD of DOCTYPE as an event log (XES or CSV): each document is a case.
 
 	`import-log` reads the file back exactly.
@@ -165,10 +175,13 @@ def export_log(context, doctype, field, output, since, until, filters):
 		log_format=_format_of(output),
 		filters=_parsed_filters(filters),
 	)
-	with connected(context, alone=False), ProgressBar() as bar:
+	with connected(context, alone=False), ProgressBar(as_json) as bar:
 		options = dataclasses.replace(options, start=_parsed_day(since), end=_parsed_day(until))
 		summary = log_export.to_file(output, options, lambda done, total: bar.show("Exporting", done, total))
 		bar.close()
+		if as_json:
+			print_json(dataclasses.asdict(summary) | {"file": output})
+			return
 		click.echo(f"Cases            {summary.cases:>10,}\nEvents           {summary.events:>10,}")
 
 
@@ -193,36 +206,58 @@ def _parsed_day(text: str | None):
 	return clock.parse_day(text) if text else None
 
 
-@click.command("backfill")
+@click.command(
+	"backfill", epilog="Example: bench --site erp.example.com milestones backfill 'Purchase Order' --dry-run"
+)
 @click.argument("tracker")
 @click.option("--dry-run", is_flag=True, help="Count only; write nothing.")
+@AS_JSON
 @pass_context
-def run_backfill(context, tracker, dry_run):
+def run_backfill(context, tracker, dry_run, as_json):
 	"""Record the milestones from before TRACKER was created, out of Frappe's versions."""
-	with connected(context) as commit, ProgressBar() as bar:
+	with connected(context) as commit, ProgressBar(as_json) as bar:
 		summary = backfill.run(
 			tracker, dry_run, lambda done, total: bar.show("Reading versions", done, total), commit
 		)
 		bar.close()
-		_print_backfill(summary, dry_run)
+		if as_json:
+			print_json(dataclasses.asdict(summary) | {"dry_run": dry_run})
+		else:
+			_print_backfill(summary, dry_run)
 
 
-@click.command("reconcile")
+@click.command(
+	"reconcile",
+	epilog="Example: bench --site erp.example.com milestones reconcile --doctype 'Purchase Order'",
+)
 @click.option("--doctype", help="Only this DocType. [all tracked DocTypes]")
+@AS_JSON
 @pass_context
-def run_reconcile(context, doctype):
+def run_reconcile(context, doctype, as_json):
 	"""Find and record changes that bypassed Frappe (SQL, frappe.db.set_value). Also runs every night."""
-	with connected(context) as commit:
-		recorded = catching_up.run(doctype, commit)
+	with connected(context) as commit, ProgressBar(as_json) as bar:
+		recorded = catching_up.run(doctype, commit, bar.show)
+		bar.close()
 		if not recorded:
 			raise click.ClickException(
 				"No enabled Milestone Tracker" + (f" for {doctype}." if doctype else ".")
 			)
+		if as_json:
+			print_json(recorded)
+			return
 		for tracker, count in recorded.items():
 			click.echo(f"{tracker}: {count} milestones found later")
 
 
-def _print_import(summary, dry_run: bool) -> None:
+def _import_as_json(summary, dry_run: bool) -> dict:
+	examples = [{"place": str(bad.place), "reason": bad.reason} for bad in summary.bad_examples]
+	return dataclasses.asdict(summary) | {"bad_examples": examples, "dry_run": dry_run}
+
+
+def _print_import(summary, dry_run: bool, as_json: bool) -> None:
+	if as_json:
+		print_json(_import_as_json(summary, dry_run))
+		return
 	would = "would be recorded" if dry_run else "recorded"
 	span = f"   from {summary.first} to {summary.last}" if summary.events else ""
 	lines = [
@@ -257,6 +292,16 @@ def _print_import(summary, dry_run: bool) -> None:
 			len(summary.unknown_values),
 			"that the field does not know",
 			list(summary.unknown_values),
+		),
+		(
+			"Cut values",
+			summary.cut_values,
+			f"longer than a milestone holds; {summary.merged_values:,} of them became the same as another",
+			[value[:60] for value in summary.cut_examples],
+		),
+		*(
+			(f"Times {change.name.lower()}", count, f"without a zone: {change}", [])
+			for change, count in summary.clock_changes.items()
 		),
 		("Bad rows", summary.bad_rows, "left out", [f"{b.place}: {b.reason}" for b in summary.bad_examples]),
 	)

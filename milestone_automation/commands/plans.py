@@ -12,13 +12,12 @@ from pypika.functions import Coalesce
 from pypika.terms import NullValue
 
 from milestone_automation import doctor
-from milestone_automation.commands.connection import ProgressBar, commit, connected
+from milestone_automation.commands.connection import AS_JSON, ProgressBar, commit, connected, print_json
 from milestone_automation.engine.messages import hourly
 from milestone_automation.engine.plans import bulk_start
-from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus, TaskStatus
+from milestone_automation.engine.rules.vocabulary import Health, PlanStatus, StageStatus, TaskStatus
 from milestone_automation.engine.tracking import registry
 
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for other programs.")
 PLAN_COLUMNS = (
 	"name",
 	"reference_type",
@@ -30,7 +29,7 @@ PLAN_COLUMNS = (
 )
 DUE_COLUMNS = ("kind", "due", "reference_type", "reference_name", "what", "who")
 # What of a workflow belongs to the site it is on.
-UNEXPORTED = ("version", "next_actions_by", "forecast_up_to", "forecast_again_on")
+UNEXPORTED = ("version", "next_actions_by", "completed_actions_by", "forecast_up_to", "forecast_again_on")
 
 
 @click.command("status", epilog="Example: bench --site erp.example.com milestones status --json")
@@ -49,12 +48,17 @@ def status(context, as_json):
 			"due": len(hourly.due_plans(getdate())),
 		}
 		if as_json:
-			click.echo(json.dumps(found, indent=1))
+			print_json(found)
 			return
 		for name, value in found.items():
 			if isinstance(value, dict):
 				value = ", ".join(f"{key} {count:,}" for key, count in value.items()) or "none"
 			click.echo(f"{name.capitalize():<12} {value}")
+
+
+def _check_workflow(name: str) -> None:
+	if not frappe.db.exists("Milestone Workflow", name):
+		raise click.ClickException(f"There is no workflow {name}.")
 
 
 def _counts(doctype: str, field: str, status: str | None = None) -> dict[str, int]:
@@ -67,17 +71,28 @@ def _counts(doctype: str, field: str, status: str | None = None) -> dict[str, in
 
 @click.command("plans", epilog="Example: bench --site erp.example.com milestones plans --health Late")
 @click.option("--workflow", help="Only of this workflow.")
-@click.option("--health", help="Only of this health, such as Late.")
+@click.option(
+	"--health",
+	type=click.Choice([health.value for health in Health], case_sensitive=False),
+	help="Only of this health.",
+)
 @click.option("--document", "reference_name", help="Only of this document.")
+@click.option("--limit", type=click.IntRange(min=1), help="List no more plans than that. [all]")
 @AS_JSON
 @pass_context
-def plans(context, workflow, health, reference_name, as_json):
+def plans(context, workflow, health, reference_name, limit, as_json):
 	"""List active plans, the most urgent first."""
 	given = {"workflow": workflow, "health": health, "reference_name": reference_name}
 	with connected(context, alone=False):
 		filters = {"status": PlanStatus.ACTIVE.value, **{key: value for key, value in given.items() if value}}
+		if workflow:
+			_check_workflow(workflow)
 		rows = frappe.get_all(
-			"Milestone Plan", filters=filters, fields=list(PLAN_COLUMNS), order_by="next_check"
+			"Milestone Plan",
+			filters=filters,
+			fields=list(PLAN_COLUMNS),
+			order_by="next_check, name",
+			limit_page_length=limit or 0,
 		)
 		_print_rows(rows, as_json)
 
@@ -87,7 +102,7 @@ def plans(context, workflow, health, reference_name, as_json):
 @AS_JSON
 @pass_context
 def due(context, days, as_json):
-	"""List milestones and tasks that are due or overdue."""
+	"""List milestones and tasks that are due or overdue; none of plans on hold, no skipped milestones."""
 	with connected(context, alone=False):
 		_print_rows(sorted(_due(add_days(getdate(), days)), key=lambda row: str(row["due"])), as_json)
 
@@ -97,6 +112,7 @@ def _due(until) -> list[dict]:
 	owner = Coalesce(stage.stage_owner, stage.outside_owner_name)
 	stages = _of_active_plans(stage, stage.parent, stage.key_date, stage.stage_name, owner)
 	stages = stages.where((stage.status == StageStatus.OPEN.value) & (stage.key_date <= until))
+	stages = stages.where(Coalesce(stage.health, "") != Health.SKIPPED.value)
 	tasks = _of_active_plans(task, task.plan, task.due_date, task.title, NullValue())
 	tasks = tasks.where((task.status == TaskStatus.OPEN.value) & (task.due_date <= until))
 	return [
@@ -110,12 +126,12 @@ def _of_active_plans(table, link, day, what, who):
 	plan = frappe.qb.DocType("Milestone Plan")
 	query = frappe.qb.from_(table).join(plan).on(plan.name == link)
 	query = query.select(day, plan.reference_type, plan.reference_name, what, who)
-	return query.where(plan.status == PlanStatus.ACTIVE.value)
+	return query.where(plan.status == PlanStatus.ACTIVE.value).where(plan.on_hold_since.isnull())
 
 
 def _print_rows(rows: list[dict], as_json: bool) -> None:
 	if as_json:
-		click.echo(json.dumps(rows, default=str, indent=1, ensure_ascii=False))
+		print_json(rows)
 		return
 	if not rows:
 		click.echo("None.")
@@ -135,13 +151,13 @@ def _print_rows(rows: list[dict], as_json: bool) -> None:
 def start_plans(context, workflow, as_json):
 	"""Start the plans of all existing documents that WORKFLOW matches. It can be run again."""
 	with connected(context):
-		if not frappe.db.exists("Milestone Workflow", workflow):
-			raise click.ClickException(f"There is no workflow {workflow}.")
-		with ProgressBar() as bar:
-			show = None if as_json else (lambda done, total: bar.show("Starting plans", done, total))
-			result = bulk_start.run(workflow, show=show)
+		_check_workflow(workflow)
+		with ProgressBar(as_json) as bar:
+			result = bulk_start.run(
+				workflow, show=lambda done, total: bar.show("Starting plans", done, total)
+			)
 		if as_json:
-			click.echo(json.dumps(result, default=str, indent=1))
+			print_json(result)
 			return
 		click.echo(f"Started {result['started']:>10,}")
 		for reason, count in result["skipped"].items():
@@ -149,14 +165,23 @@ def start_plans(context, workflow, as_json):
 
 
 @click.command("sweep", epilog="Example: bench --site erp.example.com milestones sweep")
+@AS_JSON
 @pass_context
-def sweep(context):
-	"""Do now what the scheduler does every hour: ask, remind and warn whoever is due."""
+def sweep(context, as_json):
+	"""Do now what the scheduler does every hour: ask, remind and warn whoever is due.
+
+	If more plans are due than the scheduler sweeps itself, background jobs do it, and their messages are not counted.
+	"""
 	with connected(context):
 		before = frappe.db.count("Milestone Message")
-		hourly.run(now_datetime())
+		with ProgressBar(as_json) as bar:
+			hourly.run(now_datetime(), lambda done, total: bar.show("Sweeping", done, total))
 		commit()
-		click.echo(f"Messages {frappe.db.count('Milestone Message') - before:>10,}")
+		messages = frappe.db.count("Milestone Message") - before
+		if as_json:
+			print_json({"messages": messages})
+			return
+		click.echo(f"Messages {messages:>10,}")
 
 
 @click.command(
@@ -164,12 +189,15 @@ def sweep(context):
 )
 @click.argument("workflow")
 @click.option("--output", type=click.Path(dir_okay=False), help="File to write. [standard output]")
+@AS_JSON
 @pass_context
-def export_workflow(context, workflow, output):
-	"""Write WORKFLOW as JSON, for another site or a repository."""
+def export_workflow(context, workflow, output, as_json):
+	"""Write WORKFLOW as JSON, for another site or a repository.
+
+	With --json, what is printed after writing a file is JSON too.
+	"""
 	with connected(context, alone=False):
-		if not frappe.db.exists("Milestone Workflow", workflow):
-			raise click.ClickException(f"There is no workflow {workflow}.")
+		_check_workflow(workflow)
 		text = json.dumps(
 			_exported(frappe.get_doc("Milestone Workflow", workflow)),
 			indent=1,
@@ -179,8 +207,18 @@ def export_workflow(context, workflow, output):
 		if not output:
 			click.echo(text)
 			return
-		Path(output).write_text(text + "\n", encoding="utf-8")
+		_write(output, text + "\n")
+		if as_json:
+			print_json({"workflow": workflow, "file": output})
+			return
 		click.echo(f"Written to {output}")
+
+
+def _write(file: str, text: str) -> None:
+	try:
+		Path(file).write_text(text, encoding="utf-8")
+	except OSError as error:
+		raise click.ClickException(f"Cannot write {file}: {error.strerror or error}.") from error
 
 
 def _exported(doc) -> dict:
@@ -196,14 +234,17 @@ def _exported(doc) -> dict:
 @click.command("import-workflow", epilog="Example: milestones import-workflow po.json")
 @click.argument("file", type=click.Path(dir_okay=False, exists=True))
 @click.option("--name", help="Another name for it. [that in the file]")
+@AS_JSON
 @pass_context
-def import_workflow(context, file, name):
+def import_workflow(context, file, name, as_json):
 	"""Make a workflow from a FILE of export-workflow. It stays disabled until somebody has looked at it.
 
 	Whoever enables it answers for its next steps and messages: they do and tell nothing that this user may not.
 	"""
 	try:
 		values = json.loads(Path(file).read_text(encoding="utf-8"))
+	except OSError as error:
+		raise click.ClickException(f"Cannot read {file}: {error.strerror or error}.") from error
 	except ValueError as error:
 		raise click.ClickException(f"{file} is not JSON: {error}") from error
 	if not isinstance(values, dict) or values.get("doctype") != "Milestone Workflow":
@@ -218,6 +259,9 @@ def import_workflow(context, file, name):
 		# A command runs as Administrator, who would answer for whatever the file says.
 		workflow.flags.written_elsewhere = True
 		workflow.insert()
+		if as_json:
+			print_json({"workflow": workflow.name, "enabled": workflow.enabled})
+			return
 		click.echo(f"{values['workflow_name']} is there, disabled. Look at it in the Desk, then enable it.")
 
 
@@ -250,7 +294,7 @@ def _print_findings(findings: list[doctor.Finding], as_json: bool) -> None:
 			{"check": one.check, "faults": one.faults, "advice": one.advice, "fixable": bool(one.fix)}
 			for one in findings
 		]
-		click.echo(json.dumps(rows, indent=1))
+		print_json(rows)
 		return
 	for one in findings:
 		click.echo(f"{'✓' if one.is_well else '✗'} {one.check}")

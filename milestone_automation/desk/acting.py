@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import frappe
 from frappe import _
 
+from milestone_automation.engine.base import message_log
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.progress import proposals
 from milestone_automation.engine.store import plan_rows
@@ -96,7 +97,7 @@ def each_plan(plans: Iterable[str], act: Callable, lock: bool) -> tuple[list, li
 	done, refused = [], []
 	# In one order, so that two who act on the same documents do not wait for each other.
 	for name in sorted(set(plans)):
-		plan, messages = None, len(frappe.local.message_log or [])
+		plan, messages = None, message_log.count()
 		frappe.db.savepoint(SAVE_POINT)
 		try:
 			plan = readable_plan(name, lock)
@@ -104,7 +105,7 @@ def each_plan(plans: Iterable[str], act: Callable, lock: bool) -> tuple[list, li
 		except (frappe.ValidationError, frappe.PermissionError) as error:
 			frappe.db.rollback(save_point=SAVE_POINT)
 			# Told with the document instead.
-			frappe.local.message_log = (frappe.local.message_log or [])[:messages]
+			message_log.forget_after(messages)
 			for told in ("exc_type", "milestone_gate"):
 				frappe.local.response.pop(told, None)
 			refused.append(

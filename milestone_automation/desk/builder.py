@@ -1,11 +1,20 @@
 """Checks and previews for the builder of workflows."""
 
 import frappe
+from frappe import _
 
 from milestone_automation.desk import panel
 from milestone_automation.engine.people import rights
+from milestone_automation.engine.progress import dry_run
+from milestone_automation.engine.store import plan_rows
 from milestone_automation.engine.tracking import protected, trackable
-from milestone_automation.engine.workflows import authors, validation
+from milestone_automation.engine.workflows import (
+	action_registry,
+	authors,
+	step_actions,
+	step_validation,
+	validation,
+)
 
 
 def check_workflow(workflow: dict) -> dict:
@@ -15,7 +24,8 @@ def check_workflow(workflow: dict) -> dict:
 		workflow: the Milestone Workflow document of the form, with its rows.
 
 	Returns:
-		dict: `general`, a list of sentences; `stages` and `tasks`, a list of sentences for each row, in order.
+		dict: `general`, a list of sentences; `stages` and `tasks`, a list of sentences for each row, in order; `steps`,
+		for each stage sentences by the number of its next step from 1, and `completed`, those of the completed plan.
 
 	Raises:
 		frappe.PermissionError: the user is not a manager.
@@ -24,6 +34,7 @@ def check_workflow(workflow: dict) -> dict:
 	draft = _draft(workflow)
 	rights.check_reads_doctype(draft.document_type)
 	answer = {"general": [], "stages": [[] for _row in draft.stages], "tasks": [[] for _row in draft.tasks]}
+	answer |= {"steps": [{} for _row in draft.stages], "completed": {}}
 	reason = trackable.why_not(draft.document_type) or protected.why(draft.document_type)
 	if reason:
 		return answer | {"general": [reason]}
@@ -31,7 +42,19 @@ def check_workflow(workflow: dict) -> dict:
 	for problem in dict.fromkeys(validation.problems(draft)):
 		place, sentence = _place(problem, draft, answer)
 		place.append(sentence)
+	for stage, steps in zip(answer["stages"], answer["steps"], strict=True):
+		_take_steps_out(stage, steps, "")
+	_take_steps_out(answer["general"], answer["completed"], validation.completion_label())
 	return answer
+
+
+def _take_steps_out(sentences: list[str], steps: dict, prefix: str) -> None:
+	"""Move what is said of single next steps to these, by the number of the step from 1."""
+	for number in range(1, step_validation.MOST_STEPS + 1):
+		beginning = prefix + step_validation.label(number)
+		for sentence in [one for one in sentences if one.startswith(beginning)]:
+			sentences.remove(sentence)
+			steps.setdefault(number, []).append(sentence[len(beginning) :])
 
 
 def _place(problem: str, draft, answer: dict) -> tuple[list, str]:
@@ -42,6 +65,32 @@ def _place(problem: str, draft, answer: dict) -> tuple[list, str]:
 		if problem.startswith(f"{label}: "):
 			return answer[table][row.idx - 1], problem[len(label) + 2 :]
 	return answer["general"], problem
+
+
+def get_step_actions(doctype: str) -> dict:
+	"""Return what next steps of documents can do, for the dialog of the builder.
+
+	Args:
+		doctype: of the workflow's documents.
+
+	Returns:
+		dict: `actions`, a list with `name`, `is_own` and `arguments`, each with `name`, `kind` and `is_required`; and
+		`workflow_actions`, `methods` and `webhooks`, the names that the user can choose from.
+
+	Raises:
+		frappe.PermissionError: the user is not a manager, or may not read documents of the DocType.
+	"""
+	rights.check_manager()
+	rights.check_reads_doctype(doctype)
+	actions = [
+		{
+			"name": name,
+			"is_own": name in action_registry.OWN,
+			"arguments": [{"name": key, **one._asdict()} for key, one in action.arguments.items()],
+		}
+		for name, action in action_registry.actions().items()
+	]
+	return {"actions": actions, **step_actions.choices(doctype)}
 
 
 def preview_draft(workflow: dict, name: str) -> dict:
@@ -63,6 +112,42 @@ def preview_draft(workflow: dict, name: str) -> dict:
 	validation.tidy(draft)
 	validation.check_texts(draft)
 	return panel.preview(draft, doc)
+
+
+def try_next_steps(workflow: dict, name: str) -> dict:
+	"""Return what the next steps of a workflow in the builder would do to a document; changes nothing.
+
+	Args:
+		workflow: the Milestone Workflow document of the form, with its rows.
+		name: name of a document of its DocType.
+
+	Returns:
+		dict: `stages`, for each stage the outcomes of its steps in order, and `completed`, those of the workflow's steps;
+		each has `is_done` and `sentences`.
+
+	Raises:
+		frappe.PermissionError: the user is not a manager, or may not read the document.
+		frappe.ValidationError: its steps cannot be read.
+	"""
+	rights.check_manager()
+	draft = _draft(workflow)
+	doc = rights.readable_document(draft.document_type, name)
+	validation.tidy(draft)
+	validation.check_texts(draft)
+	plan = plan_rows.load(doc.doctype, doc.name) or frappe._dict(
+		reference_type=doc.doctype, reference_name=doc.name, workflow=draft.name
+	)
+	completed = _try(draft.get(authors.COMPLETED), draft.get(authors.COMPLETED_BY), plan, draft.stages[-1:])
+	found = [_try(row.next_actions, row.next_actions_by, plan, [row]) for row in draft.stages]
+	return {"stages": found, "completed": completed}
+
+
+def _try(text: str | None, author: str | None, plan, stages: list) -> list[dict]:
+	steps = step_validation.parse(text)
+	if steps is None or not all(isinstance(step, dict) for step in steps):
+		frappe.throw(_("Next Steps must be a JSON list. Save them again in the workflow."))
+	stage = frappe._dict(stages[0].as_dict(), name=None) if stages else frappe._dict(stage_name="")
+	return [outcome._asdict() for outcome in dry_run.try_steps(steps, author, plan, stage)] if steps else []
 
 
 def _draft(workflow: dict):

@@ -29,17 +29,19 @@ def task_events(start: date, end: date, filters: list[ListFilter] | None = None)
 		start, end: first and last day.
 		filters: filters of the list, as `list_filters.parse` returns them.
 	"""
-	task = frappe.qb.DocType("Milestone Task")
+	task, plan = frappe.qb.DocType("Milestone Task"), frappe.qb.DocType("Milestone Plan")
 	query = readable.rows("Milestone Task").where(task.due_date[start:end])
 	tasks = (
 		list_filters.apply(query, "Milestone Task", filters or [])
-		.select(task.name, task.title, task.due_date, task.status, task.reference_name)
+		.left_join(plan)
+		.on(plan.name == task.plan)
+		.select(task.name, task.title, task.due_date, task.status, task.reference_name, plan.on_hold_since)
 		.orderby(task.due_date)
 		.limit(my_work.MAX_ROWS)
 		.run(as_dict=True)
 	)
 	for task in tasks:
-		task.update(_event(task.title, task.reference_name, _health_of_task(task)))
+		task.update(_event(task.title, task.reference_name, _health_of_task(task, task.pop("on_hold_since"))))
 	return tasks
 
 
@@ -81,7 +83,9 @@ def _event(title: str, document: str, health: Health) -> dict:
 	return {"title": f"{title} ({document})", "all_day": 1, "color": HEALTH_COLORS[health]}
 
 
-def _health_of_task(task) -> Health:
+def _health_of_task(task, on_hold_since) -> Health:
 	if task.status != TaskStatus.OPEN:
 		return Health.DONE
+	if on_hold_since:
+		return Health.ON_HOLD
 	return Health.LATE if str(task.due_date) < nowdate() else Health.ON_TRACK

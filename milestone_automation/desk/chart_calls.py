@@ -87,13 +87,13 @@ def _check_columns(chart) -> None:
 	if chart.chart_type == "Group By":
 		_check_function(chart.group_by_type)
 		_column(chart, "group_by_based_on")
-		_check_sum(chart, "aggregate_function_based_on", chart.group_by_type)
+		_check_sum(chart, "aggregate_function_based_on")
 		return
 	if chart.type == "Heatmap":
 		_check_function(chart.chart_type)
 	if _column(chart, "based_on").fieldtype not in DAY_TYPES:
 		_refuse_value("based_on")
-	_check_sum(chart, "value_based_on", chart.chart_type)
+	_check_sum(chart, "value_based_on")
 
 
 def _check_function(name) -> None:
@@ -101,7 +101,7 @@ def _check_function(name) -> None:
 		_refuse_value("chart")
 
 
-def _check_sum(chart, fieldname: str, function: str) -> None:
+def _check_sum(chart, fieldname: str) -> None:
 	if chart.get(fieldname) and _column(chart, fieldname).fieldtype not in NUMBER_TYPES:
 		_refuse_value(fieldname)
 

@@ -19,7 +19,7 @@ from frappe.workflow.doctype.workflow import workflow as frappe_workflow
 
 from milestone_automation import hooks
 from milestone_automation.desk import list_filters
-from milestone_automation.engine.base import parsing
+from milestone_automation.engine.base import message_log, parsing
 from milestone_automation.engine.people import rights, signed_links
 
 # Asked before each of these calls, also for DocTypes of other apps, so it costs no query.
@@ -57,7 +57,7 @@ def search_links(
 	)
 	conditions = conditions_of(doctype, filters)
 	conditions += [[doctype, name, *only] for name, only in ONLY_WITH.items() if meta.has_field(name)]
-	messages = list(frappe.local.message_log or [])
+	messages = message_log.count()
 	try:
 		return frappe.get_list(
 			doctype,
@@ -71,7 +71,7 @@ def search_links(
 		)
 	except frappe.PermissionError:
 		# Frappe 15 makes a refusal here into status 500.
-		frappe.local.message_log = messages
+		message_log.forget_after(messages)
 		return []
 
 

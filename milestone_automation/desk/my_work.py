@@ -28,11 +28,16 @@ def my_work() -> dict:
 
 def _my_tasks() -> list:
 	person, task = frappe.qb.DocType("Milestone Task Assignee"), frappe.qb.DocType("Milestone Task")
+	plan = frappe.qb.DocType("Milestone Plan")
 	mine = (
 		frappe.qb.from_(person)
 		.join(task)
 		.on(person.parent == task.name)
+		.join(plan)
+		.on(plan.name == task.plan)
 		.select(person.parent)
+		# As of milestones, nobody is asked for what is on hold.
+		.where(plan.on_hold_since.isnull())
 		.where(person.user == frappe.session.user)
 		.where(person.done == 0)
 		.where(person.parenttype == "Milestone Task")

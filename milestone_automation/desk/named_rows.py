@@ -14,7 +14,7 @@ import frappe
 from frappe import _
 
 from milestone_automation.desk import core_calls
-from milestone_automation.engine.base import compat, parsing
+from milestone_automation.engine.base import compat, message_log, parsing
 from milestone_automation.engine.people import field_rights, rights
 
 # How calls of Frappe call a DocType, and the name of one of its documents.
@@ -28,10 +28,13 @@ ARGUMENTS = {
 	"reference_dt": ("reference_doc",),
 	"reminder_doctype": ("reminder_docname",),
 }
-# Who has the key of a document may print it; Frappe looks at the key.
+# Who has the key of a document may print it, by these calls and on a page; Frappe looks at the key.
 PRINTED_BY_KEY = "frappe.utils.print_format."
-# Tells of a link only what the list of its DocType tells.
-NAMES_TYPED_IN = ("frappe.client.validate_link",)
+PRINT_PAGE = "printview"
+# Print a document as it is sent, with the rights that the row of its name has.
+PRINTED_AS_SENT = "frappe.www.printview."
+# Looks names up that were typed in. One that is not there is no error.
+NAMES_TYPED_IN = "frappe.client.validate_link"
 GET = "frappe.client.get"
 # What rows are chosen, sorted and grouped by.
 FILTERS = ("filters", "or_filters", "export_filters", "current_filters")
@@ -63,6 +66,9 @@ def check() -> None:
 	if not request or not _is_frappes(request.path, frappe.form_dict.get("cmd")):
 		return
 	path, form = request.path, frappe.form_dict
+	if argument := _looked_up(path, form):
+		_hide(form, argument)
+		return
 	if not _may_name_ours(path, form) or not _names_ours(path, form) or rights.sees_everything():
 		return
 	if frappe.session.user == "Guest":
@@ -91,17 +97,39 @@ def _names_ours(path: str, form: dict) -> bool:
 
 def _named(path: str, form: dict) -> Iterator[NamedRow]:
 	"""Yield the rows that a request names; a document that is sent to be stored names itself."""
-	return _in_form(form) if _called(path, form.get("cmd")) else _in_path(path)
+	called = _called(path, form.get("cmd"))
+	if not called:
+		return _in_path(path)
+	return _in_document(form) if called.startswith(PRINTED_AS_SENT) else _in_form(form)
 
 
 def _is_frappes(path: str, cmd) -> bool:
 	"""Tell whether Frappe answers a request as a call; our own calls ask for rights themselves."""
 	called = _called(path, cmd)
-	if called.startswith((core_calls.APP, *NAMES_TYPED_IN)):
+	if called.startswith(core_calls.APP):
 		return False
-	if called.startswith(PRINTED_BY_KEY) and frappe.form_dict.get("key"):
+	is_print_page = _is_print_page(path) and not called
+	if (is_print_page or called.startswith(PRINTED_BY_KEY)) and _has_key(frappe.form_dict):
 		return False
-	return bool(called) or path.startswith("/api/")
+	return bool(called) or is_print_page or path.startswith("/api/")
+
+
+def _is_print_page(path: str) -> bool:
+	"""Tell whether an address is the page that prints a document. It is no call, but takes a DocType and a name as one."""
+	return path.strip("/").removesuffix(".html") == PRINT_PAGE
+
+
+def _has_key(form: dict) -> bool:
+	"""Tell whether a request comes with the key of the document that it names; a wrong one opens nothing."""
+	doctype, name, key = (form.get(argument) for argument in ("doctype", "name", "key"))
+	if not key or not all(isinstance(one, str) for one in (doctype, name, key)):
+		return False
+	filters = {"reference_doctype": doctype, "reference_docname": name, "key": key}
+	# Keys from before Frappe 14 are no rows.
+	return bool(
+		frappe.get_system_settings("allow_older_web_view_links")
+		or frappe.db.exists("Document Share Key", filters)
+	)
 
 
 def _called(path: str, cmd) -> str:
@@ -138,6 +166,14 @@ def _in_form(form: dict) -> Iterator[NamedRow]:
 				yield from (NamedRow(name, doctype, one) for one in _names(name, form[name]))
 
 
+def _in_document(form: dict) -> Iterator[NamedRow]:
+	"""Yield what a call of printing names: by DocType and name, or as a document."""
+	sent = _parsed(form.get("doc"))
+	if isinstance(sent, dict) and core_calls.is_own(sent.get("doctype")) and sent.get("name"):
+		yield NamedRow("doc", sent["doctype"], sent["name"])
+	yield from _in_form(form)
+
+
 def _names(argument: str, value) -> list:
 	"""Return the names in an argument; some calls take a list."""
 	if argument != "docs":
@@ -162,15 +198,34 @@ def _pick(form: dict) -> None:
 	form["name"] = rows[0] if rows else core_calls.refuse()
 
 
+def _looked_up(path: str, form: dict) -> str | None:
+	"""Return the argument whose name Frappe looks up before it asks for a right, and answers if nothing has it."""
+	called = _called(path, form.get("cmd"))
+	if called.startswith(NAMES_TYPED_IN):
+		return "docname"
+	return "name" if not called and _is_print_page(path) else None
+
+
+def _hide(form: dict, argument: str) -> None:
+	"""Put a name that nothing has in place of one that the user may not see."""
+	doctype, name = form.get("doctype"), form.get(argument)
+	if not core_calls.is_own(doctype) or not isinstance(name, str) or rights.sees_everything():
+		return
+	messages = message_log.count()
+	if not _is_seen(doctype, name):
+		form[argument] = frappe.generate_hash(length=20)
+	message_log.forget_after(messages)
+
+
 def _check_row(row: NamedRow) -> None:
 	if not isinstance(row.name, str | int):
 		frappe.throw(
 			_("{0} must be a name of at most {1} characters.").format(row.argument, parsing.NAME_LENGTH),
 			title=_("Invalid Value"),
 		)
-	messages = list(frappe.local.message_log or [])
+	messages = message_log.count()
 	if not _is_seen(row.doctype, str(row.name)):
-		frappe.local.message_log = messages
+		message_log.forget_after(messages)
 		rights.refuse_hidden(row.doctype, row.name)
 
 

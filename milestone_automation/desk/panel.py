@@ -166,6 +166,8 @@ def _plan(plan: plan_rows.Plan) -> dict:
 TASKS_AT_ONCE = 100
 # How many of the tasks that block a stage are named; the others are counted.
 NAMED_BLOCKING = 10
+# The same for a stage of such a plan that is not opened.
+NAMED_UNOPENED = 3
 
 
 def _stages(plan: plan_rows.Plan) -> list[dict]:
@@ -239,22 +241,28 @@ def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, verdicts: dict, shows_tasks
 	of_stage = tasks.by_stage[row.name]
 	visible = [task for task in of_stage if tasks.sees_all or _is_assigned(tasks.assignees[task.name])]
 	blocking = _blocked_by(plan, row, tasks)
+	named = NAMED_BLOCKING if shows_tasks else NAMED_UNOPENED
 	return {
 		**{name: row.get(name) for name in STAGE_COLUMNS},
 		"chance": forecasts.chance_of(row),
 		**_of_document(plan, row),
 		"actions": _stage_actions(plan, row, may_act),
-		"tasks": _tasks(plan, visible if shows_tasks else [], tasks),
-		"more_tasks": 0 if shows_tasks else len(visible),
+		**_shown_tasks(plan, visible, tasks, shows_tasks),
 		"hidden_tasks": len(of_stage) - len(visible),
-		"blocked_by": [_blocking(plan, task, tasks) for task in blocking[:NAMED_BLOCKING]],
+		"blocked_by": [_blocking(plan, task, tasks) for task in blocking[:named]],
 		"blocking_tasks": len(blocking),
 		"criteria": [_criterion(plan, verdict, may_act) for verdict in verdicts[row.name]],
-		**_blocking_criteria(plan, row, verdicts),
+		**_blocking_criteria(plan, row, verdicts, named),
 		"proposal": proposals.shown(row),
 		"with_actual": _with_actual(plan, row) if may_act and not proposals.must_propose(plan) else None,
 		"comes_after": [other.stage_name for other in _comes_after(plan, row)],
 	}
+
+
+def _shown_tasks(plan: plan_rows.Plan, visible: list, tasks: _Tasks, shows_tasks: bool) -> dict:
+	if not shows_tasks:
+		return {"tasks": [], "more_tasks": len(visible)}
+	return {"tasks": _tasks(plan, visible, tasks), "more_tasks": 0}
 
 
 def _tasks(plan: plan_rows.Plan, shown: list, tasks: _Tasks) -> list[dict]:
@@ -278,7 +286,7 @@ def _criterion(plan: plan_rows.Plan, verdict: criteria.Verdict, may_act: bool) -
 	}
 
 
-def _blocking_criteria(plan: plan_rows.Plan, stage, verdicts: dict) -> dict:
+def _blocking_criteria(plan: plan_rows.Plan, stage, verdicts: dict, named: int) -> dict:
 	"""Return what exit criteria block an open stage; where the plan says so also those of earlier stages."""
 	if stage.status == StageStatus.REACHED:
 		return {"open_criteria": 0, "blocked_by_criteria": [], "blocking_criteria": 0}
@@ -291,7 +299,7 @@ def _blocking_criteria(plan: plan_rows.Plan, stage, verdicts: dict) -> dict:
 			"stage_name": one.stage_name,
 			"actions": ["waive_criterion"] if rights.can_manage() else [],
 		}
-		for one in found[:NAMED_BLOCKING]
+		for one in found[:named]
 	]
 	own = len(criteria.blocking(verdicts[stage.name]))
 	return {"open_criteria": own, "blocked_by_criteria": shown, "blocking_criteria": len(found)}
@@ -417,6 +425,7 @@ def preview(workflow, doc) -> dict:
 	"""Return what a workflow would make of a document, as plain values for the desk."""
 	draft = plan_builder.build(workflow, doc)
 	plan_builder.take_from_history(draft.stages, doc)
+	plan_builder.settle_dates(draft, workflow, doc)
 	floats = critical_path.floats(draft.stages, lambda: calendars.for_document(doc))
 	return {
 		"matches": matching.matches(workflow, doc),

@@ -9,9 +9,9 @@ from frappe import _
 
 from milestone_automation.engine.base import parsing
 from milestone_automation.engine.people import rights
+from milestone_automation.engine.people.acting_as import acting_as
 from milestone_automation.engine.review import baselines, scope
 from milestone_automation.engine.review.plan_stages import PlanFilter
-from milestone_automation.links.acting_as import acting_as
 
 # Highest tolerance, in days.
 MAX_DAYS = 3650

@@ -167,5 +167,5 @@ def _event_sentences() -> dict[PlanEvent, str]:
 		PlanEvent.CRITERION_WAIVED: _("{0} waived an exit criterion of {1}"),
 		PlanEvent.CRITERION_REOPENED: _("{0} took back the waiver of an exit criterion of {1}"),
 		PlanEvent.NEXT_STEP: _("Next step of {1}, for {0}"),
-		PlanEvent.NEXT_STEP_STOPPED: _("A next step of {1} is not tried any more"),
+		PlanEvent.NEXT_STEP_STOPPED: _("A next step of {1} is no longer tried"),
 	}

@@ -14,11 +14,12 @@ from frappe.utils import (
 
 from milestone_automation.engine.base import guard, languages, parsing, plain_text
 from milestone_automation.engine.people import colleagues, requesters, rights
+from milestone_automation.engine.people.acting_as import acting_as
 from milestone_automation.engine.people.signed_links import Link, Purpose
 from milestone_automation.engine.progress import handing_over
 from milestone_automation.engine.rules.vocabulary import PlanEvent
 from milestone_automation.engine.workflows import shown_fields
-from milestone_automation.links import acting_as, limits
+from milestone_automation.links import limits
 
 # Shown with a link in its address, which nobody else shall learn: no frame, no foreign server, no cache, no script.
 HEADERS = {
@@ -166,7 +167,7 @@ def act(page: dict, link: Link, action) -> dict:
 	frappe.db.savepoint(save_point)
 	user = link.recipient if is_enabled(link.recipient) else "Guest"
 	try:
-		with acting_as.acting_as(user), guard.translate_conflicts():
+		with acting_as(user), guard.translate_conflicts():
 			sentence = action()
 	except guard.ConflictError as error:
 		# After a conflict the database has undone the transaction, or fails again in it.
@@ -278,6 +279,8 @@ def _complete(context) -> None:
 	context.full_width = 0
 	context.token = plain_form(frappe.form_dict).get("token", "")
 	context.is_guest = frappe.session.user == "Guest"
+	# The page runs no script, so none puts the user's menu in the place of "Login".
+	context.hide_login = context.hide_login or not context.is_guest
 	# Frappe checks it for logged-in visitors; the session of a guest has none.
 	context.form_csrf_token = "" if context.is_guest else frappe.sessions.get_csrf_token()
 	title = context.page.get("task_title") or context.page.get("stage") or context.page.get("title")

@@ -199,3 +199,23 @@ def test_what_people_from_outside_are_shown_is_chosen_by_label_once_somebody_is_
 	shown.get_by_role("button", name="Do not show Order No").click()
 	assert builder.evaluate("cur_frm.doc.shown_fields") == "ship_date"
 	assert [text.strip() for text in shown.locator(".milestone-pill").all_inner_texts()] == ["Ship Date"]
+
+
+def test_two_versions_are_compared_in_sentences(builder, orders):
+	orders.site.python(
+		"""
+import frappe
+for days in (15, 16):
+	workflow = frappe.get_doc("Milestone Workflow", "Order to Release")
+	workflow.stages[1].offset_days = days
+	workflow.save()
+frappe.db.commit()
+"""
+	)
+	from_actions(builder, "Compare Versions")
+	dialog = builder.locator(".modal.show")
+	dialog.get_by_text("Released, Days: 15 before, 16 now.").wait_for()
+	dialog.locator("[data-fieldname=earlier] select").select_option("1")
+
+	dialog.get_by_text("Released, Days: 14 before, 16 now.").wait_for()
+	assert dialog.locator(".milestone-changes li").count() == 1

@@ -142,6 +142,10 @@ def test_a_printed_plan_fits_its_page(listed, make_order, visit, stored, print_f
 		"(cells) => cells.filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.innerText)"
 	)
 	assert table.locator("th, td").evaluate_all(too_wide) == []
+	one_line = "(days) => days.every((day) => day.getClientRects().length === 1)"
+	days = table.locator(".milestone-day")
+	assert days.count() > 3
+	assert days.evaluate_all(one_line)
 	assert page.locator(".print-format", has_text=name).count() == 1
 	assert page.get_by_text("Check the price").count() == (1 if print_format == "Milestone Plan" else 0)
 
@@ -162,3 +166,37 @@ def test_tasks_are_seen_by_status_on_a_board(listed, make_order, visit):
 	column = page.locator(".kanban-column[data-column-value=Open]")
 	column.locator(".kanban-card", has_text="LIST-CARD").wait_for()
 	assert page.locator(".kanban-column[data-column-value=Waived]").count() == 1
+
+
+# What people read of each form; the row's own name, a hash, is in the address only.
+NAMED = {
+	"Milestone Plan": "LIST-HASH: Listed Orders",
+	"Milestone Task": "Check the price · LIST-HASH",
+	"Milestone Date Change": "LIST-HASH · Accepted",
+}
+
+
+@pytest.mark.parametrize("doctype", NAMED)
+def test_a_form_is_called_by_its_title_in_breadcrumbs_tab_and_links(
+	listed, make_order, visit, stored, orders, doctype
+):
+	if not stored("frappe.db.exists('Sample Order', 'LIST-HASH')"):
+		make_order("LIST-HASH")
+		orders.site.python(
+			f"""
+import frappe
+from milestone_automation import api
+plan = {plan_of("LIST-HASH")}
+api.reschedule_stage(plan, "Accepted", frappe.utils.add_days(frappe.utils.nowdate(), 6), "The mill is late")
+frappe.db.commit()
+"""
+		)
+	name = stored(f"frappe.db.get_value('{doctype}', {{'reference_name': 'LIST-HASH'}})")
+	plan = stored(plan_of("LIST-HASH"))
+	page = visit(f"/app/{doctype.lower().replace(' ', '-')}/{name}")
+	page.locator(".form-layout:visible [data-fieldname=reference_name] >> text=LIST-HASH").first.wait_for()
+	page.wait_for_function("(title) => document.title === title", arg=NAMED[doctype])
+
+	assert page.locator("#navbar-breadcrumbs, .navbar-breadcrumbs").last.inner_text().endswith(NAMED[doctype])
+	shown = page.locator("body").inner_text()
+	assert not [word for word in (name, plan) if word in shown]

@@ -4,7 +4,7 @@ import frappe
 import pytest
 
 from milestone_automation import api
-from milestone_automation.desk import board, boot, builder, calendar, my_work, timeline, tracker
+from milestone_automation.desk import board, boot, builder, calendar, link_titles, my_work, timeline, tracker
 from milestone_automation.engine.plans import starting
 from milestone_automation.engine.progress import tasks
 from tests.support import factories
@@ -149,6 +149,19 @@ def test_calendars_show_only_plans_the_user_may_see(order, as_user):
 	assert hidden == ([], [])
 
 
+def test_a_form_is_sent_the_titles_of_linked_plans_that_its_reader_may_read(order, as_user):
+	plan = frappe.get_doc("Milestone Plan", {"reference_name": order.name})
+	task = frappe.get_last_doc("Milestone Task", {"plan": plan.name})
+	sent = {}
+	for user in (READER, STRANGER):
+		frappe.local.response.pop("_link_titles", None)
+		with as_user(user):
+			link_titles.send(task)
+		sent[user] = frappe.local.response.pop("_link_titles", None)
+
+	assert sent == {READER: {f"Milestone Plan::{plan.name}": plan.title}, STRANGER: None}
+
+
 def test_the_board_has_no_column_for_those_who_see_no_plan(order, as_user):
 	with as_user(READER):
 		columns = board.board("Desk Production")
@@ -157,6 +170,7 @@ def test_the_board_has_no_column_for_those_who_see_no_plan(order, as_user):
 
 	assert columns["stages"] == ["Cut", "Inspected", "Shipped"]
 	assert [plan.reference_name for plan in columns["plans"]] == [order.name]
+	assert [plan.owner_name for plan in columns["plans"]] == [frappe.utils.get_fullname(order.owner)]
 	assert nothing["stages"] == nothing["plans"] == []
 
 

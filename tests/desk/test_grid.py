@@ -319,6 +319,16 @@ def test_working_days_are_counted_if_asked_for(order):
 	assert key_dates(order)["Cut"] == add_days(friday, 3)
 
 
+@pytest.mark.parametrize(("weekday", "days"), [(5, 1), (6, 1), (5, -1), (6, -2)])
+def test_a_shift_in_working_days_there_and_back_restores_a_weekend(order, weekday, days):
+	weekend = next(day(number) for number in range(10, 17) if getdate(day(number)).weekday() == weekday)
+	rescheduling.reschedule(plan_of(order).name, "Cut", weekend, "Start on a weekend")
+	before = dates(order), due_dates(order)
+	for number in (days, days, -days, -days):
+		shift([cell(order, "Cut")], number, working_days=1, later_stages="Shift Too")
+	assert (dates(order), due_dates(order)) == before
+
+
 def test_lines_that_cannot_move_are_told_and_keep_no_other(order):
 	ended, reached, undated, held = (make_order() for _number in range(4))
 	api.cancel_plan(plan_of(ended).name, "Ordered elsewhere")

@@ -134,6 +134,19 @@ def test_a_repository_that_is_no_frappe_is_refused(checkout, repository, tmp_pat
 		engines.choose(None, repository)._build_source()
 
 
+def test_what_frappe_takes_from_git_comes_from_the_registry_where_git_is_not_reached(
+	checkout, tmp_path, monkeypatch
+):
+	monkeypatch.setattr(engines, "reaches", lambda url: False)
+	asked = ["gunicorn @ git+https://example.com/gunicorn@1", "pypika @ git+https://example.com/pypika", "rq"]
+	(tmp_path / "pyproject.toml").write_text(f"dependencies = {json.dumps(asked)}")
+	engine = engines.SourceEngine(str(tmp_path), None, "")
+	engine.home.mkdir(parents=True)
+	_option, path = engine._overrides(tmp_path)
+	# Newer ones bring no `packaging`, which Frappe 16 imports without asking for it.
+	assert path.read_text().split() == ["gunicorn<26", "pypika"]
+
+
 def test_a_folder_that_is_no_bench_is_refused(checkout):
 	with pytest.raises(DevError, match="is no bench: env/bin/python or apps/frappe is missing"):
 		engines.choose(str(checkout), None).build()

@@ -139,6 +139,9 @@ CALLS = {
 	"preview_draft": Call(
 		lambda world, name, user: DRAFT | {"name": name}, READING_MANAGERS, changes=True
 	),
+	"try_next_steps": Call(
+		lambda world, name, user: DRAFT | {"name": name}, READING_MANAGERS, changes=True
+	),
 	"start_plan": Call(of_document, READERS, changes=True),
 	"confirm_stage": Call(with_more(of_stage, reached_on="2099-01-01"), DIRECTORS, changes=True),
 	"reschedule_stage": Call(with_more(of_stage, new_date="2035-06-01", reason=REASON), DIRECTORS, changes=True),
@@ -198,6 +201,8 @@ CALLS = {
 	"shift_stages": Call(with_more(of_cell, days=7, reason="Strike"), DIRECTORS, changes=True, has_effect=True),
 	"fields_for": Call(constant(doctype=ORDER), READING_MANAGERS, READING_MANAGERS),
 	"tracked_fields": Call(constant(doctype=ORDER), READING_MANAGERS, READING_MANAGERS),
+	"get_step_actions": Call(constant(doctype=ORDER), READING_MANAGERS, READING_MANAGERS),
+	"compare_versions": Call(of_workflow, MANAGERS, MANAGERS),
 	"check_workflow": Call(constant(**DRAFT), READING_MANAGERS, READING_MANAGERS, changes=True),
 	"get_ready_workflows": Call(constant(), MANAGERS, MANAGERS),
 	"install_ready_workflow": Call(constant(name=NOT_THERE), MANAGERS, MANAGERS, changes=True),

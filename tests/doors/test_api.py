@@ -27,6 +27,7 @@ pytestmark = pytest.mark.usefixtures("production_order")
 
 DOCUMENTATION = ROOT / "docs" / "api.md"
 READING = {
+	"compare_versions",
 	"date_reasons",
 	"get_stage",
 	"preview_reschedule",
@@ -43,6 +44,7 @@ READING = {
 	"get_mail_preference",
 	"get_my_work",
 	"get_plan",
+	"get_step_actions",
 	"get_ready_workflows",
 	"get_tagged_docs",
 	"get_timeline",
@@ -155,6 +157,9 @@ def test_starting_a_plan_needs_the_right_to_write_the_document(make_user, as_use
 		("cancel_task", ("{task}", "Not needed")),
 		("waive_criterion", ("{plan}", "Inspected", "any", "Not needed")),
 		("fields_for", (ORDER,)),
+		("get_step_actions", (ORDER,)),
+		("try_next_steps", ({"document_type": ORDER, "stages": []}, "{order}")),
+		("compare_versions", ("Production",)),
 	],
 )
 def test_what_is_for_managers_is_refused_to_a_clerk(make_user, as_user, call, arguments):

@@ -1,6 +1,7 @@
 """`bench milestones …` as an administrator types it, each on a site with plans that somebody may have broken."""
 
 import json
+from pathlib import Path
 
 import frappe
 import pytest
@@ -8,9 +9,9 @@ from click.testing import CliRunner
 from frappe.utils import add_days, nowdate
 
 from milestone_automation.commands import milestones
-from milestone_automation.commands import plans as plan_commands
 from milestone_automation.engine.base import indexes
 from milestone_automation.engine.base.guard import GateError
+from milestone_automation.engine.progress import holding
 from tests.support.factories import (
 	ORDER,
 	ensure_production_order,
@@ -212,10 +213,64 @@ def test_the_doctor_tells_of_what_only_people_can_mend(plans):
 	]
 
 
+def test_due_leaves_out_plans_on_hold_and_skipped_milestones(plans):
+	plan = plan_of(plans.order)
+	assert [row["kind"] for row in asked(plans, "due", "--days", 3)] == ["Task", "Milestone"]
+	frappe.db.set_value("Milestone Plan Stage", plan.stages[0].name, "health", "Skipped")
+	frappe.db.commit()  # the command is another process
+	assert [row["kind"] for row in asked(plans, "due", "--days", 3)] == ["Task"]
+	frappe.db.set_value("Milestone Plan Stage", plan.stages[0].name, "health", "On Track")
+	holding.put_on_hold(plan.name, "The buyer asked for it")
+	frappe.db.commit()  # as above
+	assert asked(plans, "due", "--days", 3) == []
+
+
+def test_a_question_that_has_no_answer_is_refused_in_words(plans, tmp_path):
+	for arguments, words in (
+		(("plans", "--health", "Nonsense"), "'Nonsense' is not one of"),
+		(("plans", "--workflow", "Nowhere"), "There is no workflow Nowhere."),
+		(("plans", "--limit", "0"), "--limit"),
+		(("export-workflow", WORKFLOW, "--output", tmp_path / "missing" / "x"), "No such file or directory."),
+	):
+		done = plans.bench("milestones", *arguments, check=False)
+		assert done.returncode, arguments
+		assert words in done.stderr, done.stderr
+		assert "Traceback" not in done.stderr
+
+
+def test_plans_lists_no_more_than_asked_for(plans):
+	asked(plans, "start-plans", WORKFLOW)
+	assert len(asked(plans, "plans")) == 2
+	(most_urgent,) = asked(plans, "plans", "--limit", 1)
+	assert most_urgent["reference_name"] == plans.order.name
+
+
+def test_what_the_commands_did_can_be_read_by_programs(plans, tmp_path):
+	file = tmp_path / "workflow.json"
+	assert asked(plans, "export-workflow", WORKFLOW, "--output", file) == {
+		"workflow": WORKFLOW,
+		"file": str(file),
+	}
+	assert asked(plans, "import-workflow", file, "--name", "Copied") == {"workflow": "Copied", "enabled": 0}
+	assert list(asked(plans, "sweep")) == ["messages"]
+	(tracker,) = asked(plans, "reconcile", "--doctype", ORDER)
+	assert asked(plans, "backfill", tracker, "--dry-run")["dry_run"]
+	assert "Updating plans" in plans.bench("milestones", "reconcile").stdout
+	log = tmp_path / "log.csv"
+	assert asked(plans, "export-log", ORDER, "status", "--output", log)["file"] == str(log)
+
+
 @pytest.mark.no_site
-def test_each_command_explains_itself_with_an_example():
-	assert {"status", "plans", "due", "start-plans", "sweep", "doctor"} <= set(milestones.commands)
-	for name in {command.name for command in plan_commands.COMMANDS}:
-		answer = CliRunner().invoke(milestones, [name, "--help"])
-		assert answer.exit_code == 0
-		assert "Example:" in answer.output
+@pytest.mark.parametrize("name", sorted(milestones.commands))
+def test_each_command_explains_itself_with_an_example_and_answers_programs(name):
+	answer = CliRunner().invoke(milestones, [name, "--help"])
+	assert answer.exit_code == 0
+	example = " ".join(answer.output.split("Example:")[1].split())
+	assert f"milestones {name}" in example
+	assert "--json" in answer.output.split("Example:")[0]
+
+
+@pytest.mark.no_site
+def test_the_page_of_the_commands_names_them_all():
+	page = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
+	assert [name for name in milestones.commands if f"`{name}" not in page] == []

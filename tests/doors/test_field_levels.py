@@ -284,7 +284,7 @@ class TestRecordedValues:
 			plan_log.write(plan, event, stage=plan.stages[0], details="Set Value")
 		with as_user(CLERK):
 			text = frappe.as_json(api.get_timeline(ORDER, recorded.name))
-		assert "is not tried any more" in text
+		assert "is no longer tried" in text
 
 
 def test_a_form_is_sent_no_milestones_of_fields_its_reader_may_not_read(served):

@@ -42,6 +42,8 @@ CALLS = {
 	},
 	"frappe.desk.form.assign_to.add": {"doctype": "{doctype}", "name": "{name}", "assign_to": f'["{STRANGER}"]'},
 	"frappe.utils.print_format.download_pdf": {"doctype": "{doctype}", "name": "{name}"},
+	"frappe.www.printview.get_html_and_style": {"doc": '{"doctype": "{doctype}", "name": "{name}"}'},
+	"frappe.www.printview.get_rendered_raw_commands": {"doc": '{"doctype": "{doctype}", "name": "{name}"}'},
 }  # fmt: skip
 
 
@@ -106,6 +108,53 @@ def test_addresses_of_documents_tell_no_difference_either(world, hidden, method)
 				answers.add((answer.status_code, without_error_ids(answer.text).replace(given, "NAME")))
 			assert len(answers) == 1, (doctype, user, answers)
 			assert {status for status, _text in answers} == {403}
+
+
+@pytest.mark.parametrize("more", [{}, {"fields": json.dumps(["name", "owner"])}])
+def test_a_name_typed_into_a_link_field_tells_nothing_of_what_is_hidden(world, hidden, more):
+	call = "frappe.client.validate_link"
+	for doctype, name in hidden.items():
+		for user in STRANGERS:
+			answers = {
+				(status, words.replace(given, "NAME"))
+				for given in (name, MISSING)
+				for status, words in [ask(world, user, call, {"doctype": doctype, "docname": given, **more})]
+			}
+			assert len(answers) == 1, (doctype, user, answers)
+	status, words = ask(
+		world, READER, call, {"doctype": "Milestone Plan", "docname": world.plans[OWN], **more}
+	)
+	assert (status, world.plans[OWN] in words) == (200, True)
+
+
+PRINTED = {
+	"/printview": {},
+	"/printview.html": {"format": "Milestone Status Report", "letterhead": "x"},
+	"/printview/": {"key": "a wrong one"},
+	"/api/method/frappe.utils.print_format.download_pdf": {"key": "a wrong one"},
+}
+
+
+@pytest.mark.parametrize("path", PRINTED)
+def test_no_print_tells_whether_a_document_is_there(world, hidden, path):
+	for doctype, name in hidden.items():
+		for user in (None, *STRANGERS):
+			statuses = set()
+			for given in (name, MISSING):
+				asked = {"doctype": doctype, "name": given, **PRINTED[path]}
+				answer = world.client(user).get(path, params=asked)
+				statuses.add(answer.status_code)
+				assert HIDDEN not in answer.text
+			assert len(statuses) == 1 and statuses <= {403, 404}, (doctype, user, statuses)
+
+
+def test_who_has_the_key_of_a_document_prints_it(world):
+	with world.changing():
+		key = frappe.get_doc("Milestone Plan", world.plans[OTHER]).get_document_share_key()
+	asked = {"doctype": "Milestone Plan", "name": world.plans[OTHER], "format": "Milestone Status Report"}
+	assert world.client(None).get("/printview", params=asked).status_code == 404
+	answer = world.client(None).get("/printview", params={**asked, "key": key})
+	assert (answer.status_code, f"{HIDDEN} Cut" in answer.text) == (200, True)
 
 
 @pytest.mark.parametrize("user", [*STRANGERS, READER])

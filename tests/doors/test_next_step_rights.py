@@ -9,7 +9,7 @@ from frappe.modules.utils import get_module_app
 from milestone_automation import hooks
 from milestone_automation.engine.plans import starting
 from milestone_automation.engine.tracking import protected
-from milestone_automation.engine.workflows import action_registry
+from milestone_automation.engine.workflows import action_registry, step_actions
 from tests.support.guarded import (
 	ADMIN,
 	CLERK,
@@ -302,14 +302,14 @@ class TestRunning:
 			make_workflow("Told", stages=with_steps(words))
 		sent = []
 		order = make_order()
-		original = action_registry.make_notification_logs
-		action_registry.make_notification_logs = lambda doc, users: sent.append((users, doc["subject"]))
+		original = step_actions.make_notification_logs
+		step_actions.make_notification_logs = lambda doc, users: sent.append((users, doc["subject"]))
 		try:
 			assert run(order) == ["Notify: done"]
 			make_user(CLERK, ["Priced Outsider"])
 			assert run(order)[-1] == "Notify: failed"
 		finally:
-			action_registry.make_notification_logs = original
+			step_actions.make_notification_logs = original
 		assert sent == [([CLERK], "&lt;img src=x onerror=alert(1)&gt;")]
 		assert frappe.session.user == ADMIN
 
@@ -386,6 +386,8 @@ class TestOtherApps:
 			({"action": "Write a Note"}, "The next step Write a Note takes words, loud; words does not fit."),
 			({"action": "Write a Note", "words": "x", "price": 1}, "price does not fit"),
 			({"action": "Write a Note", "words": "x", "doc": "User"}, "doc does not fit"),
+			({"action": "Write a Note", "words": ["x"]}, "words has to be a text."),
+			({"action": "Write a Note", "words": "x", "loud": "very"}, "loud has to be a number."),
 			(
 				{"action": "Write Quietly", "words": "x", "loud": 1},
 				f"{MANAGER} may not shout in Priced Order.",
@@ -455,7 +457,7 @@ def test_a_workflow_from_before_starts_no_plan_and_its_step_changes_nothing(guar
 	frappe.clear_cache()
 	workflow.clear_cache()
 	user = frappe.get_doc("User", CLERK)
-	with pytest.raises(frappe.ValidationError, match="User holds accounts, passwords or keys"):
+	with pytest.raises(frappe.ValidationError, match="User contains accounts, passwords or keys"):
 		starting.start(user, "Before")
 	frappe.db.set_value("Milestone Plan", row.parent, {"reference_type": "User", "reference_name": CLERK})
 	step = steps({"action": "Set Value", "field": "first_name", "value": "Owned"})

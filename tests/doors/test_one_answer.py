@@ -147,13 +147,14 @@ def test_a_manager_without_the_documents_learns_no_more(served, hidden, make_use
 		assert_same(served, lone, method, "plan", hidden["plan"], arguments)
 	assert_same(served, lone, "run_next_step_again", "step", hidden["step"], {})
 	assert_plans_alike(served, lone, hidden["plan"], "cancel_selected_plans", reason="Not needed")
-	for method in ("preview_draft",):
+	for method in ("preview_draft", "try_next_steps"):
 		draft = {"document_type": ORDER, "stages": []}
 		assert_same(served, lone, method, "name", hidden["order"], {"workflow": draft})
 	assert_same(
 		served, lone, "preview_workflow", "name", hidden["order"], {"workflow": "Secret", "doctype": ORDER}
 	)
 	assert_same(served, lone, "fields_for", "doctype", ORDER, {})
+	assert_same(served, lone, "get_step_actions", "doctype", ORDER, {})
 
 
 def test_several_tasks_at_once(served, hidden):

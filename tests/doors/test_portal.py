@@ -178,6 +178,12 @@ def test_over_http_the_page_of_a_link_is_closed_to_frames_and_caches(server, ser
 	assert (page.status_code, "Log In" in page.text) == (200, True)
 
 
+def test_over_http_only_guests_are_offered_a_login(server, served):
+	link = 'href="/login"'
+	assert link in server.guest().get("/milestones").text
+	assert link not in server.login().get("/milestones").text
+
+
 def make_token_on(server, recipient: str) -> str:
 	with server.site.connect():
 		return make_token(Purpose.PERSON, "", recipient)

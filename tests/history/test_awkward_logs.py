@@ -1,10 +1,21 @@
 """Event logs as files really are: each is read right, or what was left out is told and counted."""
 
+import csv
+import io
 import sqlite3
+from random import Random
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from milestone_automation.engine.history.event_log import BadRow, Event, EventLogError, LogFormat, read_events
+from milestone_automation.engine.history.event_log import (
+	BadRow,
+	ClockChange,
+	Event,
+	EventLogError,
+	LogFormat,
+	read_events,
+)
 
 pytestmark = pytest.mark.no_site
 
@@ -127,6 +138,163 @@ def test_values_of_several_lines_are_no_swallowed_rows(write):
 	]
 
 
+SWALLOWED = "swallowed by a quote that opens at line {} and does not close there"
+
+
+def test_an_inch_mark_among_quoted_values_loses_no_row_in_silence(write):
+	path = write(
+		'"case","activity","timestamp","note"\n'
+		'"C1","Open","2020-01-01 10:00","5""\n'
+		'"C2","Open","2020-01-02 10:00","x"\n'
+		'"C3","Open","2020-01-03 10:00","x"\n'
+	)
+	assert [said(row) for row in read(path)] == [
+		(2, "C1", "Open", "2020-01-01 10:00"),
+		("line 3, case C2", SWALLOWED.format(2)),
+		(4, "C3", "Open", "2020-01-03 10:00"),
+	]
+
+
+def test_of_a_thousand_rows_with_inch_marks_each_is_read_or_told(write):
+	rows = "".join(f'"C{number}","Open","2020-01-01 10:00","5""\n' for number in range(1000))
+	found = read(write('"case","activity","timestamp","note"\n' + rows))
+	assert len({row.place.line for row in found}) == 1000
+
+
+def test_a_swallowed_row_with_a_quoted_comma_is_told(write):
+	path = write(
+		"case,activity,timestamp,note\n"
+		'C1,Open,2020-01-01 10:00,"12 inch\n'
+		'C2,"Approve, final",2020-01-02 10:00,ok\n'
+		"C3,Open,2020-01-03 10:00,ok\n"
+	)
+	assert [said(row) for row in read(path)] == [
+		(2, "C1", "Open", "2020-01-01 10:00"),
+		("line 3, case C2", SWALLOWED.format(2)),
+		(4, "C3", "Open", "2020-01-03 10:00"),
+	]
+
+
+@pytest.mark.parametrize("second", ['C2,"Done",2020-01-02 10:00', 'C2,Done",2020-01-02 10:00'])
+def test_two_rows_that_a_quote_makes_one_of_invent_no_event(write, second):
+	path = write(f'case,activity,timestamp\nC1,"Open,2020-01-01 10:00\n{second}\nC3,Open,2020-01-03 10:00\n')
+	assert [said(row) for row in read(path)] == [
+		("line 2, case C1", SWALLOWED.format(2)),
+		("line 3, case C2", SWALLOWED.format(2)),
+		(4, "C3", "Open", "2020-01-03 10:00"),
+	]
+
+
+def test_swallowed_rows_that_cannot_be_used_are_counted_too(write):
+	path = write(
+		"case,activity,timestamp,note\n"
+		'C1,Open,2020-01-01 10:00,"12 inch\n'
+		"C2,Open,soon,ok\n"
+		",Open,2020-01-02 10:00,ok\n"
+		"C3,Open,2020-01-03 10:00,ok\n"
+		'C4,Open,2020-01-04 10:00,12"\n'
+		"C5,Open,2020-01-05 10:00,ok\n"
+	)
+	assert [row.place.line for row in read(path) if isinstance(row, BadRow)] == [3, 4, 5, 6]
+
+
+def test_a_quote_that_makes_one_value_of_two_columns_invents_no_event(write):
+	"""All that follows has moved by a column: the activity would be a time, and the time that of something else."""
+	path = write(
+		'"case","size","activity","timestamp","closed"\n'
+		'"C1","5"","Open","2020-01-01 10:00","2020-02-01 10:00"\n'
+		'"C2","6 "" wide","Open","2020-01-02 10:00","2020-02-01 10:00"\n'
+	)
+	assert [said(row) for row in read(path)] == [
+		("line 2, case C1", "a quote opens in it and does not close where its value ends"),
+		(3, "C2", "Open", "2020-01-02 10:00"),
+	]
+
+
+@pytest.mark.parametrize(
+	("row", "value"),
+	[
+		('x,A,"By sea\nand rail, fast",2020-01-02 10:00\n', "By sea\nand rail, fast"),
+		('"5"" tube\nnote, with, many, commas",A,Open,2020-01-02 10:00\n', "Open"),
+		('x,A,"said ""yes""\nand ""no""",2020-01-02 10:00\n', 'said "yes"\nand "no"'),
+		('5" tube,A,Open,2020-01-02 10:00\n', "Open"),
+		('"5" tube,A,Open,2020-01-02 10:00\n', "Open"),
+		('x,A,Open,2020-01-02 10:00,"first\nsecond, with, many, commas\nthird"\n', "Open"),
+		('x,A,Open,2020-01-02 10:00,"first\nsecond\n', "Open"),
+		('"a\nb",A,Open,2020-01-02 10:00,"c\nd"\n', "Open"),
+		('"a\nb",A,"Open\nor not, and why",2020-01-02 10:00,"c, ""d""\ne, f, g"\n', "Open\nor not, and why"),
+	],
+)
+def test_values_with_line_breaks_and_quotes_stay_one_event(write, row, value):
+	(event,) = read(write("note,case,activity,timestamp,remark\n" + row))
+	assert (event.case, event.value, event.moment.day) == ("A", value, 2)
+
+
+@pytest.mark.parametrize(
+	"value", ["By sea\nand rail", 'said "yes"\nand "no"', "By sea,\nrail, and road", '"\n"']
+)
+def test_a_value_with_line_breaks_in_the_last_column_stays_one_event(write, value):
+	quoted = value.replace('"', '""')
+	(event,) = read(write(f'case,timestamp,activity\nA,2020-01-02 10:00,"{quoted}"\n'))
+	assert (event.case, event.value) == ("A", value)
+
+
+def test_a_value_with_line_breaks_between_the_time_and_the_case_stays_one_event(write):
+	(event,) = read(write('timestamp,activity,case\n2020-01-02 10:00,"Open, or\n""not""",A\n'))
+	assert (event.case, event.value) == ("A", 'Open, or\n"not"')
+
+
+@pytest.mark.parametrize(
+	"content",
+	[
+		'case,timestamp,activity\nC1,2020-01-01 10:00,"Open\nC2,2020-01-02 10:00,Done"\n',
+		'timestamp,activity,case\n2020-01-01 10:00,"Open,C1\n2020-01-02 10:00,Done",C2\n',
+	],
+)
+def test_rows_that_a_quote_makes_one_of_after_the_time_invent_no_event(write, content):
+	first, second = map(said, read(write(content)))
+	assert first[1] == second[1] == SWALLOWED.format(2)
+	assert [first[0][:6], second] == ["line 2", ("line 3, case C2", SWALLOWED.format(2))]
+
+
+OPEN_QUOTE = (
+	"A quote opens in the header of log.csv, line {}, and does not close there. Close or remove it, or the rows after it"
+	" are lost."
+)
+ROWS = "".join(f"C{number},Open,2020-01-01 10:00,ok\n" for number in range(60))
+
+
+@pytest.mark.parametrize("end", ["", 'C60,Open,2020-01-01 10:00,12"\n'])
+def test_an_inch_mark_in_the_header_loses_no_row(write, end):
+	found = read(write('case,activity,timestamp,size 12"\n' + ROWS + end))
+	assert [row.case for row in found] == [f"C{number}" for number in range(60 + bool(end))]
+
+
+@pytest.mark.parametrize(
+	("content", "line"),
+	[
+		('case,activity,timestamp,"note\n' + ROWS, 1),
+		('\n\ncase,activity,timestamp,"note\n' + ROWS, 3),
+		('case,activity,timestamp,"note\n' + ROWS[:100] + 'C,"Open",2020-01-01 10:00,ok\n' + ROWS, 1),
+		('case,activity,timestamp,"note\nC1",Open,2020-01-01 10:00,ok\n' + ROWS, 1),
+		('case,activity,timestamp,"note\nC1,Open,soon,ok"\n' + ROWS, 1),
+		('case,activity,timestamp,"note\nC1,Open,2020-01-01 10:00,ok', 1),
+		('"a\nb",case,activity,timestamp,"note\n' + ROWS, 2),
+		('"case","size 5"","activity","timestamp","closed"\n' + ROWS, 1),
+		('"case","activity","timestamp","size 5""\n"C0","Open","soon","x"\n' + ROWS, 1),
+	],
+)
+def test_a_quote_that_opens_in_the_header_and_would_swallow_rows_is_refused(write, content, line):
+	with pytest.raises(EventLogError) as refused:
+		read(write(content))
+	assert str(refused.value) == OPEN_QUOTE.format(line)
+
+
+def test_a_header_of_quoted_names_with_other_delimiters_and_line_breaks_is_read(write):
+	path = write('case;"a,b,c,d\ne,f";activity;timestamp\nA;x;Open;2020-01-01 10:00\n')
+	assert [said(row) for row in read(path)] == [(3, "A", "Open", "2020-01-01 10:00")]
+
+
 @pytest.mark.parametrize(
 	"row", ["A\0,Done,2020-01-02 10:00,zoe", "A,Do\0ne,2020-01-02 10:00,zoe", "A,Done,2020-01-02 10:00,z\0e"]
 )
@@ -179,6 +347,88 @@ def test_numbers_for_times_are_told_and_nothing_is_guessed(write, number, name):
 def test_a_number_is_a_time_where_its_format_is_named(write):
 	(event,) = read(write("case,activity,timestamp\nA,Open,20200105\n"), timestamp_format="%Y%m%d")
 	assert event.moment.day == 5
+
+
+@pytest.mark.parametrize("text", ["2020-01", "2020-W05", "2020W05", "2020-w05"])
+@pytest.mark.parametrize("name", ["log.csv", "log.xes"])
+def test_a_month_or_a_week_is_no_day_and_none_is_guessed(write, text, name):
+	content = f"case,activity,timestamp\nA,Open,{text}\n"
+	if name == "log.xes":
+		content = (
+			'<log><trace><string key="concept:name" value="A"/><event><string key="concept:name" value="Open"/>'
+			f'<date key="time:timestamp" value="{text}"/></event></trace></log>'
+		)
+	(bad,) = read(write(content, name))
+	assert bad.reason == f'the timestamp "{text}" names no day'
+
+
+@pytest.mark.parametrize(
+	("text", "day"), [("2020-01-05", 5), ("2020-W01-5", 3), ("2020-01-05T24:00", 6), ("20200105T1000", 5)]
+)
+def test_a_time_that_names_its_day_in_another_way_is_read(write, text, day):
+	(event,) = read(write(f"case,activity,timestamp\nA,Open,{text}\n"))
+	assert (event.moment.day, event.clock_change) == (day, None)
+
+
+@pytest.mark.parametrize(
+	("text", "change"),
+	[
+		("2023-10-29 02:30", ClockChange.TWICE),
+		("2023-10-29 01:59", None),
+		("2023-10-29 03:00", None),
+		("2023-03-26 02:30", ClockChange.NEVER),
+		("2023-03-26 03:00", None),
+		("2023-10-29T02:30:00+02:00", None),
+		("2023-10-29T00:30:00Z", None),
+	],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_a_time_that_the_clocks_showed_twice_or_never_is_told_from_others(write, text, change, named):
+	zones = {"time_zone": "Europe/Berlin"} if named else {"site_zone": ZoneInfo("Europe/Berlin")}
+	(event,) = read(write(f"case,activity,timestamp\nA,Open,{text}\n"), **zones)
+	assert event.clock_change is change
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_byte_order_mark_is_refused_by_its_name_and_read_when_told(write, encoding):
+	path = write(f"case,activity,timestamp\n{ROW}".encode(encoding))
+	with pytest.raises(EventLogError) as refused:
+		read(path)
+	assert str(refused.value) == (
+		"log.csv looks like UTF-16 without a byte order mark. Save it as UTF-8, or say"
+		f" --encoding {encoding} if it is CSV."
+	)
+	assert [said(row) for row in read(path, encoding=encoding)] == [(2, "A", "Open", "2020-01-01 10:00")]
+
+
+@pytest.mark.parametrize(
+	"content",
+	[f"case,activity,timestamp\nA\0{ROW}", b"\0\0\0\0case", "case,activity,timestamp\n\0\n" + ROW * 99],
+)
+def test_null_characters_at_the_top_make_a_binary_file(write, content):
+	with pytest.raises(EventLogError) as refused:
+		read(write(content))
+	assert str(refused.value) == "log.csv is a binary file. Event logs are read as XES or CSV."
+
+
+@pytest.mark.parametrize(
+	("content", "rows"),
+	[
+		("case,activity,timestamp\n", []),
+		("case,activity,timestamp", []),
+		(f"case,activity,timestamp,,\n{ROW}", [(2, "A", "Open", "2020-01-01 10:00")]),
+		("case,activity,timestamp\nA,Open,2020-01-01 10:00,,,\n", [(2, "A", "Open", "2020-01-01 10:00")]),
+		("case,activity,timestamp\r\rA,Open,2020-01-01 10:00\r", [(3, "A", "Open", "2020-01-01 10:00")]),
+		('case,activity,timestamp,note\rA,Open,2020-01-01 10:00,"5""\rB,Open,2020-01-02 10:00,x\r', [
+			(2, "A", "Open", "2020-01-01 10:00"), ("line 3, case B", SWALLOWED.format(2)),
+		]),
+		(f"case,activity,timestamp\nB;Open;2020-01-02 10:00\n{ROW}", [
+			("line 2, case B;Open;2020-01-02 10:00", "no activity"), (3, "A", "Open", "2020-01-01 10:00"),
+		]),
+	],
+)  # fmt: skip
+def test_odd_ends_delimiters_and_empty_files_are_read_or_told(write, content, rows):
+	assert [said(row) for row in read(write(content))] == rows
 
 
 @pytest.mark.parametrize(
@@ -241,3 +491,59 @@ def test_every_event_of_an_awkward_file_is_read_or_told(event_log_folder, name, 
 	rows = read(event_log_folder / "awkward" / name)
 	counts = {kind: sum(isinstance(row, kind) for row in rows) for kind in (Event, BadRow)}
 	assert counts == {Event: events, BadRow: bad}
+
+
+COLUMNS = ("case", "activity", "timestamp", "note", "size")
+PLAIN = ("Open", "x y", "5", "b/c")
+ODD = ("a", '5"', '"x"', ",", ";", "\n", "b, c", '""', '"', 'size 5" x 3"', '"\n"', "\r\n")
+
+
+def a_log(chance: Random, texts: tuple[str, ...]) -> tuple[str, set[tuple[str, str, int]]]:
+	"""A file as the csv module writes it, and its events: case, value, day."""
+	columns = chance.sample(COLUMNS, k=len(COLUMNS))
+	rows = [
+		{
+			"case": f"C{day}",
+			"activity": "".join(chance.choices(texts, k=2)).strip() or "Open",
+			"timestamp": f"2020-01-{day:02} 10:00",
+			"note": "".join(chance.choices(texts, k=chance.randrange(4))),
+			"size": "".join(chance.choices(texts, k=chance.randrange(3))),
+		}
+		for day in range(1, chance.randrange(3, 9))
+	]
+	file = io.StringIO()
+	writer = csv.DictWriter(
+		file,
+		columns,
+		quoting=chance.choice((csv.QUOTE_MINIMAL, csv.QUOTE_ALL)),
+		lineterminator=chance.choice(("\n", "\r\n")),
+	)
+	writer.writeheader()
+	writer.writerows(rows)
+	return file.getvalue(), {(row["case"], row["activity"], day) for day, row in enumerate(rows, 1)}
+
+
+def events_of(rows: list[Event | BadRow]) -> set[tuple[str, str, int]]:
+	return {(row.case, row.value, row.moment.day) for row in rows if isinstance(row, Event)}
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_a_file_that_is_well_written_is_read_whole_whatever_is_in_it(write, seed):
+	content, events = a_log(Random(seed), ODD)
+	rows = read(write(content))
+	assert (events_of(rows), len(rows)) == (events, len(events))
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_stray_quote_anywhere_loses_no_row_in_silence_and_invents_no_event(write, seed):
+	chance = Random(seed)
+	content, events = a_log(chance, PLAIN)
+	at = chance.randrange(len(content))
+	try:
+		rows = read(write(content[:at] + '"' + content[at:]))
+	except EventLogError as refused:
+		assert "opens in the header" in str(refused) or "has no column" in str(refused)
+		return
+	found = {(case.replace('"', ""), value.replace('"', ""), day) for case, value, day in events_of(rows)}
+	assert found <= events
+	assert len(rows) >= len(events)

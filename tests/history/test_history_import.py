@@ -13,7 +13,7 @@ from frappe.utils import add_to_date, get_datetime, now_datetime
 from frappe.utils.synchronization import filelock
 
 from milestone_automation.engine.base import clock
-from milestone_automation.engine.history.event_log import EventLogError, LogFormat
+from milestone_automation.engine.history.event_log import ClockChange, EventLogError, LogFormat
 from milestone_automation.engine.history.log_import import ImportOptions, ImportStopped, run
 
 DOCTYPE = "Imported Order"
@@ -234,6 +234,20 @@ def test_progress_tells_of_reading_and_loading(orders, write_log):
 	assert told[-1] == ("Loading", 6, 6)
 
 
+def test_values_that_are_cut_and_times_that_were_not_one_moment_are_counted(orders, write_log):
+	log = "case,activity,timestamp\n" + "".join(
+		f"A,{value},{moment}\n"
+		for value, moment in (
+			("x" * 200, "2023-03-26 02:30"),
+			("x" * 139 + "yz", "2023-10-29 02:30"),
+			("x" * 140, "2023-10-29 02:40"),
+		)
+	)
+	summary = run(write_log(log), options(log_format=LogFormat(time_zone="Europe/Berlin")))
+	assert (summary.cut_values, summary.merged_values, len(summary.cut_examples)) == (2, 1, 2)
+	assert summary.clock_changes == {ClockChange.NEVER: 1, ClockChange.TWICE: 2}
+
+
 def test_long_values_and_markup_are_stored_as_the_recorder_stores_them(orders, write_log):
 	log = f"case,activity,timestamp\nA,{'x' * 200},2024-01-01\nA,<script>1</script>ok ☃,2024-01-02\n"
 	run(write_log(log), options())
@@ -446,6 +460,9 @@ def test_the_command_reports_and_stops_with_a_message(scratch_site, write_log):
 	dry = site.bench(*command, "--dry-run", "--allow-missing")
 	assert "Milestones                5   would be recorded" in dry.stdout
 	assert "    line 8, case A: no activity" in dry.stdout
+	told = json.loads(site.bench(*command, "--dry-run", "--allow-missing", "--json").stdout)
+	assert (told["added"], told["bad_rows"], told["dry_run"]) == (5, 1, True)
+	assert told["bad_examples"] == [{"place": "line 8, case A", "reason": "no activity"}]
 	strict = site.bench(*command, "--strict", check=False)
 	assert strict.returncode == 1
 	assert (

@@ -7,7 +7,7 @@ from frappe.model.base_document import get_controller
 from frappe.utils import add_days, now_datetime
 from frappe.website.doctype.personal_data_download_request.personal_data_download_request import get_user_data
 
-from milestone_automation.engine.base import bulk
+from milestone_automation.engine.base import bulk, follow_ups
 from milestone_automation.engine.plans import ending
 from milestone_automation.engine.store import plan_rows
 from tests.support.factories import (
@@ -69,3 +69,40 @@ def test_a_person_who_asks_for_their_data_gets_what_is_about_them(production_ord
 	assert [row["subject"] for row in found["Milestone Message"]] == ["Dear Dana"]
 	assert [row["title"] for row in found["Milestone Task"]] == ["Send the samples"]
 	assert found["Milestone Task Assignee"]
+
+
+def test_a_person_whose_data_is_deleted_is_named_in_no_row_of_ours(production_order, make_user, smtp):
+	person = "dana.deleted@example.com"
+	make_workflow(
+		stages=[stage("Shipped", owner_kind="Third-Party Collaborator", owner_email=person)],
+		tasks=[task("Shipped", "Send the samples", **collaborator(person, "Dana Deleted"))],
+	)
+	plan = plan_of(make_document())
+	about = {"plan": plan.name, "plan_stage": plan.stages[0].name}
+	bulk.insert_rows("Milestone", [{"reference_type": plan.reference_type, "reached_by": person}])
+	bulk.insert_rows("Milestone Plan Log", [{**about, "done_by": person}])
+	for column in ("changed_by", "proposed_by", "answered_by"):
+		bulk.insert_rows("Milestone Date Change", [{**about, column: person}])
+	bulk.insert_rows("Milestone Message", [{**about, "recipient": person, "subject": f"For {person}"}])
+	assert rows_that_name(person)
+	make_user(person, [])
+
+	request = frappe.get_doc({"doctype": "Personal Data Deletion Request", "email": person})
+	request.insert(ignore_permissions=True)  # as the page of Frappe's makes it
+	request.db_set("status", "Pending Approval")
+	request._anonymize_data()
+	for name in frappe.get_all("Milestone Follow Up", pluck="name"):
+		follow_ups.do(name)  # as the job after the commit
+
+	assert rows_that_name(person) == {}
+
+
+def rows_that_name(person: str) -> dict[str, int]:
+	"""How many rows of each of our DocTypes hold an address in a text."""
+	found = {}
+	for doctype in frappe.get_all("DocType", {"module": "Milestone Automation", "issingle": 0}, pluck="name"):
+		rows = frappe.get_all(doctype, fields=["*"])
+		named = [row for row in rows if person in str({**row, "owner": "", "modified_by": ""})]
+		if named:
+			found[doctype] = len(named)
+	return found

@@ -4,11 +4,14 @@ import frappe
 import pytest
 
 from milestone_automation import api
+from milestone_automation.desk import kanban
 from milestone_automation.engine.messages import outbox
 from milestone_automation.engine.rules.schedule import Audience, MessagePlan
 from milestone_automation.engine.rules.vocabulary import MessageKind
+from milestone_automation.patches import batches
 from milestone_automation.patches.v1_1 import (
 	forget_digest_choice,
+	make_kanban_board,
 	rename_select_values,
 	take_over_by_accounts,
 )
@@ -21,12 +24,20 @@ from tests.support.factories import (
 	task,
 	task_of,
 )
+from tests.support.next_steps import without_commits
 
-pytestmark = pytest.mark.usefixtures("production_order")
+pytestmark = pytest.mark.usefixtures("production_order", "uncommitted")
 
 OLD_KINDS = {MessageKind.BLOCKED: "Held", MessageKind.BLOCKED_OWNER: "Held Owner"}
 # The last two keys are cut: one before the patch already, one by the longer word.
 RECIPIENTS = ("olga@example.com", f"{'o' * 110}@example.com", f"{'o' * 95}@example.com")
+
+
+@pytest.fixture
+def uncommitted(site):
+	"""What a patch commits is rolled back with the test."""
+	with without_commits():
+		yield
 
 
 def store_old_message(kind: MessageKind, recipient: str) -> tuple[str, str]:
@@ -115,3 +126,37 @@ def test_accounts_made_for_an_address_before_own_what_was_asked_of_it(make_user)
 		row = frappe.get_last_doc("Milestone Plan", {"reference_name": order.name}).stages[0]
 		assert (row.stage_owner, row.outside_owner) == (mill, None)
 		assert task_of(order, "Patterns").assignees[0].user == mill
+
+
+def test_sites_from_before_get_the_board_of_tasks_once():
+	kanban.remove()  # as before
+
+	for _run in range(2):
+		make_kanban_board.execute()
+
+		assert frappe.db.count("Kanban Board", {"reference_doctype": "Milestone Task"}) == 1
+
+
+def test_a_patch_of_a_large_table_shows_progress_and_goes_on_after_a_kill(monkeypatch, capsys):
+	plan = make_plan()
+	filters = {"parent": plan.name, "offset_days": 7777}
+	frappe.db.set_value("Milestone Plan Stage", {"parent": plan.name}, "offset_days", 7777)
+	monkeypatch.setattr(batches, "ROWS", 2)
+
+	def renumber():
+		batches.update("Milestone Plan Stage", {"offset_days": 8888}, lambda row: row.offset_days == 7777)
+
+	def killed(*_given):
+		raise KeyboardInterrupt
+
+	with monkeypatch.context() as killing:
+		killing.setattr(batches, "update_progress_bar", killed)
+		with pytest.raises(KeyboardInterrupt):
+			renumber()
+	assert frappe.db.count("Milestone Plan Stage", filters) == len(plan.stages) - 2
+
+	for _run in range(2):
+		renumber()
+
+		assert frappe.db.count("Milestone Plan Stage", filters) == 0
+	assert "Updating Milestone Plan Stage" in capsys.readouterr().out

@@ -5,10 +5,11 @@ import pytest
 from frappe.utils import getdate, nowdate
 
 from milestone_automation import api
-from milestone_automation.desk import my_work
+from milestone_automation.desk import calendar, my_work
 from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.progress import holding, stages, tasks
 from milestone_automation.engine.review import blocked, on_time, plan_stages, week
+from milestone_automation.links import portal_page
 from tests.support.clock import at, sweep_at
 from tests.support.factories import (
 	CLERK_ROLE,
@@ -131,6 +132,25 @@ def test_no_report_counts_a_plan_on_hold_as_late_or_blocked(order):
 		assert [row for row in my_work.my_work()["stages"] if row.plan == plan_of(order).name] == []
 
 
+def shown_as_work(as_user, moment: str) -> tuple:
+	"""What Wanda's page in the desk and her portal show, what her card counts, and the color in the calendar."""
+	with at(moment):
+		with as_user(WANDA):
+			tasks_, due = my_work.my_work()["tasks"], api.my_tasks_due()["value"]
+			of_portal = portal_page.portal_page({}, is_post=False)["open"]
+		(event,) = api.task_events(start="2030-06-01", end="2030-07-31")
+	return [row.title for row in tasks_], [row["what"] for row in of_portal], due, event["color"]
+
+
+def test_no_task_of_a_plan_on_hold_is_shown_as_work_or_as_late(order, as_user):
+	hold(order)
+	colors = calendar.HEALTH_COLORS
+	assert shown_as_work(as_user, "2030-07-05 10:00:00") == ([], [], 0, colors["On Hold"])
+	resume(order, "2030-07-05 11:00:00")
+	title = "Sign the packing list"
+	assert shown_as_work(as_user, "2030-07-05 12:00:00") == ([title], [title], 1, colors["Late"])
+
+
 def test_dates_move_on_resume_by_the_days_on_hold_if_wanted_as_the_preview_said(order):
 	hold(order)
 	with at("2030-06-12 10:00:00"):
@@ -151,6 +171,21 @@ def test_what_the_document_dates_can_stay_where_it_is(order):
 	hold(order)
 	resume(order, "2030-06-12 10:00:00", shift_dates=True, keep_anchored=True)
 	assert key_dates(order) == {"Cut": "2030-06-17", "Shipped": "2030-06-28"}
+
+
+def test_what_the_document_dates_stays_also_where_it_comes_first():
+	counted = {"key_date_rule": "After Previous Milestone", "date_field": None}
+	with at("2030-06-01 09:00:00"):
+		make_workflow(
+			stages=[stage("Cut", days=-18), stage("Sewn", days=5, **counted), stage("Shipped")], tasks=[]
+		)
+		order = make_document()
+	hold(order)
+	with at("2030-06-12 10:00:00"):
+		shown = api.preview_resume(plan_of(order).name, keep_anchored=True)
+	resume(order, "2030-06-12 10:00:00", shift_dates=True, keep_anchored=True)
+	assert [(row["stage_name"], str(row["new"])) for row in shown["stages"]] == [("Sewn", "2030-06-22")]
+	assert key_dates(order) == {"Cut": "2030-06-10", "Sewn": "2030-06-22", "Shipped": "2030-06-28"}
 
 
 def test_without_shift_dates_stay_and_count_again(order):

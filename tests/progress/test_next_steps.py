@@ -109,7 +109,7 @@ def test_a_circle_of_actions_ends():
 
 def test_another_app_adds_an_action_by_its_hook(monkeypatch):
 	# Frappe calls functions of installed apps only: here one of ours stands for the other app's.
-	hook = {"Write a Note": "milestone_automation.engine.workflows.action_registry.set_value"}
+	hook = {"Write a Note": "milestone_automation.engine.workflows.step_actions.set_value"}
 	monkeypatch.setattr(hooks, "milestone_actions", hook, raising=False)
 	frappe.clear_cache()
 	order = with_actions({"action": "Write a Note", "field": "note", "value": "Well done"})

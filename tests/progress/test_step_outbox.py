@@ -187,7 +187,7 @@ class TestFailing:
 			calls.append(1)
 			if len(calls) < next_steps.CONFLICTS:
 				raise frappe.QueryDeadlockError
-			run(*given)
+			return run(*given)
 
 		monkeypatch.setattr(next_steps.step_author, "run", meets_somebody)
 		assert run_steps(plan) == ["Set Value: done"]

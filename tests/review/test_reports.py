@@ -15,6 +15,9 @@ from milestone_automation.engine.review import conformance, date_changes, on_tim
 from milestone_automation.engine.review.plan_stages import StageRow
 from milestone_automation.engine.rules import criteria
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
+from milestone_automation.report.milestone_details import milestone_details
+from milestone_automation.report.milestone_stays import milestone_stays
+from milestone_automation.report.milestone_timeline import milestone_timeline
 from tests.support.factories import (
 	CLERK_ROLE,
 	ORDER,
@@ -161,6 +164,32 @@ def test_the_timeline_shows_planned_current_and_actual_dates(orders):
 		"Shipped",
 	]
 	assert rows[orders.blocked.name]["stage_name"] == "Cut"
+
+
+def test_a_long_timeline_begins_with_what_is_due_first_and_says_that_there_is_more(orders, monkeypatch):
+	monkeypatch.setattr(milestone_timeline, "MOST_DRAWN", 1)
+	answer = run("Milestone Timeline", filters=ON_PLANS)
+	rows = [row for row in answer["result"] if row]
+	assert [row["reference_name"] for row in rows] == [orders.blocked.name, orders.late.name]
+	assert [bool(row["stages"]) for row in rows] == [True, False]
+	assert not answer["message"]
+
+	monkeypatch.setattr(milestone_timeline, "MOST_ROWS", 1)
+	answer = run("Milestone Timeline", filters=ON_PLANS)
+	assert [row["reference_name"] for row in answer["result"] if row] == [orders.blocked.name]
+	assert answer["message"] == ("The 1 of 2 documents that are due first. Choose filters to see the others.")
+
+
+def test_long_details_and_stays_say_how_many_they_leave_out(orders, monkeypatch):
+	for module in (milestone_details, milestone_stays):
+		monkeypatch.setattr(module, "MOST_ROWS", 1)
+	details = run("Milestone Details", filters=ON_PLANS)
+	stays = run("Milestone Stays", filters=ON_A_FIELD)
+
+	assert len([row for row in details["result"] if row]) == 1
+	assert details["message"] == "The first 1 of 8 milestones. Choose filters to see the others."
+	assert len([row for row in stays["result"] if row]) == 1
+	assert stays["message"].startswith("The longest 1 of ")
 
 
 def test_on_time_performance_counts_with_tolerance(orders):

@@ -16,6 +16,7 @@ WORDS_OF_FIELD = {
 	("Milestone Message", "kind"): vocabulary.MessageKind,
 	("Milestone Message", "channel"): vocabulary.MessageChannel,
 	("Milestone Message", "status"): vocabulary.MessageStatus,
+	("Milestone Next Step", "event"): vocabulary.StepEvent,
 	("Milestone Next Step", "status"): vocabulary.StepStatus,
 	("Milestone Plan", "imported_documents"): vocabulary.EntryRule,
 	("Milestone Plan", "new_documents"): vocabulary.EntryRule,

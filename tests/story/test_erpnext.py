@@ -5,15 +5,18 @@ is made at the first run. All is rolled back.
 """
 
 import itertools
+import json
 
 import frappe
 import pytest
 
+from milestone_automation import api
 from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.messages import sweep
 from milestone_automation.engine.plans import catching_up
 from milestone_automation.engine.progress import stages, tasks
 from tests.support.factories import events_of, key_dates, plan_of, stage, stage_of, status_of, task, task_of
+from tests.support.next_steps import rows_of, run_steps
 from tests.support.transactions import end_transaction
 
 TASK = "Book the inspector"
@@ -587,3 +590,59 @@ def test_issues_brought_in_past_a_gate_are_accepted_and_told_to_nobody(erpnext):
 	assert not frappe.get_all("Milestone Message", {"plan": plan.name})
 	new = frappe.get_doc({"doctype": "Issue", "subject": "The new seam", "status": "Closed"})
 	assert "required task" in refusal(new.insert)
+
+
+def bring_in(doctype: str, row_fields: dict[str, str]) -> dict:
+	"""A next step that makes a submitted document of an order, with a row for each of its rows."""
+	same = ("item_code", "qty", "rate", "warehouse")
+	links = [{"field": field, "from": source} for field, source in row_fields.items()]
+	rows = [{"field": name, "from": name} for name in same] + links
+	return {
+		"action": "Create Document",
+		"document_type": doctype,
+		"submit": 1,
+		"fields": [{"field": name, "from": name} for name in ("supplier", "company")],
+		"tables": [
+			{
+				"table": "items",
+				"each": "items",
+				"fields": [*rows, {"field": "purchase_order", "formula": "doc.name"}],
+			}
+		],
+	}
+
+
+def test_a_purchase_order_runs_from_draft_to_completed_by_milestones_and_next_steps(make_order):
+	by_hand = {"key_date_rule": "After Creation", "date_field": None}
+	make_workflow(
+		"Purchase Order",
+		[
+			stage("Approved", **by_hand, next_actions=json.dumps([{"action": "Submit"}])),
+			stage(
+				"Arrived",
+				**by_hand,
+				next_actions=json.dumps([bring_in("Purchase Receipt", {"purchase_order_item": "name"})]),
+			),
+			by_percent("Received", "per_received")
+			| {"next_actions": json.dumps([bring_in("Purchase Invoice", {"po_detail": "name"})])},
+			by_status("Completed", "Completed", "schedule_date"),
+		],
+		[task("Approved", TASK)],
+	)
+	order = make_order().insert()
+	plan = plan_of(order).name
+	assert TASK in refusal(api.confirm_stage, plan, "Approved")
+	complete(order)
+
+	api.confirm_stage(plan, "Approved")
+	run_steps(plan)
+	assert frappe.db.get_value("Purchase Order", order.name, "status") == "To Receive and Bill"
+	api.confirm_stage(plan, "Arrived")
+	run_steps(plan)
+	assert status_of(order)["Received"] == "Reached"
+	log = run_steps(plan)
+
+	assert frappe.db.get_value("Purchase Order", order.name, "status") == "Completed", log
+	assert set(status_of(order).values()) == {"Reached"}
+	assert frappe.db.get_value("Milestone Plan", plan, "status") == "Completed"
+	assert [row.status for row in rows_of(plan)] == ["Done"] * 3

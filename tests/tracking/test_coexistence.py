@@ -8,6 +8,7 @@ import pytest
 from frappe.desk.form.load import get_docinfo
 
 from milestone_automation.engine.tracking import recorder
+from tests.support.snapshots import difference, last_json, snapshot_of
 
 APP = "milestone_automation"
 CORE_FIELDS = {
@@ -70,37 +71,6 @@ tracker.save()
 print(json.dumps(loaded))
 """
 
-SNAPSHOT = """
-import json
-import frappe
-
-DOCTYPES = sorted({"Milestone", "Milestone Tracker", *frappe.get_all(
-	"DocType", {"module": "Milestone Automation"}, pluck="name"
-)})
-state = {}
-for doctype in DOCTYPES:
-	fields = frappe.get_all("DocField", {"parent": doctype}, ["*"], order_by="idx")
-	permissions = frappe.get_all("DocPerm", {"parent": doctype}, ["*"], order_by="idx")
-	for row in [*fields, *permissions]:
-		# Frappe writes the rows of a definition anew whenever it syncs it.
-		for bookkeeping in ("name", "creation", "modified"):
-			row.pop(bookkeeping)
-	state[doctype] = {
-		"doctype": frappe.get_all("DocType", {"name": doctype}, ["*"])[0],
-		"fields": fields,
-		"permissions": permissions,
-		"columns": [] if frappe.get_meta(doctype).issingle else sorted(frappe.db.get_table_columns(doctype)),
-		"rows": [] if frappe.get_meta(doctype).issingle else frappe.get_all(doctype, ["*"], order_by="name")
-	}
-state["roles"] = frappe.get_all("Role", {"name": ("like", "Milestone%")}, ["*"])
-state["modules"] = frappe.get_all("Module Def", {"app_name": "milestone_automation"}, ["*"])
-state["other"] = {
-	doctype: frappe.get_all(doctype, {"module": "Milestone Automation"}, ["*"], order_by="name")
-	for doctype in ("Report", "Workspace", "Dashboard Chart", "Number Card")
-}
-print(json.dumps(state, default=str, sort_keys=True))
-"""
-
 ROWS = """
 import json
 import frappe
@@ -113,17 +83,9 @@ print(json.dumps({
 """
 
 
-def last_json(output: str):
-	return json.loads(output.strip().splitlines()[-1])
-
-
 def rows_of(scratch) -> dict:
 	fields = {doctype: list(names) for doctype, names in CORE_FIELDS.items()}
 	return last_json(scratch.python(f"FIELDS = {fields!r}\n" + ROWS))
-
-
-def snapshot_of(scratch) -> dict:
-	return last_json(scratch.python(SNAPSHOT))
 
 
 def forms_of(scratch) -> dict:
@@ -216,31 +178,6 @@ def check_given_back(scratch, rows, forms_before) -> None:
 		assert not [table for table in tables if table.startswith(("tabmilestone plan", "tabmilestone task"))]
 		scheduled = frappe.get_all("Scheduled Job Type", {"method": ("like", f"{APP}%")})
 		assert not scheduled
-
-
-def difference(before: dict, after: dict) -> dict:
-	"""What is not the same in two snapshots, by DocType and part."""
-	found = {}
-	for key in sorted({*before, *after}):
-		old, new = before.get(key), after.get(key)
-		if old != new and isinstance(old, dict) and isinstance(new, dict):
-			found |= difference_of_parts(key, old, new)
-		elif old != new:
-			found[key] = (old, new)
-	return found
-
-
-def difference_of_parts(key: str, old: dict, new: dict) -> dict:
-	changed = [part for part in sorted({*old, *new}) if old.get(part) != new.get(part)]
-	return {f"{key}.{part}": difference_of_values(old.get(part), new.get(part)) for part in changed}
-
-
-def difference_of_values(one, other) -> dict | tuple:
-	if isinstance(one, list) and isinstance(other, list):
-		return [row for row in one if row not in other], [row for row in other if row not in one]
-	if isinstance(one, dict) and isinstance(other, dict):
-		return {name: (one[name], other.get(name)) for name in one if one[name] != other.get(name)}
-	return one, other
 
 
 def test_a_role_somebody_has_stays_after_uninstall(scratch_site):

@@ -7,17 +7,21 @@ import frappe
 import pytest
 
 from devtool.paths import ROOT
+from milestone_automation import api
+from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.rules.vocabulary import AssigneeKind
 from tests.support.factories import plan_of
 
 pytestmark = pytest.mark.one_database
 
 STAND_IN, SUPPLIER = "Cookbook Document", "Cookbook Supplier"
-STATUSES = "Draft\nOpen\nReplied\nQuotation\nOrdered\nTo Bill\nCompleted\nClosed"
+STATUSES = "Draft\nOpen\nReplied\nQuotation\nOrdered\nResolved\nCompleted\nClosed"
 FIELDS = [
-	{"fieldname": "status", "fieldtype": "Select", "options": STATUSES},
+	{"fieldname": "status", "fieldtype": "Select", "options": STATUSES, "allow_on_submit": 1},
 	{"fieldname": "priority", "fieldtype": "Data"},
 	{"fieldname": "grand_total", "fieldtype": "Float"},
+	{"fieldname": "per_received", "fieldtype": "Percent"},
+	{"fieldname": "per_delivered", "fieldtype": "Percent"},
 	{"fieldname": "supplier", "fieldtype": "Link", "options": SUPPLIER},
 	*(
 		{"fieldname": name, "fieldtype": "Date"}
@@ -67,6 +71,33 @@ def test_a_document_goes_through_the_recipe(stand_in, title):
 	assert [row.stage_name for row in plan.stages] == [row["stage_name"] for row in RECIPES[title]["stages"]]
 	titles = frappe.get_all("Milestone Task", {"plan": plan.name}, pluck="title")
 	assert sorted(titles) == sorted(task["title"] for task in RECIPES[title].get("tasks", ()))
+	for row in plan.stages:
+		blocking = open_tasks(plan.name, row.stage_name)
+		if blocking and row.gate_mode != "Warn":
+			with pytest.raises(GateError, match=re.escape(blocking[0].title)):
+				reach(doc, plan, row)
+		for task in blocking:
+			api.complete_task(task.name)
+		reach(doc, plan, row)
+	plan.reload()
+	assert [row.status for row in plan.stages] == ["Reached"] * len(plan.stages)
+	assert plan.status == "Completed"
+
+
+def open_tasks(plan: str, stage_name: str) -> list:
+	"""The open required tasks of a milestone."""
+	filters = {"plan": plan, "stage_name": stage_name, "status": "Open", "required": 1}
+	return frappe.get_all("Milestone Task", filters, ["name", "title"], order_by="due_date, title")
+
+
+def reach(doc, plan, row) -> None:
+	"""Bring a document to a milestone as its recipe wants it."""
+	doc.reload()
+	if row.reach_rule == "Confirmation":
+		api.confirm_stage(plan.name, row.name)
+		return
+	doc.set(row.track_field, row.track_value)
+	doc.save()
 
 
 def make_document(doctype: str):

@@ -577,7 +577,7 @@ def test_a_message_for_the_user_says_nothing_twice(refused):
 		('["Submit"]', 'Each of its Next Steps needs an action, for example {"action": "Submit"}.'),
 		(
 			'[{"action": "Submit"}, {"action": "Explode"}]',
-			"Its Next Steps contain the unknown action Explode. Choose one of: Set Value, Apply Workflow Action, Submit, Assign, Notify.",
+			"Its Next Steps contain the unknown action Explode. Choose one of: Set Value, Set Values, Apply Workflow Action, Submit, Create Document, Start Plan, Assign, Add Tag, Add Comment, Notify, Call Method, Webhook.",
 		),
 		(
 			'[{"field": "status"}]',
@@ -802,7 +802,7 @@ def test_enabling_makes_a_tracker_for_the_fields_stages_wait_for(build, order):
 	tracker = frappe.get_doc("Milestone Tracker", {"document_type": order})
 	assert tracker.tracked_fields() == ["status", "rush"]
 	assert told()[-1] == (
-		"Changes of status, rush in Validated Order are now recorded: "
+		"Changes of Status, Rush in Validated Order are now recorded: "
 		f"the Milestone Tracker {tracker.name} was made for this workflow."
 	)
 
@@ -814,7 +814,7 @@ def test_enabling_extends_the_tracker_there_is(build, order):
 	build([make_reached_by("status"), make_reached_by("rush", "1")], enabled=1).insert()
 	assert stored(tracker).tracked_fields() == ["status", "rush"]
 	assert told()[-1] == (
-		f"Changes of rush in Validated Order are now recorded too: the Milestone Tracker {tracker.name} was extended."
+		f"Changes of Rush in Validated Order are now recorded too: the Milestone Tracker {tracker.name} was extended."
 	)
 
 
@@ -824,7 +824,7 @@ def test_a_disabled_tracker_stays_disabled_and_is_warned_of(build, order):
 	build([make_reached_by("status")], enabled=1).insert()
 	assert frappe.db.get_value("Milestone Tracker", name, "disabled") == 1
 	assert told()[-1] == (
-		f"status of Validated Order is not recorded: the Milestone Tracker {name} is disabled. "
+		f"Status of Validated Order is not recorded: the Milestone Tracker {name} is disabled. "
 		"Enable it so that no milestone is missed."
 	)
 

@@ -20,8 +20,11 @@ class MilestoneNextStep(PlainTextDocument):
 		author: DF.Data | None
 		depth: DF.Int
 		error: DF.SmallText | None
+		event: DF.Literal["Reached", "Reached Late", "Blocked", "Overdue", "Plan Completed", "Undone"]
 		finished_on: DF.Datetime | None
 		next_attempt: DF.Datetime | None
+		occasion: DF.Data | None
+		occasion_key: DF.Data | None
 		plan: DF.Link
 		plan_stage: DF.Data | None
 		reference_name: DF.DynamicLink | None

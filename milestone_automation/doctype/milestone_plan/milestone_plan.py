@@ -22,6 +22,8 @@ class MilestonePlan(TypedDocument):
 		)
 
 		amended_from: DF.Link | None
+		completed_actions: DF.Code | None
+		completed_actions_by: DF.Link | None
 		created_from: DF.Date | None
 		current_stage: DF.Data | None
 		document_created_on: DF.Datetime | None

@@ -18,13 +18,23 @@ frappe.listview_settings["Milestone Task"] = {
 
 	button: {
 		show: (task) => task.status === "Open",
-		get_label: () => __("Complete Task"),
+		get_label: () => `✓ ${__("Done")}`,
 		// Frappe prints it into an attribute.
 		get_description: (task) => __("Complete {0}", [frappe.utils.escape_html(task.title)]),
 		action: (task) => complete([task.name]),
 	},
 
+	// A task is one of many with the same title: the line begins with its document. A formatter would take the line's link away.
+	before_render() {
+		if (!this.list || this.list.view_name !== "List") return;
+		this.list.data.forEach((task) => {
+			task.own_title = task.own_title || task.title;
+			task.title = [task.reference_name, task.own_title].filter(Boolean).join(" · ");
+		});
+	},
+
 	onload(list) {
+		this.list = list;
 		list.page.add_actions_menu_item(
 			__("Complete Tasks"),
 			() => complete(list.get_checked_items(true)),
@@ -51,8 +61,11 @@ function complete(tasks) {
 				frappe.show_alert({ message: text, indicator: "green" });
 			}
 			if (failed.length) {
+				const shown = (list && list.data) || [];
 				const rows = failed.map(({ task, reason }) => {
-					const link = frappe.utils.get_form_link("Milestone Task", task, true);
+					const { title } = shown.find(({ name }) => name === task) || {};
+					const text = frappe.utils.escape_html(title || task);
+					const link = frappe.utils.get_form_link("Milestone Task", task, true, text);
 					return `<li>${link}: ${frappe.utils.escape_html(strip_html(reason))}</li>`;
 				});
 				frappe.msgprint({

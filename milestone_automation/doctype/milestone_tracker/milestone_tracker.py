@@ -1,5 +1,3 @@
-import copy
-
 import frappe
 from frappe import _
 from frappe.model.base_document import BaseDocument
@@ -52,7 +50,7 @@ class MilestoneTracker(TypedDocument):
 		if not saving or (self.doctype, self.name) in saving or self.flags.for_update:
 			return None
 		values = registry.tracker_values(self.name)
-		return copy.deepcopy(values) if values else None
+		return {**values, "extra_fields": [dict(row) for row in values["extra_fields"]]} if values else None
 
 	def validate(self):
 		"""Check DocType, fields and condition."""

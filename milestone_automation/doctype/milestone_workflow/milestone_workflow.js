@@ -4,6 +4,8 @@ frappe.ui.form.on("Milestone Workflow", {
 	},
 
 	refresh(frm) {
+		// It is chosen by its label where somebody of the supplier is asked.
+		frm.toggle_display("supplier_field", false);
 		frm.trigger("show_builder");
 		frm.trigger("show_state");
 		if (!frm.is_new()) frm.trigger("add_buttons");
@@ -14,10 +16,14 @@ frappe.ui.form.on("Milestone Workflow", {
 	},
 
 	show_builder(frm) {
-		milestone_automation.load_builder().then(() => {
-			if (!frm.milestone_builder) frm.milestone_builder = new milestone_automation.Builder(frm);
-			frm.milestone_builder.refresh();
-		});
+		const release = frm.milestone_builder ? () => {} : reserve(frm);
+		milestone_automation
+			.load_builder()
+			.then(() => {
+				if (!frm.milestone_builder) frm.milestone_builder = new milestone_automation.Builder(frm);
+				return frm.milestone_builder.refresh();
+			})
+			.finally(release);
 	},
 
 	show_state(frm) {
@@ -46,6 +52,7 @@ frappe.ui.form.on("Milestone Workflow", {
 			add_file_button(frm, __("Duplicate"), "duplicate");
 		}
 		add_file_button(frm, __("Export as File"), "download");
+		add_file_button(frm, __("Compare Versions"), "compare");
 		frm.add_custom_button(
 			__("Baseline of All Plans"),
 			() => frappe.new_doc("Milestone Baseline", { workflow: frm.doc.name }),
@@ -117,6 +124,15 @@ frappe.ui.form.on("Milestone Workflow", {
 		});
 	},
 });
+
+// About the height that the builder will have, so that the form does not jump when it arrives.
+function reserve(frm) {
+	const $place = frm.fields_dict.builder.$wrapper;
+	const count = (table) => (frm.doc[table] || []).length;
+	const [card, task] = window.innerWidth < 768 ? [180, 160] : [112, 42];
+	$place.css("min-height", count("stages") * card + count("tasks") * task + 40);
+	return () => $place.css("min-height", "");
+}
 
 function add_file_button(frm, label, action) {
 	frm.add_custom_button(

@@ -19,6 +19,8 @@ class MilestoneWorkflow(TypedDocument):
 			MilestoneWorkflowTask,
 		)
 
+		completed_actions: DF.Code | None
+		completed_actions_by: DF.Link | None
 		condition: DF.Code | None
 		description: DF.SmallText | None
 		document_filters: DF.Code | None

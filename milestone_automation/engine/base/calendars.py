@@ -3,6 +3,7 @@
 import frappe
 from frappe.utils import getdate
 
+from milestone_automation.engine.base import message_log
 from milestone_automation.engine.rules import working_days
 
 DEFAULT_WEEKLY_OFF = frozenset({5, 6})
@@ -60,11 +61,11 @@ def _of_holiday_list(name: str | None) -> working_days.WorkCalendar | None:
 
 def _has_doctype(name: str) -> bool:
 	"""Return whether the site has a DocType. Unlike ``table_exists`` this needs no query if it has."""
-	messages = list(frappe.local.message_log)
+	messages = message_log.count()
 	try:
 		frappe.get_meta(name)
 	except frappe.DoesNotExistError:
-		frappe.local.message_log = messages  # the user does not need to know that it is missing
+		message_log.forget_after(messages)  # the user does not need to know that it is missing
 		return False
 	return True
 

@@ -8,6 +8,8 @@ from typing import NoReturn
 import frappe
 from frappe import _
 
+from milestone_automation.engine.base import message_log
+
 
 class GateError(frappe.ValidationError):
 	"""A refusal by the gate. Always raised to the caller, so that the document keeps its value."""
@@ -47,7 +49,7 @@ def run_guarded(what: str, function: Callable, *args, on_fault: Callable | None 
 	"""
 	depth = getattr(frappe.local, DEPTH, 0)
 	save_point = f"milestone_guard_{depth}"
-	messages = len(frappe.local.message_log or [])
+	messages = message_log.count()
 	is_open = False
 	setattr(frappe.local, DEPTH, depth + 1)
 	try:
@@ -70,7 +72,7 @@ def run_guarded(what: str, function: Callable, *args, on_fault: Callable | None 
 				frappe.db.rollback(save_point=save_point)
 		_raise_if_nothing_can_follow(error)
 		# The user does not see the messages of an error that is only logged.
-		frappe.local.message_log = (frappe.local.message_log or [])[:messages]
+		message_log.forget_after(messages)
 		log_fault(what, fault)
 		if on_fault:
 			run_guarded(what, on_fault)
@@ -112,7 +114,7 @@ def run_logged(what: str, function: Callable, *args):
 		GateError, frappe.QueryDeadlockError (ConflictError is one): passed on.
 		Exception: the error, where the transaction is lost with it.
 	"""
-	messages = len(frappe.local.message_log or [])
+	messages = message_log.count()
 	try:
 		return function(*args)
 	except PASSED_ON:
@@ -122,7 +124,7 @@ def run_logged(what: str, function: Callable, *args):
 			raise_conflict(error)
 		fault = frappe.get_traceback()
 		_raise_if_nothing_can_follow(error)
-		frappe.local.message_log = (frappe.local.message_log or [])[:messages]
+		message_log.forget_after(messages)
 		log_fault(what, fault)
 		return None
 

@@ -44,7 +44,12 @@ def queue_once(method: str, job_id: str, queue: str = "short", **arguments) -> N
 
 
 def queue_follow_up(
-	method: str, job_id: str, queue: str = "short", timeout: int | None = None, **arguments
+	method: str,
+	job_id: str,
+	queue: str = "short",
+	timeout: int | None = None,
+	if_undone: bool = False,
+	**arguments,
 ) -> None:
 	"""Queue a job after the commit, if the queue can be reached. The hourly run does its work too, only later.
 
@@ -53,9 +58,13 @@ def queue_follow_up(
 	Args:
 		method, job_id, queue, arguments: as in `queue_once`.
 		timeout: seconds the job may take; the queue's own limit by default.
+		if_undone: whether to queue it too if the running transaction is rolled back.
 	"""
 	job = {"method": method, "job_id": job_id, "queue": queue, "timeout": timeout, **arguments}
-	frappe.db.after_commit.add(partial(_queue_or_log, frappe.session.user, job))
+	queue_job = partial(_queue_or_log, frappe.session.user, job)
+	frappe.db.after_commit.add(queue_job)
+	if if_undone:
+		frappe.db.after_rollback.add(queue_job)
 
 
 def _queue_or_log(user: str, job: dict) -> None:

@@ -5,7 +5,8 @@ read for the next one, the milestones of this transaction, and what has to be do
 ends with the transaction, whether it is committed or rolled back; nothing is read from another process.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -71,6 +72,22 @@ def transaction() -> Transaction:
 		frappe.db.before_commit.add(_finish)
 		frappe.db.after_rollback.add(_forget)
 	return state
+
+
+@contextmanager
+def set_aside() -> Iterator[None]:
+	"""Inside, nothing is remembered of the running transaction; afterwards what was remembered before."""
+	kept = {name: getattr(frappe.local, name, None) for name in (TRANSACTION, PLANS_BEING_CHANGED)}
+	_put_back({TRANSACTION: None, PLANS_BEING_CHANGED: {}})
+	try:
+		yield
+	finally:
+		_put_back(kept | {PLANS_BEING_CHANGED: kept[PLANS_BEING_CHANGED] or {}})
+
+
+def _put_back(values: dict) -> None:
+	for name, value in values.items():
+		setattr(frappe.local, name, value)
 
 
 def is_remembering() -> bool:

@@ -16,6 +16,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 from xml.parsers import expat
@@ -39,8 +40,11 @@ OCEL_TAGS = frozenset({"events", "objects", "object-types", "event-types"})
 OCEL_PREFIX = "ocel:"
 JSON_START = re.compile(rb"\s*[{\[]\s*[\"{}\]]")
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+WIDE_ENCODING = re.compile(r"u(?:tf)?[-_ ]?(?:16|32)", re.IGNORECASE)
 # A year, an Excel day, or seconds since 1970: nothing is guessed.
 NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?")
+# A month or a week: on which day is not said.
+NO_DAY = re.compile(r"\d{4}-\d{2}|\d{4}-?W\d{2}", re.IGNORECASE)
 
 NULL = "\0"
 
@@ -83,6 +87,13 @@ class Place(NamedTuple):
 		if self.case:
 			return _("line {0}, case {1}").format(self.line, self.case[:40])
 		return _("line {0}").format(self.line)
+
+
+class ClockChange(StrEnum):
+	"""Why a local time is not one moment."""
+
+	TWICE = "there were two of it, as summer time ended"
+	NEVER = "there was none, as summer time began"
 
 
 @dataclass(frozen=True)
@@ -148,6 +159,7 @@ class Event:
 		place: position in the file, for messages.
 		from_value: the value before, if this app exported the log; None in every other log.
 		seconds_in_previous: how long that value stood, if this app exported the log; None if unknown.
+		clock_change: what the change of the clocks makes of a time without a zone; None for all other times.
 	"""
 
 	case: str
@@ -158,6 +170,7 @@ class Event:
 	place: Place
 	from_value: str | None = None
 	seconds_in_previous: int | None = None
+	clock_change: ClockChange | None = None
 
 
 @dataclass(frozen=True)
@@ -188,7 +201,7 @@ def read_events(
 	clock = Clock(log_format)
 	with _open(path, log_format.limits) as (stream, tick):
 		head = stream.peek(CHUNK_SIZE)[:CHUNK_SIZE]
-		_refuse_foreign_content(head, path)
+		_refuse_foreign_content(head, path, log_format.encoding)
 		reader = _read_xes if _looks_like_xml(head) else _read_csv
 		if reader is _read_csv and ".xes" in path.name.lower():
 			raise EventLogError(
@@ -276,7 +289,7 @@ class _Measured(io.RawIOBase):
 		return len(data)
 
 
-def _refuse_foreign_content(head: bytes, path: Path) -> None:
+def _refuse_foreign_content(head: bytes, path: Path, encoding: str | None) -> None:
 	if not head.strip():
 		raise EventLogError(_("{0} is empty. Export the log again.").format(path.name))
 	if head.startswith(ZIP_MAGIC):
@@ -286,11 +299,26 @@ def _refuse_foreign_content(head: bytes, path: Path) -> None:
 	if head.startswith(SQLITE_MAGIC) and _has_any(head, OCEL_TABLES):
 		raise EventLogError(object_centric(path.name))
 	if b"\0" in head and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-		raise EventLogError(_("{0} is a binary file. Event logs are read as XES or CSV.").format(path.name))
+		_refuse_null_characters(head, path.name, encoding)
 	if _looks_like_json(head):
 		if _has_any(head, OCEL_JSON):
 			raise EventLogError(object_centric(path.name))
 		raise EventLogError(_("{0} is JSON. Event logs are read as XES or CSV.").format(path.name))
+
+
+def _refuse_null_characters(head: bytes, name: str, encoding: str | None) -> None:
+	"""Refuse a binary file; text of two bytes a character has null characters too, and maybe no byte order mark."""
+	if WIDE_ENCODING.match(encoding or ""):
+		return
+	beginning = head[:200]
+	for offset, likely in ((1, "utf-16-le"), (0, "utf-16-be")):
+		if set(beginning[offset::2]) == {0} and 0 not in beginning[1 - offset :: 2]:
+			raise EventLogError(
+				_(
+					"{0} looks like UTF-16 without a byte order mark. Save it as UTF-8, or say --encoding {1} if it is CSV."
+				).format(name, likely)
+			)
+	raise EventLogError(_("{0} is a binary file. Event logs are read as XES or CSV.").format(name))
 
 
 def _has_any(head: bytes, names: Iterable[bytes]) -> bool:
@@ -333,31 +361,56 @@ class Clock:
 		self.file_zone = time_zone(log_format.time_zone) if log_format.time_zone else self.site_zone
 		self.format = log_format.timestamp_format
 
-	def read(self, text: str) -> tuple[datetime.datetime, int]:
-		"""Return (naive time in the site's zone, microseconds since 1970 UTC).
+	def read(self, text: str) -> tuple[datetime.datetime, int, ClockChange | None]:
+		"""Return (naive time in the site's zone, microseconds since 1970 UTC, what a change of the clocks makes of it).
+
+		A time that there was twice is taken for the first one, and one that there was never as if the clocks had not
+		changed yet.
 
 		Raises:
 			ValueError: it is not a time, or out of range.
 		"""
 		try:
 			moment = self._parse(text)
+			change = None
 			if moment.tzinfo is None:
 				moment = moment.replace(tzinfo=self.file_zone)
+				change = clock_change(moment)
 			local = moment.astimezone(self.site_zone).replace(tzinfo=None)
-			return local, (moment - self.EPOCH) // self.MICROSECOND
+			return local, (moment - self.EPOCH) // self.MICROSECOND, change
 		except OverflowError as error:
 			raise ValueError(str(error)) from error
+
+	def can_read(self, text: str) -> bool:
+		"""Return whether a text is a time."""
+		try:
+			self.read(text[:MAX_TIME_LENGTH])
+		except ValueError:
+			return False
+		return True
 
 	def _parse(self, text: str) -> datetime.datetime:
 		if self.format:
 			return datetime.datetime.strptime(text, self.format)
-		if NUMBER.fullmatch(text):
+		if NUMBER.fullmatch(text) or NO_DAY.fullmatch(text):
 			raise ValueError(text)
 		# Python 3.10 does not parse "Z" and some fractions of a second; isoparse does, but is slow.
 		try:
 			return datetime.datetime.fromisoformat(text)
 		except ValueError:
 			return isoparse(text)
+
+
+def clock_change(moment: datetime.datetime) -> ClockChange | None:
+	"""Return what a change of the clocks makes of a local time; None if there was just one of it.
+
+	Args:
+		moment: with its time zone, and as it was read: the first of two.
+	"""
+	before, after = moment.utcoffset(), moment.replace(fold=1).utcoffset()
+	if before == after:
+		return None
+	return ClockChange.TWICE if before > after else ClockChange.NEVER
 
 
 def time_zone(name: str) -> datetime.tzinfo:
@@ -417,12 +470,19 @@ class _Row:
 		if reason := self._problem():
 			return BadRow(self.place, reason)
 		try:
-			moment, instant = clock.read(self.timestamp[:MAX_TIME_LENGTH])
+			moment, instant, clock_change = clock.read(self.timestamp[:MAX_TIME_LENGTH])
 		except ValueError:
 			return self._unreadable_time()
 		try:
 			return Event(
-				self.case, self.activity, moment, instant, self.resource, self.place, *self._previous()
+				self.case,
+				self.activity,
+				moment,
+				instant,
+				self.resource,
+				self.place,
+				*self._previous(),
+				clock_change=clock_change,
 			)
 		except ValueError:
 			return BadRow(
@@ -444,6 +504,8 @@ class _Row:
 	def _unreadable_time(self) -> BadRow:
 		if NUMBER.fullmatch(self.timestamp):
 			reason = _('the timestamp "{0}" is a number; set --timestamp-format, or export times as ISO 8601')
+		elif NO_DAY.fullmatch(self.timestamp):
+			reason = _('the timestamp "{0}" names no day')
 		else:
 			reason = _('the timestamp "{0}" cannot be read')
 		return BadRow(self.place, reason.format(self.timestamp[:40]))
@@ -649,15 +711,22 @@ def _read_csv(stream, log_format: LogFormat, clock: Clock, name: str, tick) -> I
 	field_limit = csv.field_size_limit(limits.value)
 	lines = csv_lines.Lines(_lines(text, limits))
 	try:
-		header = csv_lines.read_header(lines, log_format.delimiter)
+		header = csv_lines.read_header(lines, log_format.delimiter, clock.can_read)
 		if header is None:
 			raise EventLogError(_("{0} is empty. Export the log again.").format(name))
-		records = _CsvRecords(_columns(header.names, log_format, name), header.delimiter, lines, clock)
+		records = _CsvRecords(header, _columns(header.names, log_format, name), lines, clock)
 		for number, row in enumerate(csv.reader(lines, delimiter=header.delimiter), 1):
 			if number % 1000 == 0:
 				tick()
 			yield from records.read(row)
 			lines.forget()
+	except csv_lines.OpenQuote as error:
+		raise EventLogError(
+			_(
+				"A quote opens in the header of {0}, line {1}, and does not close there. Close or remove it, or the"
+				" rows after it are lost."
+			).format(name, error.line)
+		) from error
 	except csv.Error as error:
 		if "field limit" in str(error):
 			raise EventLogError(
@@ -693,10 +762,14 @@ def _encoding_of(head: bytes) -> str:
 class _CsvRecords:
 	"""Makes events of the records of a CSV file."""
 
-	def __init__(self, columns: tuple[int | None, ...], delimiter: str, lines: csv_lines.Lines, clock: Clock):
+	def __init__(
+		self, header: csv_lines.Header, columns: tuple[int | None, ...], lines: csv_lines.Lines, clock: Clock
+	):
 		self.columns = columns
 		self.last_needed = max(column for column in columns[:3] if column is not None)
-		self.delimiter = delimiter
+		self.quotes = csv_lines.Quotes(
+			len(header.names), header.delimiter, self.last_needed, columns[2], self._is_event
+		)
 		self.lines = lines
 		self.clock = clock
 
@@ -705,18 +778,21 @@ class _CsvRecords:
 		if not row:
 			return
 		record = self._row(row, self.lines.first)
-		swallowed = csv_lines.swallowed(row, self.lines, self.delimiter, self.last_needed, self._is_event)
+		swallowed = self.quotes.swallowed(row, self.lines)
 		if not swallowed:
 			yield record.read(self.clock)
 			return
 		reason = _("swallowed by a quote that opens at line {0} and does not close there").format(
-			self.lines.first
+			swallowed.opens_at
 		)
-		yield BadRow(record.place, reason) if swallowed.is_mixed else record.read(self.clock)
+		if swallowed.is_mixed:
+			if len(self.lines.taken) == 1:
+				reason = _("a quote opens in it and does not close where its value ends")
+			yield BadRow(record.place, reason)
+		else:
+			yield record.read(self.clock)
 		for line, cells in swallowed.lines:
 			yield BadRow(self._row(cells, line).place, reason)
-		if swallowed.is_mixed:
-			yield BadRow(Place(self.lines.number), reason)
 
 	def _is_event(self, cells: list[str]) -> bool:
 		return len(cells) > self.last_needed and isinstance(self._row(cells, 0).read(self.clock), Event)

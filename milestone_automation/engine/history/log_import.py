@@ -16,7 +16,7 @@ import frappe
 from frappe import _
 
 from milestone_automation.engine.base import clock
-from milestone_automation.engine.base.values import as_text, is_same
+from milestone_automation.engine.base.values import CUT_MARK, MAX_LENGTH, as_text, is_same
 from milestone_automation.engine.history import event_log
 from milestone_automation.engine.history.event_log import (
 	BadRow,
@@ -93,6 +93,9 @@ class ImportSummary:
 		ambiguous_cases: number of cases with several documents; `ambiguous_examples` are some of their ids.
 		bad_rows: number of rows that cannot be used; `bad_examples` are the first of them.
 		unknown_values: events by values that the field cannot have (not an option, no such document).
+		cut_values: number of different values that are longer than a milestone holds; `cut_examples` are some of them.
+		merged_values: how many of these become the same as another one when they are cut.
+		clock_changes: events whose local time there was twice or never, by `event_log.ClockChange`.
 	"""
 
 	cases: int = 0
@@ -111,6 +114,10 @@ class ImportSummary:
 	bad_rows: int = 0
 	bad_examples: list[BadRow] = field(default_factory=list)
 	unknown_values: dict[str, int] = field(default_factory=dict)
+	cut_values: int = 0
+	cut_examples: list[str] = field(default_factory=list)
+	merged_values: int = 0
+	clock_changes: dict[str, int] = field(default_factory=dict)
 
 
 def run(
@@ -142,6 +149,7 @@ def run(
 		_stop_if_unusable(summary)
 		_find_documents(spool, target, options, summary)
 		_find_unknown_values(target, summary)
+		_find_cut_values(target, summary)
 		if options.strict:
 			_stop_if_incomplete(options, summary)
 		_Loader(target, options, summary, progress, commit).load(spool)
@@ -213,6 +221,9 @@ def _read(path, options: ImportOptions, spool: EventSpool, summary: ImportSummar
 				summary.bad_examples.append(row)
 		else:
 			spool.add(row)
+			if row.clock_change:
+				changes = summary.clock_changes
+				changes[row.clock_change] = changes.get(row.clock_change, 0) + 1
 	spool.finish()
 	summary.cases, summary.events = spool.counts()
 	check_limits(spool, log_format.limits)
@@ -288,6 +299,15 @@ def _find_unknown_values(target: Target, summary: ImportSummary) -> None:
 		return
 	# No value is what a cleared field has.
 	summary.unknown_values = {value: n for value, n in summary.values.items() if value and value not in known}
+
+
+def _find_cut_values(target: Target, summary: ImportSummary) -> None:
+	"""Count the values that are longer than a milestone holds, and those that cannot be told apart afterwards."""
+	texts = {value: as_text(value, target.fieldtype) for value in summary.values if len(value) > MAX_LENGTH}
+	cut = [value for value, text in texts.items() if text.endswith(CUT_MARK)]
+	summary.cut_values = len(cut)
+	summary.cut_examples = cut[:KEPT_EXAMPLES]
+	summary.merged_values = len(cut) - len({texts[value] for value in cut})
 
 
 def _stop_if_unusable(summary: ImportSummary) -> None:

@@ -48,7 +48,10 @@ class UnseenChange(NamedTuple):
 
 
 def run(
-	doctype: str | None = None, commit: Callable[[], None] | None = None, follow: Follow | None = None
+	doctype: str | None = None,
+	commit: Callable[[], None] | None = None,
+	follow: Follow | None = None,
+	show: Callable[[int, int], None] | None = None,
 ) -> dict[str, int]:
 	"""Find and record unseen changes. An error in one field is logged, and the others go on.
 
@@ -56,17 +59,24 @@ def run(
 		doctype: only this DocType; all with an enabled tracker by default.
 		commit: called after each field; None leaves the transaction to the caller.
 		follow: called with what was recorded.
+		show: called with (done, total) number of trackers after each.
 
 	Returns:
 		dict: number of recorded milestones by name of the tracker.
 	"""
 	recorded: dict[str, int] = {}
-	for name, rules in registry.all_rules().items():
-		if rules.tracker and not rules.tracker.disabled and doctype in (None, name):
-			recorded[rules.tracker.name] = _reconcile(name, rules.tracker, None, commit, follow)
-			guard.run_guarded(f"Milestones of deleted documents of {name}", mark_gone, name)
-			if commit:
-				commit()
+	trackers = {
+		name: rules.tracker
+		for name, rules in registry.all_rules().items()
+		if rules.tracker and not rules.tracker.disabled and doctype in (None, name)
+	}
+	for name, tracker in trackers.items():
+		recorded[tracker.name] = _reconcile(name, tracker, None, commit, follow)
+		guard.run_guarded(f"Milestones of deleted documents of {name}", mark_gone, name)
+		if commit:
+			commit()
+		if show:
+			show(len(recorded), len(trackers))
 	return recorded
 
 

@@ -1,5 +1,5 @@
 """Tells at once what somebody has to know: the managers of a workflow what got past its gate, when the gate could not be
-checked, when one of its next steps is not tried any more, and that a date is proposed; whoever proposed it, what was
+checked, when one of its next steps is no longer tried, and that a date is proposed; whoever proposed it, what was
 decided; somebody from outside, what a colleague has handed over to them.
 
 The log of the plan says what happened; each entry is told once, by the unique key of its message.

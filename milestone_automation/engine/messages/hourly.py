@@ -1,5 +1,6 @@
 """The hourly job of the scheduler: sweeps the plans that are due, then sends the mails of the day and alerts."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 
 import frappe
@@ -13,11 +14,12 @@ INLINE = 200  # plans that the scheduler's job sweeps itself; more are queued as
 JOB = 500  # plans of one background job
 
 
-def run(now: datetime | None = None) -> None:
+def run(now: datetime | None = None, show: Callable[[int, int], None] | None = None) -> None:
 	"""Scheduler job: sweep the plans that are due, then send the mails of the day and update the status of sent messages.
 
 	Args:
 		now: naive, in the site's time zone; the current time by default.
+		show: called with (done, total) number of plans, unless background jobs sweep them.
 	"""
 	now = now or now_datetime()
 	follow_ups.run_left()
@@ -26,7 +28,7 @@ def run(now: datetime | None = None) -> None:
 	if len(names) > INLINE:
 		enqueue(due_plans(horizon))
 	else:
-		sweep.sweep_plans(names, now)
+		sweep.sweep_plans(names, now, show)
 	# Each mail is a transaction of its own: what was sent stays sent if the job is killed.
 	digest.run(now, wait_for_sweep=len(names) > INLINE, commit=frappe.db.commit)
 	alerts.send_waiting()

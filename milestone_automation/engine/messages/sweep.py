@@ -9,6 +9,7 @@ written in the same transaction as its mail, and a batch is committed as a whole
 as before. Two sweeps do not get the same plan; if they did, the unique key would stop the second message.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 import frappe
@@ -18,7 +19,7 @@ from milestone_automation.engine.base import guard
 from milestone_automation.engine.messages import drafts, due_messages, letters, outbox, plan_batch
 from milestone_automation.engine.rules import schedule
 from milestone_automation.engine.rules.vocabulary import MessageKind, MessageStatus
-from milestone_automation.engine.store import sums
+from milestone_automation.engine.store import step_outbox, sums
 
 BATCH = 50  # plans of one transaction, which stay locked while their messages are written
 TASK_STAMP = {MessageKind.TASK_DUE: "due_reminder_on", MessageKind.TASK_OVERDUE: "overdue_reminder_on"}
@@ -35,17 +36,22 @@ def sweep_plan(plan: str) -> None:
 	handle([plan], now_datetime())
 
 
-def sweep_plans(names: list[str], now: datetime | None = None) -> None:
+def sweep_plans(
+	names: list[str], now: datetime | None = None, show: Callable[[int, int], None] | None = None
+) -> None:
 	"""Send what is due in some plans, one transaction for each batch.
 
 	Args:
 		names: names of plans.
 		now: naive, in the site's time zone; the current time by default.
+		show: called with (done, total) after each batch.
 	"""
 	for start in range(0, len(names), BATCH):
 		# Each batch is a transaction of its own, begun after the rows before it are unlocked.
 		frappe.db.commit()  # nosemgrep: frappe-manual-commit
 		_handle_or_log(names[start : start + BATCH], now or now_datetime())
+		if show:
+			show(min(start + BATCH, len(names)), len(names))
 	# Queued mails must not wait for what comes after.
 	frappe.db.commit()  # nosemgrep: frappe-manual-commit
 
@@ -218,6 +224,7 @@ def _update_sums(batch: plan_batch.Batch, plan, changes: plan_batch.Changes) -> 
 	old_health = plan.health
 	check = schedule.next_check(plan, stages, tasks, rules, today)
 	_set(changes.plans, plan, sums.summary_of(plan, stages) | {"next_check": check})
+	step_outbox.note_lasting([(plan, stages)], today)
 	if plan.health != old_health or any(
 		changes.stages[row.name].get("open_criteria") is not None for row in stages
 	):

@@ -1,6 +1,9 @@
 """Which fields of a DocType a user may read or write: Frappe's permission levels, and its masks where it has them."""
 
+from collections.abc import Iterator
+
 import frappe
+from frappe import _
 
 from milestone_automation.engine.people import rights
 
@@ -33,14 +36,32 @@ def hidden_of_rows(doctype: str, user: str | None = None) -> dict[str, set[str]]
 	return {field.fieldname: hidden(field.options, doctype, user) for field in tables}
 
 
-def may_write(doctype: str, fieldname: str, user: str | None = None) -> bool:
-	"""Tell whether a user's roles let them change a field of a DocType's documents; asked by permission level only."""
+def problems_of_reading(doctype: str, fields: set[str], columns: set[str]) -> Iterator[str]:
+	"""Yield which of some fields the session user may not read, as sentences.
+
+	Args:
+		doctype: DocType.
+		fields: names of its fields.
+		columns: names of columns of its tables.
+	"""
+	hidden_columns = set().union(*hidden_of_rows(doctype).values())
+	for name in sorted((hidden(doctype) & fields) | (hidden_columns & columns)):
+		yield _("It uses {0}, which you may not read. Ask somebody who may to write it.").format(name)
+
+
+def may_write(doctype: str, fieldname: str, user: str | None = None, parenttype: str | None = None) -> bool:
+	"""Tell whether a user's roles let them change a field of a DocType's documents; asked by permission level only.
+
+	Args:
+		doctype: DocType, or a child table.
+		fieldname: of the field.
+		user: the session user by default.
+		parenttype: for a child table, the DocType whose permissions count.
+	"""
 	user = rights.user_or_session(user)
 	meta = frappe.get_meta(doctype)
-	return user == "Administrator" or (meta.get_field(fieldname).permlevel or 0) in {
-		0,
-		*_levels(meta, "write", None, user),
-	}
+	level = meta.get_field(fieldname).permlevel or 0
+	return user == "Administrator" or level in {0, *_levels(meta, "write", parenttype, user)}
 
 
 def _levels(meta, right: str, parenttype: str | None, user: str) -> list[int]:

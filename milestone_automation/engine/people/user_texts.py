@@ -11,6 +11,8 @@ from milestone_automation.engine.people.assignees import split_names
 NOTIFIED = ("Milestone Workflow Stage", "Milestone Plan Stage")
 WITH_USERS = (
 	("Milestone Workflow Stage", "next_actions"),
+	("Milestone Workflow", "completed_actions"),
+	("Milestone Plan", "completed_actions"),
 	("Milestone Plan Stage", "next_actions"),
 	("Milestone Next Step", "arguments"),
 	("Milestone Plan Stage", "waived_criteria"),

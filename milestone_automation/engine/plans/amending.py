@@ -63,6 +63,8 @@ def carry_over(doc) -> None:
 	if new.on_hold_since and not reason:
 		plan_log.write(new, PlanEvent.PLAN_PUT_ON_HOLD, reason=new.hold_reason)
 	with changing(new.name) as plan:
+		# The amended document has had its end already, and its next steps with it.
+		plan.was_completed_before = all(old.reached_flags())
 		if plan.status != PlanStatus.CANCELLED:
 			sums.count_open_tasks(plan)
 			criterion_waivers.count_open(plan)

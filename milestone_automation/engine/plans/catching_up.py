@@ -21,8 +21,13 @@ from milestone_automation.engine.tracking import registry
 BATCH = 500
 # A transaction may take so long from stamping a document to its commit.
 OVERLAP = timedelta(minutes=10)
+# The steps of a run.
+COMPARING, FOLLOWING = "Comparing", "Updating plans"
 # How far the first hourly check of a tracker looks back.
 FIRST_LOOK_BACK = timedelta(days=1)
+
+# Called with (step, done, total): trackers while comparing, then DocTypes with plans.
+Show = Callable[[str, int, int], None]
 
 
 def run_nightly() -> None:
@@ -31,21 +36,34 @@ def run_nightly() -> None:
 	run(commit=frappe.db.commit)  # nosemgrep: frappe-manual-commit
 
 
-def run(doctype: str | None = None, commit: Callable[[], None] | None = None) -> dict[str, int]:
+def run(
+	doctype: str | None = None, commit: Callable[[], None] | None = None, show: Show | None = None
+) -> dict[str, int]:
 	"""Find and record what changed without hooks, and let plans follow.
 
 	Args:
 		doctype: only this DocType; None takes all.
 		commit: called after each field and each batch of plans; None leaves the transaction to the caller.
+		show: called while it runs, see `Show`.
 
 	Returns:
 		dict: tracker name to the number of milestones recorded.
 	"""
-	recorded = reconcile.run(doctype, commit, follow_documents)
-	for name, rules in registry.all_rules().items():
-		if rules.has_workflow and doctype in (None, name):
-			_follow_all(name, commit)
+	show = show or _show_nothing
+	recorded = reconcile.run(
+		doctype, commit, follow_documents, lambda done, total: show(COMPARING, done, total)
+	)
+	with_workflow = [
+		name for name, rules in registry.all_rules().items() if rules.has_workflow and doctype in (None, name)
+	]
+	for done, name in enumerate(with_workflow, 1):
+		_follow_all(name, commit)
+		show(FOLLOWING, done, len(with_workflow))
 	return recorded
+
+
+def _show_nothing(*_step) -> None:
+	pass
 
 
 def run_hourly() -> None:
@@ -124,9 +142,7 @@ def _batches(doctype: str) -> Iterator[list]:
 def _running(doctype: str, filters: dict) -> list:
 	filters = {"reference_type": doctype, "status": ("!=", PlanStatus.CANCELLED.value), **filters}
 	fields = ["name", "reference_type", "reference_name", "snapshot", "document_created_on"]
-	return frappe.get_all(
-		"Milestone Plan", filters=filters, fields=fields, order_by="name asc", limit_page_length=BATCH
-	)
+	return frappe.get_all("Milestone Plan", filters=filters, fields=fields, order_by="name asc", limit=BATCH)
 
 
 def _follow_those_behind(doctype: str, plans: list) -> None:

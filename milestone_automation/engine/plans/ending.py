@@ -4,7 +4,6 @@ import frappe
 from frappe import _
 from frappe.utils import now_datetime
 
-from milestone_automation.engine.base import bulk
 from milestone_automation.engine.progress import tasks
 from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus
 from milestone_automation.engine.store import forecasts, plan_log, plan_rows, watched
@@ -55,8 +54,7 @@ def end_without_document(plan: plan_rows.Plan) -> None:
 	"""
 	reason = _("{0} {1} was deleted.").format(_(plan.reference_type), plan.reference_name)
 	cancel(plan, reason, reason)
-	bulk.update_rows("Milestone Plan", {plan.name: {"plan_key": None}})
-	watched.forget_loaded(plan.reference_type, plan.reference_name)
+	watched.release(plan.name, plan.reference_type, plan.reference_name)
 
 
 def cancel_by_hand(plan: plan_rows.Plan, reason: str) -> None:

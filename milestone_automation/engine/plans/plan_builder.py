@@ -75,6 +75,8 @@ PLAN_FIELDS = (
 	"team_group",
 	"supplier_field",
 	"shown_fields",
+	"completed_actions",
+	"completed_actions_by",
 )
 
 
@@ -87,6 +89,7 @@ class PlanDraft:
 		plan: field values of Milestone Plan.
 		stages: field values of Milestone Plan Stage, each with `tasks`, field values of Milestone Task.
 		problems: sentences about dates that had to be moved and tasks without assignees.
+		date_problems: those of them that are about dates of stages; they come first.
 	"""
 
 	workflow: str
@@ -94,6 +97,7 @@ class PlanDraft:
 	plan: dict
 	stages: list[dict]
 	problems: list[str] = field(default_factory=list)
+	date_problems: list[str] = field(default_factory=list)
 
 
 def build(workflow, doc, today=None) -> PlanDraft:
@@ -113,6 +117,7 @@ def build(workflow, doc, today=None) -> PlanDraft:
 	people = assignees.prefetch(workflow.tasks, doc, workflow, stages=workflow.stages)
 	for row, key_date, day in zip(workflow.stages, key_dates, reached_on, strict=True):
 		stage = _stage(workflow, row, doc, key_date, day, people)
+		stage["document_date_moved"] = int(waits_for_document(row, key_date, doc, calendar, day))
 		if row.owner_kind in OUTSIDE_OWNERS and not (stage["stage_owner"] or stage["outside_owner"]):
 			draft.problems.append(
 				_("No owner was found for {0} ({1}).").format(row.stage_name, _(row.owner_kind))
@@ -123,24 +128,40 @@ def build(workflow, doc, today=None) -> PlanDraft:
 	return draft
 
 
+def waits_for_document(row, key_date, doc, calendar, reached_on=None) -> bool:
+	"""Tell whether the document gives an open stage another date than it can have for now: it goes there when it can.
+
+	Args:
+		row: row of a workflow or plan, with the date rule of the stage.
+		key_date: the key date that it has.
+		doc: the document.
+		calendar: working days of the document.
+		reached_on: day on which it was reached; None for an open one.
+	"""
+	if reached_on or not rescheduling.is_anchored(row):
+		return False
+	(wanted,) = dates.plan_dates([rescheduling.stage_rule(row, doc)], getdate(), calendar, failed=[])
+	return bool(wanted) and wanted != key_date
+
+
 def _key_dates(workflow, doc, draft: PlanDraft, calendar, reached_on: list) -> list:
 	"""Return the key dates, in order: a stage that the document has reached counts by the day, if that is earlier."""
 	rules = [rescheduling.stage_rule(row, doc) for row in workflow.stages]
 	failed: list[int] = []
 	network = Network.of(workflow.stages)
-	key_dates = dates.plan_dates(rules, draft.plan["created_from"], calendar, failed=failed, network=network)
-	for index in failed:
-		draft.problems.append(
-			_("{0} has no key date: it would be outside the calendar (years 1 to 9999).").format(
-				rules[index].name
-			)
+	key_dates = _dates_by_rule(rules, draft.plan["created_from"], calendar, network, reached_on, failed)
+	problems = [
+		_("{0} has no key date: it would be outside the calendar (years 1 to 9999).").format(
+			rules[index].name
 		)
+		for index in failed
+	]
 	reached = [bool(day) for day in reached_on]
 	days = dates.counting_days(reached_on, reached, network)
 	counting = dates.counting_dates(key_dates, days)
 	while fault := dates.first_out_of_order(counting, reached, network):
 		late, early = fault
-		draft.problems.append(
+		problems.append(
 			_("{0} would be due on {1}, before {2} on {3}. It was moved to {3}.").format(
 				rules[late].name,
 				frappe.format(key_dates[late], "Date"),
@@ -149,7 +170,21 @@ def _key_dates(workflow, doc, draft: PlanDraft, calendar, reached_on: list) -> l
 			)
 		)
 		key_dates[late] = counting[late] = counting[early]
+	draft.problems[: len(draft.date_problems)] = problems
+	draft.date_problems = problems
 	return key_dates
+
+
+def _dates_by_rule(
+	rules: list, created_on, calendar, network: Network, reached_on: list, failed: list[int]
+) -> list:
+	"""Return the key dates by rule: what comes after a stage that was reached without one counts from that day."""
+	key_dates = dates.plan_dates(rules, created_on, calendar, failed=failed, network=network)
+	counted_from = [day or actual for day, actual in zip(key_dates, reached_on, strict=True)]
+	if counted_from == key_dates:
+		return key_dates
+	dated = dates.plan_dates(rules, created_on, calendar, counted_from, failed=[], network=network)
+	return [own if actual else day for own, day, actual in zip(key_dates, dated, reached_on, strict=True)]
 
 
 def _stage(workflow, row, doc, key_date, reached_on, people) -> dict:
@@ -167,12 +202,13 @@ def _stage(workflow, row, doc, key_date, reached_on, people) -> dict:
 	return stage
 
 
-def _due_date(row, key_date, calendar, draft: PlanDraft):
+def _due_date(row, key_date, calendar, problems: list[str] | None = None):
 	try:
 		return dates.task_due_date(key_date, row.due_days_before or 0, bool(row.working_days), calendar)
 	except OutOfCalendar:
 		text = _("The task {0} has no due date: it would be before year 1.").format(row.title)
-		draft.problems.append(text)
+		if problems is not None:
+			problems.append(text)
 		return None
 
 
@@ -186,7 +222,7 @@ def _tasks(workflow, stage_row, key_date, doc, calendar, people, draft) -> list[
 			workflow_task=row.name,
 			stage_name=stage_row.stage_name,
 			task_order=row.idx,
-			due_date=_due_date(row, key_date, calendar, draft),
+			due_date=_due_date(row, key_date, calendar, draft.problems),
 			assignees=assignees.resolve(row, doc, workflow, cache=people),
 		)
 		if row.assignee_kind and not task["assignees"]:
@@ -195,6 +231,27 @@ def _tasks(workflow, stage_row, key_date, doc, calendar, people, draft) -> list[
 			)
 		tasks.append(task)
 	return tasks
+
+
+def settle_dates(draft: PlanDraft, workflow, doc) -> None:
+	"""Date the stages anew, with all that is known by now about what the document has reached, and when.
+
+	Args:
+		draft: as `build` gives it, with the stages that history or another plan marks as reached; changed.
+		workflow: the Milestone Workflow document.
+		doc: the document.
+	"""
+	calendar = calendars.for_document(doc)
+	reached_on = [stage.get("reached_on") for stage in draft.stages]
+	key_dates = _key_dates(workflow, doc, draft, calendar, reached_on)
+	for row, stage, day in zip(workflow.stages, draft.stages, key_dates, strict=True):
+		if stage["key_date"] == day:
+			continue
+		waits = waits_for_document(row, day, doc, calendar, stage.get("reached_on"))
+		stage.update(planned_date=day, key_date=day, document_date_moved=int(waits))
+		for task in stage["tasks"]:
+			if not task.get("closed_on"):
+				task["due_date"] = _due_date(frappe._dict(task), day, calendar)
 
 
 def take_from_history(stages: list[dict], doc) -> None:

@@ -10,6 +10,8 @@ from milestone_automation.engine.base import bulk
 from milestone_automation.engine.people import assigned, todos
 from milestone_automation.engine.plans import following
 from milestone_automation.engine.progress import criterion_waivers
+from milestone_automation.engine.progress.stages import CONFIRMED_FIELD
+from milestone_automation.engine.rules import names
 from milestone_automation.engine.rules.vocabulary import (
 	PlanEvent,
 	PlanStatus,
@@ -99,10 +101,10 @@ def take_over(stages: list[dict], cancelled: plan_rows.Plan) -> None:
 
 	Args:
 		stages: field values of Milestone Plan Stage with their `tasks`, as `plan_builder.build` gives them; changed.
-		cancelled: the plan of the same document that was cancelled.
+		cancelled: the plan of the same document and workflow that was cancelled.
 	"""
-	old_stages = {row.workflow_stage: row for row in cancelled.stages if row.workflow_stage}
-	closed = _closed_tasks(cancelled)
+	old_stages, closed = _paired_stages(stages, cancelled), _closed_tasks(stages, cancelled)
+	confirmed = _confirmed(cancelled)
 	for stage in stages:
 		old = old_stages.get(stage["workflow_stage"])
 		if old and old.waived_criteria:
@@ -111,29 +113,70 @@ def take_over(stages: list[dict], cancelled: plan_rows.Plan) -> None:
 		tasks = [task for task in stage["tasks"] if task["workflow_task"] in closed]
 		for task in tasks:
 			task.update(closed[task["workflow_task"]])
-		if old and _is_confirmed(old):
+		if old and old.name in confirmed:
 			stage.update({name: old.get(name) for name in CONFIRMED_FIELDS}, tasks=tasks)
+
+
+def _paired_stages(stages: list[dict], cancelled: plan_rows.Plan) -> dict:
+	"""Return the old stage by the row of the workflow from which a new one was made."""
+	return _paired(
+		[(stage["workflow_stage"], _key(stage["stage_name"])) for stage in stages],
+		[(row.workflow_stage, _key(row.stage_name), row) for row in cancelled.stages],
+	)
+
+
+def _paired(new: list[tuple], old: list[tuple]) -> dict:
+	"""Return old rows by row of the workflow: the same one, else one that is gone and was called the same.
+
+	Args:
+		new: row of the workflow and what it is called, of each new row.
+		old: likewise, with the old row.
+	"""
+	by_link = {link: row for link, _name, row in old if link}
+	links = {link for link, _name in new}
+	by_name = {name: row for link, name, row in old if link and link not in links}
+	found = {link: by_link.get(link) or by_name.get(name) for link, name in new}
+	return {link: row for link, row in found.items() if row}
+
+
+def _key(*texts: str) -> tuple[str, ...]:
+	return tuple(names.key(text) for text in texts)
+
+
+def _confirmed(plan: plan_rows.Plan) -> set[str]:
+	"""Return the row names of the stages that people have confirmed, also of those that a value would have reached."""
+	reached = {row.milestone: row for row in plan.stages if row.status == StageStatus.REACHED}
+	filters = {"name": ("in", [name for name in reached if name]), "track_field": CONFIRMED_FIELD}
+	by_hand = frappe.get_all("Milestone", filters, pluck="name") if any(reached) else []
+	by_rule = [row for row in plan.stages if _is_confirmed(row)]
+	return {row.name for row in (*by_rule, *(reached[name] for name in by_hand))}
 
 
 def _is_confirmed(stage) -> bool:
 	return stage.status == StageStatus.REACHED and stage.reach_rule == ReachRule.CONFIRMATION
 
 
-def _closed_tasks(plan: plan_rows.Plan) -> dict[str, dict]:
+def _closed_tasks(stages: list[dict], cancelled: plan_rows.Plan) -> dict[str, dict]:
 	"""Return how the completed and waived tasks of a plan were closed, with their assignees, by row of the workflow."""
+	new = [
+		(task["workflow_task"], _key(stage["stage_name"], task["title"]))
+		for stage in stages
+		for task in stage["tasks"]
+	]
 	rows = [
 		task
-		for task in plan_rows.task_rows(plan.name)
+		for task in plan_rows.task_rows(cancelled.name)
 		if task.workflow_task and task.status in (TaskStatus.COMPLETED, TaskStatus.WAIVED)
 	]
 	people = assigned.rows_by_task([task.name for task in rows])
+	paired = _paired(new, [(task.workflow_task, _key(task.stage_name, task.title), task) for task in rows])
 	return {
-		task.workflow_task: {
+		link: {
 			**{name: task.get(name) for name in CLOSED_FIELDS},
 			"assignees": [
 				{name: row.get(name) for name in ("user", "contact", "full_name", "email", "done", "done_on")}
 				for row in people[task.name]
 			],
 		}
-		for task in rows
+		for link, task in paired.items()
 	}

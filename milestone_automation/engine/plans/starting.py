@@ -64,7 +64,7 @@ def release_cancelled_plan(doctype: str, name) -> bool:
 		return True
 	if plan.status != PlanStatus.CANCELLED:
 		return False
-	bulk.update_rows("Milestone Plan", {plan.name: {"plan_key": None}})
+	watched.release(plan.name, doctype, name)
 	return True
 
 
@@ -175,8 +175,10 @@ def fill_from_workflow(plan_doc) -> None:
 		}
 	)
 	plan_builder.take_from_history(draft.stages, doc)
-	if plan_doc.flags.replaced:
-		restoring.take_over(draft.stages, plan_doc.flags.replaced)
+	replaced = plan_doc.flags.replaced
+	if replaced and replaced.workflow == workflow.name:
+		restoring.take_over(draft.stages, replaced)
+	plan_builder.settle_dates(draft, workflow, doc)
 	if plan_doc.quiet_before:
 		_ask_for_no_date(draft.stages)
 	plan_doc.set("stages", [])

@@ -11,7 +11,7 @@ from datetime import date
 from itertools import count
 
 import frappe
-from frappe.utils import cstr, getdate
+from frappe.utils import cint, cstr, getdate
 
 from milestone_automation.engine.plans import plan_builder
 from milestone_automation.engine.progress import rescheduling
@@ -50,6 +50,7 @@ class StageMove:
 		template: row of the workflow; None for a reached stage that the workflow no longer has.
 		new_row: values of a new stage, as `plan_builder` makes them.
 		key_date: its key date after the move.
+		waits: whether the document gives it another date, to which it moves when it can; None for one that is reached.
 		changed: fields that the workflow has changed; for a reached stage only its name.
 		new_name: name of a reached stage whose old name another stage has now.
 		is_fulfilled: whether it is open and the document has the value that now reaches it.
@@ -62,6 +63,7 @@ class StageMove:
 	template: object | None
 	new_row: dict | None = None
 	key_date: date | None = None
+	waits: bool | None = None
 	changed: list[str] = field(default_factory=list)
 	new_name: str | None = None
 	is_fulfilled: bool = False
@@ -244,16 +246,40 @@ def _set_dates(diff: VersionDiff) -> None:
 	"""
 	doc, calendar = diff.plan.reference_doc(), plan_rows.calendar_of(diff.plan)
 	rules = [rescheduling.stage_rule(move.template or move.row, doc) for move in diff.stages]
-	created = getdate(diff.plan.created_from) if diff.plan.created_from else getdate(doc.creation)
+	created = getdate(diff.plan.created_from or doc.creation)
 	fixed = [_fixed_date(move) for move in diff.stages]
 	network = _network(diff)
 	days = dates.plan_dates(rules, created, calendar, fixed, failed=[], network=network)
-	days = [_own_date(move) or day for move, day in zip(diff.stages, days, strict=True)]
+	days = [
+		_own_date(move) or day or _date_while_waiting(move)
+		for move, day in zip(diff.stages, days, strict=True)
+	]
 	reached = [move.is_reached for move in diff.stages]
 	reached_on = dates.counting_days([_reached_on(move) for move in diff.stages], reached, network)
 	days = dates.put_in_order(days, reached, reached_on, network)
-	for move, day in zip(diff.stages, days, strict=True):
-		move.key_date = move.old_date if move.row and move.is_reached else day
+	for move, kept, day in zip(diff.stages, fixed, days, strict=True):
+		move.key_date = _date_after_move(move, day)
+		move.waits = _will_wait(move, kept, doc, calendar)
+
+
+def _date_after_move(move: StageMove, day: date | None) -> date | None:
+	return move.old_date if move.row and move.is_reached else day
+
+
+def _will_wait(move: StageMove, kept: date | None, doc, calendar) -> bool | None:
+	"""Tell whether an open stage waits after the move for the date that its document gives it; None for a reached one.
+
+	Args:
+		move: the stage, with its key date after the move.
+		kept: the date that it would keep if no earlier stage was in the way.
+		doc: the document.
+		calendar: working days of the document.
+	"""
+	if move.is_reached:
+		return None
+	return kept != move.key_date and plan_builder.waits_for_document(
+		move.template, move.key_date, doc, calendar
+	)
 
 
 def _network(diff: VersionDiff) -> Network:
@@ -276,10 +302,23 @@ def _fixed_date(move: StageMove) -> date | None:
 		return None
 	if move.is_reached:
 		return _reached_on(move) or move.old_date
+	if _is_waiting(move):
+		return None
 	has_new_rule = DATE_RULE_FIELDS.intersection(move.changed) and not move.row.date_by_hand
 	if has_new_rule and move.template.key_date_rule != KeyDateRule.SET_MANUALLY:
 		return None
 	return move.old_date
+
+
+def _is_waiting(move: StageMove) -> bool:
+	"""Tell whether an open stage waits for the date that its document gives it."""
+	waits = bool(move.row) and not move.is_reached and bool(cint(move.row.document_date_moved))
+	return waits and rescheduling.is_anchored(move.template)
+
+
+def _date_while_waiting(move: StageMove) -> date | None:
+	"""Return the date of a stage that waits although its document gives no date any more."""
+	return move.old_date if _is_waiting(move) else None
 
 
 def _own_date(move: StageMove) -> date | None:

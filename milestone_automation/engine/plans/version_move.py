@@ -63,8 +63,9 @@ def describe(diff: VersionDiff) -> list[dict]:
 		text = _("{0}: the open task {1} is cancelled.").format(task.stage_name, task.title)
 		changes.append(_change("task_removed", task.stage_name, text, task.title))
 	changes += [_describe_task(move) for move in diff.tasks]
-	if diff.plan_changes:
-		text = _("The plan changes: {0}.").format(_labels("Milestone Plan", diff.plan_changes))
+	of_plan = [name for name in diff.plan_changes if name not in authors.AUTHOR_FIELDS]
+	if of_plan:
+		text = _("The plan changes: {0}.").format(_labels("Milestone Plan", of_plan))
 		changes.append(_change("plan_changed", None, text))
 	return changes
 
@@ -80,7 +81,7 @@ def _describe_stage(move: StageMove) -> list[dict]:
 	if "stage_name" in move.changed:
 		text = _("{0} is now called {1}.").format(move.row.stage_name, move.name)
 		changes.append(_change("stage_renamed", move.name, text))
-	others = [name for name in move.changed if name not in ("stage_name", *authors.AUTHORED)]
+	others = [name for name in move.changed if name not in ("stage_name", *authors.AUTHOR_FIELDS)]
 	if others:
 		text = _("{0} changes: {1}.").format(move.name, _labels("Milestone Plan Stage", others))
 		changes.append(_change("stage_changed", move.name, text))
@@ -187,6 +188,8 @@ def _reason(diff: VersionDiff) -> str:
 def _move_stages(diff: VersionDiff) -> None:
 	removed = [row.name for row in diff.removed_stages]
 	_cancel_tasks(diff)
+	for row in diff.removed_stages:
+		proposals.withdraw(diff.plan, row, _("The milestone is no longer in the plan."))
 	if removed:
 		frappe.db.delete("Milestone Plan Stage", {"name": ("in", removed)})
 		diff.plan.stages = [row for row in diff.plan.stages if row.name not in removed]
@@ -222,6 +225,8 @@ def _update_stage(diff: VersionDiff, stage_move: StageMove, idx: int) -> None:
 	values["predecessors"] = _predecessors(diff, stage_move)
 	if template:
 		values["dependency"] = template.dependency
+	if stage_move.waits is not None:
+		values["document_date_moved"] = int(stage_move.waits)
 	if OWNER_FIELDS.intersection(stage_move.changed) or _has_other_supplier(diff, template):
 		values |= assignees.resolve_stage_owner(template, diff.plan.reference_doc(), diff.workflow)
 	if "stage_name" in values:
@@ -254,6 +259,7 @@ def _insert_stages(diff: VersionDiff) -> None:
 			row = {name: value for name, value in stage_move.new_row.items() if name != "tasks"}
 			row["predecessors"] = _predecessors(diff, stage_move)
 			row.update(planned_date=stage_move.key_date, key_date=stage_move.key_date, idx=idx)
+			row["document_date_moved"] = int(bool(stage_move.waits))
 			rows.append(
 				{**row, "parent": diff.plan.name, "parenttype": "Milestone Plan", "parentfield": "stages"}
 			)

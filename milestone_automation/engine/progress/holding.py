@@ -57,7 +57,7 @@ def resume(plan: str, shift_dates: bool = False, keep_anchored: bool = False) ->
 	with changing(plan) as plan:
 		_check_is_on_hold(plan)
 		since = frappe.format(plan.on_hold_since, "Date")
-		move = _move_after_hold(plan) if shift_dates else None
+		move = _move_after_hold(plan, keep_anchored) if shift_dates else None
 		reason = _("On hold: {0}").format(plan.hold_reason)
 		plan.set_plan(on_hold_since=None, hold_reason=None)
 		plan_log.write(plan, PlanEvent.PLAN_RESUMED, details=_("It was on hold since {0}.").format(since))
@@ -88,7 +88,7 @@ def preview_resume(plan: str, keep_anchored: bool = False) -> dict:
 	"""
 	loaded = plan_rows.load_by_name(plan)
 	_check_is_on_hold(loaded)
-	move = _move_after_hold(loaded)
+	move = _move_after_hold(loaded, keep_anchored)
 	shown = {"stages": [], "stays": [], "tasks": []}
 	if move:
 		stage, day = move
@@ -108,9 +108,10 @@ def days_on_hold(plan) -> int:
 	return (getdate(nowdate()) - getdate(plan.on_hold_since)).days
 
 
-def _move_after_hold(plan) -> tuple | None:
-	"""Return the upcoming stage with the first date, and the day to which it moves; None where nothing moves."""
-	dated = [row for row in order.upcoming(plan.stages) if row.key_date]
+def _move_after_hold(plan, keep_anchored: bool) -> tuple | None:
+	"""Return the upcoming stage that moves and has the first date, and the day to which it moves; None where none does."""
+	upcoming = [row for row in order.upcoming(plan.stages) if row.key_date]
+	dated = [row for row in upcoming if not (keep_anchored and rescheduling.is_anchored(row))]
 	stage = min(dated, key=lambda row: getdate(row.key_date), default=None)
 	since, today = getdate(plan.on_hold_since), getdate(nowdate())
 	if not stage or since == today:

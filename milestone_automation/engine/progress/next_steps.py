@@ -1,11 +1,12 @@
-"""Next steps: the actions that run when a stage is reached. None is lost, and none is done twice.
+"""Next steps: the actions that run when something happens to a stage or plan. None is lost, and none is done twice.
 
-The transaction that reaches a stage writes a *Milestone Next Step* for each action of it, and a job runs them after the
-commit. What a job has not done, `run_left` finds. What an action writes and that it is done are one transaction; that an
-attempt has begun is committed before, so that a step which kills its worker is given up in the end.
+The transaction in which it happens writes a *Milestone Next Step* for each action (`store/step_outbox.py`), and a job runs
+them after the commit. What a job has not done, `run_left` finds. What an action writes and that it is done are one
+transaction; that an attempt has begun is committed before, so that a step which kills its worker is given up in the end.
 
-A workflow defines actions as a JSON list of objects with the name in `action` and the arguments. Other apps add some with
-the hook `milestone_actions`, see `engine/workflows/action_registry.py`, or hear of milestones, see `other_apps.py`.
+A workflow defines actions as a JSON list of objects with the name in `action`, the event in `when`, the condition in
+`condition`, and the arguments. Other apps add some with the hook `milestone_actions`, see
+`engine/workflows/action_registry.py`, or hear of milestones, see `other_apps.py`.
 """
 
 import json
@@ -17,14 +18,20 @@ from frappe.utils import cint, get_datetime, now_datetime, strip_html
 
 from milestone_automation.engine.base import bulk, guard, jobs, locks
 from milestone_automation.engine.people import rights
-from milestone_automation.engine.progress import other_apps, step_author, step_breaker
-from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus, StageStatus, StepStatus
-from milestone_automation.engine.store import plan_log, plan_rows, sweep_requests
+from milestone_automation.engine.progress import gate, other_apps, step_author, step_breaker
+from milestone_automation.engine.rules.vocabulary import (
+	PlanEvent,
+	PlanStatus,
+	StageStatus,
+	StepEvent,
+	StepStatus,
+)
+from milestone_automation.engine.store import app_events, plan_log, plan_rows, step_outbox, sweep_requests
 
-DOCTYPE = step_breaker.DOCTYPE
+DOCTYPE = step_outbox.DOCTYPE
 # An action may reach a stage of another document, whose actions reach the next; a loop ends here.
 MAX_DEPTH = 5
-DEPTH_FLAG = "milestone_action_depth"
+DEPTH_FLAG = step_outbox.DEPTH_FLAG
 # How long after the first, second ... failure comes the next attempt; after the last one the step has failed.
 RETRY_AFTER = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
 # Who has begun and is not back by then was killed: longer than a job may take.
@@ -37,17 +44,7 @@ OPEN = (StepStatus.PENDING.value, StepStatus.RUNNING.value)
 REASON_LENGTH = 1000
 
 
-# Reaching and undoing
-
-
-def add(plan, stage) -> None:
-	"""Note the actions of a stage that is being reached, and whom to tell of it; a job runs them after the commit.
-
-	Args:
-		plan: row of the plan.
-		stage: row of the reached stage.
-	"""
-	_note(plan, stage, [*_actions_of(stage), *other_apps.steps("reached", plan.reference_type)])
+# Undoing and refusing
 
 
 def note_undone(plan, stage) -> None:
@@ -60,47 +57,24 @@ def note_undone(plan, stage) -> None:
 	Raises:
 		ConflictError: one of its steps runs at this moment.
 	"""
-	heard = list(other_apps.steps("reached", plan.reference_type))
-	if stage.next_actions or heard:
+	heard = app_events.steps(StepEvent.REACHED, plan.reference_type)
+	if stage.next_actions or any(heard):
 		_skip(stage, undone_reason())
-	_note(plan, stage, list(other_apps.steps("undone", plan.reference_type)))
+	step_outbox.note_undone(plan, stage)
 
 
-def _note(plan, stage, actions: list) -> None:
-	if not actions:
-		return
-	rows = [_row(plan, stage, number, action) for number, action in enumerate(actions, 1)]
-	names = bulk.insert_rows(DOCTYPE, rows)
-	if names:
-		jobs.queue_follow_up(f"{__name__}.run", f"milestone-next-steps-{names[0]}", names=names)
+def note_refused(plan: str, stage: str) -> None:
+	"""Background job: note the steps of a stage that the gate has refused, if it still would.
 
-
-def _actions_of(stage) -> list:
-	try:
-		actions = json.loads(stage.next_actions or "[]")
-	except ValueError:
-		return [None]  # as only SQL can have written it; the step fails and says so
-	return actions if isinstance(actions, list) else [None]
-
-
-def _row(plan, stage, number: int, action: dict | None) -> dict:
-	arguments = json.dumps(action)
-	name = action.get("action") if isinstance(action, dict) else None
-	return {
-		"plan": plan.name,
-		"plan_stage": stage.name,
-		"stage_name": stage.stage_name,
-		"reference_type": plan.reference_type,
-		"reference_name": plan.reference_name,
-		"step": number,
-		"action": str(name or "")[:140],
-		"arguments": arguments,
-		"author": stage.get("next_actions_by"),
-		"status": StepStatus.PENDING.value,
-		"next_attempt": now_datetime(),
-		"depth": (frappe.flags.get(DEPTH_FLAG) or 0) + 1,
-		"step_key": step_breaker.key_of(plan, stage, number, arguments),
-	}
+	Args:
+		plan: name of the plan.
+		stage: row name of the stage.
+	"""
+	loaded = plan_rows.load_by_name(plan, lock=True, is_optional=True)
+	row = loaded and next((one for one in loaded.stages if one.name == stage), None)
+	is_open = row and gate.is_running(loaded) and row.status != StageStatus.REACHED
+	if is_open and not loaded.on_hold_since and gate.in_the_way(loaded, row):
+		step_outbox.note_blocked(loaded, row)
 
 
 def _skip(stage, reason: str) -> None:
@@ -176,7 +150,7 @@ def run_now(plan: str, stage: str, depth: int = 1) -> None:
 		return
 	before, frappe.flags[DEPTH_FLAG] = frappe.flags.get(DEPTH_FLAG), depth - 1
 	try:
-		add(plan, row)
+		step_outbox.note_reached(plan, row)
 	finally:
 		frappe.flags[DEPTH_FLAG] = before
 
@@ -228,7 +202,7 @@ def _begin(name: str, by_hand: bool) -> frappe._dict | None:
 
 def _runs_in_a_loop(row) -> bool:
 	"""Tell whether an action is too deep in a chain of actions. Telling another app ends a chain."""
-	return cint(row.depth) > MAX_DEPTH and not other_apps.is_step(row.action)
+	return cint(row.depth) > MAX_DEPTH and not app_events.is_step(row.action)
 
 
 def _do(row) -> None:
@@ -242,31 +216,60 @@ def _do(row) -> None:
 	if reason:
 		_write(row.name, status=StepStatus.SKIPPED, next_attempt=None, error=reason)
 		return
-	before, frappe.flags[DEPTH_FLAG] = frappe.flags.get(DEPTH_FLAG), row.depth
-	try:
-		if other_apps.is_step(row.action):
-			other_apps.tell(_action_of(row), plan, stage)
-		else:
-			step_author.run(_action_of(row), row.author, plan, stage)
-	finally:
-		frappe.flags[DEPTH_FLAG] = before
+	if not _act(row, plan, stage):
+		reason = _("The document did not meet its condition.")
+		_write(row.name, status=StepStatus.SKIPPED, next_attempt=None, error=reason)
+		return
 	_write(row.name, status=StepStatus.DONE, next_attempt=None, error=None, finished_on=now_datetime())
 	step_breaker.close(row.step_key)
-	if not other_apps.is_step(row.action):
+	if not app_events.is_step(row.action):
 		plan_log.write(plan, PlanEvent.NEXT_STEP, stage=stage, details=_("{0}: done").format(row.action))
+
+
+def _act(row, plan, stage) -> bool:
+	"""Run an action, or tell another app; return whether the condition of the step was met."""
+	before, frappe.flags[DEPTH_FLAG] = frappe.flags.get(DEPTH_FLAG), row.depth
+	try:
+		if app_events.is_step(row.action):
+			other_apps.tell(_action_of(row), plan, stage)
+			return True
+		return step_author.run(_action_of(row), row.author, plan, stage)[0]
+	finally:
+		frappe.flags[DEPTH_FLAG] = before
 
 
 def _why_not(row, plan, stage) -> str:
 	"""Return why a step is not run any more, as a sentence; empty if it is."""
 	if not stage:
 		return _("The milestone is no longer in the plan.")
-	if other_apps.tells_of_undone(row.action):
+	event = _event_of(row)
+	if event is StepEvent.UNDONE:
 		is_reached = stage.status == StageStatus.REACHED
 		return _("The milestone was reached again before the step ran.") if is_reached else ""
 	if plan.status == PlanStatus.CANCELLED:
 		return _("The plan was cancelled before the step ran.")
-	if stage.status != StageStatus.REACHED:
-		return undone_reason()
+	if event is StepEvent.PLAN_COMPLETED:
+		is_completed = plan.status == PlanStatus.COMPLETED
+		return "" if is_completed else _("The plan was reopened before the step ran.")
+	if event in step_outbox.LASTING:
+		return _why_not_lasting(row, stage)
+	return "" if stage.status == StageStatus.REACHED else undone_reason()
+
+
+def _event_of(row) -> StepEvent:
+	"""Return what a step waited for. One from before an upgrade has no event: its stage was reached, or undone."""
+	if row.event:
+		return StepEvent(row.event)
+	is_of_undone = row.action == app_events.ACTIONS[StepEvent.UNDONE]
+	return StepEvent.UNDONE if is_of_undone else StepEvent.REACHED
+
+
+def _why_not_lasting(row, stage) -> str:
+	"""Return why a step of a stage that was blocked or overdue is not run any more."""
+	if stage.status == StageStatus.REACHED:
+		return _("The milestone was reached before the step ran.")
+	if step_outbox.is_over(row, stage):
+		return _("The key date of the milestone was moved before the step ran.")
 	return ""
 
 
@@ -289,7 +292,7 @@ def _fail(row, error: Exception, fault: str) -> None:
 	if not stored or (stored.status, cint(stored.attempts)) != (StepStatus.RUNNING, row.attempts):
 		return
 	now, attempts = now_datetime(), row.attempts
-	is_refused = isinstance(error, frappe.PermissionError) and not other_apps.is_step(row.action)
+	is_refused = isinstance(error, frappe.PermissionError) and not app_events.is_step(row.action)
 	is_final = is_refused or attempts > len(RETRY_AFTER)
 	was_resting = bool(step_breaker.rests_until(row.step_key))
 	_write(
@@ -297,7 +300,7 @@ def _fail(row, error: Exception, fault: str) -> None:
 		status=StepStatus.FAILED if is_final else StepStatus.PENDING,
 		next_attempt=None if is_final else now + RETRY_AFTER[attempts - 1],
 		finished_on=now,
-		error=_words_of(error),
+		error=words_of(error),
 	)
 	frappe.clear_messages()
 	if attempts == 1:
@@ -313,7 +316,7 @@ def _log(row, event: PlanEvent, details: str) -> str:
 	return plan_log.write(plan, event, stage=stage, details=details)
 
 
-def _words_of(error: Exception) -> str:
+def words_of(error: Exception) -> str:
 	"""Return what an error says to people; what was never meant for them stays in the Error Log."""
 	if isinstance(error, (frappe.ValidationError, frappe.PermissionError)) and str(error).strip():
 		return strip_html(str(error))[:REASON_LENGTH]

@@ -13,7 +13,7 @@ from milestone_automation.engine.base import compat
 from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.people import criterion_texts, rights
 from milestone_automation.engine.rules import criteria, task_order
-from milestone_automation.engine.store import plan_rows
+from milestone_automation.engine.store import plan_rows, step_outbox
 
 # How many tasks, criteria or stages a refusal names; more would be a wall of text.
 NAMED = 10
@@ -34,6 +34,7 @@ def refuse(plan: plan_rows.Plan, stage, obstacles, is_save: bool = True) -> NoRe
 	Raises:
 		GateError
 	"""
+	step_outbox.request_blocked(plan, stage)
 	is_about_another = _is_saving_another(plan)
 	if not rights.can_read_document(plan.reference_type, plan.reference_name):
 		# An owner from outside confirms a stage of a document that they may not read.

@@ -107,7 +107,7 @@ def catch_up_date(plan, stage, reason: str) -> None:
 		plan.set_stage(stage, document_date_moved=0)
 	if new_date:
 		wanted, new_date = new_date, max([new_date, *_earlier_dates(plan, stage)])
-		if source is DateChangeSource.DOCUMENT_FIELD and new_date != wanted:
+		if is_anchored(stage) and new_date != wanted:
 			plan.set_stage(stage, document_date_moved=1)
 	if new_date != key_date:
 		move(plan, stage, new_date, reason, source, answer=ShiftMode.KEEP_ORDER)
@@ -529,6 +529,24 @@ def _last_move(plan, stage) -> dict[str, dict]:
 	fields = ["plan_stage", "old_date", "new_date"]
 	rows = frappe.get_all("Milestone Date Change", filters=filters, fields=fields)
 	return {row.plan_stage: row for row in rows}
+
+
+def dates_before(plan, stage) -> list:
+	"""Return the dates from which a stage was moved to its key date, the latest move first.
+
+	Args:
+		plan, stage: rows.
+	"""
+	filters = {
+		"plan": plan.name,
+		"plan_stage": stage.name,
+		"status": DateChangeStatus.ACCEPTED.value,
+		"new_date": stage.key_date,
+	}
+	days = frappe.get_all(
+		"Milestone Date Change", filters=filters, pluck="old_date", order_by="changed_on desc", limit=10
+	)
+	return [getdate(day) for day in days if day]
 
 
 def _moved_dates(

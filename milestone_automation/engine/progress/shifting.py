@@ -82,7 +82,7 @@ def shifted_dates(plan, rows: list, by: Shift) -> list:
 	if mode is ShiftMode.ASK:
 		rescheduling.ask_for_later_stages()
 	calendar = plan_rows.calendar_of(plan) if by.working_days else WorkCalendar()
-	wanted = {row.name: _shifted(row, by, calendar) for row in rows}
+	wanted = {row.name: _shifted(plan, row, by, calendar) for row in rows}
 	new_dates = rescheduling.key_dates(plan)
 	along = _later(plan, rows) if mode is ShiftMode.SHIFT_TOO else []
 	for row, row_mode in _in_order(rows, mode, by.days):
@@ -121,12 +121,27 @@ def _in_order(rows: list, mode: ShiftMode, days: int) -> list[tuple]:
 	return [(row, ShiftMode.SHIFT_TOO) for row in first] + [(row, ShiftMode.KEEP_ORDER) for row in others]
 
 
-def _shifted(row, by: Shift, calendar: WorkCalendar):
+def _shifted(plan, row, by: Shift, calendar: WorkCalendar):
 	if not by.days:
 		frappe.throw(_("Enter a number of days other than 0."))
 	if not row.key_date:
 		frappe.throw(_("{0} has no key date yet. Reschedule it to give it one.").format(row.stage_name))
 	try:
-		return calendar.add_days(getdate(row.key_date), by.days, by.working_days)
+		day = calendar.add_days(getdate(row.key_date), by.days, by.working_days)
 	except OutOfCalendar:
 		rescheduling.refuse_too_far(row)
+	return _day_off_before(plan, row, by, calendar) or day
+
+
+def _day_off_before(plan, row, by: Shift, calendar: WorkCalendar):
+	"""Return the day off on which a stage was before a shift that this one takes back; None where it was on none.
+
+	Counted in working days it would not land there.
+	"""
+	if not by.working_days:
+		return None
+	for old_date in rescheduling.dates_before(plan, row):
+		is_off = not calendar.is_working_day(old_date)
+		if is_off and calendar.add_days(old_date, -by.days, True) == getdate(row.key_date):
+			return old_date
+	return None

@@ -8,7 +8,7 @@ from milestone_automation.engine.base import clock
 from milestone_automation.engine.progress import criterion_waivers, gate, next_steps, proposals, rescheduling
 from milestone_automation.engine.rules import dates, order, schedule
 from milestone_automation.engine.rules.vocabulary import Health, PlanEvent, ReachRule, StageStatus
-from milestone_automation.engine.store import forecasts, plan_log, plan_rows, watched
+from milestone_automation.engine.store import forecasts, plan_log, plan_rows, step_outbox, watched
 from milestone_automation.engine.store.changing import changing
 from milestone_automation.engine.tracking import milestones
 
@@ -140,7 +140,7 @@ def mark_reached(
 	proposals.withdraw(plan, stage, _("The milestone was reached."), by)
 	_mark_skipped(plan)
 	rescheduling.date_following_stage(plan, stage, reached_on)
-	next_steps.add(plan, stage)
+	step_outbox.note_reached(plan, stage)
 
 
 def _mark_skipped(plan) -> None:

@@ -11,19 +11,22 @@ import frappe
 from frappe import _
 from frappe.utils import cint
 
-from milestone_automation.engine.workflows import action_registry
+from milestone_automation.engine.people.acting_as import acting_as
+from milestone_automation.engine.tracking import conditions
+from milestone_automation.engine.workflows import action_registry, step_validation
 
-# Actions that leave the document as it is.
-READING = ("Assign", "Notify")
 
-
-def run(action: dict, author: str | None, plan, stage) -> None:
-	"""Run one action for its author.
+def run(action: dict, author: str | None, plan, stage, is_trial: bool = False) -> tuple[bool, object]:
+	"""Run one action for its author, if its condition is met.
 
 	Args:
 		action: its name in `action`, and its arguments.
 		author: who wrote it.
 		plan, stage: rows.
+		is_trial: whether it is tried by a request: what reaches outside is only checked.
+
+	Returns:
+		tuple: whether the document meets its condition, and what the action says that it did, if it says so.
 
 	Raises:
 		frappe.PermissionError: nobody is on record as its author, or the author may not do it.
@@ -31,14 +34,19 @@ def run(action: dict, author: str | None, plan, stage) -> None:
 	"""
 	service = _service_user()
 	author = _checked(author, is_stood_in_for=bool(service))
-	with in_name_of(author):
+	become = acting_as if is_trial else in_name_of
+	with become(author):
 		_check_may(action, plan)
-	with in_name_of(service or author):
+	with become(service or author):
 		if service:
 			_check_may(action, plan)
 		# Read again: changes that an earlier action failed to save must not be saved now.
 		doc = frappe.get_doc(plan.reference_type, plan.reference_name)
-		action_registry.run(action, doc, plan, stage)
+		if not conditions.holds(action.get("condition"), doc):
+			return False, None
+		if is_trial and action_registry.actions()[action["action"]].leaves_site:
+			return True, None
+		return True, action_registry.run(action, doc, plan, stage)
 
 
 def _service_user() -> str | None:
@@ -70,10 +78,10 @@ def _check_may(action: dict, plan) -> None:
 	"""Refuse what the session user could not do."""
 	doc = frappe.get_doc(plan.reference_type, plan.reference_name)
 	# First what has a reason to tell: Frappe's own refusal says nothing.
-	fault = next(action_registry.problems(action, plan.reference_type), None)
+	fault = next(step_validation.problems_of(action, plan.reference_type), None)
 	if fault:
 		frappe.throw(fault, frappe.PermissionError)
-	doc.check_permission("read" if action.get("action") in READING else "write")
+	doc.check_permission("read" if action_registry.actions()[action["action"]].only_reads else "write")
 
 
 @contextmanager

@@ -4,7 +4,6 @@ Steps are the same that say the same at the same place of a workflow, in the nam
 workflow begins anew. After a rest one document tries again.
 """
 
-import hashlib
 from datetime import datetime, timedelta
 
 import frappe
@@ -12,39 +11,19 @@ from frappe import _
 from frappe.utils import get_datetime, now_datetime
 
 from milestone_automation.engine.rules.vocabulary import StepStatus
+from milestone_automation.engine.store.step_outbox import DOCTYPE
 
-DOCTYPE = "Milestone Next Step"
 # So many documents in a row, the last ones.
 TRIPPED_BY = 5
 REST = timedelta(days=1)
 TRIED = (StepStatus.DONE.value, StepStatus.FAILED.value, StepStatus.PENDING.value)
 
 
-def key_of(plan, stage, number: int, arguments: str) -> str:
-	"""Return by what steps are known as the same one of a workflow.
-
-	Args:
-		plan, stage: rows.
-		number: place of the step in the stage.
-		arguments: the step as JSON.
-	"""
-	parts = (
-		plan.workflow,
-		stage.get("workflow_stage"),
-		stage.stage_name,
-		number,
-		arguments,
-		stage.get("next_actions_by"),
-	)
-	text = "\0".join(str(part) for part in parts)
-	return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-
-
 def rests_until(step_key: str) -> datetime | None:
 	"""Return until when a step is not tried; None if it is.
 
 	Args:
-		step_key: as `key_of` gives it.
+		step_key: as `step_outbox.step_key` gives it.
 	"""
 	table = frappe.qb.DocType(DOCTYPE)
 	query = frappe.qb.from_(table).select(table.status, table.finished_on).where(table.step_key == step_key)
@@ -60,7 +39,7 @@ def close(step_key: str) -> None:
 	"""Let the documents that wait for the end of a rest be tried again: the step was done for one.
 
 	Args:
-		step_key: as `key_of` gives it.
+		step_key: as `step_outbox.step_key` gives it.
 	"""
 	table, now = frappe.qb.DocType(DOCTYPE), now_datetime()
 	is_held = (table.status == StepStatus.PENDING.value) & (table.attempts == 0) & (table.next_attempt > now)

@@ -196,31 +196,64 @@ UNDO_SECONDS = 30
 
 
 def undo_complete(task: str) -> None:
-	"""Reopen a task that the session user completed less than `UNDO_SECONDS` ago, by mistake. Needs no reason.
+	"""Take back what the session user completed less than `UNDO_SECONDS` ago, by mistake: a task, or their part of one.
+
+	What other assignees have done stays done. Needs no reason.
 
 	Args:
 		task: name of the task.
 
 	Raises:
-		frappe.ValidationError: it was not completed just now by the session user, or as `reopen`.
+		frappe.ValidationError: the session user completed nothing of it just now, or as `reopen`.
 	"""
 	with changing_task(task) as (doc, plan):
+		if doc.status == TaskStatus.OPEN and (part := _part_just_done(doc)):
+			plan.check_is_active()
+			_mark_not_done([part])
+			todos.reopen(doc.name, user=part.user)
+			plan.leave_unchanged()
+			sums.tell_desk(plan)
+			return
 		if not _was_just_completed(doc):
 			frappe.throw(
 				_("The task {0} was not completed by you just now. Reopen it with a reason.").format(
 					doc.title
 				)
 			)
-		_reopen(doc, plan, _("Completed by mistake."))
+		_reopen(doc, plan, _("Completed by mistake."), _done_last(doc))
 
 
-def _reopen(doc, plan, reason: str) -> None:
+def _part_just_done(doc):
+	"""Return the row of the session user in an open task if they have done their part a moment ago, else None."""
+	own = (row for row in doc.assignees if row.user == frappe.session.user and row.done)
+	return next((row for row in own if _is_just_now(row.done_on)), None)
+
+
+def _done_last(doc) -> list:
+	"""Return the assignees whose parts completed a task: all of them, or the last one of those who had to do it."""
+	done = [row for row in doc.assignees if row.done]
+	last = max((row.done_on for row in done if row.done_on), default=None)
+	return [row for row in done if row.done_on == last]
+
+
+def _mark_not_done(rows: list) -> None:
+	values = {"done": 0, "done_on": None}
+	bulk.update_rows("Milestone Task Assignee", {row.name: values for row in rows})
+
+
+def _reopen(doc, plan, reason: str, assignees: list | None = None) -> None:
+	"""Reopen a task.
+
+	Args:
+		doc: the task.
+		plan: its plan, being changed.
+		reason: why.
+		assignees: those who have to do their part again; all by default.
+	"""
 	plan.check_is_active()
 	stage = _check_can_reopen(doc, plan)
-	bulk.update_rows(
-		"Milestone Task Assignee",
-		{row.name: {"done": 0, "done_on": None} for row in doc.assignees if row.done},
-	)
+	again = [row for row in doc.assignees if row.done] if assignees is None else assignees
+	_mark_not_done(again)
 	_set(
 		doc,
 		status=TaskStatus.OPEN.value,
@@ -229,16 +262,27 @@ def _reopen(doc, plan, reason: str) -> None:
 		reason=reason,
 		**_caught_up_date(doc, plan, stage),
 	)
-	todos.reopen(doc.name)
+	for user in _users_to_do(doc, again):
+		todos.reopen(doc.name, user=user)
 	todos.update_open(doc.name)
 	log(doc, plan, PlanEvent.TASK_REOPENED, reason)
 
 
+def _users_to_do(doc, again: list) -> list[str | None]:
+	"""Return whose to-dos are open again with a task; [None] for those of everybody."""
+	waiting = [row for row in doc.assignees if not row.done or row in again]
+	return [None] if len(waiting) == len(doc.assignees) else [row.user for row in waiting if row.user]
+
+
 def _was_just_completed(doc) -> bool:
 	"""Tell whether the session user completed a task a moment ago."""
-	if doc.status != TaskStatus.COMPLETED or doc.closed_by != frappe.session.user or not doc.closed_on:
-		return False
-	return 0 <= time_diff_in_seconds(now_datetime(), doc.closed_on) <= UNDO_SECONDS
+	is_own = doc.status == TaskStatus.COMPLETED and doc.closed_by == frappe.session.user
+	return is_own and _is_just_now(doc.closed_on)
+
+
+def _is_just_now(moment) -> bool:
+	"""Tell whether something was done so short a time ago that it can be taken back without a reason."""
+	return bool(moment) and 0 <= time_diff_in_seconds(now_datetime(), moment) <= UNDO_SECONDS
 
 
 def _check_can_reopen(doc, plan):

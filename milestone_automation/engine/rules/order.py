@@ -49,11 +49,6 @@ def _passed(stages: Sequence):
 	return {earlier for position in reached for earlier in network.before(position)}
 
 
-def last_reached(stages: Sequence) -> int:
-	"""Return the index of the last reached stage in the list; -1 if none is."""
-	return max((index for index, stage in enumerate(stages) if not _is_open(stage)), default=-1)
-
-
 def reached_before(stages: Sequence, stage) -> list:
 	"""Return the reached stages before another one, in order; arguments as in `earlier_open`."""
 	return [row for row in _before(stages, stage) if not _is_open(row)]

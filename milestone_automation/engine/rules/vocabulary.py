@@ -253,3 +253,18 @@ class StepStatus(Vocabulary):
 	DONE = "Done"
 	FAILED = "Failed"
 	SKIPPED = "Skipped"
+
+
+class StepEvent(Vocabulary):
+	"""What a next step waits for. A workflow has none for a stage that is undone; other apps are told of it."""
+
+	REACHED = "Reached"
+	REACHED_LATE = "Reached Late"
+	BLOCKED = "Blocked"
+	OVERDUE = "Overdue"
+	PLAN_COMPLETED = "Plan Completed"
+	UNDONE = "Undone"
+
+
+# What the next steps of a stage may wait for; those of a workflow wait for the end of the plan.
+STAGE_EVENTS = (StepEvent.REACHED, StepEvent.REACHED_LATE, StepEvent.BLOCKED, StepEvent.OVERDUE)

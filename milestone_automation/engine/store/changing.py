@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from milestone_automation.engine.base import guard, save_state
 from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus
-from milestone_automation.engine.store import plan_log, plan_rows, sums, sweep_requests
+from milestone_automation.engine.store import plan_log, plan_rows, step_outbox, sums, sweep_requests
 
 
 @contextmanager
@@ -63,6 +63,8 @@ def _finish(plan: plan_rows.Plan, count_tasks: bool) -> None:
 	plan.write()
 	if was_active and plan.status == PlanStatus.COMPLETED:
 		plan_log.write(plan, PlanEvent.PLAN_COMPLETED)
+		if not plan.was_completed_before:
+			step_outbox.note_completed(plan)
 	sums.tell_desk(plan)
 	if plan.status != PlanStatus.CANCELLED:
 		sweep_requests.request(plan.name)

@@ -36,6 +36,8 @@ PLAN_COLUMNS = (
 	"team_group",
 	"supplier_field",
 	"shown_fields",
+	"completed_actions",
+	"completed_actions_by",
 	"created_from",
 	"document_created_on",
 	"quiet_before",

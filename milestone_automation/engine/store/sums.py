@@ -109,7 +109,8 @@ def stage_sums(
 	# Without forecasts the setting is not needed.
 	has_chance = any(forecasts.chance_of(stage) is not None for stage in stages)
 	at_risk_below = forecasts.at_risk_below() if has_chance else 0
-	skipped = {stage.name for stage in order.skipped(stages)}
+	# The stages of a new plan have no names yet.
+	skipped = {id(stage) for stage in order.skipped(stages)}
 	for index, (stage, open_required, overdue_tasks) in enumerate(zip(stages, *counts, strict=True)):
 		own_blocking = open_required + cint(stage.get("open_criteria"))
 		blocking = own_blocking + (earlier_blocking[index] if earlier_blocking else 0)
@@ -120,7 +121,7 @@ def stage_sums(
 			today,
 			lead,
 			overdue_open_tasks=overdue_tasks,
-			is_skipped=stage.name in skipped,
+			is_skipped=id(stage) in skipped,
 			is_on_hold=bool(plan.on_hold_since),
 			chance=forecasts.chance_of(stage),
 			at_risk_below=at_risk_below,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import frappe
 from frappe.utils import cstr, get_datetime
 
-from milestone_automation.engine.base import field_types, save_state, stored_rows, values
+from milestone_automation.engine.base import bulk, field_types, save_state, stored_rows, values
 from milestone_automation.engine.people import assignees
 from milestone_automation.engine.rules.vocabulary import ReachRule
 from milestone_automation.engine.store import plan_rows
@@ -33,6 +33,17 @@ def loaded(doc, anew: bool = False) -> plan_rows.Plan | None:
 def forget_loaded(doctype: str, name) -> None:
 	"""Have a document's plan read again: it got one, or another one."""
 	save_state.transaction().plans.pop((doctype, str(name)), None)
+
+
+def release(plan: str, doctype: str, name) -> None:
+	"""Let a document have another plan: the one that is over keeps its rows, but no longer stands for the document.
+
+	Args:
+		plan: name of the plan that is over.
+		doctype, name: the document.
+	"""
+	bulk.update_rows("Milestone Plan", {plan: {"plan_key": None}})
+	forget_loaded(doctype, name)
 
 
 def stored_row(doc, plan: plan_rows.Plan | None) -> dict:

@@ -8,7 +8,7 @@ import frappe
 from frappe import _
 from frappe.model import default_fields, optional_fields
 
-from milestone_automation.engine.base import budget
+from milestone_automation.engine.base import budget, message_log
 from milestone_automation.engine.tracking import expressions, samples
 
 
@@ -50,53 +50,56 @@ def fields_of(condition: str | None) -> tuple[str, ...]:
 		return ()
 
 
-def fields_used(condition: str | None, doctype: str) -> tuple[set[str], set[str]]:
+def fields_used(condition: str | None, doctype: str, has_row: bool = False) -> tuple[set[str], set[str]]:
 	"""Return the fields of a document that a condition reads, and the columns of its rows.
 
 	Args:
 		condition: checked before.
 		doctype: of the documents.
+		has_row: whether it is about a row too.
 	"""
 	if not condition or not condition.strip():
 		return set(), set()
-	tree = expressions.parse(condition.strip())
+	tree = expressions.parse(condition.strip(), has_row)
 	return expressions.fields_used(tree), expressions.columns_used(tree) & _columns(doctype)
 
 
-def check(condition: str | None, doctype: str) -> None:
+def check(condition: str | None, doctype: str, row_doctype: str | None = None) -> None:
 	"""Refuse a condition with syntax errors, unknown names or fields that the DocType does not have.
 
 	Args:
 		condition: Python expression on `doc`; may be empty.
 		doctype: DocType of the documents.
+		row_doctype: DocType of the row it is about, of a table of the document; None for the document alone.
 
 	Raises:
 		frappe.ValidationError: says what is wrong and what to write instead.
 	"""
 	if not condition or not condition.strip():
 		return
-	tree = _parse(condition.strip(), doctype)
+	tree = _parse(condition.strip(), doctype, has_row=bool(row_doctype))
 	_check_columns(tree, doctype)
-	_try(condition.strip(), doctype)
+	_try(condition.strip(), doctype, row_doctype)
 
 
-def _try(condition: str, doctype: str) -> None:
+def _try(condition: str, doctype: str, row_doctype: str | None) -> None:
 	"""Evaluate with a sample document. Other documents have other values, so only what can never work is refused."""
-	messages = list(frappe.local.message_log)
+	messages = message_log.count()
 	try:
-		expressions.evaluate(condition, samples.document(doctype))
+		row = samples.document(row_doctype) if row_doctype else None
+		expressions.evaluate(condition, samples.document(doctype), row)
 	except (budget.BudgetExceeded, budget.NotCalculable) as error:
 		_refuse(str(error))
 	except Exception:
-		frappe.local.message_log = messages
+		message_log.forget_after(messages)
 
 
-def _parse(condition: str, doctype: str) -> ast.Expression:
+def _parse(condition: str, doctype: str, has_row: bool = False) -> ast.Expression:
 	try:
 		if len(condition) <= budget.MOST_WRITTEN:
 			# Fields come first: a wrong name is the fault most often made.
 			_check_fields(ast.parse(condition, mode="eval"), doctype)
-		return expressions.parse(condition)
+		return expressions.parse(condition, has_row)
 	except SyntaxError as error:
 		frappe.throw(
 			_("The condition is not a Python expression: {0}. Example: doc.status == 'Open'.").format(

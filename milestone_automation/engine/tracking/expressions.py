@@ -47,6 +47,8 @@ COMPARISONS = {
 }
 FUNCTIONS = budget.FUNCTIONS | {"any": any, "all": all, "sorted": sorted, "set": set, "list": list}
 NAMES = {"doc", "frappe", *FUNCTIONS}
+# The row a formula is for, where there is one.
+ROW = "row"
 # What may be called of a value, besides `get`.
 METHODS = budget.TEXT_METHODS | budget.DATE_METHODS
 CALLED = METHODS | {"get"}
@@ -60,8 +62,12 @@ class NotAllowed(Exception):
 
 
 @lru_cache(maxsize=512)
-def parse(text: str) -> ast.Expression:
+def parse(text: str, has_row: bool = False) -> ast.Expression:
 	"""Return the tree of an expression of this language.
+
+	Args:
+		text: the expression.
+		has_row: whether it is about a row of the document, `row`, too.
 
 	Raises:
 		SyntaxError: it is no Python expression.
@@ -76,7 +82,7 @@ def parse(text: str) -> ast.Expression:
 	_check_depth(tree)
 	for node in ast.walk(tree):
 		_check_node(node)
-	_check_uses(tree)
+	_check_uses(tree, NAMES | {ROW} if has_row else NAMES)
 	return tree
 
 
@@ -176,22 +182,22 @@ NODE_CHECKS = {
 }
 
 
-def _check_uses(tree: ast.Expression) -> None:
+def _check_uses(tree: ast.Expression, names: set[str]) -> None:
 	"""The document and `frappe` are only asked for something; neither is a value by itself."""
 	asked = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute | ast.Subscript)}
 	called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
 	bound = bound_names(tree)
-	if bound & NAMES:
-		raise NotAllowed(_("{0} cannot be used").format(", ".join(sorted(bound & NAMES))))
+	if bound & names:
+		raise NotAllowed(_("{0} cannot be used").format(", ".join(sorted(bound & names))))
 	for node in ast.walk(tree):
 		if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in bound:
-			_check_name(node, asked, called)
+			_check_name(node, names, asked, called)
 		elif isinstance(node, ast.Attribute) and _path(node).startswith("frappe."):
 			_check_util(node, asked, called)
 
 
-def _check_name(node: ast.Name, asked: set[int], called: set[int]) -> None:
-	if node.id not in NAMES:
+def _check_name(node: ast.Name, names: set[str], asked: set[int], called: set[int]) -> None:
+	if node.id not in names:
 		raise NotAllowed(_("name '{0}' is not defined").format(node.id))
 	if id(node) not in (called if node.id in FUNCTIONS else asked):
 		raise NotAllowed(_("{0} alone cannot be used").format(node.id))
@@ -295,19 +301,21 @@ class Record:
 		return default if value is None else value
 
 
-def evaluate(text: str, doc):
+def evaluate(text: str, doc, row=None):
 	"""Return what an expression says of a document.
 
 	Args:
 		text: the expression.
 		doc: the document; it is only read.
+		row: a row of one of its tables, for an expression about one.
 
 	Raises:
 		SyntaxError, NotAllowed: see `parse`.
 		BudgetExceeded: it takes too long, or makes too large a value.
 		Exception: whatever goes wrong with the values of the document.
 	"""
-	return _Evaluation({"doc": Record(doc)}).value(parse(text).body)
+	names = {"doc": Record(doc)} | ({} if row is None else {ROW: Record(row)})
+	return _Evaluation(names).value(parse(text, has_row=row is not None).body)
 
 
 class _Evaluation:

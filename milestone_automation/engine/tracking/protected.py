@@ -61,7 +61,7 @@ def _reasons() -> dict[str, str]:
 	"""Return the sentences by the words above; {0} is the DocType."""
 	return {
 		"rights": _("{0} decides who may do what."),
-		"accounts": _("{0} holds accounts, passwords or keys."),
+		"accounts": _("{0} contains accounts, passwords or keys."),
 		"code": _("{0} is code, or decides which code runs."),
 		"structure": _("{0} decides how documents are built and shown."),
 		"outlets": _("{0} sends data out of the site or brings it in."),

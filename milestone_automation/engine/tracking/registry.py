@@ -17,6 +17,8 @@ from milestone_automation.engine.tracking import conditions
 CACHE_KEY = "milestone_automation_rules_3"
 # In the map, in place of a DocType: which documents exit criteria ask for.
 ASKED_FOR = ""
+# In `frappe.local`: rules by DocType, with the row of the map they were made of.
+UNPACKED = "milestone_automation_unpacked_rules"
 # What a plan watches besides what the rows of its workflow name; and where they name it.
 STANDARD_WATCHED = ("docstatus", "owner")
 WATCHED_BY_ROWS = {
@@ -72,7 +74,7 @@ class Rules(NamedTuple):
 def for_doctype(doctype: str) -> Rules | None:
 	"""Return the tracker and workflows of a DocType, or None. One cached lookup."""
 	row = rule_cache.get(CACHE_KEY, _read).get(doctype)
-	return _unpack(row) if row else None
+	return _unpacked(doctype, row) if row else None
 
 
 def tracked_fields(doctype: str) -> tuple[TrackedField, ...]:
@@ -84,9 +86,9 @@ def tracked_fields(doctype: str) -> tuple[TrackedField, ...]:
 
 def tracker_values(name: str) -> dict | None:
 	"""Return all values of a tracker from the map, with its rows; None for an unknown tracker."""
-	for rules in all_rules().values():
-		if rules.tracker and rules.tracker.name == name:
-			return rules.tracker.values
+	for doctype, row in rule_cache.get(CACHE_KEY, _read).items():
+		if doctype != ASKED_FOR and row[0] and row[0]["name"] == name:
+			return row[0]
 	return None
 
 
@@ -104,6 +106,17 @@ def asking_for(doctype: str) -> tuple[tuple[str, str], ...]:
 def clear() -> None:
 	"""Clear the map, now for this transaction and at its end for all others. Called on every change of a rule."""
 	rule_cache.forget(CACHE_KEY)
+
+
+def _unpacked(doctype: str, row) -> Rules:
+	"""Return the rules of a row of the map; a save asks for them with every event, so they are kept as long as the row."""
+	unpacked = getattr(frappe.local, UNPACKED, None)
+	if unpacked is None:
+		unpacked = {}
+		setattr(frappe.local, UNPACKED, unpacked)
+	if doctype not in unpacked or unpacked[doctype][0] is not row:
+		unpacked[doctype] = (row, _unpack(row))
+	return unpacked[doctype][1]
 
 
 def _unpack(row) -> Rules:

@@ -1,10 +1,10 @@
-"""The actions a stage may start when it is reached: those of this app and of others.
+"""The actions that next steps may have: those of this app and of others.
 
 Other apps add theirs with the hook `milestone_actions`: {"Name": "dotted.path"}, or {"Name": {"function": "dotted.path",
 "problems": "dotted.path"}}. The function is called with (doc, plan, stage, **arguments); what a step may say is read from
-its parameters. `problems`, where there is one, is called with (arguments, doctype) as the author of the step and returns
-sentences that say why it cannot be done. An action that writes to the database is done once; one that reaches outside may
-be done again when its worker is killed.
+its parameters, and of which kind each is from their annotations (str, int, float, bool, list). `problems`, where there is
+one, is called with (arguments, doctype) as the author of the step and returns sentences that say why it cannot be done. An
+action that writes to the database is done once; one that reaches outside may be done again when its worker is killed.
 
 An action runs with the rights of whoever wrote it. So each says what its writer has to be able to do: it is asked when the
 workflow is saved, and again when the action runs.
@@ -17,22 +17,29 @@ from typing import NamedTuple
 
 import frappe
 from frappe import _
-from frappe.desk.doctype.notification_log.notification_log import make_notification_logs
-from frappe.desk.form import assign_to
-from frappe.model import no_value_fields, table_fields
-from frappe.model.workflow import apply_workflow, get_workflow_name
 from frappe.utils import cstr, escape_html
 
-from milestone_automation.engine.base import values
-from milestone_automation.engine.people import field_rights
+from milestone_automation.engine.base import message_log
 from milestone_automation.engine.tracking import protected
+from milestone_automation.engine.workflows import document_maker, step_actions
 
-# What a step cannot write: no value, rows of a table, a secret.
-UNWRITABLE_TYPES = frozenset({*no_value_fields, *table_fields, "Password"})
 # What every function gets before the arguments of the step.
 GIVEN = ("doc", "plan", "stage")
+# What a step says besides the arguments of its action.
+ABOUT_THE_STEP = ("action", "when", "condition")
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-SCALARS = (str, int, float, bool, type(None))
+
+
+class Argument(NamedTuple):
+	"""An argument of an action.
+
+	Attributes:
+		kind: what it is: one of `KINDS`, or of the kinds that an action checks itself.
+		is_required: whether it has to be there.
+	"""
+
+	kind: str
+	is_required: bool = True
 
 
 class Action(NamedTuple):
@@ -40,15 +47,33 @@ class Action(NamedTuple):
 
 	Attributes:
 		function: dotted path; gets (doc, plan, stage, **arguments).
-		arguments: each by name, with whether it has to be there.
+		arguments: what a step may say, by name.
 		problems: yields what keeps the session user from it; gets (arguments, doctype).
 		takes_more: whether it takes arguments of any other name too.
+		only_reads: whether it leaves the document as it is, so that its author need only read it.
+		leaves_site: whether what it does cannot be undone: it reaches outside, or runs code of another app.
 	"""
 
 	function: str
-	arguments: dict[str, bool]
+	arguments: dict[str, Argument]
 	problems: Callable | None = None
 	takes_more: bool = False
+	only_reads: bool = False
+	leaves_site: bool = False
+
+
+def _is_flag(value) -> bool:
+	return value in (0, 1, "0", "1") and isinstance(value, int | str)
+
+
+# Kinds that every action has checked; what an argument of another kind may be the action checks itself.
+KINDS = {
+	"Text": lambda value: isinstance(value, str),
+	"Number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+	"Check": _is_flag,
+	"List": lambda value: isinstance(value, list),
+}
+KIND_OF = {str: "Text", int: "Number", float: "Number", bool: "Check", list: "List"}
 
 
 def actions() -> dict[str, Action]:
@@ -64,16 +89,25 @@ def _of_other_app(given) -> Action:
 	"""Return the action that another app has declared. One whose function cannot be found says so when it is asked for."""
 	described = given if isinstance(given, dict) else {"function": given}
 	path, check = _last(described.get("function")), _last(described.get("problems"))
-	messages = len(frappe.local.message_log or [])
+	messages = message_log.count()
 	try:
 		parameters = list(inspect.signature(frappe.get_attr(path)).parameters.values())[len(GIVEN) :]
 		problems = frappe.get_attr(check) if check else None
 	except Exception:
-		frappe.local.message_log = (frappe.local.message_log or [])[:messages]
+		message_log.forget_after(messages)
 		return Action(path or "", {}, partial(_lost_problems, path), takes_more=True)
-	arguments = {one.name: one.default is one.empty for one in parameters if one.kind in NAMED}
+	arguments = {
+		one.name: Argument(_kind_of(one.annotation), one.default is one.empty)
+		for one in parameters
+		if one.kind in NAMED
+	}
 	takes_more = any(one.kind is one.VAR_KEYWORD for one in parameters)
-	return Action(path, arguments, problems, takes_more)
+	return Action(path, arguments, problems, takes_more, leaves_site=True)
+
+
+def _kind_of(annotation) -> str:
+	"""Return of which kind an argument is by its annotation; a number may be a flag too."""
+	return KIND_OF.get(annotation, "Value")
 
 
 def _last(paths) -> str | None:
@@ -95,7 +129,7 @@ def problems(step: dict, doctype: str) -> Iterator[str]:
 		doctype: of the documents it acts on.
 	"""
 	known = actions()
-	arguments = {name: value for name, value in step.items() if name != "action"}
+	arguments = arguments_of(step)
 	name = step.get("action")
 	if not isinstance(name, str) or name not in known:
 		yield _("Unknown action. Choose one of: {0}.").format(", ".join(sorted(known)))
@@ -111,14 +145,34 @@ def problems(step: dict, doctype: str) -> Iterator[str]:
 		yield from action.problems(arguments, doctype)
 
 
+def arguments_of(step: dict) -> dict:
+	"""Return the arguments of a step: all it says but its action, and when and on which condition it runs."""
+	return {name: value for name, value in step.items() if name not in ABOUT_THE_STEP}
+
+
 def _argument_problems(name: str, action: Action, arguments: dict) -> Iterator[str]:
-	required = [one for one, is_required in action.arguments.items() if is_required]
+	required = [one for one, argument in action.arguments.items() if argument.is_required]
 	missing = [one for one in required if _is_left_out(one, arguments)]
 	unknown = [one for one in arguments if one in GIVEN or not (action.takes_more or one in action.arguments)]
 	if missing or unknown:
 		yield _("The next step {0} takes {1}; {2} does not fit.").format(
 			name, ", ".join(action.arguments) or _("no arguments"), escape_html(", ".join(missing + unknown))
 		)
+	else:
+		yield from _misfits(name, action, arguments)
+
+
+def _misfits(name: str, action: Action, arguments: dict) -> Iterator[str]:
+	"""Yield which arguments are not of the kind that the action declares."""
+	for argument, (kind, _is_required) in action.arguments.items():
+		is_checked = kind in KINDS and not _is_left_out(argument, arguments)
+		if is_checked and not KINDS[kind](arguments[argument]):
+			yield _misfit(name, argument, kind)
+
+
+def _misfit(name: str, argument: str, kind: str) -> str:
+	words = {"Text": _("a text"), "Number": _("a number"), "Check": _("1 or 0"), "List": _("a list")}
+	return _("The next step {0} does not fit: {1} has to be {2}.").format(name, argument, words[kind])
 
 
 def _is_left_out(name: str, arguments: dict) -> bool:
@@ -126,165 +180,82 @@ def _is_left_out(name: str, arguments: dict) -> bool:
 	return name not in arguments or (name != "value" and arguments[name] in (None, "", []))
 
 
-def run(step: dict, doc, plan, stage) -> None:
-	"""Run a step in the name of the session user, whose rights were asked before.
+def run(step: dict, doc, plan, stage):
+	"""Run a step in the name of the session user, whose rights were asked before; return what its function does.
 
 	Args:
 		step: as in `problems`.
 		doc: the document, as it is stored.
 		plan, stage: rows.
 	"""
-	arguments = {name: value for name, value in step.items() if name != "action"}
+	arguments = arguments_of(step)
 	doc.check_permission("read")
-	frappe.get_attr(actions()[step["action"]].function)(doc, plan, stage, **arguments)
+	return frappe.get_attr(actions()[step["action"]].function)(doc, plan, stage, **arguments)
 
 
-# Set Value
-
-
-def set_value(doc, plan, stage, field: str, value) -> None:
-	"""Set a field of the document and save it, with all that a save by the session user brings."""
-	doc.set(field, value)
-	doc.save()
-	# Frappe puts a field back without a word where the user's permission level is too low.
-	fieldtype = doc.meta.get_field(field).fieldtype
-	if not values.is_same(value, frappe.db.get_value(doc.doctype, doc.name, field), fieldtype):
-		frappe.throw(
-			_("Setting {0} to {1} had no effect on {2} {3}.").format(
-				field, escape_html(cstr(value)), _(doc.doctype), doc.name
-			)
-		)
-
-
-def _set_value_problems(arguments: dict, doctype: str) -> Iterator[str]:
-	fieldname, value = arguments["field"], arguments.get("value")
-	field = frappe.get_meta(doctype).get_field(fieldname) if isinstance(fieldname, str) else None
-	if not field or field.fieldtype in UNWRITABLE_TYPES or field.get("is_virtual"):
-		yield _("{0} has no field {1} that a next step could set. Choose a field with a plain value.").format(
-			_(doctype), escape_html(cstr(fieldname))
-		)
-	elif not isinstance(value, SCALARS):
-		yield _("A next step sets {0} to one plain value, not to a list.").format(fieldname)
-	elif not frappe.has_permission(doctype, "write") or not field_rights.may_write(doctype, fieldname):
-		yield _("You may not change {0} of {1}, so no next step of yours can. Ask somebody who may.").format(
-			fieldname, _(doctype)
-		)
-
-
-# Apply Workflow Action
-
-
-def apply_workflow_action(doc, plan, stage, workflow_action: str) -> None:
-	"""Apply an action of the document's Frappe Workflow."""
-	apply_workflow(doc, workflow_action)
-
-
-def _workflow_action_problems(arguments: dict, doctype: str) -> Iterator[str]:
-	name, roles = get_workflow_name(doctype), frappe.get_roles()
-	transitions = frappe.get_cached_doc("Workflow", name).transitions if name else []
-	wanted = [row for row in transitions if row.action == arguments["workflow_action"]]
-	if not wanted:
-		yield _("The workflow of {0} has no action {1}.").format(
-			_(doctype), escape_html(cstr(arguments["workflow_action"]))
-		)
-	elif not frappe.has_permission(doctype, "write") or not any(row.allowed in roles for row in wanted):
-		yield _(
-			"You may not take the action {0} on {1}, so no next step of yours can. Ask somebody who may."
-		).format(wanted[0].action, _(doctype))
-
-
-# Submit
-
-
-def submit(doc, plan, stage) -> None:
-	"""Submit the document."""
-	doc.submit()
-
-
-def _submit_problems(arguments: dict, doctype: str) -> Iterator[str]:
-	if not frappe.get_meta(doctype).is_submittable:
-		yield _("Documents of {0} cannot be submitted.").format(_(doctype))
-	elif not frappe.has_permission(doctype, "submit"):
-		yield _(
-			"You may not submit documents of {0}, so no next step of yours can. Ask somebody who may."
-		).format(_(doctype))
-
-
-# Assign
-
-
-def assign(doc, plan, stage, user: str, description: str = "") -> None:
-	"""Assign the document to a user who may read it: nobody gets to see it by being assigned."""
-	_check_reads(doc, [user])
-	assign_to.add(
-		{
-			"assign_to": [user],
-			"doctype": doc.doctype,
-			"name": doc.name,
-			"description": escape_html(description or stage.stage_name),
-		}
-	)
-
-
-def _assign_problems(arguments: dict, doctype: str) -> Iterator[str]:
-	yield from _reader_problems([arguments["user"]], doctype)
-	if not isinstance(arguments.get("description", ""), str):
-		yield _("The description of a next step is a text.")
-
-
-# Notify
-
-
-def notify(doc, plan, stage, users: list[str], subject: str = "") -> None:
-	"""Send a desk notification about the document to users who may read it."""
-	_check_reads(doc, users)
-	told = frappe._dict(
-		type="Alert",
-		document_type=doc.doctype,
-		document_name=doc.name,
-		# The desk shows it as HTML.
-		subject=escape_html(subject or _("{0} was reached for {1}").format(stage.stage_name, doc.name)),
-		from_user=frappe.session.user,
-	)
-	# In this transaction: Frappe's own way is a job, which would tell it twice when the step is tried again.
-	make_notification_logs(told, users)
-
-
-def _notify_problems(arguments: dict, doctype: str) -> Iterator[str]:
-	users = arguments["users"]
-	if not isinstance(users, list):
-		yield _("The next step {0} takes a list of users.").format("Notify")
-		return
-	yield from _reader_problems(users, doctype)
-	if not isinstance(arguments.get("subject", ""), str):
-		yield _("The subject of a next step is a text.")
-
-
-def _reader_problems(users: list, doctype: str) -> Iterator[str]:
-	for user in users:
-		if not isinstance(user, str) or not frappe.db.get_value("User", user, "enabled"):
-			yield _("User {0} does not exist. Choose an enabled user.").format(escape_html(cstr(user)))
-		elif not frappe.has_permission(doctype, "read", user=user):
-			yield _("{0} may not read documents of {1}. Choose somebody who may.").format(user, _(doctype))
-
-
-def _check_reads(doc, users: list[str]) -> None:
-	for user in users:
-		if not frappe.has_permission(doc.doctype, "read", doc=doc, user=user):
-			frappe.throw(
-				_("{0} may not read {1} {2}, so a next step tells them nothing of it.").format(
-					user, _(doc.doctype), doc.name
-				),
-				frappe.PermissionError,
-			)
-
-
+MODULE = step_actions.__name__
+# Kinds with a picker of their own: Field, Value, Mapping, Tables, User, Users, Document Type, Workflow, Link Field,
+# Workflow Action, Method, Webhook.
 OWN = {
-	"Set Value": Action(f"{__name__}.set_value", {"field": True, "value": True}, _set_value_problems),
-	"Apply Workflow Action": Action(
-		f"{__name__}.apply_workflow_action", {"workflow_action": True}, _workflow_action_problems
+	"Set Value": Action(
+		f"{MODULE}.set_value",
+		{"field": Argument("Field"), "value": Argument("Value")},
+		step_actions.set_value_problems,
 	),
-	"Submit": Action(f"{__name__}.submit", {}, _submit_problems),
-	"Assign": Action(f"{__name__}.assign", {"user": True, "description": False}, _assign_problems),
-	"Notify": Action(f"{__name__}.notify", {"users": True, "subject": False}, _notify_problems),
+	"Set Values": Action(
+		f"{MODULE}.set_values", {"fields": Argument("Mapping")}, step_actions.set_values_problems
+	),
+	"Apply Workflow Action": Action(
+		f"{MODULE}.apply_workflow_action",
+		{"workflow_action": Argument("Workflow Action")},
+		step_actions.workflow_action_problems,
+	),
+	"Submit": Action(f"{MODULE}.submit", {}, step_actions.submit_problems),
+	"Create Document": Action(
+		f"{document_maker.__name__}.create",
+		{
+			"document_type": Argument("Document Type"),
+			"fields": Argument("Mapping"),
+			"tables": Argument("Tables", is_required=False),
+			"submit": Argument("Check", is_required=False),
+			"workflow": Argument("Workflow", is_required=False),
+		},
+		document_maker.problems,
+		only_reads=True,
+	),
+	"Start Plan": Action(
+		"milestone_automation.engine.plans.plan_steps.start_plan",
+		{"link_field": Argument("Link Field"), "workflow": Argument("Workflow", is_required=False)},
+		document_maker.plan_problems,
+		only_reads=True,
+	),
+	"Assign": Action(
+		f"{MODULE}.assign",
+		{"user": Argument("User"), "description": Argument("Text", is_required=False)},
+		step_actions.assign_problems,
+		only_reads=True,
+	),
+	"Add Tag": Action(f"{MODULE}.add_tag", {"tag": Argument("Text")}, step_actions.tag_problems),
+	"Add Comment": Action(
+		f"{MODULE}.add_comment", {"text": Argument("Text")}, step_actions.comment_problems, only_reads=True
+	),
+	"Notify": Action(
+		f"{MODULE}.notify",
+		{"users": Argument("Users"), "subject": Argument("Text", is_required=False)},
+		step_actions.notify_problems,
+		only_reads=True,
+	),
+	"Call Method": Action(
+		f"{MODULE}.call_method",
+		{"method": Argument("Method")},
+		step_actions.method_problems,
+		leaves_site=True,
+	),
+	"Webhook": Action(
+		f"{MODULE}.call_webhook",
+		{"webhook": Argument("Webhook")},
+		step_actions.webhook_problems,
+		only_reads=True,
+		leaves_site=True,
+	),
 }

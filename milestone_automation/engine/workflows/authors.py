@@ -7,7 +7,7 @@ too: otherwise a step written by somebody with more rights could be started at w
 import frappe
 from frappe.utils import cstr
 
-from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS
+from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS, StepEvent
 
 # When a plan is made at all.
 WHICH_DOCUMENTS = ("document_type", "document_filters", "condition", "supplier_field")
@@ -23,6 +23,17 @@ WHEN_REACHED = (
 	"owner_email",
 	"gate_mode",
 )
+# When it is late or blocked.
+WHEN_LATE = (
+	"dependency",
+	"predecessors",
+	"key_date_rule",
+	"date_field",
+	"offset_days",
+	"working_days",
+	"exit_criteria",
+)
+LATE_EVENTS = (StepEvent.REACHED_LATE, StepEvent.BLOCKED, StepEvent.OVERDUE)
 # Whoever has a message sent to somebody without a right to the document.
 SENT_OUTSIDE = ("owner_kind", "owner_email")
 # By the field of the author: the text, and what else of the row decides about it.
@@ -30,6 +41,9 @@ AUTHORED = {
 	"next_actions_by": ("next_actions", WHEN_REACHED),
 	"custom_message_by": ("custom_message", SENT_OUTSIDE),
 }
+# Of the workflow: who wrote what is done when all stages are reached.
+COMPLETED, COMPLETED_BY = "completed_actions", "completed_actions_by"
+AUTHOR_FIELDS = (*AUTHORED, COMPLETED_BY)
 
 
 def stamp(workflow) -> None:
@@ -46,8 +60,23 @@ def stamp(workflow) -> None:
 		for author_field in AUTHORED:
 			kept = _author_before(former.get(stage.name), stage, author_field, is_for_same)
 			text = cstr(stage.get(AUTHORED[author_field][0])).strip()
-			author = None if workflow.flags.written_elsewhere else kept or frappe.session.user
-			stage.set(author_field, author if text else None)
+			stage.set(author_field, _author(workflow, kept) if text else None)
+	kept = before.get(COMPLETED_BY) if is_for_same and _completes_as_before(before, workflow) else None
+	text = cstr(workflow.get(COMPLETED)).strip()
+	workflow.set(COMPLETED_BY, _author(workflow, kept) if text else None)
+
+
+def _author(workflow, kept: str | None) -> str | None:
+	return None if workflow.flags.written_elsewhere else kept or frappe.session.user
+
+
+def _completes_as_before(before, workflow) -> bool:
+	"""Tell whether what is done for a completed plan, and when one is completed, are as they were."""
+	rules = [
+		{row.name: [_plain(row.get(name)) for name in WHEN_REACHED] for row in one.stages}
+		for one in (before, workflow)
+	]
+	return _is_same(before, workflow, (COMPLETED,)) and rules[0] == rules[1]
 
 
 def _author_before(former, stage, author_field: str, is_for_same: bool) -> str | None:
@@ -55,6 +84,8 @@ def _author_before(former, stage, author_field: str, is_for_same: bool) -> str |
 	text, decisive = AUTHORED[author_field]
 	if decisive is SENT_OUTSIDE and former and not _goes_outside(former, stage):
 		decisive = ()
+	if text == "next_actions" and any(event.value in cstr(stage.get(text)) for event in LATE_EVENTS):
+		decisive = (*decisive, *WHEN_LATE)
 	if not former or (decisive and not is_for_same) or not _is_same(former, stage, (text, *decisive)):
 		return None
 	return former.get(author_field)
@@ -72,6 +103,6 @@ def _plain(value) -> str:
 	return cstr(value or "").strip()
 
 
-def wrote_now(stage) -> bool:
-	"""Tell whether the next steps of a stage are the session user's."""
-	return stage.get("next_actions_by") == frappe.session.user
+def wrote_now(row, author_field: str = "next_actions_by") -> bool:
+	"""Tell whether the next steps of a stage or workflow are the session user's."""
+	return row.get(author_field) == frappe.session.user

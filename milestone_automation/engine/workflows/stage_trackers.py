@@ -4,6 +4,7 @@ import frappe
 from frappe import _
 
 from milestone_automation.engine.rules.vocabulary import ReachRule
+from milestone_automation.engine.tracking import trackable
 
 
 def fields_of(workflow) -> list[str]:
@@ -67,8 +68,16 @@ def _append(tracker, fieldnames: list[str]) -> None:
 
 
 def _tell(sentence: str, fieldnames: list[str], tracker, indicator: str = "blue") -> None:
+	labels = ", ".join(_label(tracker.document_type, fieldname) for fieldname in fieldnames)
 	frappe.msgprint(
-		sentence.format(", ".join(fieldnames), _(tracker.document_type), tracker.name),
+		sentence.format(labels, _(tracker.document_type), tracker.name),
 		title=_("Milestone Tracker"),
 		indicator=indicator,
+		# What went well needs no answer.
+		alert=indicator != "orange",
 	)
+
+
+def _label(doctype: str, fieldname: str) -> str:
+	field = frappe.get_meta(doctype).get_field(fieldname)
+	return _(field.label if field and field.label else trackable.STANDARD_FIELDS.get(fieldname, fieldname))

@@ -7,10 +7,11 @@ from frappe import _
 from frappe.model.workflow import get_workflow_name
 from frappe.utils import cint, cstr, escape_html
 
-from milestone_automation.engine.base import parsing, values
+from milestone_automation.engine.base import values
 from milestone_automation.engine.base.field_types import DAY_TYPES, NUMBER_TYPES
 from milestone_automation.engine.rules.vocabulary import (
 	OUTSIDE_OWNERS,
+	STAGE_EVENTS,
 	Dependency,
 	KeyDateRule,
 	OwnerKind,
@@ -19,17 +20,14 @@ from milestone_automation.engine.rules.vocabulary import (
 from milestone_automation.engine.tracking import trackable
 from milestone_automation.engine.tracking.registry import field_type
 from milestone_automation.engine.workflows import (
-	action_registry,
 	authors,
 	criteria_validation,
 	custom_messages,
 	people_validation,
 	row_fields,
+	step_validation,
 )
 from milestone_automation.engine.workflows.people_validation import Known
-
-# Next steps of one milestone.
-MOST_STEPS = 20
 
 # For each option, the fields that only this option uses.
 FIELDS_BY_CHOICE = {
@@ -80,7 +78,9 @@ def problems(
 	yield from reach_problems(stage, doctype)
 	yield from _reminder_problems(stage)
 	yield from _message_problems(stage, doctype)
-	yield from _action_problems(stage, doctype)
+	yield from step_validation.problems(
+		stage.next_actions, doctype, STAGE_EVENTS, is_own=authors.wrote_now(stage)
+	)
 	yield from criteria_validation.problems(stage, doctype, known_criteria)
 
 
@@ -284,7 +284,7 @@ def normalize_value(stage, doctype: str) -> None:
 		stage.track_value = values.as_text(stage.track_value, field_type(doctype, stage.track_field))
 
 
-# Messages and next steps
+# Messages
 
 
 def _reminder_problems(stage) -> Iterator[str]:
@@ -307,39 +307,3 @@ def _message_problems(stage, doctype: str) -> Iterator[str]:
 	except frappe.ValidationError as error:
 		frappe.clear_last_message()
 		yield cstr(error)
-
-
-def _action_problems(stage, doctype: str) -> Iterator[str]:
-	if not cstr(stage.next_actions).strip():
-		return
-	actions = _actions_of(stage)
-	if actions is None:
-		yield _("Next Steps must be a JSON list. Example: {0}.").format(
-			'[{"action": "Set Value", "field": "status", "value": "Approved"}]'
-		)
-		return
-	yield from _step_problems(stage, actions, doctype)
-
-
-def _step_problems(stage, actions: list, doctype: str) -> Iterator[str]:
-	known = action_registry.actions()
-	names = [action.get("action") if isinstance(action, dict) else None for action in actions]
-	unknown = next((name for name in names if not isinstance(name, str) or name not in known), "")
-	if unknown is None:
-		yield _("Each of its Next Steps needs an action, for example {0}.").format('{"action": "Submit"}')
-	elif unknown:
-		yield _("Its Next Steps contain the unknown action {0}. Choose one of: {1}.").format(
-			escape_html(cstr(unknown)), ", ".join(known)
-		)
-	elif authors.wrote_now(stage):
-		for action in actions:
-			yield from action_registry.problems(action, doctype)
-
-
-def _actions_of(stage) -> list | None:
-	"""Return the next steps of a row; None where they are no list, or one that is too long."""
-	try:
-		actions = parsing.as_json(stage.next_actions)
-	except ValueError:
-		return None
-	return actions if isinstance(actions, list) and len(actions) <= MOST_STEPS else None

@@ -13,10 +13,17 @@ from frappe.utils import cint, cstr, escape_html
 from milestone_automation.engine.base import values
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.rules import names, network
-from milestone_automation.engine.rules.vocabulary import KeyDateRule, PlanStatus, ReachRule, StageKind
+from milestone_automation.engine.rules.vocabulary import (
+	KeyDateRule,
+	PlanStatus,
+	ReachRule,
+	StageKind,
+	StepEvent,
+)
 from milestone_automation.engine.tracking import conditions, protected, trackable
 from milestone_automation.engine.tracking.registry import field_type
 from milestone_automation.engine.workflows import (
+	authors,
 	criteria_validation,
 	default_values,
 	dependencies,
@@ -25,6 +32,7 @@ from milestone_automation.engine.workflows import (
 	people_validation,
 	shown_fields,
 	stage_validation,
+	step_validation,
 	task_validation,
 )
 
@@ -117,7 +125,10 @@ def check_rights(workflow) -> None:
 
 
 def _next_actions(workflow) -> set[str]:
-	return {cstr(stage.next_actions).strip() for stage in workflow.stages} - {""} if workflow else set()
+	if not workflow:
+		return set()
+	texts = [workflow.completed_actions, *(stage.next_actions for stage in workflow.stages)]
+	return {cstr(text).strip() for text in texts} - {""}
 
 
 def check_document_type(workflow) -> None:
@@ -277,8 +288,24 @@ def problems(workflow) -> Iterator[str]:
 	for task in workflow.tasks:
 		for problem in task_validation.problems(task, workflow, known):
 			yield f"{task_label(task)}: {problem}"
+	yield from _completion_problems(workflow)
 	yield from field_use.problems(workflow, _row_label)
 	yield from shown_fields.problems(workflow)
+
+
+def completion_label() -> str:
+	"""Return how a sentence about the next steps of a completed plan begins."""
+	return _("When the plan is completed:") + " "
+
+
+def _completion_problems(workflow) -> Iterator[str]:
+	found = step_validation.problems(
+		workflow.completed_actions,
+		workflow.document_type,
+		(StepEvent.PLAN_COMPLETED,),
+		is_own=authors.wrote_now(workflow, authors.COMPLETED_BY),
+	)
+	return (completion_label() + problem for problem in found)
 
 
 def _known_criteria(workflow) -> frozenset[str]:

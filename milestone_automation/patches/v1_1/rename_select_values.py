@@ -1,10 +1,13 @@
 """Some options of Select fields got clearer words; what a site has stored takes them over."""
 
+from functools import partial
+
 import frappe
 from frappe.query_builder.functions import Length
 from pypika.functions import Function
 
 from milestone_automation.engine.messages.outbox import KEY_LENGTH, stored_key
+from milestone_automation.patches import batches
 
 RENAMED_KINDS = {"Held": "Blocked", "Held Owner": "Blocked (Owner)"}
 RENAMED_OWNER_KINDS = {"Document Owner": "Document Creator"}
@@ -29,11 +32,14 @@ RENAMED = {
 def execute() -> None:
 	"""Rename the stored values. Running it again changes nothing."""
 	for (doctype, column), words in RENAMED.items():
-		table = frappe.qb.DocType(doctype)
 		for old, new in words.items():
-			frappe.qb.update(table).set(table[column], new).where(table[column] == old).run()
+			batches.update(doctype, {column: new}, partial(_has_value, column, old))
 	for old, new in RENAMED_KINDS.items():
 		_rename_keys(f"{old}|", f"{new}|")
+
+
+def _has_value(column: str, value: str, table):
+	return table[column] == value
 
 
 def _rename_keys(old: str, new: str) -> None:
@@ -49,4 +55,6 @@ def _rename_keys(old: str, new: str) -> None:
 			message.name == name
 		).run()
 	replaced = Function("REPLACE", message.message_key, old, new)
-	frappe.qb.update(message).set(message.message_key, replaced).where(is_old).run()
+	batches.update(
+		"Milestone Message", {"message_key": replaced}, lambda table: table.message_key.like(f"{old}%")
+	)

@@ -2,6 +2,8 @@
 
 import frappe
 
+from milestone_automation.patches import batches
+
 OLD_COLUMN = "strict_order"
 
 
@@ -10,6 +12,5 @@ def execute() -> None:
 	for doctype in ("Milestone Workflow", "Milestone Plan"):
 		if not frappe.db.has_column(doctype, OLD_COLUMN):
 			continue
-		table = frappe.qb.DocType(doctype)
-		query = frappe.qb.update(table).set(table.earlier_tasks_block, 1).set(table[OLD_COLUMN], 0)
-		query.where(table[OLD_COLUMN] == 1).run()
+		values = {"earlier_tasks_block": 1, OLD_COLUMN: 0}
+		batches.update(doctype, values, lambda table: table[OLD_COLUMN] == 1)

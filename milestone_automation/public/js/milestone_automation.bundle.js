@@ -3,7 +3,7 @@ import { REACHED_ON } from "./fields";
 import { reserve } from "./panel/place";
 import * as refused from "./refused";
 import * as report_filters from "./reports/filters";
-import { load_labels, milestone_title } from "./titles";
+import { load_labels, milestone_title, show_title } from "./titles";
 
 frappe.provide("milestone_automation");
 Object.assign(milestone_automation, { REACHED_ON, load_labels, milestone_title, report_filters });
@@ -51,6 +51,7 @@ milestone_automation.export_log = (values) =>
 
 $(document).on("form-refresh", (event, frm) => {
 	refused.remember_form(frm);
+	show_title(frm);
 	if (!(frappe.boot.milestone_doctypes || []).includes(frm.doctype)) return;
 	const $place = reserve(frm);
 	milestone_automation.load_panel().then(() => milestone_automation.show_panel_on(frm, $place));

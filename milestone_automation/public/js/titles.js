@@ -28,3 +28,34 @@ export function load_labels(doctypes) {
 	);
 	return Promise.all(missing.map((doctype) => frappe.model.with_doctype(doctype))).then(() => missing.length);
 }
+
+// DocTypes whose rows are named by a hash, and what people call them.
+const TITLES = {
+	Milestone: milestone_title,
+	"Milestone Plan": ({ title }) => title,
+	"Milestone Task": ({ title, reference_name }) => [title, reference_name].filter(Boolean).join(" · "),
+	"Milestone Message": ({ subject }) => subject,
+	"Milestone Next Step": ({ reference_name, stage_name, action }) =>
+		[reference_name, stage_name, action && __(action)].filter(Boolean).join(" · "),
+	"Milestone Date Change": ({ reference_name, stage_name }) =>
+		[reference_name, stage_name].filter(Boolean).join(" · "),
+	"Milestone Plan Log": ({ reference_name, event }) =>
+		[reference_name, __(event)].filter(Boolean).join(" · "),
+};
+
+// Frappe writes the name of a row into the last breadcrumb and the title of the browser's tab.
+export function show_title(frm) {
+	const title_of = TITLES[frm.doctype];
+	if (!title_of || frm.is_new()) return;
+	const show = () => {
+		const title = title_of(frm.doc);
+		const here = frappe.get_route();
+		if (!title || here[0] !== "Form" || here[2] !== frm.docname) return;
+		$("#navbar-breadcrumbs a, .navbar-breadcrumbs a")
+			.filter((_index, link) => $(link).text() === frm.docname)
+			.text(title);
+		frappe.utils.set_title(title);
+	};
+	if (frm.doctype === "Milestone") load_labels([frm.doc.reference_type]).then(show);
+	else show();
+}

@@ -1,5 +1,6 @@
 """Planned, current and actual dates of milestones on a time axis, one row for each document."""
 
+from datetime import date
 from itertools import groupby
 
 import frappe
@@ -10,13 +11,32 @@ from milestone_automation.desk.report_filters import ReportFilters, for_its_read
 from milestone_automation.engine.review import baselines, date_changes, plan_stages
 from milestone_automation.engine.rules import health
 
+# What a browser shows without effort.
+MOST_ROWS = 10_000
+# So many does its script draw (reports/timeline.js); only these come with all their dates.
+MOST_DRAWN = 150
+
 
 @for_its_reader
 def execute(filters=None):
-	"""Return columns and rows of the report; its script draws the chart from `stages`."""
+	"""Return columns, rows and a note where there are more; the report's script draws the chart from `stages`."""
 	chosen = ReportFilters(filters)
 	baseline = chosen.baseline()
-	return get_columns(baseline), get_data(chosen, baseline)
+	found = get_data(chosen, baseline)
+	rows = sorted(found, key=_urgency)[:MOST_ROWS]
+	note = None
+	if len(found) > len(rows):
+		note = _("The {0} of {1} documents that are due first. Choose filters to see the others.").format(
+			MOST_ROWS, len(found)
+		)
+	for place, row in enumerate(rows):
+		row["stages"] = frappe.as_json(row["stages"], indent=None) if place < MOST_DRAWN else None
+	return get_columns(baseline), rows, note
+
+
+def _urgency(row: dict) -> tuple:
+	"""Return what a row is sorted by: what is late or due next comes first, what is done last."""
+	return not row["stage_name"], row["due"] or date.max, row["reference_name"]
 
 
 def get_columns(baseline: baselines.Baseline | None = None) -> list[dict]:
@@ -79,7 +99,7 @@ def _row(stages: list[plan_stages.StageRow]) -> dict:
 		"chance": current.chance,
 		"forecast_end": max((stage.forecast for stage in open_stages if stage.forecast), default=None),
 		"reached": max((stage.reached for stage in stages if stage.reached), default=None),
-		"stages": frappe.as_json([_dot(stage) for stage in stages], indent=None),
+		"stages": [_dot(stage) for stage in stages],
 		**_ends(stages),
 	}
 

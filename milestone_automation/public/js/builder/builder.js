@@ -2,6 +2,10 @@
 import * as criteria from "./criteria";
 import { DocumentFields } from "./fields";
 import { preview } from "./preview";
+import { edit } from "./step_dialog";
+import * as steps from "./steps";
+import { try_steps } from "./try_steps";
+import { Quick, stage_defaults, task_defaults } from "./quick";
 import * as view from "./view";
 
 const STAGE = "Milestone Workflow Stage";
@@ -17,6 +21,7 @@ const REDRAW = [
 	"reach_rule",
 	"track_field",
 	"assignee_kind",
+	"supplier_field",
 ];
 // Fields with one name per line, chosen by check boxes.
 const NAMES = ["predecessors", "after_tasks"];
@@ -34,13 +39,16 @@ export class Builder {
 	constructor(frm) {
 		this.frm = frm;
 		this.open = new Set();
-		this.problems = { general: [], stages: [], tasks: [] };
+		this.problems = { general: [], stages: [], tasks: [], steps: [], completed: {} };
 		this.check_soon = frappe.utils.debounce(() => this.check(), 600);
 		this.$wrapper = $('<div class="milestone-builder"></div>').appendTo(
 			frm.fields_dict.builder.$wrapper.empty()
 		);
 		this.$wrapper.on("change", "[data-field]", (event) => this.on_change(event));
 		this.$wrapper.on("click", "[data-do]", (event) => this.on_click(event));
+		// The names that new milestones got here, by row.
+		this.default_names = new Map();
+		this.quick = new Quick(this);
 	}
 
 	get stages() {
@@ -56,8 +64,9 @@ export class Builder {
 	}
 
 	row(name) {
-		if (name === this.frm.doc.name) return this.frm.doc;
 		if (criteria.is_name(name)) return this.criterion(name);
+		if (steps.is_name(name)) return steps.find(this.frm, name);
+		if (name === this.frm.doc.name) return this.frm.doc;
 		return [...this.stages, ...this.tasks].find((row) => row.name === name);
 	}
 
@@ -91,14 +100,16 @@ export class Builder {
 			focus || (this.$wrapper.find(document.activeElement).length && document.activeElement.dataset.focus);
 		const { fields, open, problems, stages } = this;
 		this.$wrapper.html(
-			view.builder({ stages, open, problems, shown: this.shown_part() }, (stage, index) =>
+			view.builder({ stages, open, problems, fields, completion: this.completion(), shown: this.shown_part() }, (stage, index) =>
 				view.card(stage, index, {
 					fields,
 					open,
 					tasks: this.tasks_of(stage),
 					problems: problems.stages[index] || [],
+					step_problems: (problems.steps || [])[index] || {},
 					problems_of: (task) => problems.tasks[this.tasks.indexOf(task)] || [],
 					stages,
+					workflow: this.frm.doc,
 					earlier_tasks: stages.slice(0, index + 1).flatMap((one) => this.tasks_of(one)),
 				})
 			)
@@ -117,7 +128,14 @@ export class Builder {
 		return asks_outside || doc.shown_fields ? view.shown_part(doc, this.fields.showable()) : "";
 	}
 
+	completion() {
+		return steps.list(steps.place_of_plan(this.frm), this.fields, this.problems.completed);
+	}
+
+	// Frappe asks the server before a link changes, also for the value that is there at first. An answer may come after the
+	// cards were drawn again: it is for the control that is shown now.
 	make_links() {
+		const controls = (this.controls = new Map());
 		this.$wrapper.find("[data-link]").each((_index, place) => {
 			const { link, field, row: name, label } = place.dataset;
 			const row = this.row(name);
@@ -131,13 +149,23 @@ export class Builder {
 					placeholder: label,
 					change: () => {
 						const value = control.get_value() || "";
-						if (value !== (row[field] || "")) this.set(row, field, value);
+						if (value === control.known) return;
+						control.known = value;
+						this.set(row, field, value);
+						const shown = this.controls.get(place.dataset.key);
+						if (shown && shown !== control) {
+							shown.known = value;
+							shown.set_value(value);
+						}
 					},
 				},
 				only_input: true,
 				render_input: true,
 			});
-			control.set_value(row[field] || "");
+			control.known = row[field] || "";
+			place.dataset.key = `${name}-${field}`;
+			controls.set(place.dataset.key, control);
+			control.set_value(control.known);
 			control.$input && control.$input.attr("aria-label", label);
 		});
 	}
@@ -280,6 +308,50 @@ export class Builder {
 		this.draw(`${stage.name}-add_criterion`);
 	}
 
+	do_add_step({ place }) {
+		const on_done = (step) => this.write_steps(place, [...steps.read(place), step], -1, "add_step");
+		edit({ place, fields: this.fields, on_done });
+	}
+
+	do_edit_step({ place, index }) {
+		const list = steps.read(place);
+		const on_done = (step) => {
+			list[index] = step;
+			this.write_steps(place, list, index, "edit_step");
+		};
+		edit({ step: list[index], place, fields: this.fields, on_done });
+	}
+
+	do_remove_step({ place, index }) {
+		const list = steps.read(place).filter((_step, number) => number !== index);
+		this.write_steps(place, list, -1, "add_step");
+	}
+
+	do_step_up({ place, index }) {
+		this.move_step(place, index, -1, "step_up");
+	}
+
+	do_step_down({ place, index }) {
+		this.move_step(place, index, 1, "step_down");
+	}
+
+	move_step(place, index, by, focus) {
+		const list = steps.read(place);
+		const [step] = list.splice(index, 1);
+		list.splice(index + by, 0, step);
+		this.write_steps(place, list, index + by, focus);
+	}
+
+	write_steps(place, list, index, focus) {
+		steps.write(place, list);
+		this.draw(`${place.owner}~${index}-${focus}`);
+		this.check_soon();
+	}
+
+	do_try_steps() {
+		try_steps(this.frm, this.fields);
+	}
+
 	ask_about_tasks(stage) {
 		frappe.confirm(
 			__("An acceptance milestone cannot have tasks. Remove its {0} tasks?", [this.tasks_of(stage).length]),
@@ -307,7 +379,9 @@ export class Builder {
 		}
 		this.tasks_of(stage).forEach((task) => frappe.model.set_value(TASK, task.name, "stage", name));
 		this.rename_in("predecessors", this.stages, stage.stage_name, name);
+		const before = stage.stage_name;
 		frappe.model.set_value(STAGE, stage.name, "stage_name", name);
+		if (name !== before) this.quick.on_named(stage, before);
 		// Other cards show the name.
 		this.draw();
 		this.check_soon();
@@ -316,7 +390,7 @@ export class Builder {
 	on_click(event) {
 		const { do: action, row } = event.currentTarget.dataset;
 		event.preventDefault();
-		this[`do_${action}`](row && this.row(row), event.currentTarget.dataset);
+		this[`do_${action}`](row && (this.row(row) || row), event.currentTarget.dataset);
 	}
 
 	new_name() {
@@ -327,14 +401,47 @@ export class Builder {
 	}
 
 	do_add_stage() {
-		const first = !this.stages.length;
-		const stage = this.frm.add_child("stages", {
-			stage_name: this.new_name(),
-			key_date_rule: first ? "After Creation" : "After Previous Milestone",
-		});
+		const { stages } = this;
+		const stage = this.new_stage(stages[stages.length - 1]);
 		this.open.clear();
 		this.open.add(stage.name);
 		this.changed(`${stage.name}-stage_name`);
+		this.select_focused();
+	}
+
+	do_add_values(fieldname) {
+		this.quick.add_values(fieldname);
+	}
+
+	do_add_names() {
+		this.quick.add_names(this.$wrapper.find("[data-names]").val());
+	}
+
+	// A new milestone after another one, or the first; without a name it gets one to be typed over.
+	new_stage(after, name = null) {
+		const default_name = this.new_name();
+		const stage = this.frm.add_child("stages", {
+			...stage_defaults(after),
+			...(name && this.fields.value_named(name)),
+			stage_name: name || default_name,
+		});
+		if (!name) this.default_names.set(stage.name, default_name);
+		const names = this.stages.map((one) => one.name).filter((one) => one !== stage.name);
+		names.splice(after ? names.indexOf(after.name) + 1 : 0, 0, stage.name);
+		this.reorder("stages", names);
+		return stage;
+	}
+
+	new_task(stage_name, after = null, title = "") {
+		const task = this.frm.add_child("tasks", { ...task_defaults(this.tasks), stage: stage_name, title });
+		const ordered = this.stages.flatMap((one) => this.tasks_of(one)).map((one) => one.name);
+		const names = ordered.filter((one) => one !== task.name);
+		if (after) names.splice(names.indexOf(after.name) + 1, 0, task.name);
+		this.reorder("tasks", after ? names : ordered);
+		return task;
+	}
+
+	select_focused() {
 		this.$wrapper.find(document.activeElement).trigger("select");
 	}
 
@@ -370,9 +477,7 @@ export class Builder {
 	}
 
 	do_add_task(stage) {
-		const task = this.frm.add_child("tasks", { stage: stage.stage_name });
-		const order = this.stages.flatMap((one) => this.tasks_of(one)).map((one) => one.name);
-		this.reorder("tasks", order);
+		const task = this.new_task(stage.stage_name);
 		this.changed(`${task.name}-title`);
 	}
 
@@ -428,9 +533,21 @@ export class Builder {
 			const $card = this.$wrapper.find(`.milestone-card[data-stage="${stage.name}"]`);
 			$(show($card, this.problems.stages[index] || [])).insertAfter($card.children(".milestone-card-head"));
 		});
+		this.mark_steps();
 		this.tasks.forEach((task, index) => {
 			const $row = this.$wrapper.find(`.milestone-task-row[data-task="${task.name}"]`);
 			$(show($row, this.problems.tasks[index] || [])).insertAfter($row.children(".milestone-task-line"));
 		});
+	}
+
+	mark_steps() {
+		const of_stages = this.stages.map((stage, index) => [stage.name, (this.problems.steps || [])[index]]);
+		[...of_stages, ["completed", this.problems.completed]].forEach(([owner, problems]) =>
+			this.$wrapper.find(`[data-step^="${owner}~"]`).each((index, element) => {
+				const own = (problems || {})[index + 1] || [];
+				$(element).toggleClass("has-problems", !!own.length).children(".milestone-problems").remove();
+				$(element).append(view.problem_list(own));
+			})
+		);
 	}
 }

@@ -56,6 +56,52 @@ export const CRITERION_KINDS = () => [
 	{ value: "Other Document Exists", label: __("another document exists, submitted if it can be") },
 ];
 
+export const STEP_EVENTS = () => [
+	{ value: "Reached", label: __("reached") },
+	{ value: "Reached Late", label: __("reached late") },
+	{ value: "Blocked", label: __("blocked") },
+	{ value: "Overdue", label: __("overdue") },
+];
+
+// As they are chosen; a single value is set like several.
+export const STEP_ACTIONS = () => [
+	{ value: "Set Values", label: __("Set fields") },
+	{ value: "Apply Workflow Action", label: __("Apply a workflow action") },
+	{ value: "Submit", label: __("Submit the document") },
+	{ value: "Create Document", label: __("Create a document") },
+	{ value: "Start Plan", label: __("Start the plan of a linked document") },
+	{ value: "Assign", label: __("Assign it to a user") },
+	{ value: "Add Tag", label: __("Add a tag") },
+	{ value: "Add Comment", label: __("Add a comment") },
+	{ value: "Notify", label: __("Notify users") },
+	{ value: "Call Method", label: __("Call a function of an app") },
+	{ value: "Webhook", label: __("Call a webhook") },
+];
+
+export const ARGUMENT_LABELS = () => ({
+	fields: __("Fields"),
+	tables: __("Rows of the New Document"),
+	document_type: __("Document Type"),
+	submit: __("Submit It"),
+	workflow: __("Start This Plan for It"),
+	link_field: __("Field with the Document"),
+	workflow_action: __("Workflow Action"),
+	user: __("User"),
+	users: __("Users"),
+	description: __("Description"),
+	subject: __("Subject"),
+	tag: __("Tag"),
+	text: __("Comment"),
+	method: __("Function"),
+	webhook: __("Webhook"),
+});
+
+export const VALUE_SOURCES = (has_row) => [
+	{ value: "value", label: __("a value") },
+	{ value: "from", label: has_row ? __("a field of the row") : __("a field of the document") },
+	{ value: "formula", label: __("a formula") },
+];
+
 export const ASSIGNEE_KINDS = () => [
 	{ value: "", label: __("Nobody yet") },
 	{ value: "Whole Team", label: __("The whole team") },

@@ -17,6 +17,7 @@ const SHOWABLE = [
 	],
 	...["Small Text", "Table", "Table MultiSelect", "Text", "Text Editor", "Time"],
 ];
+const first_value = ({ default: value, options }) => value || cstr(options).split("\n")[0].trim();
 
 const holds_value = ({ fieldtype }) =>
 	!frappe.model.no_value_type.includes(fieldtype) || frappe.model.table_fields.includes(fieldtype);
@@ -25,7 +26,7 @@ export class DocumentFields {
 	constructor(doctype, trackable) {
 		this.doctype = doctype;
 		this.trackable = trackable;
-		this.fields = frappe.meta.get_docfields(doctype);
+		this.fields = doctype && frappe.get_meta(doctype) ? frappe.meta.get_docfields(doctype) : [];
 	}
 
 	static load(doctype) {
@@ -49,6 +50,13 @@ export class DocumentFields {
 
 	users() {
 		return this.choices((field) => field.fieldtype === "Link" && field.options === "User");
+	}
+
+	// Links that may name a supplier, whose contacts are asked.
+	suppliers() {
+		return this.choices(
+			({ fieldtype, options }) => fieldtype === "Dynamic Link" || (fieldtype === "Link" && options !== "User")
+		);
 	}
 
 	tracked() {
@@ -138,6 +146,87 @@ export class DocumentFields {
 			.map((option) => option.trim())
 			.filter(Boolean)
 			.map((option) => ({ value: option, label: __(option, null, this.doctype) }));
+	}
+
+	// The fields of another document type, or of a table; none until its definition has come.
+	of(doctype) {
+		if (doctype && !frappe.get_meta(doctype)) this.fetch(doctype);
+		return new DocumentFields(doctype, []);
+	}
+
+	of_table(fieldname) {
+		const field = this.fields.find((one) => one.fieldname === fieldname);
+		return this.of(field ? field.options : "");
+	}
+
+	tables() {
+		return this.choices((field) => frappe.model.table_fields.includes(field.fieldtype));
+	}
+
+	tables_by(pattern) {
+		return this.tables().map(({ value, label }) => ({ value, label: pattern.replace("{0}", label) }));
+	}
+
+	links() {
+		return this.choices((field) => field.fieldtype === "Link");
+	}
+
+	target_of(fieldname) {
+		const field = this.fields.find((one) => one.fieldname === fieldname);
+		return field && field.options;
+	}
+
+	// Fields with one plain value, which a next step can set.
+	settable_plain() {
+		return this.choices(
+			(field) => frappe.model.is_value_type(field.fieldtype) && field.fieldtype !== "Password"
+		);
+	}
+
+	// Fields a next step can copy: the name too.
+	readable_plain() {
+		const standard = [
+			{ value: "name", label: __("Name (ID)") },
+			{ value: "owner", label: __("Created By") },
+		];
+		return [...standard, ...this.settable_plain()];
+	}
+
+	input_type(fieldname) {
+		const field = this.fields.find((one) => one.fieldname === fieldname) || {};
+		return field.fieldtype === "Date" ? "date" : "text";
+	}
+
+	label_of(fieldname) {
+		const known = [...this.readable_plain(), ...this.tables()];
+		return (known.find(({ value }) => value === fieldname) || {}).label || fieldname || "";
+	}
+
+	// Tracked fields to choose a value from, without the value that new documents have: nothing reaches that.
+	with_values() {
+		return this.fields
+			.filter(({ fieldtype, fieldname }) => fieldtype === "Select" && this.is_tracked(fieldname))
+			.map((field) => ({
+				value: field.fieldname,
+				label: __(field.label, null, this.doctype),
+				values: this.values(field.fieldname).filter(({ value }) => value !== first_value(field)),
+			}))
+			.filter(({ values }) => values.length > 1);
+	}
+
+	is_tracked(fieldname) {
+		return this.trackable.some(({ value }) => value === fieldname);
+	}
+
+	// What reaches a milestone that is called like a value of the document; null if there is none.
+	value_named(name) {
+		for (const { value: track_field, values } of this.with_values()) {
+			const found = values.find(({ value, label }) =>
+				[value, label].some((one) => one.toLowerCase() === name.toLowerCase())
+			);
+			if (found) return { reach_rule: "Field Value", track_field, track_value: found.value };
+		}
+		return null;
 	}
 
 	label(fieldname) {

@@ -11,9 +11,24 @@ import {
 } from "../panel/words";
 
 export function preview(frm) {
+	ask_for_document(frm, __("Preview"), (name, $result) =>
+		frappe
+			.xcall("milestone_automation.api.preview_draft", { workflow: frm.doc, name })
+			.then((result) => $result.html(html(result)))
+	);
+}
+
+// A dialog that shows something of a document of the workflow, first of the newest one.
+export function ask_for_document(frm, title, show) {
 	const doctype = frm.doc.document_type;
+	const on_change = () => {
+		const name = dialog.get_value("document");
+		if (!name || dialog.shown === name) return;
+		dialog.shown = name;
+		show(name, dialog.fields_dict.result.$wrapper);
+	};
 	const dialog = new frappe.ui.Dialog({
-		title: __("Preview"),
+		title,
 		size: "large",
 		fields: [
 			{
@@ -22,7 +37,7 @@ export function preview(frm) {
 				options: doctype,
 				label: __("On this {0}", [__(doctype)]),
 				reqd: 1,
-				onchange: () => show(dialog, frm),
+				onchange: on_change,
 			},
 			{ fieldname: "result", fieldtype: "HTML" },
 		],
@@ -32,15 +47,6 @@ export function preview(frm) {
 		if (rows.length) dialog.set_value("document", rows[0].name);
 		else dialog.fields_dict.result.$wrapper.html(`<p>${__("There is no {0} yet.", [__(doctype)])}</p>`);
 	});
-}
-
-function show(dialog, frm) {
-	const name = dialog.get_value("document");
-	if (!name || dialog.shown === name) return;
-	dialog.shown = name;
-	frappe
-		.xcall("milestone_automation.api.preview_draft", { workflow: frm.doc, name })
-		.then((result) => dialog.fields_dict.result.$wrapper.html(html(result)));
 }
 
 function html({ matches, problems, stages }) {

@@ -2,18 +2,24 @@
 import { esc, gray_pill, icon } from "../panel/words";
 import * as choices from "./choices";
 import { criteria } from "./criteria";
+import * as steps from "./steps";
 import { area, button, check, link, number, select, text } from "./inputs";
+import { hint, offers } from "./quick";
+
+// As the engine takes it when the workflow says nothing else.
+const DEFAULT_SUPPLIER = "supplier";
 
 const labelled = (label, content, style = "") =>
 	`<div class="milestone-set ${style}"><span class="milestone-set-label">${label}</span><div class="milestone-set-body">${content}</div></div>`;
 
-export function builder({ stages, open, problems, shown }, html_of_card) {
+export function builder({ stages, open, problems, fields, completion, shown }, html_of_card) {
 	const cards = stages.map(html_of_card).join("");
 	return `
 		${problem_list(problems.general)}
-		${stages.length ? "" : empty()}
+		${stages.length ? "" : empty() + offers(fields)}
 		<ol class="milestone-cards">${cards}</ol>
 		${shown}
+		${stages.length ? completion_part(completion) : ""}
 		<div class="milestone-buttons">
 			<button type="button" class="btn btn-sm ${
 				stages.length ? "btn-default" : "btn-primary"
@@ -25,9 +31,13 @@ export function builder({ stages, open, problems, shown }, html_of_card) {
 					? `<button type="button" class="btn btn-sm btn-default" data-do="preview">${__(
 							"Preview on a Document"
 					  )}</button>
+					<button type="button" class="btn btn-sm btn-default" data-do="try_steps">${__(
+						"Try Next Steps on a Document"
+					)}</button>
 					<button type="button" class="btn btn-sm milestone-quiet" data-do="toggle_all">${
 						open.size ? __("Collapse All") : __("Expand All")
-					}</button>`
+					}</button>
+					${hint()}`
 					: ""
 			}
 		</div>`;
@@ -56,6 +66,12 @@ export function shown_part(doc, fields) {
 	)}</div>`;
 }
 
+const completion_part = (completion) => `
+	<section class="milestone-completion" aria-label="${__("Next Steps of the Completed Plan")}">
+		<span class="milestone-set-label">${__("When all milestones are reached")}</span>
+		${completion}
+	</section>`;
+
 function empty() {
 	return `<p class="milestone-empty">${__(
 		"A workflow lists the milestones of a document, for example: order accepted, goods inspected, released. Add the first one; its tasks go below it."
@@ -72,7 +88,7 @@ export function problem_list(problems) {
 }
 
 export function card(stage, index, context) {
-	const { fields, tasks, open, problems, stages } = context;
+	const { fields, tasks, open, problems, step_problems, stages } = context;
 	const last = index === stages.length - 1;
 	const is_open = open.has(stage.name);
 	const body = `milestone-card-${stage.name}`;
@@ -95,8 +111,9 @@ export function card(stage, index, context) {
 			${is_open ? "" : `<p class="milestone-card-summary">${summary(stage, fields)}</p>`}
 			${problem_list(problems)}
 			<div id="${body}" ${is_open ? "" : "hidden"}>${
-		is_open ? details(stage, index, fields, stages.slice(0, index)) : ""
+		is_open ? details(stage, index, context, stages.slice(0, index)) : ""
 	}</div>
+			${is_open || steps.read(steps.place_of_stage(stage)).length ? step_part(stage, fields, step_problems) : ""}
 			${stage.kind === "Acceptance" ? acceptance() : task_part(stage, tasks, context)}
 		</li>`;
 }
@@ -107,6 +124,7 @@ const acceptance = () =>
 function summary(stage, fields) {
 	return [owner_words(stage, fields), date_words(stage, fields), reach_words(stage, fields)]
 		.filter(Boolean)
+		.map((words) => `<span>${words}</span>`)
 		.join(" · ");
 }
 
@@ -130,14 +148,16 @@ function date_words(stage, fields) {
 	return `${days_words(stage)} ${esc(from)}`;
 }
 
+// Days are written where they are read. Before a date they are negative, which needs the words in the details.
+const days_input = (stage) => number(stage, "offset_days", __("Days"));
+
 function days_words(stage) {
 	const days = cint(stage.offset_days);
-	if (!days) return __("on the day of");
-	const count = Math.abs(days);
-	if (cint(stage.working_days)) {
-		return days > 0 ? __("{0} working days after", [count]) : __("{0} working days before", [count]);
+	if (days < 0) {
+		return cint(stage.working_days) ? __("{0} working days before", [-days]) : __("{0} days before", [-days]);
 	}
-	return days > 0 ? __("{0} days after", [count]) : __("{0} days before", [count]);
+	const input = days_input(stage);
+	return cint(stage.working_days) ? __("{0} working days after", [input]) : __("{0} days after", [input]);
 }
 
 function reach_words(stage, fields) {
@@ -145,11 +165,12 @@ function reach_words(stage, fields) {
 	return __("reached when {0} is {1}", [esc(fields.label(stage.track_field)), esc(stage.track_value || "…")]);
 }
 
-function details(stage, index, fields, earlier) {
+function details(stage, index, context, earlier) {
+	const { fields } = context;
 	return `
 		<div class="milestone-sets">
 			${labelled(__("Kind"), select(stage, "kind", __("Kind"), choices.KINDS()))}
-			${labelled(__("Milestone Owner"), owner(stage, fields))}
+			${labelled(__("Milestone Owner"), owner(stage, context))}
 			${index ? labelled(__("Depends On"), dependency(stage, earlier), "is-wide") : ""}
 			${labelled(__("Key Date"), key_date(stage, index, fields), "is-wide")}
 			${labelled(__("Reached When"), reach(stage, fields), "is-wide")}
@@ -186,8 +207,24 @@ function details(stage, index, fields, earlier) {
 		</div>`;
 }
 
-function owner(stage, fields) {
+// The workflow says once which field names the supplier and who the team is; it is asked where it matters.
+function supplier({ workflow, fields }) {
+	const options = fields.suppliers();
+	const is_there = options.some(({ value }) => value === DEFAULT_SUPPLIER);
+	const supplier_field = workflow.supplier_field || (is_there ? DEFAULT_SUPPLIER : "");
+	const row = { name: workflow.name, supplier_field };
+	return select(row, "supplier_field", __("Supplier Field"), options, __("Choose a field"));
+}
+
+const team = ({ workflow }) =>
+	workflow.team_group && !workflow.team_role
+		? link(workflow, "team_group", "User Group", __("Team: User Group"))
+		: link(workflow, "team_role", "Role", __("Team: Users with Role"));
+
+function owner(stage, context) {
+	const { fields } = context;
 	const rest = {
+		"Supplier Contact": () => supplier(context),
 		User: () => link(stage, "owner_user", "User", __("Owner")),
 		Role: () => link(stage, "owner_role", "Role", __("Owner Role")),
 		"User Field": () => select(stage, "owner_field", __("Owner Field"), fields.users(), __("Choose a field")),
@@ -285,6 +322,10 @@ function reminders(stage) {
 	)}</span>`;
 }
 
+const step_part = (stage, fields, problems) => `
+	<div class="milestone-next-steps"><span class="milestone-set-label">${__("Next Steps")}</span>
+		${steps.list(steps.place_of_stage(stage), fields, problems)}</div>`;
+
 function task_part(stage, tasks, context) {
 	return `
 		<ul class="milestone-task-rows" data-stage="${stage.name}" aria-label="${__("Tasks")}">
@@ -297,7 +338,7 @@ function task_part(stage, tasks, context) {
 }
 
 function task_row(task, context) {
-	const { fields, open, problems_of } = context;
+	const { open, problems_of } = context;
 	const is_open = open.has(task.name);
 	const problems = problems_of(task);
 	return `
@@ -307,7 +348,7 @@ function task_row(task, context) {
 				<div class="milestone-grow">${text(task, "title", __("Task Title"), __("What has to be done?"))}</div>
 				<div class="milestone-task-who">
 					${select(task, "assignee_kind", __("Assignee"), choices.ASSIGNEE_KINDS().slice(1), __("Nobody yet"))}
-					${assignee(task, fields)}
+					${assignee(task, context)}
 				</div>
 				<div class="milestone-due">${number(task, "due_days_before", __("Due Days Before Milestone"))}
 					<span>${__("days before")}</span></div>
@@ -324,8 +365,11 @@ function task_row(task, context) {
 		</li>`;
 }
 
-function assignee(task, fields) {
+function assignee(task, context) {
+	const { fields } = context;
 	const rest = {
+		"Whole Team": () => team(context),
+		"All Supplier Contacts": () => supplier(context),
 		"One Team Member": () => link(task, "assignee_user", "User", __("Team Member")),
 		Role: () => link(task, "assignee_role", "Role", __("Assignee Role")),
 		"User Field": () =>

@@ -1,6 +1,9 @@
 // Running plans of a workflow in columns by their next milestone. Read-only: plans move when milestones are reached.
 import { HEALTH_COLOR, date, distance, esc, pill } from "./words";
 
+// The board opens on the workflow that the user looked at last.
+const LAST_WORKFLOW = () => `milestone-board:${frappe.session.user}`;
+
 export class Board {
 	constructor(page) {
 		this.page = page;
@@ -13,15 +16,17 @@ export class Board {
 				this.$body.html(`<p class="milestone-empty">${__("No plan is running.")}</p>`);
 				return;
 			}
+			const last = localStorage.getItem(LAST_WORKFLOW());
+			const first = workflows.includes(last) ? last : workflows[0];
 			this.field = this.page.add_field({
 				fieldname: "workflow",
 				fieldtype: "Select",
 				label: __("Milestone Workflow"),
 				options: workflows.map((name) => ({ value: name, label: name })),
-				default: workflows[0],
+				default: first,
 				change: () => this.load(),
 			});
-			this.field.set_value(workflows[0]);
+			this.field.set_value(first);
 			return this.load();
 		});
 	}
@@ -29,6 +34,7 @@ export class Board {
 	load() {
 		const workflow = this.field && this.field.get_value();
 		if (!workflow) return Promise.resolve();
+		localStorage.setItem(LAST_WORKFLOW(), workflow);
 		return frappe
 			.xcall("milestone_automation.api.get_board", { workflow })
 			.then((board) => this.$body.html(html(board)));
@@ -61,6 +67,7 @@ function card(plan, today) {
 		<a class="milestone-board-card" href="${link}" data-color="${HEALTH_COLOR[plan.health]}">
 			<b>${esc(plan.reference_name)}</b>
 			<span class="milestone-muted">${when}</span>
+			${plan.owner_name ? `<span class="milestone-muted">${esc(plan.owner_name)}</span>` : ""}
 			${forecast}
 			${pill(plan.health)}
 		</a>`;

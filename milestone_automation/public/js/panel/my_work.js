@@ -105,7 +105,7 @@ function reference(row) {
 function when(day, today) {
 	if (!day) return "";
 	const text = `${date(day)} (${distance(day, today)})`;
-	return day < today ? `<span class="milestone-overdue">${text}</span>` : text;
+	return `<span class="milestone-day ${day < today ? "milestone-overdue" : ""}">${text}</span>`;
 }
 
 function task(row, today) {

@@ -183,7 +183,11 @@ export class Panel {
 
 	// A tick by mistake is taken back for some seconds, without a reason.
 	offer_undo(task) {
-		const text = __("{0} is completed.", [task.title]);
+		const now = this.task(task.name);
+		const text =
+			now && now.status === "Open"
+				? __("You have completed your part of {0}.", [task.title])
+				: __("{0} is completed.", [task.title]);
 		this.announce(text);
 		const undo = () => this.ask("undo_complete_task", { task: task.name });
 		const message = `${esc(text)} <a href="#" data-action="undo_tick">${__("Undo")}</a>`;

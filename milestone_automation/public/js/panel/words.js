@@ -22,6 +22,7 @@ const PATHS = {
 	plus: '<path d="M8 3.5v9M3.5 8h9"/>',
 	trash: '<path d="M3 4.5h10M6.5 4.5V3h3v1.5M4.5 4.5l.5 8.5h6l.5-8.5"/>',
 	up: '<path d="M8 12.5v-9M4 7.5l4-4 4 4"/>',
+	edit: '<path d="M3 13l.6-2.6L10.8 3.2l2 2L5.6 12.4z"/>',
 	down: '<path d="M8 3.5v9M4 8.5l4 4 4-4"/>',
 };
 

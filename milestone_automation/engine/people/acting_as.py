@@ -1,4 +1,4 @@
-"""Acting as the recipient of a signed link."""
+"""Acting as another user within a request: the recipient of a signed link, the author of a next step that is tried."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ def acting_as(user: str) -> Iterator[None]:
 	`frappe.set_user` would write the other user into the visitor's stored session.
 
 	Args:
-		user: recipient of the link, whom its signature proves.
+		user: whose rights count; the caller has proved that they may.
 	"""
 	visitor = frappe.session.user
 	_become(user)
@@ -27,3 +27,5 @@ def _become(user: str) -> None:
 	frappe.session.user = user
 	frappe.local.user_perms = None
 	frappe.local.role_permissions = {}
+	# Defaults of new documents are each user's own.
+	frappe.local.new_doc_templates = {}

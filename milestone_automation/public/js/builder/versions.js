@@ -1,0 +1,80 @@
+// What changed between two versions of a workflow.
+import { esc } from "../panel/words";
+
+export function compare(frm) {
+	ask(frm).then((found) => {
+		if (!found.earlier) {
+			return frappe.msgprint({
+				title: __("Compare Versions"),
+				indicator: "blue",
+				message: __("There is only one version of this workflow in its history."),
+			});
+		}
+		return open(frm, found);
+	});
+}
+
+const ask = (frm, earlier, later) =>
+	frappe.xcall("milestone_automation.api.compare_versions", { workflow: frm.docname, earlier, later });
+
+function open(frm, found) {
+	const options = found.versions.map(({ version, on, by }) => ({
+		value: cstr(version),
+		label: [__("Version {0}", [version]), on && frappe.datetime.str_to_user(on), by]
+			.filter(Boolean)
+			.join(" · "),
+	}));
+	const select = (fieldname, label) => ({
+		fieldname,
+		label,
+		fieldtype: "Select",
+		options,
+		default: cstr(found[fieldname]),
+		change: () => dialog && show_chosen(frm, dialog),
+	});
+	const dialog = new frappe.ui.Dialog({
+		title: __("Compare Versions"),
+		size: "large",
+		fields: [
+			select("earlier", __("Earlier Version")),
+			{ fieldtype: "Column Break" },
+			select("later", __("Later Version")),
+			{ fieldtype: "Section Break" },
+			{ fieldname: "changes", fieldtype: "HTML" },
+		],
+	});
+	dialog.shown = `${found.earlier}-${found.later}`;
+	show(dialog, found);
+	dialog.show();
+}
+
+function show_chosen(frm, dialog) {
+	const chosen = ["earlier", "later"].map((field) => cint(dialog.get_value(field)));
+	const [earlier, later] = chosen.sort((one, other) => one - other);
+	const wanted = `${earlier}-${later}`;
+	if (dialog.shown === wanted) return;
+	dialog.shown = wanted;
+	ask(frm, earlier, later).then((found) => dialog.shown === wanted && show(dialog, found));
+}
+
+const show = (dialog, found) => dialog.fields_dict.changes.$wrapper.html(html(found));
+
+function html({ changes }) {
+	if (!changes.length) {
+		return `<p class="milestone-muted">${__(
+			"Nothing else than the order of milestones or tasks is different, which the history does not keep."
+		)}</p>`;
+	}
+	return `<ul class="milestone-changes">${changes.map(change).join("")}</ul>`;
+}
+
+function change({ text, before, after }) {
+	const lines = [lines_of(__("Before"), before), lines_of(__("Now"), after)].join("");
+	return `<li>${esc(text)}${lines}</li>`;
+}
+
+function lines_of(label, lines) {
+	if (!lines.length) return "";
+	return `<div class="milestone-change"><span class="milestone-muted">${label}</span>
+		<div>${lines.map(esc).join("<br>")}</div></div>`;
+}

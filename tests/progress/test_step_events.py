@@ -1,0 +1,330 @@
+"""What a next step waits for: each runs once for each occasion, wherever that is decided, and only if its condition is met."""
+
+import json
+
+import frappe
+import pytest
+from frappe.utils import add_days, getdate, today
+
+from milestone_automation.engine.base import jobs
+from milestone_automation.engine.base.guard import GateError
+from milestone_automation.engine.messages import sweep
+from milestone_automation.engine.plans import version_move
+from milestone_automation.engine.progress import next_steps, rescheduling, stages, tasks
+from tests.support.clock import at, sweep_at
+from tests.support.factories import (
+	CLERK_ROLE,
+	ORDER,
+	make_document,
+	make_next_actions,
+	make_workflow,
+	plan_of,
+	stage,
+	stage_of,
+	task,
+	task_of,
+)
+from tests.support.next_steps import rows_of, run_steps
+
+pytestmark = pytest.mark.usefixtures("production_order")
+
+MANAGER = "mona@events.example"
+
+
+def note(text: str, **values) -> dict:
+	return {"action": "Set Value", "field": "note", "value": text, **values}
+
+
+LATE, BLOCKED, OVERDUE = (note(when, when=when) for when in ("Reached Late", "Blocked", "Overdue"))
+
+
+def order_with(*actions, tasks=(), second=True, completed=None, **values):
+	"""An order with the stages Cut, on which the steps are, and Sewn."""
+	rows = [stage("Cut", "Cut", next_actions=make_next_actions(*actions), **values)]
+	rows += [stage("Sewn")] if second else []
+	make_workflow(stages=rows, tasks=tasks, completed_actions=completed and json.dumps(completed))
+	return make_document(delivery_date=today())
+
+
+def set_status(order, value: str):
+	order.reload()
+	order.status = value
+	order.save()
+	return plan_of(order).name
+
+
+def noted(plan: str) -> list[tuple[str, str]]:
+	return [(row.event, row.status) for row in rows_of(plan)]
+
+
+def move_key_date(order, days: int) -> None:
+	rescheduling.reschedule(plan_of(order).name, "Cut", add_days(today(), days), "The mill asked for it")
+
+
+def sweep_now(order) -> None:
+	sweep.handle([plan_of(order).name], frappe.utils.now_datetime())
+
+
+def run_on(plan: str, days: int) -> None:
+	"""Run the steps that wait, so many days from now: those of a sweep of tomorrow are not due today."""
+	with at(f"{add_days(today(), days)} 12:00:00"):
+		run_steps(plan)
+
+
+# Reached, and reached late
+
+
+def test_a_step_for_a_late_milestone_waits_for_one():
+	order = order_with(LATE, note("Reached"))
+	plan = set_status(order, "Cut")
+	assert noted(plan) == [("Reached", "Pending")]
+	stages.undo(plan, "Cut", "Cut the wrong way")
+	set_status(order, "Open")
+	frappe.db.set_value(
+		"Milestone Plan Stage", stage_of(order, "Cut").name, "key_date", add_days(today(), -1)
+	)
+	set_status(order, "Cut")
+	assert noted(plan) == [("Reached", "Skipped"), ("Reached", "Pending"), ("Reached Late", "Pending")]
+	run_steps(plan)
+	assert frappe.db.get_value(ORDER, order.name, "note") == "Reached Late"
+
+
+# Blocked
+
+
+def test_a_refusal_by_the_gate_is_noted_by_a_job_and_only_once(monkeypatch):
+	queued = []
+	monkeypatch.setattr(jobs, "_queue_or_log", lambda user, job: queued.append(job))
+	order = order_with(BLOCKED, tasks=[task("Cut", "Sharpen the knives")])
+	frappe.db.after_rollback.reset()
+	with pytest.raises(GateError):
+		set_status(order, "Cut")
+	frappe.db.after_rollback.run()
+	(job,) = [one for one in queued if one["method"].endswith("note_refused")]
+	plan = plan_of(order).name
+	assert noted(plan) == []
+	for _time in range(2):
+		next_steps.note_refused(job["plan"], job["stage"])
+	assert noted(plan) == [("Blocked", "Pending")]
+	# The sweep finds it blocked too: its key date is today.
+	sweep_now(order)
+	assert noted(plan) == [("Blocked", "Pending")]
+	run_steps(plan)
+	assert frappe.db.get_value(ORDER, order.name, "note") == "Blocked"
+
+
+def test_a_refusal_whose_tasks_are_done_by_then_is_no_block():
+	order = order_with(BLOCKED, tasks=[task("Cut", "Sharpen the knives")])
+	tasks.complete(task_of(order, "Sharpen the knives").name)
+	row = stage_of(order, "Cut")
+	next_steps.note_refused(row.parent, row.name)
+	assert noted(row.parent) == []
+
+
+def test_without_such_steps_a_refusal_asks_for_no_job(monkeypatch):
+	queued = []
+	monkeypatch.setattr(jobs, "_queue_or_log", lambda user, job: queued.append(job))
+	order = order_with(note("Reached"), tasks=[task("Cut", "Sharpen the knives")])
+	with pytest.raises(GateError):
+		set_status(order, "Cut")
+	frappe.db.after_rollback.run()
+	assert not [one for one in queued if one["method"].endswith("note_refused")]
+
+
+# Overdue
+
+
+def test_overdue_and_blocked_are_noted_by_the_sweep_once_for_each_key_date():
+	order = order_with(OVERDUE, BLOCKED, tasks=[task("Cut", "Sharpen the knives")])
+	plan = plan_of(order).name
+	day = getdate(today())
+	sweep_at(f"{day} 12:00:00")
+	assert noted(plan) == [("Blocked", "Pending")]
+	for days in (1, 2, 3):
+		sweep_at(f"{add_days(day, days)} 12:00:00")
+	assert noted(plan) == [("Blocked", "Pending"), ("Overdue", "Pending")]
+	move_key_date(order, 2)
+	run_on(plan, 4)
+	assert [row.error for row in rows_of(plan)] == [
+		"The key date of the milestone was moved before the step ran."
+	] * 2
+	sweep_at(f"{add_days(day, 4)} 12:00:00")
+	assert noted(plan)[2:] == [("Blocked", "Pending"), ("Overdue", "Pending")]
+
+
+def test_a_milestone_reached_before_the_step_ran_is_not_overdue():
+	order = order_with(OVERDUE)
+	plan = plan_of(order).name
+	sweep_at(f"{add_days(today(), 1)} 12:00:00")
+	set_status(order, "Cut")
+	run_on(plan, 2)
+	assert [row.error for row in rows_of(plan)] == ["The milestone was reached before the step ran."]
+
+
+def test_an_undone_milestone_is_overdue_anew():
+	order = order_with(OVERDUE)
+	plan = plan_of(order).name
+	sweep_at(f"{add_days(today(), 1)} 12:00:00")
+	set_status(order, "Cut")
+	stages.undo(plan, "Cut", "Cut the wrong way")
+	sweep_at(f"{add_days(today(), 1)} 13:00:00")
+	assert noted(plan) == [("Overdue", "Skipped"), ("Overdue", "Pending")]
+
+
+def test_skipped_stages_and_plans_on_hold_are_not_overdue():
+	order = order_with(OVERDUE, tasks=[task("Sewn", "Thread the needle")])
+	plan = plan_of(order).name
+	tasks.complete(task_of(order, "Thread the needle").name)
+	stages.confirm(plan, "Sewn")
+	sweep_at(f"{add_days(today(), 1)} 12:00:00")
+	assert noted(plan) == []
+
+
+def test_dates_before_a_quiet_import_are_not_overdue():
+	order = order_with(OVERDUE)
+	plan = plan_of(order).name
+	frappe.db.set_value("Milestone Plan", plan, "quiet_before", add_days(today(), 1))
+	sweep_at(f"{add_days(today(), 1)} 12:00:00")
+	assert noted(plan) == []
+
+
+def test_the_sweep_asks_nothing_more_where_no_step_waits(count_queries):
+	make_workflow(stages=[stage("Cut", "Cut")], tasks=[])
+	order = make_document(delivery_date=add_days(today(), -3))
+	with count_queries() as queries:
+		sweep_now(order)
+	assert not [text for text in queries.statements if "tabMilestone Next Step" in text]
+
+
+# Plan completed
+
+
+def test_a_completed_plan_runs_its_steps_once_and_again_after_an_undo():
+	order = order_with(second=False, completed=[note("Done", when="Plan Completed"), note("Well done")])
+	plan = set_status(order, "Cut")
+	assert noted(plan) == [("Plan Completed", "Pending")] * 2
+	run_steps(plan)
+	assert frappe.db.get_value(ORDER, order.name, "note") == "Well done"
+	stages.undo(plan, "Cut", "Cut the wrong way")
+	set_status(order, "Open")
+	set_status(order, "Cut")
+	assert noted(plan)[2:] == [("Plan Completed", "Pending")] * 2
+
+
+def test_a_plan_reopened_before_the_job_runs_skips_them():
+	order = order_with(completed=[note("Done")])
+	set_status(order, "Cut")
+	plan = plan_of(order).name
+	stages.confirm(plan, "Sewn")
+	stages.undo(plan, "Cut", "Cut the wrong way")
+	run_steps(plan)
+	assert [row.error for row in rows_of(plan)] == ["The plan was reopened before the step ran."]
+
+
+def test_an_amendment_of_a_finished_document_is_not_finished_twice():
+	order = order_with(second=False, completed=[note("Done")])
+	plan = set_status(order, "Cut")
+	order.reload()
+	order.submit()
+	order.cancel()
+	amended = frappe.copy_doc(order)
+	amended.amended_from = order.name
+	amended.insert()
+	assert plan_of(amended).status == "Completed"
+	assert plan_of(amended).completed_actions_by == "Administrator"
+	assert len(rows_of(plan)) == 1
+	assert rows_of(plan_of(amended).name) == []
+
+
+def test_steps_of_the_completed_plan_come_with_a_new_version_and_its_author():
+	order = order_with()
+	workflow = frappe.get_doc("Milestone Workflow", "Production")
+	version = workflow.version
+	workflow.completed_actions = json.dumps([note("Done")])
+	workflow.save()
+	assert workflow.version == version + 1
+	plan = plan_of(order).name
+	changes = version_move.preview_move(plan)
+	assert [one["text"] for one in changes] == ["The plan changes: Next Steps of the Completed Plan."]
+	version_move.move(plan)
+	plan = plan_of(order)
+	assert (plan.completed_actions, plan.completed_actions_by) == (
+		workflow.completed_actions,
+		"Administrator",
+	)
+
+
+# Conditions
+
+
+def test_a_step_runs_only_if_its_condition_is_met_when_it_runs():
+	order = order_with(note("Many", condition="doc.pieces > 100"), note("Few", condition="doc.pieces <= 100"))
+	order.pieces = 7
+	plan = set_status(order, "Cut")
+	assert run_steps(plan) == ["Set Value: done"]
+	assert [row.status for row in rows_of(plan)] == ["Skipped", "Done"]
+	assert rows_of(plan)[0].error == "The document did not meet its condition."
+	assert frappe.db.get_value(ORDER, order.name, "note") == "Few"
+
+
+@pytest.mark.parametrize(
+	("values", "message"),
+	[
+		(
+			{"when": "Plan Completed"},
+			"Next step 1: It cannot wait for Plan Completed. Choose one of: Reached, ",
+		),
+		({"when": ["Reached"]}, "It cannot wait for"),
+		({"condition": "doc.colour == 1"}, "has no field colour"),
+		({"condition": "import os"}, "is not a Python expression"),
+		({"condition": {"a": 1}}, "The condition of a next step is a text."),
+	],
+)
+def test_what_a_step_waits_for_is_checked_when_the_workflow_is_saved(values, message):
+	with pytest.raises(frappe.ValidationError) as refused:
+		order_with(note("x", **values))
+	assert message in str(refused.value)
+
+
+def test_a_completed_plan_waits_for_nothing_else():
+	with pytest.raises(
+		frappe.ValidationError, match="When the plan is completed: Next step 1: It cannot wait"
+	):
+		order_with(completed=[note("x", when="Overdue")])
+
+
+# Who answers for them
+
+
+def test_who_changes_when_a_step_runs_becomes_its_author(make_user, as_user):
+	make_user(MANAGER, ["Milestone Manager", CLERK_ROLE])
+	order_with(OVERDUE, completed=[note("Done")])
+	workflow = frappe.get_doc("Milestone Workflow", "Production")
+	with as_user(MANAGER):
+		workflow.description = "Of all orders"
+		workflow.save()
+		assert (workflow.stages[0].next_actions_by, workflow.completed_actions_by) == ("Administrator",) * 2
+		workflow.stages[0].offset_days = -1
+		workflow.save()
+		assert (workflow.stages[0].next_actions_by, workflow.completed_actions_by) == (
+			MANAGER,
+			"Administrator",
+		)
+		workflow.stages[1].update(
+			{"reach_rule": "Field Value", "track_field": "status", "track_value": "Sewn"}
+		)
+		workflow.save()
+		assert workflow.completed_actions_by == MANAGER
+
+
+def test_steps_of_the_completed_plan_are_refused_to_who_could_not_take_them(make_user, as_user):
+	make_user("ruth@events.example", ["Milestone Manager", "Production Reader"])
+	with as_user("ruth@events.example"), pytest.raises(frappe.PermissionError, match="You may not write"):
+		order_with(completed=[note("Done")])
+	make_user(MANAGER, ["Milestone Manager", CLERK_ROLE])
+	assign = {"action": "Assign", "user": "nobody@events.example"}
+	with (
+		as_user(MANAGER),
+		pytest.raises(frappe.ValidationError, match=r"nobody@events.example does not exist"),
+	):
+		order_with(completed=[assign])
