@@ -100,18 +100,20 @@ export class Builder {
 			focus || (this.$wrapper.find(document.activeElement).length && document.activeElement.dataset.focus);
 		const { fields, open, problems, stages } = this;
 		this.$wrapper.html(
-			view.builder({ stages, open, problems, fields, completion: this.completion(), shown: this.shown_part() }, (stage, index) =>
-				view.card(stage, index, {
-					fields,
-					open,
-					tasks: this.tasks_of(stage),
-					problems: problems.stages[index] || [],
-					step_problems: (problems.steps || [])[index] || {},
-					problems_of: (task) => problems.tasks[this.tasks.indexOf(task)] || [],
-					stages,
-					workflow: this.frm.doc,
-					earlier_tasks: stages.slice(0, index + 1).flatMap((one) => this.tasks_of(one)),
-				})
+			view.builder(
+				{ stages, open, problems, fields, completion: this.completion(), shown: this.shown_part() },
+				(stage, index) =>
+					view.card(stage, index, {
+						fields,
+						open,
+						tasks: this.tasks_of(stage),
+						problems: problems.stages[index] || [],
+						step_problems: (problems.steps || [])[index] || {},
+						problems_of: (task) => problems.tasks[this.tasks.indexOf(task)] || [],
+						stages,
+						workflow: this.frm.doc,
+						earlier_tasks: stages.slice(0, index + 1).flatMap((one) => this.tasks_of(one)),
+					})
 			)
 		);
 		this.make_links();
