@@ -15,6 +15,7 @@ from frappe.utils import cstr
 
 from milestone_automation import hooks
 from milestone_automation.engine.base import values
+from milestone_automation.engine.base.save_state import Mark, marked
 from milestone_automation.engine.people import field_rights, rights
 from milestone_automation.engine.people.readable import condition as _readable
 from milestone_automation.engine.people.readable import name_as_text, names
@@ -63,7 +64,7 @@ def check_task_edit(doc) -> None:
 		frappe.PermissionError: any other field, by somebody who is no manager.
 	"""
 	before = doc.get_doc_before_save()
-	if doc.flags.by_engine or not before:
+	if marked(doc, Mark.BY_ENGINE) or not before:
 		return
 	changed = [
 		field
@@ -92,7 +93,7 @@ def check_new_task(doc) -> None:
 	Raises:
 		frappe.ValidationError: its status is not Open.
 	"""
-	if not doc.flags.by_engine and (doc.status or TaskStatus.OPEN) != TaskStatus.OPEN:
+	if not marked(doc, Mark.BY_ENGINE) and (doc.status or TaskStatus.OPEN) != TaskStatus.OPEN:
 		frappe.throw(_engine_field_message(doc, [_("Status")]), title=_("Cannot Be Changed Here"))
 
 

@@ -13,6 +13,7 @@ from pypika.terms import NullValue
 
 from milestone_automation import doctor
 from milestone_automation.commands.connection import AS_JSON, ProgressBar, commit, connected, print_json
+from milestone_automation.engine.base.save_state import Mark, mark
 from milestone_automation.engine.messages import hourly
 from milestone_automation.engine.plans import bulk_start
 from milestone_automation.engine.rules.vocabulary import Health, PlanStatus, StageStatus, TaskStatus
@@ -257,7 +258,7 @@ def import_workflow(context, file, name, as_json):
 			)
 		workflow = frappe.get_doc(values | {"enabled": 0})
 		# A command runs as Administrator, who would answer for whatever the file says.
-		workflow.flags.written_elsewhere = True
+		mark(workflow, Mark.WRITTEN_ELSEWHERE)
 		workflow.insert()
 		if as_json:
 			print_json({"workflow": workflow.name, "enabled": workflow.enabled})

@@ -158,7 +158,7 @@ def test_starting_a_plan_needs_the_right_to_write_the_document(make_user, as_use
 		("waive_criterion", ("{plan}", "Inspected", "any", "Not needed")),
 		("fields_for", (ORDER,)),
 		("get_step_actions", (ORDER,)),
-		("try_next_steps", ({"document_type": ORDER, "stages": []}, "{order}")),
+		("try_next_steps", (f'{{{{"document_type": "{ORDER}"}}}}', "{order}")),
 		("compare_versions", ("Production",)),
 	],
 )

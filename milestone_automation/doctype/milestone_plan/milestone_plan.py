@@ -1,6 +1,7 @@
 import frappe
 from frappe import _
 
+from milestone_automation.engine.base.save_state import Mark, mark, marked
 from milestone_automation.engine.base import indexes, values
 from milestone_automation.engine.base.typed_document import TypedDocument
 from milestone_automation.engine.plans import ending, starting
@@ -59,7 +60,7 @@ class MilestonePlan(TypedDocument):
 
 	def before_insert(self):
 		"""Check a plan that a user creates, and fill it in from its workflow."""
-		if not self.flags.is_carried_over:
+		if not marked(self, Mark.CARRIED_OVER):
 			self.check_document()
 			self.check_is_only_one()
 			starting.fill_from_workflow(self)
@@ -73,10 +74,10 @@ class MilestonePlan(TypedDocument):
 					_(self.reference_type), self.reference_name
 				)
 			)
-		if not self.flags.reference_doc:
+		if not marked(self, Mark.REFERENCE_DOC):
 			# Created by a user; the engine has checked the document and passes it along.
-			self.flags.reference_doc = frappe.get_doc(self.reference_type, self.reference_name)
-			starting.check_can_start(self.flags.reference_doc, self.workflow)
+			mark(self, Mark.REFERENCE_DOC, frappe.get_doc(self.reference_type, self.reference_name))
+			starting.check_can_start(marked(self, Mark.REFERENCE_DOC), self.workflow)
 
 	def check_is_only_one(self):
 		"""Refuse a second plan of a document; a cancelled one is replaced."""
@@ -94,7 +95,7 @@ class MilestonePlan(TypedDocument):
 	def after_insert(self):
 		"""Insert the stages and tasks of a new plan."""
 		starting.insert_rows(self)
-		if not self.flags.is_carried_over:
+		if not marked(self, Mark.CARRIED_OVER):
 			starting.make_tasks(self)
 
 	def validate(self):

@@ -1,6 +1,7 @@
 import frappe
 from frappe import _
 
+from milestone_automation.engine.base.save_state import Mark, marked
 from milestone_automation import permissions
 from milestone_automation.engine.base import indexes
 from milestone_automation.engine.base.typed_document import TypedDocument
@@ -65,25 +66,25 @@ class MilestoneTask(TypedDocument):
 
 	def load_doc_before_save(self, **kwargs):
 		"""Lock the plan before Frappe locks the task: everybody locks in this order."""
-		if self.plan and not self.flags.by_engine and not self.is_new():
+		if self.plan and not marked(self, Mark.BY_ENGINE) and not self.is_new():
 			plan_rows.lock(self.plan)
 		super().load_doc_before_save(**kwargs)
 
 	def before_insert(self):
 		"""Check a task that a user adds, and fill it in from its plan."""
-		if not self.flags.by_engine:
+		if not marked(self, Mark.BY_ENGINE):
 			permissions.check_new_task(self)
 			task_edits.fill_in_new(self)
 
 	def validate(self):
 		"""Check the fields that a user changed, and work out what follows from them."""
-		if not self.is_new() and not self.flags.by_engine:
+		if not self.is_new() and not marked(self, Mark.BY_ENGINE):
 			task_edits.defer_status(self)
 			permissions.check_task_edit(self)
 		if not (self.title or "").strip():
 			frappe.throw(_("Enter a title for the task."), frappe.MandatoryError)
 		task_edits.note_manual_date(self)
-		if not self.is_new() and not self.flags.by_engine:
+		if not self.is_new() and not marked(self, Mark.BY_ENGINE):
 			task_edits.check_required(self)
 			task_edits.apply_edit(self)
 		task_edits.check_due_date(self)
@@ -91,19 +92,19 @@ class MilestoneTask(TypedDocument):
 	def after_insert(self):
 		"""Create the to-dos, and log a task that a user added."""
 		todos.assign([self.name])
-		if not self.flags.by_engine:
+		if not marked(self, Mark.BY_ENGINE):
 			task_edits.log_added(self)
 
 	def on_update(self):
 		"""Log and apply what a user changed."""
-		if not self.flags.by_engine:
+		if not marked(self, Mark.BY_ENGINE):
 			task_edits.log_required(self)
 			task_edits.after_edit(self)
 		task_edits.apply_status(self)
 
 	def on_change(self):
 		"""Update the sums of the plan, unless the engine does it at the end of its change."""
-		if not self.flags.by_engine and not self.flags.in_delete:
+		if not marked(self, Mark.BY_ENGINE) and not self.flags.in_delete:
 			refresh(self.plan)
 
 	def on_trash(self):

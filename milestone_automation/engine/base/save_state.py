@@ -1,4 +1,4 @@
-"""What is remembered while documents are saved: the one place, so that no flag has a name of its own elsewhere.
+"""What is remembered while documents are saved, and what our own documents carry through a save: all in one place.
 
 What counts is what is stored, so little is left to remember: plans that are locked anyway, the row an event has just
 read for the next one, the milestones of this transaction, and what has to be done before it is committed. All of it
@@ -9,12 +9,57 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 
 import frappe
 
 TRANSACTION = "milestone_transaction"
 # Beside it, as a hook may commit inside: plans that `changing` holds open, by name.
 PLANS_BEING_CHANGED = "milestone_plans_being_changed"
+
+
+class Mark(StrEnum):
+	"""What a document of this app carries through its own save, beside its values."""
+
+	BY_ENGINE = "milestone_by_engine"  # a task that the engine writes and no person
+	WANTED_STATUS = "milestone_wanted_status"  # of a task: what its form asks for, with the reason
+	CARRIED_OVER = "milestone_carried_over"  # a plan that an amended document takes along
+	REFERENCE_DOC = "milestone_reference_doc"  # the document of a new plan
+	REPLACED = "milestone_replaced"  # the cancelled plan that a new one follows
+	DRAFT = "milestone_draft"  # what `plan_builder` made for a new plan
+	NEW_ROWS = "milestone_new_rows"  # stages of a new plan, which are written in one statement
+	WRITTEN_ELSEWHERE = "milestone_written_elsewhere"  # a workflow from a file: its next steps have no author
+
+
+def mark(doc, what: Mark, value=True) -> None:
+	"""Have a document carry something through its save.
+
+	Args:
+		doc: a document of this app.
+		what: which mark.
+		value: what it says.
+	"""
+	doc.flags[what.value] = value
+
+
+def take_mark(doc, what: Mark):
+	"""Remove a mark of a document and return what it said; None without one.
+
+	Args:
+		doc: a document of this app.
+		what: which mark.
+	"""
+	return doc.flags.pop(what.value, None)
+
+
+def marked(doc, what: Mark):
+	"""Return what a mark of a document says; None without one.
+
+	Args:
+		doc: a document of this app.
+		what: which mark.
+	"""
+	return doc.flags.get(what.value)
 
 
 @dataclass

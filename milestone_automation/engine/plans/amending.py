@@ -7,6 +7,7 @@ from frappe import _
 from frappe.model import data_fieldtypes
 
 from milestone_automation.engine.base import bulk, guard
+from milestone_automation.engine.base.save_state import Mark, mark
 from milestone_automation.engine.people import todos
 from milestone_automation.engine.plans import ending, following
 from milestone_automation.engine.progress import criterion_waivers, proposals, stages
@@ -54,7 +55,7 @@ def carry_over(doc) -> None:
 		stage.update({**schedule.FRESH_STAMPS, "asked_round": 0, "recipients_waiting": 0})
 		# What is proposed for the amended document is answered there.
 		stage.update(proposals.NONE_PENDING)
-	new.flags.is_carried_over = True
+	mark(new, Mark.CARRIED_OVER)
 	new.insert(ignore_permissions=True)  # the plan comes along for everybody who may amend the document
 	_copy_tasks(old, new)
 	event = PlanEvent.PLAN_CANCELLED if reason else PlanEvent.PLAN_STARTED

@@ -7,6 +7,7 @@ from frappe import _
 from frappe.utils import cint, getdate
 
 from milestone_automation.engine.base import bulk, guard, stored_rows
+from milestone_automation.engine.base.save_state import Mark, mark, marked, take_mark
 from milestone_automation.engine.people import criterion_texts
 from milestone_automation.engine.plans import plan_builder, restoring
 from milestone_automation.engine.progress import tasks
@@ -126,7 +127,8 @@ def _insert(doc, workflow: str, replaced=None) -> str:
 			"workflow": workflow,
 		}
 	)
-	plan.flags.reference_doc, plan.flags.replaced = doc, replaced
+	mark(plan, Mark.REFERENCE_DOC, doc)
+	mark(plan, Mark.REPLACED, replaced)
 	plan.flags.ignore_links = True  # all links come from the workflow, which was just read
 	try:
 		plan.insert(ignore_permissions=True)  # a plan is started for everybody who may save the document
@@ -157,7 +159,9 @@ def fill_from_workflow(plan_doc) -> None:
 	Args:
 		plan_doc: Milestone Plan document, before it is inserted.
 	"""
-	doc = plan_doc.flags.reference_doc or frappe.get_doc(plan_doc.reference_type, plan_doc.reference_name)
+	doc = marked(plan_doc, Mark.REFERENCE_DOC) or frappe.get_doc(
+		plan_doc.reference_type, plan_doc.reference_name
+	)
 	workflow = frappe.get_cached_doc("Milestone Workflow", plan_doc.workflow)
 	draft = plan_builder.build(workflow, doc)
 	tasks = [task for stage in draft.stages for task in stage["tasks"]]
@@ -175,7 +179,7 @@ def fill_from_workflow(plan_doc) -> None:
 		}
 	)
 	plan_builder.take_from_history(draft.stages, doc)
-	replaced = plan_doc.flags.replaced
+	replaced = marked(plan_doc, Mark.REPLACED)
 	if replaced and replaced.workflow == workflow.name:
 		restoring.take_over(draft.stages, replaced)
 	plan_builder.settle_dates(draft, workflow, doc)
@@ -186,7 +190,7 @@ def fill_from_workflow(plan_doc) -> None:
 		required = sum(1 for task in stage["tasks"] if task["required"] and not task.get("closed_on"))
 		plan_doc.append("stages", {**stage, "open_required": required})
 	_count_criteria(plan_doc)
-	plan_doc.flags.draft = draft
+	mark(plan_doc, Mark.DRAFT, draft)
 	sums.summarize_new(plan_doc)
 
 
@@ -215,7 +219,7 @@ def detach_rows(plan_doc) -> None:
 	Args:
 		plan_doc: Milestone Plan document, before it is inserted.
 	"""
-	plan_doc.flags.new_rows = plan_doc.stages
+	mark(plan_doc, Mark.NEW_ROWS, plan_doc.stages)
 	plan_doc.stages = []
 
 
@@ -225,7 +229,7 @@ def insert_rows(plan_doc) -> None:
 	Args:
 		plan_doc: Milestone Plan document, after it was inserted.
 	"""
-	rows = plan_doc.flags.pop("new_rows", [])
+	rows = take_mark(plan_doc, Mark.NEW_ROWS) or []
 	for idx, row in enumerate(rows, 1):
 		row.update({"name": bulk.new_name(), "parent": plan_doc.name, "idx": idx})
 		row.set("__islocal", None)
@@ -251,7 +255,7 @@ def make_tasks(plan_doc) -> None:
 	Args:
 		plan_doc: Milestone Plan document, after it was inserted.
 	"""
-	draft = plan_doc.flags.draft
+	draft = marked(plan_doc, Mark.DRAFT)
 	rows = []
 	for stage_row, stage in zip(plan_doc.stages, draft.stages, strict=True):
 		rows += [{**task, "plan_stage": stage_row.name} for task in stage["tasks"]]

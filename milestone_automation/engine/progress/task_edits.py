@@ -8,6 +8,7 @@ from frappe import _
 from frappe.utils import cint, getdate
 
 from milestone_automation.engine.base import values
+from milestone_automation.engine.base.save_state import Mark, mark, take_mark
 from milestone_automation.engine.people import assigned, assignees, field_rights, rights, todos
 from milestone_automation.engine.progress import tasks
 from milestone_automation.engine.rules import dates
@@ -61,7 +62,7 @@ def defer_status(doc) -> None:
 		)
 	rights.check_may_set_status(doc, doc.status)
 	reason = doc.reason if doc.reason != before.reason else ""
-	doc.flags.wanted_status = (doc.status, reason)
+	mark(doc, Mark.WANTED_STATUS, (doc.status, reason))
 	doc.status, doc.reason = before.status, before.reason
 
 
@@ -74,7 +75,7 @@ def apply_status(doc) -> None:
 	Raises:
 		frappe.ValidationError: as `tasks.complete`, `reopen`, `waive` or `cancel`.
 	"""
-	status, reason = doc.flags.pop("wanted_status", None) or (None, None)
+	status, reason = take_mark(doc, Mark.WANTED_STATUS) or (None, None)
 	if not status:
 		return
 	if status == TaskStatus.COMPLETED:

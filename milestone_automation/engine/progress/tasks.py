@@ -7,6 +7,7 @@ from frappe import _
 from frappe.utils import escape_html, getdate, now_datetime, time_diff_in_seconds
 
 from milestone_automation.engine.base import bulk
+from milestone_automation.engine.base.save_state import Mark, mark
 from milestone_automation.engine.people import assigned, rights, todos
 from milestone_automation.engine.progress.rescheduling import planned_task
 from milestone_automation.engine.rules import dates, task_order
@@ -460,7 +461,7 @@ def _close(doc, plan, status: TaskStatus, by: str, reason: str, event: PlanEvent
 
 def _set(doc, **values) -> None:
 	"""Change a task with its document events, but without the checks meant for edits by users."""
-	doc.flags.by_engine = True
+	mark(doc, Mark.BY_ENGINE)
 	doc.db_set(values)
 
 

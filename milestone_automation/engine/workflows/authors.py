@@ -7,6 +7,7 @@ too: otherwise a step written by somebody with more rights could be started at w
 import frappe
 from frappe.utils import cstr
 
+from milestone_automation.engine.base.save_state import Mark, marked
 from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS, StepEvent
 
 # When a plan is made at all.
@@ -67,7 +68,7 @@ def stamp(workflow) -> None:
 
 
 def _author(workflow, kept: str | None) -> str | None:
-	return None if workflow.flags.written_elsewhere else kept or frappe.session.user
+	return None if marked(workflow, Mark.WRITTEN_ELSEWHERE) else kept or frappe.session.user
 
 
 def _completes_as_before(before, workflow) -> bool:
