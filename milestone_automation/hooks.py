@@ -37,6 +37,10 @@ add_to_apps_screen = [
 	}
 ]
 
+# Website
+# -------
+update_website_context = ["milestone_automation.links.portal_menu.add"]
+
 # Requests
 # --------
 before_request = ["milestone_automation.door.hide_tracebacks_from_guests"]

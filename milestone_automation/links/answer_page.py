@@ -8,26 +8,29 @@ from datetime import timedelta
 
 import frappe
 from frappe import _
-from frappe.utils import (
-	cstr,
-	get_url_to_form,
-	getdate,
-)
+from frappe.utils import cstr, get_fullname, get_url_to_form, getdate
 
 from milestone_automation.engine.base import clock, languages
 from milestone_automation.engine.people import rights, signed_links
 from milestone_automation.engine.people.signed_links import Link, LinkInvalid, Purpose
-from milestone_automation.engine.progress import answers, stages
-from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS, PlanStatus, ShiftMode, StageStatus
+from milestone_automation.engine.progress import answers, handing_over, stages
+from milestone_automation.engine.rules.vocabulary import (
+	OUTSIDE_OWNERS,
+	PlanEvent,
+	PlanStatus,
+	ShiftMode,
+	StageStatus,
+)
 from milestone_automation.engine.store import plan_rows
-from milestone_automation.links import link_page
+from milestone_automation.links import limits, link_page, notes
 
 
 def answer_page(form: dict, is_post: bool) -> dict:
 	"""Return what the page shows, after acting on a POST.
 
 	Args:
-		form: `token`, `answer` ("yes", "no" or "on_track") and, for a POST, the fields of the form.
+		form: `token`, `answer` ("yes", "no" or "on_track") and, for a POST, the fields of the form; with the `action`
+			"hand_over" the `colleague`, the key of one.
 		is_post: whether the form was sent.
 	"""
 	try:
@@ -41,16 +44,38 @@ def answer_page(form: dict, is_post: bool) -> dict:
 	plan = plan_rows.load_by_name(parent)
 	row = plan.stage(link.name)
 	if refused := _why_it_does_not_work(link, plan, row):
-		return refused
+		return notes.not_taken(refused, form, is_post)
 	page = _obstacle(link, plan, row) or _ask(form, link, plan, row, is_post)
 	if page["state"] == "refused":
 		return page
-	if is_post and page["state"] == "ask":
+	if is_post:
+		page = _act(form, page, link, plan, row)
+	return page | _about(plan, row, link)
+
+
+def _act(form: dict, page: dict, link: Link, plan, row) -> dict:
+	"""Return the page after acting on a form: an answer, or a comment and a file of somebody from outside."""
+	by = link.recipient if _is_outside(link, row) else None
+	only_notes = by and form.get("action") == notes.COMMENT_ACTION
+	if page["state"] == "ask" and not only_notes:
 		# What the page has asked for a login for, not what the form says besides.
 		sent = form | {"answer": page["answer"]}
-		by = link.recipient if _is_outside(link, row) else None
-		page = link_page.act(page, link, lambda: _answer(sent, plan, row, by))
-	return page | _about(plan, row, link)
+		return link_page.act(page, link, lambda: _answer(sent, plan, row, by))
+	if by and (only_notes or notes.is_sent(form)):
+		return link_page.act_on_closed({"text": ""} | page, link, lambda: _comment_on(form, plan, row, by))
+	return page
+
+
+def _comment_on(form: dict, plan, row, by: str) -> str:
+	done = notes.sentence(form)
+	_keep_notes(plan, row, by, notes.text_of(form))
+	return done
+
+
+def _keep_notes(plan, row, by: str, comment: str) -> None:
+	"""Keep the comment and the file of a milestone's owner with the plan."""
+	sender = (by, row.outside_owner_name or get_fullname(by))
+	notes.keep("Milestone Plan", plan.name, sender, comment, about=_(row.stage_name))
 
 
 def _why_it_does_not_work(link: Link, plan, row) -> dict | None:
@@ -62,7 +87,11 @@ def _why_it_does_not_work(link: Link, plan, row) -> dict | None:
 	if rights.is_outside_owner(row, link.recipient):
 		return None
 	if row.owner_kind in OUTSIDE_OWNERS and not rights.is_desk_user(link.recipient):
-		return link_page.refused(_("This milestone is no longer yours"), _("You do not need to do anything."))
+		event = PlanEvent.MILESTONE_HANDED_OVER
+		handed_over = link_page.handed_over(event, link, plan.name, plan_stage=row.name)
+		return link_page.refused(
+			_("This milestone is no longer yours"), handed_over or _("You do not need to do anything.")
+		)
 	if not _reads(link.recipient, plan):
 		return link_page.refused(
 			_("You may not read this document"),
@@ -155,6 +184,16 @@ def _changes_document(plan, row, is_outside: bool) -> bool:
 
 def _answer(form: dict, plan, row, by: str | None) -> str:
 	"""Act on the form and return the sentence about what was done."""
+	if by and form.get("action") == limits.HAND_OVER_ACTION:
+		name = handing_over.hand_stage(plan.name, row.name, cstr(form.get("colleague")), by)
+		return _("{0} is handed over to {1}, who gets a mail.").format(_(row.stage_name), name)
+	done = _answer_for(form, plan, row, by)
+	if by:
+		_keep_notes(plan, row, by, notes.text_of(form))
+	return done
+
+
+def _answer_for(form: dict, plan, row, by: str | None) -> str:
 	if form.get("answer") == "no":
 		later = form.get("later_stages")
 		answers.answer_not_yet(
@@ -177,10 +216,23 @@ def _answer(form: dict, plan, row, by: str | None) -> str:
 	)
 
 
+def _for_outside(plan, row, link: Link) -> dict:
+	if not _is_outside(link, row):
+		return {}
+	return {
+		"asked_by": link_page.asked_by(row, plan),
+		"takes_notes": True,
+		**notes.for_page(),
+		"colleagues": handing_over.offered(plan, link.recipient),
+	}
+
+
 def _about(plan, row, link: Link) -> dict:
 	return {
 		"stage": _(row.stage_name),
 		"document": link_page.document(plan),
+		"shown": link_page.shown(plan, link.recipient),
+		**_for_outside(plan, row, link),
 		"key_date": languages.day_text(row.key_date and getdate(row.key_date)),
 		"url": get_url_to_form(plan.reference_type, plan.reference_name)
 		if _reads(link.recipient, plan)

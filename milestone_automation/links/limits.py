@@ -19,11 +19,13 @@ class Limit(NamedTuple):
 	seconds: int
 
 
-VIEW, ANSWER, COMMENT, BAD_LINK = "view", "answer", "comment", "bad link"
+VIEW, ANSWER, COMMENT, HAND_OVER, BAD_LINK = "view", "answer", "comment", "hand over", "bad link"
+HAND_OVER_ACTION = "hand_over"
 LIMITS = {
 	VIEW: Limit(60, 600),
 	ANSWER: Limit(20, 3600),
 	COMMENT: Limit(10, 3600),
+	HAND_OVER: Limit(5, 3600),
 	BAD_LINK: Limit(30, 600),
 }
 
@@ -50,14 +52,17 @@ def seconds_to_wait(form: dict, purpose: Purpose, is_post: bool) -> int:
 		return _count(BAD_LINK, str(frappe.local.request_ip))
 	# Each mail carries another token for the same thing.
 	who = f"{link.purpose}|{link.name}|{link.recipient}"
-	kinds = (
-		[VIEW]
-		if not is_post
-		else [ANSWER, COMMENT]
-		if form.get("comment") or uploads.sent_file()
-		else [ANSWER]
-	)
-	return max(_count(kind, who) for kind in kinds)
+	waits = [_count(kind, who) for kind in _kinds(form, is_post)]
+	if is_post and form.get("action") == HAND_OVER_ACTION:
+		# Each of them sends a mail to somebody else: counted by person, whatever they hand over.
+		waits.append(_count(HAND_OVER, link.recipient))
+	return max(waits)
+
+
+def _kinds(form: dict, is_post: bool) -> list[str]:
+	if not is_post:
+		return [VIEW]
+	return [ANSWER, COMMENT] if form.get("comment") or uploads.sent_file() else [ANSWER]
 
 
 def _count(kind: str, who: str) -> int:

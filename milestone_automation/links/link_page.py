@@ -13,8 +13,12 @@ from frappe.utils import (
 )
 
 from milestone_automation.engine.base import guard, languages, parsing, plain_text
+from milestone_automation.engine.people import colleagues, requesters, rights
 from milestone_automation.engine.people.acting_as import acting_as
 from milestone_automation.engine.people.signed_links import Link, Purpose
+from milestone_automation.engine.progress import handing_over
+from milestone_automation.engine.rules.vocabulary import PlanEvent
+from milestone_automation.engine.workflows import shown_fields
 from milestone_automation.links import limits
 
 # Shown with a link in its address, which nobody else shall learn: no frame, no foreign server, no cache, no script.
@@ -175,6 +179,16 @@ def act(page: dict, link: Link, action) -> dict:
 	return {"state": "done", "title": _("Thank you"), "text": sentence}
 
 
+def act_on_closed(page: dict, link: Link, action) -> dict:
+	"""Run an action where there is nothing to do any more; the page says that, and what was done.
+
+	Args:
+		page, link, action: as in `act`.
+	"""
+	acted = act(page, link, action)
+	return page | ({"text": f"{page['text']} {acted['text']}".strip()} if acted["state"] == "done" else acted)
+
+
 def _refusal(error: Exception) -> dict:
 	frappe.local.message_log = []
 	text = plain_text.clean_html(cstr(error))
@@ -184,6 +198,53 @@ def _refusal(error: Exception) -> dict:
 def document(plan) -> str:
 	"""Return DocType and name of a plan's document, translated."""
 	return f"{_(plan.reference_type)} {plan.reference_name}"
+
+
+def shown(plan, recipient: str) -> list[tuple[str, str]]:
+	"""Return label and text of the fields of a plan's document that its workflow shows to people from outside.
+
+	Args:
+		plan: row with `reference_type`, `reference_name` and `shown_fields`.
+		recipient: user id or e-mail address of who looks; users of the Desk have the document's form.
+	"""
+	if rights.is_desk_user(recipient):
+		return []
+	return shown_fields.of_plans([plan]).get((plan.reference_type, cstr(plan.reference_name)), [])
+
+
+def asked_by(row, document) -> str:
+	"""Return the sentence that says who asks somebody from outside, and for which company.
+
+	Args:
+		row: `stage_owner` and `owner_role` of the milestone; None where it is gone.
+		document: `reference_type` and `reference_name`.
+	"""
+	row = row or {}
+	about = {
+		"reference_type": document.reference_type,
+		"reference_name": document.reference_name,
+		"stage_owner": row.get("stage_owner"),
+		"owner_role": row.get("owner_role"),
+	}
+	return requesters.of_rows([about])[0].sentence
+
+
+def handed_over(event: PlanEvent, link: Link, plan: str, **about: str) -> str:
+	"""Return the sentence that says to whom the recipient of a link has handed over; empty if to nobody.
+
+	Args:
+		event, about: as in `handing_over.taken_over_by`.
+		link: the link.
+		plan: name of the plan.
+	"""
+	who = handing_over.taken_over_by(event, link.recipient, **about)
+	if not who:
+		return ""
+	fields = ["name", "reference_type", "reference_name", "supplier_field"]
+	row = frappe.db.get_value("Milestone Plan", plan, fields, as_dict=True)
+	people, names = colleagues.of_plans([row], link.recipient).get(plan, []), colleagues.identities(who)
+	named = [colleagues.shown_name(person) for person in people if colleagues.is_called(person, names)]
+	return _("You have handed it over to {0}.").format(named[0]) if named else ""
 
 
 def owner_name(row) -> str:

@@ -10,12 +10,20 @@ from urllib.parse import urlencode
 
 import frappe
 from frappe import _
-from frappe.utils import cstr, get_fullname, getdate
+from frappe.utils import cstr, getdate
 
 from milestone_automation.engine.base import clock, languages
 from milestone_automation.engine.messages import letters
-from milestone_automation.engine.people import companies, directory, signed_links
+from milestone_automation.engine.people import (
+	assigned,
+	colleagues,
+	directory,
+	requesters,
+	rights,
+	signed_links,
+)
 from milestone_automation.engine.people.signed_links import LinkInvalid, Purpose
+from milestone_automation.engine.progress import handing_over
 from milestone_automation.engine.rules.vocabulary import (
 	OUTSIDE_OWNERS,
 	Health,
@@ -23,6 +31,7 @@ from milestone_automation.engine.rules.vocabulary import (
 	StageStatus,
 	TaskStatus,
 )
+from milestone_automation.engine.workflows import shown_fields
 from milestone_automation.links import link_page
 
 MOST_OPEN, MOST_DONE = 200, 20
@@ -63,6 +72,14 @@ def portal_page(form: dict, is_post: bool) -> dict:
 	if is_post and visitor.is_logged_in:
 		_choose_mails(form.get("mail"))
 	return {"state": "list", "title": _("My Milestones"), **_lists(visitor), **_mails(visitor)}
+
+
+def has_something(user: str) -> bool:
+	"""Tell whether something is or was asked of a user, so that there is something on their page."""
+	visitor = _visitor(user, True)
+	_task_table, tasks = _tasks_of(visitor)
+	_stage_table, _plan, stages = _stages_of(visitor)
+	return bool(tasks.limit(1).run() or stages.limit(1).run())
 
 
 def _by_link(token: str) -> tuple[dict | None, Visitor | None]:
@@ -122,12 +139,14 @@ def _mails(visitor: Visitor) -> dict:
 
 def _lists(visitor: Visitor) -> dict:
 	tasks, stages = _open_tasks(visitor), _open_stages(visitor)
-	askers = _askers(tasks)
-	documents = [(row.reference_type, row.reference_name) for row in (*tasks, *stages)]
-	of_document = companies.of_documents(documents)
 	today = clock.today_of_user(visitor.recipient)
-	waiting = [_task(visitor, row, askers, of_document, today) for row in tasks]
-	waiting += [_stage(visitor, row, of_document, today) for row in stages]
+	waiting = [_task(visitor, row, today) for row in tasks]
+	waiting += [_stage(visitor, row, today) for row in stages]
+	rows = [*tasks, *stages]
+	for entry, asker in zip(waiting, requesters.of_rows(rows), strict=True):
+		entry["asked_by"] = asker.sentence
+	_show_fields(visitor, rows, waiting)
+	_offer_colleagues(visitor, tasks, rows, waiting)
 	return {
 		"open": sorted(waiting, key=lambda row: (row["day"] is None, row["day"])),
 		"is_cut": len(tasks) == MOST_OPEN or len(stages) == MOST_OPEN,
@@ -135,29 +154,29 @@ def _lists(visitor: Visitor) -> dict:
 	}
 
 
-def _task(visitor: Visitor, row, askers: dict, of_document: dict, today) -> dict:
+def _task(visitor: Visitor, row, today) -> dict:
 	token = signed_links.make_token(
 		Purpose.TASK, row.name, visitor.recipient, valid_until=visitor.valid_until
 	)
 	return {
 		"what": row.title,
 		"url": signed_links.url(letters.TASK_PAGE, token),
+		"token": token,
+		"page": letters.TASK_PAGE,
 		"button": _("Open task"),
-		"asker": _asked_by(
-			askers.get(row.plan_stage) or "", of_document.get((row.reference_type, row.reference_name))
-		),
 		**_when_and_where(row, row.due_date, today),
 	}
 
 
-def _stage(visitor: Visitor, row, of_document: dict, today) -> dict:
+def _stage(visitor: Visitor, row, today) -> dict:
 	about = cstr(row.key_date or "")
 	token = signed_links.make_token(Purpose.ANSWER, row.name, visitor.recipient, about, visitor.valid_until)
 	return {
 		"what": _(row.stage_name),
 		"url": signed_links.url(letters.ANSWER_PAGE, token, answer="yes"),
+		"token": token,
+		"page": letters.ANSWER_PAGE,
 		"button": _("Answer"),
-		"asker": _asked_by("", of_document.get((row.reference_type, row.reference_name))),
 		**_when_and_where(row, row.key_date, today),
 	}
 
@@ -172,10 +191,20 @@ def _when_and_where(row, day, today) -> dict:
 	}
 
 
-def _asked_by(person: str, company: str | None) -> str:
-	if person and company:
-		return _("Requested by {0}, {1}").format(person, company)
-	return _("Requested by {0}").format(person or company) if person or company else ""
+def _show_fields(visitor: Visitor, rows: list, waiting: list[dict]) -> None:
+	"""Add to each entry the fields of its document that the workflow shows; users of the Desk have its form."""
+	shown = {} if rights.is_desk_user(visitor.recipient) else shown_fields.of_plans(rows)
+	for row, entry in zip(rows, waiting, strict=True):
+		entry["shown"] = shown.get((row.reference_type, cstr(row.reference_name)), [])
+
+
+def _offer_colleagues(visitor: Visitor, tasks: list, rows: list, waiting: list[dict]) -> None:
+	"""Add to each entry the colleagues to whom it can be handed over."""
+	plans = {row.plan: frappe._dict(row, name=row.plan) for row in rows}
+	people = colleagues.of_plans(plans.values(), visitor.recipient)
+	taken = assigned.rows_by_task(row.name for row in tasks if people.get(row.plan))
+	for row, entry in zip(rows, waiting, strict=True):
+		entry["colleagues"] = handing_over.as_choices(people.get(row.plan, []), taken.get(row.name, ()))
 
 
 def _open_tasks(visitor: Visitor) -> list:
@@ -189,16 +218,24 @@ def _open_tasks(visitor: Visitor) -> list:
 
 def _tasks_of(visitor: Visitor) -> tuple:
 	task, person = frappe.qb.DocType("Milestone Task"), frappe.qb.DocType("Milestone Task Assignee")
+	plan = frappe.qb.DocType("Milestone Plan")
 	query = frappe.qb.from_(task).join(person).on(person.parent == task.name).distinct()
+	query = query.left_join(plan).on(plan.name == task.plan)
+	stage = frappe.qb.DocType("Milestone Plan Stage")
+	query = query.left_join(stage).on(stage.name == task.plan_stage)
 	query = query.where(person.parenttype == "Milestone Task")
 	query = query.where(person.user.isin(visitor.names) | person.email.isin(visitor.names))
 	columns = (
 		task.name,
 		task.title,
 		task.due_date,
-		task.plan_stage,
+		task.plan,
 		task.reference_type,
 		task.reference_name,
+		plan.shown_fields,
+		plan.supplier_field,
+		stage.stage_owner,
+		stage.owner_role,
 	)
 	return task, query.select(*columns)
 
@@ -218,8 +255,10 @@ def _stages_of(visitor: Visitor) -> tuple:
 	query = frappe.qb.from_(stage).join(plan).on(plan.name == stage.parent)
 	query = query.where(stage.owner_kind.isin([kind.value for kind in OUTSIDE_OWNERS]))
 	is_owner = stage.stage_owner.isin(visitor.names) | stage.outside_owner.isin(visitor.names)
-	columns = (stage.name, stage.stage_name, stage.key_date, stage.reached_on)
-	return stage, plan, query.where(is_owner).select(*columns, plan.reference_type, plan.reference_name)
+	columns = (stage.name, stage.stage_name, stage.key_date, stage.reached_on, stage.stage_owner)
+	columns += (stage.parent.as_("plan"), plan.reference_type, plan.reference_name)
+	columns += (plan.shown_fields, plan.supplier_field)
+	return stage, plan, query.where(is_owner).select(*columns)
 
 
 def _done(visitor: Visitor) -> list[dict]:
@@ -247,16 +286,3 @@ def _done(visitor: Visitor) -> list[dict]:
 		}
 		for day, what, row in rows[:MOST_DONE]
 	]
-
-
-def _askers(tasks: list) -> dict[str, str]:
-	"""Return the owner of the stage of each task, by row name of the stage."""
-	names = {row.plan_stage for row in tasks}
-	if not names:
-		return {}
-	fields = ["name", "stage_owner", "owner_role"]
-	rows = frappe.get_all("Milestone Plan Stage", filters={"name": ("in", list(names))}, fields=fields)
-	return {
-		row.name: get_fullname(row.stage_owner) if row.stage_owner else _(row.owner_role or "")
-		for row in rows
-	}

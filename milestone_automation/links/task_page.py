@@ -4,29 +4,26 @@ from datetime import timedelta
 
 import frappe
 from frappe import _
-from frappe.utils import (
-	cstr,
-	escape_html,
-	getdate,
-	nowdate,
-)
+from frappe.utils import cstr, getdate, nowdate
 
 from milestone_automation.engine.base import clock, languages
-from milestone_automation.engine.people import assigned, signed_links
+from milestone_automation.engine.people import assigned, colleagues, requesters, rights, signed_links
 from milestone_automation.engine.people.signed_links import Link, LinkInvalid, Purpose
-from milestone_automation.engine.progress import proposals, tasks
+from milestone_automation.engine.progress import handing_over, proposals, tasks
 from milestone_automation.engine.rules import dates
-from milestone_automation.engine.rules.vocabulary import TaskStatus
-from milestone_automation.links import link_page, uploads
+from milestone_automation.engine.rules.vocabulary import PlanEvent, TaskStatus
+from milestone_automation.links import limits, link_page, notes
 
-COMMENT_LENGTH = 4000
+TASK = "Milestone Task"
 
 
 def task_page(form: dict, is_post: bool) -> dict:
-	"""Return what the page shows, after acting on a POST. Of the document it shows only DocType and name.
+	"""Return what the page shows, after acting on a POST. Of the document it shows DocType and name, and to
+	people from outside the fields that the workflow shows them.
 
 	Args:
-		form: `token` and, for a POST, `action` ("complete", "comment" or "propose"), `comment` and `new_date`.
+		form: `token` and, for a POST, `action` ("complete", "comment", "propose" or "hand_over"), `comment`, `new_date`
+			and `colleague`, the key of one.
 		is_post: whether the form was sent.
 	"""
 	try:
@@ -38,19 +35,27 @@ def task_page(form: dict, is_post: bool) -> dict:
 		return link_page.closed(_("This task no longer exists."))
 	task = frappe.get_doc("Milestone Task", link.name)
 	page = _task_obstacle(link, task) or {"state": "ask"}
-	only_comments = form.get("action") == "comment"
-	if is_post and (page["state"] == "ask" or (page["state"] == "closed" and only_comments)):
+	if page["state"] == "refused":
+		return notes.not_taken(page, form, is_post)
+	if is_post and page["state"] == "ask":
 		page = link_page.act(page, link, lambda: _act_on_task(form, link, task))
-	return page if page["state"] == "refused" else page | _about_task(link)
+		if page["state"] == "done" and form.get("action") == limits.HAND_OVER_ACTION:
+			return link_page.refused(page["title"], page["text"])  # it is somebody else's now
+	elif is_post and (form.get("action") == notes.COMMENT_ACTION or notes.is_sent(form)):
+		# Somebody else was faster, or the plan went on: what they have sent is kept all the same.
+		page = link_page.act_on_closed(page, link, lambda: _comment_on(form, link, task))
+	return page | _about_task(link)
 
 
 def _task_obstacle(link: Link, task) -> dict | None:
 	person = _assignee(link, task)
 	asker = _asker(task)
 	if not person:
+		event = PlanEvent.TASK_HANDED_OVER
+		handed_over = link_page.handed_over(event, link, task.plan, task=task.name)
 		return link_page.refused(
 			_("This task is no longer assigned to you"),
-			_("If you have questions, please ask {0}.").format(asker),
+			handed_over or _("If you have questions, please ask {0}.").format(asker),
 		)
 	nothing_to_do = _nothing_to_do(task, person)
 	if not link.is_expired:
@@ -74,34 +79,41 @@ def _nothing_to_do(task, person) -> dict | None:
 
 
 def _assignee(link: Link, task):
-	recipient = link.recipient.lower()
+	names = colleagues.identities(link.recipient)
 	for row in task.assignees:
-		if recipient in ((row.user or "").lower(), (row.email or "").lower()):
+		if colleagues.is_called(row, names):
 			return None if row.user and not link_page.is_enabled(row.user) else row
 	return None
 
 
 def _act_on_task(form: dict, link: Link, task) -> str:
 	"""Act on the form and return the sentence about what was done."""
-	action, sent = form.get("action"), uploads.sent_file()
-	comment = cstr(form.get("comment")).strip()[:COMMENT_LENGTH]
+	action = form.get("action")
+	if action == limits.HAND_OVER_ACTION:
+		name = handing_over.hand_task(task.name, cstr(form.get("colleague")), link.recipient)
+		return _("The task {0} is handed over to {1}, who gets a mail.").format(task.title, name)
+	comment = notes.text_of(form)
 	if action == "propose":
 		done = _propose(form, link, task, comment)
 		comment = ""  # it is the reason
 	elif action == "complete":
 		tasks.complete(task.name, by=link.recipient)
 		done = _("The task {0} is marked as done.").format(task.title)
-	elif comment or sent:
-		done = _("Your file was sent.") if sent else _("Your comment was sent.")
 	else:
-		frappe.throw(_("Please write a comment or choose a file first."))
-	# Last: Frappe takes no file back from the disk when only a savepoint is undone.
-	if sent:
-		attached = _("Attached: {0}").format(uploads.attach(task.name, sent))
-		comment = f"{comment}\n{attached}".strip()
-	if comment:
-		_comment(link, task, comment)
+		return _comment_on(form, link, task)
+	notes.keep(TASK, task.name, _sender(link, task), comment)
 	return done
+
+
+def _comment_on(form: dict, link: Link, task) -> str:
+	done = notes.sentence(form)
+	notes.keep(TASK, task.name, _sender(link, task), notes.text_of(form))
+	return done
+
+
+def _sender(link: Link, task) -> tuple[str, str]:
+	person = _assignee(link, task)
+	return person.email or person.user, assigned.display_name(person)
 
 
 def _propose(form: dict, link: Link, task, comment: str) -> str:
@@ -119,38 +131,28 @@ def _propose(form: dict, link: Link, task, comment: str) -> str:
 	return _("Your date {0} was proposed. You will be told what is decided.").format(languages.day_text(day))
 
 
-def _comment(link: Link, task, text: str) -> None:
-	person = _assignee(link, task)
-	values = {
-		"doctype": "Comment",
-		"comment_type": "Comment",
-		"reference_doctype": "Milestone Task",
-		"reference_name": task.name,
-		"comment_email": person.email or person.user,
-		"comment_by": assigned.display_name(person),
-		"content": escape_html(text).replace("\n", "<br>"),
-	}
-	frappe.get_doc(values).insert(ignore_permissions=True)  # the signed link is the right to comment
-
-
 def _about_task(link: Link) -> dict:
 	task = frappe.get_doc("Milestone Task", link.name)
+	fields = ["name", "reference_type", "reference_name", "supplier_field", "shown_fields"]
+	plan = frappe.db.get_value("Milestone Plan", task.plan, fields, as_dict=True)
 	return {
 		"task_title": task.title,
 		"description": task.description,
 		"due": languages.day_text(task.due_date and getdate(task.due_date)),
 		"is_overdue": bool(task.due_date and getdate(task.due_date) < getdate(nowdate())),
 		"is_open": task.status == TaskStatus.OPEN,
-		"document": f"{_(task.reference_type)} {task.reference_name}",
+		"document": link_page.document(task),
+		"shown": link_page.shown(plan, link.recipient) if plan else [],
 		"tomorrow": (clock.today_of_user(link.recipient) + timedelta(days=1)).isoformat(),
-		"asker": _asker(task),
-		"file_types": ",".join(f".{ending}" for ending in uploads.allowed_types()),
-		"megabytes": uploads.most_megabytes(),
+		"asked_by": link_page.asked_by(rights.stage_of_task(task), task),
+		"colleagues": handing_over.offered(plan, link.recipient, task.assignees) if plan else [],
+		**notes.for_page(),
 	}
 
 
 def _asker(task) -> str:
-	row = frappe.db.get_value(
-		"Milestone Plan Stage", task.plan_stage, ["stage_owner", "owner_role"], as_dict=True
-	)
-	return link_page.owner_name(row) if row else _("a Milestone Manager")
+	"""Return whom to ask about a task: who asks for it, else a Milestone Manager."""
+	row = rights.stage_of_task(task) or {}
+	about = {name: row.get(name) for name in ("stage_owner", "owner_role")}
+	about |= {name: task.get(name) for name in ("reference_type", "reference_name")}
+	return requesters.of_rows([about])[0].person or _("a Milestone Manager")

@@ -1,4 +1,4 @@
-"""Files that people from outside attach to their task: of the types and the size that the settings allow, private."""
+"""Files that people from outside attach to their task, or to the plan of their milestone: of the types and the size that the settings allow, private."""
 
 import os
 
@@ -44,11 +44,11 @@ def sent_file():
 	return sent if sent and sent.filename else None
 
 
-def attach(task: str, sent) -> str:
-	"""Attach a file to a task and return its name.
+def attach(doctype: str, document: str, sent) -> str:
+	"""Attach a file to a task or plan and return its name.
 
 	Args:
-		task: name of the Milestone Task.
+		doctype, document: Milestone Task or Milestone Plan, and its name.
 		sent: as `sent_file` returns it.
 
 	Raises:
@@ -56,9 +56,9 @@ def attach(task: str, sent) -> str:
 	"""
 	name = _plain_name(sent.filename)
 	_check_type(name)
-	about = {"attached_to_doctype": "Milestone Task", "attached_to_name": task}
+	about = {"attached_to_doctype": doctype, "attached_to_name": document}
 	if frappe.db.count("File", about) >= MOST_FILES:
-		frappe.throw(_("This task has many files already. Please send the next one by mail."))
+		frappe.throw(_("There are many files here already. Please send the next one by mail."))
 	content = _read(sent)
 	values = {"doctype": "File", "file_name": name, "is_private": 1, "content": content, **about}
 	file = frappe.get_doc(values)

@@ -185,6 +185,22 @@ def test_a_file_that_is_no_workflow_is_refused(builder, tmp_path):
 	builder.locator(".modal.show", has_text="not an exported Milestone Workflow").wait_for()
 
 
+def test_what_people_from_outside_are_shown_is_chosen_by_label_once_somebody_is_asked(builder):
+	shown = builder.locator(".milestone-shown-fields")
+	assert shown.count() == 0
+
+	task = builder.locator(".milestone-task-row").nth(1)
+	task.locator("select[data-field=assignee_kind]").select_option("All Supplier Contacts")
+	choice = shown.get_by_role("combobox", name="Show another field")
+	choice.select_option(label="Order No")
+	choice.select_option(label="Ship Date")
+	assert builder.evaluate("cur_frm.doc.shown_fields") == "order_no\nship_date"
+
+	shown.get_by_role("button", name="Do not show Order No").click()
+	assert builder.evaluate("cur_frm.doc.shown_fields") == "ship_date"
+	assert [text.strip() for text in shown.locator(".milestone-pill").all_inner_texts()] == ["Ship Date"]
+
+
 def test_two_versions_are_compared_in_sentences(builder, orders):
 	orders.site.python(
 		"""

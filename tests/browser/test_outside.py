@@ -16,6 +16,7 @@ WORKFLOW = {
 	"document_type": ORDER,
 	"enabled": 1,
 	"priority": 9,
+	"shown_fields": "order_no\nship_date",
 	"document_filters": '[["Sample Order", "order_no", "like", "MILL-%"]]',
 	"stages": [
 		{
@@ -64,7 +65,7 @@ def test_a_mill_sends_its_file_and_says_that_the_fabric_is_woven(
 ):
 	code = f"import frappe, json\nfrappe.get_doc(json.loads({json.dumps(WORKFLOW)!r})).insert()\nfrappe.db.commit()"
 	orders.site.python(code)
-	make_order("MILL-0001")
+	make_order("MILL-0001", ship_date="2031-03-04")
 	token = orders.site.python(LINK).split()[-1]
 	lab_dips = tmp_path / "Lab dips.pdf"
 	lab_dips.write_bytes(b"%PDF-1.4 lab dips")
@@ -75,6 +76,8 @@ def test_a_mill_sends_its_file_and_says_that_the_fabric_is_woven(
 		"Send the lab dips",
 		"Fabric woven",
 	]
+	assert "Order No:" in rows.first.inner_text().replace("\n", "")
+	assert "MILL-0001" in rows.first.inner_text()
 	assert findings(phone, ".milestone-card") == []
 	assert phone.evaluate("document.documentElement.scrollWidth") <= 390
 	picture(phone, "outside-list")

@@ -6,6 +6,7 @@ import re
 import frappe
 import pytest
 from frappe.utils import add_days, getdate, nowdate
+from frappe.utils.password import update_password
 
 from milestone_automation.engine.people.signed_links import Purpose, make_token, read_token
 from milestone_automation.engine.progress import tasks
@@ -17,12 +18,14 @@ from tests.support.factories import (
 	make_workflow,
 	member,
 	stage,
+	stage_of,
 	task,
 	task_of,
 )
 
 pytestmark = pytest.mark.one_database
 
+PASSWORD = "Portal-pw-2026-x"
 MILL, WEAVER, STRANGER = "mill@example.org", "weaver@example.org", "stranger@example.org"
 THIRD_PARTY = {"owner_kind": "Third-Party Collaborator", "owner_name": "The Mill", "owner_email": MILL}
 
@@ -191,3 +194,123 @@ def test_types_that_can_contain_scripts_cannot_be_allowed(site):
 	settings.upload_types = "pdf, .SVG"
 	with pytest.raises(frappe.ValidationError, match="Files of the type svg can contain scripts"):
 		settings.save()
+
+
+@pytest.fixture
+def woven(server):
+	"""A milestone and a task of the mill on the served site: names of plan, stage and task, and tokens of their links."""
+	with server.site.connect():
+		ensure_production_order()
+		if not frappe.db.exists("Milestone Workflow", "With Notes"):
+			make_workflow(
+				"With Notes",
+				stages=[stage("Woven", None, -20, **THIRD_PARTY)],
+				tasks=[task("Woven", "Send patterns", 5, required=0, **collaborator(MILL, "The Mill"))],
+				document_filters='[["Production Order", "title", "=", "Notes"]]',
+				priority=70,
+			)
+		if not frappe.db.exists("User", WEAVER):
+			values = {"email": WEAVER, "first_name": "Weaver", "user_type": "Website User"}
+			frappe.get_doc({"doctype": "User", "send_welcome_email": 0, **values}).insert()
+			update_password(WEAVER, PASSWORD)
+		order = make_document(title="Notes", delivery_date=add_days(nowdate(), 32))
+		row, name = stage_of(order, "Woven"), task_of(order, "Send patterns").name
+		frappe.db.commit()  # the web server is another process
+		answer = make_token(Purpose.ANSWER, row.name, MILL, str(row.key_date))
+		return frappe._dict(
+			plan=row.parent,
+			stage=row.name,
+			task=name,
+			answer=answer,
+			about=make_token(Purpose.TASK, name, MILL),
+		)
+
+
+def send(server, path: str, form: dict, filename: str = "", content: bytes = b"%PDF-1.4 n") -> str:
+	files = {"file": (filename, io.BytesIO(content))} if filename else None
+	answer = server.guest().post(path, data=form, files=files)
+	assert answer.status_code == 200
+	return answer.text
+
+
+def kept(server, doctype: str, name: str) -> tuple[list, list]:
+	"""Comments, and names of private files, of a document."""
+	about = {"reference_doctype": doctype, "reference_name": name, "comment_type": "Comment"}
+	attached = {"attached_to_doctype": doctype, "attached_to_name": name, "is_private": 1}
+	with server.site.connect():
+		comments = frappe.get_all("Comment", about, ["comment_by", "content"], order_by="creation")
+		return [tuple(one.values()) for one in comments], frappe.get_all("File", attached, pluck="file_name")
+
+
+def test_over_http_a_milestone_takes_a_comment_and_a_file_before_it_is_answered(server, woven):
+	form = {"token": woven.answer, "answer": "yes"}
+	page = server.guest().get("/milestone-answer", params=form).text
+	assert 'enctype="multipart/form-data"' in page
+	assert 'name="file"' in page
+	note = {"action": "comment", "comment": "Yarn is <b>late</b>"}
+	said = send(server, "/milestone-answer", form | note, "Weave plan.pdf")
+	assert "Your file was sent." in said
+	assert "Has Woven been reached?" in said
+	comments, files = kept(server, "Milestone Plan", woven.plan)
+	assert comments == [("The Mill", "Woven: Yarn is &lt;b&gt;late&lt;/b&gt;<br>Attached: Weave plan.pdf")]
+	assert [name.startswith("Weave plan") for name in files] == [True]
+	refused = send(server, "/milestone-answer", form | {"action": "comment"}, "weave.svg", b"<svg>")
+	assert "Files of this type cannot be attached." in refused
+	assert "Please write a comment or choose a file first." in send(
+		server, "/milestone-answer", form | {"action": "comment"}
+	)
+
+
+def test_over_http_a_milestone_is_reached_with_its_file_in_one_go_and_takes_more_afterwards(server, woven):
+	form = {"token": woven.answer, "answer": "yes", "reached_on": nowdate(), "comment": "All rolls"}
+	assert "is marked as reached on" in send(server, "/milestone-answer", form, "Rolls.pdf")
+	later = {"token": woven.answer, "answer": "yes", "action": "comment", "comment": "One more roll"}
+	said = send(server, "/milestone-answer", later)
+	assert "was reached on" in said
+	assert "Your comment was sent." in said
+	comments, files = kept(server, "Milestone Plan", woven.plan)
+	assert [text for _by, text in comments] == [
+		"Woven: All rolls<br>Attached: Rolls.pdf",
+		"Woven: One more roll",
+	]
+	assert len(files) == 1
+
+
+def test_over_http_a_file_sent_with_done_to_a_task_that_is_closed_meanwhile_is_kept(server, woven):
+	with server.site.connect():
+		tasks.complete(woven.task)
+		frappe.db.commit()  # the web server is another process
+	form = {"token": woven.about, "action": "complete", "comment": "Here it is"}
+	said = send(server, "/milestone-task", form, "Patterns late.pdf")
+	assert "This task is done. Thank you. Your file was sent." in said
+	assert len(kept(server, "Milestone Task", woven.task)[1]) == 1
+
+
+def test_over_http_a_file_for_a_task_that_is_somebody_elses_is_refused_in_words(server, woven):
+	with server.site.connect():
+		frappe.db.set_value("Milestone Task Assignee", {"parent": woven.task}, "email", "else@example.org")
+		frappe.db.commit()  # the web server is another process
+	said = send(server, "/milestone-task", {"token": woven.about, "action": "complete"}, "Patterns.pdf")
+	assert "What you have sent was not taken." in said
+	assert kept(server, "Milestone Task", woven.task) == ([], [])
+
+
+def test_over_http_website_users_find_their_page_in_the_menu_once_they_have_something(server, woven):
+	client = server.login(WEAVER, PASSWORD)
+	client.headers["Accept"] = "text/html"
+	assert 'href="/milestones"' not in client.get("/me").text
+	with server.site.connect():
+		frappe.db.set_value(
+			"Milestone Task Assignee", {"parent": woven.task}, {"user": WEAVER, "email": WEAVER}
+		)
+		frappe.db.commit()  # the web server is another process
+	assert 'href="/milestones"' in client.get("/me").text
+	assert 'href="/milestones"' not in server.guest().get("/login").text
+
+
+def test_who_asks_is_somebody_here_and_never_the_one_who_is_asked(order, make_user, as_user):
+	make_user("buyer@portal.example", roles=["Production Clerk"], first_name="Bea", last_name="Buyer")
+	with as_user("buyer@portal.example"):
+		make_document(delivery_date=add_days(nowdate(), 22))
+	asked_by = {row["asked_by"] for row in page_of(MILL)["open"] if order.name not in row["document"]}
+	assert asked_by == {"Requested by Bea Buyer"}

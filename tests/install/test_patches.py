@@ -9,8 +9,21 @@ from milestone_automation.engine.messages import outbox
 from milestone_automation.engine.rules.schedule import Audience, MessagePlan
 from milestone_automation.engine.rules.vocabulary import MessageKind
 from milestone_automation.patches import batches
-from milestone_automation.patches.v1_1 import forget_digest_choice, make_kanban_board, rename_select_values
-from tests.support.factories import make_plan
+from milestone_automation.patches.v1_1 import (
+	forget_digest_choice,
+	make_kanban_board,
+	rename_select_values,
+	take_over_by_accounts,
+)
+from tests.support.factories import (
+	collaborator,
+	make_document,
+	make_plan,
+	make_workflow,
+	stage,
+	task,
+	task_of,
+)
 from tests.support.next_steps import without_commits
 
 pytestmark = pytest.mark.usefixtures("production_order", "uncommitted")
@@ -95,6 +108,24 @@ def test_who_had_chosen_one_mail_a_day_goes_on_like_everybody():
 
 		assert not frappe.db.exists("DefaultValue", {"defkey": "milestone_digest"})
 		assert api.get_mail_preference() == "Daily"
+
+
+def test_accounts_made_for_an_address_before_own_what_was_asked_of_it(make_user):
+	mill = "mill-with-account@example.org"
+	owner = {"owner_kind": "Third-Party Collaborator", "owner_name": "The Mill", "owner_email": mill}
+	make_workflow(
+		stages=[stage("Woven", None, -9, **owner)], tasks=[task("Woven", "Patterns", **collaborator(mill))]
+	)
+	order = make_document()
+	make_user(mill, user_type="Website User")
+	frappe.db.delete("Milestone Follow Up")
+
+	for _run in range(2):
+		take_over_by_accounts.execute()
+
+		row = frappe.get_last_doc("Milestone Plan", {"reference_name": order.name}).stages[0]
+		assert (row.stage_owner, row.outside_owner) == (mill, None)
+		assert task_of(order, "Patterns").assignees[0].user == mill
 
 
 def test_sites_from_before_get_the_board_of_tasks_once():

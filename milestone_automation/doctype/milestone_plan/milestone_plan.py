@@ -46,6 +46,7 @@ class MilestonePlan(TypedDocument):
 		reached_in_order: DF.Check
 		reference_name: DF.DynamicLink
 		reference_type: DF.Link
+		shown_fields: DF.SmallText | None
 		snapshot: DF.Code | None
 		stages: DF.Table[MilestonePlanStage]
 		status: DF.Literal["Active", "Completed", "Cancelled"]

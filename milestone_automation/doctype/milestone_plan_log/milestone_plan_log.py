@@ -45,6 +45,8 @@ class MilestonePlanLog(PlainTextDocument):
 			"Task Made Required",
 			"Task Made Optional",
 			"Task Deleted",
+			"Task Handed Over",
+			"Milestone Handed Over",
 			"Exit Criterion Waived",
 			"Exit Criterion Waiver Undone",
 			"Next Step",

@@ -32,6 +32,7 @@ class MilestonePlanStage(RowOfDocument):
 		forecast_date: DF.Date | None
 		forecast_p80: DF.Date | None
 		gate_mode: DF.Literal["Block", "Warn", "Off"]
+		handed_to: DF.Data | None
 		health: DF.Literal["On Track", "At Risk", "Blocked", "Late", "Skipped", "On Hold", "Done"]
 		held_told_on: DF.Date | None
 		key_date: DF.Date | None

@@ -37,6 +37,7 @@ class MilestoneWorkflow(TypedDocument):
 		owners_propose: DF.Check
 		priority: DF.Int
 		reached_in_order: DF.Check
+		shown_fields: DF.SmallText | None
 		stages: DF.Table[MilestoneWorkflowStage]
 		supplier_field: DF.Data | None
 		tasks: DF.Table[MilestoneWorkflowTask]

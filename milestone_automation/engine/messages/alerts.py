@@ -1,6 +1,6 @@
 """Tells at once what somebody has to know: the managers of a workflow what got past its gate, when the gate could not be
 checked, when one of its next steps is no longer tried, and that a date is proposed; whoever proposed it, what was
-decided.
+decided; somebody from outside, what a colleague has handed over to them.
 
 The log of the plan says what happened; each entry is told once, by the unique key of its message.
 """
@@ -13,11 +13,12 @@ from frappe.utils import getdate, now_datetime
 
 from milestone_automation.engine.base import bulk, guard
 from milestone_automation.engine.messages import due_messages, letters, outbox
-from milestone_automation.engine.people import rights
+from milestone_automation.engine.people import assigned, colleagues, rights
 from milestone_automation.engine.people.directory import Directory, Recipient
-from milestone_automation.engine.rules.vocabulary import MessageKind, PlanEvent
+from milestone_automation.engine.rules.vocabulary import MessageKind, PlanEvent, StageStatus, TaskStatus
 
 DECISIONS = (PlanEvent.DATE_ACCEPTED.value, PlanEvent.DATE_DECLINED.value)
+HANDED_OVER = (PlanEvent.TASK_HANDED_OVER.value, PlanEvent.MILESTONE_HANDED_OVER.value)
 EVENTS = (
 	PlanEvent.REACHED_WITHOUT_TASKS.value,
 	PlanEvent.REACHED_WITHOUT_CRITERIA.value,
@@ -26,6 +27,7 @@ EVENTS = (
 	PlanEvent.NEXT_STEP_STOPPED.value,
 	PlanEvent.DATE_PROPOSED.value,
 	*DECISIONS,
+	*HANDED_OVER,
 )
 # Older entries are history, also for a site whose workers were down.
 TOLD_WITHIN = timedelta(days=3)
@@ -52,13 +54,54 @@ def send(entry: str) -> None:
 	plan = log and frappe.db.get_value("Milestone Plan", log.plan, "*", as_dict=True)
 	if not plan or not frappe.get_cached_doc("Milestone Settings").get("messages_enabled"):
 		return
-	drafts = [_letter(log, plan, recipient) for recipient in _recipients(log, plan)]
+	drafts = _handed_over(log, plan) if log.event in HANDED_OVER else _drafts(log, plan)
 	told = due_messages.stored_keys({letter.keys[0][0] for letter in drafts})
 	shown = [outbox.deliver(letter) for letter in drafts if letter.keys[0][0] not in told]
 	bulk.update_rows("Milestone Plan Log", {entry: {"told_on": now_datetime()}})
 	for notification in shown:
 		if notification:
 			outbox.show(notification)
+
+
+def _drafts(log, plan) -> list[letters.Letter]:
+	return [_letter(log, plan, recipient) for recipient in _recipients(log, plan)]
+
+
+def _handed_over(log, plan) -> list[letters.Letter]:
+	"""Return the letter to who has taken over a task or milestone; none once it is somebody else's or done."""
+	who = log.details
+	stage = frappe.db.get_value("Milestone Plan Stage", log.plan_stage, "*", as_dict=True)
+	if not stage or stage.status == StageStatus.REACHED:
+		return []
+	tasks = [_task_taken_over(log.task, who)] if log.task else []
+	is_theirs = all(tasks) if log.task else rights.is_outside_owner(stage, who)
+	full_name = tasks[0].full_name if log.task and is_theirs else stage.outside_owner_name
+	person = Directory.read([who], []).person(who, full_name) if is_theirs else None
+	if not person:
+		return []
+	letter = _letter(frappe._dict(log, handed_over_by=_colleague(log, plan)), plan, person)
+	letter.stage, letter.tasks, letter.may_answer = stage, tasks, not log.task
+	letter.reason = ("assignee" if log.task else "owner", "")
+	return [letter]
+
+
+def _colleague(log, plan) -> str:
+	"""Return the name of who has handed over, as their colleague may read it."""
+	names = colleagues.identities(log.done_by)
+	people = colleagues.of_plans([plan], log.details).get(plan.name, [])
+	return next(
+		(colleagues.shown_name(one) for one in people if colleagues.is_called(one, names)), log.done_by
+	)
+
+
+def _task_taken_over(task: str, who: str):
+	"""Return a task with the name of who has taken it over; None if they do not have it any more."""
+	row = frappe.db.get_value(
+		"Milestone Task", {"name": task, "status": TaskStatus.OPEN.value}, "*", as_dict=True
+	)
+	people = assigned.rows_by_task([task])[task] if row else []
+	theirs = [one for one in people if not one.done and who in assigned.identifiers_of(one)]
+	return frappe._dict(row, full_name=theirs[0].full_name, people=[]) if theirs else None
 
 
 def _recipients(log, plan) -> list[Recipient]:

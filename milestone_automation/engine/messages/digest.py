@@ -286,6 +286,7 @@ def _item(content: Content, heading: str) -> dict:
 		"subject": content.subject,
 		"html": html,
 		"text": custom_messages.as_text(html),
+		"about": content.about,
 		"tasks": tasks,
 		"buttons": content.buttons,
 	}

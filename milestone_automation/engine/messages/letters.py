@@ -8,13 +8,13 @@ from frappe import _
 from frappe.utils import get_url_to_form
 
 from milestone_automation.engine.base import languages
-from milestone_automation.engine.people import companies, criterion_texts, signed_links
+from milestone_automation.engine.people import criterion_texts, requesters, signed_links
 from milestone_automation.engine.people.directory import Recipient
 from milestone_automation.engine.people.signed_links import Purpose
 from milestone_automation.engine.rules import criteria, schedule
 from milestone_automation.engine.rules.criteria import CriterionState, Verdict
 from milestone_automation.engine.rules.vocabulary import MessageKind, PlanEvent
-from milestone_automation.engine.workflows import custom_messages
+from milestone_automation.engine.workflows import custom_messages, shown_fields
 
 ANSWER_PAGE = "milestone-answer"
 TASK_PAGE = "milestone-task"
@@ -81,6 +81,7 @@ class Content:
 		paragraphs: plain text.
 		custom_html: the workflow's custom message as safe HTML.
 		facts: (label, value) pairs.
+		about: (label, text) pairs of the document that somebody from outside is shown; only their mail has them.
 		criteria: exit criteria, each with its tick, as sentences under `criteria_heading`.
 		tasks: dicts with title, description, due, people, url.
 		tasks_heading: sentence above the tasks, if they do not follow the paragraphs.
@@ -93,6 +94,7 @@ class Content:
 	paragraphs: list = field(default_factory=list)
 	custom_html: str = ""
 	facts: list = field(default_factory=list)
+	about: list = field(default_factory=list)
 	criteria_heading: str = ""
 	criteria: list = field(default_factory=list)
 	tasks: list = field(default_factory=list)
@@ -117,8 +119,8 @@ def compose(letter: Letter) -> Content:
 		if letter.criteria and letter.kind not in TASK_MESSAGES:
 			content.criteria_heading = _("Exit criteria:")
 			content.criteria = [_criterion(letter, verdict) for verdict in letter.criteria]
-		if not letter.recipient.is_desk_user and (who := _requested_by(letter)):
-			content.facts.append((_("Requested By"), who))
+		if not letter.recipient.is_desk_user:
+			_add_for_outside(letter, content)
 		content.reason = _reason(letter)
 		content.is_own = letter.reason[0] in OWN_REASONS
 		if letter.recipient.is_desk_user and letter.kind not in TASK_MESSAGES:
@@ -126,11 +128,20 @@ def compose(letter: Letter) -> Content:
 	return content
 
 
+def _add_for_outside(letter: Letter, content: Content) -> None:
+	"""Say what somebody needs to know who cannot open the document: who asks, and the fields that the workflow shows."""
+	if who := _requested_by(letter):
+		content.facts.append((_("Requested By"), who))
+	document = (letter.plan["reference_type"], str(letter.plan["reference_name"]))
+	content.about = shown_fields.of_plans([letter.plan]).get(document, [])
+
+
 def _requested_by(letter: Letter) -> str:
-	"""Return who asks somebody from outside: the owners of the milestone and the company of the document."""
-	document = (letter.plan["reference_type"], letter.plan["reference_name"])
-	company = companies.of_documents([document]).get(document)
-	return ", ".join([*letter.askers, *([company] if company else [])])
+	"""Return who asks somebody from outside: the owners of the milestone who work here, else who created the document."""
+	row = {name: letter.plan[name] for name in ("reference_type", "reference_name")}
+	(asker,) = requesters.of_rows([row])
+	people = letter.askers or [asker.person]
+	return ", ".join(name for name in (*people, asker.company) if name)
 
 
 def _criterion(letter: Letter, verdict: Verdict) -> str:
@@ -376,11 +387,28 @@ def _decision(letter: Letter) -> Content:
 	return content
 
 
+def _handed_over(letter: Letter) -> Content:
+	who = letter.log["handed_over_by"]
+	if letter.tasks:
+		content = Content(_("A task of {0} is handed over to you").format(letter.document))
+		content.paragraphs = [_("{0} has handed this task over to you:").format(who)]
+		content.tasks = _tasks_with_links(letter)
+		return content
+	content = Content(_("{0} of {1} is handed over to you").format(_stage(letter), letter.document))
+	content.paragraphs = [_("{0} has handed {1} over to you.").format(who, _stage(letter))]
+	if letter.key_date:
+		content.paragraphs.append(_("Its key date is {0}.").format(languages.day_text(letter.key_date)))
+	content.buttons = [_answer_button(letter, _("Answer"), "on_track", True)]
+	return content
+
+
 def _notice(letter: Letter) -> Content:
 	if letter.log["event"] == PlanEvent.DATE_PROPOSED:
 		return _proposal(letter)
 	if letter.log["event"] in (PlanEvent.DATE_ACCEPTED, PlanEvent.DATE_DECLINED):
 		return _decision(letter)
+	if letter.log["event"] in (PlanEvent.TASK_HANDED_OVER, PlanEvent.MILESTONE_HANDED_OVER):
+		return _handed_over(letter)
 	day = languages.day_text(schedule.as_day(letter.log["done_on"]))
 	if letter.log["event"] == PlanEvent.GATE_FAILED:
 		content = Content(_("The gate of {0} could not be checked").format(letter.document))

@@ -1,7 +1,4 @@
-"""Everything that the sweep needs of a batch of plans, read with a constant number of queries.
-
-Plans with milestones of a supplier's contact cost up to three more each, as contacts change without a word to us.
-"""
+"""Everything that the sweep needs of a batch of plans, read with a constant number of queries."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -33,6 +30,7 @@ PLAN_COLUMNS = (
 	"escalate_after_days",
 	"snapshot",
 	"supplier_field",
+	"shown_fields",
 	"on_hold_since",
 	"document_created_on",
 	"quiet_before",
@@ -228,10 +226,15 @@ def _has_no_owner(stage) -> bool:
 def _find_owners_in(batch: Batch, doctype: str, rows: list) -> bool:
 	filters = {"name": ("in", [plan.reference_name for plan in rows])}
 	documents = {str(row.name): row for row in frappe.get_all(doctype, filters=filters, fields=["*"])}
-	for plan in rows:
-		document = frappe._dict(documents.get(plan.reference_name, {}), doctype=doctype)
-		stages = [stage for stage in batch.stages[plan.name] if _has_no_owner(stage)]
-		people = assignees.prefetch([], document, plan, stages=stages)
+	asked = [
+		(
+			frappe._dict(documents.get(plan.reference_name, {}), doctype=doctype),
+			plan,
+			[stage for stage in batch.stages[plan.name] if _has_no_owner(stage)],
+		)
+		for plan in rows
+	]
+	for (document, plan, stages), people in zip(asked, assignees.prefetch_owners(asked), strict=True):
 		for stage in stages:
 			found = assignees.resolve_stage_owner(stage, document, plan, cache=people)
 			if any((stage.get(name) or None) != value for name, value in found.items()):

@@ -13,7 +13,7 @@ from milestone_automation.engine.rules.vocabulary import (
 	StageStatus,
 	TaskStatus,
 )
-from milestone_automation.engine.store import sweep_requests
+from milestone_automation.engine.store import accounts, sweep_requests
 
 
 def on_user_change(doc, method=None) -> None:
@@ -52,13 +52,15 @@ def _recheck_later(user, roles: set[str], is_toggled: bool) -> None:
 
 
 def recheck(names: list[str], roles: list[str], commit: Callable[[], None] | None = None) -> None:
-	"""Have the plans that concern somebody looked at by the next sweep.
+	"""Have the plans that concern somebody looked at by the next sweep, after a new account has taken over what is theirs.
 
 	Args:
 		names: user id and address of a user who was disabled or enabled; empty for one who was not.
 		roles: that were given or taken.
 		commit: called between some hundred plans and the next.
 	"""
+	for name in names:
+		accounts.take_over(name, commit)
 	plans = _plans_of_roles(roles) if roles else set()
 	if names:
 		plans |= _plans_of_person(names)

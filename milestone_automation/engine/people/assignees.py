@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import frappe
 from frappe.utils import cstr
+from pypika.terms import Criterion
 
 from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS, AssigneeKind, OwnerKind
 
@@ -72,7 +73,7 @@ def prefetch(rows: Iterable, doc, plan_or_workflow, stages: Iterable = ()) -> Pe
 	stages = list(stages)
 	kinds = {row.get("assignee_kind") for row in rows} | {stage.get("owner_kind") for stage in stages}
 	needs_contacts = kinds & {AssigneeKind.ALL_SUPPLIER_CONTACTS, OwnerKind.SUPPLIER_CONTACT}
-	contacts = _supplier_contacts(doc, plan_or_workflow) if needs_contacts else []
+	contacts = _contacts_of([_supplier(doc, plan_or_workflow)])[0] if needs_contacts else []
 	named = [name for row in rows for name in _named_in_task(row, doc)]
 	named += [name for stage in stages for name in _owner_names(stage, doc)]
 	named += [_contact_key(contact) for contact in contacts]
@@ -82,6 +83,27 @@ def prefetch(rows: Iterable, doc, plan_or_workflow, stages: Iterable = ()) -> Pe
 		team=_team(plan_or_workflow) if AssigneeKind.WHOLE_TEAM in kinds else [],
 		contacts=contacts,
 	)
+
+
+def prefetch_owners(asked: list[tuple]) -> list[People]:
+	"""Read everybody that `resolve_stage_owner` needs for several documents, with at most three queries.
+
+	Args:
+		asked: (document, plan or workflow, stages) of each document, as in `prefetch`.
+	"""
+	needs = [
+		any(stage.get("owner_kind") == OwnerKind.SUPPLIER_CONTACT for stage in stages)
+		for _doc, _plan, stages in asked
+	]
+	suppliers = [
+		_supplier(doc, plan) if needed else (None, None)
+		for (doc, plan, _stages), needed in zip(asked, needs, strict=True)
+	]
+	contacts = _contacts_of(suppliers)
+	named = [_contact_key(contact) for of_one in contacts for contact in of_one]
+	named += [name for doc, _plan, stages in asked for stage in stages for name in _owner_names(stage, doc)]
+	users = _users_named(named)
+	return [People(users, {}, [], of_one) for of_one in contacts]
 
 
 def resolve_stage_owner(stage_row, doc, plan_or_workflow, cache: People | None = None) -> dict:
@@ -112,7 +134,10 @@ def resolve_stage_owner(stage_row, doc, plan_or_workflow, cache: People | None =
 
 def _owner_candidates(stage_row, doc, people: People) -> list[dict | None]:
 	if stage_row.get("owner_kind") == OwnerKind.SUPPLIER_CONTACT:
-		return [_contact_person(contact, people.users) for contact in people.contacts]
+		# Whoever took it over comes first, as long as they are a contact of the supplier.
+		taken_over = stage_row.get("handed_to")
+		contacts = sorted(people.contacts, key=lambda contact: contact.name != taken_over)
+		return [_contact_person(contact, people.users) for contact in contacts]
 	persons = [_person_named(name, people.users) for name in _owner_names(stage_row, doc)]
 	if stage_row.get("owner_kind") == OwnerKind.THIRD_PARTY_COLLABORATOR:
 		return [_named_outsider(person, stage_row.get("owner_name")) for person in persons]
@@ -280,22 +305,42 @@ def _group_members(group: str | None) -> list[dict]:
 	return query.where(user.enabled == 1).run(as_dict=True)
 
 
-def _supplier_contacts(doc, plan_or_workflow) -> list[dict]:
-	"""Return the contacts of the document's supplier, primary contact first. At most two queries."""
-	party_type, party = _supplier(doc, plan_or_workflow)
-	if not party:
-		return []
+def contacts_of_suppliers(asked: Iterable[tuple]) -> list[list[dict]]:
+	"""Return the contacts of each document's supplier as people, primary contact first, without disabled users.
+
+	At most three queries, however many documents.
+
+	Args:
+		asked: (document, plan or workflow) pairs, as in `resolve`.
+	"""
+	contacts = _contacts_of([_supplier(doc, plan) for doc, plan in asked])
+	users = _users_named(_contact_key(contact) for of_one in contacts for contact in of_one)
+	return [_unique(_contact_person(contact, users) for contact in of_one) for of_one in contacts]
+
+
+def _contacts_of(suppliers: list[tuple]) -> list[list[dict]]:
+	"""Return the contacts of each supplier, given as DocType and name. At most two queries."""
+	names_of: dict[str, set[str]] = {}
+	for party_type, party in suppliers:
+		if party_type and party:
+			names_of.setdefault(party_type, set()).add(cstr(party))
+	if not names_of:
+		return [[] for _supplier in suppliers]
 	contact, link = frappe.qb.DocType("Contact"), frappe.qb.DocType("Dynamic Link")
 	query = frappe.qb.from_(link).join(contact).on(contact.name == link.parent)
 	query = query.select(
 		contact.name, contact.first_name, contact.full_name, contact.email_id, contact.user
-	).where((link.parenttype == "Contact") & (link.link_doctype == party_type) & (link.link_name == party))
-	contacts = (
-		query.orderby(contact.is_primary_contact, order=frappe.qb.desc)
-		.orderby(contact.name)
-		.run(as_dict=True)
+	).select(link.link_doctype, link.link_name)
+	is_of_one = Criterion.any(
+		(link.link_doctype == party_type) & link.link_name.isin(sorted(names))
+		for party_type, names in names_of.items()
 	)
-	return _with_addresses(contacts)
+	query = query.where((link.parenttype == "Contact") & is_of_one)
+	rows = query.orderby(contact.is_primary_contact, order=frappe.qb.desc).orderby(contact.name)
+	contacts: dict[tuple, list[dict]] = {}
+	for row in _with_addresses(rows.run(as_dict=True)):
+		contacts.setdefault((row.link_doctype, row.link_name), []).append(row)
+	return [contacts.get((party_type, cstr(party)), []) for party_type, party in suppliers]
 
 
 def _supplier(doc, plan_or_workflow) -> tuple[str | None, str | None]:

@@ -102,6 +102,11 @@ def url(path: str, token: str, **values) -> str:
 	return get_url(f"/{path}?token={token}{more}")
 
 
+def opaque(text: str) -> str:
+	"""Return what stands for a text on a page that does not show it, the same each time."""
+	return _sign(f"opaque {text}")[:22]
+
+
 def _valid_days() -> int:
 	days = frappe.get_cached_doc("Milestone Settings").get("link_valid_days")
 	return cint(days) or DEFAULT_VALID_DAYS

@@ -74,6 +74,7 @@ PLAN_FIELDS = (
 	"team_role",
 	"team_group",
 	"supplier_field",
+	"shown_fields",
 	"completed_actions",
 	"completed_actions_by",
 )

@@ -61,7 +61,7 @@ def complete(task: str, by: str | None = None) -> str:
 	Raises:
 		frappe.ValidationError: the task is cancelled or waived, comes after open ones, or its plan is cancelled.
 	"""
-	with _changing_task(task) as (doc, plan):
+	with changing_task(task) as (doc, plan):
 		plan.check_is_active()
 		for_all = not by and doc.completion_rule == CompletionRule.ALL_OF and rights.can_direct_task(doc)
 		by = by or frappe.session.user
@@ -188,7 +188,7 @@ def reopen(task: str, reason: str) -> None:
 		frappe.ValidationError: it is open, or its stage is reached, gone, or takes no tasks any more.
 	"""
 	reason = check_reason(reason)
-	with _changing_task(task) as (doc, plan):
+	with changing_task(task) as (doc, plan):
 		_reopen(doc, plan, reason)
 
 
@@ -207,7 +207,7 @@ def undo_complete(task: str) -> None:
 	Raises:
 		frappe.ValidationError: the session user completed nothing of it just now, or as `reopen`.
 	"""
-	with _changing_task(task) as (doc, plan):
+	with changing_task(task) as (doc, plan):
 		if doc.status == TaskStatus.OPEN and (part := _part_just_done(doc)):
 			plan.check_is_active()
 			_mark_not_done([part])
@@ -330,7 +330,7 @@ def waive(task: str, reason: str) -> None:
 		frappe.ValidationError: there is no reason, or the task is not open.
 	"""
 	reason = check_reason(reason)
-	with _changing_task(task) as (doc, plan):
+	with changing_task(task) as (doc, plan):
 		plan.check_is_active()
 		_check_is_open(doc)
 		_close(doc, plan, TaskStatus.WAIVED, frappe.session.user, reason, PlanEvent.TASK_WAIVED)
@@ -347,7 +347,7 @@ def cancel(task: str, reason: str) -> None:
 		frappe.ValidationError: there is no reason, or the task is not open.
 	"""
 	reason = check_reason(reason)
-	with _changing_task(task) as (doc, plan):
+	with changing_task(task) as (doc, plan):
 		_check_is_open(doc)
 		_close(doc, plan, TaskStatus.CANCELLED, frappe.session.user, reason, PlanEvent.TASK_CANCELLED)
 
@@ -424,8 +424,15 @@ def check_takes_tasks(plan: plan_rows.Plan, stage) -> None:
 
 
 @contextmanager
-def _changing_task(task: str):
-	"""Open a task and its plan for changes, locked in this order everywhere: plan, then task."""
+def changing_task(task: str):
+	"""Open a task and its plan for changes, locked in this order everywhere: plan, then task.
+
+	Args:
+		task: name of the task.
+
+	Raises:
+		frappe.DoesNotExistError: there is no such task.
+	"""
 	plan_name = frappe.db.get_value("Milestone Task", task, "plan")
 	if not plan_name:
 		frappe.throw(_("Milestone Task {0} does not exist.").format(task), frappe.DoesNotExistError)

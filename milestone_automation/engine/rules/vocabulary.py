@@ -237,6 +237,8 @@ class PlanEvent(Vocabulary):
 	TASK_MADE_REQUIRED = "Task Made Required"
 	TASK_MADE_OPTIONAL = "Task Made Optional"
 	TASK_DELETED = "Task Deleted"
+	TASK_HANDED_OVER = "Task Handed Over"
+	MILESTONE_HANDED_OVER = "Milestone Handed Over"
 	CRITERION_WAIVED = "Exit Criterion Waived"
 	CRITERION_REOPENED = "Exit Criterion Waiver Undone"
 	NEXT_STEP = "Next Step"

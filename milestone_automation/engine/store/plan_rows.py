@@ -36,6 +36,7 @@ PLAN_COLUMNS = (
 	"team_role",
 	"team_group",
 	"supplier_field",
+	"shown_fields",
 	"completed_actions",
 	"completed_actions_by",
 	"created_from",

@@ -7,7 +7,7 @@ from frappe import _
 from frappe.model import default_fields
 from frappe.utils import get_link_to_form
 
-from milestone_automation.engine.rules import criteria
+from milestone_automation.engine.rules import criteria, names
 from milestone_automation.engine.rules.criteria import CriterionKind
 from milestone_automation.engine.tracking import conditions, registry
 from milestone_automation.engine.tracking.trackable import STANDARD_FIELDS
@@ -43,14 +43,22 @@ def _uses(doctype: str) -> Iterator[tuple[str, str, str]]:
 	if rules and rules.tracker:
 		for field in rules.tracker.fields:
 			yield "Milestone Tracker", rules.tracker.name, field.fieldname
-	names = frappe.get_all("Milestone Workflow", {"document_type": doctype, "enabled": 1}, pluck="name")
-	for table, columns in WORKFLOW_ROWS.items():
-		rows = frappe.get_all(table, {"parent": ("in", names)}, ["parent", *columns]) if names else []
-		used = {(row.parent, row[column]) for row in rows for column in columns if row[column]}
-		for name, fieldname in sorted(used):
-			yield "Milestone Workflow", name, fieldname
+	for name, fieldname in _uses_of_workflows(doctype):
+		yield "Milestone Workflow", name, fieldname
 	for name, fieldname in sorted(_uses_of_criteria(doctype)):
 		yield "Milestone Workflow", name, fieldname
+
+
+def _uses_of_workflows(doctype: str) -> Iterator[tuple[str, str]]:
+	"""Yield (workflow, field) of what enabled workflows show, and of what their rows name."""
+	filters = {"document_type": doctype, "enabled": 1}
+	workflows = frappe.get_all("Milestone Workflow", filters, ["name", "shown_fields"])
+	for row in workflows:
+		yield from ((row.name, fieldname) for fieldname in names.lines(row.shown_fields))
+	parents = [row.name for row in workflows]
+	for table, columns in WORKFLOW_ROWS.items():
+		rows = frappe.get_all(table, {"parent": ("in", parents)}, ["parent", *columns]) if parents else []
+		yield from sorted({(row.parent, row[column]) for row in rows for column in columns if row[column]})
 
 
 def _uses_of_criteria(doctype: str) -> set[tuple[str, str]]:

@@ -30,6 +30,7 @@ from milestone_automation.engine.workflows import (
 	document_filters,
 	field_use,
 	people_validation,
+	shown_fields,
 	stage_validation,
 	step_validation,
 	task_validation,
@@ -156,14 +157,15 @@ def tidy(workflow) -> None:
 		for idx, row in enumerate(rows, 1):
 			row.idx = idx
 	workflow.condition = cstr(workflow.condition).strip()
+	workflow.shown_fields = "\n".join(names.lines(workflow.shown_fields))
 	for stage in workflow.stages:
 		stage_validation.tidy(stage)
 	renamed = _renamed_stages(workflow)
 	rename_stages_of_tasks(workflow, renamed)
 	dependencies.tidy(workflow, renamed, _unchanged_dependencies(workflow))
-	names = {stage.stage_name.casefold(): stage.stage_name for stage in workflow.stages}
+	stage_names = {stage.stage_name.casefold(): stage.stage_name for stage in workflow.stages}
 	for task in workflow.tasks:
-		task_validation.tidy(task, names)
+		task_validation.tidy(task, stage_names)
 	dependencies.rename_tasks(workflow)
 
 
@@ -268,6 +270,7 @@ def check_texts(workflow) -> None:
 		criteria = criteria_validation.problems(stage, workflow.document_type, _known_criteria(workflow))
 		found += [f"{stage_label(stage)}: {problem}" for problem in criteria]
 	found += field_use.problems(workflow, _row_label)
+	found += shown_fields.problems(workflow)
 	if found:
 		frappe.throw("<br>".join(found), title=_("Milestone Workflow"))
 
@@ -287,6 +290,7 @@ def problems(workflow) -> Iterator[str]:
 			yield f"{task_label(task)}: {problem}"
 	yield from _completion_problems(workflow)
 	yield from field_use.problems(workflow, _row_label)
+	yield from shown_fields.problems(workflow)
 
 
 def completion_label() -> str:

@@ -10,6 +10,8 @@ import * as view from "./view";
 
 const STAGE = "Milestone Workflow Stage";
 const TASK = "Milestone Workflow Task";
+// Kinds of owners and assignees without a right to the document.
+const OUTSIDE = ["Supplier Contact", "All Supplier Contacts", "Third-Party Collaborator"];
 // Fields whose value decides which other inputs are shown.
 const REDRAW = [
 	"kind",
@@ -98,23 +100,34 @@ export class Builder {
 			focus || (this.$wrapper.find(document.activeElement).length && document.activeElement.dataset.focus);
 		const { fields, open, problems, stages } = this;
 		this.$wrapper.html(
-			view.builder({ stages, open, problems, fields, completion: this.completion() }, (stage, index) =>
-				view.card(stage, index, {
-					fields,
-					open,
-					tasks: this.tasks_of(stage),
-					problems: problems.stages[index] || [],
-					step_problems: (problems.steps || [])[index] || {},
-					problems_of: (task) => problems.tasks[this.tasks.indexOf(task)] || [],
-					stages,
-					workflow: this.frm.doc,
-					earlier_tasks: stages.slice(0, index + 1).flatMap((one) => this.tasks_of(one)),
-				})
+			view.builder(
+				{ stages, open, problems, fields, completion: this.completion(), shown: this.shown_part() },
+				(stage, index) =>
+					view.card(stage, index, {
+						fields,
+						open,
+						tasks: this.tasks_of(stage),
+						problems: problems.stages[index] || [],
+						step_problems: (problems.steps || [])[index] || {},
+						problems_of: (task) => problems.tasks[this.tasks.indexOf(task)] || [],
+						stages,
+						workflow: this.frm.doc,
+						earlier_tasks: stages.slice(0, index + 1).flatMap((one) => this.tasks_of(one)),
+					})
 			)
 		);
 		this.make_links();
 		this.make_sortable();
 		if (focused) this.$wrapper.find(`[data-focus="${CSS.escape(focused)}"]`).trigger("focus");
+	}
+
+	// Asked for only where somebody from outside is asked, or was.
+	shown_part() {
+		const { doc } = this.frm;
+		const asks_outside =
+			this.stages.some((stage) => OUTSIDE.includes(stage.owner_kind)) ||
+			this.tasks.some((task) => OUTSIDE.includes(task.assignee_kind));
+		return asks_outside || doc.shown_fields ? view.shown_part(doc, this.fields.showable()) : "";
 	}
 
 	completion() {
@@ -217,6 +230,7 @@ export class Builder {
 		const row = this.row(input.dataset.row);
 		const field = input.dataset.field;
 		if (field === "stage_name") return this.rename(row, input);
+		if (field === "add_shown_field") return this.show_fields([...this.shown_fields, input.value]);
 		if (NAMES.includes(field)) return this.toggle_name(row, field, input);
 		if (field === "title") this.rename_in("after_tasks", this.tasks, row.title, input.value.trim());
 		if (input.type === "checkbox") return this.set(row, field, input.checked ? 1 : 0);
@@ -234,6 +248,21 @@ export class Builder {
 		if (field === "kind" && value === "Acceptance" && this.tasks_of(row).length) this.ask_about_tasks(row);
 		if (REDRAW.includes(field)) this.draw();
 		this.check_soon();
+	}
+
+	get shown_fields() {
+		return view.lines(this.frm.doc, "shown_fields");
+	}
+
+	show_fields(names) {
+		const { doc } = this.frm;
+		frappe.model.set_value(doc.doctype, doc.name, "shown_fields", names.join("\n"));
+		this.draw(`${doc.name}-add_shown_field`);
+		this.check_soon();
+	}
+
+	do_hide_field(_doc, { name }) {
+		this.show_fields(this.shown_fields.filter((one) => one !== name));
 	}
 
 	toggle_name(row, field, input) {
@@ -363,7 +392,7 @@ export class Builder {
 	on_click(event) {
 		const { do: action, row } = event.currentTarget.dataset;
 		event.preventDefault();
-		this[`do_${action}`](row && (this.row(row) || row));
+		this[`do_${action}`](row && (this.row(row) || row), event.currentTarget.dataset);
 	}
 
 	new_name() {

@@ -1,6 +1,22 @@
 // The fields of the workflow's DocType, by label.
 const TRACKABLE = {};
 
+// As the server has them.
+const SHOWABLE = [
+	...["Autocomplete", "Check", "Currency", "Data", "Date", "Datetime", "Duration", "Dynamic Link", "Float"],
+	...[
+		"HTML Editor",
+		"Int",
+		"Link",
+		"Long Text",
+		"Markdown Editor",
+		"Percent",
+		"Phone",
+		"Read Only",
+		"Select",
+	],
+	...["Small Text", "Table", "Table MultiSelect", "Text", "Text Editor", "Time"],
+];
 const first_value = ({ default: value, options }) => value || cstr(options).split("\n")[0].trim();
 
 const holds_value = ({ fieldtype }) =>
@@ -50,6 +66,14 @@ export class DocumentFields {
 	// Fields that can have a value, tables too.
 	settable() {
 		return this.choices(holds_value);
+	}
+
+	// Fields that people from outside can be shown: readable as text, and by whoever chooses them.
+	showable() {
+		return this.choices(
+			(field) =>
+				SHOWABLE.includes(field.fieldtype) && frappe.perm.has_perm(this.doctype, field.permlevel, "read")
+		);
 	}
 
 	// Fields a condition can ask for, of the document itself or of another one.

@@ -12,12 +12,13 @@ const DEFAULT_SUPPLIER = "supplier";
 const labelled = (label, content, style = "") =>
 	`<div class="milestone-set ${style}"><span class="milestone-set-label">${label}</span><div class="milestone-set-body">${content}</div></div>`;
 
-export function builder({ stages, open, problems, fields, completion }, html_of_card) {
+export function builder({ stages, open, problems, fields, completion, shown }, html_of_card) {
 	const cards = stages.map(html_of_card).join("");
 	return `
 		${problem_list(problems.general)}
 		${stages.length ? "" : empty() + offers(fields)}
 		<ol class="milestone-cards">${cards}</ol>
+		${shown}
 		${stages.length ? completion_part(completion) : ""}
 		<div class="milestone-buttons">
 			<button type="button" class="btn btn-sm ${
@@ -40,6 +41,29 @@ export function builder({ stages, open, problems, fields, completion }, html_of_
 					: ""
 			}
 		</div>`;
+}
+
+// The fields of the document that people from outside are shown: chosen ones in their order, and one more to choose.
+export function shown_part(doc, fields) {
+	const chosen = lines(doc, "shown_fields");
+	const label_of = (name) => choices.label_of(fields, name) || name;
+	const pills = chosen
+		.map(
+			(name) => `<li><span class="milestone-pill" data-color="gray">${esc(label_of(name))}
+				<button type="button" class="btn btn-xs milestone-quiet" data-do="hide_field" data-row="${esc(doc.name)}"
+				data-name="${esc(name)}" aria-label="${esc(__("Do not show {0}", [label_of(name)]))}">${icon(
+				"cross"
+			)}</button></span></li>`
+		)
+		.join("");
+	const others = fields.filter((one) => !chosen.includes(one.value));
+	const another = __("Show another field");
+	const add = select({ name: doc.name }, "add_shown_field", another, others, another);
+	return `<div class="milestone-sets milestone-shown-fields">${labelled(
+		__("People from outside are shown, besides the name of the document"),
+		`<ul class="milestone-pills">${pills}</ul>${add}`,
+		"is-wide"
+	)}</div>`;
 }
 
 const completion_part = (completion) => `

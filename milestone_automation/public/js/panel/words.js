@@ -14,6 +14,7 @@ export const esc = (text) => frappe.utils.escape_html(cstr(text));
 
 const PATHS = {
 	check: '<path d="M3.5 8.5l3 3 6-7"/>',
+	cross: '<path d="M4.5 4.5l7 7M11.5 4.5l-7 7"/>',
 	dots: '<circle cx="3" cy="8" r="1"/><circle cx="8" cy="8" r="1"/><circle cx="13" cy="8" r="1"/>',
 	chevron: '<path d="M4 6l4 4 4-4"/>',
 	grip: '<path d="M6 3.5v.01M6 8v.01M6 12.5v.01M10 3.5v.01M10 8v.01M10 12.5v.01"/>',

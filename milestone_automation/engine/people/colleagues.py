@@ -1,0 +1,71 @@
+"""The colleagues of somebody from outside: the other contacts of the supplier of a document whose contact they are.
+
+Nobody else is told who a supplier's contacts are, and no address is.
+"""
+
+from collections.abc import Iterable
+
+import frappe
+from frappe.utils import cstr
+
+from milestone_automation.engine.people import assignees, rights
+
+
+def of_plans(plans: Iterable, who: str) -> dict[str, list[dict]]:
+	"""Return by name of the plan the people to whom somebody from outside can hand over what they are asked for.
+
+	A constant number of queries for each DocType.
+
+	Args:
+		plans: rows of plans with `name`, `reference_type`, `reference_name` and `supplier_field`.
+		who: user id or e-mail address that a signed link or the session proves.
+
+	Returns:
+		dict: people as `assignees.resolve` returns them, each with their `contact`; empty where the supplier of the
+		document does not have this person among its contacts.
+	"""
+	names, plans_of = identities(who), {}
+	for plan in plans:
+		plans_of.setdefault(plan.get("reference_type"), []).append(plan)
+	found = {}
+	for doctype, of_doctype in plans_of.items():
+		if rights.stored_meta(doctype):
+			found |= _of_doctype(doctype, of_doctype, names)
+	return found
+
+
+def _of_doctype(doctype: str, plans: list, names: set[str]) -> dict[str, list[dict]]:
+	filters = {"name": ("in", list({cstr(plan.get("reference_name")) for plan in plans}))}
+	rows = frappe.get_all(doctype, filters=filters, fields=["*"])
+	documents = {cstr(row.name): frappe._dict(row, doctype=doctype) for row in rows}
+	asked = [
+		(documents.get(cstr(plan.get("reference_name")), frappe._dict(doctype=doctype)), plan)
+		for plan in plans
+	]
+	contacts = assignees.contacts_of_suppliers(asked)
+	return {plan.get("name"): _others(people, names) for plan, people in zip(plans, contacts, strict=True)}
+
+
+def _others(people: list[dict], names: set[str]) -> list[dict]:
+	others = [person for person in people if not is_called(person, names)]
+	return others if len(others) < len(people) else []
+
+
+def is_called(person, names: set[str]) -> bool:
+	"""Tell whether a person, or the row of an assignee, has one of some ids and addresses in lower case."""
+	return bool(names & {cstr(person.get(key)).lower() for key in ("user", "email") if person.get(key)})
+
+
+def identities(who: str) -> set[str]:
+	"""Return what rows may call somebody, in lower case: user id and e-mail address."""
+	address = frappe.db.get_value("User", who, "email")
+	return {cstr(name).lower() for name in (who, address) if name}
+
+
+def shown_name(person) -> str:
+	"""Return what a colleague is called on a page: never by their whole address."""
+	name = cstr(person.get("full_name")).strip()
+	if name and "@" not in name:
+		return name
+	mailbox, _at, domain = (name or cstr(person.get("email"))).partition("@")
+	return f"{mailbox[:1]}…@{domain}"

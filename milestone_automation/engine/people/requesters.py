@@ -1,0 +1,79 @@
+"""Who asks people from outside for something: a person here, and the company of the document."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import frappe
+from frappe import _
+from frappe.utils import cstr
+
+from milestone_automation.engine.people import assignees, rights
+
+NOBODY_IN_PARTICULAR = (assignees.ADMINISTRATOR, assignees.GUEST)
+
+
+class Requester(NamedTuple):
+	"""Who asks.
+
+	Attributes:
+		person: name of the owner of the milestone, or its role, where that is somebody here; else of who created the
+			document. Empty where nobody is known.
+		company: of the document; empty where it has none.
+	"""
+
+	person: str
+	company: str
+
+	@property
+	def sentence(self) -> str:
+		"""The sentence for a page; empty where nothing is known."""
+		if self.person and self.company:
+			return _("Requested by {0}, {1}").format(self.person, self.company)
+		return _("Requested by {0}").format(self.person or self.company) if any(self) else ""
+
+
+def of_rows(rows: Iterable) -> list[Requester]:
+	"""Return who asks for each of some tasks or milestones, with one query for each DocType and one more.
+
+	Args:
+		rows: with `reference_type` and `reference_name`, and `stage_owner` and `owner_role` of the milestone.
+	"""
+	rows = list(rows)
+	documents = _documents({(row.get("reference_type"), cstr(row.get("reference_name"))) for row in rows})
+	owners = [row.get("stage_owner") for row in rows]
+	names = _desk_names([*owners, *(document.owner for document in documents.values())])
+	return [_requester(row, documents, names) for row in rows]
+
+
+def _requester(row, documents: dict, names: dict[str, str]) -> Requester:
+	document = documents.get((row.get("reference_type"), cstr(row.get("reference_name"))), frappe._dict())
+	person = names.get(row.get("stage_owner")) or _(row.get("owner_role") or "")
+	if not person and document.owner not in NOBODY_IN_PARTICULAR:
+		person = names.get(document.owner)
+	return Requester(person or "", document.company or "")
+
+
+def _documents(documents: set[tuple[str, str]]) -> dict[tuple[str, str], frappe._dict]:
+	"""Return `owner` and `company` of documents."""
+	found, names_of = {}, {}
+	for doctype, name in documents:
+		names_of.setdefault(doctype, set()).add(name)
+	for doctype, names in names_of.items():
+		meta = rights.stored_meta(doctype)
+		if not meta:
+			continue
+		field = meta.get_field("company")
+		fields = ["name", "owner"] + (["company"] if field and not field.get("is_virtual") else [])
+		rows = frappe.get_all(doctype, filters={"name": ("in", sorted(names))}, fields=fields)
+		found |= {(doctype, cstr(row.name)): row for row in rows}
+	return found
+
+
+def _desk_names(users: Iterable[str | None]) -> dict[str, str]:
+	"""Return the names of those of some users who work in the Desk. At most one query."""
+	wanted = sorted({user for user in users if user})
+	if not wanted:
+		return {}
+	filters = {"name": ("in", wanted), "enabled": 1, "user_type": assignees.SYSTEM_USER}
+	rows = frappe.get_all("User", filters=filters, fields=["name", "full_name"])
+	return {row.name: row.full_name or row.name for row in rows}

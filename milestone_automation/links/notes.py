@@ -1,0 +1,78 @@
+"""Comments and files that people from outside send with what they do, or alone."""
+
+import frappe
+from frappe import _
+from frappe.utils import cstr, escape_html
+
+from milestone_automation.links import uploads
+
+COMMENT_ACTION = "comment"
+COMMENT_LENGTH = 4000
+
+
+def text_of(form: dict) -> str:
+	"""Return the comment of a form."""
+	return cstr(form.get("comment")).strip()[:COMMENT_LENGTH]
+
+
+def is_sent(form: dict) -> bool:
+	"""Tell whether a form came with a comment or a file."""
+	return bool(text_of(form) or uploads.sent_file())
+
+
+def sentence(form: dict) -> str:
+	"""Return the sentence about what was sent.
+
+	Raises:
+		frappe.ValidationError: nothing was.
+	"""
+	if not is_sent(form):
+		frappe.throw(_("Please write a comment or choose a file first."))
+	return _("Your file was sent.") if uploads.sent_file() else _("Your comment was sent.")
+
+
+def keep(doctype: str, name: str, sender: tuple[str, str], comment: str, about: str = "") -> None:
+	"""Attach the file that came with the form, and write the comment; call it last.
+
+	Frappe takes no file back from the disk when only a savepoint is undone.
+
+	Args:
+		doctype, name: the task or plan that gets them.
+		sender: address and name of who sends them, whom a signed link proves.
+		comment: text; empty for none.
+		about: what of the plan they are about, before the text.
+
+	Raises:
+		frappe.ValidationError: as `uploads.attach`.
+	"""
+	if sent := uploads.sent_file():
+		attached = _("Attached: {0}").format(uploads.attach(doctype, name, sent))
+		comment = f"{comment}\n{attached}".strip()
+	if not comment:
+		return
+	text = f"{about}: {comment}" if about else comment
+	values = {
+		"doctype": "Comment",
+		"comment_type": "Comment",
+		"reference_doctype": doctype,
+		"reference_name": name,
+		"comment_email": sender[0],
+		"comment_by": sender[1],
+		"content": escape_html(text).replace("\n", "<br>"),
+	}
+	frappe.get_doc(values).insert(ignore_permissions=True)  # the signed link is the right to comment
+
+
+def not_taken(page: dict, form: dict, is_post: bool) -> dict:
+	"""Return a page that refuses; it also says that a comment or file which came along was not taken."""
+	if not is_post or not is_sent(form):
+		return page
+	return page | {"text": f"{page['text']} {_('What you have sent was not taken.')}"}
+
+
+def for_page() -> dict:
+	"""Return what a form needs to know about files."""
+	return {
+		"file_types": ",".join(f".{ending}" for ending in uploads.allowed_types()),
+		"megabytes": uploads.most_megabytes(),
+	}

@@ -1,0 +1,26 @@
+"""The way to `/milestones` on the pages of the website, for website users of whom something is or was asked."""
+
+import frappe
+from frappe import _
+
+from milestone_automation.engine.base import guard
+from milestone_automation.engine.messages import letters
+from milestone_automation.engine.people import rights
+from milestone_automation.links import portal_page
+
+
+def add(context) -> None:
+	"""Hook: add the page to the menu of the account and to the sidebar of the portal.
+
+	Frappe's own portal menu is by role; whoever has nothing there is not sent to an empty page.
+
+	Args:
+		context: of a page of the website, complete but for this.
+	"""
+	user = frappe.session.user
+	if user == "Guest" or rights.is_desk_user(user):
+		return
+	if guard.run_guarded("Milestone portal menu", portal_page.has_something, user):
+		url, label = f"/{letters.PORTAL_PAGE}", _("My Milestones")
+		context["post_login"] = [{"label": label, "url": url}, *(context.get("post_login") or ())]
+		context["sidebar_items"] = [*(context.get("sidebar_items") or ()), {"title": label, "route": url}]
