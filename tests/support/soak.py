@@ -462,11 +462,16 @@ def _stage_out_of_step(plan, row, milestones: dict):
 		yield f"is {row.status}"
 	if is_reached != bool(row.reached_on):
 		yield f"is {row.status}, since {row.reached_on}"
-	if is_reached:
-		milestone = milestones.get(row.milestone)
-		if not milestone or milestone.undone or milestone.value != row.track_value:
-			yield f"was reached by {milestone}"
-		return
+	yield from _reached_out_of_step(row, milestones) if is_reached else _open_out_of_step(plan, row)
+
+
+def _reached_out_of_step(row, milestones: dict):
+	milestone = milestones.get(row.milestone)
+	if not milestone or milestone.undone or milestone.value != row.track_value:
+		yield f"was reached by {milestone}"
+
+
+def _open_out_of_step(plan, row):
 	if row.milestone:
 		yield f"is open, and has the milestone {row.milestone}"
 	expected = add_days(plan.order.delivery_date, row.offset_days)

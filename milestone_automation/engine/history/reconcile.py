@@ -269,6 +269,16 @@ def _as_committed(doctype: str, field: registry.TrackedField, change: UnseenChan
 	)
 
 
+def _reached(change: UnseenChange) -> tuple:
+	"""Return when a change was made, its place among those of that moment, and by whom; as far as the document tells."""
+	now, since = now_datetime(), change.last and change.last.reached_on
+	if since is None or change.modified > since:
+		moment, reached_by = min(change.modified, now), change.modified_by
+	else:
+		moment, reached_by = max(now, since), frappe.session.user
+	return moment, change.last.position + 1 if moment == since else 0, reached_by
+
+
 def _record(
 	doctype: str, tracker: registry.Tracker, field: registry.TrackedField, change: UnseenChange
 ) -> bool:
@@ -277,9 +287,7 @@ def _record(
 		return False
 	if tracker.condition and not conditions.holds(tracker.condition, frappe.get_doc(doctype, change.name)):
 		return False
-	now, since = now_datetime(), change.last and change.last.reached_on
-	modified_since = since is None or change.modified > since
-	reached_on = min(change.modified, now) if modified_since else max(now, since)
+	reached_on, position, reached_by = _reached(change)
 	from_value = (change.last and change.last.value) or ""
 	value_before, counted_since = change.last.counted(from_value) if change.last else (from_value, None)
 	milestones.insert_one(
@@ -292,8 +300,8 @@ def _record(
 		value_hash=values.fingerprint(change.value, field.fieldtype),
 		milestone_tracker=tracker.name,
 		reached_on=reached_on,
-		idx=change.last.position + 1 if reached_on == since else 0,
-		reached_by=change.modified_by if modified_since else frappe.session.user,
+		idx=position,
+		reached_by=reached_by,
 		time_in_previous=clock.seconds_between(counted_since, reached_on),
 		source=MilestoneSource.RECONCILE.value,
 	)

@@ -211,7 +211,7 @@ class _Texts:
 			return custom_messages.as_text(cstr(frappe.format_value(value, field, row))).strip()
 		if field.fieldtype in HTML_TYPES:
 			return custom_messages.as_text(cstr(value)).strip()
-		return _WRITERS.get(field.fieldtype, cstr)(value).strip()
+		return WRITERS.get(field.fieldtype, cstr)(value).strip()
 
 	def _linked(self, doctype: str, name: str) -> str:
 		if title := self.titles.get((doctype, name)):
@@ -233,9 +233,12 @@ def _time(value) -> str:
 	return f"{datetime.datetime.min + to_timedelta(cstr(value)):%H:%M}"
 
 
-_WRITERS = {
-	"Date": lambda value: languages.day_text(getdate(value)),
-	"Datetime": _moment,
-	"Time": _time,
-	"Select": lambda value: _(cstr(value)),
-}
+def _day(value) -> str:
+	return languages.day_text(getdate(value))
+
+
+def _choice(value) -> str:
+	return _(cstr(value))
+
+
+WRITERS = {"Date": _day, "Datetime": _moment, "Time": _time, "Select": _choice}
