@@ -3,7 +3,11 @@
 import json
 import subprocess
 
+import pytest
+
 from devtool import desk
+
+pytestmark = pytest.mark.one_database
 
 
 def test_a_stylesheet_is_found_where_bench_links_the_modules(run, desk_assets, tmp_path):
