@@ -39,6 +39,7 @@ add_to_apps_screen = [
 
 # Website
 # -------
+on_session_creation = ["milestone_automation.engine.messages.user_changes.on_login"]
 update_website_context = ["milestone_automation.links.portal_menu.add"]
 
 # Requests

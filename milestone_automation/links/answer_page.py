@@ -50,6 +50,8 @@ def answer_page(form: dict, is_post: bool) -> dict:
 		return page
 	if is_post:
 		page = _act(form, page, link, plan, row)
+		if page["state"] == "done" and form.get("action") == limits.HAND_OVER_ACTION:
+			return link_page.refused(page["title"], page["text"])  # it is somebody else's now
 	return page | _about(plan, row, link)
 
 

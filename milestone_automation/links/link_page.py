@@ -237,7 +237,7 @@ def handed_over(event: PlanEvent, link: Link, plan: str, **about: str) -> str:
 		link: the link.
 		plan: name of the plan.
 	"""
-	who = handing_over.taken_over_by(event, link.recipient, **about)
+	who = handing_over.taken_over_by(event, link.recipient, plan=plan, **about)
 	if not who:
 		return ""
 	fields = ["name", "reference_type", "reference_name", "supplier_field"]

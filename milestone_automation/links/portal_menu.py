@@ -22,5 +22,6 @@ def add(context) -> None:
 		return
 	if guard.run_guarded("Milestone portal menu", portal_page.has_something, user):
 		url, label = f"/{letters.PORTAL_PAGE}", _("My Milestones")
+		context["no_cache"] = 1  # Frappe keeps pages for everybody, and this entry is for some
 		context["post_login"] = [{"label": label, "url": url}, *(context.get("post_login") or ())]
 		context["sidebar_items"] = [*(context.get("sidebar_items") or ()), {"title": label, "route": url}]

@@ -212,7 +212,7 @@ def _open_tasks(visitor: Visitor) -> list:
 	person, plan = frappe.qb.DocType("Milestone Task Assignee"), frappe.qb.DocType("Milestone Plan")
 	query = query.where(task.status == TaskStatus.OPEN.value).where(person.done == 0)
 	# As of milestones, nobody is asked for what is on hold.
-	query = query.join(plan).on(plan.name == task.plan).where(plan.on_hold_since.isnull())
+	query = query.where(plan.name.isnotnull()).where(plan.on_hold_since.isnull())
 	return query.orderby(task.due_date).limit(MOST_OPEN).run(as_dict=True)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import StrEnum
+from enum import Enum
 
 import frappe
 
@@ -18,7 +18,7 @@ TRANSACTION = "milestone_transaction"
 PLANS_BEING_CHANGED = "milestone_plans_being_changed"
 
 
-class Mark(StrEnum):
+class Mark(str, Enum):
 	"""What a document of this app carries through its own save, beside its values."""
 
 	BY_ENGINE = "milestone_by_engine"  # a task that the engine writes and no person

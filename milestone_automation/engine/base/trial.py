@@ -6,7 +6,7 @@ other ways cannot be held back, so nothing of theirs is to be tried.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 
 import frappe
@@ -26,6 +26,8 @@ REALTIME = "_realtime_log"
 class _NoQueue:
 	"""Takes every job and runs none."""
 
+	count = 0  # Frappe 16 asks whether there is room
+
 	def enqueue_call(self, *_arguments, **_named) -> None:
 		"""Forget a job."""
 
@@ -42,11 +44,16 @@ def undone() -> Iterator[None]:
 			try:
 				yield
 			finally:
-				frappe.db.rollback(save_point=save_point)
+				with suppress(Exception):
+					frappe.db.rollback(save_point=save_point)
 				# As after any rollback: caches forget what was never stored.
 				frappe.db.after_rollback.run()
 	finally:
-		frappe.db.release_savepoint(save_point)
+		try:
+			frappe.db.release_savepoint(save_point)
+		except Exception:
+			# After a deadlock the database has dropped the savepoint: nothing of the transaction is kept.
+			frappe.db.rollback()
 		message_log.forget_after(messages)
 
 
@@ -81,7 +88,9 @@ def _quiet_database(save_point: str) -> Iterator[None]:
 		setattr(database, name, CallbackManager())
 	rollback = database.rollback
 	database.commit = lambda *_arguments, **_named: None
-	database.rollback = lambda *, save_point=None, _to=save_point: rollback(save_point=save_point or _to)
+	database.rollback = lambda *, save_point=None, _to=save_point, **_named: rollback(
+		save_point=save_point or _to
+	)
 	try:
 		yield
 	finally:

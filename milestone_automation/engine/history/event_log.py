@@ -16,7 +16,6 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 from xml.parsers import expat
@@ -28,6 +27,7 @@ from dateutil.zoneinfo import get_zonefile_instance
 from frappe import _
 
 from milestone_automation.engine.history import csv_lines, log_marks
+from milestone_automation.engine.rules.vocabulary import Vocabulary
 
 CHUNK_SIZE = 64 * 1024
 GZIP_MAGIC = b"\x1f\x8b"
@@ -89,7 +89,7 @@ class Place(NamedTuple):
 		return _("line {0}").format(self.line)
 
 
-class ClockChange(StrEnum):
+class ClockChange(Vocabulary):
 	"""Why a local time is not one moment."""
 
 	TWICE = "there were two of it, as summer time ended"

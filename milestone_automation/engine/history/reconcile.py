@@ -18,7 +18,7 @@ from frappe.utils import get_datetime, now_datetime
 from pypika.analytics import RowNumber
 from pypika.functions import Cast
 
-from milestone_automation.engine.base import clock, guard, values
+from milestone_automation.engine.base import clock, guard, stored_rows, values
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
 from milestone_automation.engine.tracking import conditions, milestones, registry, stored_changes
 from milestone_automation.engine.tracking.stored_changes import Recorded, is_first_value, is_recorded
@@ -26,7 +26,7 @@ from milestone_automation.engine.tracking.stored_changes import Recorded, is_fir
 # Documents looked at in one query of the hourly check.
 BATCH = 500
 
-# Called with (DocType, names of documents) for those that got a milestone, before the commit.
+# Called with (DocType, names of documents) for each that got a milestone, before the commit.
 Follow = Callable[[str, list[str]], None]
 
 
@@ -57,7 +57,7 @@ def run(
 
 	Args:
 		doctype: only this DocType; all with an enabled tracker by default.
-		commit: called after each field; None leaves the transaction to the caller.
+		commit: called after each document, which is then a transaction of its own; None leaves it to the caller.
 		follow: called with what was recorded.
 		show: called with (done, total) number of trackers after each.
 
@@ -137,32 +137,30 @@ def _reconcile(doctype: str, tracker: registry.Tracker, names, commit, follow) -
 	recorded = 0
 	for field in tracker.fields:
 		title = fault_title(tracker.name, field.fieldname)
-		found = guard.run_alone(title, commit, reconcile_field, doctype, tracker, field, names) or []
-		recorded += len(found)
-		if found and follow:
-			follow(doctype, found)
-		if commit:
-			commit()
+		# All are read before the first is written, so that none is found again.
+		changes = guard.run_alone(title, commit, _unseen, doctype, tracker, field, names) or []
+		for change in changes:
+			recorded += bool(
+				guard.run_alone(title, commit, _record_and_follow, doctype, tracker, field, change, follow)
+			)
 	return recorded
 
 
-def reconcile_field(
-	doctype: str, tracker: registry.Tracker, field: registry.TrackedField, names: list[str] | None = None
-) -> list[str]:
-	"""Record the unseen changes of one field and return the names of their documents. They are found with one query.
+def _unseen(
+	doctype: str, tracker: registry.Tracker, field: registry.TrackedField, names
+) -> list[UnseenChange]:
+	return list(find_changes(doctype, tracker, field, names))
 
-	Args:
-		doctype, tracker, field: what to compare.
-		names: of the documents to look at; None takes all.
-	"""
-	# All are read before the first is written, so that none is found again.
-	changes = list(find_changes(doctype, tracker, field, names))
-	title = fault_title(tracker.name, field.fieldname)
-	return [
-		change.name
-		for change in changes
-		if guard.run_guarded(title, _record, doctype, tracker, field, change)
-	]
+
+def _record_and_follow(
+	doctype: str, tracker: registry.Tracker, field: registry.TrackedField, change: UnseenChange, follow
+) -> bool:
+	"""Record one change and let its plan follow, both or neither: what was recorded is not found a second time."""
+	if not _record(doctype, tracker, field, change):
+		return False
+	if follow:
+		follow(doctype, [change.name])
+	return True
 
 
 def fault_title(tracker: str, fieldname: str) -> str:
@@ -285,7 +283,9 @@ def _record(
 	change = _as_committed(doctype, field, change)
 	if not change or not _differs(change, field):
 		return False
-	if tracker.condition and not conditions.holds(tracker.condition, frappe.get_doc(doctype, change.name)):
+	if tracker.condition and not conditions.holds(
+		tracker.condition, stored_rows.locked_document(doctype, change.name)
+	):
 		return False
 	reached_on, position, reached_by = _reached(change)
 	from_value = (change.last and change.last.value) or ""

@@ -90,7 +90,8 @@ def _colleague(log, plan) -> str:
 	names = colleagues.identities(log.done_by)
 	people = colleagues.of_plans([plan], log.details).get(plan.name, [])
 	return next(
-		(colleagues.shown_name(one) for one in people if colleagues.is_called(one, names)), log.done_by
+		(colleagues.shown_name(one) for one in people if colleagues.is_called(one, names)),
+		colleagues.shown_name({"email": log.done_by}),
 	)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import frappe
 
 from milestone_automation.engine.base import follow_ups, guard
-from milestone_automation.engine.people import user_texts
+from milestone_automation.engine.people import assignees, user_texts
 from milestone_automation.engine.rules.vocabulary import (
 	OUTSIDE_OWNERS,
 	OwnerKind,
@@ -38,6 +38,23 @@ def on_user_change(doc, method=None) -> None:
 def on_user_deleted(doc, method=None) -> None:
 	"""Hook: a deleted user is nobody's outsider; messages no longer go to the address that was the account's name."""
 	guard.run_guarded(f"Texts with the deleted user {doc.name}", user_texts.forget, doc.name)
+
+
+def on_login(login_manager=None) -> None:
+	"""Hook: after the first login of somebody who has signed up, they are who was asked by that address.
+
+	Args:
+		login_manager: Frappe's.
+	"""
+	user = frappe.session.user
+	if frappe.get_cached_value("User", user, "owner") == assignees.GUEST:
+		guard.run_guarded(f"Milestones asked of {user}", _recheck_address, user)
+
+
+def _recheck_address(user: str) -> None:
+	address = frappe.get_cached_value("User", user, "email") or user
+	if accounts.is_asked(address):
+		follow_ups.add("recheck plans of a user", names=sorted({user, address}), roles=[])
 
 
 def _roles_of(user) -> set[str]:

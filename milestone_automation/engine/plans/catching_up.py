@@ -4,7 +4,6 @@ What the check of recorded values finds, plans follow in the same run; so do pla
 field they watch: a key date, a person, its cancellation.
 """
 
-import functools
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -54,7 +53,7 @@ def run(
 	recorded = reconcile.run(
 		doctype,
 		commit,
-		functools.partial(follow_documents, commit=commit),
+		follow_documents,
 		lambda done, total: show(COMPARING, done, total),
 	)
 	with_workflow = [
@@ -78,30 +77,31 @@ def run_hourly() -> None:
 		what = f"Milestone Tracker {tracker.name}: the hourly check"
 		# The next tracker may fail.
 		commit = frappe.db.commit  # nosemgrep: frappe-manual-commit
-		guard.run_alone(what, commit, _catch_up_recent, tracker)
+		guard.run_alone(what, commit, _catch_up_recent, tracker, commit)
 
 
-def _catch_up_recent(tracker) -> None:
+def _catch_up_recent(tracker, commit: Callable[[], None]) -> None:
 	begun = now_datetime()
 	last = get_datetime(tracker.reconciled_on) if tracker.reconciled_on else begun - FIRST_LOOK_BACK
 	names = reconcile.modified_since(tracker.document_type, last - OVERLAP)
-	reconcile.run_for(tracker.document_type, names, follow=follow_documents)
-	_follow_recent(tracker.document_type, [str(name) for name in names])
+	reconcile.run_for(tracker.document_type, names, commit, follow_documents)
+	_follow_recent(tracker.document_type, [str(name) for name in names], commit)
 	frappe.db.set_value("Milestone Tracker", tracker.name, "reconciled_on", begun, update_modified=False)
 
 
-def follow_documents(doctype: str, names: list[str], commit: Callable[[], None] | None = None) -> None:
+def follow_documents(doctype: str, names: list[str]) -> None:
 	"""Bring the plans of some documents in step with them; one that matches a workflow now gets its plan.
 
 	Args:
 		doctype, names: of the documents.
-		commit: called after each document, so that the next one is seen as it is then; a conflict is logged and the
-			next goes on. None leaves the transaction to the caller.
+
+	Raises:
+		ConflictError: somebody else is changing one of them.
 	"""
 	if not registry.for_doctype(doctype).has_workflow:
 		return
 	for name in names:
-		guard.run_alone(f"Milestone plan of {doctype} {name}", commit, _follow_document, doctype, name)
+		guard.run_guarded(f"Milestone plan of {doctype} {name}", _follow_document, doctype, name)
 
 
 def plans_behind() -> Iterator:
@@ -133,11 +133,11 @@ def _follow_all(doctype: str, commit) -> None:
 			commit()
 
 
-def _follow_recent(doctype: str, names: list[str]) -> None:
+def _follow_recent(doctype: str, names: list[str], commit: Callable[[], None]) -> None:
 	rules = registry.for_doctype(doctype)
 	for start in range(0, len(names) if rules.has_workflow else 0, BATCH):
 		plans = _running(doctype, {"reference_name": ("in", names[start : start + BATCH])})
-		_follow_those_behind(doctype, plans)
+		_follow_those_behind(doctype, plans, commit)
 
 
 def _batches(doctype: str) -> Iterator[list]:

@@ -97,7 +97,15 @@ def _recorded_doctypes() -> list[str]:
 	milestone = frappe.qb.DocType("Milestone")
 	query = frappe.qb.from_(milestone).select(milestone.reference_type).distinct()
 	doctypes = query.where(milestone.reference_deleted == 0).run(pluck=True)
-	return sorted(doctype for doctype in doctypes if doctype)
+	return sorted(doctype for doctype in doctypes if doctype and _has_rows(doctype))
+
+
+def _has_rows(doctype: str) -> bool:
+	"""Tell whether the documents of a DocType are rows of a table of its own, or the DocType is gone with them."""
+	if not frappe.db.exists("DocType", doctype, cache=True):
+		return True
+	meta = frappe.get_meta(doctype)
+	return not (meta.issingle or meta.get("is_virtual"))
 
 
 def _of_documents(doctype: str) -> Orphans:

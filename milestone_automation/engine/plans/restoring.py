@@ -55,11 +55,11 @@ def undo_cancel(plan: str, reason: str) -> None:
 	with changing(plan) as plan:
 		if doc:
 			plan._reference_doc = doc
-		_check_can_restore(plan)
-		names = _tasks_cancelled_with(plan)
+		_check_can_restore(plan, doc)
+		task_names = _tasks_cancelled_with(plan)
 		values = {"status": TaskStatus.OPEN.value, **dict.fromkeys(("closed_on", "closed_by", "reason"))}
-		bulk.update_rows("Milestone Task", {name: values for name in names})
-		todos.assign(names)
+		bulk.update_rows("Milestone Task", {name: values for name in task_names})
+		todos.assign(task_names)
 		plan.forget_tasks()
 		plan.set_plan(status=PlanStatus.ACTIVE.value)
 		criterion_waivers.count_open(plan)
@@ -69,13 +69,13 @@ def undo_cancel(plan: str, reason: str) -> None:
 			following.follow(plan, doc, changed, written=changed, is_end=True)
 
 
-def _check_can_restore(plan: plan_rows.Plan) -> None:
+def _check_can_restore(plan: plan_rows.Plan, doc) -> None:
 	if plan.status != PlanStatus.CANCELLED:
 		frappe.throw(_("The plan is not cancelled, so there is nothing to undo."))
 	document = plan_rows.load(plan.reference_type, plan.reference_name)
 	if not document or document.name != plan.name:
 		frappe.throw(_("A newer plan has replaced this one. Cancel Plan there, or keep it."))
-	if not frappe.db.exists(plan.reference_type, plan.reference_name):
+	if not doc:
 		frappe.throw(_("The document of this plan no longer exists."))
 	if cint(plan.reference_doc().docstatus) == 2:
 		frappe.throw(_("The document is cancelled. Amend it; the amendment takes over the plan."))

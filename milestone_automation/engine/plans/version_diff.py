@@ -277,6 +277,8 @@ def _will_wait(move: StageMove, kept: date | None, doc, calendar) -> bool | None
 	"""
 	if move.is_reached:
 		return None
+	if move.row and move.row.date_by_hand:
+		return False
 	return kept != move.key_date and plan_builder.waits_for_document(
 		move.template, move.key_date, doc, calendar
 	)

@@ -250,7 +250,8 @@ def _why_not(row, plan, stage) -> str:
 		return _("The plan was cancelled before the step ran.")
 	if event is StepEvent.PLAN_COMPLETED:
 		is_completed = plan.status == PlanStatus.COMPLETED
-		return "" if is_completed else _("The plan was reopened before the step ran.")
+		is_of_now = is_completed and row.occasion in (None, "", step_outbox.completed_occasion(row.plan))
+		return "" if is_of_now else _("The plan was reopened before the step ran.")
 	if event in step_outbox.LASTING:
 		return _why_not_lasting(row, stage)
 	return "" if stage.status == StageStatus.REACHED else undone_reason()

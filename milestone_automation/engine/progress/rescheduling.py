@@ -107,7 +107,8 @@ def catch_up_date(plan, stage, reason: str) -> None:
 		plan.set_stage(stage, document_date_moved=0)
 	if new_date:
 		wanted, new_date = new_date, max([new_date, *_earlier_dates(plan, stage)])
-		if is_anchored(stage) and new_date != wanted:
+		follows_document = source is DateChangeSource.DOCUMENT_FIELD or not stage.date_by_hand
+		if is_anchored(stage) and follows_document and new_date != wanted:
 			plan.set_stage(stage, document_date_moved=1)
 	if new_date != key_date:
 		move(plan, stage, new_date, reason, source, answer=ShiftMode.KEEP_ORDER)

@@ -69,7 +69,7 @@ def _dates_given(rows: list[StageRow]) -> dict[str, list[datetime]]:
 	stages = {row.name: row for row in rows}
 	given = defaultdict(list)
 	for name, source, changed_by, answered_on in _changes(list(stages)):
-		if source in ANSWERED_BY or (source in BY_HAND and changed_by == stages[name].owner):
+		if source in ANSWERED_BY or (source in BY_HAND and _is_by_owner(stages[name], changed_by)):
 			given[name].append(get_datetime(answered_on))
 	return given
 

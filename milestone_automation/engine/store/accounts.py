@@ -5,10 +5,12 @@ from collections.abc import Callable
 
 import frappe
 
-from milestone_automation.engine.base import bulk
+from milestone_automation.engine.base import bulk, guard
 from milestone_automation.engine.people import assigned, assignees, todos
 from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus, TaskStatus
 from milestone_automation.engine.store.changing import changing
+
+BATCH = 500  # addresses of one query
 
 
 def take_over(user: str, commit: Callable[[], None] | None = None) -> None:
@@ -21,9 +23,11 @@ def take_over(user: str, commit: Callable[[], None] | None = None) -> None:
 	Raises:
 		ConflictError: somebody else is changing one of the plans.
 	"""
-	account = frappe.db.get_value("User", user, ["email", "enabled"], as_dict=True)
+	account = frappe.db.get_value("User", user, ["email", "enabled", "owner", "last_login"], as_dict=True)
 	if not account or not account.enabled or user in (assignees.GUEST, assignees.ADMINISTRATOR):
 		return
+	if account.owner == assignees.GUEST and not account.last_login:
+		return  # signed up by whoever knows the address: it is proven by the first login, see `user_changes.on_login`
 	address = (account.email or user).lower()
 	rows_of = defaultdict(list)
 	for row in _assignee_rows(address):
@@ -32,6 +36,15 @@ def take_over(user: str, commit: Callable[[], None] | None = None) -> None:
 		_take_over_in(plan, user, address, rows_of[plan])
 		if commit:
 			commit()
+
+
+def is_asked(address: str) -> bool:
+	"""Tell whether something open is asked of an address without an account.
+
+	Args:
+		address: e-mail address.
+	"""
+	return bool(_plans_owned_by(address.lower()) or _assignee_rows(address.lower()))
 
 
 def _take_over_in(plan: str, user: str, address: str, rows: list) -> None:
@@ -54,8 +67,11 @@ def take_over_all(commit: Callable[[], None] | None = None) -> None:
 	people = frappe.qb.from_(person).select(person.email).distinct()
 	people = people.where(person.user.isnull() | (person.user == "")).run(pluck=True)
 	addresses = sorted({(address or "").lower() for address in (*owners, *people)} - {""})
-	for user in frappe.get_all("User", {"email": ("in", addresses), "enabled": 1}, pluck="name"):
-		take_over(user, commit)
+	for begin in range(0, len(addresses), BATCH):
+		filters = {"email": ("in", addresses[begin : begin + BATCH]), "enabled": 1}
+		for user in frappe.get_all("User", filters, pluck="name"):
+			# A plan that cannot be changed now must not stop the others.
+			guard.run_alone(f"Milestones asked of {user}", commit, take_over, user, commit)
 
 
 def _plans_owned_by(address: str) -> set[str]:

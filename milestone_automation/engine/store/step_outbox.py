@@ -60,8 +60,17 @@ def note_completed(plan) -> None:
 	own = {"next_actions": plan.completed_actions, "next_actions_by": plan.completed_actions_by}
 	event = StepEvent.PLAN_COMPLETED
 	if plan.completed_actions or any(app_events.steps(event, plan.reference_type)):
-		occasion = str(_times_undone({"plan": plan.name})[plan.name])
+		occasion = completed_occasion(plan.name)
 		_insert_new(_rows(plan, frappe._dict(stage, **own), event, occasion))
+
+
+def completed_occasion(plan: str) -> str:
+	"""Return by what the present completion of a plan is known: how often one of its stages was undone before.
+
+	Args:
+		plan: name of the plan.
+	"""
+	return str(_times_undone({"plan": plan})[plan])
 
 
 def note_lasting(plans: Iterable[tuple[object, list]], today) -> None:
@@ -143,7 +152,7 @@ def is_over(row, stage) -> bool:
 		row: of the step, blocked or overdue.
 		stage: row of the stage.
 	"""
-	undone = _times_undone({"plan_stage": stage.name})[stage.name]
+	undone = _times_undone({"plan_stage": stage.name, "plan": row.plan})[stage.name]
 	return row.occasion != lasting_occasion(stage, undone)
 
 
@@ -153,7 +162,7 @@ def lasting_occasion(stage, times_undone: int) -> str:
 
 
 def _times_undone(filters: dict) -> Counter:
-	"""Return how often stages were undone, by plan or by row name of the stage."""
+	"""Return how often stages were undone, by the first column that is asked for: plan or row name of the stage."""
 	column = next(iter(filters))
 	found = frappe.get_all(
 		"Milestone Plan Log", {**filters, "event": PlanEvent.MILESTONE_UNDONE.value}, pluck=column

@@ -189,6 +189,8 @@ LINK_COLUMNS = (
 	"reached_on",
 	"idx",
 	"creation",
+	"reference_deleted",
+	"merged_from",
 )
 
 
@@ -211,8 +213,10 @@ def relink_after(name: str) -> None:
 		name: the undone milestone.
 	"""
 	undone = _linked({"name": name})
-	# The milestones of confirmed stages follow no value.
-	if not undone or (undone[0].value_before is None and undone[0].from_value is None):
+	# The milestones of confirmed stages follow no value; those of a deleted or merged document count no more.
+	if not undone or undone[0].reference_deleted or undone[0].merged_from:
+		return
+	if undone[0].value_before is None and undone[0].from_value is None:
 		return
 	counted = _counted(undone[0])
 	later = [row for row in counted if _place(row) > _place(undone[0])]
@@ -229,8 +233,9 @@ def counted_before(name: str) -> tuple[str, datetime | None]:
 	Args:
 		name: the undone milestone.
 	"""
-	(undone,) = _linked({"name": name})
-	return _counted_before(undone, _counted(undone))
+	undone = _linked({"name": name})
+	# One that somebody else has just recorded and undone may be newer than this transaction's view.
+	return _counted_before(undone[0], _counted(undone[0])) if undone else ("", None)
 
 
 def _counted_before(undone, counted: list) -> tuple[str, datetime | None]:

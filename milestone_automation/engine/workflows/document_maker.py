@@ -53,13 +53,24 @@ def create(
 		new.submit()
 	if workflow:
 		new.check_permission("write")
-		frappe.get_attr(START_PLAN)(new, workflow)
+		_start_plan(new, workflow)
 	text = _("Next step of {0}: {1} {2} was created.").format(stage.stage_name, _(new.doctype), new.name)
 	doc.add_comment("Info", escape_html(text))
 	rows = sum(len(new.get(field.fieldname)) for field in new.meta.get_table_fields())
 	if rows:
 		return _("A new {0} with {1} rows would be created.").format(_(new.doctype), rows)
 	return _("A new {0} would be created.").format(_(new.doctype))
+
+
+def _start_plan(new, workflow: str) -> None:
+	plan = frappe.get_attr(START_PLAN)(new, workflow)
+	started = frappe.db.get_value("Milestone Plan", plan, "workflow")
+	if started != workflow:
+		frappe.throw(
+			_("{0} {1} has got a plan of {2}, whose conditions it meets, and not of {3}.").format(
+				_(new.doctype), new.name, started, workflow
+			)
+		)
 
 
 def problems(arguments: dict, doctype: str) -> Iterator[str]:

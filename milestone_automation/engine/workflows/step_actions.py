@@ -4,6 +4,7 @@ A function gets (doc, plan, stage, **arguments) and acts with the rights of the 
 (arguments, doctype) and yields sentences.
 """
 
+import json
 from collections.abc import Iterator
 
 import frappe
@@ -45,7 +46,7 @@ def set_values(doc, plan, stage, fields: list[dict]) -> None:
 	stored = frappe.db.get_value(doc.doctype, doc.name, list(wanted), as_dict=True)
 	for fieldname, value in wanted.items():
 		fieldtype = doc.meta.get_field(fieldname).fieldtype
-		if not values.is_same(value, stored[fieldname], fieldtype):
+		if not values.is_same(values.as_stored(value, fieldtype), stored[fieldname], fieldtype):
 			frappe.throw(
 				_("Setting {0} to {1} had no effect on {2} {3}.").format(
 					fieldname, escape_html(cstr(value)), _(doc.doctype), doc.name
@@ -259,7 +260,8 @@ def call_webhook(doc, plan, stage, webhook: str) -> None:
 	answer = requests.request(
 		method=hook.request_method,
 		url=hook.request_url,
-		data=frappe.as_json(frappe_webhook.get_webhook_data(doc, hook)),
+		# As Frappe sends it: its signature in the headers is of this text.
+		data=json.dumps(frappe_webhook.get_webhook_data(doc, hook), default=str),
 		headers=frappe_webhook.get_webhook_headers(doc, hook),
 		timeout=cint(hook.get("timeout")) or WEBHOOK_TIMEOUT,
 	)
@@ -270,10 +272,10 @@ def webhook_problems(arguments: dict, doctype: str) -> Iterator[str]:
 	"""Yield that there is no such webhook for these documents, or that the session user may not read it."""
 	name = arguments["webhook"]
 	fields = ["webhook_doctype", "enabled", "is_dynamic_url"]
-	hook = frappe.db.get_value("Webhook", name, fields, as_dict=True)
+	hook = isinstance(name, str) and frappe.db.get_value("Webhook", name, fields, as_dict=True)
 	if not hook or not frappe.has_permission("Webhook", "read", doc=name):
 		yield _("The webhook {0} does not exist, or you may not read it. Choose another one.").format(
-			escape_html(name)
+			escape_html(cstr(name))
 		)
 	elif hook.webhook_doctype != doctype or not hook.enabled or hook.is_dynamic_url:
 		yield _(
