@@ -28,6 +28,7 @@ PLAN_COLUMNS = (
 	"current_stage",
 	"next_date",
 )
+LATEST_DAY = "9999-12-31"
 DUE_COLUMNS = ("kind", "due", "reference_type", "reference_name", "what", "who")
 # What of a workflow belongs to the site it is on.
 UNEXPORTED = ("version", "next_actions_by", "completed_actions_by", "forecast_up_to", "forecast_again_on")
@@ -85,17 +86,16 @@ def plans(context, workflow, health, reference_name, limit, as_json):
 	"""List active plans, the most urgent first."""
 	given = {"workflow": workflow, "health": health, "reference_name": reference_name}
 	with connected(context, alone=False):
-		filters = {"status": PlanStatus.ACTIVE.value, **{key: value for key, value in given.items() if value}}
+		chosen = {"status": PlanStatus.ACTIVE.value, **{key: value for key, value in given.items() if value}}
 		if workflow:
 			_check_workflow(workflow)
-		rows = frappe.get_all(
-			"Milestone Plan",
-			filters=filters,
-			fields=list(PLAN_COLUMNS),
-			order_by="next_check, name",
-			limit_page_length=limit or 0,
-		)
-		_print_rows(rows, as_json)
+		plan = frappe.qb.DocType("Milestone Plan")
+		query = frappe.qb.from_(plan).select(*(plan[column] for column in PLAN_COLUMNS))
+		for column, value in chosen.items():
+			query = query.where(plan[column] == value)
+		# Plans on hold have no next check; databases put them first or last, and they are the least urgent.
+		query = query.orderby(Coalesce(plan.next_check, LATEST_DAY)).orderby(plan.name)
+		_print_rows((query.limit(limit) if limit else query).run(as_dict=True), as_json)
 
 
 @click.command("due", epilog="Example: bench --site erp.example.com milestones due --days 7")

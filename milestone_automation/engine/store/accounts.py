@@ -1,6 +1,5 @@
 """An account that is made later for an address from outside: what was asked of the address is the account's."""
 
-from collections import defaultdict
 from collections.abc import Callable
 
 import frappe
@@ -29,11 +28,8 @@ def take_over(user: str, commit: Callable[[], None] | None = None) -> None:
 	if account.owner == assignees.GUEST and not account.last_login:
 		return  # signed up by whoever knows the address: it is proven by the first login, see `user_changes.on_login`
 	address = (account.email or user).lower()
-	rows_of = defaultdict(list)
-	for row in _assignee_rows(address):
-		rows_of[row.plan].append(row)
-	for plan in sorted({*_plans_owned_by(address), *rows_of}):
-		_take_over_in(plan, user, address, rows_of[plan])
+	for plan in sorted({*_plans_owned_by(address), *(row.plan for row in _assignee_rows(address))}):
+		_take_over_in(plan, user, address)
 		if commit:
 			commit()
 
@@ -47,8 +43,10 @@ def is_asked(address: str) -> bool:
 	return bool(_plans_owned_by(address.lower()) or _assignee_rows(address.lower()))
 
 
-def _take_over_in(plan: str, user: str, address: str, rows: list) -> None:
+def _take_over_in(plan: str, user: str, address: str) -> None:
 	with changing(plan, count_tasks=False) as changed:
+		# Read once the plan is locked: somebody may have handed a task over meanwhile.
+		rows = [row for row in _assignee_rows(address) if row.plan == plan]
 		for stage in changed.stages:
 			if stage.status != StageStatus.REACHED and (stage.outside_owner or "").lower() == address:
 				changed.set_stage(stage, stage_owner=user, outside_owner=None, outside_owner_name=None)
