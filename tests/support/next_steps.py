@@ -6,6 +6,7 @@ from datetime import datetime
 import frappe
 
 from milestone_automation.engine.progress import next_steps, stages
+from milestone_automation.engine.rules.vocabulary import StepEvent
 from milestone_automation.engine.store.changing import changing
 
 KEPT = "kept_by_next_steps"
@@ -47,8 +48,7 @@ def reach(plan: str, stage: str) -> None:
 
 def run_steps(plan: str, **values) -> list[str]:
 	"""Do what the job does for the steps of a plan that wait; returns what the plan's log says of all its steps."""
-	filters = {"plan": plan, "status": ("in", ("Pending", "Running"))}
-	names = frappe.get_all(next_steps.DOCTYPE, filters, pluck="name", order_by="creation, step")
+	names = [row.name for row in rows_of(plan) if row.status in ("Pending", "Running")]
 	with without_commits():
 		next_steps.run(names, **values)
 	return logged(plan)
@@ -68,4 +68,7 @@ def logged(plan: str) -> list[str]:
 
 def rows_of(plan: str) -> list:
 	"""The steps of a plan, in order."""
-	return frappe.get_all(next_steps.DOCTYPE, {"plan": plan}, ["*"], order_by="creation, step")
+	rows = frappe.get_all(next_steps.DOCTYPE, {"plan": plan}, ["*"], order_by="creation")
+	events = [event.value for event in StepEvent]
+	# Steps of several events may be noted in one moment.
+	return sorted(rows, key=lambda row: (row.creation, events.index(row.event or events[0]), row.step))
