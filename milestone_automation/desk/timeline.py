@@ -164,6 +164,8 @@ def _event_sentences() -> dict[PlanEvent, str]:
 		PlanEvent.TASK_MADE_REQUIRED: _("{0} made the task {1} required"),
 		PlanEvent.TASK_MADE_OPTIONAL: _("{0} made the task {1} optional: it no longer blocks its milestone"),
 		PlanEvent.TASK_DELETED: _("{0} deleted the task {1}"),
+		PlanEvent.TASK_HANDED_OVER: _("{0} handed the task {1} over to a colleague"),
+		PlanEvent.MILESTONE_HANDED_OVER: _("{0} handed {1} over to a colleague"),
 		PlanEvent.CRITERION_WAIVED: _("{0} waived an exit criterion of {1}"),
 		PlanEvent.CRITERION_REOPENED: _("{0} took back the waiver of an exit criterion of {1}"),
 		PlanEvent.NEXT_STEP: _("Next step of {1}, for {0}"),

@@ -467,7 +467,7 @@ def _stage_out_of_step(plan, row, milestones: dict):
 
 def _reached_out_of_step(row, milestones: dict):
 	milestone = milestones.get(row.milestone)
-	if not milestone or milestone.undone or milestone.value != row.track_value:
+	if not milestone or milestone.undone:
 		yield f"was reached by {milestone}"
 
 
