@@ -266,7 +266,23 @@ def _work(client, run: Run, chance: random.Random, changes: int, until: float) -
 		missing = run.missing()
 		if not missing:
 			return
-		_change(client, run, chance.choice(missing), chance)
+		how = chance.choice(missing)
+		if how in ("complete", "reopen"):
+			_change_task_of_new_order(client, run, chance)
+		else:
+			_change(client, run, how, chance)
+
+
+def _change_task_of_new_order(client, run: Run, chance: random.Random) -> None:
+	"""Complete a task and reopen it where nobody has gone past its stage."""
+	values = {"doctype": ORDER, "status": "Open", "delivery_date": "2030-06-28"}
+	try:
+		name = client.call("frappe.client.insert", doc=values)["name"]
+	except (requests.ConnectionError, requests.HTTPError):
+		return
+	for how in ("complete", "reopen"):
+		_change_task(client, run, how, name, chance, reopened={"reference_name": name})
+	run.orders.append(name)
 
 
 def _change(client, run: Run, how: str, chance: random.Random) -> None:
@@ -322,10 +338,12 @@ def _change_order(client, run: Run, how: str, name: str, chance: random.Random) 
 		run.orders.append(content["made"])
 
 
-def _change_task(client, run: Run, how: str, name: str, chance: random.Random) -> None:
+def _change_task(
+	client, run: Run, how: str, name: str, chance: random.Random, reopened: dict | None = None
+) -> None:
 	about = {"reference_name": name, "title": chance.choice(list(TASKS.values()))}
 	if how == "reopen":
-		about = {"reference_type": ORDER, "status": "Completed"}
+		about = {"reference_type": ORDER, "status": "Completed"} | (reopened or {})
 	try:
 		found = client.call("frappe.client.get_list", doctype="Milestone Task", filters=about)
 		if not found:
@@ -467,7 +485,7 @@ def _stage_out_of_step(plan, row, milestones: dict):
 
 def _reached_out_of_step(row, milestones: dict):
 	milestone = milestones.get(row.milestone)
-	if not milestone or milestone.undone:
+	if not milestone or milestone.undone or milestone.value != row.track_value:
 		yield f"was reached by {milestone}"
 
 

@@ -7,7 +7,7 @@ import pytest
 from frappe.utils import add_to_date, now_datetime
 
 from milestone_automation.engine.messages import plan_batch
-from milestone_automation.engine.plans import catching_up
+from milestone_automation.engine.plans import catching_up, following
 from tests.support.factories import (
 	ORDER,
 	events_of,
@@ -66,6 +66,26 @@ def test_a_value_written_without_hooks_is_recorded_and_its_stage_reached_in_one_
 	)
 	assert milestone.source == "Reconcile"
 	assert stage_of(order, "Cut").milestone == milestone.name
+
+
+def test_a_stage_reached_by_a_value_nobody_has_recorded_yet_gets_the_milestone_of_that_value(order):
+	by_set_value(order, status="Cut")
+	following.settle(ORDER, order.name)
+	(cut,) = frappe.get_all("Milestone", {"reference_name": order.name, "value": "Cut"}, pluck="name")
+	assert stage_of(order, "Cut").milestone == cut
+	catching_up.run(ORDER)
+	assert frappe.db.count("Milestone", {"reference_name": order.name, "track_field": "status"}) == 2
+
+
+def test_a_stage_whose_field_is_recorded_under_a_condition_takes_no_milestone_of_another_value(order):
+	tracker = frappe.get_doc("Milestone Tracker", {"document_type": ORDER})
+	tracker.condition = "doc.status != 'Cut'"
+	tracker.save()
+	order.reload()
+	order.status = "Cut"
+	order.save()
+	assert status_of(order)["Cut"] == "Reached"
+	assert not stage_of(order, "Cut").milestone
 
 
 @pytest.mark.parametrize("write", PATHS)

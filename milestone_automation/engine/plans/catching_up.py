@@ -80,7 +80,7 @@ def run_hourly() -> None:
 		guard.run_alone(what, commit, _catch_up_recent, tracker, commit)
 
 
-def _catch_up_recent(tracker, commit: Callable[[], None]) -> None:
+def _catch_up_recent(tracker, commit: Callable[[], None] | None = None) -> None:
 	begun = now_datetime()
 	last = get_datetime(tracker.reconciled_on) if tracker.reconciled_on else begun - FIRST_LOOK_BACK
 	names = reconcile.modified_since(tracker.document_type, last - OVERLAP)
@@ -133,7 +133,7 @@ def _follow_all(doctype: str, commit) -> None:
 			commit()
 
 
-def _follow_recent(doctype: str, names: list[str], commit: Callable[[], None]) -> None:
+def _follow_recent(doctype: str, names: list[str], commit: Callable[[], None] | None) -> None:
 	rules = registry.for_doctype(doctype)
 	for start in range(0, len(names) if rules.has_workflow else 0, BATCH):
 		plans = _running(doctype, {"reference_name": ("in", names[start : start + BATCH])})

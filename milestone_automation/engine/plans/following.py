@@ -8,6 +8,7 @@ from frappe import _
 from frappe.utils import cint, getdate, now_datetime, nowdate
 
 from milestone_automation.engine.base import guard, save_state, stored_rows
+from milestone_automation.engine.history import reconcile
 from milestone_automation.engine.people import assignees
 from milestone_automation.engine.plans import ending
 from milestone_automation.engine.progress import gate, refusals, rescheduling, stages, task_people
@@ -22,7 +23,7 @@ from milestone_automation.engine.rules.vocabulary import (
 from milestone_automation.engine.store import plan_log, plan_rows, sweep_requests, watched
 from milestone_automation.engine.store.changing import changing
 from milestone_automation.engine.tracking import milestones
-from milestone_automation.engine.tracking.registry import STANDARD_WATCHED
+from milestone_automation.engine.tracking.registry import STANDARD_WATCHED, TrackedField, field_type
 
 
 def follow(
@@ -162,9 +163,20 @@ def _reach(plan, stage, changed) -> None:
 		plan,
 		stage,
 		reached_on=day or getdate(nowdate()),
-		milestone=milestones.last_recorded(plan.reference_type, plan.reference_name, stage.track_field),
+		milestone=_milestone_of(plan, stage.track_field, changed[stage.track_field][1]),
 		value_before=changed[stage.track_field][0],
 	)
+
+
+def _milestone_of(plan, fieldname: str, value: str) -> str | None:
+	about = (plan.reference_type, plan.reference_name)
+	field = TrackedField(fieldname, field_type(plan.reference_type, fieldname))
+	recorded = milestones.of_present_value(*about, field, value)
+	if recorded is None:
+		# Written without events since somebody looked: what reaches a stage is on record first.
+		reconcile.run_for(plan.reference_type, [plan.reference_name])
+		recorded = milestones.of_present_value(*about, field, value, lock=True)
+	return recorded
 
 
 def _gone_back_from(plan, changed, to_reach) -> list:

@@ -5,13 +5,15 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import frappe
+from frappe.query_builder import Order
 from frappe.query_builder.functions import Coalesce
 from frappe.utils import get_datetime, now
 from pypika.terms import Parameter
 
 from milestone_automation.engine.base import bulk, clock, guard, save_state
-from milestone_automation.engine.base.values import as_text
+from milestone_automation.engine.base.values import as_text, is_same
 from milestone_automation.engine.tracking import listeners
+from milestone_automation.engine.tracking.registry import TrackedField
 
 # Zeros are written too: on SQLite, a column that the app added to core's table has no default.
 COLUMNS = (
@@ -140,26 +142,31 @@ def _run(doc, names: Iterable[str], events: frozenset[str]) -> None:
 			doc.run_method(name)
 
 
-def last_recorded(doctype: str, name, fieldname: str) -> str | None:
-	"""Return the name of the last milestone of a document's field: of this transaction, or read."""
-	here = save_state.transaction().milestones.get((doctype, str(name)), {}).get(fieldname)
+def of_present_value(doctype: str, name, field: TrackedField, value: str, lock: bool = False) -> str | None:
+	"""Return the name of the last milestone of a document's field: of this transaction, or read.
+
+	Args:
+		doctype, name: the document.
+		field: the field.
+		value: its present value, as text.
+		lock: read what is committed now, where the transaction may see an older state.
+
+	Returns:
+		str | None: None where the last milestone is of another value: the present one was written without events.
+	"""
+	here = save_state.transaction().milestones.get((doctype, str(name)), {}).get(field.fieldname)
 	if here and here.names:
 		return here.names[-1]
-	filters = {
-		"reference_type": doctype,
-		"reference_name": str(name),
-		"track_field": fieldname,
-		"reference_deleted": 0,
-		"merged_from": ("is", "not set"),
-	}
-	found = frappe.get_all(
-		"Milestone",
-		filters=filters,
-		pluck="name",
-		order_by="reached_on desc, idx desc, creation desc",
-		limit=1,
+	milestone = frappe.qb.DocType("Milestone")
+	query = frappe.qb.from_(milestone).select(milestone.name, milestone.value)
+	query = query.where(milestone.reference_type == doctype).where(milestone.reference_name == str(name))
+	query = query.where(milestone.track_field == field.fieldname).where(milestone.reference_deleted == 0)
+	query = query.where(milestone.merged_from.isnull()).orderby(milestone.reached_on, order=Order.desc)
+	query = (
+		query.orderby(milestone.idx, order=Order.desc).orderby(milestone.creation, order=Order.desc).limit(1)
 	)
-	return found[0] if found else None
+	found = (query.for_update() if lock and frappe.db.db_type == "mariadb" else query).run()
+	return found[0][0] if found and is_same(found[0][1], value, field.fieldtype) else None
 
 
 def mark_passing() -> None:
