@@ -46,7 +46,7 @@ def is_asked(address: str) -> bool:
 def _take_over_in(plan: str, user: str, address: str) -> None:
 	with changing(plan, count_tasks=False) as changed:
 		# Read once the plan is locked: somebody may have handed a task over meanwhile.
-		rows = [row for row in _assignee_rows(address) if row.plan == plan]
+		rows = _assignee_rows(address, plan)
 		for stage in changed.stages:
 			if stage.status != StageStatus.REACHED and (stage.outside_owner or "").lower() == address:
 				changed.set_stage(stage, stage_owner=user, outside_owner=None, outside_owner_name=None)
@@ -79,10 +79,11 @@ def _plans_owned_by(address: str) -> set[str]:
 	return set(query.where(stage.status != StageStatus.REACHED.value).run(pluck=True))
 
 
-def _assignee_rows(address: str) -> list:
+def _assignee_rows(address: str, plan: str | None = None) -> list:
 	task, person = frappe.qb.DocType("Milestone Task"), frappe.qb.DocType(assigned.ASSIGNEE)
 	query = frappe.qb.from_(person).join(task).on(task.name == person.parent)
 	query = query.select(person.name, person.parent, task.plan)
 	query = query.where(person.parenttype == "Milestone Task").where(person.email == address)
 	query = query.where(person.user.isnull() | (person.user == "")).where(person.done == 0)
+	query = query.where(task.plan == plan) if plan else query
 	return query.where(task.status == TaskStatus.OPEN.value).run(as_dict=True)

@@ -14,14 +14,14 @@ from frappe.utils import cint, cstr, get_fullname
 
 from milestone_automation.engine.people import criterion_texts, field_rights, rights
 from milestone_automation.engine.rules import criteria, names
-from milestone_automation.engine.workflows import validation
+from milestone_automation.engine.workflows import authors, validation
 
 DOCTYPE = "Milestone Workflow"
 TABLES = {"stages": "stage_name", "tasks": "title"}
 # Versions of Frappe's history that are read at most, newest first.
 MOST_READ = 1000
 # Stamped by the app, or said by the sentence about the row itself.
-NOT_COMPARED = {"custom_message_by", "next_actions_by", "stage_name", "title", "stage"}
+NOT_COMPARED = {*authors.AUTHOR_FIELDS, "stage_name", "title", "stage"}
 FIELDS_OF_DOCUMENT = {"date_field", "track_field", "owner_field", "assignee_field", "supplier_field"}
 # Fields with one name per line, and the table whose rows they name.
 NAMED_ROWS = {"predecessors": "stages", "after_tasks": "tasks"}
@@ -229,7 +229,7 @@ class _Comparison:
 		"""Return the function that makes lines of a longer text; None for a field with one value."""
 		if one.fieldname == "exit_criteria":
 			return self._criteria_lines
-		if one.fieldname == "next_actions":
+		if one.fieldname in ("next_actions", authors.COMPLETED):
 			return _step_lines
 		if one.fieldname in NAMED_ROWS:
 			return None

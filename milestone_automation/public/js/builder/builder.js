@@ -10,6 +10,8 @@ import * as view from "./view";
 
 const STAGE = "Milestone Workflow Stage";
 const TASK = "Milestone Workflow Task";
+// Next steps and exit criteria look like tasks.
+const TASK_ROW = ".milestone-task-row[data-task]";
 // Kinds of owners and assignees without a right to the document.
 const OUTSIDE = ["Supplier Contact", "All Supplier Contacts", "Third-Party Collaborator"];
 // Fields whose value decides which other inputs are shown.
@@ -185,7 +187,7 @@ export class Builder {
 			window.Sortable.create(list, {
 				...by_grip,
 				group: "milestone-tasks",
-				draggable: ".milestone-task-row",
+				draggable: TASK_ROW,
 				onEnd: () => this.take_order(),
 			});
 		});
@@ -198,13 +200,13 @@ export class Builder {
 				.find(selector)
 				.toArray()
 				.map((element) => element.dataset[data]);
-		this.$wrapper.find(".milestone-task-row").each((_index, element) => {
+		this.$wrapper.find(TASK_ROW).each((_index, element) => {
 			const task = this.row(element.dataset.task);
 			const stage = this.row($(element).closest(".milestone-card").data("stage"));
 			task.stage = stage.stage_name;
 		});
 		this.reorder("stages", names(".milestone-card", "stage"));
-		this.reorder("tasks", names(".milestone-task-row", "task"));
+		this.reorder("tasks", names(TASK_ROW, "task"));
 		this.changed();
 	}
 
