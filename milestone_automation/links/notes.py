@@ -2,12 +2,13 @@
 
 import frappe
 from frappe import _
-from frappe.utils import cstr, escape_html
+from frappe.utils import add_to_date, cstr, escape_html, now_datetime
 
 from milestone_automation.links import uploads
 
 COMMENT_ACTION = "comment"
 COMMENT_LENGTH = 4000
+SENT_TWICE = 10  # minutes in which the same words are the same comment
 
 
 def text_of(form: dict) -> str:
@@ -34,7 +35,8 @@ def sentence(form: dict) -> str:
 def keep(doctype: str, name: str, sender: tuple[str, str], comment: str, about: str = "") -> None:
 	"""Attach the file that came with the form, and write the comment; call it last.
 
-	Frappe takes no file back from the disk when only a savepoint is undone.
+	Frappe takes no file back from the disk when only a savepoint is undone. What comes twice, because a button was
+	pressed twice or the page loaded again, is kept once.
 
 	Args:
 		doctype, name: the task or plan that gets them.
@@ -52,7 +54,6 @@ def keep(doctype: str, name: str, sender: tuple[str, str], comment: str, about: 
 		return
 	text = f"{about}: {comment}" if about else comment
 	values = {
-		"doctype": "Comment",
 		"comment_type": "Comment",
 		"reference_doctype": doctype,
 		"reference_name": name,
@@ -60,7 +61,11 @@ def keep(doctype: str, name: str, sender: tuple[str, str], comment: str, about: 
 		"comment_by": sender[1],
 		"content": escape_html(text).replace("\n", "<br>"),
 	}
-	frappe.get_doc(values).insert(ignore_permissions=True)  # the signed link is the right to comment
+	just_now = add_to_date(now_datetime(), minutes=-SENT_TWICE)
+	if frappe.db.exists("Comment", values | {"creation": (">", just_now)}):
+		return
+	comment = frappe.get_doc({"doctype": "Comment", **values})
+	comment.insert(ignore_permissions=True)  # the signed link is the right to comment
 
 
 def not_taken(page: dict, form: dict, is_post: bool) -> dict:

@@ -5,6 +5,7 @@ import os
 import frappe
 from frappe import _
 from frappe.core.api import file as file_api
+from frappe.core.doctype.file.utils import get_content_hash
 from frappe.utils import cint, cstr, escape_html
 
 from milestone_automation.engine.base import parsing
@@ -45,7 +46,7 @@ def sent_file():
 
 
 def attach(doctype: str, document: str, sent) -> str:
-	"""Attach a file to a task or plan and return its name.
+	"""Attach a file to a task or plan and return its name; what is attached already stays as it is.
 
 	Args:
 		doctype, document: Milestone Task or Milestone Plan, and its name.
@@ -56,10 +57,12 @@ def attach(doctype: str, document: str, sent) -> str:
 	"""
 	name = _plain_name(sent.filename)
 	_check_type(name)
+	content = _read(sent)
 	about = {"attached_to_doctype": doctype, "attached_to_name": document}
+	if frappe.db.exists("File", {"content_hash": get_content_hash(content), **about}):
+		return name
 	if frappe.db.count("File", about) >= MOST_FILES:
 		frappe.throw(_("There are many files here already. Please send the next one by mail."))
-	content = _read(sent)
 	values = {"doctype": "File", "file_name": name, "is_private": 1, "content": content, **about}
 	file = frappe.get_doc(values)
 	file.flags[signed_links.PROVEN] = True

@@ -163,6 +163,8 @@ def test_over_http_other_files_are_refused_in_words(server, served, filename, co
 def test_over_http_a_file_and_done_in_one_go(server, served):
 	assert "is marked as done" in upload(server, served, "Patterns.pdf", b"%PDF-1.4 b", action="complete")
 	assert len(files_of(server, served)) == 1
+	upload(server, served, "Patterns.pdf", b"%PDF-1.4 b", action="complete")
+	assert len(files_of(server, served)) == 1, "sent twice, kept once"
 
 
 def test_over_http_the_page_of_a_link_is_closed_to_frames_and_caches(server, served):

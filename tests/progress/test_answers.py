@@ -475,7 +475,8 @@ def test_an_expired_link_of_what_is_done_says_so_and_no_more(order, smtp):
 	assert open_page("answer_page", answer, later)["text"] == expired
 	done = {"state": "refused", "title": "Nothing to do", "text": "This task is done. Thank you."}
 	assert open_page("task_page", job, later) == done
-	assert send_form("task_page", job | {"action": "comment", "comment": "Late"}, later) == done
+	not_taken = done | {"text": "This task is done. Thank you. What you have sent was not taken."}
+	assert send_form("task_page", job | {"action": "comment", "comment": "Late"}, later) == not_taken
 
 
 def test_an_owner_without_right_to_the_document_reads_why(make_user):
@@ -507,7 +508,9 @@ def test_a_collaborator_sees_the_task_and_nothing_else(order, smtp):
 		"is_open": True,
 		"document": f"Production Order {order.name}",
 		"tomorrow": "2030-06-09",
-		"asker": "Olga",
+		"asked_by": "Requested by Olga",
+		"colleagues": [],
+		"shown": [],
 		"file_types": ",".join(f".{ending}" for ending in uploads.allowed_types()),
 		"megabytes": uploads.most_megabytes(),
 	}
@@ -523,7 +526,8 @@ def test_a_collaborator_marks_the_task_done_and_comments(order, smtp):
 		"Comment", {"reference_doctype": "Milestone Task", "reference_name": done.name}
 	)
 	assert (comment.content, comment.comment_email) == ("Sent &lt;b&gt;today&lt;/b&gt;", MILL)
-	assert send_form("task_page", form)["text"] == "This task is done. Thank you."
+	sent_twice = send_form("task_page", form)
+	assert sent_twice["text"] == "This task is done. Thank you. Your comment was sent."
 	assert frappe.db.count("Comment", {"reference_name": done.name, "comment_type": "Comment"}) == 1
 
 

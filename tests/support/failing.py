@@ -11,6 +11,7 @@ import frappe
 import redis
 
 from milestone_automation.engine.base import save_state
+from milestone_automation.engine.rules.vocabulary import MilestoneSource
 
 BROKEN_SQL = "selekt 1"
 # Going back is what follows on a failure.
@@ -249,11 +250,17 @@ def _assert_whole_parts(fault, before, after, found, parts) -> None:
 		part_before, part_after, part_found = (
 			{table: state[table] for table in part} for state in (before, after, found)
 		)
-		if part_found == part_after:
+		if part_found == part_after or (fault.logs and _caught_up(part_found) == _caught_up(part_after)):
 			continue
 		assert part in parts and part_found == part_before, _told(fault, part_after, part_found)
 		missing.append(part)
 	assert fault.logs or not missing, f"{missing} is missing without a log, after {fault.struck}"
+
+
+def _caught_up(state: dict[str, list]) -> dict[str, list]:
+	# What the recorder could not note down is recorded after it, by the plan it reaches a stage of.
+	was, now = (str(("source", source.value)) for source in (MilestoneSource.SAVE, MilestoneSource.RECONCILE))
+	return {table: sorted(row.replace(was, now) for row in rows) for table, rows in state.items()}
 
 
 def _told(fault, wanted, found) -> str:

@@ -35,6 +35,7 @@ function choose_ready_workflow() {
 		};
 		const dialog = new frappe.ui.Dialog({
 			title: __("Ready Workflows"),
+			animate: false,
 			fields: [
 				{
 					fieldname: "name",

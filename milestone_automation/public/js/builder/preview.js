@@ -29,6 +29,7 @@ export function ask_for_document(frm, title, show) {
 	};
 	const dialog = new frappe.ui.Dialog({
 		title,
+		animate: false,
 		size: "large",
 		fields: [
 			{

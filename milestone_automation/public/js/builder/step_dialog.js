@@ -32,6 +32,8 @@ class StepDialog {
 		this.dialog = new frappe.ui.Dialog({
 			title: step ? __("Edit Next Step") : __("Add Next Step"),
 			size: "large",
+			// Frappe takes the focus when a dialog has faded in, and cannot close it before.
+			animate: false,
 			fields: this.dialog_fields(),
 			primary_action_label: __("Apply"),
 			primary_action: () => this.done(),

@@ -34,6 +34,7 @@ function open(frm, found) {
 	});
 	const dialog = new frappe.ui.Dialog({
 		title: __("Compare Versions"),
+		animate: false,
 		size: "large",
 		fields: [
 			select("earlier", __("Earlier Version")),

@@ -5,6 +5,7 @@ import { criterion_ticks, date, esc } from "./words";
 export function ask(title, label, fields, then, intro = "") {
 	const dialog = new frappe.ui.Dialog({
 		title,
+		animate: false,
 		fields: [...(intro ? [{ fieldtype: "HTML", options: intro }] : []), ...fields],
 		primary_action_label: label,
 		primary_action(values) {

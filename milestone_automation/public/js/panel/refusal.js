@@ -38,6 +38,7 @@ class Refusal {
 		const { again } = this;
 		this.dialog = new frappe.ui.Dialog({
 			title: __("Milestone Blocked"),
+			animate: false,
 			...(again && { primary_action_label: again.label, primary_action: () => this.repeat() }),
 			secondary_action_label: __("Close"),
 			secondary_action: () => this.dialog.hide(),

@@ -3,6 +3,7 @@ export function export_log(values = {}) {
 	const tracked = frappe.boot.milestone_tracked || {};
 	const dialog = new frappe.ui.Dialog({
 		title: __("Export Event Log"),
+		animate: false,
 		fields: [
 			{
 				fieldname: "doctype",
