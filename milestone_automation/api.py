@@ -106,6 +106,10 @@ def get_stage(doctype: str, name: str | int, stage: str) -> dict:
 
 	Returns:
 		dict: `stage`, as in `get_plan`, and `user_names`.
+
+	Raises:
+		frappe.PermissionError: as `get_plan`.
+		frappe.DoesNotExistError: the document has no plan, or the plan no such stage.
 	"""
 	return panel.tasks_of_stage(panel.readable_document(doctype, name), stage)
 
@@ -121,6 +125,10 @@ def preview_workflow(workflow: str, doctype: str, name: str | int) -> dict:
 
 	Returns:
 		dict: stages with dates, tasks and assignees; problems; whether the workflow matches the document.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not read the document or the workflow.
+		frappe.ValidationError: the workflow is for another DocType.
 	"""
 	rights.check_manager()
 	doc = rights.readable_document(doctype, name)
@@ -137,6 +145,15 @@ def start_plan(doctype: str, name: str | int, workflow: str | None = None) -> di
 	Args:
 		doctype, name: the document; the caller must be allowed to write it.
 		workflow: name of an enabled Milestone Workflow; the one that matches by default.
+
+	Returns:
+		dict: as `get_plan`.
+
+	Raises:
+		frappe.PermissionError: the caller may not read or write the document.
+		frappe.ValidationError: no workflow matches, the workflow is disabled or for another DocType, or the document is
+			cancelled.
+		ConflictError: somebody else is starting its plan.
 	"""
 	doc = rights.readable_document(doctype, name)
 	doc.check_permission("write")
@@ -153,8 +170,16 @@ def start_plans(workflow: str) -> dict:
 
 	Progress comes as realtime event `milestone_plans_progress`.
 
+	Args:
+		workflow: name of an enabled Milestone Workflow.
+
 	Returns:
-		dict: the job's id, and how many documents it looks at.
+		dict: `job`, its id, and `documents`, how many it looks at.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not read the workflow.
+		frappe.ValidationError: the workflow is disabled.
+		QueueUnreachableError: the queue cannot be reached.
 	"""
 	rights.check_manager()
 	return bulk_start.enqueue(rights.readable_document("Milestone Workflow", workflow))
@@ -163,7 +188,17 @@ def start_plans(workflow: str) -> dict:
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes(workflow=door.NAME)
 def start_plans_summary(workflow: str) -> dict:
-	"""Return what the last `start_plans` of a workflow did: started, skipped with reasons, whether it still runs."""
+	"""Return what the last `start_plans` of a workflow did: started, skipped with reasons, whether it still runs.
+
+	Args:
+		workflow: name of a Milestone Workflow.
+
+	Returns:
+		dict: empty where none ran in the last 7 days. Documents that the caller may not read are counted, but not named.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager.
+	"""
 	rights.check_manager()
 	return bulk_start.summary(workflow)
 
@@ -179,7 +214,11 @@ def confirm_stage(plan: str, stage: str, reached_on: str | None = None) -> dict:
 		reached_on: ISO date, today or past; today by default.
 
 	Raises:
-		GateError: required tasks are open.
+		frappe.PermissionError: the caller may not see the plan, or neither owns the stage nor manages plans.
+		frappe.DoesNotExistError: the plan has no such stage.
+		GateError: required tasks are open, exit criteria not met, or an earlier stage comes first.
+		frappe.ValidationError: it is reached already, the plan is cancelled, the date is in the future, or a field's value
+			must reach it.
 	"""
 	found = acting.plan_to_act_on(plan, stage)
 	stages.confirm(plan, stage, reached_on)
@@ -215,6 +254,11 @@ def reschedule_stage(
 		later_stages: "Shift Too" or "Keep Order"; needed where the plan says "Ask".
 		keep_anchored: 1 if later stages that are dated by a field of the document stay on that date.
 		update_document: 1 to write the date to the field of the document that dates the stage.
+
+	Raises:
+		frappe.PermissionError: as `confirm_stage`; or managers decide the dates of this plan, and the caller is none.
+		frappe.ValidationError: there is no reason, the stage is reached, the date is before an earlier stage, or
+			`later_stages` is missing.
 	"""
 	found = acting.plan_to_act_on(plan, stage)
 	acting.check_moves_dates(found)
@@ -251,6 +295,10 @@ def preview_reschedule(
 	Returns:
 		dict: `stages` and `tasks` that move, with old and new date; stages that stay (`stays`); `date_field`, the field of
 		the document that `update_document` would write.
+
+	Raises:
+		frappe.PermissionError: as `confirm_stage`.
+		frappe.ValidationError: as `reschedule_stage`.
 	"""
 	acting.plan_to_act_on(plan, stage)
 	return reschedule_preview.preview(
@@ -267,6 +315,10 @@ def propose_date(plan: str, stage: str, new_date: str, reason: str) -> dict:
 		plan, stage: as in `reschedule_stage`.
 		new_date: ISO date after today.
 		reason: why; required.
+
+	Raises:
+		frappe.PermissionError: as `confirm_stage`.
+		frappe.ValidationError: there is no reason, the plan is cancelled, the stage is reached, or the date is not possible.
 	"""
 	found = acting.plan_to_act_on(plan, stage)
 	proposals.propose(plan, stage, new_date, reason)
@@ -293,6 +345,10 @@ def accept_date(
 	Args:
 		plan, stage, later_stages, keep_anchored: as in `reschedule_stage`.
 		new_date: ISO date; the proposed one by default.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not see the plan.
+		frappe.ValidationError: nothing is proposed, or the date is not possible.
 	"""
 	rights.check_manager()
 	found = acting.plan_to_act_on(plan, stage)
@@ -303,7 +359,16 @@ def accept_date(
 @frappe.whitelist(methods=["POST"])
 @door.takes(plan=door.NAME, stage=door.NAME, reason=door.TEXT)
 def decline_date(plan: str, stage: str, reason: str) -> dict:
-	"""Decline the proposed date of a stage; who proposed it reads the reason. Managers only."""
+	"""Decline the proposed date of a stage; who proposed it reads the reason. Managers only.
+
+	Args:
+		plan, stage: as in `confirm_stage`.
+		reason: why; required.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not see the plan.
+		frappe.ValidationError: there is no reason, or nothing is proposed.
+	"""
 	rights.check_manager()
 	found = acting.plan_to_act_on(plan, stage)
 	proposals.decline(plan, stage, reason)
@@ -313,7 +378,16 @@ def decline_date(plan: str, stage: str, reason: str) -> dict:
 @frappe.whitelist(methods=["POST"])
 @door.takes(plan=door.NAME, stage=door.NAME, reason=door.TEXT)
 def undo_stage(plan: str, stage: str, reason: str) -> dict:
-	"""Open a reached stage again; the reason is required and kept."""
+	"""Open a reached stage again; the reason is required and kept.
+
+	Args:
+		plan, stage: as in `confirm_stage`.
+		reason: why; shown in the history of the document.
+
+	Raises:
+		frappe.PermissionError: as `confirm_stage`.
+		frappe.ValidationError: there is no reason, the plan is cancelled, or the stage is not reached.
+	"""
 	found = acting.plan_to_act_on(plan, stage)
 	stages.undo(plan, stage, reason)
 	return get_plan(found.reference_type, found.reference_name)
@@ -322,7 +396,19 @@ def undo_stage(plan: str, stage: str, reason: str) -> dict:
 @frappe.whitelist(methods=["POST"])
 @door.takes(task=door.NAME)
 def complete_task(task: str) -> dict:
-	"""Complete a task, or the caller's part of it where all assignees must."""
+	"""Complete a task, or the caller's part of it where all assignees must.
+
+	Args:
+		task: name of the task.
+
+	Returns:
+		dict: as `get_plan`; for an assignee who may not see the plan only `task` and its `status`.
+
+	Raises:
+		frappe.PermissionError: the caller may not see the task, or is neither an assignee nor a manager nor the owner of
+			its stage.
+		frappe.ValidationError: the task is cancelled or waived, comes after open ones, or its plan is cancelled.
+	"""
 	return _act_on_task(task, tasks.complete)
 
 
@@ -357,6 +443,17 @@ def reopen_task(task: str, reason: str) -> dict:
 	"""Open a closed task again; the reason is required and kept.
 
 	Who completed a task may reopen it; a waived or cancelled one only a manager or the owner of its stage.
+
+	Args:
+		task: name of the task.
+		reason: why; required.
+
+	Returns:
+		dict: as of `complete_task`.
+
+	Raises:
+		frappe.PermissionError: as `complete_task`; or it is waived or cancelled, and the caller just an assignee.
+		frappe.ValidationError: there is no reason, it is open, or its stage is reached, gone, or takes no tasks any more.
 	"""
 	row = _check_can_act_on_task(task)
 	if row.status in ("Waived", "Cancelled") and not rights.can_direct_task(row):
@@ -372,14 +469,34 @@ def reopen_task(task: str, reason: str) -> dict:
 @frappe.whitelist(methods=["POST"])
 @door.takes(task=door.NAME)
 def undo_complete_task(task: str) -> dict:
-	"""Open a task again that the caller completed by mistake a moment ago; needs no reason."""
+	"""Open a task again that the caller completed by mistake a moment ago; needs no reason.
+
+	Args:
+		task: name of the task.
+
+	Returns:
+		dict: as of `complete_task`.
+
+	Raises:
+		frappe.PermissionError: as `complete_task`.
+		frappe.ValidationError: the caller completed nothing of it in the last 30 seconds, or as `reopen_task`.
+	"""
 	return _act_on_task(task, tasks.undo_complete)
 
 
 @frappe.whitelist(methods=["POST"])
 @door.takes(task=door.NAME, reason=door.TEXT)
 def waive_task(task: str, reason: str) -> dict:
-	"""Let a required task no longer hold its stage. System Manager and Milestone Manager only, with a reason."""
+	"""Let a required task no longer hold its stage. System Manager and Milestone Manager only, with a reason.
+
+	Args:
+		task: name of an open task.
+		reason: why; required.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not see the task.
+		frappe.ValidationError: there is no reason, or the task is not open.
+	"""
 	rights.check_manager()
 	return _act_on_task(task, tasks.waive, reason)
 
@@ -393,6 +510,11 @@ def waive_criterion(plan: str, stage: str, criterion: str, reason: str) -> dict:
 		plan, stage: where it is.
 		criterion: its `key`, as `get_plan` returns it.
 		reason: why; kept.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not see the plan.
+		frappe.DoesNotExistError: the plan has no such stage, or the stage no such criterion.
+		frappe.ValidationError: there is no reason, the stage is reached, or the criterion is met or waived already.
 	"""
 	rights.check_manager()
 	found = acting.plan_to_act_on(plan, stage)
@@ -403,7 +525,16 @@ def waive_criterion(plan: str, stage: str, criterion: str, reason: str) -> dict:
 @frappe.whitelist(methods=["POST"])
 @door.takes(plan=door.NAME, stage=door.NAME, criterion=door.NAME, reason=door.TEXT)
 def reopen_criterion(plan: str, stage: str, criterion: str, reason: str) -> dict:
-	"""Take back the waiver of an exit criterion; the reason is required and kept. Arguments as in `waive_criterion`."""
+	"""Take back the waiver of an exit criterion, with a reason. For managers and the owner of the stage.
+
+	Args:
+		plan, stage, criterion, reason: as in `waive_criterion`.
+
+	Raises:
+		frappe.PermissionError: as `confirm_stage`.
+		frappe.DoesNotExistError: the plan has no such stage, or the stage no such criterion.
+		frappe.ValidationError: there is no reason, the stage is reached, or the criterion is not waived.
+	"""
 	found = acting.plan_to_act_on(plan, stage)
 	criterion_waivers.reopen(plan, stage, criterion, reason)
 	return get_plan(found.reference_type, found.reference_name)
@@ -412,7 +543,16 @@ def reopen_criterion(plan: str, stage: str, criterion: str, reason: str) -> dict
 @frappe.whitelist(methods=["POST"])
 @door.takes(task=door.NAME, reason=door.TEXT)
 def cancel_task(task: str, reason: str) -> dict:
-	"""Cancel a task that is not needed any more. System Manager and Milestone Manager only, with a reason."""
+	"""Cancel a task that is not needed any more. System Manager and Milestone Manager only, with a reason.
+
+	Args:
+		task: name of an open task.
+		reason: why; required.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not see the task.
+		frappe.ValidationError: there is no reason, or the task is not open.
+	"""
 	rights.check_manager()
 	return _act_on_task(task, tasks.cancel, reason)
 
@@ -458,9 +598,15 @@ def add_task(
 		title: what is to be done.
 		required: 1 if it shall hold its stage.
 		due_date: ISO date, not after the stage. Without it, `due_days_before` days before the stage.
+		due_days_before: whole number of days; counted only where there is no `due_date`.
+		description: further text.
 		assignee_kind: Whole Team, All Supplier Contacts, One Team Member, Third-Party Collaborator, Role, User Field.
 		assignee_user, assignee_role, assignee_field, collaborator_name, collaborator_email: as the kind needs.
 		completion_rule: "Any Of" (default) or "All Of" the assignees.
+
+	Raises:
+		frappe.PermissionError: as `confirm_stage`.
+		frappe.ValidationError: the stage takes no tasks or is reached, or the task would be due after it.
 	"""
 	found = acting.plan_to_act_on(plan, stage)
 	given = {
@@ -484,7 +630,16 @@ def add_task(
 @frappe.whitelist(methods=["POST"])
 @door.takes(plan=door.NAME, reason=door.TEXT)
 def cancel_plan(plan: str, reason: str) -> dict:
-	"""Cancel a plan and its open tasks. System Manager and Milestone Manager only; the reason is kept."""
+	"""Cancel a plan and its open tasks. System Manager and Milestone Manager only; the reason is kept.
+
+	Args:
+		plan: name of the plan; one that is cancelled already stays as it is.
+		reason: why; required.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not see the plan.
+		frappe.MandatoryError: there is no reason.
+	"""
 	rights.check_manager()
 	reason = plan_log.check_reason(reason)
 	found = acting.readable_plan(plan, lock=True)
@@ -495,7 +650,18 @@ def cancel_plan(plan: str, reason: str) -> dict:
 @frappe.whitelist(methods=["POST"])
 @door.takes(plan=door.NAME, reason=door.TEXT)
 def undo_cancel_plan(plan: str, reason: str) -> dict:
-	"""Take back the cancellation of a plan, with its tasks. For those who may cancel it; the reason is kept."""
+	"""Take back the cancellation of a plan, with its tasks. For those who may cancel it; the reason is kept.
+
+	Args:
+		plan: name of the cancelled plan.
+		reason: why; required.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not see the plan.
+		frappe.ValidationError: there is no reason, the plan is not cancelled, was replaced, or its document is cancelled or
+			gone.
+		GateError: the document has reached a milestone meanwhile whose required tasks are open again.
+	"""
 	rights.check_manager()
 	found = acting.readable_plan(plan, lock=True)
 	restoring.undo_cancel(plan, reason)
@@ -512,6 +678,10 @@ def run_next_step_again(step: str) -> dict:
 
 	Returns:
 		dict: its `status`.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not see the step.
+		frappe.ValidationError: the step is done, runs, or was skipped.
 	"""
 	rights.check_manager()
 	if not rights.can_read_document(next_steps.DOCTYPE, step):
@@ -523,7 +693,16 @@ def run_next_step_again(step: str) -> dict:
 @frappe.whitelist(methods=["POST"])
 @door.takes(plan=door.NAME, reason=door.TEXT)
 def hold_plan(plan: str, reason: str) -> dict:
-	"""Put a plan on hold: nobody is asked or reminded; the gate holds. Managers only; the reason is kept."""
+	"""Put a plan on hold: nobody is asked or reminded; the gate holds. Managers only; the reason is kept.
+
+	Args:
+		plan: name of an active plan.
+		reason: why; required.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not see the plan.
+		frappe.ValidationError: there is no reason, the plan is not active, or it is on hold already.
+	"""
 	rights.check_manager()
 	found = acting.readable_plan(plan)
 	holding.put_on_hold(plan, reason)
@@ -540,6 +719,10 @@ def preview_resume(plan: str, keep_anchored: bool | int = False) -> dict:
 
 	Returns:
 		dict: `days` on hold; `stages`, `stays` and `tasks` as in `preview_reschedule`.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not see the plan.
+		frappe.ValidationError: the plan is not on hold.
 	"""
 	rights.check_manager()
 	acting.readable_plan(plan)
@@ -555,6 +738,10 @@ def resume_plan(plan: str, shift_dates: bool | int = False, keep_anchored: bool 
 		plan: name of the plan.
 		shift_dates: 1 to move the dates of open stages by the days on hold.
 		keep_anchored: 1 if stages that are dated by a field of the document stay on that date.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not see the plan.
+		frappe.ValidationError: the plan is not on hold.
 	"""
 	rights.check_manager()
 	found = acting.readable_plan(plan)
@@ -565,7 +752,18 @@ def resume_plan(plan: str, shift_dates: bool | int = False, keep_anchored: bool 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes(plan=door.NAME)
 def preview_new_version(plan: str) -> list:
-	"""Say what moving a plan to its workflow's newest version would change."""
+	"""Say what moving a plan to its workflow's newest version would change; writes nothing.
+
+	Args:
+		plan: name of the plan.
+
+	Returns:
+		list[dict]: `change`, `stage`, `task` and `text`, see `version_move.preview_move`; empty if nothing changes.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not see the plan.
+		frappe.ValidationError: the workflow is a draft with problems.
+	"""
 	rights.check_manager()
 	acting.readable_plan(plan)
 	return version_move.preview_move(plan)
@@ -574,7 +772,15 @@ def preview_new_version(plan: str) -> list:
 @frappe.whitelist(methods=["POST"])
 @door.takes(plan=door.NAME)
 def move_to_new_version(plan: str) -> dict:
-	"""Move a plan to its workflow's newest version; what is reached and completed stays."""
+	"""Move a plan to its workflow's newest version; what is reached and completed stays.
+
+	Args:
+		plan: name of the plan.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not see the plan.
+		frappe.ValidationError: the plan is cancelled, or the workflow has no stages or is a draft with problems.
+	"""
 	rights.check_manager()
 	found = acting.readable_plan(plan)
 	version_move.move(plan)
@@ -586,8 +792,15 @@ def move_to_new_version(plan: str) -> dict:
 def fields_for(doctype: str) -> list:
 	"""Return the fields of a DocType a tracker or workflow may use, by label.
 
+	Args:
+		doctype: DocType of the documents; fields that the caller may not read are left out.
+
 	Returns:
 		list[dict]: value (field name), label, fieldtype, options.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not read documents of the DocType.
+		frappe.ValidationError: its documents cannot be tracked.
 	"""
 	rights.check_manager()
 	rights.check_reads_doctype(doctype)
@@ -606,6 +819,11 @@ def cancel_plans(workflow: str, reason: str) -> dict:
 
 	Returns:
 		dict: plans (how many), in_background (whether a job does it).
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, may not write the workflow, or may not read a document of one
+			of the plans.
+		frappe.MandatoryError: there is no reason.
 	"""
 	rights.check_manager()
 	rights.readable_document("Milestone Workflow", workflow).check_permission("write")
@@ -616,14 +834,37 @@ def cancel_plans(workflow: str, reason: str) -> dict:
 @frappe.whitelist(methods=["POST"])
 @door.takes(plans=door.NAMES, reached_on=door.DATE)
 def confirm_current_milestones(plans: list[str] | str, reached_on: str | None = None) -> dict:
-	"""Confirm that the current milestone of several plans is reached, see `desk.plan_actions.confirm_current`."""
+	"""Confirm that the current milestone of several plans is reached, see `desk.plan_actions.confirm_current`.
+
+	Args:
+		plans: names of plans, as a list or its JSON.
+		reached_on: ISO date, today or past; today by default.
+
+	Returns:
+		dict: `done` and `refused`; a plan that refuses keeps no other from it.
+
+	Raises:
+		ConflictError: somebody else changed one of the plans at the same moment; then nothing has changed.
+	"""
 	return plan_actions.confirm_current(plans, reached_on)
 
 
 @frappe.whitelist(methods=["POST"])
 @door.takes(plans=door.NAMES, reason=door.TEXT)
 def cancel_selected_plans(plans: list[str] | str, reason: str) -> dict:
-	"""Cancel several plans, see `desk.plan_actions.cancel`. System Manager and Milestone Manager only."""
+	"""Cancel several plans, see `desk.plan_actions.cancel`. System Manager and Milestone Manager only.
+
+	Args:
+		plans: names of plans, as a list or its JSON.
+		reason: kept in the log of each; required.
+
+	Returns:
+		dict: `done` and `refused`; a plan that refuses keeps no other from it.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager.
+		frappe.MandatoryError: there is no reason.
+	"""
 	rights.check_manager()
 	return plan_actions.cancel(plans, reason)
 
@@ -631,14 +872,31 @@ def cancel_selected_plans(plans: list[str] | str, reason: str) -> dict:
 @frappe.whitelist(methods=["POST"])
 @door.takes(plan=door.NAME, stage=door.NAME, reached_on=door.DATE)
 def answer_reached(plan: str, stage: str, reached_on: str | None = None) -> None:
-	"""Answer a prompt with yes, see `answers.answer_reached`."""
+	"""Answer a prompt with yes, see `answers.answer_reached`.
+
+	Args:
+		plan, stage, reached_on: as in `confirm_stage`.
+
+	Raises:
+		frappe.PermissionError: the caller neither owns the stage nor manages plans.
+		GateError, frappe.ValidationError: as `confirm_stage`; also where the document refuses the value that reaches the
+			stage.
+	"""
 	answers.answer_reached(plan, stage, reached_on)
 
 
 @frappe.whitelist(methods=["POST"])
 @door.takes(plan=door.NAME, stage=door.NAME)
 def answer_on_track(plan: str, stage: str) -> None:
-	"""Answer a check-in with yes: the key date holds, see `answers.answer_on_track`."""
+	"""Answer a check-in with yes: the key date holds, see `answers.answer_on_track`.
+
+	Args:
+		plan, stage: as in `confirm_stage`.
+
+	Raises:
+		frappe.PermissionError: the caller neither owns the stage nor manages plans.
+		frappe.ValidationError: the plan is cancelled, the stage is reached already, or its key date is not to come.
+	"""
 	answers.answer_on_track(plan, stage)
 
 
@@ -659,14 +917,30 @@ def answer_not_yet(
 	note: str | None = None,
 	later_stages: str | None = None,
 ) -> None:
-	"""Answer a prompt with no and a new key date, see `answers.answer_not_yet`."""
+	"""Answer a prompt with no and a new key date, see `answers.answer_not_yet`.
+
+	Args:
+		plan, stage: as in `confirm_stage`.
+		new_date: ISO date after today, other than the key date; proposed only where managers decide.
+		reason: one of `date_reasons` or another text; reason or note is required, but for a first date.
+		note: further text.
+		later_stages: "Shift Too" or "Keep Order"; needed where the plan says "Ask".
+
+	Raises:
+		frappe.PermissionError: the caller neither owns the stage nor manages plans.
+		frappe.ValidationError: there is no reason, the date is not possible, or `later_stages` is missing.
+	"""
 	answers.answer_not_yet(plan, stage, new_date, reason, note, later_stages)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes()
 def date_reasons() -> list[str]:
-	"""Return the reasons for a new date that the site offers, in its order."""
+	"""Return the reasons for a new date that the site offers, in its order.
+
+	Raises:
+		frappe.PermissionError: the caller does not work in the desk.
+	"""
 	rights.check_desk_user()
 	return answers.reasons()
 
@@ -688,6 +962,9 @@ def set_mail_preference(preference: str) -> str:
 
 	Returns:
 		str: what holds now.
+
+	Raises:
+		frappe.PermissionError: the caller is not logged in.
 	"""
 	if frappe.session.user == "Guest":
 		raise frappe.PermissionError
@@ -701,21 +978,39 @@ def set_mail_preference(preference: str) -> str:
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes(doctype=door.NAME, name=door.NAME)
 def get_timeline(doctype: str, name: str | int) -> list[dict]:
-	"""Return the history of a document's plan, see `desk.timeline.timeline`."""
+	"""Return the history of a document's plan, see `desk.timeline.timeline`.
+
+	Args:
+		doctype, name: the document.
+
+	Raises:
+		frappe.PermissionError: the caller may not read it.
+	"""
 	return timeline.timeline(doctype, name)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes()
 def get_my_work() -> dict:
-	"""Return what waits for the caller, see `desk.my_work.my_work`."""
+	"""Return what waits for the caller, see `desk.my_work.my_work`.
+
+	Raises:
+		frappe.PermissionError: the caller does not work in the desk.
+	"""
 	return my_work.my_work()
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes(workflow=door.NAME)
 def get_board(workflow: str) -> dict:
-	"""Return the running plans of a workflow by milestone, see `desk.board.board`."""
+	"""Return the running plans of a workflow by milestone, see `desk.board.board`.
+
+	Args:
+		workflow: name of a Milestone Workflow.
+
+	Raises:
+		frappe.PermissionError: the caller does not work in the desk.
+	"""
 	return board.board(workflow)
 
 
@@ -730,7 +1025,20 @@ def get_grid(
 	start: int = 0,
 	limit: int = grid.PAGE,
 ) -> dict:
-	"""Return documents of a workflow with their milestones, see `desk.grid.grid`."""
+	"""Return documents of a workflow with their milestones, see `desk.grid.grid`.
+
+	Args:
+		workflow: name of a Milestone Workflow.
+		filters: on Milestone Plan, each as [field, operator, value]; a list or its JSON.
+		stage_owner: user id; documents with an open milestone of that user.
+		from_date, to_date: ISO dates; documents with an open milestone in these days.
+		start: number of documents to leave out.
+		limit: number of documents to return, at most 500.
+
+	Raises:
+		frappe.PermissionError: the caller does not work in the desk.
+		frappe.ValidationError: says which filter cannot be used.
+	"""
 	view = grid.View(workflow, filters or [], stage_owner, from_date, to_date)
 	return grid.grid(view, start, limit)
 
@@ -745,7 +1053,16 @@ def export_grid(
 	to_date: str | None = None,
 	file_format: str = "xlsx",
 ) -> dict:
-	"""Return a grid as a file, see `desk.grid_export.export`."""
+	"""Return a grid as a file, see `desk.grid_export.export`.
+
+	Args:
+		workflow, filters, stage_owner, from_date, to_date: as in `get_grid`.
+		file_format: "xlsx" or "csv".
+
+	Raises:
+		frappe.PermissionError: the caller does not work in the desk, or may not export plans.
+		frappe.ValidationError: there are too many documents, or none.
+	"""
 	view = grid.View(workflow, filters or [], stage_owner, from_date, to_date)
 	return grid_export.export(view, file_format)
 
@@ -761,7 +1078,14 @@ def preview_shift(
 	later_stages: str | None = None,
 	keep_anchored: bool | int = False,
 ) -> dict:
-	"""Say what `shift_stages` would change, without changing anything, see `desk.grid_shift.preview`."""
+	"""Say what `shift_stages` would change, without changing anything, see `desk.grid_shift.preview`.
+
+	Args:
+		cells, days, working_days, later_stages, keep_anchored: as in `shift_stages`.
+
+	Raises:
+		frappe.ValidationError: no milestone is chosen.
+	"""
 	return grid_shift.preview(cells, Shift(days, bool(working_days), later_stages, bool(keep_anchored)))
 
 
@@ -782,7 +1106,21 @@ def shift_stages(
 	later_stages: str | None = None,
 	keep_anchored: bool | int = False,
 ) -> dict:
-	"""Shift milestones of several documents by some days, see `desk.grid_shift.shift`."""
+	"""Shift milestones of several documents by some days, see `desk.grid_shift.shift`.
+
+	Args:
+		cells: chosen milestones, a list of objects or its JSON, each with `plan`, `stage` and `key_date` as the caller sees
+			it.
+		days: whole number; less than 0 for earlier.
+		reason: why; required, stored with each date change.
+		working_days: 1 to count working days, else calendar days.
+		later_stages: "Shift Too" or "Keep Order"; needed where a plan says "Ask".
+		keep_anchored: 1 if later stages that are dated by a field of the document stay on that date.
+
+	Raises:
+		frappe.ValidationError: there is no reason, or no milestone is chosen.
+		ConflictError: somebody else changed one of the plans at the same moment; then nothing has moved.
+	"""
 	by = Shift(days, bool(working_days), later_stages, bool(keep_anchored))
 	return grid_shift.shift(cells, by, reason)
 
@@ -790,7 +1128,11 @@ def shift_stages(
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes()
 def workflows_with_plans() -> list[str]:
-	"""Return the workflows the board can show, see `desk.board.workflows_with_plans`."""
+	"""Return the workflows the board can show, see `desk.board.workflows_with_plans`.
+
+	Raises:
+		frappe.PermissionError: the caller does not work in the desk.
+	"""
 	return board.workflows_with_plans()
 
 
@@ -811,7 +1153,16 @@ def task_events(
 	fields: str | list | None = None,
 	field_map: str | dict | None = None,
 ) -> list[dict]:
-	"""Return due tasks for Frappe's calendar, see `desk.calendar.task_events`."""
+	"""Return due tasks for Frappe's calendar, see `desk.calendar.task_events`.
+
+	Args:
+		start, end: ISO dates, first and last day.
+		filters: on Milestone Task, as the list has them.
+		doctype, fields, field_map: sent along by Frappe's calendar, not used.
+
+	Raises:
+		frappe.ValidationError: says which filter cannot be used.
+	"""
 	return calendar.task_events(start, end, filters)
 
 
@@ -832,77 +1183,159 @@ def stage_events(
 	fields: str | list | None = None,
 	field_map: str | dict | None = None,
 ) -> list[dict]:
-	"""Return key dates for Frappe's calendar, see `desk.calendar.stage_events`."""
+	"""Return key dates for Frappe's calendar, see `desk.calendar.stage_events`.
+
+	Args:
+		start, end: ISO dates, first and last day.
+		filters: on Milestone Plan, as the list has them.
+		doctype, fields, field_map: sent along by Frappe's calendar, not used.
+
+	Raises:
+		frappe.ValidationError: says which filter cannot be used.
+	"""
 	return calendar.stage_events(start, end, filters)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes(filters=door.UNUSED)
 def on_time_this_month(filters: str | dict | None = None) -> dict | str:
-	"""Return the number of the card *On Time This Month*, see `desk.cards.on_time_this_month`."""
+	"""Return the number of the card *On Time This Month*, see `desk.cards.on_time_this_month`.
+
+	Args:
+		filters: sent along by Frappe, not used.
+
+	Raises:
+		frappe.PermissionError: the caller does not work in the desk.
+	"""
 	return cards.on_time_this_month()
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes(filters=door.UNUSED)
 def milestones_due_this_week(filters: str | dict | None = None) -> dict:
-	"""Return the number of the card *Milestones Due This Week*, see `desk.cards.milestones_due_this_week`."""
+	"""Return the number of the card *Milestones Due This Week*, see `desk.cards.milestones_due_this_week`.
+
+	Args:
+		filters: sent along by Frappe, not used.
+
+	Raises:
+		frappe.PermissionError: the caller does not work in the desk.
+	"""
 	return cards.milestones_due_this_week()
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes(filters=door.UNUSED)
 def my_tasks_due(filters: str | dict | None = None) -> dict:
-	"""Return the number of the card *My Tasks Due*, see `desk.cards.my_tasks_due`."""
+	"""Return the number of the card *My Tasks Due*, see `desk.cards.my_tasks_due`.
+
+	Args:
+		filters: sent along by Frappe, not used.
+
+	Raises:
+		frappe.PermissionError: the caller does not work in the desk.
+	"""
 	return cards.my_tasks_due()
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes(filters=door.UNUSED)
 def my_milestones_due(filters: str | dict | None = None) -> dict:
-	"""Return the number of the card *My Milestones Due*, see `desk.cards.my_milestones_due`."""
+	"""Return the number of the card *My Milestones Due*, see `desk.cards.my_milestones_due`.
+
+	Args:
+		filters: sent along by Frappe, not used.
+
+	Raises:
+		frappe.PermissionError: the caller does not work in the desk.
+	"""
 	return cards.my_milestones_due()
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes()
 def plans_by_health() -> dict:
-	"""Return the chart *Running Plans by Health*, see `desk.cards.plans_by_health`."""
+	"""Return the chart *Running Plans by Health*, see `desk.cards.plans_by_health`.
+
+	Raises:
+		frappe.PermissionError: the caller does not work in the desk.
+	"""
 	return cards.plans_by_health()
 
 
 @frappe.whitelist(methods=["POST"])
 @door.takes(workflow=WORKFLOW)
 def check_workflow(workflow: dict | str) -> dict:
-	"""Return what is wrong with a workflow that is being built, see `desk.builder.check_workflow`."""
+	"""Return what is wrong with a workflow that is being built, see `desk.builder.check_workflow`.
+
+	Args:
+		workflow: the Milestone Workflow document of the form with its rows, as a dict or its JSON.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not read documents of its DocType.
+	"""
 	return builder.check_workflow(workflow)
 
 
 @frappe.whitelist(methods=["POST"])
 @door.takes(workflow=WORKFLOW, name=door.NAME)
 def preview_draft(workflow: dict | str, name: str | int) -> dict:
-	"""Say what a workflow that is being built would make of a document, see `desk.builder.preview_draft`."""
+	"""Say what a workflow that is being built would make of a document, see `desk.builder.preview_draft`.
+
+	Args:
+		workflow: as in `check_workflow`.
+		name: of a document of its DocType.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not read the document.
+	"""
 	return builder.preview_draft(workflow, name)
 
 
 @frappe.whitelist(methods=["POST"])
 @door.takes(workflow=WORKFLOW, name=door.NAME)
 def try_next_steps(workflow: dict | str, name: str | int) -> dict:
-	"""Say what next steps of a workflow that is being built would do to a document, see `desk.builder.try_next_steps`."""
+	"""Say what next steps of a workflow that is being built would do to a document, see `desk.builder.try_next_steps`.
+
+	Args:
+		workflow: as in `check_workflow`.
+		name: of a document of its DocType.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not read the document.
+		frappe.ValidationError: its steps cannot be read.
+	"""
 	return builder.try_next_steps(workflow, name)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes(doctype=door.NAME)
 def get_step_actions(doctype: str) -> dict:
-	"""Return what next steps of documents can do, see `desk.builder.get_step_actions`."""
+	"""Return what next steps of documents can do, see `desk.builder.get_step_actions`.
+
+	Args:
+		doctype: DocType of the workflow's documents.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not read documents of the DocType.
+	"""
 	return builder.get_step_actions(doctype)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes(workflow=door.NAME, earlier=VERSION, later=VERSION)
 def compare_versions(workflow: str, earlier: int | None = None, later: int | None = None) -> dict:
-	"""Say what changed between two versions of a workflow, see `past_versions.compare`."""
+	"""Say what changed between two versions of a workflow, see `past_versions.compare`.
+
+	Args:
+		workflow: name of the Milestone Workflow.
+		earlier: number of the older version; by default the one before `later`.
+		later: number of the newer version; by default the present one.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not read the workflow.
+		frappe.ValidationError: the history does not have one of the versions.
+	"""
 	rights.check_manager()
 	return past_versions.compare(rights.readable_document("Milestone Workflow", workflow), earlier, later)
 
@@ -910,28 +1343,56 @@ def compare_versions(workflow: str, earlier: int | None = None, later: int | Non
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes()
 def get_ready_workflows() -> list:
-	"""Return the ready workflows to choose from, see `desk.ready_workflows.get_ready_workflows`."""
+	"""Return the ready workflows to choose from, see `desk.ready_workflows.get_ready_workflows`.
+
+	Raises:
+		frappe.PermissionError: the caller may not create workflows.
+	"""
 	return ready_workflows.get_ready_workflows()
 
 
 @frappe.whitelist(methods=["POST"])
 @door.takes(name=door.NAME, document_type=door.NAME)
 def install_ready_workflow(name: str, document_type: str | None = None) -> dict:
-	"""Make a workflow of a ready one, see `desk.ready_workflows.install_ready_workflow`."""
+	"""Make a workflow of a ready one, see `desk.ready_workflows.install_ready_workflow`.
+
+	Args:
+		name: of the ready workflow, as `get_ready_workflows` returns it.
+		document_type: DocType of its documents; by default the first it is meant for that this site has.
+
+	Raises:
+		frappe.PermissionError: the caller may not create workflows.
+		frappe.ValidationError: documents of the DocType cannot have plans.
+	"""
 	return ready_workflows.install_ready_workflow(name, document_type)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes(tracker=door.NAME, limit=door.integer(1, 500))
 def recorded(tracker: str, limit: int = 10) -> dict:
-	"""Return what a tracker has recorded, see `desk.tracker.recorded`."""
+	"""Return what a tracker has recorded, see `desk.tracker.recorded`.
+
+	Args:
+		tracker: name of the Milestone Tracker.
+		limit: number of milestones to return; at most 50 are.
+
+	Raises:
+		frappe.PermissionError: the caller may not read the tracker.
+	"""
 	return tracker_form.recorded(tracker, limit)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes(doctype=door.NAME)
 def tracked_fields(doctype: str) -> list[dict]:
-	"""Return the fields whose milestones a report can count, see `desk.tracked_fields`."""
+	"""Return the fields whose milestones a report can count, see `desk.tracked_fields`.
+
+	Args:
+		doctype: DocType of the documents.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not read documents of the DocType.
+	"""
 	rights.check_manager()
 	rights.check_reads_doctype(doctype)
 	return tracked_fields_of.tracked_fields(doctype)
@@ -952,14 +1413,33 @@ def export_log(
 	from_date: str | None = None,
 	to_date: str | None = None,
 ) -> dict:
-	"""Export milestones as an event log, see `desk.log_download.export_log`."""
+	"""Export milestones as an event log, see `desk.log_download.export_log`.
+
+	Args:
+		doctype: DocType of the documents; the caller needs the right to export it.
+		track_field: the tracked field.
+		log_format: "xes" or "csv".
+		from_date, to_date: ISO dates, first and last day of the milestones; None for no limit.
+
+	Raises:
+		frappe.PermissionError: the caller is not a manager, or may not read or export the documents.
+		frappe.ValidationError: there is nothing to export.
+	"""
 	return log_download.export_log(doctype, track_field, log_format, from_date, to_date)
 
 
 @frappe.whitelist(methods=["POST"])
 @door.takes(tracker=door.NAME)
 def start_backfill(tracker: str) -> None:
-	"""Make milestones from the history of a tracker's documents, see `desk.tracker.start_backfill`."""
+	"""Make milestones from the history of a tracker's documents, see `desk.tracker.start_backfill`.
+
+	Args:
+		tracker: name of the Milestone Tracker.
+
+	Raises:
+		frappe.PermissionError: the caller is not a System Manager, or may not write the tracker.
+		QueueUnreachableError: the queue cannot be reached.
+	"""
 	tracker_form.start_backfill(tracker)
 
 
@@ -985,7 +1465,20 @@ def search_links(
 	filters: str | list | dict | None = None,
 	as_dict: bool | int = False,
 ) -> list:
-	"""Return rows of one of our DocTypes for a link field, see `desk.core_calls.search_links`."""
+	"""Return rows of one of our DocTypes for a link field, see `desk.core_calls.search_links`.
+
+	Args:
+		doctype: one of our DocTypes.
+		txt: what was typed.
+		searchfield: sent along by Frappe, not used.
+		start, page_length: number of rows to leave out, and to return.
+		filters: of the link field.
+		as_dict: 1 for rows as dicts, else lists: name and what describes it.
+
+	Raises:
+		frappe.PermissionError: no DocType of ours.
+		frappe.ValidationError: says which filter cannot be used.
+	"""
 	return core_calls.search_links(doctype, txt, start, page_length, filters, as_dict)
 
 
@@ -997,7 +1490,13 @@ def search_links(
 	doctype=door.AS_FRAPPE_TAKES_IT,
 )
 def global_search(text: str, start: int = 0, limit: int = 20, doctype: str | None = "") -> list:
-	"""Return what the search of the Desk finds, see `desk.core_calls.global_search`."""
+	"""Return what the search of the Desk finds, see `desk.core_calls.global_search`.
+
+	Args:
+		text: what was typed.
+		start, limit: number of results to leave out, and to return, of each DocType.
+		doctype: the only DocType to search; all by default.
+	"""
 	return core_calls.global_search(text, start, limit, doctype)
 
 
@@ -1014,7 +1513,17 @@ def get_count(
 	debug: bool | int = False,
 	cache: bool | int = False,
 ) -> int | None:
-	"""Return how many rows a user may see, see `desk.core_calls.get_count`."""
+	"""Return how many rows a user may see, see `desk.core_calls.get_count`.
+
+	Args:
+		doctype: DocType of the list.
+		filters: of the list.
+		debug, cache: for Frappe, which answers for other apps' DocTypes.
+
+	Raises:
+		frappe.PermissionError: asked by the name of our call for a DocType that is not ours, or for a Single of ours.
+		frappe.ValidationError: says which filter cannot be used.
+	"""
 	return core_calls.get_count(doctype, filters, debug, cache)
 
 
@@ -1025,14 +1534,30 @@ def get_count(
 	field=door.NAME,
 )
 def get_group_by_count(doctype: str, current_filters: str | list | dict | None, field: str) -> list[dict]:
-	"""Return how often each value of a field occurs in a list, see `desk.core_calls.get_group_by_count`."""
+	"""Return how often each value of a field occurs in a list, see `desk.core_calls.get_group_by_count`.
+
+	Args:
+		doctype: DocType of the list.
+		current_filters: of the list.
+		field: name of the field, or "assigned_to".
+
+	Raises:
+		frappe.PermissionError, frappe.ValidationError: as `get_count`.
+	"""
 	return core_calls.get_group_by_count(doctype, current_filters, field)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes(doctype=door.NAME, docname=door.NAME)
 def get_linked_with(doctype: str, docname: str | int) -> dict:
-	"""Return what is linked with a document, see `desk.core_calls.get_linked_with`."""
+	"""Return what is linked with a document, see `desk.core_calls.get_linked_with`.
+
+	Args:
+		doctype, docname: the document.
+
+	Raises:
+		frappe.PermissionError: as `get_count`; or the caller may not read the document, which is ours.
+	"""
 	return core_calls.get_linked_with(doctype, docname)
 
 
@@ -1043,7 +1568,16 @@ def get_linked_with(doctype: str, docname: str | int) -> dict:
 	names=door.AS_FRAPPE_TAKES_IT,
 )
 def get_data_for_custom_field(doctype: str, field: str, names: str | list | None = None) -> dict:
-	"""Return the values of a report's column, see `desk.core_calls.get_data_for_custom_field`."""
+	"""Return the values of a report's column, see `desk.core_calls.get_data_for_custom_field`.
+
+	Args:
+		doctype, field: what the column shows.
+		names: of the rows, as a list or its JSON; all that the caller may see by default.
+
+	Raises:
+		frappe.PermissionError: as `get_count`.
+		frappe.ValidationError: there is no such field to read, or `names` is no list.
+	"""
 	return core_calls.get_data_for_custom_field(doctype, field, names)
 
 
@@ -1054,14 +1588,32 @@ def get_data_for_custom_field(doctype: str, field: str, names: str | list | None
 	states=door.AS_FRAPPE_TAKES_IT,
 )
 def get_workflow_state_count(doctype: str, workflow_state_field: str, states: str | list) -> list | None:
-	"""Return how many documents are in each state, see `desk.core_calls.get_workflow_state_count`."""
+	"""Return how many documents are in each state, see `desk.core_calls.get_workflow_state_count`.
+
+	Args:
+		doctype: DocType of the list.
+		workflow_state_field: field with the state.
+		states: those to count, as a list or its JSON.
+
+	Raises:
+		frappe.PermissionError: as `get_count`; or the DocType is ours, and the caller is no System Manager.
+		frappe.ValidationError: there is no such field to read, or `states` is no list.
+	"""
 	return core_calls.get_workflow_state_count(doctype, workflow_state_field, states)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
 @door.takes(doctype=door.NAME, tag=door.TEXT)
 def get_tagged_docs(doctype: str, tag: str) -> list:
-	"""Return the names of documents with a tag, see `desk.core_calls.get_tagged_docs`."""
+	"""Return the names of documents with a tag, see `desk.core_calls.get_tagged_docs`.
+
+	Args:
+		doctype: DocType of the documents.
+		tag: text of the tag.
+
+	Raises:
+		frappe.PermissionError: as `get_count`.
+	"""
 	return core_calls.get_tagged_docs(doctype, tag)
 
 
@@ -1090,7 +1642,17 @@ def get_chart(
 	heatmap_year: str | int | None = None,
 	refresh: bool | int | None = None,
 ) -> dict | None:
-	"""Return the data of a dashboard chart, see `desk.chart_calls.get_chart`."""
+	"""Return the data of a dashboard chart, see `desk.chart_calls.get_chart`.
+
+	Args:
+		chart_name: of a stored Dashboard Chart.
+		chart: the chart itself, where none is stored.
+		no_cache, filters, from_date, to_date, timespan, time_interval, heatmap_year, refresh: as Frappe takes them.
+
+	Raises:
+		frappe.PermissionError: it shows rows that the caller may not see.
+		frappe.ValidationError: says what of a chart does not fit.
+	"""
 	return chart_calls.get_chart(dict(locals()))
 
 
