@@ -58,7 +58,14 @@ class Kind:
 
 
 def text(most: int = parsing.TEXT_LENGTH) -> Kind:
-	"""Text of at most so many characters."""
+	"""Text of at most so many characters.
+
+	Args:
+		most: number of characters.
+
+	Returns:
+		Kind: reads text without blanks at its ends.
+	"""
 	return Kind(
 		lambda value: parsing.as_text(value, most),
 		lambda argument: _("{0} must be text of at most {1} characters.").format(argument, most),
@@ -66,7 +73,14 @@ def text(most: int = parsing.TEXT_LENGTH) -> Kind:
 
 
 def choice(choices: Iterable[str]) -> Kind:
-	"""One of some values."""
+	"""One of some values.
+
+	Args:
+		choices: the values, as text; a Vocabulary too.
+
+	Returns:
+		Kind: reads the value itself, spelled exactly so.
+	"""
 	known = tuple(str(one) for one in choices)
 	return Kind(
 		lambda value: parsing.as_choice(value, known),
@@ -75,7 +89,14 @@ def choice(choices: Iterable[str]) -> Kind:
 
 
 def integer(least: int, most: int) -> Kind:
-	"""A whole number within bounds."""
+	"""A whole number within bounds.
+
+	Args:
+		least, most: the bounds, themselves allowed.
+
+	Returns:
+		Kind: reads an int, also from text in any digits.
+	"""
 	return Kind(
 		lambda value: parsing.as_integer(value, least, most),
 		lambda argument: _("{0} must be a whole number from {1} to {2}.").format(argument, least, most),
@@ -83,7 +104,14 @@ def integer(least: int, most: int) -> Kind:
 
 
 def document(doctype: str) -> Kind:
-	"""A document of a DocType as its form has it, with its rows."""
+	"""A document of a DocType as its form has it, with its rows.
+
+	Args:
+		doctype: DocType of the document.
+
+	Returns:
+		Kind: reads a dict of field values with lists of rows, see `parsing.as_document`.
+	"""
 	return Kind(
 		lambda value: parsing.as_document(value, doctype),
 		lambda argument: _("{0} must be a JSON object: the document as its form has it.").format(argument),
@@ -91,12 +119,27 @@ def document(doctype: str) -> Kind:
 
 
 def filters(doctype: str) -> Kind:
-	"""Filters of a list."""
+	"""Filters of a list.
+
+	Args:
+		doctype: DocType of the list.
+
+	Returns:
+		Kind: reads a list of `list_filters.ListFilter`.
+	"""
 	return Kind(lambda value: list_filters.parse(value, doctype), list_filters.expected)
 
 
 def records(most: int, **kinds: Kind) -> Kind:
-	"""A list of at most so many objects, each with these values."""
+	"""A list of at most so many objects, each with these values.
+
+	Args:
+		most: number of objects.
+		kinds: by name of a value, its kind; an object may leave out those of `or_none`.
+
+	Returns:
+		Kind: reads a list of dicts, each with all the names.
+	"""
 	readers = {name: _reader(kind) for name, kind in kinds.items()}
 	return Kind(
 		lambda value: parsing.as_records(value, readers, most),
@@ -112,7 +155,14 @@ def _reader(kind: Kind) -> Callable:
 
 
 def or_none(kind: Kind) -> Kind:
-	"""As a kind, or nothing at all although the argument is required."""
+	"""As a kind, or nothing at all although the argument is required.
+
+	Args:
+		kind: what it is where it is given.
+
+	Returns:
+		Kind: reads the value, or None for None and for an empty text.
+	"""
 	return Kind(kind.read, kind.expected, may_be_none=True)
 
 
@@ -166,6 +216,16 @@ def takes(**kinds: Kind):
 	"""Declare the kind of every argument of a whitelisted call; stands below `frappe.whitelist`.
 
 	Frappe's own check of annotated types stays, for calls that come as a request; its refusal too says what is expected.
+
+	Args:
+		kinds: the kind of each argument by its name.
+
+	Returns:
+		Callable: the decorator. A call with a value that does not fit raises frappe.ValidationError, one without an argument
+		that has no default frappe.MandatoryError.
+
+	Raises:
+		TypeError: when the module is loaded: an argument has no kind, or a kind no argument.
 	"""
 
 	def decorate(function):

@@ -16,7 +16,15 @@ COMMENTED = ("Milestone Task", "Milestone Plan")
 
 
 def before_change(doc, method=None):
-	"""Before a `db_set` writes. What it writes nobody can tell yet: the gate is asked once it is stored."""
+	"""Before a `db_set` writes. What it writes nobody can tell yet: the gate is asked once it is stored.
+
+	Args:
+		doc: any document.
+		method: name of the event, from Frappe.
+
+	Raises:
+		frappe.QueryDeadlockError: somebody else is changing its plan; a ConflictError is one.
+	"""
 	rules = _rules_for(doc)
 	if not rules:
 		return
@@ -33,7 +41,16 @@ def _begin_db_set(doc):
 
 
 def begin_save(doc, method=None):
-	"""At the very start of a save, submit, cancel or update after submit."""
+	"""At the very start of a save, submit, cancel or update after submit.
+
+	Args:
+		doc: any document; one with `ignore_validate` passes the gate here.
+		method: name of the event, from Frappe.
+
+	Raises:
+		GateError: the document would reach a stage that may not be reached yet.
+		frappe.QueryDeadlockError: as `before_change`.
+	"""
 	rules = _rules_for(doc)
 	if not rules:
 		return
@@ -44,21 +61,46 @@ def begin_save(doc, method=None):
 
 
 def before_write(doc, method=None):
-	"""Before a save, submit, cancel or update after submit writes."""
+	"""Before a save, submit, cancel or update after submit writes.
+
+	Args:
+		doc: any document.
+		method: name of the event, from Frappe.
+
+	Raises:
+		GateError, frappe.QueryDeadlockError: as `begin_save`.
+	"""
 	rules = _rules_for(doc)
 	if rules and rules.has_workflow:
 		_ask_gate(doc)
 
 
 def after_write(doc, method=None):
-	"""Once a save, cancel or update after submit has written its row; a submit, before its own event."""
+	"""Once a save, cancel or update after submit has written its row; a submit, before its own event.
+
+	Args:
+		doc: any document.
+		method: name of the event, from Frappe.
+
+	Raises:
+		GateError: values that hooks have set would reach a stage; the row has its values from before again.
+		frappe.QueryDeadlockError: as `before_change`.
+	"""
 	rules = _rules_for(doc)
 	if rules and rules.has_workflow:
 		_take_back_if_refused(doc, gate.check_written)
 
 
 def on_change(doc, method=None):
-	"""After a change was written: record milestones, start or update the plan, and tell plans that ask for the document."""
+	"""After a change was written: record milestones, start or update the plan, and tell plans that ask for the document.
+
+	Args:
+		doc: any document.
+		method: name of the event, from Frappe.
+
+	Raises:
+		GateError, frappe.QueryDeadlockError: as `after_write`.
+	"""
 	_tell_those_asking(doc)
 	rules = _rules_for(doc)
 	if not rules or doc.flags.in_delete:
@@ -96,14 +138,26 @@ def _about_plan(doc) -> str:
 
 
 def on_trash(doc, method=None):
-	"""Before a document is deleted and its links are checked: delete its plan."""
+	"""Before a document is deleted and its links are checked: delete its plan.
+
+	Args:
+		doc: any document.
+		method: name of the event, from Frappe.
+	"""
 	rules = _rules_for(doc)
 	if rules and rules.has_workflow:
 		ending.delete_for(doc.doctype, doc.name)
 
 
 def after_rename(doc, method=None, old=None, new=None, merge=False):
-	"""After a rename: update milestones, plan, and all that has the name of this document as a value."""
+	"""After a rename: update milestones, plan, and all that has the name of this document as a value.
+
+	Args:
+		doc: any document, with its new name.
+		method: name of the event, from Frappe.
+		old, new: its names.
+		merge: whether it was merged into a document that had the new name.
+	"""
 	if _are_tables_missing():
 		return
 	if renaming.is_tracked_value(doc.doctype):
@@ -119,7 +173,14 @@ def after_rename(doc, method=None, old=None, new=None, merge=False):
 
 
 def after_doctype_rename(doc, method=None, old=None, new=None, merge=False):
-	"""After a DocType was renamed: update its plans."""
+	"""After a DocType was renamed: update its plans.
+
+	Args:
+		doc: the DocType.
+		method: name of the event, from Frappe.
+		old, new: its names.
+		merge: from Frappe, which merges no DocTypes.
+	"""
 	clear_rules(doc)
 	if not _are_tables_missing():
 		renaming.follow("plans of a DocType", old, new)
@@ -134,12 +195,22 @@ def _tell_those_asking(doc):
 
 
 def on_file(doc, method=None):
-	"""After a file was attached, or one was deleted: check the plan of its document if that asks for files."""
+	"""After a file was attached, or one was deleted: check the plan of its document if that asks for files.
+
+	Args:
+		doc: the File; one that is attached to nothing is none of ours.
+		method: name of the event, from Frappe.
+	"""
 	_tell_own_plan(CriterionKind.FILE, doc.attached_to_doctype, doc.attached_to_name)
 
 
 def on_comment(doc, method=None):
-	"""After a comment was written or deleted: check the plan of its document if that asks for comments."""
+	"""After a comment was written or deleted: check the plan of its document if that asks for comments.
+
+	Args:
+		doc: the Comment; likes, assignments and the like are passed over.
+		method: name of the event, from Frappe.
+	"""
 	if doc.comment_type == "Comment":
 		_tell_own_plan(CriterionKind.COMMENT, doc.reference_doctype, doc.reference_name)
 
@@ -151,7 +222,12 @@ def _tell_own_plan(kind, doctype, name):
 
 
 def after_delete(doc, method=None):
-	"""After a document was deleted: mark its milestones, and delete the plan that `ignore_on_trash` has left."""
+	"""After a document was deleted: mark its milestones, and delete the plan that `ignore_on_trash` has left.
+
+	Args:
+		doc: any document.
+		method: name of the event, from Frappe.
+	"""
 	_tell_those_asking(doc)
 	rules = None if _are_tables_missing() else registry.for_doctype(doc.doctype)
 	if not rules:
@@ -164,19 +240,34 @@ def after_delete(doc, method=None):
 
 
 def clean_comment(doc, method=None):
-	"""Before a comment on one of our documents is stored: suppliers write some, and everybody else reads them."""
+	"""Before a comment on one of our documents is stored: suppliers write some, and everybody else reads them.
+
+	Args:
+		doc: the Comment; its `content`, HTML, is cleaned in place.
+		method: name of the event, from Frappe.
+	"""
 	if doc.reference_doctype in COMMENTED and doc.content:
 		doc.content = plain_text.clean_comment(doc.content)
 
 
 def clear_rules(doc, method=None, *args, **kwargs):
-	"""Clear the cached registry, which contains the types of tracked fields."""
+	"""Clear the cached registry, which contains the types of tracked fields.
+
+	Args:
+		doc: a Property Setter, Custom Field or DocType.
+		method: name of the event, from Frappe.
+	"""
 	if not _are_tables_missing():
 		registry.clear()
 
 
 def on_fields_change(doc, method=None):
-	"""After the fields of a DocType changed, or just before one is removed: say so where it is tracked or watched."""
+	"""After the fields of a DocType changed, or just before one is removed: say so where it is tracked or watched.
+
+	Args:
+		doc: the DocType, or a Custom Field.
+		method: name of the event, from Frappe; with "on_trash" the Custom Field is going.
+	"""
 	clear_rules(doc)
 	if frappe.flags.in_migrate or _are_tables_missing():
 		return
@@ -186,7 +277,12 @@ def on_fields_change(doc, method=None):
 
 
 def after_doctype_delete(doc, method=None):
-	"""After a DocType was deleted: say so where exit criteria ask for its documents."""
+	"""After a DocType was deleted: say so where exit criteria ask for its documents.
+
+	Args:
+		doc: the DocType.
+		method: name of the event, from Frappe.
+	"""
 	clear_rules(doc)
 	if not frappe.flags.in_migrate and not _are_tables_missing():
 		guard.run_guarded(

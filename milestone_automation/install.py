@@ -65,12 +65,23 @@ def restore_time_stamps():
 
 
 def definition_in_core(doctype: str) -> str:
-	"""Return the path of core's definition of a DocType, which may not exist."""
+	"""Return the path of core's definition of a DocType, which may not exist.
+
+	Args:
+		doctype: one of `CORE_DOCTYPES`.
+	"""
 	return frappe.get_app_path("frappe", frappe.scrub(CORE_MODULE), *definition_path(doctype))
 
 
 def definition_path(doctype: str) -> tuple[str, ...]:
-	"""Return the path of a DocType's definition inside its module."""
+	"""Return the path of a DocType's definition inside its module.
+
+	Args:
+		doctype: name of the DocType.
+
+	Returns:
+		tuple: folders and file, to be joined.
+	"""
 	folder = frappe.scrub(doctype)
 	return ("doctype", folder, f"{folder}.json")
 

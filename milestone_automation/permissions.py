@@ -59,6 +59,9 @@ def check_task_edit(doc) -> None:
 
 	Managers edit what a task says; status, outcome and place change through the engine only; others nothing.
 
+	Args:
+		doc: the Milestone Task, before it is written; one that is new, or that the engine writes, passes.
+
 	Raises:
 		frappe.ValidationError: a field that nobody sets by saving.
 		frappe.PermissionError: any other field, by somebody who is no manager.
@@ -90,6 +93,9 @@ def check_task_edit(doc) -> None:
 def check_new_task(doc) -> None:
 	"""Refuse a task that is inserted as done already.
 
+	Args:
+		doc: the Milestone Task, before its insert; one that the engine inserts passes.
+
 	Raises:
 		frappe.ValidationError: its status is not Open.
 	"""
@@ -118,7 +124,13 @@ def _assignee_rows(doc) -> list[tuple[str, ...]]:
 
 
 def has_plan_permission(doc, ptype=None, user=None) -> bool:
-	"""Hook for Milestone Plan, Milestone Date Change and Milestone Plan Log."""
+	"""Hook for Milestone Plan, Milestone Date Change and Milestone Plan Log: users of the desk who may read the document.
+
+	Args:
+		doc: document of one of these DocTypes, stored or not. Its document as it is stored counts, and as `doc` claims it.
+		ptype: what is asked for, such as "read"; None for all there is. What changes something is for managers only.
+		user: user id; the session user by default.
+	"""
 	user = rights.user_or_session(user)
 	if rights.sees_everything(user):
 		return True
@@ -128,7 +140,13 @@ def has_plan_permission(doc, ptype=None, user=None) -> bool:
 
 
 def has_milestone_permission(doc, ptype=None, user=None) -> bool:
-	"""Hook for Milestone: whom a site lets read recorded values reads those of documents and fields they may read."""
+	"""Hook for Milestone: whom a site lets read recorded values reads those of documents and fields they may read.
+
+	Args:
+		doc: the Milestone; where it is stored, what is stored counts.
+		ptype: what is asked for; makes no difference here.
+		user: user id; the session user by default.
+	"""
 	user = rights.user_or_session(user)
 	if rights.sees_everything(user):
 		return True
@@ -139,13 +157,25 @@ def has_milestone_permission(doc, ptype=None, user=None) -> bool:
 
 
 def has_step_permission(doc, ptype=None, user=None) -> bool:
-	"""Hook for Milestone Next Step: managers who may read the plan's document."""
+	"""Hook for Milestone Next Step: managers who may read the plan's document.
+
+	Args:
+		doc: the Milestone Next Step.
+		ptype, user: as in `has_plan_permission`.
+	"""
 	user = rights.user_or_session(user)
 	return rights.can_manage(user) and has_plan_permission(doc, ptype, user)
 
 
 def has_task_permission(doc, ptype=None, user=None) -> bool:
-	"""Hook for Milestone Task."""
+	"""Hook for Milestone Task: its assignees, and who may read its document.
+
+	Args:
+		doc: the Milestone Task, stored or not.
+		ptype: what is asked for; None for all there is. Assignees get `ASSIGNEE_RIGHTS`, managers all, the owner of its
+			stage may write, other readers of the document just read.
+		user: user id; the session user by default.
+	"""
 	user = rights.user_or_session(user)
 	if rights.sees_everything(user):
 		return True
@@ -159,7 +189,13 @@ def has_task_permission(doc, ptype=None, user=None) -> bool:
 
 
 def has_message_permission(doc, ptype=None, user=None) -> bool:
-	"""Hook for Milestone Message: managers, and a message about no single document only for whom it was sent to."""
+	"""Hook for Milestone Message: managers, and a message about no single document only for whom it was sent to.
+
+	Args:
+		doc: the Milestone Message; where it is stored, what is stored counts.
+		ptype: what is asked for; makes no difference here.
+		user: user id; the session user by default.
+	"""
 	user = rights.user_or_session(user)
 	if rights.sees_everything(user):
 		return True
@@ -172,7 +208,13 @@ def has_message_permission(doc, ptype=None, user=None) -> bool:
 
 
 def has_baseline_permission(doc, ptype=None, user=None) -> bool:
-	"""Hook for Milestone Baseline: that of one plan is for those who may see the plan."""
+	"""Hook for Milestone Baseline: that of one plan is for those who may see the plan.
+
+	Args:
+		doc: the Milestone Baseline; its plan as it is stored counts, and as `doc` claims it.
+		ptype: what is asked for; makes no difference here.
+		user: user id; the session user by default.
+	"""
 	user = rights.user_or_session(user)
 	if rights.sees_everything(user):
 		return True
@@ -182,7 +224,13 @@ def has_baseline_permission(doc, ptype=None, user=None) -> bool:
 
 
 def has_tag_link_permission(doc, ptype=None, user=None) -> bool:
-	"""Hook for Tag Link: of a document of ours, it is for those who may read that document."""
+	"""Hook for Tag Link: of a document of ours, it is for those who may read that document.
+
+	Args:
+		doc: the Tag Link.
+		ptype: what is asked for; makes no difference here.
+		user: user id; the session user by default.
+	"""
 	user = rights.user_or_session(user)
 	if rights.sees_everything(user) or doc.get("document_type") not in hooks.standard_queries:
 		return True
@@ -221,7 +269,14 @@ def _stored(doc):
 
 
 def milestone_query(user=None) -> str:
-	"""Hook for Milestone."""
+	"""Hook for Milestone: those of documents and fields a user may read.
+
+	Args:
+		user: user id; the session user by default.
+
+	Returns:
+		str: condition in SQL; empty for all rows.
+	"""
 	user = rights.user_or_session(user)
 	if rights.sees_everything(user):
 		return ""
@@ -238,22 +293,50 @@ def _is_field_readable(reference_type: str, user: str) -> str:
 
 
 def plan_query(user=None) -> str:
-	"""Hook for Milestone Plan: the condition for the plans a user may see."""
+	"""Hook for Milestone Plan: the condition for the plans a user may see.
+
+	Args:
+		user: user id; the session user by default.
+
+	Returns:
+		str: as of `milestone_query`.
+	"""
 	return _document_query("Milestone Plan", user)
 
 
 def date_change_query(user=None) -> str:
-	"""Hook for Milestone Date Change."""
+	"""Hook for Milestone Date Change: those of documents a user may read.
+
+	Args:
+		user: user id; the session user by default.
+
+	Returns:
+		str: as of `milestone_query`.
+	"""
 	return _document_query("Milestone Date Change", user)
 
 
 def plan_log_query(user=None) -> str:
-	"""Hook for Milestone Plan Log."""
+	"""Hook for Milestone Plan Log: entries about documents a user may read.
+
+	Args:
+		user: user id; the session user by default.
+
+	Returns:
+		str: as of `milestone_query`.
+	"""
 	return _document_query("Milestone Plan Log", user)
 
 
 def next_step_query(user=None) -> str:
-	"""Hook for Milestone Next Step."""
+	"""Hook for Milestone Next Step: for managers those of documents they may read, for others what was shared with them.
+
+	Args:
+		user: user id; the session user by default.
+
+	Returns:
+		str: as of `milestone_query`.
+	"""
 	user = rights.user_or_session(user)
 	if not rights.can_manage(user):
 		return _of_types("Milestone Next Step", [], user)
@@ -261,7 +344,14 @@ def next_step_query(user=None) -> str:
 
 
 def task_query(user=None) -> str:
-	"""Hook for Milestone Task: tasks of documents a user may read, and tasks assigned to the user."""
+	"""Hook for Milestone Task: tasks of documents a user may read, and tasks assigned to the user.
+
+	Args:
+		user: user id; the session user by default.
+
+	Returns:
+		str: as of `milestone_query`.
+	"""
 	user = rights.user_or_session(user)
 	row = "`tabMilestone Task Assignee`"
 	assigned = (
@@ -273,7 +363,14 @@ def task_query(user=None) -> str:
 
 
 def message_query(user=None) -> str:
-	"""Hook for Milestone Message."""
+	"""Hook for Milestone Message: those about documents a user may read, and those about no single one sent to the user.
+
+	Args:
+		user: user id; the session user by default.
+
+	Returns:
+		str: as of `milestone_query`.
+	"""
 	user = rights.user_or_session(user)
 	own = (
 		f"coalesce(`tabMilestone Message`.reference_name, '') = ''"
@@ -283,7 +380,14 @@ def message_query(user=None) -> str:
 
 
 def baseline_query(user=None) -> str:
-	"""Hook for Milestone Baseline: those of whole workflows, and of plans that the user may see."""
+	"""Hook for Milestone Baseline: those of whole workflows, and of plans that the user may see.
+
+	Args:
+		user: user id; the session user by default.
+
+	Returns:
+		str: as of `milestone_query`.
+	"""
 	user = rights.user_or_session(user)
 	if rights.sees_everything(user):
 		return ""
@@ -295,7 +399,14 @@ def baseline_query(user=None) -> str:
 
 
 def tag_link_query(user=None) -> str:
-	"""Hook for Tag Link: those of other apps' documents, and of documents of ours that the user may read."""
+	"""Hook for Tag Link: those of other apps' documents, and of documents of ours that the user may read.
+
+	Args:
+		user: user id; the session user by default.
+
+	Returns:
+		str: as of `milestone_query`.
+	"""
 	user = rights.user_or_session(user)
 	if rights.sees_everything(user):
 		return ""
@@ -320,32 +431,74 @@ def tag_link_query(user=None) -> str:
 
 
 def plan_stage_query(user=None) -> str:
-	"""Hook for Milestone Plan Stage."""
+	"""Hook for Milestone Plan Stage: the rows of plans a user may read.
+
+	Args:
+		user: user id; the session user by default.
+
+	Returns:
+		str: as of `milestone_query`.
+	"""
 	return _row_query("Milestone Plan Stage", "Milestone Plan", user)
 
 
 def task_assignee_query(user=None) -> str:
-	"""Hook for Milestone Task Assignee."""
+	"""Hook for Milestone Task Assignee: the rows of tasks a user may read.
+
+	Args:
+		user: user id; the session user by default.
+
+	Returns:
+		str: as of `milestone_query`.
+	"""
 	return _row_query("Milestone Task Assignee", "Milestone Task", user)
 
 
 def workflow_stage_query(user=None) -> str:
-	"""Hook for Milestone Workflow Stage."""
+	"""Hook for Milestone Workflow Stage: the rows of workflows a user may read.
+
+	Args:
+		user: user id; the session user by default.
+
+	Returns:
+		str: as of `milestone_query`.
+	"""
 	return _row_query("Milestone Workflow Stage", "Milestone Workflow", user)
 
 
 def workflow_task_query(user=None) -> str:
-	"""Hook for Milestone Workflow Task."""
+	"""Hook for Milestone Workflow Task: the rows of workflows a user may read.
+
+	Args:
+		user: user id; the session user by default.
+
+	Returns:
+		str: as of `milestone_query`.
+	"""
 	return _row_query("Milestone Workflow Task", "Milestone Workflow", user)
 
 
 def tracker_field_query(user=None) -> str:
-	"""Hook for Milestone Tracker Field."""
+	"""Hook for Milestone Tracker Field: the rows of trackers a user may read.
+
+	Args:
+		user: user id; the session user by default.
+
+	Returns:
+		str: as of `milestone_query`.
+	"""
 	return _row_query("Milestone Tracker Field", "Milestone Tracker", user)
 
 
 def date_reason_query(user=None) -> str:
-	"""Hook for Milestone Date Reason, whose rows belong to the one Milestone Settings."""
+	"""Hook for Milestone Date Reason, whose rows belong to the one Milestone Settings.
+
+	Args:
+		user: user id; the session user by default.
+
+	Returns:
+		str: empty for who may read the settings; else a condition that no row meets.
+	"""
 	user = rights.user_or_session(user)
 	return "" if frappe.has_permission("Milestone Settings", "read", user=user) else NOTHING
 

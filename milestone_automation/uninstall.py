@@ -51,7 +51,11 @@ def after_uninstall():
 
 
 def core_ships(doctype: str) -> bool:
-	"""Tell whether this Frappe has the DocType itself."""
+	"""Tell whether this Frappe has the DocType itself.
+
+	Args:
+		doctype: one of `CORE_DOCTYPES`.
+	"""
 	return os.path.exists(definition_in_core(doctype))
 
 

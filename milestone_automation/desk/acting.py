@@ -38,7 +38,8 @@ def check_acts_on(plan: plan_rows.Plan, stage: str) -> None:
 		stage: row name or name of the stage.
 
 	Raises:
-		frappe.PermissionError
+		frappe.PermissionError: the user neither owns the stage nor manages plans, or may not read the document.
+		frappe.DoesNotExistError: the plan has no such stage.
 	"""
 	row = plan.stage(stage)
 	if not rights.can_act_on_stage(row, plan.reference_doc()):
@@ -56,7 +57,8 @@ def plan_to_act_on(plan: str, stage: str) -> plan_rows.Plan:
 		stage: row name or name of the stage.
 
 	Raises:
-		frappe.PermissionError
+		frappe.PermissionError: as `readable_plan` and `check_acts_on`.
+		frappe.DoesNotExistError: the plan has no such stage.
 	"""
 	found = readable_plan(plan)
 	check_acts_on(found, stage)
@@ -70,7 +72,7 @@ def check_moves_dates(plan: plan_rows.Plan) -> None:
 		plan: one that the session user acts on.
 
 	Raises:
-		frappe.PermissionError
+		frappe.PermissionError: managers decide its dates, and the user is none.
 	"""
 	if proposals.must_propose(plan):
 		frappe.throw(

@@ -20,6 +20,9 @@ def board(workflow: str) -> dict:
 	Returns:
 		dict: `stages`, the milestones in order; `plans`, each with current_stage, its owner by name, health, next_date,
 			forecast_date and its document.
+
+	Raises:
+		frappe.PermissionError: the user does not work in the desk.
 	"""
 	rights.check_desk_user()
 	plan = frappe.qb.DocType("Milestone Plan")
@@ -65,14 +68,22 @@ def _owner_name(stage: dict) -> str:
 
 
 def stage_names(workflow: str) -> list[str]:
-	"""Return the names of a workflow's milestones, in order."""
+	"""Return the names of a workflow's milestones, in order.
+
+	Args:
+		workflow: name of the Milestone Workflow; no right is asked.
+	"""
 	stage = frappe.qb.DocType("Milestone Workflow Stage")
 	query = frappe.qb.from_(stage).select(stage.stage_name).where(stage.parent == workflow)
 	return query.where(stage.parenttype == "Milestone Workflow").orderby(stage.idx).run(pluck=True)
 
 
 def workflows_with_plans() -> list[str]:
-	"""Return the names of the workflows with a running plan that the user may see."""
+	"""Return the names of the workflows with a running plan that the user may see.
+
+	Raises:
+		frappe.PermissionError: the user does not work in the desk.
+	"""
 	rights.check_desk_user()
 	return sorted(
 		frappe.get_list(

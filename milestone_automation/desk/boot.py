@@ -8,6 +8,10 @@ def extend_bootinfo(bootinfo):
 	"""Hook: list the DocTypes with a workflow, and the tracked fields by DocType. No query when the cache is warm.
 
 	Forms of other DocTypes never ask for a plan; reports offer the tracked fields, and mark chances that are a risk.
+
+	Args:
+		bootinfo: Frappe's, filled in place: `milestone_doctypes`, `milestone_tracked`, and `milestone_at_risk_below` in per
+			cent.
 	"""
 	all_rules = registry.all_rules()
 	bootinfo.milestone_doctypes = sorted(

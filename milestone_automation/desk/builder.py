@@ -28,7 +28,7 @@ def check_workflow(workflow: dict) -> dict:
 		for each stage sentences by the number of its next step from 1, and `completed`, those of the completed plan.
 
 	Raises:
-		frappe.PermissionError: the user is not a manager.
+		frappe.PermissionError: the user is not a manager, or may not read documents of its DocType.
 	"""
 	rights.check_manager()
 	draft = _draft(workflow)

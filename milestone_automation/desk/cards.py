@@ -60,12 +60,20 @@ def milestones_due_this_week() -> dict:
 
 
 def my_tasks_due() -> dict:
-	"""Return how many open tasks of the user are due today or overdue."""
+	"""Return how many open tasks of the user are due today or overdue.
+
+	Raises:
+		frappe.PermissionError: the user does not work in the desk.
+	"""
 	return _due_until_today(my_work.my_work()["tasks"], "due_date")
 
 
 def my_milestones_due() -> dict:
-	"""Return how many open milestones of the user have their key date today or before."""
+	"""Return how many open milestones of the user have their key date today or before.
+
+	Raises:
+		frappe.PermissionError: the user does not work in the desk.
+	"""
 	return _due_until_today(my_work.my_work()["stages"], "key_date")
 
 

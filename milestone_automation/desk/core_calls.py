@@ -46,6 +46,7 @@ def search_links(
 
 	Raises:
 		frappe.PermissionError: no DocType of ours.
+		frappe.ValidationError: says which filter cannot be used.
 	"""
 	if not is_own(doctype):
 		refuse()
@@ -103,7 +104,20 @@ def _as_found(doctype: str, row: dict) -> frappe._dict:
 
 
 def get_count(doctype: str, filters, debug: bool, cache: bool) -> int | None:
-	"""Return how many rows fit some filters, as `frappe.client.get_count`; early Frappe 15 counts all there are."""
+	"""Return how many rows fit some filters, as `frappe.client.get_count`; early Frappe 15 counts all there are.
+
+	Args:
+		doctype: DocType of the list.
+		filters: of the list, as JSON or parsed.
+		debug, cache: for Frappe's own call only.
+
+	Returns:
+		int: of our DocTypes, how many rows a list would show the user.
+
+	Raises:
+		frappe.PermissionError: as `passes_on`.
+		frappe.ValidationError: says which filter cannot be used.
+	"""
 	if passes_on(doctype):
 		return client.get_count(doctype, filters, debug, cache)
 	asked = frappe.local.form_dict
@@ -127,6 +141,13 @@ def get_group_by_count(doctype: str, current_filters: str | list | dict | None, 
 		doctype: DocType of the list.
 		current_filters: of the list, as JSON or parsed.
 		field: name of the field, or "assigned_to".
+
+	Returns:
+		list[dict]: `name`, the value or the user, and `count`.
+
+	Raises:
+		frappe.PermissionError: as `passes_on`.
+		frappe.ValidationError: says which filter or field cannot be used.
 	"""
 	if passes_on(doctype):
 		return listview.get_group_by_count(doctype, current_filters, field)
@@ -155,7 +176,17 @@ def get_group_by_count(doctype: str, current_filters: str | list | dict | None, 
 
 
 def get_linked_with(doctype: str, docname: str) -> dict[str, list]:
-	"""Return what is linked with a document, as *Links* of a form; early Frappe 15 asks for no right at all."""
+	"""Return what is linked with a document, as *Links* of a form; early Frappe 15 asks for no right at all.
+
+	Args:
+		doctype, docname: the document.
+
+	Returns:
+		dict: rows by DocType; of ours those that a list would show the user.
+
+	Raises:
+		frappe.PermissionError: as `passes_on`; or the document is ours, and the user may not read it.
+	"""
 	if not passes_on(doctype) and not rights.can_read_document(doctype, docname):
 		refuse()
 	found = linked_with.get(doctype, docname)
@@ -169,7 +200,17 @@ def get_linked_with(doctype: str, docname: str) -> dict[str, list]:
 
 
 def get_data_for_custom_field(doctype: str, field: str, names: str | list | None) -> dict:
-	"""Return a field's value by name of the row, for a column of a report; early Frappe 15 gives those of all rows."""
+	"""Return a field's value by name of the row, for a column of a report; early Frappe 15 gives those of all rows.
+
+	Args:
+		doctype: DocType of the rows.
+		field: name of the field.
+		names: of the rows, as a list or its JSON; all that the user may see by default.
+
+	Raises:
+		frappe.PermissionError: as `passes_on`.
+		frappe.ValidationError: the user may not read the field or there is none, or `names` is no list of names.
+	"""
 	if passes_on(doctype):
 		more = {"names": names} if names else {}
 		return query_report.get_data_for_custom_field(doctype, field, **more)
@@ -192,6 +233,15 @@ def get_workflow_state_count(
 	"""Return how many documents are in each state, for the list of a DocType with a Frappe Workflow.
 
 	Frappe counts all rows, by whatever field is named.
+
+	Args:
+		doctype: DocType of the list.
+		workflow_state_field: field with the state.
+		states: those to count, as a list or its JSON.
+
+	Raises:
+		frappe.PermissionError: as `passes_on`; or the DocType is ours, and the user is no System Manager.
+		frappe.ValidationError: there is no such field, or `states` is no list of names.
 	"""
 	if not passes_on(doctype):
 		if not rights.sees_everything():
@@ -202,7 +252,18 @@ def get_workflow_state_count(
 
 
 def get_tagged_docs(doctype: str, tag: str) -> list:
-	"""Return the names of the documents with a tag; Frappe names all there are."""
+	"""Return the names of the documents with a tag; Frappe names all there are.
+
+	Args:
+		doctype: DocType of the documents.
+		tag: part of a tag's text, for a "like".
+
+	Returns:
+		list: a tuple with the name, of each document of ours that a list would show the user.
+
+	Raises:
+		frappe.PermissionError: as `passes_on`.
+	"""
 	if passes_on(doctype):
 		return tags.get_tagged_docs(doctype, tag)
 	return [(name,) for name in _visible(doctype, [[doctype, "_user_tags", "like", _pattern(tag)]])]
@@ -214,6 +275,9 @@ def check_follow(doc, method=None) -> None:
 	Args:
 		doc: the Document Follow.
 		method: validate.
+
+	Raises:
+		frappe.PermissionError: the follower may not read it.
 	"""
 	if is_own(doc.ref_doctype) and not rights.can_read_document(doc.ref_doctype, doc.ref_docname, doc.user):
 		refuse()
@@ -225,6 +289,9 @@ def check_attachment(doc, method=None) -> None:
 	Args:
 		doc: the File.
 		method: validate.
+
+	Raises:
+		frappe.PermissionError: the user may not see the document, or not write it.
 	"""
 	doctype, name = doc.attached_to_doctype, doc.attached_to_name
 	# Frappe also ignores permissions for whatever a guest uploads.
@@ -249,19 +316,31 @@ def _is_attached_now(doc) -> bool:
 
 
 def is_new(doctype: str, name: str) -> bool:
-	"""Tell whether a name is that of a form that is not saved yet."""
+	"""Tell whether a name is that of a form that is not saved yet.
+
+	Args:
+		doctype: of the form.
+		name: as a request claims it, such as "new-milestone-plan-abcdef".
+	"""
 	return name.startswith(f"new-{doctype.lower().replace(' ', '-')}-") and not frappe.db.exists(
 		doctype, name
 	)
 
 
 def is_own(doctype) -> bool:
-	"""Tell whether a DocType is one of ours."""
+	"""Tell whether a DocType is one of ours.
+
+	Args:
+		doctype: as somebody has sent it; what is no text is none.
+	"""
 	return isinstance(doctype, str) and doctype in OWN_DOCTYPES
 
 
 def passes_on(doctype: str) -> bool:
 	"""Tell whether Frappe is to answer: its call was asked, for a DocType that is not ours.
+
+	Args:
+		doctype: that Frappe's call was asked for.
 
 	Raises:
 		frappe.PermissionError: it was asked by the name of our call; or one of ours has no rows to ask for.

@@ -72,6 +72,9 @@ def grid(view: View, start: int = 0, limit: int = PAGE) -> dict:
 		dict: `columns`, names of the milestones in order; `rows`, each with plan, document, title, health and `cells`, as
 		many as columns (None where the document has no such milestone); `total`, number of documents; `today`, the day
 		on the site.
+
+	Raises:
+		frappe.PermissionError: the user does not work in the desk.
 	"""
 	rights.check_desk_user()
 	plans = _plans(view, start, limit)

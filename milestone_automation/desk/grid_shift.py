@@ -22,6 +22,9 @@ def preview(cells: list[dict], by: Shift) -> dict:
 	Returns:
 		dict: `documents`, each with plan, reference_type and reference_name, and `stages`, `stays` as in
 		`preview_reschedule` and `tasks` (how many move); `refused`, as `shift` returns it.
+
+	Raises:
+		frappe.ValidationError: no cell is chosen.
 	"""
 	documents, refused = _each(cells, lambda plan, stages: _preview_one(plan, stages, by), lock=False)
 	return {"documents": documents, "refused": refused}
@@ -39,6 +42,7 @@ def shift(cells: list[dict], by: Shift, reason: str) -> dict:
 		see) and reason.
 
 	Raises:
+		frappe.ValidationError: there is no reason, or no cell is chosen.
 		ConflictError: somebody else changed one of the plans at the same moment; then nothing has moved.
 	"""
 	reason = plan_log.check_reason(reason)

@@ -16,6 +16,9 @@ def my_work() -> dict:
 
 	Returns:
 		dict: `today`; `tasks` and `stages`, each a list of dicts, by date; `mail_preference`.
+
+	Raises:
+		frappe.PermissionError: the user does not work in the desk.
 	"""
 	rights.check_desk_user()
 	return {
@@ -93,7 +96,11 @@ def _my_stages() -> list:
 
 
 def is_owner(stage):
-	"""Return the condition that the user owns a stage; a user without roles of their own owns none by a role."""
+	"""Return the condition that the user owns a stage; a user without roles of their own owns none by a role.
+
+	Args:
+		stage: the table of Milestone Plan Stage in a query of the query builder.
+	"""
 	by_name = stage.stage_owner == frappe.session.user
 	roles = [role for role in frappe.get_roles() if role not in ("All", "Guest")]
 	return by_name | stage.owner_role.isin(roles) if roles else by_name

@@ -85,7 +85,11 @@ def readable_document(doctype: str, name):
 
 
 def build(doc) -> dict:
-	"""Return the plan of a readable document for the session user (see docs/api.md for the shape)."""
+	"""Return the plan of a readable document for the session user (see docs/api.md for the shape).
+
+	Args:
+		doc: the document, which the session user may read.
+	"""
 	rules = registry.for_doctype(doc.doctype)
 	answer = {
 		"plan": None,
@@ -200,6 +204,9 @@ def tasks_of_stage(doc, stage: str) -> dict:
 	Args:
 		doc: the document.
 		stage: row name or name of the stage.
+
+	Returns:
+		dict: `stage`, and `user_names`, full names by user id.
 
 	Raises:
 		frappe.DoesNotExistError: the document has no plan, or the plan no such stage.
@@ -418,7 +425,16 @@ def _task_actions(plan: plan_rows.Plan, task, assignees: list, waiting: dict) ->
 
 
 def preview(workflow, doc) -> dict:
-	"""Return what a workflow would make of a document, as plain values for the desk."""
+	"""Return what a workflow would make of a document, as plain values for the desk.
+
+	Args:
+		workflow: Milestone Workflow, stored or of a form.
+		doc: the document, which the session user may read.
+
+	Returns:
+		dict: `matches`, whether the workflow is for it; `problems`, sentences; `stages`, with dates, `tasks`, `float` in days
+		and `criteria`.
+	"""
 	draft = plan_builder.build(workflow, doc)
 	plan_builder.take_from_history(draft.stages, doc)
 	plan_builder.settle_dates(draft, workflow, doc)

@@ -17,6 +17,9 @@ def confirm_current(plans: list[str], reached_on: str | None) -> dict:
 
 	Returns:
 		dict: `done`, names of the plans; `refused`, as `acting.each_plan` returns it.
+
+	Raises:
+		ConflictError: as `acting.each_plan`.
 	"""
 
 	def confirm(plan: plan_rows.Plan) -> str:
@@ -39,6 +42,10 @@ def cancel(plans: list[str], reason: str) -> dict:
 
 	Returns:
 		dict: as of `confirm_current`.
+
+	Raises:
+		frappe.MandatoryError: there is no reason.
+		ConflictError: as `acting.each_plan`.
 	"""
 	reason = plan_log.check_reason(reason)
 

@@ -103,7 +103,14 @@ def has_permission(doc, ptype=None, user=None) -> bool:
 
 
 def query_condition(user=None) -> str:
-	"""Hook: which prepared reports a list shows; Frappe's own condition applies too."""
+	"""Hook: which prepared reports a list shows; Frappe's own condition applies too.
+
+	Args:
+		user: user id; the session user by default.
+
+	Returns:
+		str: condition in SQL; empty for all rows.
+	"""
 	user = rights.user_or_session(user)
 	if rights.sees_everything(user):
 		return ""

@@ -14,6 +14,9 @@ def column(
 		label: translated label.
 		fieldname, fieldtype, options: as in a DocType field.
 		width: in pixels.
+
+	Returns:
+		dict: as Frappe's reports take it.
 	"""
 	definition = {"label": label, "fieldname": fieldname, "fieldtype": fieldtype, "width": width}
 	return definition | ({"options": options} if options else {})
@@ -38,20 +41,42 @@ def forecast_columns() -> list[dict]:
 
 
 def days(label: str, fieldname: str, width: int = 100) -> dict:
-	"""Return a column of days with one decimal."""
+	"""Return a column of days with one decimal.
+
+	Args:
+		label: translated label.
+		fieldname: of the rows, which have days as numbers, see `in_days`.
+		width: in pixels.
+	"""
 	return column(label, fieldname, "Float", width=width) | {"precision": 1}
 
 
 def count(label: str, fieldname: str, width: int = 90) -> dict:
-	"""Return a column of whole numbers."""
+	"""Return a column of whole numbers.
+
+	Args:
+		label, fieldname, width: as in `column`.
+	"""
 	return column(label, fieldname, "Int", width=width)
 
 
 def percent(label: str, fieldname: str, width: int = 90) -> dict:
-	"""Return a column of percentages with one decimal."""
+	"""Return a column of percentages with one decimal.
+
+	Args:
+		label, width: as in `column`.
+		fieldname: of the rows, which have per cent from 0 to 100.
+	"""
 	return column(label, fieldname, "Percent", width=width) | {"precision": 1}
 
 
 def in_days(seconds: float | None) -> float | None:
-	"""Return seconds in days, or None for None."""
+	"""Return seconds in days, or None for None.
+
+	Args:
+		seconds: a length of time.
+
+	Returns:
+		float: days of 24 hours.
+	"""
 	return None if seconds is None else seconds / DAY

@@ -24,8 +24,14 @@ READER = "for_user"
 def for_its_reader(execute: Callable) -> Callable:
 	"""Decorate a report's `execute`: in a mail, which Frappe makes as Administrator, it counts what the mail's user may read.
 
-	Raises, when it runs:
-		frappe.PermissionError: somebody asks for what another user may read.
+	Args:
+		execute: of a report; takes its filters.
+
+	Returns:
+		Callable: acts as the user in the filter `for_user`.
+
+	Raises:
+		frappe.PermissionError: when it runs, and somebody asks for what another user may read.
 	"""
 
 	@wraps(execute)
@@ -45,7 +51,14 @@ class ReportFilters:
 	"""Filters of one report; each method returns one, or raises frappe.ValidationError."""
 
 	def __init__(self, filters: dict | str | None):
-		"""Create the filters from a dict, its JSON, or None."""
+		"""Create the filters from a dict, its JSON, or None.
+
+		Args:
+			filters: as Frappe hands them to a report.
+
+		Raises:
+			frappe.ValidationError: they are no JSON object.
+		"""
 		try:
 			values = parsing.as_json(filters) if filters else {}
 		except ValueError:
@@ -55,7 +68,14 @@ class ReportFilters:
 		self._values = values
 
 	def text(self, name: str) -> str | None:
-		"""Return a text, or None if it is empty."""
+		"""Return a text, or None if it is empty.
+
+		Args:
+			name: of the filter.
+
+		Raises:
+			frappe.ValidationError: it is no text, or too long for a name.
+		"""
 		value = self._values.get(name)
 		if value is None or value == "":
 			return None
@@ -67,7 +87,16 @@ class ReportFilters:
 			self._refuse(name)
 
 	def choice(self, name: str, choices, default: str) -> str:
-		"""Return one of the allowed values, or the default if it is empty."""
+		"""Return one of the allowed values, or the default if it is empty.
+
+		Args:
+			name: of the filter.
+			choices: the allowed values.
+			default: the one for an empty filter.
+
+		Raises:
+			frappe.ValidationError: it is none of them.
+		"""
 		value = self.text(name) or default
 		if value not in choices:
 			frappe.throw(
@@ -78,7 +107,14 @@ class ReportFilters:
 		return value
 
 	def day(self, name: str) -> date | None:
-		"""Return a date, or None if it is empty."""
+		"""Return a date, or None if it is empty.
+
+		Args:
+			name: of the filter, an ISO date.
+
+		Raises:
+			frappe.ValidationError: it is no date.
+		"""
 		value = self._values.get(name)
 		if not value:
 			return None
@@ -88,14 +124,25 @@ class ReportFilters:
 			self._refuse(name)
 
 	def days(self, name: str) -> int:
-		"""Return a number of days from 0 to `MAX_DAYS`."""
+		"""Return a number of days from 0 to `MAX_DAYS`.
+
+		Args:
+			name: of the filter; 0 where it is empty.
+
+		Raises:
+			frappe.ValidationError: it is no whole number, or out of bounds.
+		"""
 		try:
 			return parsing.as_integer(self._values.get(name) or 0, 0, MAX_DAYS)
 		except (TypeError, ValueError, OverflowError):
 			self._refuse(name)
 
 	def flag(self, name: str) -> bool:
-		"""Return whether a checkbox is set."""
+		"""Return whether a checkbox is set.
+
+		Args:
+			name: of the filter; what is not understood counts as not set.
+		"""
 		return str(self._values.get(name) or "0") in ("1", "True", "true")
 
 	def period(self, first: str = "from_date", last: str = "to_date") -> tuple[date | None, date | None]:
@@ -103,6 +150,9 @@ class ReportFilters:
 
 		Args:
 			first, last: names of the filters.
+
+		Raises:
+			frappe.ValidationError: the period ends before it begins.
 		"""
 		start, end = self.day(first), self.day(last)
 		if start and end and start > end:
@@ -113,6 +163,7 @@ class ReportFilters:
 		"""Return which milestones count, for a report on a tracked field.
 
 		Raises:
+			frappe.MandatoryError: DocType or field is not chosen.
 			frappe.PermissionError: the user may read no document of the DocType.
 		"""
 		doctype, fieldname = self.text("document_type"), self.text("track_field")

@@ -20,6 +20,9 @@ def recorded(tracker: str, limit: int = 10) -> dict:
 		tracker: name of the Milestone Tracker.
 		limit: number of milestones to return, at most 50.
 
+	Returns:
+		dict: `count`, `document_type`, and `last`, the latest first; only milestones that the user may read.
+
 	Raises:
 		frappe.PermissionError: the user may not read the tracker.
 	"""
@@ -62,7 +65,7 @@ def start_backfill(tracker: str) -> None:
 		tracker: name of the Milestone Tracker.
 
 	Raises:
-		frappe.PermissionError: the user is not a System Manager.
+		frappe.PermissionError: the user is not a System Manager, or may not write the tracker.
 		QueueUnreachableError: the queue cannot be reached.
 	"""
 	frappe.only_for("System Manager")
@@ -82,6 +85,9 @@ def run_backfill(tracker: str, user: str) -> None:
 	Args:
 		tracker: name of the Milestone Tracker.
 		user: who started it.
+
+	Raises:
+		Exception: what stopped it, once the user is told.
 	"""
 
 	def publish(**values):

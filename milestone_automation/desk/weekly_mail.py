@@ -54,6 +54,10 @@ def remove() -> None:
 def on_validate(doc, method=None) -> None:
 	"""Hook of Auto Email Report: keep the user of a mail with a report of ours in its filters.
 
+	Args:
+		doc: the Auto Email Report, before it is written; of others' reports nothing changes.
+		method: name of the event, from Frappe.
+
 	Raises:
 		frappe.PermissionError: the session user would mail what another user may read.
 	"""
@@ -65,12 +69,21 @@ def on_validate(doc, method=None) -> None:
 
 
 def with_reader(filters: str | None, user: str) -> str:
-	"""Return the filters of a mail, as JSON, with whom it is for."""
+	"""Return the filters of a mail, as JSON, with whom it is for.
+
+	Args:
+		filters: those of the Auto Email Report, JSON; None for none.
+		user: user id of whom it is for.
+	"""
 	return json.dumps({**(frappe.parse_json(filters) if filters else {}), READER: user})
 
 
 def is_ours(report: str) -> bool:
-	"""Tell whether a report is one of this app, or was made of one."""
+	"""Tell whether a report is one of this app, or was made of one.
+
+	Args:
+		report: name of the Report. One query or two.
+	"""
 	found = frappe.db.get_value("Report", report, ["module", "reference_report"], as_dict=True) or {}
 	origin = found.get("reference_report")
 	return MODULE in (found.get("module"), origin and frappe.db.get_value("Report", origin, "module"))

@@ -8,5 +8,9 @@ sitemap = 0
 
 
 def get_context(context):
-	"""Complete the context of the page, after acting on a POST."""
+	"""Complete the context of the page, after acting on a POST.
+
+	Args:
+		context: Frappe's, filled in place: `page` is what the template shows.
+	"""
 	link_page.show(context, task_page.task_page, Purpose.TASK)
