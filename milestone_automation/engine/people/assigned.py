@@ -50,22 +50,41 @@ def insert(people_by_task: dict[str, list[dict]], first_idx: dict[str, int] | No
 
 
 def display_name(assignee) -> str:
-	"""Return the name of an assignee to show: full name, else user id or e-mail address."""
+	"""Return the name of an assignee to show: full name, else user id or e-mail address.
+
+	Args:
+		assignee: row of Milestone Task Assignee.
+	"""
 	return assignee.full_name or assignee.user or assignee.email
 
 
 def open_names(rows: Iterable) -> list[str]:
-	"""Return the names of the assignees who have not completed their part."""
+	"""Return the names of the assignees who have not completed their part.
+
+	Args:
+		rows: of Milestone Task Assignee.
+	"""
 	return [display_name(row) for row in rows if not row.done]
 
 
 def identifiers_of(person) -> set[str]:
-	"""Return the user id and e-mail address of a person; two rows that share one are the same person."""
+	"""Return the user id and e-mail address of a person; two rows that share one are the same person.
+
+	Args:
+		person: row of Milestone Task Assignee, or a person as `assignees.resolve` returns them.
+	"""
 	return {name for name in (person.get("user"), person.get("email")) if name}
 
 
 def disabled_users(rows: Iterable) -> set[str]:
-	"""Return the users among some assignees whose account is disabled. At most one query."""
+	"""Return the users among some assignees whose account is disabled. At most one query.
+
+	Args:
+		rows: of Milestone Task Assignee; those without an account are left out.
+
+	Returns:
+		set[str]: user ids.
+	"""
 	users = sorted({row.user for row in rows if row.user})
 	if not users:
 		return set()

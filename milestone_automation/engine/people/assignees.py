@@ -90,6 +90,9 @@ def prefetch_owners(asked: list[tuple]) -> list[People]:
 
 	Args:
 		asked: (document, plan or workflow, stages) of each document, as in `prefetch`.
+
+	Returns:
+		list[People]: one for each document, in order; without roles and team, which no owner needs.
 	"""
 	needs = [
 		any(stage.get("owner_kind") == OwnerKind.SUPPLIER_CONTACT for stage in stages)
@@ -237,7 +240,11 @@ def _user_column(doctype: str, fieldname: str) -> str | None:
 
 
 def split_names(value) -> list[str]:
-	"""Return the names in a text: one per line, or separated by commas or semicolons."""
+	"""Return the names in a text: one per line, or separated by commas or semicolons.
+
+	Args:
+		value: value of a field; None and an empty text name nobody.
+	"""
 	return [part.strip() for part in SEPARATORS.split(cstr(value)) if part.strip()]
 
 

@@ -52,18 +52,31 @@ def _others(people: list[dict], names: set[str]) -> list[dict]:
 
 
 def is_called(person, names: set[str]) -> bool:
-	"""Tell whether a person, or the row of an assignee, has one of some ids and addresses in lower case."""
+	"""Tell whether a person, or the row of an assignee, has one of some ids and addresses in lower case.
+
+	Args:
+		person: a dict or row with `user` and `email`.
+		names: as `identities` returns them.
+	"""
 	return bool(names & {cstr(person.get(key)).lower() for key in ("user", "email") if person.get(key)})
 
 
 def identities(who: str) -> set[str]:
-	"""Return what rows may call somebody, in lower case: user id and e-mail address."""
+	"""Return what rows may call somebody, in lower case: user id and e-mail address.
+
+	Args:
+		who: user id or e-mail address.
+	"""
 	address = frappe.db.get_value("User", who, "email")
 	return {cstr(name).lower() for name in (who, address) if name}
 
 
 def shown_name(person) -> str:
-	"""Return what a colleague is called on a page: never by their whole address."""
+	"""Return what a colleague is called on a page: never by their whole address.
+
+	Args:
+		person: a dict or row with `full_name` and `email`.
+	"""
 	name = cstr(person.get("full_name")).strip()
 	if name and "@" not in name:
 		return name

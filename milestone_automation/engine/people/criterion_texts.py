@@ -65,12 +65,22 @@ def reads_all(doctype: str, user: str | None = None) -> bool:
 
 
 def describe_all(verdicts: Iterable[Verdict], doctype: str, user: str | None = None) -> list[str]:
-	"""Return what some criteria ask for, see `describe`."""
+	"""Return what some criteria ask for, see `describe`.
+
+	Args:
+		verdicts: how the criteria stand.
+		doctype, user: as in `describe`.
+	"""
 	return [describe(verdict.criterion, doctype, user) for verdict in verdicts]
 
 
 def describe_unmet(verdict: Verdict, doctype: str) -> str:
-	"""Return what a criterion that is not met asks of the session user, see `describe`; one that is broken says so."""
+	"""Return what a criterion that is not met asks of the session user, see `describe`; one that is broken says so.
+
+	Args:
+		verdict: of a criterion that is open or broken.
+		doctype: as in `describe`.
+	"""
 	text = describe(verdict.criterion, doctype)
 	if verdict.state is CriterionState.BROKEN:
 		text += " " + _("(cannot be checked: what it asks for no longer exists)")
@@ -95,11 +105,20 @@ def link_of(doctype: str, link_field: str):
 
 
 def leads_to(field, doctype: str) -> bool:
-	"""Tell whether a Link or Dynamic Link can name documents of a DocType."""
+	"""Tell whether a Link or Dynamic Link can name documents of a DocType.
+
+	Args:
+		field: of a meta.
+		doctype: DocType of the documents.
+	"""
 	return field.fieldtype == "Dynamic Link" or field.options == doctype
 
 
 def can_be_set(field) -> bool:
-	"""Tell whether a field holds a value or rows that a criterion may ask for: no layout, and nothing worked out each time."""
+	"""Tell whether a field holds a value or rows that a criterion may ask for: no layout, nothing worked out each time.
+
+	Args:
+		field: of a meta.
+	"""
 	holds = field.fieldtype not in no_value_fields or field.fieldtype in table_fields
 	return holds and not field.get("is_virtual")

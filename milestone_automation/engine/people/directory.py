@@ -114,7 +114,11 @@ class Directory:
 		return person
 
 	def members(self, role: str | None) -> list[Recipient]:
-		"""Return the enabled users with a role; Administrator only if nobody else has it."""
+		"""Return the enabled users with a role; Administrator only if nobody else has it.
+
+		Args:
+			role: name of a role that was given to `read`, or of a substitute; nobody has None.
+		"""
 		people = self.by_role.get(role or "", [])
 		return [person for person in people if person.user != "Administrator"] or people
 
@@ -164,7 +168,11 @@ class NotificationPreferences:
 		)
 
 	def recipient_of_user(self, row) -> Recipient | None:
-		"""Return the recipient for a row of User; None if it is disabled."""
+		"""Return the recipient for a row of User; None if it is disabled.
+
+		Args:
+			row: of User, one of those given to `read`, with `USER_COLUMNS`.
+		"""
 		if not row.enabled or row.name == "Guest":
 			return None
 		email = (row.email or "").lower() or None
@@ -192,7 +200,11 @@ class NotificationPreferences:
 		)
 
 	def recipient_of_address(self, address: str) -> Recipient:
-		"""Return the recipient for an e-mail address without an account."""
+		"""Return the recipient for an e-mail address without an account.
+
+		Args:
+			address: in lower case, one of those given to `read`.
+		"""
 		wants_mail = address not in self.unsubscribed
 		return Recipient(
 			None,
@@ -227,7 +239,14 @@ def _users_of_roles(roles: set[str]) -> list:
 
 
 def mail_preference(user: str) -> MailPreference:
-	"""Return how often a user gets mails."""
+	"""Return how often a user gets mails.
+
+	Args:
+		user: user id.
+
+	Returns:
+		MailPreference: Daily for who has not chosen. One query.
+	"""
 	return MailPreference(_chosen([user]).get(user, MailPreference.DAILY))
 
 

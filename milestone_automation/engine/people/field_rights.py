@@ -31,7 +31,15 @@ def hidden(doctype: str, parenttype: str | None = None, user: str | None = None)
 
 
 def hidden_of_rows(doctype: str, user: str | None = None) -> dict[str, set[str]]:
-	"""Return for each table field of a DocType the columns of its rows that a user may not read."""
+	"""Return for each table field of a DocType the columns of its rows that a user may not read.
+
+	Args:
+		doctype: DocType with the tables; its permissions count.
+		user: the session user by default.
+
+	Returns:
+		dict: names of columns by name of the table field.
+	"""
 	tables = frappe.get_meta(doctype).get_table_fields()
 	return {field.fieldname: hidden(field.options, doctype, user) for field in tables}
 

@@ -17,7 +17,11 @@ class Condition(Criterion):
 	"""A condition of this module as part of a query of the query builder, whose own values are bound."""
 
 	def __init__(self, text: str):
-		"""Take the condition as SQL text."""
+		"""Take the condition as SQL text.
+
+		Args:
+			text: the condition; percent signs in it are written by their code.
+		"""
 		super().__init__()
 		self.text = without_percent_signs(text)
 
@@ -35,6 +39,12 @@ def rows(doctype: str):
 
 	Unlike a list's own filters, whatever is added to it is bound: Frappe writes filters into its SQL as text, and on
 	PostgreSQL changes numbers in that text.
+
+	Args:
+		doctype: a DocType with a table of its own.
+
+	Raises:
+		frappe.PermissionError: there is no such DocType any more.
 	"""
 	query = frappe.qb.from_(frappe.qb.DocType(doctype))
 	found = condition(doctype, frappe.session.user)
@@ -44,7 +54,12 @@ def rows(doctype: str):
 
 
 def names(doctype: str, where: str) -> str:
-	"""Return the query for the names, as text, of a DocType's documents that a condition selects."""
+	"""Return the query for the names, as text, of a DocType's documents that a condition selects.
+
+	Args:
+		doctype: a DocType with a table of its own.
+		where: condition in SQL, not empty; of this module or of Frappe, as it is not quoted.
+	"""
 	# The name of a DocType, and a condition from here or of Frappe's own.
 	return f"select {name_as_text(doctype)} as name from `tab{doctype}` where {where}"  # nosec B608
 
@@ -53,6 +68,10 @@ def condition(doctype: str, user: str) -> str | None:
 	"""Return Frappe's own list condition for a DocType: owner, user permissions, shares, hooks and scripts.
 
 	Empty when nothing restricts the user, None when the DocType is gone.
+
+	Args:
+		doctype: a DocType with a table of its own; may be gone.
+		user: user id.
 	"""
 	try:
 		meta = frappe.get_meta(doctype)
@@ -71,12 +90,22 @@ def condition(doctype: str, user: str) -> str | None:
 
 
 def shared(doctype: str, user: str) -> str:
-	"""Return the condition for documents somebody shared with the user or with everybody."""
+	"""Return the condition for documents somebody shared with the user or with everybody.
+
+	Args:
+		doctype: DocType of the documents.
+		user: user id.
+	"""
 	return f"{name_as_text(doctype)} in ({shared_names(doctype, user)})"
 
 
 def shared_names(doctype: str, user: str) -> str:
-	"""Return the query for the names of documents somebody shared with the user or with everybody."""
+	"""Return the query for the names of documents somebody shared with the user or with everybody.
+
+	Args:
+		doctype: DocType of the documents.
+		user: user id.
+	"""
 	share = "`tabDocShare`"
 	with_user = f"({share}.`user` = {quoted(user)} or {share}.everyone = 1)"
 	return (
@@ -95,7 +124,14 @@ def _for_indexes(match: str) -> str:
 
 
 def name_as_text(doctype: str) -> str:
-	"""Return a DocType's name column as text: rows keep names as text, some DocTypes number them."""
+	"""Return a DocType's name column as text: rows keep names as text, some DocTypes number them.
+
+	Args:
+		doctype: a DocType with a table of its own.
+
+	Returns:
+		str: the column in SQL.
+	"""
 	column = f"`tab{doctype}`.name"
 	if (frappe.get_meta(doctype).autoname or "").lower() != "autoincrement":
 		return column
@@ -103,7 +139,11 @@ def name_as_text(doctype: str) -> str:
 
 
 def quoted(text: str) -> str:
-	"""Return a text as an SQL literal. Percent signs stay single."""
+	"""Return a text as an SQL literal. Percent signs stay single.
+
+	Args:
+		text: any text; the database's driver escapes it.
+	"""
 	return frappe.db.escape(text, percent=False)
 
 
@@ -112,6 +152,9 @@ def without_percent_signs(condition: str) -> str:
 
 	Frappe 16 formats lists' SQL with values and so reads a sign in "50% wool" as a place for one; Frappe 15 does not,
 	and there a doubled sign would stay double.
+
+	Args:
+		condition: in SQL for the site's database.
 	"""
 	if "%" not in condition:
 		return condition

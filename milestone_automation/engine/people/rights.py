@@ -36,12 +36,20 @@ MANAGER_ROLES = {"System Manager", "Milestone Manager"}
 
 
 def can_manage(user: str | None = None) -> bool:
-	"""Tell whether a user is System Manager or Milestone Manager (the session user by default)."""
+	"""Tell whether a user is System Manager or Milestone Manager (the session user by default).
+
+	Args:
+		user: user id; the session user by default.
+	"""
 	return sees_everything(user) or not MANAGER_ROLES.isdisjoint(frappe.get_roles(user_or_session(user)))
 
 
 def sees_everything(user: str | None = None) -> bool:
-	"""Tell whether a user needs no right to the document: Administrator and System Managers."""
+	"""Tell whether a user needs no right to the document: Administrator and System Managers.
+
+	Args:
+		user: user id; the session user by default.
+	"""
 	user = user_or_session(user)
 	return user == "Administrator" or "System Manager" in frappe.get_roles(user)
 
@@ -66,6 +74,9 @@ def refuse_hidden(doctype: str, name) -> NoReturn:
 def readable_document(doctype: str, name):
 	"""Return a document that the session user, who works in the desk, may read.
 
+	Args:
+		doctype, name: as somebody has sent them; there may be no such document.
+
 	Raises:
 		frappe.PermissionError: see `refuse_hidden`.
 	"""
@@ -77,6 +88,9 @@ def readable_document(doctype: str, name):
 def check_reads_doctype(doctype: str) -> None:
 	"""Refuse a DocType of which the session user may read no document; System Managers may ask for any.
 
+	Args:
+		doctype: as somebody has sent it; there may be none.
+
 	Raises:
 		frappe.PermissionError: see `refuse_hidden`.
 	"""
@@ -85,7 +99,11 @@ def check_reads_doctype(doctype: str) -> None:
 
 
 def stored_meta(doctype: str):
-	"""Return the meta of a DocType; None where there is none."""
+	"""Return the meta of a DocType; None where there is none.
+
+	Args:
+		doctype: as somebody has sent it; what is no text has no meta.
+	"""
 	if not doctype or not isinstance(doctype, str):
 		return None
 	try:
@@ -96,7 +114,12 @@ def stored_meta(doctype: str):
 
 
 def stored_name(doctype: str, name):
-	"""Return a document's name in the type its DocType keeps names in; None where no document can have it."""
+	"""Return a document's name in the type its DocType keeps names in; None where no document can have it.
+
+	Args:
+		doctype: DocType of the document; Singles, tables and virtual DocTypes have no documents here.
+		name: text or number.
+	"""
 	meta = stored_meta(doctype)
 	if not meta or meta.issingle or meta.istable or meta.get("is_virtual"):
 		return None
@@ -126,12 +149,19 @@ def can_read_document(doctype: str, name: str, user: str | None = None) -> bool:
 
 
 def can_see_plan(plan) -> bool:
-	"""Tell whether the session user may see a plan: who works in the desk and may read its document."""
+	"""Tell whether the session user may see a plan: who works in the desk and may read its document.
+
+	Args:
+		plan: row with `reference_type` and `reference_name`.
+	"""
 	return is_desk_user(frappe.session.user) and can_read_document(plan.reference_type, plan.reference_name)
 
 
 def visible_task(name: str):
 	"""Return a Milestone Task that the session user may see: whose document they may read, or that is assigned to them.
+
+	Args:
+		name: of the task, as somebody has sent it.
 
 	Raises:
 		frappe.PermissionError: see `refuse_hidden`.
@@ -212,6 +242,9 @@ def visible_tasks(rows: Iterable, user: str | None = None) -> list:
 	Args:
 		rows: as in `can_act_on_task`.
 		user: the session user by default.
+
+	Returns:
+		list: the rows, in their order.
 	"""
 	rows, user = list(rows), user_or_session(user)
 	if sees_everything(user):
@@ -227,12 +260,25 @@ def visible_tasks(rows: Iterable, user: str | None = None) -> list:
 
 
 def is_assigned(task, user: str) -> bool:
-	"""Tell whether a user is among the stored assignees of a task; what a request claims does not count."""
+	"""Tell whether a user is among the stored assignees of a task; what a request claims does not count.
+
+	Args:
+		task: document or row with `name`.
+		user: user id.
+	"""
 	return bool(tasks_of(user, [task.get("name")]))
 
 
 def tasks_of(user: str, names: list[str]) -> set[str]:
-	"""Return those of some tasks that a user is assigned to."""
+	"""Return those of some tasks that a user is assigned to.
+
+	Args:
+		user: user id, which may also be the address that was asked before there was an account.
+		names: of tasks; empty ones are left out.
+
+	Returns:
+		set[str]: names of tasks. One query; none for no names.
+	"""
 	names = [name for name in names if name]
 	if not names:
 		return set()
@@ -243,7 +289,11 @@ def tasks_of(user: str, names: list[str]) -> set[str]:
 
 
 def is_desk_user(user: str) -> bool:
-	"""Tell whether a user works in the desk. Asked by account: before Frappe 15.0 there is no role that says it."""
+	"""Tell whether a user works in the desk. Asked by account: before Frappe 15.0 there is no role that says it.
+
+	Args:
+		user: user id.
+	"""
 	return user == "Administrator" or frappe.get_cached_value("User", user, "user_type") == "System User"
 
 
@@ -267,18 +317,34 @@ def check_may_set_status(task, status: str) -> None:
 
 
 def user_or_session(user: str | None) -> str:
-	"""Return the user, or that of the session."""
+	"""Return the user, or that of the session.
+
+	Args:
+		user: user id; None and an empty text stand for the session user.
+	"""
 	return user or frappe.session.user
 
 
 def stage_of_task(task):
-	"""Return what says who owns the stage of a task, or None."""
+	"""Return what says who owns the stage of a task, or None.
+
+	Args:
+		task: document or row with `plan_stage`.
+
+	Returns:
+		dict: `stage_owner`, `owner_kind`, `owner_role` and `outside_owner`, as `owns_stage` takes it. One query.
+	"""
 	fields = ["stage_owner", "owner_kind", "owner_role", "outside_owner"]
 	return frappe.db.get_value("Milestone Plan Stage", task.get("plan_stage"), fields, as_dict=True)
 
 
 def owns_stage(stage_row, user: str) -> bool:
-	"""Tell whether a user owns a stage, by name or by role."""
+	"""Tell whether a user owns a stage: by name, by role, or by the address that was asked before there was an account.
+
+	Args:
+		stage_row: Milestone Plan Stage, or a row as of `stage_of_task`; nobody owns None.
+		user: user id.
+	"""
 	if not stage_row:
 		return False
 	if stage_row.get("owner_kind") == OwnerKind.ROLE:

@@ -103,7 +103,14 @@ def url(path: str, token: str, **values) -> str:
 
 
 def opaque(text: str) -> str:
-	"""Return what stands for a text on a page that does not show it, the same each time."""
+	"""Return what stands for a text on a page that does not show it, the same each time.
+
+	Args:
+		text: what is not to be seen; nobody can tell it from the result without the site's secret.
+
+	Returns:
+		str: 22 letters, digits, "-" and "_".
+	"""
 	return _sign(f"opaque {text}")[:22]
 
 

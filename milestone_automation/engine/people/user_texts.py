@@ -52,6 +52,9 @@ def forget(user: str) -> None:
 	"""Take a deleted user off the lists of people to notify, and off the milestones they own as people from outside do.
 
 	By the address alone it would count as an outsider.
+
+	Args:
+		user: id that the user had.
 	"""
 	_replace_notified(user, None)
 	for doctype, columns in OWNED_BY_ADDRESS.items():
