@@ -36,12 +36,23 @@ def steps(event: StepEvent, doctype: str) -> Iterator[dict]:
 
 
 def is_step(action: str | None) -> bool:
-	"""Tell whether a step tells another app of something."""
+	"""Tell whether a step tells another app of something.
+
+	Args:
+		action: name of the step's action.
+	"""
 	return action in ACTIONS.values()
 
 
 def declared(key: str) -> list[str]:
-	"""Return the functions that apps have declared for an event, by its key."""
+	"""Return the functions that apps have declared for an event, by its key.
+
+	Args:
+		key: one of the values of `KEYS`, such as "reached_late".
+
+	Returns:
+		list[str]: dotted paths.
+	"""
 	return (frappe.get_hooks(HOOK) or {}).get(key, [])  # Frappe collects what apps declare in lists
 
 

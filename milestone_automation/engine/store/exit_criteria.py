@@ -78,12 +78,20 @@ def of_open_stages(plan, stages: Sequence, doc=None) -> list[list[Verdict]]:
 
 
 def has_open(stage) -> bool:
-	"""Tell whether a stage is open and has exit criteria."""
+	"""Tell whether a stage is open and has exit criteria.
+
+	Args:
+		stage: row with `exit_criteria` and `status`; one that is not stored yet has no status.
+	"""
 	return bool(stage.get("exit_criteria")) and stage.get("status") != StageStatus.REACHED
 
 
 def ask_of_document(stages: Iterable) -> bool:
-	"""Tell whether open exit criteria ask for values of the plan's document itself; files and the like tell by themselves."""
+	"""Tell whether open exit criteria ask for values of the plan's document itself; files and the like tell by themselves.
+
+	Args:
+		stages: rows of one plan, as in `judge`, each with its `status`.
+	"""
 	return any(
 		one.kind in OF_DOCUMENT
 		for stage in stages

@@ -28,7 +28,12 @@ def chance_of(stage) -> int | None:
 
 
 def is_risk(stage, limit: int) -> bool:
-	"""Return whether the chance of a stage to meet its key date is below the limit, in per cent."""
+	"""Return whether the chance of a stage to meet its key date is below the limit, in per cent.
+
+	Args:
+		stage: row of Milestone Plan Stage, or a dict.
+		limit: percentage; 0 makes no chance a risk.
+	"""
 	chance = chance_of(stage)
 	return chance is not None and chance < limit
 
@@ -40,7 +45,12 @@ def at_risk_below() -> int:
 
 
 def is_same(stage, values: dict) -> bool:
-	"""Return whether a stage has these values of `FIELDS` already."""
+	"""Return whether a stage has these values of `FIELDS` already.
+
+	Args:
+		stage: row of Milestone Plan Stage, or a dict.
+		values: by name, some of `FIELDS`.
+	"""
 	return all(_plain(stage.get(name)) == _plain(value) for name, value in values.items())
 
 

@@ -11,6 +11,9 @@ from milestone_automation.engine.rules.vocabulary import PlanEvent
 def check_reason(reason: str | None) -> str:
 	"""Return a reason without surrounding white space.
 
+	Args:
+		reason: as a user gave it.
+
 	Raises:
 		frappe.MandatoryError: it is empty.
 	"""

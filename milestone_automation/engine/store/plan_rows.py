@@ -78,13 +78,22 @@ class Plan(frappe._dict):
 		return matching[0]
 
 	def set_stage(self, stage: frappe._dict, **values) -> None:
-		"""Change a stage in memory and, with `write`, in the database. Unchanged values are ignored."""
+		"""Change a stage in memory and, with `write`, in the database. Unchanged values are ignored.
+
+		Args:
+			stage: one of `stages`.
+			values: by column of Milestone Plan Stage.
+		"""
 		changed = {k: v for k, v in values.items() if stage.get(k) != v}
 		stage.update(changed)
 		self.stage_changes.setdefault(stage.name, {}).update(changed)
 
 	def set_plan(self, **values) -> None:
-		"""Change the plan in memory and, with `write`, in the database. Unchanged values are ignored."""
+		"""Change the plan in memory and, with `write`, in the database. Unchanged values are ignored.
+
+		Args:
+			values: by column of Milestone Plan.
+		"""
 		changed = {k: v for k, v in values.items() if self.get(k) != v}
 		self.update(changed)
 		self.plan_changes.update(changed)
@@ -146,7 +155,11 @@ class Plan(frappe._dict):
 		return Network.of(self.stages)
 
 	def reference_doc(self):
-		"""Return the plan's document, read once."""
+		"""Return the plan's document, read once.
+
+		Raises:
+			frappe.ValidationError: the document was deleted.
+		"""
 		if not self.get("_reference_doc"):
 			self._reference_doc = self._read_document()
 		return self._reference_doc
@@ -171,7 +184,7 @@ class Plan(frappe._dict):
 		"""Refuse to change a cancelled plan.
 
 		Raises:
-			frappe.ValidationError
+			frappe.ValidationError: it is cancelled.
 		"""
 		if self.status == PlanStatus.CANCELLED:
 			frappe.throw(
@@ -189,7 +202,11 @@ def _count_write(plan: str) -> int:
 
 
 def plan_key(doctype: str, name) -> str:
-	"""Return the unique key by which a document has only one plan."""
+	"""Return the unique key by which a document has only one plan.
+
+	Args:
+		doctype, name: the document; a name that is a number gives the key of its text.
+	"""
 	return hashlib.sha1(f"{doctype}\0{name}".encode(), usedforsecurity=False).hexdigest()
 
 
@@ -271,12 +288,26 @@ def task_rows(plan: str, lock: bool = False) -> list[frappe._dict]:
 
 
 def calendar_of(plan: Plan):
-	"""Return the working days of a plan's document."""
+	"""Return the working days of a plan's document.
+
+	Args:
+		plan: the plan; its document is read if it was not yet.
+
+	Raises:
+		frappe.ValidationError: the document was deleted.
+	"""
 	return calendars.for_document(plan.reference_doc())
 
 
 def stage_rows(names: list[str]) -> list[frappe._dict]:
-	"""Return stored stages by their row names, in order. At most one query."""
+	"""Return stored stages by their row names, in order. At most one query.
+
+	Args:
+		names: row names of Milestone Plan Stage; those of no row are left out.
+
+	Returns:
+		list: whole rows, by their position in their plan.
+	"""
 	if not names:
 		return []
 	stage = frappe.qb.DocType("Milestone Plan Stage")

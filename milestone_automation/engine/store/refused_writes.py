@@ -12,7 +12,11 @@ from milestone_automation.engine.store import plan_rows, watched
 
 
 def begin(doc) -> None:
-	"""Note what this transaction has recorded of a document that is about to be written."""
+	"""Note what this transaction has recorded of a document that is about to be written.
+
+	Args:
+		doc: the document.
+	"""
 	state, key = save_state.transaction(), save_state.key_of(doc)
 	state.rows_before.pop(key, None)
 	recorded = state.milestones.get(key, {})
@@ -20,7 +24,11 @@ def begin(doc) -> None:
 
 
 def end(doc) -> None:
-	"""Forget what was noted of a document that was written."""
+	"""Forget what was noted of a document that was written.
+
+	Args:
+		doc: the document.
+	"""
 	if save_state.is_remembering():
 		begin(doc)
 
@@ -57,13 +65,21 @@ def _is_written_by_another_save(doc, row: dict) -> bool:
 
 
 def values_before(doc):
-	"""Return the stored values that the write under way has changed: as a row or document; None when unknown."""
+	"""Return the stored values that the write under way has changed: as a row or document; None when unknown.
+
+	Args:
+		doc: the document that is being written.
+	"""
 	row = save_state.transaction().rows_before.get(save_state.key_of(doc))
 	return row or doc.get_doc_before_save()
 
 
 def take_back(doc) -> None:
-	"""Give a document's stored row the values it had before the write under way."""
+	"""Give a document's stored row the values it had before the write under way.
+
+	Args:
+		doc: the document whose write was refused; in memory it keeps its new values.
+	"""
 	row = save_state.transaction().rows_before.pop(save_state.key_of(doc), None)
 	before = doc.get_doc_before_save()
 	if before and (not row or _is_inside_own_save(doc, row, before)):

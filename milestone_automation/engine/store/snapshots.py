@@ -38,7 +38,12 @@ def is_unlike(snapshot: str | None, doc) -> bool:
 
 
 def field_text(doctype: str, fieldname: str, value) -> str:
-	"""Return a value of a document's field as its column keeps it, and as plans compare it."""
+	"""Return a value of a document's field as its column keeps it, and as plans compare it.
+
+	Args:
+		doctype, fieldname: the field.
+		value: as a document holds it, or as its column has it.
+	"""
 	fieldtype = field_type(doctype, fieldname)
 	return values.as_text(values.as_stored(value, fieldtype), fieldtype).strip()
 
@@ -51,7 +56,12 @@ def _watched_text(doc, fieldname: str, value) -> str:
 
 
 def column_text(doctype: str, fieldname: str, value) -> str:
-	"""Return what a plan remembers of a field that has a column; texts longer than a value by their hash."""
+	"""Return what a plan remembers of a field that has a column; texts longer than a value by their hash.
+
+	Args:
+		doctype, fieldname: the field.
+		value: as in `field_text`.
+	"""
 	text = cstr(value)
 	return _hash(text) if len(text) > values.MAX_LENGTH else field_text(doctype, fieldname, value)
 

@@ -45,7 +45,12 @@ def note_reached(plan, stage) -> None:
 
 
 def note_undone(plan, stage) -> None:
-	"""Note that other apps are to be told of a stage that is being reopened."""
+	"""Note that other apps are to be told of a stage that is being reopened.
+
+	Args:
+		plan: row of the plan.
+		stage: row of the stage.
+	"""
 	_insert(_rows(plan, stage, StepEvent.UNDONE, str(now_datetime())))
 
 
@@ -104,7 +109,12 @@ def note_blocked(plan, stage) -> None:
 
 
 def request_blocked(plan, stage) -> None:
-	"""Have a refusal by the gate noted by a job, as what the refused transaction writes is undone with it."""
+	"""Have a refusal by the gate noted by a job, as what the refused transaction writes is undone with it.
+
+	Args:
+		plan: row of the plan.
+		stage: row of the stage that was refused.
+	"""
 	if _has_steps(plan, stage, StepEvent.BLOCKED):
 		job = f"milestone-blocked-{stage.name}"
 		jobs.queue_follow_up(RUN_BLOCKED, job, if_undone=True, plan=plan.name, stage=stage.name)
@@ -157,7 +167,15 @@ def is_over(row, stage) -> bool:
 
 
 def lasting_occasion(stage, times_undone: int) -> str:
-	"""Return by what the occasion of a stage that is not reached is known."""
+	"""Return by what the occasion of a stage that is not reached is known.
+
+	Args:
+		stage: row of the stage; its key date counts.
+		times_undone: how often it was undone before.
+
+	Returns:
+		str: such as "2026-03-31/0".
+	"""
 	return f"{stage.key_date and getdate(stage.key_date)}/{times_undone}"
 
 

@@ -176,7 +176,11 @@ def summary_of(plan, stages) -> dict:
 
 
 def tell_desk(plan) -> None:
-	"""Tell open forms of the document that its plan changed, after the commit."""
+	"""Tell open forms of the document that its plan changed, after the commit.
+
+	Args:
+		plan: row with `reference_type` and `reference_name`.
+	"""
 	frappe.publish_realtime(
 		"milestone_plan_changed",
 		{"doctype": plan.reference_type, "name": plan.reference_name},

@@ -23,7 +23,11 @@ def request(plan: str) -> None:
 
 
 def catch_up(plan: str) -> None:
-	"""Have a plan follow its document, which was changed without hooks, after the running transaction."""
+	"""Have a plan follow its document, which was changed without hooks, after the running transaction.
+
+	Args:
+		plan: name of the plan.
+	"""
 	jobs.queue_follow_up(
 		"milestone_automation.engine.plans.catching_up.follow_plan", f"milestone-catch-up-{plan}", plan=plan
 	)

@@ -29,7 +29,11 @@ def loaded(doc, anew: bool = False) -> plan_rows.Plan | None:
 
 
 def forget_loaded(doctype: str, name) -> None:
-	"""Have a document's plan read again: it got one, or another one."""
+	"""Have a document's plan read again: it got one, or another one.
+
+	Args:
+		doctype, name: the document.
+	"""
 	save_state.transaction().plans.pop((doctype, str(name)), None)
 
 
@@ -148,7 +152,12 @@ def value_changes(fieldnames: Iterable[str], doctype: str, before, after) -> dic
 
 
 def as_stored(doc, row: dict):
-	"""Return a document as it is stored: itself, unless its watched fields have other values in memory."""
+	"""Return a document as it is stored: itself, unless its watched fields have other values in memory.
+
+	Args:
+		doc: the document.
+		row: stored values of its watched fields, as `stored_row` returns them.
+	"""
 	if not value_changes(row, doc.doctype, row, doc):
 		return doc
 	return frappe.get_doc(doc.doctype, doc.name)
@@ -158,6 +167,9 @@ def is_amendment(doc) -> bool:
 	"""Tell whether a document is new and takes over the plan of the cancelled one that it amends.
 
 	One that only says so - its origin is not cancelled, or has no plan - is a new document like any other.
+
+	Args:
+		doc: the document, before or in its insert. At most two queries; none without `amended_from`.
 	"""
 	if not (doc.is_new() or doc.flags.in_insert) or not doc.get("amended_from"):
 		return False
@@ -169,7 +181,12 @@ def is_amendment(doc) -> bool:
 
 
 def holds_value(stage, doc) -> bool:
-	"""Tell whether the document has the very value that reaches a stage."""
+	"""Tell whether the document has the very value that reaches a stage.
+
+	Args:
+		stage: row with `reach_rule`, `track_field` and `track_value`.
+		doc: the document, in memory or stored.
+	"""
 	if stage.reach_rule != ReachRule.FIELD_VALUE or not stage.track_field:
 		return False
 	return is_reached_by(
@@ -178,12 +195,25 @@ def holds_value(stage, doc) -> bool:
 
 
 def is_reached_by(stage, text: str) -> bool:
-	"""Tell whether a value, as plans keep it, is the one that reaches a stage."""
+	"""Tell whether a value, as plans keep it, is the one that reaches a stage.
+
+	Args:
+		stage: row with `track_value`.
+		text: as `snapshots.field_text` returns it.
+	"""
 	return text == (stage.track_value or "").strip()
 
 
 def watched_fields(stages, tasks, plan) -> list[str]:
-	"""Return the document's fields a plan acts on: values that reach stages, dates, owners, assignees, supplier."""
+	"""Return the document's fields a plan acts on: values that reach stages, dates, owners, assignees, supplier.
+
+	Args:
+		stages, tasks: rows of a plan, or of its workflow.
+		plan: document or row with `supplier_field`.
+
+	Returns:
+		list[str]: names of fields; some of them the document may not have.
+	"""
 	watched = {*STANDARD_WATCHED, plan.get("supplier_field") or "supplier"}
 	for stage in stages:
 		watched.update((stage.get("track_field"), stage.get("date_field"), stage.get("owner_field")))
