@@ -55,15 +55,25 @@ class Budget:
 	def spend(self, steps: int = 1) -> None:
 		"""Take steps off.
 
+		Args:
+			steps: how many.
+
 		Raises:
-			BudgetExceeded
+			BudgetExceeded: none are left.
 		"""
 		self.left -= steps
 		if self.left < 0:
 			raise BudgetExceeded(_("it takes too many steps"))
 
 	def counted(self, items):
-		"""Yield items, each for a step."""
+		"""Yield items, each for a step.
+
+		Args:
+			items: what is gone through.
+
+		Raises:
+			BudgetExceeded: no steps are left.
+		"""
 		for item in items:
 			self.spend()
 			yield item
@@ -72,8 +82,12 @@ class Budget:
 def checked(value):
 	"""Return a value that is not too large.
 
+	Args:
+		value: what an expression gives, of any type.
+
 	Raises:
-		BudgetExceeded
+		BudgetExceeded: a text of more than 20,000 characters, a list of more than 2,000 items, a number above 10 to the
+			power of 24.
 	"""
 	if isinstance(value, str | bytes):
 		too_large = len(value) > MOST_TEXT
@@ -113,7 +127,11 @@ def _items_of(container):
 
 
 def cost(value) -> int:
-	"""Return how many steps it takes to go through a value."""
+	"""Return how many steps it takes to go through a value.
+
+	Args:
+		value: text or list, set, tuple or dict; anything else costs nothing.
+	"""
 	if isinstance(value, str):
 		return len(value) // STEP_TEXT
 	return items_in(value) // 10 if isinstance(value, CONTAINERS) else 0
@@ -128,7 +146,7 @@ def calculate(sign: str, left, right):
 
 	Raises:
 		NotCalculable: these cannot be calculated with.
-		BudgetExceeded
+		BudgetExceeded: what comes out is too large.
 	"""
 	if sign != "+" and not (_is_measure(left) and _is_measure(right)):
 		raise NotCalculable(_("{0} is for numbers and dates").format(sign))
@@ -150,14 +168,31 @@ CALCULATIONS = {
 
 
 def replace(text: str, old: str, new: str) -> str:
-	"""Return a text with all places replaced, if what comes out is not too large."""
+	"""Return a text with all places replaced, if what comes out is not too large.
+
+	Args:
+		text: in which to replace.
+		old, new: as of `str.replace`.
+
+	Raises:
+		BudgetExceeded: it is too large.
+	"""
 	if len(text) + text.count(old) * len(new) > MOST_TEXT:
 		raise BudgetExceeded(_("a value is too large"))
 	return text.replace(old, new)
 
 
 def join(separator: str, parts) -> str:
-	"""Return parts joined, if what comes out is not too large."""
+	"""Return parts joined, if what comes out is not too large.
+
+	Args:
+		separator: between the parts.
+		parts: texts.
+
+	Raises:
+		BudgetExceeded: there are too many parts, or what comes out is too large.
+		TypeError: a part is no text.
+	"""
 	parts = checked(list(parts))
 	if sum(len(part) for part in parts) + len(separator) * len(parts) > MOST_TEXT:
 		raise BudgetExceeded(_("a value is too large"))
@@ -257,6 +292,13 @@ DATE_VALUES = frozenset({"year", "month", "day", "hour", "minute", "second", "da
 
 def method(value, name: str):
 	"""Return a method of a text, a date or a dict that may be called.
+
+	Args:
+		value: what an expression calls it on.
+		name: of the method.
+
+	Returns:
+		Callable: bound to the value; `replace` and `join` as here.
 
 	Raises:
 		AttributeError: there is no such method, or it may not be called.

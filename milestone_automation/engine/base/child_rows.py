@@ -16,6 +16,10 @@ class RowOfDocument(PlainTextDocument):
 		"""Tell whether the user may do something with the row: what they may do with its document, and no more.
 
 		Frappe 15 and later ask only the roles where a row was read without its document.
+
+		Args:
+			permtype: what is asked for, such as "write".
+			args, kwargs: as Frappe's; of `user` the documents are asked too, the session user by default.
 		"""
 		if self.flags.ignore_permissions:
 			return True
@@ -37,11 +41,19 @@ class RowOfDocument(PlainTextDocument):
 		}
 
 	def validate(self):
-		"""Refuse to save a single row."""
+		"""Refuse to save a single row.
+
+		Raises:
+			frappe.ValidationError: always.
+		"""
 		self._refuse()
 
 	def on_trash(self):
-		"""Refuse to delete a single row."""
+		"""Refuse to delete a single row.
+
+		Raises:
+			frappe.ValidationError: always.
+		"""
 		self._refuse()
 
 	def _refuse(self):

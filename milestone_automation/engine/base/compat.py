@@ -32,7 +32,11 @@ def cached(key: str, generator: Callable):
 
 
 def forget(key: str) -> None:
-	"""Delete a value of `cached`, for all processes."""
+	"""Delete a value of `cached`, for all processes.
+
+	Args:
+		key: as in `cached`.
+	"""
 	client_cache = getattr(frappe, "client_cache", None)
 	if client_cache is not None:
 		client_cache.delete_value(key)
@@ -51,7 +55,11 @@ def asks_for_linked_rows() -> bool:
 
 
 def after_transaction(function: Callable) -> None:
-	"""Call `function` after the current transaction, whether it commits or rolls back."""
+	"""Call `function` after the current transaction, whether it commits or rolls back.
+
+	Args:
+		function: called without arguments.
+	"""
 	frappe.db.after_commit.add(function)
 	frappe.db.after_rollback.add(function)
 
@@ -97,12 +105,20 @@ def saves_many() -> bool:
 
 
 def is_saving(doctype: str, name) -> bool:
-	"""Tell whether a document is being saved right now."""
+	"""Tell whether a document is being saved right now.
+
+	Args:
+		doctype, name: the document, its name in the type it is kept in.
+	"""
 	return (doctype, name) in (frappe.flags.currently_saving or [])
 
 
 def is_saving_again(doctype: str, name) -> bool:
-	"""Tell whether a document is saved inside another save of the same document, by a hook of it."""
+	"""Tell whether a document is saved inside another save of the same document, by a hook of it.
+
+	Args:
+		doctype, name: as in `is_saving`.
+	"""
 	return (frappe.flags.currently_saving or []).count((doctype, name)) > 1
 
 
@@ -119,6 +135,9 @@ def remove_desktop(app: str) -> None:
 	"""Delete an app's icons on the desktop and its sidebars, which Frappe 16 leaves behind when it is uninstalled.
 
 	By query: in developer mode a deleted document takes its file in the app along.
+
+	Args:
+		app: name of the app.
 	"""
 	if _major_version() < 16:
 		return
@@ -134,7 +153,11 @@ def _major_version() -> int:
 
 
 def separators(number_format: str) -> tuple[str, str]:
-	"""Return what stands before the decimals and between the thousands in a number format such as `#.###,##`."""
+	"""Return what stands before the decimals and between the thousands in a number format such as `#.###,##`.
+
+	Args:
+		number_format: as in System Settings.
+	"""
 	if NumberFormat:
 		parsed = NumberFormat.from_string(number_format)
 		return parsed.decimal_separator, parsed.thousands_separator

@@ -146,7 +146,11 @@ def _raise_if_nothing_can_follow(error: Exception) -> None:
 
 
 def is_conflict(error: Exception) -> bool:
-	"""Tell whether the database refused a statement because somebody else is changing the same rows."""
+	"""Tell whether the database refused a statement because somebody else is changing the same rows.
+
+	Args:
+		error: as the database's driver or Frappe raised it.
+	"""
 	if isinstance(error, (frappe.QueryDeadlockError, frappe.QueryTimeoutError)):
 		return True
 	if isinstance(error, sqlite3.OperationalError):
@@ -179,7 +183,11 @@ def raise_conflict(error: Exception) -> NoReturn:
 
 @contextmanager
 def translate_conflicts():
-	"""Turn conflicts with other users, as the database raises them, into a ConflictError."""
+	"""Turn conflicts with other users, as the database raises them, into a ConflictError.
+
+	Raises:
+		ConflictError: instead of the database's own error; any other error is passed on.
+	"""
 	try:
 		yield
 	except Exception as error:

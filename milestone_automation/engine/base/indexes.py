@@ -78,13 +78,24 @@ TABLES = tuple(INDEXES)
 
 
 def ensure(doctype: str) -> None:
-	"""Create the missing indexes of a table. Called when its DocType is synced."""
+	"""Create the missing indexes of a table. Called when its DocType is synced.
+
+	Args:
+		doctype: of the table; one that needs none gets none.
+	"""
 	for fields in needed(doctype):
 		frappe.db.add_index(doctype, list(fields), _name(doctype, fields))
 
 
 def needed(doctype: str) -> list[tuple[str, ...]]:
-	"""Return the columns of each index of a table that Frappe does not create reliably."""
+	"""Return the columns of each index of a table that Frappe does not create reliably.
+
+	Args:
+		doctype: of the table.
+
+	Returns:
+		list: the columns of each, in order; empty for a table that needs none.
+	"""
 	listed = list(INDEXES.get(doctype, ()))
 	if frappe.db.db_type == "mariadb":
 		return listed
@@ -96,7 +107,11 @@ def needed(doctype: str) -> list[tuple[str, ...]]:
 
 
 def missing(doctype: str) -> list[tuple[str, ...]]:
-	"""Return the columns of each index that a table lacks."""
+	"""Return the columns of each index that a table lacks.
+
+	Args:
+		doctype: of the table, which must exist.
+	"""
 	return [
 		fields
 		for fields in needed(doctype)

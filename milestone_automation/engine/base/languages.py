@@ -11,7 +11,11 @@ from babel.dates import format_date
 
 @contextmanager
 def in_language(language: str) -> Iterator[None]:
-	"""Translate texts and format dates in this language while the context is open."""
+	"""Translate texts and format dates in this language while the context is open.
+
+	Args:
+		language: code of a language, such as "de".
+	"""
 	previous = frappe.local.lang
 	frappe.local.lang = language
 	try:
@@ -21,7 +25,14 @@ def in_language(language: str) -> Iterator[None]:
 
 
 def day_text(day: date | None) -> str:
-	"""Return a date in words in the current language; an empty text without a date."""
+	"""Return a date in words in the current language; an empty text without a date.
+
+	Args:
+		day: the date.
+
+	Returns:
+		str: such as "March 31, 2026".
+	"""
 	if not day:
 		return ""
 	try:

@@ -33,7 +33,11 @@ class FieldMisfit(ValueError):
 
 
 def is_storable(value) -> bool:
-	"""Tell whether every text in a value, at any depth, can be stored. Keys count too."""
+	"""Tell whether every text in a value, at any depth, can be stored. Keys count too.
+
+	Args:
+		value: anything that JSON can say; other values count as storable.
+	"""
 	left = [value]
 	while left:
 		one = left.pop()
@@ -48,14 +52,29 @@ def is_storable(value) -> bool:
 
 
 def as_text(value, most: int = TEXT_LENGTH) -> str:
-	"""Return text of at most so many characters, without blanks at its ends."""
+	"""Return text of at most so many characters, without blanks at its ends.
+
+	Args:
+		value: a text; nothing else is taken for one.
+		most: number of characters, counted before the blanks go.
+
+	Raises:
+		ValueError: it is no text, too long, or cannot be stored.
+	"""
 	if not isinstance(value, str) or len(value) > most or not is_storable(value):
 		raise ValueError
 	return value.strip()
 
 
 def as_docname(value) -> str:
-	"""Return the name of a document; numbers are names too."""
+	"""Return the name of a document; numbers are names too.
+
+	Args:
+		value: text of at most 140 characters, or a whole number.
+
+	Raises:
+		ValueError: it is neither, or empty.
+	"""
 	name = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 	name = as_text(name, NAME_LENGTH)
 	if not name:
@@ -64,7 +83,14 @@ def as_docname(value) -> str:
 
 
 def as_date(value) -> date:
-	"""Return the day of an ISO date or datetime, in the digits of any script."""
+	"""Return the day of an ISO date or datetime, in the digits of any script.
+
+	Args:
+		value: a date, a datetime, or text as YYYY-MM-DD, with or without a time.
+
+	Raises:
+		ValueError: it is none of these, or there is no such day.
+	"""
 	if isinstance(value, datetime):
 		return value.date()
 	if isinstance(value, date):
@@ -76,12 +102,25 @@ def as_date(value) -> date:
 
 
 def with_plain_digits(text: str) -> str:
-	"""Write the decimal digits of any script as 0 to 9."""
+	"""Write the decimal digits of any script as 0 to 9.
+
+	Args:
+		text: any text; other signs stay.
+	"""
 	return "".join(str(unicodedata.decimal(sign, sign)) for sign in text)
 
 
 def as_integer(value, least: int, most: int) -> int:
-	"""Return a whole number within bounds; text in any digits and 5.0 are numbers too."""
+	"""Return a whole number within bounds; text in any digits and 5.0 are numbers too.
+
+	Args:
+		value: a number or text.
+		least, most: the bounds, themselves allowed.
+
+	Raises:
+		ValueError: it is no whole number, or out of bounds.
+		OverflowError: it is infinite.
+	"""
 	if isinstance(value, str):
 		text = with_plain_digits(value.strip())
 		if not WHOLE_NUMBER.fullmatch(text):
@@ -93,18 +132,40 @@ def as_integer(value, least: int, most: int) -> int:
 
 
 def as_flag(value) -> bool:
-	"""Return yes or no: True, 1, "1" and "true", or False, 0, "0" and "false"."""
+	"""Return yes or no: True, 1, "1" and "true", or False, 0, "0" and "false".
+
+	Args:
+		value: one of these; texts in any case.
+
+	Raises:
+		ValueError: it is anything else.
+	"""
 	found = FLAGS.get(str(value).strip().lower()) if isinstance(value, int | float | str) else None
 	return found if found is not None else _refuse()
 
 
 def as_choice(value, choices) -> str:
-	"""Return one of some values."""
+	"""Return one of some values.
+
+	Args:
+		value: as somebody has sent it.
+		choices: the values, as text.
+
+	Raises:
+		ValueError: it is none of them.
+	"""
 	return value if isinstance(value, str) and value in tuple(choices) else _refuse()
 
 
 def as_json(value):
-	"""Return what a JSON text says; what is no text is taken as it is."""
+	"""Return what a JSON text says; what is no text is taken as it is.
+
+	Args:
+		value: JSON text, or what was parsed already.
+
+	Raises:
+		ValueError: it is no JSON, too deep, or has texts that cannot be stored.
+	"""
 	try:
 		parsed = json.loads(value) if isinstance(value, str) else value
 	except RecursionError as error:
@@ -113,7 +174,14 @@ def as_json(value):
 
 
 def as_names(value) -> list[str]:
-	"""Return a list of names, given as such or as its JSON."""
+	"""Return a list of names, given as such or as its JSON.
+
+	Args:
+		value: at most 500 names.
+
+	Raises:
+		ValueError: it is no such list, or one of them is no name.
+	"""
 	names = as_json(value)
 	if not isinstance(names, list) or len(names) > MOST_NAMES:
 		raise ValueError
@@ -127,6 +195,10 @@ def as_records(value, readers: dict[str, Callable], most: int) -> list[dict]:
 		value: the list.
 		readers: by name of the value; each returns it parsed, or raises.
 		most: number of objects.
+
+	Raises:
+		ValueError: it is no such list, has too many objects, or one of them has a value of another name.
+		TypeError, OverflowError: as the readers raise them.
 	"""
 	rows = as_json(value)
 	if not isinstance(rows, list) or len(rows) > most:
@@ -149,6 +221,7 @@ def as_document(value, doctype: str) -> dict:
 
 	Raises:
 		FieldMisfit: says which field.
+		ValueError: it is no dict, or no JSON of one.
 	"""
 	given = as_json(value)
 	if not isinstance(given, dict):
@@ -181,7 +254,15 @@ def _scalar(value):
 
 
 def as_stored(value, fieldtype: str):
-	"""Return a value that a column of this type can hold; numbers and dates as such, no value as None."""
+	"""Return a value that a column of this type can hold; numbers and dates as such, no value as None.
+
+	Args:
+		value: a text, number, date or None; a JSON value of another kind is refused.
+		fieldtype: Frappe's field type.
+
+	Raises:
+		ValueError, TypeError, OverflowError: it does not fit the type.
+	"""
 	value = _scalar(value)
 	if value is None or value == "":
 		return None
@@ -190,13 +271,28 @@ def as_stored(value, fieldtype: str):
 
 
 def as_number(value) -> float:
-	"""Return a number; text in any digits is one too."""
+	"""Return a number; text in any digits is one too.
+
+	Args:
+		value: a number or text.
+
+	Raises:
+		ValueError: it is no number, or not below 10 to the power of 18.
+		TypeError: it is neither a number nor text.
+	"""
 	number = float(with_plain_digits(value.strip()) if isinstance(value, str) else value)
 	return number if abs(number) < 10**18 else _refuse()
 
 
 def as_moment(value) -> datetime:
-	"""Return an ISO date or datetime as a moment; a day alone begins at midnight."""
+	"""Return an ISO date or datetime as a moment; a day alone begins at midnight.
+
+	Args:
+		value: a date, a datetime, or text as YYYY-MM-DD, with or without a time. A time zone in a text is dropped.
+
+	Raises:
+		ValueError: it is none of these.
+	"""
 	if isinstance(value, datetime):
 		return value
 	if isinstance(value, date):

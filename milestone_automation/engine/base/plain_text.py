@@ -152,11 +152,21 @@ class PlainTextDocument(Document):
 		return super().db_update(*args, **kwargs)
 
 	def update_single(self, values):
-		"""Write the values of a Single, cleaned."""
+		"""Write the values of a Single, cleaned.
+
+		Args:
+			values: by field name.
+		"""
 		return super().update_single(clean_values(self.meta, values))
 
 	def db_set(self, fieldname, value=None, *args, **kwargs):
-		"""Set one value or several, cleaned."""
+		"""Set one value or several, cleaned.
+
+		Args:
+			fieldname: of the field, or a dict of values by field name.
+			value: for a single field.
+			args, kwargs: as Frappe's.
+		"""
 		if isinstance(fieldname, dict):
 			return super().db_set(clean_values(self.meta, fieldname), None, *args, **kwargs)
 		cleaned = clean_values(self.meta, {fieldname: value})

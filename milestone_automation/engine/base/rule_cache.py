@@ -21,12 +21,20 @@ def get(key: str, read: Callable):
 
 
 def is_changed_here(key: str) -> bool:
-	"""Tell whether the running transaction has changed the rules under a key."""
+	"""Tell whether the running transaction has changed the rules under a key.
+
+	Args:
+		key: as in `get`.
+	"""
 	return key in save_state.changed_rules()
 
 
 def forget(key: str) -> None:
-	"""Forget what is cached: now for this transaction, for everybody once it ends. Call on every change of a rule."""
+	"""Forget what is cached: now for this transaction, for everybody once it ends. Call on every change of a rule.
+
+	Args:
+		key: as in `get`.
+	"""
 	save_state.transaction().changed_rules[key] = None
 	compat.forget(key)
 	compat.after_transaction(lambda: compat.forget(key))

@@ -147,7 +147,14 @@ def changed_rules() -> dict[str, object]:
 
 
 def key_of(doc) -> tuple[str, str]:
-	"""Return by what a document is remembered."""
+	"""Return by what a document is remembered.
+
+	Args:
+		doc: any document.
+
+	Returns:
+		tuple: DocType, and name as text.
+	"""
 	return doc.doctype, str(doc.name)
 
 

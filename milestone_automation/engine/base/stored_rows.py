@@ -45,7 +45,13 @@ def read(doctype: str, name, columns: tuple[str, ...], lock: bool = False) -> di
 
 
 def read_many(doctype: str, names: list[str], columns: tuple[str, ...]) -> dict[str, dict]:
-	"""Return the stored values of some columns of several documents, by name as text. One query; none for no names."""
+	"""Return the stored values of some columns of several documents, by name as text. One query; none for no names.
+
+	Args:
+		doctype: of documents with a table of their own.
+		names: as text or as the documents have them; those of no row are left out.
+		columns: of the table.
+	"""
 	if not names:
 		return {}
 	row = frappe.qb.DocType(doctype)
@@ -55,7 +61,12 @@ def read_many(doctype: str, names: list[str], columns: tuple[str, ...]) -> dict[
 
 
 def name_in_column(doctype: str, name):
-	"""Return the name of a document as its column keeps it; None for a text where names are numbers."""
+	"""Return the name of a document as its column keeps it; None for a text where names are numbers.
+
+	Args:
+		doctype: of the document.
+		name: text or number.
+	"""
 	names = _names(doctype, [name])
 	return names[0] if names else None
 

@@ -86,7 +86,14 @@ def as_stored(value, fieldtype: str):
 
 
 def cut(text: str) -> str:
-	"""Cut text to what a Data column holds, marking the cut."""
+	"""Cut text to what a Data column holds, marking the cut.
+
+	Args:
+		text: of any length.
+
+	Returns:
+		str: at most 140 characters; one that was cut ends with "…".
+	"""
 	return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - len(CUT_MARK)] + CUT_MARK
 
 
