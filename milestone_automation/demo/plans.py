@@ -43,12 +43,20 @@ def load(order_doctype: str, supplier_doctype: str, team_role: str) -> str | Non
 
 
 def workflow_of(order_doctype: str) -> str | None:
-	"""Return the name of the workflow of the demo, or None."""
+	"""Return the name of the workflow of the demo, or None.
+
+	Args:
+		order_doctype: DocType of the demo's orders.
+	"""
 	return frappe.db.get_value("Milestone Workflow", {"document_type": order_doctype})
 
 
 def clear(order_doctype: str) -> None:
-	"""Delete the plans, the workflow and the contacts of the demo."""
+	"""Delete the plans, the workflow and the contacts of the demo.
+
+	Args:
+		order_doctype: DocType of the demo's orders.
+	"""
 	workflow = workflow_of(order_doctype)
 	for plan in frappe.get_all("Milestone Plan", {"reference_type": order_doctype}, pluck="name"):
 		frappe.delete_doc("Milestone Plan", plan, force=True)
@@ -60,7 +68,11 @@ def clear(order_doctype: str) -> None:
 
 
 def make_contacts(supplier_doctype: str) -> None:
-	"""Create one contact, without a user, for each supplier."""
+	"""Create one contact, without a user, for each supplier.
+
+	Args:
+		supplier_doctype: DocType of the demo's suppliers; one whose address has a contact already gets none.
+	"""
 	for supplier, email, *_habits in sample_orders.SUPPLIERS:
 		if frappe.db.exists("Contact", {"email_id": email}):
 			continue
@@ -77,7 +89,12 @@ def make_contacts(supplier_doctype: str) -> None:
 
 
 def make_workflow(order_doctype: str, team_role: str) -> None:
-	"""Install the ready workflow for purchase orders with the users of the demo, and enable it."""
+	"""Install the ready workflow for purchase orders with the users of the demo, and enable it.
+
+	Args:
+		order_doctype: DocType of the demo's orders.
+		team_role: role of its users.
+	"""
 	workflow = frappe.get_doc("Milestone Workflow", ready.install(READY, order_doctype))
 	workflow.update({"enabled": 1, "team_role": team_role, "escalation_role": MANAGER_ROLE})
 	for stage in workflow.stages:
@@ -89,7 +106,11 @@ def make_workflow(order_doctype: str, team_role: str) -> None:
 
 
 def work_on_tasks(order_doctype: str) -> None:
-	"""Complete two of three tasks that were due in the past."""
+	"""Complete two of three tasks that were due in the past.
+
+	Args:
+		order_doctype: DocType of the demo's orders.
+	"""
 	due = frappe.get_all(
 		"Milestone Task",
 		filters={"reference_type": order_doctype, "status": "Open", "due_date": ("<", nowdate())},
@@ -102,7 +123,11 @@ def work_on_tasks(order_doctype: str) -> None:
 
 
 def confirm_inspections(order_doctype: str) -> None:
-	"""Confirm the inspection of shipped orders, the only stage without a status."""
+	"""Confirm the inspection of shipped orders, the only stage without a status.
+
+	Args:
+		order_doctype: DocType of the demo's orders.
+	"""
 	shipped = {"status": ("in", ["Shipped", "Delivered"])}
 	for name in frappe.get_all(order_doctype, filters=shipped, pluck="name"):
 		plan = plan_rows.load(order_doctype, name)
@@ -113,14 +138,27 @@ def confirm_inspections(order_doctype: str) -> None:
 
 
 def complete_tasks_of(plan: plan_rows.Plan, *stage_names: str, except_title: str = "") -> None:
-	"""Complete the open tasks of some stages, except those with a title."""
+	"""Complete the open tasks of some stages, except those with a title.
+
+	Args:
+		plan: the plan.
+		stage_names: names of the stages.
+		except_title: title of the tasks that stay open.
+	"""
 	for task in plan_rows.task_rows(plan.name):
 		if task.stage_name in stage_names and task.status == "Open" and task.title != except_title:
 			tasks.complete(task.name)
 
 
 def block_an_order(order_doctype: str) -> str | None:
-	"""Block the shipment of an inspected order, which is due today, by a missing packing list; return the order."""
+	"""Block the shipment of an inspected order, which is due today, by a missing packing list; return the order.
+
+	Args:
+		order_doctype: DocType of the demo's orders.
+
+	Returns:
+		str | None: its name; None if no order is inspected.
+	"""
 	inspected = frappe.get_all(
 		order_doctype, filters={"status": "Inspection"}, order_by="name desc", limit=1, pluck="name"
 	)
@@ -141,7 +179,12 @@ def block_an_order(order_doctype: str) -> str | None:
 
 
 def ship_today(order_doctype: str, plan: plan_rows.Plan) -> None:
-	"""Move the dates of an order so that its shipment is due today."""
+	"""Move the dates of an order so that its shipment is due today.
+
+	Args:
+		order_doctype: DocType of the demo's orders.
+		plan: the plan of one of them.
+	"""
 	today = getdate(nowdate())
 	late = (today - getdate(plan.stage("Shipment").key_date)).days
 	if late:

@@ -81,7 +81,11 @@ def generate(today: datetime.date, count: int = 60, seed: int = 20) -> list[Orde
 
 
 def all_steps(orders: list[Order]) -> list[tuple[Order, Step]]:
-	"""Return the saves of all orders in order of time."""
+	"""Return the saves of all orders in order of time.
+
+	Args:
+		orders: as `generate` returns them.
+	"""
 	steps = [(order, step) for order in orders for step in order.steps]
 	return sorted(steps, key=lambda pair: (pair[1].moment, pair[0].number))
 

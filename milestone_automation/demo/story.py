@@ -86,14 +86,22 @@ def clear() -> None:
 
 
 def clear_documents(doctype: str) -> None:
-	"""Delete all documents of a DocType of the demo, and their versions."""
+	"""Delete all documents of a DocType of the demo, and their versions.
+
+	Args:
+		doctype: one of the demo's.
+	"""
 	for name in frappe.get_all(doctype, pluck="name"):
 		frappe.delete_doc(doctype, name, force=True, delete_permanently=True)
 	frappe.db.delete("Version", {"ref_doctype": doctype})
 
 
 def drop_doctype(doctype: str) -> None:
-	"""Delete a DocType of the demo and its table."""
+	"""Delete a DocType of the demo and its table.
+
+	Args:
+		doctype: one of the demo's; may be gone already. Dropping its table commits.
+	"""
 	if frappe.db.exists("DocType", doctype):
 		frappe.delete_doc("DocType", doctype, force=True)
 	frappe.db.sql_ddl(frappe.qb.drop_table(frappe.qb.DocType(doctype)).if_exists().get_sql())

@@ -68,7 +68,11 @@ def secure(response, request) -> None:
 
 
 def too_many(seconds: int) -> dict:
-	"""Return the page for a link that was used too often."""
+	"""Return the page for a link that was used too often.
+
+	Args:
+		seconds: to wait.
+	"""
 	minutes = -(-seconds // 60)
 	return refused(
 		_("Too many requests"),
@@ -90,7 +94,14 @@ def _shown(page: Callable[[dict, bool], dict], form: dict, is_post: bool) -> dic
 
 
 def plain_form(form: dict) -> dict[str, str]:
-	"""Return the texts of a form, without what cannot be stored; anything but text is left out."""
+	"""Return the texts of a form, without what cannot be stored; anything but text is left out.
+
+	Args:
+		form: Frappe's, with what the address and the page sent.
+
+	Returns:
+		dict: texts of at most 4000 characters, by name.
+	"""
 	return {
 		name: parsing.UNSTORABLE.sub("", value)[: parsing.TEXT_LENGTH]
 		for name, value in form.items()
@@ -107,12 +118,26 @@ def invalid() -> dict:
 
 
 def refused(title: str, text: str) -> dict:
-	"""Return a page that refuses, with the reason."""
+	"""Return a page that refuses, with the reason.
+
+	Args:
+		title, text: translated.
+
+	Returns:
+		dict: what the template shows.
+	"""
 	return {"state": "refused", "title": title, "text": text}
 
 
 def closed(text: str) -> dict:
-	"""Return a page that says why there is nothing to do any more."""
+	"""Return a page that says why there is nothing to do any more.
+
+	Args:
+		text: translated.
+
+	Returns:
+		dict: what the template shows.
+	"""
 	return {"state": "closed", "title": _("Nothing to do"), "text": text}
 
 
@@ -131,6 +156,10 @@ def log_in_first(link: Link, form: dict) -> dict | None:
 	"""Return the page that asks the link's recipient to log in; None where they are, or the site does not want it.
 
 	Since July 2026 Frappe asks the same before a mail's button changes a document.
+
+	Args:
+		link: the link; somebody without an account cannot log in and need not.
+		form: as `plain_form` returns it; its answer is asked again after the login.
 	"""
 	has_account = frappe.db.exists("User", link.recipient)
 	if not has_account or frappe.session.user == link.recipient or not _must_log_in():
@@ -196,7 +225,11 @@ def _refusal(error: Exception) -> dict:
 
 
 def document(plan) -> str:
-	"""Return DocType and name of a plan's document, translated."""
+	"""Return DocType and name of a plan's document, translated.
+
+	Args:
+		plan: row with `reference_type` and `reference_name`.
+	"""
 	return f"{_(plan.reference_type)} {plan.reference_name}"
 
 
@@ -248,7 +281,14 @@ def handed_over(event: PlanEvent, link: Link, plan: str, **about: str) -> str:
 
 
 def owner_name(row) -> str:
-	"""Return whom to ask about a stage: its owner, its role, or a Milestone Manager."""
+	"""Return whom to ask about a stage: its owner, its role, or a Milestone Manager.
+
+	Args:
+		row: of the stage, with `stage_owner` and `owner_role`.
+
+	Returns:
+		str: full name, translated role, or words for a manager.
+	"""
 	if row.stage_owner:
 		return get_fullname(row.stage_owner)
 	if row.get("outside_owner_name"):
@@ -257,18 +297,33 @@ def owner_name(row) -> str:
 
 
 def may_use_link(recipient: str) -> bool:
-	"""Tell whether a link still works for its recipient: everybody but the owner of a disabled account."""
+	"""Tell whether a link still works for its recipient: everybody but the owner of a disabled account.
+
+	Args:
+		recipient: user id or e-mail address of the link.
+	"""
 	enabled = frappe.db.get_value("User", recipient, "enabled")
 	return bool(cint(enabled)) if enabled is not None else "@" in recipient
 
 
 def is_enabled(user: str) -> bool:
-	"""Tell whether a user id belongs to an enabled user."""
+	"""Tell whether a user id belongs to an enabled user.
+
+	Args:
+		user: user id; an address without an account belongs to none.
+	"""
 	return bool(cint(frappe.db.get_value("User", user, "enabled")))
 
 
 def language_of(recipient: str) -> str:
-	"""Return the language of a recipient, given as user id or e-mail address; the site's by default."""
+	"""Return the language of a recipient, given as user id or e-mail address; the site's by default.
+
+	Args:
+		recipient: user id or e-mail address of the link.
+
+	Returns:
+		str: code of the language.
+	"""
 	language = frappe.db.get_value("User", recipient, "language")
 	return language or frappe.get_system_settings("language") or "en"
 

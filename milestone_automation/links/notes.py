@@ -12,17 +12,31 @@ SENT_TWICE = 10  # minutes in which the same words are the same comment
 
 
 def text_of(form: dict) -> str:
-	"""Return the comment of a form."""
+	"""Return the comment of a form.
+
+	Args:
+		form: as `link_page.plain_form` returns it.
+
+	Returns:
+		str: at most 4000 characters, without blanks at its ends; empty for none.
+	"""
 	return cstr(form.get("comment")).strip()[:COMMENT_LENGTH]
 
 
 def is_sent(form: dict) -> bool:
-	"""Tell whether a form came with a comment or a file."""
+	"""Tell whether a form came with a comment or a file.
+
+	Args:
+		form: as in `text_of`.
+	"""
 	return bool(text_of(form) or uploads.sent_file())
 
 
 def sentence(form: dict) -> str:
 	"""Return the sentence about what was sent.
+
+	Args:
+		form: as in `text_of`.
 
 	Raises:
 		frappe.ValidationError: nothing was.
@@ -69,7 +83,13 @@ def keep(doctype: str, name: str, sender: tuple[str, str], comment: str, about: 
 
 
 def not_taken(page: dict, form: dict, is_post: bool) -> dict:
-	"""Return a page that refuses; it also says that a comment or file which came along was not taken."""
+	"""Return a page that refuses; it also says that a comment or file which came along was not taken.
+
+	Args:
+		page: what the template shows, with `text`.
+		form: as in `text_of`.
+		is_post: whether the form was sent; an opened link sends nothing.
+	"""
 	if not is_post or not is_sent(form):
 		return page
 	return page | {"text": f"{page['text']} {_('What you have sent was not taken.')}"}

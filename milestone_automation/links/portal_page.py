@@ -75,7 +75,11 @@ def portal_page(form: dict, is_post: bool) -> dict:
 
 
 def has_something(user: str) -> bool:
-	"""Tell whether something is or was asked of a user, so that there is something on their page."""
+	"""Tell whether something is or was asked of a user, so that there is something on their page.
+
+	Args:
+		user: user id.
+	"""
 	visitor = _visitor(user, True)
 	_task_table, tasks = _tasks_of(visitor)
 	_stage_table, _plan, stages = _stages_of(visitor)
