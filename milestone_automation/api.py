@@ -213,6 +213,9 @@ def confirm_stage(plan: str, stage: str, reached_on: str | None = None) -> dict:
 		stage: row name or name of the stage.
 		reached_on: ISO date, today or past; today by default.
 
+	Returns:
+		dict: as `get_plan`.
+
 	Raises:
 		frappe.PermissionError: the caller may not see the plan, or neither owns the stage nor manages plans.
 		frappe.DoesNotExistError: the plan has no such stage.
@@ -254,6 +257,9 @@ def reschedule_stage(
 		later_stages: "Shift Too" or "Keep Order"; needed where the plan says "Ask".
 		keep_anchored: 1 if later stages that are dated by a field of the document stay on that date.
 		update_document: 1 to write the date to the field of the document that dates the stage.
+
+	Returns:
+		dict: as `get_plan`.
 
 	Raises:
 		frappe.PermissionError: as `confirm_stage`; or managers decide the dates of this plan, and the caller is none.
@@ -316,6 +322,9 @@ def propose_date(plan: str, stage: str, new_date: str, reason: str) -> dict:
 		new_date: ISO date after today.
 		reason: why; required.
 
+	Returns:
+		dict: as `get_plan`.
+
 	Raises:
 		frappe.PermissionError: as `confirm_stage`.
 		frappe.ValidationError: there is no reason, the plan is cancelled, the stage is reached, or the date is not possible.
@@ -346,6 +355,9 @@ def accept_date(
 		plan, stage, later_stages, keep_anchored: as in `reschedule_stage`.
 		new_date: ISO date; the proposed one by default.
 
+	Returns:
+		dict: as `get_plan`.
+
 	Raises:
 		frappe.PermissionError: the caller is not a manager, or may not see the plan.
 		frappe.ValidationError: nothing is proposed, or the date is not possible.
@@ -365,6 +377,9 @@ def decline_date(plan: str, stage: str, reason: str) -> dict:
 		plan, stage: as in `confirm_stage`.
 		reason: why; required.
 
+	Returns:
+		dict: as `get_plan`.
+
 	Raises:
 		frappe.PermissionError: the caller is not a manager, or may not see the plan.
 		frappe.ValidationError: there is no reason, or nothing is proposed.
@@ -383,6 +398,9 @@ def undo_stage(plan: str, stage: str, reason: str) -> dict:
 	Args:
 		plan, stage: as in `confirm_stage`.
 		reason: why; shown in the history of the document.
+
+	Returns:
+		dict: as `get_plan`.
 
 	Raises:
 		frappe.PermissionError: as `confirm_stage`.
@@ -493,6 +511,9 @@ def waive_task(task: str, reason: str) -> dict:
 		task: name of an open task.
 		reason: why; required.
 
+	Returns:
+		dict: as of `complete_task`.
+
 	Raises:
 		frappe.PermissionError: the caller is not a manager, or may not see the task.
 		frappe.ValidationError: there is no reason, or the task is not open.
@@ -510,6 +531,9 @@ def waive_criterion(plan: str, stage: str, criterion: str, reason: str) -> dict:
 		plan, stage: where it is.
 		criterion: its `key`, as `get_plan` returns it.
 		reason: why; kept.
+
+	Returns:
+		dict: as `get_plan`.
 
 	Raises:
 		frappe.PermissionError: the caller is not a manager, or may not see the plan.
@@ -530,6 +554,9 @@ def reopen_criterion(plan: str, stage: str, criterion: str, reason: str) -> dict
 	Args:
 		plan, stage, criterion, reason: as in `waive_criterion`.
 
+	Returns:
+		dict: as `get_plan`.
+
 	Raises:
 		frappe.PermissionError: as `confirm_stage`.
 		frappe.DoesNotExistError: the plan has no such stage, or the stage no such criterion.
@@ -548,6 +575,9 @@ def cancel_task(task: str, reason: str) -> dict:
 	Args:
 		task: name of an open task.
 		reason: why; required.
+
+	Returns:
+		dict: as of `complete_task`.
 
 	Raises:
 		frappe.PermissionError: the caller is not a manager, or may not see the task.
@@ -604,6 +634,9 @@ def add_task(
 		assignee_user, assignee_role, assignee_field, collaborator_name, collaborator_email: as the kind needs.
 		completion_rule: "Any Of" (default) or "All Of" the assignees.
 
+	Returns:
+		dict: as `get_plan`.
+
 	Raises:
 		frappe.PermissionError: as `confirm_stage`.
 		frappe.ValidationError: the stage takes no tasks or is reached, or the task would be due after it.
@@ -636,6 +669,9 @@ def cancel_plan(plan: str, reason: str) -> dict:
 		plan: name of the plan; one that is cancelled already stays as it is.
 		reason: why; required.
 
+	Returns:
+		dict: as `get_plan`.
+
 	Raises:
 		frappe.PermissionError: the caller is not a manager, or may not see the plan.
 		frappe.MandatoryError: there is no reason.
@@ -655,6 +691,9 @@ def undo_cancel_plan(plan: str, reason: str) -> dict:
 	Args:
 		plan: name of the cancelled plan.
 		reason: why; required.
+
+	Returns:
+		dict: as `get_plan`.
 
 	Raises:
 		frappe.PermissionError: the caller is not a manager, or may not see the plan.
@@ -699,6 +738,9 @@ def hold_plan(plan: str, reason: str) -> dict:
 		plan: name of an active plan.
 		reason: why; required.
 
+	Returns:
+		dict: as `get_plan`.
+
 	Raises:
 		frappe.PermissionError: the caller is not a manager, or may not see the plan.
 		frappe.ValidationError: there is no reason, the plan is not active, or it is on hold already.
@@ -739,6 +781,9 @@ def resume_plan(plan: str, shift_dates: bool | int = False, keep_anchored: bool 
 		shift_dates: 1 to move the dates of open stages by the days on hold.
 		keep_anchored: 1 if stages that are dated by a field of the document stay on that date.
 
+	Returns:
+		dict: as `get_plan`.
+
 	Raises:
 		frappe.PermissionError: the caller is not a manager, or may not see the plan.
 		frappe.ValidationError: the plan is not on hold.
@@ -776,6 +821,9 @@ def move_to_new_version(plan: str) -> dict:
 
 	Args:
 		plan: name of the plan.
+
+	Returns:
+		dict: as `get_plan`.
 
 	Raises:
 		frappe.PermissionError: the caller is not a manager, or may not see the plan.
@@ -983,6 +1031,9 @@ def get_timeline(doctype: str, name: str | int) -> list[dict]:
 	Args:
 		doctype, name: the document.
 
+	Returns:
+		list[dict]: the latest first, as Frappe's `additional_timeline_content` has them.
+
 	Raises:
 		frappe.PermissionError: the caller may not read it.
 	"""
@@ -1059,6 +1110,9 @@ def export_grid(
 		workflow, filters, stage_owner, from_date, to_date: as in `get_grid`.
 		file_format: "xlsx" or "csv".
 
+	Returns:
+		dict: `file_name`, and `content` in base64.
+
 	Raises:
 		frappe.PermissionError: the caller does not work in the desk, or may not export plans.
 		frappe.ValidationError: there are too many documents, or none.
@@ -1082,6 +1136,9 @@ def preview_shift(
 
 	Args:
 		cells, days, working_days, later_stages, keep_anchored: as in `shift_stages`.
+
+	Returns:
+		dict: `documents`, what would move in each, and `refused` as of `shift_stages`.
 
 	Raises:
 		frappe.ValidationError: no milestone is chosen.
@@ -1116,6 +1173,9 @@ def shift_stages(
 		working_days: 1 to count working days, else calendar days.
 		later_stages: "Shift Too" or "Keep Order"; needed where a plan says "Ask".
 		keep_anchored: 1 if later stages that are dated by a field of the document stay on that date.
+
+	Returns:
+		dict: `moved`, names of the plans, and `refused`, each with `plan`, `reference_name` and `reason`.
 
 	Raises:
 		frappe.ValidationError: there is no reason, or no milestone is chosen.
@@ -1271,6 +1331,9 @@ def check_workflow(workflow: dict | str) -> dict:
 	Args:
 		workflow: the Milestone Workflow document of the form with its rows, as a dict or its JSON.
 
+	Returns:
+		dict: `general`, `stages`, `tasks`, `steps` and `completed`, each with sentences.
+
 	Raises:
 		frappe.PermissionError: the caller is not a manager, or may not read documents of its DocType.
 	"""
@@ -1360,6 +1423,9 @@ def install_ready_workflow(name: str, document_type: str | None = None) -> dict:
 		name: of the ready workflow, as `get_ready_workflows` returns it.
 		document_type: DocType of its documents; by default the first it is meant for that this site has.
 
+	Returns:
+		dict: `workflow`, its name, and `notes`, sentences about what is different because the DocType lacks something.
+
 	Raises:
 		frappe.PermissionError: the caller may not create workflows.
 		frappe.ValidationError: documents of the DocType cannot have plans.
@@ -1420,6 +1486,9 @@ def export_log(
 		track_field: the tracked field.
 		log_format: "xes" or "csv".
 		from_date, to_date: ISO dates, first and last day of the milestones; None for no limit.
+
+	Returns:
+		dict: `events`, how many; `content` and `file_name`, or for many events `in_background`.
 
 	Raises:
 		frappe.PermissionError: the caller is not a manager, or may not read or export the documents.

@@ -69,7 +69,11 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-	"""Look at everything on the connected site. Changes nothing."""
+	"""Look at everything on the connected site. Changes nothing.
+
+	Returns:
+		list[Finding]: one for each of `CHECKS`, in their order.
+	"""
 	return [check() for check in CHECKS]
 
 

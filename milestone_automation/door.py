@@ -48,7 +48,7 @@ class Kind:
 			error: what the reader raised.
 
 		Raises:
-			frappe.ValidationError
+			frappe.ValidationError: always; names the argument, and the field of a document.
 		"""
 		if isinstance(error, parsing.FieldMisfit):
 			fault = _("The field {0} of {1} has a value that does not fit it.").format(error, argument)

@@ -15,7 +15,11 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for 
 
 
 def print_json(value) -> None:
-	"""Print a value as JSON; dates and times as text."""
+	"""Print a value as JSON; dates and times as text.
+
+	Args:
+		value: of dicts, lists and plain values; what JSON has no word for is printed as its text.
+	"""
 	click.echo(json.dumps(value, default=str, indent=1, ensure_ascii=False))
 
 
@@ -26,6 +30,9 @@ def connected(context, alone: bool = True):
 	Args:
 		context: of click.
 		alone: whether to refuse while another such command runs on the site.
+
+	Raises:
+		click.ClickException: another such command runs on the site, or frappe.ValidationError was raised inside.
 	"""
 	frappe.init(site=get_site(context))
 	frappe.connect()
@@ -66,7 +73,12 @@ class ProgressBar:
 		self.close()
 
 	def show(self, what: str, done: int, total: int) -> None:
-		"""Show how much of a step is done."""
+		"""Show how much of a step is done.
+
+		Args:
+			what: the step; another one than before gets a new bar.
+			done, total: how much of it is done, and how much there is.
+		"""
 		if self.is_hidden:
 			return
 		if what != self.what:

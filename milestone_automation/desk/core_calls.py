@@ -403,6 +403,6 @@ def refuse() -> NoReturn:
 	"""Refuse to answer.
 
 	Raises:
-		frappe.PermissionError
+		frappe.PermissionError: always.
 	"""
 	frappe.throw(_("You may not see this."), frappe.PermissionError, title=_("Not Permitted"))

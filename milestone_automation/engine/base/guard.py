@@ -115,6 +115,9 @@ def run_logged(what: str, function: Callable, *args):
 	Args:
 		what, function: as for `run_guarded`.
 
+	Returns:
+		The function's result; None after an error.
+
 	Raises:
 		GateError, frappe.QueryDeadlockError (ConflictError is one): passed on.
 		Exception: the error, where the transaction is lost with it.
@@ -165,7 +168,7 @@ def raise_conflict(error: Exception) -> NoReturn:
 		error: what the database raised.
 
 	Raises:
-		ConflictError
+		ConflictError: always; the given error is its cause.
 	"""
 	if isinstance(error, ConflictError):
 		raise error

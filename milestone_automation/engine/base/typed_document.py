@@ -26,12 +26,20 @@ class TypedDocument(PlainTextDocument):
 	"""
 
 	def insert(self, *args, **kwargs):
-		"""Insert the document after a check of its values."""
+		"""Insert the document after a check of its values.
+
+		Raises:
+			frappe.ValidationError: as `check_values`, besides Frappe's own.
+		"""
 		check_values(self)
 		return super().insert(*args, **kwargs)
 
 	def save(self, *args, **kwargs):
-		"""Save the document after a check of its values."""
+		"""Save the document after a check of its values.
+
+		Raises:
+			frappe.ValidationError: as `check_values`, besides Frappe's own.
+		"""
 		check_values(self)
 		return super().save(*args, **kwargs)
 

@@ -61,7 +61,7 @@ def refuse_hidden(doctype: str, name) -> NoReturn:
 		doctype, name: as the user gave them; nothing else is told.
 
 	Raises:
-		frappe.PermissionError
+		frappe.PermissionError: always.
 	"""
 	frappe.throw(
 		_("{0} {1} does not exist, or you may not see it.").format(
@@ -305,7 +305,8 @@ def check_may_set_status(task, status: str) -> None:
 		status: the TaskStatus wanted.
 
 	Raises:
-		frappe.PermissionError
+		frappe.PermissionError: only managers waive and cancel, and the rest only assignees, managers and the owner of the
+			stage.
 	"""
 	if status in (TaskStatus.WAIVED, TaskStatus.CANCELLED):
 		check_manager()

@@ -51,6 +51,9 @@ def refresh(plan: str) -> None:
 
 	Args:
 		plan: name of the plan.
+
+	Raises:
+		frappe.DoesNotExistError, ConflictError: as `changing`.
 	"""
 	with changing(plan):
 		pass

@@ -230,8 +230,11 @@ def load_by_name(plan: str, lock: bool = False, is_optional: bool = False) -> Pl
 		plan, lock: as in `load`.
 		is_optional: return None where there is no such plan.
 
+	Returns:
+		Plan: None only where `is_optional`.
+
 	Raises:
-		frappe.DoesNotExistError
+		frappe.DoesNotExistError: there is no such plan, and it is not optional.
 	"""
 	loaded = _load("name", plan, lock)
 	if not loaded and not is_optional:
