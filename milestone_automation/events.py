@@ -157,6 +157,9 @@ def after_rename(doc, method=None, old=None, new=None, merge=False):
 		method: name of the event, from Frappe.
 		old, new: its names.
 		merge: whether it was merged into a document that had the new name.
+
+	Raises:
+		frappe.QueryDeadlockError: somebody else is changing what follows; a ConflictError is one.
 	"""
 	if _are_tables_missing():
 		return
@@ -180,6 +183,9 @@ def after_doctype_rename(doc, method=None, old=None, new=None, merge=False):
 		method: name of the event, from Frappe.
 		old, new: its names.
 		merge: from Frappe, which merges no DocTypes.
+
+	Raises:
+		frappe.QueryDeadlockError: as `after_rename`.
 	"""
 	clear_rules(doc)
 	if not _are_tables_missing():
@@ -200,6 +206,9 @@ def on_file(doc, method=None):
 	Args:
 		doc: the File; one that is attached to nothing is none of ours.
 		method: name of the event, from Frappe.
+
+	Raises:
+		frappe.QueryDeadlockError: as `after_rename`.
 	"""
 	_tell_own_plan(CriterionKind.FILE, doc.attached_to_doctype, doc.attached_to_name)
 
@@ -210,6 +219,9 @@ def on_comment(doc, method=None):
 	Args:
 		doc: the Comment; likes, assignments and the like are passed over.
 		method: name of the event, from Frappe.
+
+	Raises:
+		frappe.QueryDeadlockError: as `after_rename`.
 	"""
 	if doc.comment_type == "Comment":
 		_tell_own_plan(CriterionKind.COMMENT, doc.reference_doctype, doc.reference_name)
@@ -227,6 +239,9 @@ def after_delete(doc, method=None):
 	Args:
 		doc: any document.
 		method: name of the event, from Frappe.
+
+	Raises:
+		frappe.QueryDeadlockError: as `after_rename`.
 	"""
 	_tell_those_asking(doc)
 	rules = None if _are_tables_missing() else registry.for_doctype(doc.doctype)

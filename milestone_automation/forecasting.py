@@ -33,6 +33,9 @@ def refresh(now: datetime, commit: Callable[[], None] | None = None) -> list[str
 
 	Returns:
 		list[str]: names of these workflows.
+
+	Raises:
+		frappe.QueryDeadlockError: somebody else is changing a plan, and there is no `commit`.
 	"""
 	workflows = due_workflows(now)
 	for workflow in workflows:

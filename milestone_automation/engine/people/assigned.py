@@ -21,6 +21,9 @@ def rows_by_task(tasks: Iterable[str], lock: bool = False) -> dict[str, list]:
 
 	Returns:
 		dict: rows by name of the task; an empty list for tasks without assignees.
+
+	Raises:
+		ConflictError: they are to be locked, and somebody else is changing one.
 	"""
 	rows_of_task = defaultdict(list)
 	tasks = list(tasks)

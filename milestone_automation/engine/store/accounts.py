@@ -59,6 +59,9 @@ def take_over_all(commit: Callable[[], None] | None = None) -> None:
 
 	Args:
 		commit: as in `take_over`.
+
+	Raises:
+		GateError, frappe.QueryDeadlockError: passed on where there is no commit.
 	"""
 	stage, person = frappe.qb.DocType("Milestone Plan Stage"), frappe.qb.DocType(assigned.ASSIGNEE)
 	owners = frappe.qb.from_(stage).select(stage.outside_owner).distinct().run(pluck=True)

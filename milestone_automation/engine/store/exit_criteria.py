@@ -33,6 +33,9 @@ def judge(doctype: str, name, stages: Iterable, doc=None) -> list[list[Verdict]]
 		doctype, name: the document.
 		stages: rows with `exit_criteria`, `waived_criteria` and `stage_name`.
 		doc: the document as it is about to be written; as it is stored by default.
+
+	Raises:
+		ValueError: the stored criteria of a stage are no list of criteria.
 	"""
 	rows = list(stages)
 	asked = {one.key: one for row in rows for one in criteria.parse(row.get("exit_criteria"))}
@@ -47,6 +50,9 @@ def judge_many(plans: Iterable[tuple[str, str, Sequence]]) -> list[list[list[Ver
 
 	Args:
 		plans: DocType and name of the document, and stages as in `judge`, of each plan.
+
+	Raises:
+		ValueError: as `judge`.
 	"""
 	plans = list(plans)
 	names, asked = defaultdict(dict), defaultdict(dict)
@@ -71,6 +77,9 @@ def of_open_stages(plan, stages: Sequence, doc=None) -> list[list[Verdict]]:
 		plan: row of the plan.
 		stages: its stages, in order.
 		doc: as in `judge`.
+
+	Raises:
+		ValueError: as `judge`.
 	"""
 	asked = [row for row in stages if has_open(row)]
 	found = iter(judge(plan.reference_type, plan.reference_name, asked, doc))
@@ -91,6 +100,9 @@ def ask_of_document(stages: Iterable) -> bool:
 
 	Args:
 		stages: rows of one plan, as in `judge`, each with its `status`.
+
+	Raises:
+		ValueError: as `judge`.
 	"""
 	return any(
 		one.kind in OF_DOCUMENT

@@ -219,6 +219,9 @@ def load(doctype: str, name, lock: bool = False) -> Plan | None:
 
 	Returns:
 		Plan: None if the document has no plan.
+
+	Raises:
+		ConflictError: it is to be locked, and somebody else is changing it.
 	"""
 	return _load("plan_key", plan_key(doctype, name), lock)
 
@@ -235,6 +238,7 @@ def load_by_name(plan: str, lock: bool = False, is_optional: bool = False) -> Pl
 
 	Raises:
 		frappe.DoesNotExistError: there is no such plan, and it is not optional.
+		ConflictError: as `load`.
 	"""
 	loaded = _load("name", plan, lock)
 	if not loaded and not is_optional:
@@ -284,6 +288,9 @@ def task_rows(plan: str, lock: bool = False) -> list[frappe._dict]:
 	Args:
 		plan: name of the plan.
 		lock: whether to lock the rows and read them as they are committed now; the plan must be locked first.
+
+	Raises:
+		ConflictError: they are to be locked, and somebody else is changing one.
 	"""
 	task = frappe.qb.DocType("Milestone Task")
 	query = frappe.qb.from_(task).select(task.star).where(task.plan == plan).orderby(task.task_order)
