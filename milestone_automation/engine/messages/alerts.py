@@ -118,6 +118,12 @@ def managers(plan) -> list[Recipient]:
 	"""Return who manages the workflow of a plan: its escalation role, else those who stand in for missing owners.
 
 	Only people who may read the document are told.
+
+	Args:
+		plan: row with `escalation_role`, `reference_type` and `reference_name`.
+
+	Returns:
+		list: empty if nobody may read the document.
 	"""
 	directory = Directory.read([], [plan.escalation_role])
 	for people in (directory.members(plan.escalation_role), directory.substitutes()):

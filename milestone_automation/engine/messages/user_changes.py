@@ -36,7 +36,12 @@ def on_user_change(doc, method=None) -> None:
 
 
 def on_user_deleted(doc, method=None) -> None:
-	"""Hook: a deleted user is nobody's outsider; messages no longer go to the address that was the account's name."""
+	"""Hook: a deleted user is nobody's outsider; messages no longer go to the address that was the account's name.
+
+	Args:
+		doc: the User.
+		method: name of the document event; not used.
+	"""
 	guard.run_guarded(f"Texts with the deleted user {doc.name}", user_texts.forget, doc.name)
 
 
