@@ -53,7 +53,11 @@ def matches(workflow, doc) -> bool:
 
 
 def candidates(doctype: str) -> list[str]:
-	"""Return the names of the enabled workflows of a DocType, in order of precedence."""
+	"""Return the names of the enabled workflows of a DocType, in order of precedence.
+
+	Args:
+		doctype: DocType of the documents; one that has no plans has no candidates.
+	"""
 	return [one.name for one in _candidates(doctype)]
 
 
