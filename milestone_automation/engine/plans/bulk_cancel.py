@@ -15,7 +15,11 @@ BATCH = 50
 
 
 def running(workflow: str) -> list[str]:
-	"""Return the names of a workflow's running plans, oldest first, whatever the user may see."""
+	"""Return the names of a workflow's running plans, oldest first, whatever the user may see.
+
+	Args:
+		workflow: name of the workflow.
+	"""
 	return frappe.get_all(
 		"Milestone Plan", filters=_running_filters(workflow), pluck="name", order_by="creation asc"
 	)

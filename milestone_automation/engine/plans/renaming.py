@@ -64,7 +64,11 @@ def _is_there(doctype: str, name) -> bool:
 
 
 def is_tracked_value(doctype: str) -> bool:
-	"""Tell whether tracked documents link to a DocType. Needs no query when the cache is warm."""
+	"""Tell whether tracked documents link to a DocType. Needs no query when the cache is warm.
+
+	Args:
+		doctype: of the documents that may be linked to.
+	"""
 	return any(_link_fields(name, doctype) for name in registry.all_rules())
 
 

@@ -53,7 +53,14 @@ def preview_move(plan: str) -> list[dict]:
 
 
 def describe(diff: VersionDiff) -> list[dict]:
-	"""Return the changes of a diff, as `preview_move` does."""
+	"""Return the changes of a diff, as `preview_move` does.
+
+	Args:
+		diff: as `version_diff.compute` returns it.
+
+	Returns:
+		list[dict]: see `preview_move`.
+	"""
 	changes = []
 	for row in diff.removed_stages:
 		changes.append(_change("stage_removed", row.stage_name, _("{0} is removed.").format(row.stage_name)))

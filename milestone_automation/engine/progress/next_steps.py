@@ -318,7 +318,14 @@ def _log(row, event: PlanEvent, details: str) -> str:
 
 
 def words_of(error: Exception) -> str:
-	"""Return what an error says to people; what was never meant for them stays in the Error Log."""
+	"""Return what an error says to people; what was never meant for them stays in the Error Log.
+
+	Args:
+		error: what a next step has raised.
+
+	Returns:
+		str: plain text of a refusal, cut to `REASON_LENGTH` characters; of any other error its class only.
+	"""
 	if isinstance(error, (frappe.ValidationError, frappe.PermissionError)) and str(error).strip():
 		return strip_html(str(error))[:REASON_LENGTH]
 	return _("{0}. The Error Log has the details.").format(type(error).__name__)

@@ -56,8 +56,11 @@ def confirm(plan: str, stage: str, reached_on=None, by: str | None = None) -> No
 def check_is_open(row) -> None:
 	"""Refuse a stage that is reached.
 
+	Args:
+		row: of the stage, with `status`, `stage_name` and `reached_on`.
+
 	Raises:
-		frappe.ValidationError
+		frappe.ValidationError: it is reached; says when.
 	"""
 	if row.status == StageStatus.REACHED:
 		frappe.throw(

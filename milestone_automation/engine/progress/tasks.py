@@ -480,5 +480,10 @@ def log(doc, plan, event: PlanEvent, reason: str) -> None:
 
 
 def stage_of_task(plan, doc):
-	"""Return the stage of a task; None for a closed task whose stage a new version of the workflow removed."""
+	"""Return the stage of a task; None for a closed task whose stage a new version of the workflow removed.
+
+	Args:
+		plan: the plan with its stages.
+		doc: the Milestone Task, document or row.
+	"""
 	return next((row for row in plan.stages if row.name == doc.plan_stage), None)
