@@ -96,7 +96,12 @@ class MilestoneTracker(TypedDocument):
 		self.clear_rules()
 
 	def after_rename(self, old, new, merge=False):
-		"""Clear the rules."""
+		"""Clear the rules.
+
+		Args:
+			old, new: names of the tracker.
+			merge: whether it was merged into another one; not asked, as either way the rules are read anew.
+		"""
 		self.clear_rules()
 
 	def clear_rules(self):
