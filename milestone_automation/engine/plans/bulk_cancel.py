@@ -32,7 +32,7 @@ def check_reads_all(workflow: str) -> None:
 		workflow: name of the Milestone Workflow.
 
 	Raises:
-		frappe.PermissionError
+		frappe.PermissionError: one of them is not the user's to see; names none of them.
 	"""
 	names = running(workflow)
 	visible = frappe.get_list("Milestone Plan", filters=_running_filters(workflow), pluck="name", limit=0)

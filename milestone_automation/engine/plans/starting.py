@@ -107,7 +107,7 @@ def check_is_for(workflow, doc) -> None:
 		doc: the document.
 
 	Raises:
-		frappe.ValidationError
+		frappe.ValidationError: it is for another one; names both DocTypes.
 	"""
 	if workflow.document_type != doc.doctype:
 		frappe.throw(

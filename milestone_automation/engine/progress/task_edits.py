@@ -235,7 +235,7 @@ def check_required(doc) -> None:
 		doc: the task, before the save.
 
 	Raises:
-		frappe.ValidationError
+		frappe.ValidationError: this save makes it required, and its stage is reached.
 	"""
 	before = doc.get_doc_before_save()
 	if not before or cint(before.required) or not cint(doc.required) or doc.status != TaskStatus.OPEN:

@@ -401,7 +401,7 @@ def check_takes_tasks(plan: plan_rows.Plan, stage) -> None:
 		stage: row of the stage.
 
 	Raises:
-		frappe.ValidationError
+		frappe.ValidationError: the stage is an acceptance or reached, or the plan is cancelled.
 	"""
 	if stage.kind == StageKind.ACCEPTANCE:
 		frappe.throw(

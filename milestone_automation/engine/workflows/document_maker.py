@@ -42,6 +42,11 @@ def create(
 
 	Returns:
 		str: what a dry run says of it.
+
+	Raises:
+		frappe.ValidationError: the new document was refused, or it has got the plan of another workflow.
+		frappe.PermissionError: the session user may not create, submit or, for a plan, write it.
+		Exception: what a formula raises, `BudgetExceeded` too.
 	"""
 	new = frappe.new_doc(document_type)
 	new.update(field_mapping.values(fields, doc))

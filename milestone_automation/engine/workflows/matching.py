@@ -70,7 +70,7 @@ def template(workflow: str):
 		workflow: name of the workflow.
 
 	Raises:
-		frappe.DoesNotExistError
+		frappe.DoesNotExistError: there is no such workflow.
 	"""
 	read = frappe.get_doc if rule_cache.is_changed_here(CACHE_KEY) else frappe.get_cached_doc
 	return read("Milestone Workflow", workflow)
