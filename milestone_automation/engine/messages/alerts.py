@@ -49,6 +49,9 @@ def send(entry: str) -> None:
 
 	Args:
 		entry: name of a Milestone Plan Log.
+
+	Raises:
+		Exception: the database's error for a message that another job stores at this moment.
 	"""
 	log = frappe.db.get_value("Milestone Plan Log", entry, "*", as_dict=True)
 	plan = log and frappe.db.get_value("Milestone Plan", log.plan, "*", as_dict=True)

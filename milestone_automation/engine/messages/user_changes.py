@@ -80,6 +80,9 @@ def recheck(names: list[str], roles: list[str], commit: Callable[[], None] | Non
 		names: user id and address of a user who was disabled or enabled; empty for one who was not.
 		roles: that were given or taken.
 		commit: called between some hundred plans and the next.
+
+	Raises:
+		ConflictError: somebody else is changing one of the plans that a new account takes over.
 	"""
 	for name in names:
 		accounts.take_over(name, commit)

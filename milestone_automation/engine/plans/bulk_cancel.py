@@ -58,6 +58,9 @@ def cancel_all(workflow: str, reason: str) -> dict:
 
 	Returns:
 		dict: `plans` (number of plans) and `in_background`.
+
+	Raises:
+		QueueUnreachableError: there are many, and the queue of background jobs cannot be reached.
 	"""
 	names = running(workflow)
 	in_background = len(names) > AT_ONCE

@@ -175,6 +175,9 @@ def rename_document(doctype: str, old, new, merge: bool = False) -> None:
 		doctype: DocType of the document.
 		old, new: its names.
 		merge: whether it was merged into an existing document.
+
+	Raises:
+		ConflictError: somebody else is changing a plan that is cancelled, as its document was merged into another one.
 	"""
 	_move_references(doctype, old, new)
 	moved, has_plan = _plans_of(doctype, new, merge)

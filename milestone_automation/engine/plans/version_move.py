@@ -48,6 +48,10 @@ def preview_move(plan: str) -> list[dict]:
 		list[dict]: `change` (stage_added, stage_removed, stage_renamed, stage_changed, stage_reached, stage_blocked,
 		date_moved, task_added, task_removed, task_changed, plan_changed), `stage`, `task` (or None) and `text`, a
 		sentence for the user. Empty if nothing changes.
+
+	Raises:
+		frappe.DoesNotExistError: there is no such plan.
+		frappe.ValidationError: the workflow is a draft with problems.
 	"""
 	return describe(version_diff.compute(plan_rows.load_by_name(plan)))
 

@@ -129,6 +129,9 @@ def in_the_way(plan: plan_rows.Plan, stage, together: Sequence = (), to_write=No
 		stage: row of the stage.
 		together: all stages that the same write reaches.
 		to_write: the document with values that are not stored yet; as it is stored by default.
+
+	Raises:
+		ConflictError: somebody else is changing one of the tasks in the way.
 	"""
 	return Obstacles(
 		tasks_in_the_way(plan, stage),
@@ -174,6 +177,9 @@ def tasks_in_the_way(plan: plan_rows.Plan, stage) -> list:
 
 	Returns:
 		list: as `blocking_tasks` returns them.
+
+	Raises:
+		ConflictError: somebody else is changing one of them.
 	"""
 	blocking = blocking_stages(plan, stage)
 	if stage.gate_mode == GateMode.OFF or not sum(cint(row.open_required) for row in blocking):

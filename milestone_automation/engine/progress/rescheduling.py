@@ -331,6 +331,9 @@ def foreseen_dates(
 		moving: the stages that are moved on purpose.
 		new_dates: key dates that the move itself gives.
 		keep_anchored, by_hand: as in `move`.
+
+	Raises:
+		frappe.ValidationError: as in `move`.
 	"""
 	names = {stage.name for stage in moving}
 	waiting = {row.name for row in plan.stages if row.document_date_moved}

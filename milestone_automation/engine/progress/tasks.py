@@ -59,7 +59,9 @@ def complete(task: str, by: str | None = None) -> str:
 		str: new status of the task. Completing a completed task changes nothing.
 
 	Raises:
+		frappe.DoesNotExistError: there is no such task.
 		frappe.ValidationError: the task is cancelled or waived, comes after open ones, or its plan is cancelled.
+		ConflictError: somebody else is changing the plan.
 	"""
 	with changing_task(task) as (doc, plan):
 		plan.check_is_active()
@@ -137,6 +139,11 @@ def complete_if_nobody_is_left(task: str) -> None:
 
 	Args:
 		task: name of the task.
+
+	Raises:
+		frappe.DoesNotExistError: there is no such task.
+		frappe.ValidationError: its plan is cancelled.
+		ConflictError: somebody else is changing the plan.
 	"""
 	doc = frappe.get_doc("Milestone Task", task)
 	done = [row for row in doc.assignees if row.done]
@@ -430,8 +437,12 @@ def changing_task(task: str):
 	Args:
 		task: name of the task.
 
+	Yields:
+		tuple: the Milestone Task document and the plan, both locked until the end of the transaction.
+
 	Raises:
 		frappe.DoesNotExistError: there is no such task.
+		ConflictError: somebody else is changing the plan.
 	"""
 	plan_name = frappe.db.get_value("Milestone Task", task, "plan")
 	if not plan_name:
