@@ -43,7 +43,7 @@ def deliver(letter: letters.Letter) -> DeskNotification | None:
 	"""Queue the mail of a letter and store its messages. The caller has checked that they were not sent before.
 
 	Args:
-		letter: with the keys of its messages; a mail goes out now unless the recipient wants the mail of the day.
+		letter: with the keys of its messages; a mail is queued now only if the recipient wants each as it comes.
 
 	Returns:
 		DeskNotification: for `show`, once the caller's savepoint is released; None if the recipient wants none.

@@ -280,7 +280,7 @@ def warn(plan: plan_rows.Plan, stage, obstacles: Obstacles) -> None:
 	Args:
 		plan: locked, being changed; its log gets an entry for each kind of obstacle.
 		stage: row of the stage.
-		obstacles: what is in its way. Of tasks the screen names those that the user may see, the log all.
+		obstacles: what is in its way. The screen names only tasks that the user may see, the log any.
 	"""
 	if obstacles.earlier:
 		_warn_of_order(plan, stage, obstacles.earlier)
