@@ -66,10 +66,8 @@ class Writer:
 		"""Insert rows and return their number; no document events run, and the caller commits.
 
 		Args:
-			rows: in any order; read as they are written, so they may be an iterator.
-
-		Raises:
-			Exception: the database's error for an `import_key` that exists already.
+			rows: in any order; read as they are written, so they may be an iterator. Nothing refuses an `import_key`
+				that is stored already: the caller leaves those out.
 		"""
 		count = 0
 		for chunk in in_chunks(rows, ROWS_PER_STATEMENT):
