@@ -75,7 +75,18 @@ def logs_at_hand() -> list[Path]:
 
 
 def read_cases(path: Path, arguments: argparse.Namespace) -> dict[str, list[Step]]:
-	"""Read a log; each case's events in the order of time, and of the file where they are of one moment."""
+	"""Read a log; each case's events in the order of time, and of the file where they are of one moment.
+
+	Args:
+		path: of the log.
+		arguments: of the command line: names of the columns, and the format of times; None for the usual ones.
+
+	Returns:
+		dict: steps by case id; rows that cannot be used are left out.
+
+	Raises:
+		EventLogError: the file cannot be read.
+	"""
 	log_format = LogFormat(
 		case_key=arguments.case_key,
 		activity_key=arguments.activity_key,
@@ -90,7 +101,11 @@ def read_cases(path: Path, arguments: argparse.Namespace) -> dict[str, list[Step
 
 
 def back_test(cases: dict[str, list[Step]]) -> Iterator[Outcome]:
-	"""Yield, in the order of time, what was forecast at each event."""
+	"""Yield, in the order of time, what was forecast at each event.
+
+	Args:
+		cases: as `read_cases` returns them, each over with its last step.
+	"""
 	events = sorted(
 		(step.moment, number, position, case)
 		for number, (case, steps) in enumerate(cases.items())
@@ -117,7 +132,11 @@ class Score:
 	losses: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0, 0.0]))
 
 	def add(self, outcome: Outcome) -> None:
-		"""Count an outcome."""
+		"""Count an outcome; where nothing was said, or no median was known, only as an event.
+
+		Args:
+			outcome: of the events that are scored.
+		"""
 		self.events += 1
 		if outcome.forecast is None or outcome.median is None:
 			return
@@ -146,7 +165,13 @@ class Score:
 
 
 def print_table(name: str, cases: dict[str, list[Step]], outcomes: Sequence[Outcome]) -> None:
-	"""Print the scores of all events, and of those by which published results are counted."""
+	"""Print the scores of all events, and of those by which published results are counted.
+
+	Args:
+		name: of the log.
+		cases: all of it.
+		outcomes: of all its events.
+	"""
 	test = last_cases(cases)
 	rows = {
 		"every event": outcomes,
@@ -168,13 +193,22 @@ def print_table(name: str, cases: dict[str, list[Step]], outcomes: Sequence[Outc
 
 
 def last_cases(cases: dict[str, list[Step]]) -> set[str]:
-	"""Return the cases that began last."""
+	"""Return the ids of the cases that began last, `TEST_SHARE` of them.
+
+	Args:
+		cases: as `read_cases` returns them.
+	"""
 	in_order = sorted(cases, key=lambda case: cases[case][0].moment)
 	return set(in_order[int((1 - TEST_SHARE) * len(in_order)) :])
 
 
 def is_last(outcome: Outcome, cases: dict[str, list[Step]]) -> bool:
-	"""Whether the case ended with this event."""
+	"""Tell whether the case ended with this event.
+
+	Args:
+		outcome: of the event.
+		cases: with its case.
+	"""
 	return outcome.position == len(cases[outcome.case]) - 1
 
 

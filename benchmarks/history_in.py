@@ -70,7 +70,12 @@ def make_doctype() -> None:
 
 
 def make_events(count: int, prefix: str) -> list[tuple[str, str, datetime.datetime]]:
-	"""Make (case, value, moment); each value differs from the one before it in its case."""
+	"""Make (case, value, moment); each value differs from the one before it in its case.
+
+	Args:
+		count: of events; six of them are a case.
+		prefix: of the case ids, so that rounds have cases of their own.
+	"""
 	length = len(STATUSES)
 	return [
 		(
@@ -83,7 +88,14 @@ def make_events(count: int, prefix: str) -> list[tuple[str, str, datetime.dateti
 
 
 def import_in_bulk(events) -> float:
-	"""Import the events from a CSV file; returns seconds."""
+	"""Import the events from a CSV file; return the seconds that took, without writing the file.
+
+	Args:
+		events: as `make_events` returns them.
+
+	Raises:
+		SystemExit: not every event became a milestone.
+	"""
 	with tempfile.TemporaryDirectory() as folder:
 		path = Path(folder) / "log.csv"
 		with path.open("w", newline="", encoding="utf-8") as stream:
@@ -100,7 +112,14 @@ def import_in_bulk(events) -> float:
 
 
 def save_documents(events) -> float:
-	"""Save a document once an event, a commit a case; returns seconds."""
+	"""Save a document once an event, a commit a case; return the seconds that took.
+
+	Args:
+		events: as `make_events` returns them.
+
+	Raises:
+		SystemExit: not every save became a milestone.
+	"""
 	began = time.perf_counter()
 	document = None
 	for case, value, _moment in events:
@@ -119,7 +138,11 @@ def save_documents(events) -> float:
 
 
 def insert_milestones(events) -> float:
-	"""Insert a Milestone document an event; returns seconds."""
+	"""Insert a Milestone document an event, a commit a case; return the seconds that took.
+
+	Args:
+		events: as `make_events` returns them.
+	"""
 	began = time.perf_counter()
 	for number, (case, value, moment) in enumerate(events, 1):
 		frappe.get_doc(
@@ -141,7 +164,11 @@ def insert_milestones(events) -> float:
 
 
 def insert_rows(prefix: str) -> float:
-	"""Insert the imported rows of these cases once more, under other names; returns seconds."""
+	"""Insert the imported rows of some cases once more, under other names; return the seconds that took.
+
+	Args:
+		prefix: of the cases, as they were imported. The copies are deleted afterwards.
+	"""
 	columns = frappe.get_meta("Milestone").get_valid_columns()
 	filters = {"reference_type": DOCTYPE, "reference_name": ("like", f"{prefix}%")}
 	rows = frappe.get_all("Milestone", filters, columns, as_list=True, order_by=None)
@@ -160,7 +187,11 @@ def insert_rows(prefix: str) -> float:
 
 
 def print_table(seconds: dict[str, float]) -> None:
-	"""Print events a second of each way, and how many times faster the bulk import is."""
+	"""Print events a second of each way, and how many times faster the bulk import is.
+
+	Args:
+		seconds: an event takes, by way; "bulk", "saves" and "rows" are there.
+	"""
 	print(f"{'way':<12} {'ms an event':>12} {'events a second':>16} {'bulk is faster':>15}")
 	for way, each in seconds.items():
 		print(f"{way:<12} {each * 1000:>12.3f} {1 / each:>16,.0f} {each / seconds['bulk']:>14.1f}x")

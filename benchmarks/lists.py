@@ -93,7 +93,12 @@ def make_doctype(name: str, fields: list[dict], permissions: list[dict]) -> None
 
 
 def measure(plans: int, rounds: int) -> dict[str, tuple[float, int]]:
-	"""Return of each way the shortest time in seconds and the number of rows read, with this many plans on the site."""
+	"""Return of each way the shortest time in seconds and the number of rows read, with this many plans on the site.
+
+	Args:
+		plans: number of plans; what is missing is inserted first.
+		rounds: how often each way is looked at, after a round that warms up.
+	"""
 	while (count := frappe.db.count("Milestone Plan")) < plans:
 		insert_plans(count, min(STEP, plans - count))
 		print(f"… {min(count + STEP, plans):,} of {plans:,} plans are there", flush=True)
@@ -127,7 +132,12 @@ def rows_read() -> int:
 
 
 def a_list(doctype: str, *filters: list) -> None:
-	"""What the desk's list view asks for: a page of rows."""
+	"""Ask for what the desk's list view asks for: a page of rows, the latest first.
+
+	Args:
+		doctype: of the list; has a `status`.
+		*filters: each [DocType, field, operator, value].
+	"""
 	frappe.local.form_dict = frappe._dict(
 		doctype=doctype,
 		fields=frappe.as_json([f"`tab{doctype}`.`{name}`" for name in ("name", "modified", "status")]),
@@ -141,7 +151,12 @@ def a_list(doctype: str, *filters: list) -> None:
 
 
 def a_count(doctype: str, *filters: list) -> None:
-	"""What it asks for beside them."""
+	"""Ask for what the desk's list view asks for beside its rows: how many there are.
+
+	Args:
+		doctype: of the list.
+		*filters: as for `a_list`.
+	"""
 	frappe.local.form_dict = frappe._dict(
 		doctype=doctype, filters=frappe.as_json(list(filters)), fields="[]", distinct="false"
 	)
@@ -167,7 +182,12 @@ WAYS = {
 
 
 def insert_plans(start: int, count: int) -> None:
-	"""Insert documents with their plans, stages and tasks; those the user sees are spread over the first step."""
+	"""Insert documents with their plans, stages and tasks; those the user sees are spread over the first step.
+
+	Args:
+		start: number of the first document.
+		count: how many.
+	"""
 	numbers = range(start, start + count)
 	insert_orders(numbers)
 	names = bulk.insert_rows("Milestone Plan", [plan_row(n) for n in numbers])
@@ -202,7 +222,11 @@ def is_seen(number: int) -> bool:
 
 
 def user_of(number: int) -> str:
-	"""Return whose tasks and milestones those of a document are."""
+	"""Return whose tasks and milestones those of a document are.
+
+	Args:
+		number: of the document.
+	"""
 	return USER if is_seen(number) and number // 20 < OWN else OTHER
 
 
@@ -233,7 +257,11 @@ def task_row(number: int, plan: str, stage: str, position: int) -> dict:
 
 
 def when(number: int) -> datetime.datetime:
-	"""Return when something was changed: the user's rows, which come first, are the oldest."""
+	"""Return when something was changed: the user's rows, which come first, are the oldest.
+
+	Args:
+		number: of the document.
+	"""
 	return datetime.datetime(2026, 1, 1) + datetime.timedelta(seconds=number)
 
 

@@ -33,7 +33,12 @@ def main() -> None:
 
 
 def prepare(stages: int, tasks: int) -> None:
-	"""Make the DocTypes, a tracker and a workflow; committed, so that they are read from the cache."""
+	"""Make the DocTypes, a tracker and a workflow; committed, so that they are read from the cache.
+
+	Args:
+		stages: of the workflow, 2 or more; each is reached by a value of its own.
+		tasks: required ones, spread over all stages but the first.
+	"""
 	for doctype in (PLAIN, TRACKED, PLANNED):
 		if not frappe.db.exists("DocType", doctype):
 			make_doctype(doctype)
@@ -67,7 +72,15 @@ def make_doctype(name: str) -> None:
 
 
 def measure(saves: int, rounds: int) -> tuple[dict[str, list[float]], dict[str, int]]:
-	"""Return the seconds of every save, and the statements of one, of each way."""
+	"""Return the seconds of every save, and the statements of one, of each way.
+
+	Args:
+		saves: in each round.
+		rounds: after a round that warms up.
+
+	Returns:
+		tuple: seconds and number of statements, each by way.
+	"""
 	ways = {
 		"nobody tracks": lambda: saver(PLAIN, "status", ("A", "B")),
 		"recorded": lambda: saver(TRACKED, "status", ("A", "B")),
@@ -91,7 +104,13 @@ def measure(saves: int, rounds: int) -> tuple[dict[str, list[float]], dict[str, 
 
 
 def saver(doctype: str, fieldname: str, values: tuple[str, str]) -> Callable[[], None]:
-	"""Return a function that saves one document with the next of two values."""
+	"""Return a function that saves one document with the next of two values.
+
+	Args:
+		doctype: of the document, which is inserted now with status "A".
+		fieldname: what is changed.
+		values: that it takes in turn, the second one first.
+	"""
 	doc = frappe.get_doc({"doctype": doctype, "status": "A"}).insert()
 	turn = [1]
 

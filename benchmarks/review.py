@@ -131,7 +131,11 @@ def main() -> None:
 
 
 def make_journeys(milestones: int) -> list[list[tuple[str, datetime.datetime]]]:
-	"""Return seeded journeys, each a list of (value, moment), with so many milestones in all."""
+	"""Return seeded journeys, each a list of (value, moment), with so many milestones in all.
+
+	Args:
+		milestones: at least so many; the last journey is made to its end.
+	"""
 	dice = random.Random(42)
 	journeys, written = [], 0
 	while written < milestones:
@@ -148,7 +152,11 @@ def make_journeys(milestones: int) -> list[list[tuple[str, datetime.datetime]]]:
 
 
 def seed(journeys) -> int:
-	"""Write the journeys as milestones."""
+	"""Write the journeys as milestones; return how many.
+
+	Args:
+		journeys: as `make_journeys` returns them.
+	"""
 	writer = Writer(DOCTYPE, FIELD, "", MilestoneSource.IMPORT)
 	return writer.insert(_rows(journeys))
 
@@ -176,7 +184,14 @@ def refresh_statistics() -> None:
 
 
 def measure(rounds: int):
-	"""Return our times by what is asked for, in seconds, and the numbers of values and steps."""
+	"""Return our times by what is asked for, in seconds, and the numbers of values and steps.
+
+	Args:
+		rounds: of which the shortest time counts.
+
+	Returns:
+		tuple: times by "values" and "steps", and `Stays` of each.
+	"""
 	scope = Scope(DOCTYPE, FIELD)
 	times, found = {}, {}
 	for what, ask in (("values", stays.by_value), ("steps", stays.by_step)):
@@ -209,7 +224,18 @@ def explain() -> None:
 
 
 def compare(arguments, journeys, ours: dict[str, float], values, steps) -> None:
-	"""Run the peers on the same log, print ratios, and hold every number against pandas'."""
+	"""Run the peers on the same log, print ratios, and hold every number against pandas'.
+
+	Args:
+		arguments: of the command line: `peers`, a Python, and `rounds`.
+		journeys: as they were written.
+		ours: our times in seconds, by "values" and "steps".
+		values, steps: our `Stays`.
+
+	Raises:
+		subprocess.CalledProcessError: the peers did not run.
+		AssertionError: a number differs.
+	"""
 	with tempfile.TemporaryDirectory() as folder:
 		log = Path(folder) / "log.csv"
 		with log.open("w", newline="") as file:
@@ -229,7 +255,15 @@ def compare(arguments, journeys, ours: dict[str, float], values, steps) -> None:
 
 
 def check(ours: dict, theirs: dict) -> None:
-	"""Stop at the first number that differs."""
+	"""Stop at the first number that differs.
+
+	Args:
+		ours: `Stays` by name of the value or step.
+		theirs: count, mean, median and 90th percentile in seconds, by the same names.
+
+	Raises:
+		AssertionError: names it; times may differ by a millisecond.
+	"""
 	assert ours.keys() == theirs.keys(), ours.keys() ^ theirs.keys()
 	for key, (count, *numbers) in theirs.items():
 		row = ours[key]

@@ -59,7 +59,12 @@ def make_owner() -> None:
 
 
 def measure(plans: int, arguments) -> dict[str, float]:
-	"""Return the median seconds of each way, with this many plans on the site."""
+	"""Return the median seconds of each way, with this many plans on the site.
+
+	Args:
+		plans: number of plans; what is missing is inserted first.
+		arguments: of the command line: `due`, number of plans that are due each time, and `rounds`.
+	"""
 	while (count := frappe.db.count("Milestone Plan")) < plans:
 		insert_plans(count, min(STEP, plans - count))
 		print(f"… {min(count + STEP, plans):,} of {plans:,} plans are there", flush=True)
@@ -81,7 +86,11 @@ def timed() -> float:
 
 
 def reset(_due: int = 0) -> None:
-	"""Leave no plan due and no message."""
+	"""Leave no plan due and no message.
+
+	Args:
+		_due: not used; the other ways to prepare a round are called with it.
+	"""
 	for doctype in ("Milestone Message", "Notification Log", "Email Queue", "Email Queue Recipient"):
 		frappe.db.delete(doctype)
 	plan, stage = frappe.qb.DocType("Milestone Plan"), frappe.qb.DocType("Milestone Plan Stage")
@@ -140,7 +149,12 @@ def update(query, table, values: dict) -> None:
 
 
 def insert_plans(start: int, count: int) -> None:
-	"""Insert active plans of nothing in particular, none due."""
+	"""Insert active plans of nothing in particular, none due.
+
+	Args:
+		start: number of the first plan.
+		count: how many.
+	"""
 	later = datetime.date(2031, 1, 1)
 	common = {"reference_type": "ToDo", "workflow": "Benchmark", "status": "Active", "health": "On Track"}
 	names = bulk.insert_rows(

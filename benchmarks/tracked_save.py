@@ -37,7 +37,15 @@ def main() -> None:
 
 
 def measure(saves: int, rounds: int) -> tuple[dict[str, list[float]], dict[str, int]]:
-	"""Return the seconds of every save, and the statements of one, of each way."""
+	"""Return the seconds of every save, and the statements of one, of each way.
+
+	Args:
+		saves: in each round.
+		rounds: after a round that warms up.
+
+	Returns:
+		tuple: seconds and number of statements, each by way.
+	"""
 	ways = {"without the app": bare, "nobody tracks": untracked, "core": by_core, "ours": by_us}
 	seconds: dict[str, list[float]] = {way: [] for way in ways}
 	counts = {}

@@ -88,7 +88,12 @@ class Bench:
 		write_json(self.sites / "common_site_config.json", config | self.database.root_config())
 
 	def command(self, *arguments: object, site: str | None = None) -> list[str]:
-		"""The command line of a bench command."""
+		"""The command line of a bench command.
+
+		Args:
+			*arguments: its words, as bench takes them; converted to text.
+			site: name of the site it is for; None for a command without one.
+		"""
 		where = ["--site", site] if site else []
 		start = [self.engine.python, "-m", "frappe.utils.bench_helper", "frappe"]
 		return [str(part) for part in (*start, *where, *arguments)]
@@ -105,21 +110,53 @@ class Bench:
 		return values
 
 	def run(self, *arguments: object, site: str | None = None, log: str = "bench", what: str = "") -> None:
-		"""A bench command whose output goes into a log."""
+		"""A bench command whose output goes into a log.
+
+		Args:
+			*arguments: as for `command`.
+			site: as for `command`.
+			log: name of the log below `.bench/logs/`, without ending.
+			what: how an error calls it; the program by default.
+
+		Raises:
+			DevError: it failed; with the end of the log.
+		"""
 		run(self.command(*arguments, site=site), log, what=what, cwd=self.sites, env=self.environment())
 
 	def capture(self, *arguments: object, site: str | None = None) -> subprocess.CompletedProcess:
-		"""A bench command whose output is handed back."""
+		"""A bench command whose output is handed back.
+
+		Args:
+			*arguments: as for `command`.
+			site: as for `command`.
+
+		Returns:
+			subprocess.CompletedProcess: with its output as text, whatever its exit code.
+		"""
 		command = self.command(*arguments, site=site)
 		return execute(command, cwd=self.sites, env=self.environment(), capture_output=True, text=True)
 
 	def python_command(self, site: str, *arguments: object) -> list[str]:
-		"""The command line that runs a Python file (or `-` for standard input) with a site connected."""
+		"""The command line that runs a Python file (or `-` for standard input) with a site connected.
+
+		Args:
+			site: name of the site.
+			*arguments: path of the file, or `-`, and what it gets.
+		"""
 		script = Path(__file__).with_name("site_python.py")
 		return [str(part) for part in (self.engine.python, script, site, *arguments)]
 
 	def run_code(self, site: str, code: str, log: str = "bench", what: str = "") -> None:
-		"""Python code with a site connected; its output goes into a log."""
+		"""Python code with a site connected; its output goes into a log.
+
+		Args:
+			site: name of the site.
+			code: Python source; rolled back at the end unless it commits.
+			log, what: as for `run`.
+
+		Raises:
+			DevError: it failed; with the end of the log.
+		"""
 		with tempfile.TemporaryFile("w+") as source:
 			source.write(code)
 			source.seek(0)
@@ -128,7 +165,15 @@ class Bench:
 
 
 def main_bench(engine: Engine, database: Database) -> Bench:
-	"""The bench of one engine and database; no other shares its sites, its Redis databases or its database names."""
+	"""The bench of one engine and database; no other shares its sites, its Redis databases or its database names.
+
+	Args:
+		engine: as `engines.choose` gives it.
+		database: as `choose_database` gives it.
+
+	Raises:
+		DevError: the checkout has worked with more than `MAIN_SLOTS` kinds of Frappe.
+	"""
 	name = f"{engine.key}-{database.label}"
 	return Bench(engine, database, engine.home / "benches" / database.label, _main_slot(name))
 
@@ -165,7 +210,15 @@ def write_json(path: Path, values: dict | list) -> None:
 
 
 def choose_database(engine: Engine, wanted: str | None) -> Database:
-	"""The database named with --db, private; else the one the engine comes with."""
+	"""The database named with --db, private; else the one the engine comes with.
+
+	Args:
+		engine: the engine, built.
+		wanted: "postgres", "mariadb" or "sqlite"; None for what the engine comes with.
+
+	Raises:
+		DevError: this Frappe has no SQLite, or the MariaDB of the bench does not answer.
+	"""
 	if not wanted and isinstance(engine, BenchEngine) and engine.default_database() == "mariadb":
 		return BenchDatabase(engine.config, engine.bench)
 	kinds = {"postgres": PostgresDatabase, "mariadb": MariaDatabase, "sqlite": SqliteDatabase}

@@ -15,6 +15,15 @@ def benchmark(options: Namespace) -> int:
 	"""Run the named benchmarks, or all, one after the other on fresh copies of the app template.
 
 	What is not a benchmark's name but a file, or begins with a dash, goes to the benchmark.
+
+	Args:
+		options: of `./dev`; `arguments` has names, files and options.
+
+	Returns:
+		int: the highest exit code.
+
+	Raises:
+		DevError: there is no benchmark of a name.
 	"""
 	words = [word for word in options.arguments if not word.startswith("-")]
 	files = [word for word in words if not _is_benchmark(word) and Path(word).is_file()]
@@ -44,7 +53,16 @@ def _chosen(names: list[str]) -> list[Path]:
 
 
 def on_fresh_site(prepared, script: Path, arguments: list[str]) -> int:
-	"""Run a Python file connected to a copy of the app template, from the checkout's folder."""
+	"""Run a Python file connected to a copy of the app template, from the checkout's folder.
+
+	Args:
+		prepared: `prepare.Run` with the templates.
+		script: path of the file, below the checkout.
+		arguments: what the script gets.
+
+	Returns:
+		int: its exit code.
+	"""
 	from .clones import SITE, new_clone
 
 	clone = new_clone(prepared.bench)
@@ -60,7 +78,17 @@ def on_fresh_site(prepared, script: Path, arguments: list[str]) -> int:
 
 
 def screenshots(options: Namespace) -> int:
-	"""Make the pictures of the documentation anew."""
+	"""Make the pictures of the documentation anew.
+
+	Args:
+		options: of `./dev`; `arguments` has names of pictures, none for all.
+
+	Returns:
+		int: 1 where a picture could not be made.
+
+	Raises:
+		DevError: the Desk cannot be built.
+	"""
 	module = Path(__file__).with_name("screenshots.py")
 	if not module.exists():
 		raise DevError("There is no devtool/screenshots.py yet.")

@@ -78,7 +78,17 @@ def main() -> int:
 
 
 def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
-	"""Our options come first; from the first argument that is not ours on, everything goes to the command."""
+	"""Our options come first; from the first argument that is not ours on, everything goes to the command.
+
+	Args:
+		arguments: words after `./dev`.
+
+	Returns:
+		tuple: our options, and the words for the command.
+
+	Raises:
+		SystemExit: argparse has said what is wrong, or has shown the help.
+	"""
 	main_parser = parser()
 	if not arguments or arguments[0] not in COMMANDS or not COMMANDS[arguments[0]][2]:
 		return main_parser.parse_args(arguments), []
@@ -116,7 +126,14 @@ def stop(options: argparse.Namespace) -> int:
 
 
 def clean(options: argparse.Namespace) -> int:
-	"""Everything the tool ever made goes, also what lies outside the checkout."""
+	"""Everything the tool ever made goes, also what lies outside the checkout.
+
+	Args:
+		options: of `./dev`; none of them matters.
+
+	Raises:
+		DevError: another `./dev` is at work here.
+	"""
 	leases.KEEP.unlink(missing_ok=True)
 	if leases.in_use():
 		raise DevError("Another ./dev is at work here. End it (./dev status names it) and run it again.")
@@ -230,7 +247,14 @@ def test(options: argparse.Namespace) -> int:
 
 
 def fuzz(options: argparse.Namespace) -> int:
-	"""The fuzz tests with as many examples as asked for; a seed of today's, or the one a failure has printed."""
+	"""The fuzz tests with as many examples as asked for; a seed of today's, or the one a failure has printed.
+
+	Args:
+		options: of `./dev`; `arguments` has the number of examples (2500 without) and the seed.
+
+	Returns:
+		int: exit code of pytest.
+	"""
 	from .testing import test
 
 	examples, chosen = [*options.arguments, "", ""][:2]
@@ -244,7 +268,14 @@ def fuzz(options: argparse.Namespace) -> int:
 
 
 def soak(options: argparse.Namespace) -> int:
-	"""The history checker of the suite, or its state machine of plans, for longer."""
+	"""The history checker of the suite, or its state machine of plans, for longer.
+
+	Args:
+		options: of `./dev`: `minutes`, `workers` and `seed`, or `machine`, the number of cases, and `seed`.
+
+	Returns:
+		int: exit code of pytest.
+	"""
 	from .testing import test
 
 	options.random = None

@@ -34,7 +34,15 @@ class CloneBench(Bench):
 		self.lay_out()
 
 	def add_site(self, template: SiteTemplate, site: str) -> str:
-		"""Copy a template; returns the site's name."""
+		"""Copy a template to a site of this clone.
+
+		Args:
+			template: of the parent bench.
+			site: name of the new site.
+
+		Returns:
+			str: that name.
+		"""
 		self.made += 1
 		copy_site(self.parent, template.site, self, site, f"{self.prefix}{self.made}")
 		return site
@@ -61,12 +69,26 @@ def clones_folder(bench: Bench) -> Path:
 
 
 def slot_lock(slot: int) -> FileLock:
-	"""Held by the owner of a clone: one for all engines and databases, because the Redis server is one."""
+	"""Held by the owner of a clone: one for all engines and databases, because the Redis server is one.
+
+	Args:
+		slot: number of a pair of Redis databases, from `MAIN_SLOTS` on.
+
+	Returns:
+		FileLock: not taken yet.
+	"""
 	return FileLock(LOCKS / f"clone-{slot}")
 
 
 def new_clone(bench: Bench) -> CloneBench:
-	"""A clone in the first slot that nobody holds."""
+	"""A clone in the first slot that nobody holds.
+
+	Args:
+		bench: the main bench that it is a light copy of; its servers run.
+
+	Raises:
+		DevError: all slots are taken.
+	"""
 	clone = CloneBench(bench, *take_slot())
 	clone.prepare()
 	return clone
@@ -83,7 +105,14 @@ def take_slot() -> tuple[int, FileLock]:
 
 
 def drop_leftovers(bench: Bench) -> int:
-	"""Drop what killed runs left; returns how many."""
+	"""Drop the clones that killed runs left.
+
+	Args:
+		bench: the main bench; clones of others stay.
+
+	Returns:
+		int: how many were dropped.
+	"""
 	dropped = 0
 	for folder in clones_folder(bench).glob("*"):
 		lock = slot_lock(int(folder.name))

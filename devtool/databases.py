@@ -27,7 +27,14 @@ class Database:
 		return []
 
 	def site_config(self, name: str) -> dict:
-		"""What a site's `site_config.json` says about the database `name`."""
+		"""What a site's `site_config.json` says about the database `name`.
+
+		Args:
+			name: of the database, which is its user and password, too.
+
+		Returns:
+			dict: for `site_config.json`, beside what else stands there.
+		"""
 		return {"db_type": self.kind, "db_name": name, "db_password": name}
 
 	def root_config(self) -> dict:
@@ -35,7 +42,16 @@ class Database:
 		return {}
 
 	def copy(self, source: str, target: str, source_site: Path, target_site: Path) -> None:
-		"""Make database `target` a copy of `source`. The site folders were copied already."""
+		"""Make database `target` a copy of `source`. The site folders were copied already.
+
+		Args:
+			source: name of a database nobody writes to meanwhile.
+			target: name of the new one, which is its user and password, too.
+			source_site, target_site: folders of the sites.
+
+		Raises:
+			DevError: the server refused it.
+		"""
 		raise NotImplementedError
 
 	def drop(self, name: str) -> None:
@@ -45,7 +61,11 @@ class Database:
 		raise NotImplementedError
 
 	def names(self, prefix: str) -> list[str]:
-		"""All databases whose name begins so."""
+		"""All databases whose name begins so.
+
+		Args:
+			prefix: how they begin.
+		"""
 		return []
 
 
@@ -66,12 +86,24 @@ class PostgresDatabase(Database):
 		return {"root_login": "postgres", "root_password": self.server.state["password"]}
 
 	def copy(self, source: str, target: str, source_site: Path, target_site: Path) -> None:
-		"""The copy's tables belong to the source's role, so the new role is a superuser: it is a test database."""
+		"""The copy's tables belong to the source's role, so the new role is a superuser: it is a test database.
+
+		Args:
+			source, target: as in `Database.copy`.
+			source_site, target_site: not needed here.
+
+		Raises:
+			DevError: the server refused it, for example while somebody is connected to the source.
+		"""
 		self.server.sql(f"CREATE ROLE \"{target}\" LOGIN SUPERUSER PASSWORD '{target}'")
 		self.server.sql(f'CREATE DATABASE "{target}" TEMPLATE "{source}" OWNER "{target}"')
 
 	def drop(self, name: str) -> None:
-		"""A template's role stays while copies have tables of it; it does no harm."""
+		"""A template's role stays while copies have tables of it; it does no harm.
+
+		Args:
+			name: of the database; nothing happens where there is none.
+		"""
 		self.server.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 		with suppress(DevError):
 			self.server.sql(f'DROP ROLE IF EXISTS "{name}"')
@@ -81,7 +113,11 @@ class PostgresDatabase(Database):
 		return self.server.sql(f"SELECT 1 FROM pg_database WHERE datname = '{name}'") == "1"  # nosec B608
 
 	def names(self, prefix: str) -> list[str]:
-		"""Databases and roles: a copy killed half-way may have left a role alone."""
+		"""Databases and roles: a copy killed half-way may have left a role alone.
+
+		Args:
+			prefix: how they begin.
+		"""
 		found = self.server.sql("SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles").split()
 		return [name for name in found if name.startswith(prefix)]
 
@@ -225,7 +261,11 @@ class SqliteDatabase(Database):
 			path.rename(path.with_name(path.name.replace(source, target, 1)))
 
 	def drop(self, name: str) -> None:
-		"""Goes with the site's folder."""
+		"""Goes with the site's folder.
+
+		Args:
+			name: of the database.
+		"""
 
 	def exists(self, name: str, site: Path) -> bool:
 		return (site / "db" / f"{name}.db").exists()

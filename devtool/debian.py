@@ -14,7 +14,15 @@ def can_install() -> bool:
 
 
 def install(packages: list[str], needed_for: str) -> None:
-	"""Install Debian packages without letting them start a service of their own."""
+	"""Install Debian packages without letting them start a service of their own.
+
+	Args:
+		packages: names of Debian packages.
+		needed_for: ends a sentence that says what for.
+
+	Raises:
+		DevError: only root can install, or apt-get failed.
+	"""
 	names = " ".join(packages)
 	if not can_install():
 		raise DevError(

@@ -30,7 +30,17 @@ def demo(options: Namespace) -> int:
 
 
 def prepare_site(bench: Bench) -> str:
-	"""Site, Desk and data; the Desk is built while the site is made."""
+	"""Site, Desk and data; the Desk is built while the site is made.
+
+	Args:
+		bench: the main bench, its servers running.
+
+	Returns:
+		str: name of the site.
+
+	Raises:
+		DevError: the Desk cannot be built, or the data not be loaded.
+	"""
 	building = Background(lambda: desk.build(bench))
 	site = ensure_dev_site(bench)
 	building.result()
@@ -39,7 +49,15 @@ def prepare_site(bench: Bench) -> str:
 
 
 def load_data(bench: Bench, site: str) -> None:
-	"""Demo data, once for each version of the generator."""
+	"""Demo data, once for each version of the generator.
+
+	Args:
+		bench: the main bench.
+		site: name of its site.
+
+	Raises:
+		DevError: it cannot be loaded; with the end of the log.
+	"""
 	sources = sorted((ROOT / APP).glob("demo/*.py"))
 	key = digest(*sources, bench.engine.stamps.read(f"{site}-made"))
 	if bench.engine.stamps.done(f"{site}-demo", key):
@@ -53,7 +71,19 @@ def load_data(bench: Bench, site: str) -> None:
 
 @contextmanager
 def processes(bench: Bench, site: str, wanted_port: int):
-	"""Web server, worker and scheduler while the block runs."""
+	"""Web server, worker and scheduler while the block runs.
+
+	Args:
+		bench: the main bench.
+		site: name of its site.
+		wanted_port: of the web server; the next free one where it is taken.
+
+	Yields:
+		tuple: address of the web server, and the processes, the web server first.
+
+	Raises:
+		DevError: the web server does not start.
+	"""
 	running: list[subprocess.Popen] = []
 	previous = signal.signal(signal.SIGTERM, _as_interrupt)
 	try:

@@ -69,7 +69,15 @@ def _major(program: str) -> int:
 
 
 def build(bench: Bench, fresh: bool = False) -> None:
-	"""Have all bundles of the engine up to date; quick when nothing changed."""
+	"""Have all bundles of the engine up to date; quick when nothing changed.
+
+	Args:
+		bench: of the engine.
+		fresh: whether to build also where nothing changed.
+
+	Raises:
+		DevError: Node.js, a package or a source is missing, or the bundling failed.
+	"""
 	with build_lock("desk"):
 		link_assets(bench)
 		modules = _modules(bench)
@@ -80,7 +88,14 @@ def build(bench: Bench, fresh: bool = False) -> None:
 
 
 def realtime(bench: Bench) -> tuple[list[str], dict[str, str]] | None:
-	"""Command and environment of Frappe's socket.io server, where its sources are there; pages work without it."""
+	"""Command and environment of Frappe's socket.io server, where its sources are there; pages work without it.
+
+	Args:
+		bench: of the engine, its Desk built.
+
+	Returns:
+		tuple | None: None where this Frappe brings no such server, or socket.io is not installed.
+	"""
 	source = (bench.engine.home / "apps" / "frappe").resolve()
 	if not (source / "realtime").exists():
 		return None
@@ -94,7 +109,11 @@ def realtime(bench: Bench) -> tuple[list[str], dict[str, str]] | None:
 
 
 def link_assets(bench: Bench) -> None:
-	"""`sites/assets/<app>` shows the app's public folder and holds its bundles, so that no source tree is written to."""
+	"""`sites/assets/<app>` shows the app's public folder and holds its bundles, so that no source tree is written to.
+
+	Args:
+		bench: of the engine.
+	"""
 	for app, public in public_folders(bench).items():
 		target = bench.assets / app
 		target.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,14 @@ ENVIRONMENT = STATE / "docs-env"
 
 
 def docs(options: Namespace) -> int:
-	"""Build the site; says where it lies."""
+	"""Build the site; says where it lies.
+
+	Args:
+		options: of `./dev`; none of them matters.
+
+	Raises:
+		DevError: see `build`.
+	"""
 	build(SOURCE, TARGET)
 	report.say(f"{TARGET}/index.html ({report.total():.0f} s)")
 	return 0
@@ -25,6 +32,10 @@ def docs(options: Namespace) -> int:
 
 def build(source: Path, target: Path) -> None:
 	"""Make the site of a folder of pages.
+
+	Args:
+		source: folder of the pages, with Sphinx's `conf.py`.
+		target: folder of the site.
 
 	Raises:
 		DevError: a page cannot be read, is in no table of contents, or has a link that leads nowhere.

@@ -79,7 +79,11 @@ class Engine:
 		)
 
 	def link_apps(self, apps: dict[str, Path]) -> None:
-		"""The apps as a bench has them: Frappe looks for commands at `../apps/<app>` beside its sites."""
+		"""The apps as a bench has them: Frappe looks for commands at `../apps/<app>` beside its sites.
+
+		Args:
+			apps: folder of the source by name of the app; a link that leads somewhere stays.
+		"""
 		folder = self.home / "apps"
 		folder.mkdir(parents=True, exist_ok=True)
 		for name, source in apps.items():
@@ -261,7 +265,14 @@ class BenchEngine(Engine):
 
 
 def restore(recipe: list) -> Engine:
-	"""The engine a `recipe` describes."""
+	"""The engine a `recipe` describes.
+
+	Args:
+		recipe: as `Engine.recipe` returns it, also out of JSON.
+
+	Raises:
+		KeyError: there is no such kind of engine.
+	"""
 	name, *arguments = recipe
 	if name == "BenchEngine":
 		return BenchEngine(Path(arguments[0]), arguments[1])
@@ -269,7 +280,14 @@ def restore(recipe: list) -> Engine:
 
 
 def pythons_for(pyproject: str) -> list[str]:
-	"""The Python versions a Frappe accepts, best first, from its `requires-python`."""
+	"""The Python versions a Frappe accepts, best first, from its `requires-python`.
+
+	Args:
+		pyproject: text of its `pyproject.toml`; without `requires-python` 3.10 to 3.14 are taken.
+
+	Returns:
+		list: for example ["3.10", "3.11"].
+	"""
 	text = (re.search(r'requires-python\s*=\s*"([^"]+)"', pyproject) or ["", ">=3.10"])[1]
 	low = int((re.search(r">=\s*3\.(\d+)", text) or ["", "10"])[1])
 	high = re.search(r"<\s*=?\s*3\.(\d+)", text)
@@ -282,7 +300,11 @@ def _is_bare_repository(folder: Path) -> bool:
 
 
 def reaches(url: str) -> bool:
-	"""Does git reach this repository? Asked for a few seconds at most."""
+	"""Tell whether git reaches this repository; asked for `REACH_SECONDS` at most.
+
+	Args:
+		url: of a Frappe, as its branch is asked for; False also where there is no git.
+	"""
 	if not shutil.which("git"):
 		return False
 	quiet = os.environ | {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true"}
@@ -295,13 +317,26 @@ def reaches(url: str) -> bool:
 
 
 def bench_around(folder: Path) -> Path | None:
-	"""The official bench this checkout is an app of: `<bench>/apps/<checkout>`."""
+	"""Return the official bench this checkout is an app of: `<bench>/apps/<checkout>`.
+
+	Args:
+		folder: of the checkout.
+
+	Returns:
+		Path | None: None where it stands in none.
+	"""
 	bench = folder.parent.parent
 	return bench if folder.parent.name == "apps" and (bench / "sites" / "apps.txt").exists() else None
 
 
 def choose(bench: str | None, frappe: str | None, official: str = OFFICIAL) -> Engine:
-	"""Take the first engine that is to be had."""
+	"""Take the first engine that is to be had.
+
+	Args:
+		bench: path of an official bench; None for none.
+		frappe: path or URL of a Frappe, with `@branch` or without; None for none.
+		official: URL of the official repository.
+	"""
 	if bench:
 		return BenchEngine(Path(bench), "named with --bench")
 	if frappe:
@@ -327,7 +362,14 @@ def _official_or_snapshot(official: str) -> Engine:
 
 
 def split_source(text: str) -> tuple[str, str | None]:
-	"""`PATH`, `URL` or `URL@branch` to source and branch. The @ of `git@host:` is no branch."""
+	"""`PATH`, `URL` or `URL@branch` to source and branch. The @ of `git@host:` is no branch.
+
+	Args:
+		text: what was given with `--frappe`.
+
+	Returns:
+		tuple: path or URL, and the branch; None where none is named.
+	"""
 	if Path(text).is_dir():
 		return str(Path(text).resolve()), None
 	place = re.match(r"[\w+]+://[^/]*/|[^/]+:|", text)[0]

@@ -14,7 +14,14 @@ LEASE = LOCKS / "services-lease"
 
 @contextmanager
 def services_in_use(names: list[str]):
-	"""Start the named servers, hold them while the block runs, stop them after it if nobody else needs them."""
+	"""Start the named servers, hold them while the block runs, stop them after it if nobody else needs them.
+
+	Args:
+		names: of servers: "redis", "postgres" or "mariadb".
+
+	Raises:
+		DevError: one of them cannot be installed or does not start.
+	"""
 	with build_lock("services"):
 		lease = keep_shared(LEASE)
 		for name in names:

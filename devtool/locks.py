@@ -46,7 +46,14 @@ _kept: list[FileLock] = []
 
 
 def keep_shared(path: Path) -> FileLock:
-	"""Hold something for as long as this process, or a child that `inherited` it, lives."""
+	"""Hold something for as long as this process, or a child that `inherited` it, lives.
+
+	Args:
+		path: of the lock's file, which is made.
+
+	Returns:
+		FileLock: held, shared; waits for whoever holds it alone.
+	"""
 	lock = FileLock(path)
 	lock.take(shared=True)
 	_kept.append(lock)
@@ -59,7 +66,11 @@ def inherited() -> tuple[int, ...]:
 
 
 def is_free(path: Path) -> bool:
-	"""Does nobody hold it?"""
+	"""Tell whether nobody holds it, shared or alone.
+
+	Args:
+		path: of the lock's file, which is made.
+	"""
 	lock = FileLock(path)
 	try:
 		return lock.take(wait=False)
@@ -69,7 +80,11 @@ def is_free(path: Path) -> bool:
 
 @contextmanager
 def build_lock(name: str):
-	"""Only one `./dev` builds at a time; the others say whom they wait for. Safe to enter twice."""
+	"""Only one `./dev` builds at a time; the others say whom they wait for. Safe to enter twice.
+
+	Args:
+		name: of the lock; one for each thing that is built.
+	"""
 	if name in _held.names:
 		yield
 		return
@@ -91,7 +106,11 @@ def build_lock(name: str):
 
 @contextmanager
 def quiet_lock(name: str):
-	"""The same lock without waiting or a word; yields whether it was got."""
+	"""The same lock without waiting or a word; yields whether it was got.
+
+	Args:
+		name: as for `build_lock`.
+	"""
 	if name in _held.names:
 		yield True
 		return

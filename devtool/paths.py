@@ -15,7 +15,11 @@ CHECKOUT = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
 
 
 def reachable_by_all(folder: Path) -> bool:
-	"""Can an unprivileged user walk into this folder?"""
+	"""Tell whether an unprivileged user can walk into this folder.
+
+	Args:
+		folder: it and all folders above it count.
+	"""
 	folder = folder.resolve()
 	return all(parent.stat().st_mode & 0o001 for parent in (folder, *folder.parents) if parent.exists())
 

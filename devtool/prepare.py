@@ -19,13 +19,27 @@ from .templates import SiteTemplate, Templates, repoint
 
 
 def dev_site(bench: Bench) -> str:
-	"""Name of the site that `./dev bench`, `./dev python` and `./dev demo` work on."""
+	"""Name of the site that `./dev bench`, `./dev python` and `./dev demo` work on.
+
+	Args:
+		bench: the main bench; each kind of database has a site of its own.
+	"""
 	return f"milestone-{bench.database.label}.localhost"
 
 
 @contextmanager
 def ready_bench(options: Namespace):
-	"""The main bench with its servers running, held for the length of the block."""
+	"""The main bench with its servers running, held for the length of the block.
+
+	Args:
+		options: of `./dev`: `bench`, `frappe` and `db`.
+
+	Yields:
+		Bench: its engine built.
+
+	Raises:
+		DevError: engine or servers cannot be had; says what to do.
+	"""
 	engine = engines.choose(options.bench, options.frappe)
 	report.say(f"Frappe: {engine.title} ({engine.why})")
 	with build_lock(f"engine-{engine.key}"):
@@ -41,14 +55,28 @@ def ready_bench(options: Namespace):
 
 
 def ensure_assets(bench: Bench) -> None:
-	"""Every web page raises without assets.json; an empty one serves until the Desk is built."""
+	"""Every web page raises without assets.json; an empty one serves until the Desk is built.
+
+	Args:
+		bench: of the engine.
+	"""
 	for name in ("assets.json", "assets-rtl.json"):
 		if not (bench.assets / name).exists():
 			(bench.assets / name).write_text("{}")
 
 
 def ensure_dev_site(bench: Bench) -> str:
-	"""The developer's site: made from the app template, migrated when the app's schema has changed."""
+	"""The developer's site: made from the app template, migrated when the app's schema has changed.
+
+	Args:
+		bench: the main bench, its servers running.
+
+	Returns:
+		str: name of the site.
+
+	Raises:
+		DevError: making or migrating it failed; with the end of the log.
+	"""
 	site, templates = dev_site(bench), Templates(bench)
 	with build_lock(templates.lock):
 		db_name = templates.name("dev")

@@ -21,13 +21,29 @@ PORTS_TRIED = 2000
 
 
 def execute(command: list, **options) -> subprocess.CompletedProcess:
-	"""Run a program to its end; options as of `subprocess.run`. Words, never a line for a shell."""
+	"""Run a program to its end; options as of `subprocess.run`. Words, never a line for a shell.
+
+	Args:
+		command: program and words; converted to text.
+		**options: for example `cwd`, `env`, `check`.
+
+	Raises:
+		FileNotFoundError: there is no such program.
+	"""
 	# Running programs is what this tool is for. Their words come from here and from who typed `./dev`.
 	return subprocess.run([str(part) for part in command], **options)  # nosemgrep: frappe-subprocess-exec
 
 
 def start(command: list, **options) -> subprocess.Popen:
-	"""Start a program; options as of `subprocess.Popen`."""
+	"""Start a program; options as of `subprocess.Popen`.
+
+	Args:
+		command: program and words; converted to text.
+		**options: for example `cwd`, `env`.
+
+	Raises:
+		FileNotFoundError: there is no such program.
+	"""
 	# As above.
 	return subprocess.Popen([str(part) for part in command], **options)  # nosemgrep: frappe-subprocess-exec
 
@@ -35,7 +51,19 @@ def start(command: list, **options) -> subprocess.Popen:
 def run(
 	command: list, log: str, *, what: str = "", hint: str = "", check: bool = True, **options
 ) -> subprocess.CompletedProcess:
-	"""Run a program with its output in `.bench/logs/<log>.log`; raise with the log's end when it fails."""
+	"""Run a program with its output in `.bench/logs/<log>.log`; raise with the log's end when it fails.
+
+	Args:
+		command: program and words; converted to text.
+		log: name of the log, without ending.
+		what: how an error calls it; the program's name by default.
+		hint: sentence for an error that says what to do.
+		check: whether an exit code other than 0 is an error.
+		**options: as of `subprocess.run`.
+
+	Raises:
+		DevError: the program is missing, or it failed.
+	"""
 	LOGS.mkdir(parents=True, exist_ok=True)
 	path = LOGS / f"{log}.log"
 	command = [str(part) for part in command]
@@ -81,7 +109,14 @@ def existing(folder: Path) -> Path:
 
 
 def require_space(megabytes: int) -> None:
-	"""Say at once, before a long build, that it cannot end well."""
+	"""Say at once, before a long build, that it cannot end well.
+
+	Args:
+		megabytes: that are needed below `.bench/`.
+
+	Raises:
+		DevError: fewer are free.
+	"""
 	if shutil.disk_usage(existing(STATE)).free < megabytes * 2**20:
 		raise DevError(
 			f"The disk is too full: building the bench takes about {megabytes} MB below {STATE}, "
@@ -115,7 +150,14 @@ def give_to_unprivileged(folder: Path) -> None:
 
 
 def free_port(wanted: int) -> int:
-	"""The wanted port, or the next free one after it."""
+	"""The wanted port, or the next free one after it.
+
+	Args:
+		wanted: number of the port. Somebody else may take it before it is used; see `listen`.
+
+	Raises:
+		DevError: none of the next `PORTS_TRIED` is free.
+	"""
 	for port in range(wanted, wanted + PORTS_TRIED):
 		if port_is_free(port):
 			return port
@@ -129,7 +171,14 @@ def _no_port(wanted: int) -> DevError:
 
 
 def listen(wanted: int) -> socket.socket:
-	"""Return a socket that listens on the wanted port or the next free one: nobody else can take the port any more."""
+	"""Return a socket that listens on the wanted port or the next free one: nobody else can take the port any more.
+
+	Args:
+		wanted: number of the port.
+
+	Raises:
+		DevError: none of the next `PORTS_TRIED` is free.
+	"""
 	for port in range(wanted, wanted + PORTS_TRIED):
 		listening = socket.socket()
 		listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -162,7 +211,14 @@ def answers(port: int, host: str = "127.0.0.1", seconds: float = 0.5) -> bool:
 
 
 def spawn(command: list, log: str, die_with_parent: bool = False, **options) -> subprocess.Popen:
-	"""Start a program in a session of its own. It outlives this one unless it is to die with it (Linux can do that)."""
+	"""Start a program in a session of its own. It outlives this one unless it is to die with it (Linux can do that).
+
+	Args:
+		command: program and words; converted to text.
+		log: name of the log, without ending.
+		die_with_parent: whether it ends with this process.
+		**options: as of `subprocess.Popen`.
+	"""
 	LOGS.mkdir(parents=True, exist_ok=True)
 	if die_with_parent and sys.platform == "linux":
 		options["preexec_fn"] = _ask_for_signal_at_parents_death
@@ -183,7 +239,11 @@ def _ask_for_signal_at_parents_death() -> None:
 
 
 def alive(pid: int) -> bool:
-	"""Is the process there, and not merely waiting to be collected?"""
+	"""Tell whether the process is there, and not merely waiting to be collected.
+
+	Args:
+		pid: its number.
+	"""
 	with suppress(ChildProcessError):
 		os.waitpid(pid, os.WNOHANG)
 	try:
@@ -200,7 +260,14 @@ def alive(pid: int) -> bool:
 
 
 def end(pid: int, sig: int = signal.SIGTERM, seconds: float = 20, group: bool = False) -> None:
-	"""End one process (or its whole group) by id, first kindly."""
+	"""End one process (or its whole group) by id, first kindly.
+
+	Args:
+		pid: number of the process, or of the first one of its group.
+		sig: the kind signal.
+		seconds: to wait after it, and once more after SIGKILL.
+		group: whether its whole group ends.
+	"""
 	send = os.killpg if group else os.kill
 	for signal_number in (sig, signal.SIGKILL):
 		try:

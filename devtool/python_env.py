@@ -71,7 +71,19 @@ def uv_environment() -> dict:
 
 @contextmanager
 def new_env(link: Path, key: str, python: str):
-	"""A fresh virtual environment; what `link` names is replaced when the block has filled it, not before."""
+	"""A fresh virtual environment; what `link` names is replaced when the block has filled it, not before.
+
+	Args:
+		link: where the environment is to be found.
+		key: changes with what is installed; part of the folder's name.
+		python: path or version of the Python.
+
+	Yields:
+		Path: its Python.
+
+	Raises:
+		DevError: it cannot be made.
+	"""
 	folder = link.with_name(f"{link.name}-{key[:8]}")
 	shutil.rmtree(folder, ignore_errors=True)
 	run([uv(), "venv", "--quiet", "--python", python, folder], "python", env=uv_environment())
@@ -111,13 +123,32 @@ def install(python: Path, *arguments, what: str) -> None:
 
 
 def install_pins(python: Path, *names: str, what: str) -> None:
-	"""Install whole lock files as they stand: nothing is resolved, every hash is checked."""
+	"""Install whole lock files as they stand: nothing is resolved, every hash is checked.
+
+	Args:
+		python: of the environment.
+		*names: of lock files in `devtool/pins/`, without ending.
+		what: how an error calls it.
+
+	Raises:
+		DevError: the registry is not reached, or a hash is another one.
+	"""
 	files = [argument for name in names for argument in ("-r", PINS / f"{name}.txt")]
 	install(python, "--no-deps", "--require-hashes", *files, what=what)
 
 
 def install_aside(target: Path, name: str, python: str = sys.executable, what: str = "") -> None:
-	"""Install a lock file into a folder of its own, outside every environment."""
+	"""Install a lock file into a folder of its own, outside every environment.
+
+	Args:
+		target: the folder, replaced when all is there.
+		name: of a lock file in `devtool/pins/`, without ending.
+		python: for which the packages are chosen.
+		what: how an error calls it.
+
+	Raises:
+		DevError: the registry is not reached, or a hash is another one.
+	"""
 	partial = target.with_name(target.name + ".partial")
 	shutil.rmtree(partial, ignore_errors=True)
 	arguments = ["--target", partial, "--no-deps", "--require-hashes", "-r", PINS / f"{name}.txt"]
@@ -127,7 +158,17 @@ def install_aside(target: Path, name: str, python: str = sys.executable, what: s
 
 
 def find_python(wanted: list[str]) -> str:
-	"""The first Python of the wanted versions ("3.11") that is on this machine; the running one first."""
+	"""The first Python of the wanted versions ("3.11") that is on this machine; the running one first.
+
+	Args:
+		wanted: versions, the best first.
+
+	Returns:
+		str: its path.
+
+	Raises:
+		DevError: none is there.
+	"""
 	running = f"{sys.version_info[0]}.{sys.version_info[1]}"
 	if running in wanted:
 		return sys.executable

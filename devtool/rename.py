@@ -37,7 +37,15 @@ def turned_back(text: str) -> str:
 
 
 def turn_back(source: Path, target: Path) -> int:
-	"""Copy a package folder with all names turned back; returns how many files changed."""
+	"""Copy a package folder with all names turned back.
+
+	Args:
+		source: the package as the registry has it.
+		target: the new folder.
+
+	Returns:
+		int: how many files changed.
+	"""
 	changed = 0
 	for path in sorted(source.rglob("*")):
 		if path.is_dir() or path.suffix == ".pyc" or path.name == ".DS_Store":

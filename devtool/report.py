@@ -31,7 +31,11 @@ class Report:
 
 	@contextmanager
 	def step(self, title: str):
-		"""Time one step; steps of several threads may overlap."""
+		"""Time one step; steps of several threads may overlap.
+
+		Args:
+			title: what is under way; shown with seconds when it ends, well or not.
+		"""
 		begin = self.active[title] = time.monotonic()
 		ticker = threading.Thread(target=self._tick, args=(title, begin), daemon=True)
 		ticker.start()

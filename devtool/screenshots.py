@@ -263,7 +263,17 @@ def main(names: list[str]) -> int:
 
 
 def fill(clone: CloneBench) -> str:
-	"""Load the demo; return the order that is shown: one that is held, if there is one."""
+	"""Load the demo; return the order that is shown: one that is held, if there is one.
+
+	Args:
+		clone: with the site `SITE`.
+
+	Returns:
+		str: name of the order.
+
+	Raises:
+		DevError: the demo's data cannot be made.
+	"""
 	with report.step("Demo data"):
 		printed = python(clone, FILL)
 	return printed.rpartition("ORDER ")[2].strip()
@@ -299,7 +309,21 @@ def chromium():
 
 
 def take(browser, url: str, clone: CloneBench, name: str, order: str) -> bool:
-	"""Take one picture; say it and go on when it cannot be made."""
+	"""Take one picture; say it and go on when it cannot be made.
+
+	Args:
+		browser: Playwright's.
+		url: of the served site.
+		clone: whose site it is.
+		name: of the picture, one of `PICTURES`.
+		order: name of the order that is shown.
+
+	Returns:
+		bool: whether it was made.
+
+	Raises:
+		DevError: the login fails.
+	"""
 	from playwright.sync_api import Error
 
 	function, (width, height), language = PICTURES[name]

@@ -42,6 +42,11 @@ def digest(*parts: object) -> str:
 
 
 def digest_tree(folder: Path, patterns: Iterable[str]) -> str:
-	"""Key over the names and contents of the matching files of a folder."""
+	"""Key over the names and contents of the matching files of a folder.
+
+	Args:
+		folder: its path.
+		patterns: as `Path.glob` takes them, from this folder on.
+	"""
 	files = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
 	return digest(*(item for path in files for item in (str(path.relative_to(folder)), path)))

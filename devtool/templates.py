@@ -67,7 +67,15 @@ class Templates:
 		return self._with_this_app("app", self.bare())
 
 	def beside(self, other: str, code: str) -> SiteTemplate:
-		"""`app` on a site that had another app of the bench before. `code` is Python that sets that one up."""
+		"""`app` on a site that had another app of the bench before. `code` is Python that sets that one up.
+
+		Args:
+			other: name of the other app, one of the bench.
+			code: run once with the site connected; has to commit.
+
+		Raises:
+			DevError: an app cannot be installed, or the code failed.
+		"""
 		bare = self.bare()
 		source = self.bench.engine.home / "apps" / other / other
 		key = digest(bare.key, other, code, source / "__init__.py", source / "patches.txt")
@@ -180,7 +188,16 @@ def repoint(bench: Bench, site: Path) -> bool:
 
 
 def copy_site(source_bench: Bench, source: str, target_bench: Bench, target: str, db_name: str) -> None:
-	"""Copy a site under a new name: folder, configuration, database."""
+	"""Copy a site under a new name: folder, configuration, database.
+
+	Args:
+		source_bench, source: the site to copy; nobody writes to it meanwhile.
+		target_bench, target: bench and name of the new one.
+		db_name: name of its database, which is its user and password, too.
+
+	Raises:
+		DevError: the database cannot be copied.
+	"""
 	source_site, target_site = source_bench.sites / source, target_bench.sites / target
 	config = read_json(source_site / "site_config.json")
 	source_db = config["db_name"]

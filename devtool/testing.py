@@ -17,7 +17,14 @@ from .templates import Templates
 
 
 def test(options: Namespace) -> int:
-	"""Run pytest; without arguments the whole suite, spread over the cores."""
+	"""Run pytest; without arguments the whole suite, spread over the cores.
+
+	Args:
+		options: of `./dev`: `random`, a seed or None, and `arguments`, those of pytest.
+
+	Returns:
+		int: exit code of pytest.
+	"""
 	with ready_bench(options) as bench:
 		browsing = Background(lambda: prepare_browser_tests(bench)) if not options.arguments else None
 		run = prepared_run(bench)
@@ -27,14 +34,25 @@ def test(options: Namespace) -> int:
 
 
 def prepared_run(bench: Bench) -> Run:
-	"""Templates of today; what killed runs left is gone."""
+	"""Templates of today; what killed runs left is gone.
+
+	Args:
+		bench: the main bench, its servers running.
+
+	Raises:
+		DevError: a template cannot be made; with the end of the log.
+	"""
 	clones.drop_leftovers(bench)
 	templates = Templates(bench)
 	return Run(bench, templates.bare(), templates.app())
 
 
 def prepare_browser_tests(bench: Bench) -> None:
-	"""Desk and browser, where they are to be had; the tests themselves say when they are left out."""
+	"""Desk and browser, where they are to be had; the tests themselves say when they are left out.
+
+	Args:
+		bench: the main bench.
+	"""
 	try:
 		desk.build(bench)
 		if not desk.chromium():
@@ -57,7 +75,16 @@ def run_pytest(run: Run, arguments: list[str]) -> int:
 
 
 def interruptible(command: list[str], environment: dict, folder=ROOT) -> int:
-	"""Ctrl-C reaches the child by the terminal, SIGTERM is handed on; this process waits for it to tidy up."""
+	"""Ctrl-C reaches the child by the terminal, SIGTERM is handed on; this process waits for it to tidy up.
+
+	Args:
+		command: program and words.
+		environment: all variables that it gets.
+		folder: in which it runs.
+
+	Returns:
+		int: its exit code.
+	"""
 	options = {"pass_fds": inherited(), "preexec_fn": _listen_to_interrupts}
 	process = start(command, cwd=folder, env=environment, **options)
 	previous = signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
@@ -75,12 +102,26 @@ def _listen_to_interrupts() -> None:
 
 
 def random_order(seed: str | None) -> list[str]:
-	"""The files in a random order, the same for the same seed, and likewise the tests of each file."""
+	"""The files in a random order, the same for the same seed, and likewise the tests of each file.
+
+	Args:
+		seed: any text; None for the usual order.
+
+	Returns:
+		list: arguments for pytest.
+	"""
 	return ["--random-order-bucket=module", f"--random-order-seed={seed}"] if seed else []
 
 
 def pytest_arguments(given: list[str]) -> list[str]:
-	"""The whole suite runs on several workers; a picked part on one, so that its first test starts at once."""
+	"""The whole suite runs on several workers; a picked part on one, so that its first test starts at once.
+
+	Args:
+		given: what was asked for; empty for the whole suite.
+
+	Returns:
+		list: arguments for pytest.
+	"""
 	if given:
 		return given
 	whole = ["tests", "--durations=10", "--durations-min=2"]

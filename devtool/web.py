@@ -16,7 +16,21 @@ START_SECONDS = 60
 def serve(
 	bench: Bench, site: str, wanted_port: int, workers: int = 1, **variables: str
 ) -> tuple[subprocess.Popen, int]:
-	"""Start a web server for one site; returns when it answers. All its processes are one group."""
+	"""Start a web server for one site; returns when it answers. All its processes are one group.
+
+	Args:
+		bench: the bench.
+		site: name of its site, whatever host a request names.
+		wanted_port: the next free one where it is taken.
+		workers: number of processes, with 8 threads each.
+		**variables: of the environment, besides the bench's.
+
+	Returns:
+		tuple: the process, and its port.
+
+	Raises:
+		DevError: it does not answer in `START_SECONDS`, or with an error; with the end of the log.
+	"""
 	listening = listen(wanted_port)
 	port = listening.getsockname()[1]
 	environment = bench.environment() | {"MILESTONE_WEB_SITE": site} | variables

@@ -16,7 +16,11 @@ def radon() -> Verdict:
 
 
 def complaints_about(blocks_of: dict) -> list[str]:
-	"""One line for each function above the limit, and for each file that cannot be read."""
+	"""One line for each function above the limit, and for each file that cannot be read.
+
+	Args:
+		blocks_of: what radon prints as JSON: a list of blocks by path, or what it could not read under `error`.
+	"""
 	broken = [f"{path}: {blocks['error']}" for path, blocks in blocks_of.items() if "error" in blocks]
 	found = [(path, block) for path, blocks in blocks_of.items() if "error" not in blocks for block in blocks]
 	return broken + [

@@ -49,7 +49,14 @@ GATES = [
 
 
 def lint(options: Namespace) -> int:
-	"""`./dev lint [--fix] [--online] [--rules=FOLDER] [GATE ...]`: 0 when every gate is passed, else 1."""
+	"""`./dev lint [--fix] [--online] [--rules=FOLDER] [GATE ...]`: 0 when every gate is passed, else 1.
+
+	Args:
+		options: of `./dev`; `arguments` has flags and names of gates, none for all.
+
+	Raises:
+		DevError: there is no such flag or gate, or the programs cannot be installed.
+	"""
 	flags = {word for word in options.arguments if word.startswith("-")}
 	gates = _chosen([word for word in options.arguments if word not in flags], flags)
 	if "--fix" in flags:

@@ -18,7 +18,17 @@ LINT_ENV = STATE / "lint-env"
 
 
 def program(name: str) -> Path:
-	"""A program of `devtool/pins/lint.txt`."""
+	"""A program of `devtool/pins/lint.txt`.
+
+	Args:
+		name: of the program.
+
+	Returns:
+		Path: where it lies; installed if that was not done yet.
+
+	Raises:
+		DevError: it cannot be installed.
+	"""
 	prepare()
 	return LINT_ENV / "bin" / name
 
@@ -47,7 +57,12 @@ def _install() -> None:
 
 
 def output_of(command: list, **environment: str) -> subprocess.CompletedProcess:
-	"""Run a program in the checkout's folder; hand back what it printed, whatever its exit code."""
+	"""Run a program in the checkout's folder; hand back what it printed, whatever its exit code.
+
+	Args:
+		command: program and words.
+		**environment: variables that it gets besides ours.
+	"""
 	kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
 	path = f"{LINT_ENV / 'bin'}{os.pathsep}{os.environ['PATH']}"
 	return execute(
@@ -61,7 +76,15 @@ def output_of(command: list, **environment: str) -> subprocess.CompletedProcess:
 
 
 def json_of(command: list, **environment: str):
-	"""What a program prints as JSON. Exit code 1 means findings; more means that the program itself failed."""
+	"""What a program prints as JSON. Exit code 1 means findings; more means that the program itself failed.
+
+	Args:
+		command: program and words.
+		**environment: as for `output_of`.
+
+	Raises:
+		DevError: it failed, or printed something else.
+	"""
 	done = output_of(command, **environment)
 	try:
 		if done.returncode > 1:
@@ -73,7 +96,15 @@ def json_of(command: list, **environment: str):
 
 
 def verdict_of(command: list, **environment: str) -> Verdict:
-	"""A program that says everything itself: its output is the complaint when it fails."""
+	"""A program that says everything itself: its output is the complaint when it fails.
+
+	Args:
+		command: program and words.
+		**environment: as for `output_of`.
+
+	Returns:
+		Verdict: without complaints if its exit code is 0.
+	"""
 	done = output_of(command, **environment)
 	if not done.returncode:
 		return Verdict()

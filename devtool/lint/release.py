@@ -35,7 +35,11 @@ def metadata() -> Verdict:
 
 
 def placeholders(listing: dict) -> list[str]:
-	"""Names of the addresses nobody has filled in yet."""
+	"""Names of the addresses nobody has filled in yet.
+
+	Args:
+		listing: content of `marketplace.json`.
+	"""
 	addresses = listing["entry"] | listing["contact"]
 	return sorted(name for name, value in addresses.items() if PLACEHOLDER in str(value))
 
@@ -76,7 +80,14 @@ def _picture_faults(listing: dict) -> Iterator[str]:
 
 
 def size_of_png(path: Path) -> tuple[int, int]:
-	"""Width and height in pixels, from the first chunk of the file."""
+	"""Width and height in pixels, from the first chunk of the file.
+
+	Args:
+		path: of the picture.
+
+	Raises:
+		struct.error: it is too short to be a PNG.
+	"""
 	width, height = struct.unpack(">II", path.read_bytes()[16:24])
 	return width, height
 
@@ -86,7 +97,14 @@ def _missing() -> Iterator[str]:
 
 
 def notes_of(version: str) -> str:
-	"""The section of the changelog for a version; raises where there is none."""
+	"""Return the section of the changelog for a version, without its heading.
+
+	Args:
+		version: for example "1.2.0".
+
+	Raises:
+		DevError: there is no such section, or it is empty.
+	"""
 	text = (ROOT / "CHANGELOG.md").read_text()
 	found = re.search(
 		rf"^## \[{re.escape(version)}\][^\n]*\n(.*?)(?=^## \[|\Z)", text, re.MULTILINE | re.DOTALL
@@ -97,7 +115,14 @@ def notes_of(version: str) -> str:
 
 
 def check_version(version: str) -> None:
-	"""Raise unless code, changelog and listing are ready to be released as this version."""
+	"""Refuse a version that code, changelog and listing are not ready to be released as.
+
+	Args:
+		version: for example "1.2.0".
+
+	Raises:
+		DevError: says what is missing.
+	"""
 	code = re.search(r'^__version__ = "(.+)"', (ROOT / APP / "__init__.py").read_text(), re.MULTILINE)
 	if not code or code[1] != version:
 		raise DevError(f'{APP}/__init__.py does not say __version__ = "{version}".')

@@ -41,7 +41,15 @@ def semgrep_ids() -> set[str]:
 
 
 def faults_of(path: Path, rules: set[str]) -> Iterator[tuple[int, str]]:
-	"""Line and fault of each suppression in a Python file that is none."""
+	"""Line and fault of each suppression in a Python file that is none.
+
+	Args:
+		path: of the file.
+		rules: ids of our semgrep rules, see `semgrep_ids`.
+
+	Raises:
+		tokenize.TokenError, SyntaxError: the file is no Python.
+	"""
 	with tokenize.open(path) as file:
 		tokens = list(tokenize.generate_tokens(file.readline))
 	comments = {token.start[0]: token for token in tokens if token.type == tokenize.COMMENT}

@@ -27,7 +27,12 @@ class MilestoneBaseline(TypedDocument):
 		self.taken_on = now_datetime()
 
 	def validate(self):
-		"""Refuse a baseline of nothing, of a plan the user may not read, and one whose moment is changed."""
+		"""Refuse a baseline of nothing, or of a plan the user may not read; put back a moment that was changed.
+
+		Raises:
+			frappe.MandatoryError: it has neither a plan nor a workflow.
+			frappe.PermissionError: it is new, and the user may not read its plan.
+		"""
 		if self.plan:
 			self._check_plan()
 		elif not self.workflow:

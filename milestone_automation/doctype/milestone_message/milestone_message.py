@@ -49,7 +49,11 @@ class MilestoneMessage(PlainTextDocument):
 
 	@staticmethod
 	def clear_old_logs(days: int = 365) -> None:
-		"""Log Settings: delete messages of plans that are over, older than so many days."""
+		"""Log Settings: delete messages of plans that are over, but for those that still have to be sent.
+
+		Args:
+			days: age in days from which a row is deleted.
+		"""
 		old_rows.clear("Milestone Message", days)
 
 

@@ -38,7 +38,11 @@ class MilestoneNextStep(PlainTextDocument):
 
 	@staticmethod
 	def clear_old_logs(days: int = 180) -> None:
-		"""Log Settings: delete next steps of plans that are over, older than so many days."""
+		"""Log Settings: delete next steps of plans that are over, but for those that still have to run.
+
+		Args:
+			days: age in days from which a row is deleted.
+		"""
 		old_rows.clear("Milestone Next Step", days)
 
 

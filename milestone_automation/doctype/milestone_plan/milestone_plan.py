@@ -67,7 +67,11 @@ class MilestonePlan(TypedDocument):
 		starting.detach_rows(self)
 
 	def check_document(self):
-		"""Refuse a document that does not exist or cannot have a plan from this workflow."""
+		"""Refuse a document that does not exist or cannot have a plan from this workflow.
+
+		Raises:
+			frappe.ValidationError: it does not exist, or the workflow is not for it, see `starting.check_can_start`.
+		"""
 		if not frappe.db.exists(self.reference_type, self.reference_name):
 			frappe.throw(
 				_("{0} {1} does not exist. Choose an existing document.").format(
@@ -80,7 +84,11 @@ class MilestonePlan(TypedDocument):
 			starting.check_can_start(marked(self, Mark.REFERENCE_DOC), self.workflow)
 
 	def check_is_only_one(self):
-		"""Refuse a second plan of a document; a cancelled one is replaced."""
+		"""Refuse a second plan of a document; a cancelled one is replaced.
+
+		Raises:
+			frappe.UniqueValidationError: it has a plan that is not cancelled.
+		"""
 		if not starting.release_cancelled_plan(self.reference_type, self.reference_name):
 			frappe.throw(
 				_("{0} {1} has a milestone plan already. Cancel that one first.").format(
@@ -105,7 +113,11 @@ class MilestonePlan(TypedDocument):
 			self.keep_rows()
 
 	def keep_fields(self):
-		"""Refuse changes of the plan's own fields: the engine also cancels tasks, asks the gate and writes the log."""
+		"""Refuse changes of the plan's own fields: the engine also cancels tasks, asks the gate and writes the log.
+
+		Raises:
+			frappe.ValidationError: names what was changed, and says what to do instead.
+		"""
 		before = self.get_doc_before_save()
 		# The form may be older than the last sweep, which does not change the time stamp.
 		self.update({fieldname: before.get(fieldname) for fieldname in sums.SUMS})
@@ -124,7 +136,11 @@ class MilestonePlan(TypedDocument):
 			)
 
 	def keep_rows(self):
-		"""Refuse changes of stages. Only the engine moves a key date: it asks for a reason and moves what belongs to it."""
+		"""Refuse changes of stages. Only the engine moves a key date: it asks for a reason and moves what belongs to it.
+
+		Raises:
+			frappe.ValidationError: rows were added, removed or moved, or a key date was changed.
+		"""
 		before = self.get_doc_before_save()
 		new_dates = {row.name: row.key_date for row in self.stages}
 		if [row.name for row in self.stages] != [row.name for row in before.stages]:

@@ -83,17 +83,29 @@ class MilestoneSettings(TypedDocument):
 		self.recheck_plans()
 
 	def check_days_off(self):
-		"""Refuse seven days off, with which no date could be counted."""
+		"""Refuse seven days off, with which no date could be counted.
+
+		Raises:
+			frappe.ValidationError: all seven are off.
+		"""
 		if all(self.get(f"off_{day}") for day in DAYS_OF_WEEK):
 			frappe.throw(_("All seven days of the week are off. Leave at least one working day."))
 
 	def check_at_risk_below(self):
-		"""Refuse a chance that is no percentage."""
+		"""Refuse a chance that is no percentage.
+
+		Raises:
+			frappe.ValidationError: it is below 0 or above 100.
+		"""
 		if not 0 <= flt(self.at_risk_below) <= 100:
 			frappe.throw(_("At Risk Below is a percentage: choose a number from 0 to 100."))
 
 	def check_next_steps_user(self):
-		"""Refuse accounts in whose name no step may run: they have no limits, or no rights at all."""
+		"""Refuse accounts in whose name no step may run: they have no limits, or no rights at all.
+
+		Raises:
+			frappe.ValidationError: it is Administrator, Guest, or no enabled user.
+		"""
 		user = self.next_steps_user
 		if user and (user in ("Administrator", "Guest") or not frappe.db.get_value("User", user, "enabled")):
 			frappe.throw(
@@ -103,7 +115,11 @@ class MilestoneSettings(TypedDocument):
 			)
 
 	def check_upload_types(self):
-		"""Refuse types of files that a browser would run in the name of whoever opens them."""
+		"""Refuse types of files that a browser would run in the name of whoever opens them.
+
+		Raises:
+			frappe.ValidationError: names the first of them.
+		"""
 		never = [one for one in upload_types.listed(self.upload_types) if one in upload_types.NEVER]
 		if never:
 			frappe.throw(

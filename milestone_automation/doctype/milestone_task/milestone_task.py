@@ -77,7 +77,13 @@ class MilestoneTask(TypedDocument):
 			task_edits.fill_in_new(self)
 
 	def validate(self):
-		"""Check the fields that a user changed, and work out what follows from them."""
+		"""Check the fields that a user changed, and work out what follows from them.
+
+		Raises:
+			frappe.MandatoryError: it has no title.
+			frappe.PermissionError: the user may not make this change.
+			frappe.ValidationError: a changed field does not fit, or the task would be due after its stage.
+		"""
 		if not self.is_new() and not marked(self, Mark.BY_ENGINE):
 			task_edits.defer_status(self)
 			permissions.check_task_edit(self)

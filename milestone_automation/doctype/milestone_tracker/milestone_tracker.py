@@ -62,7 +62,11 @@ class MilestoneTracker(TypedDocument):
 		conditions.check(self.condition, self.document_type)
 
 	def check_right(self):
-		"""Leave the recording of users, roles, scripts and the like to System Managers, whoever else may track."""
+		"""Leave the recording of users, roles, scripts and the like to System Managers, whoever else may track.
+
+		Raises:
+			frappe.PermissionError: the DocType is protected, and the user is no System Manager.
+		"""
 		if protected.is_protected(self.document_type) and not rights.sees_everything():
 			frappe.throw(
 				_("Only a System Manager may track {0}.").format(_(self.document_type)),
@@ -96,7 +100,12 @@ class MilestoneTracker(TypedDocument):
 		self.clear_rules()
 
 	def after_rename(self, old, new, merge=False):
-		"""Clear the rules."""
+		"""Clear the rules.
+
+		Args:
+			old, new: names of the tracker.
+			merge: whether it was merged into another one; not asked, as either way the rules are read anew.
+		"""
 		self.clear_rules()
 
 	def clear_rules(self):

@@ -81,11 +81,25 @@ class MilestoneWorkflow(TypedDocument):
 		matching.clear()
 
 	def before_rename(self, old, new, merge=False):
-		"""Refuse to merge a workflow that has plans: its documents might be left without a workflow."""
+		"""Refuse to merge a workflow that has plans: its documents might be left without a workflow.
+
+		Args:
+			old, new: names of the workflow.
+			merge: whether it is merged into the workflow `new`.
+
+		Raises:
+			frappe.NameError: the new name contains a double quote.
+			frappe.ValidationError: it is to be merged and has plans.
+		"""
 		validation.check_name(new)
 		if merge:
 			validation.check_deletable(self)
 
 	def after_rename(self, old, new, merge=False):
-		"""Clear the cache."""
+		"""Clear the cache.
+
+		Args:
+			old, new: names of the workflow.
+			merge: whether it was merged; not asked, as either way the cache is read anew.
+		"""
 		matching.clear()

@@ -131,12 +131,26 @@ def _next_with_text(lines: Lines) -> str:
 
 
 def delimiter_of(header: str) -> str:
-	"""Return what stands between the columns of a header; what stands inside quotes does not count."""
+	"""Return what stands between the columns of a header; what stands inside quotes does not count.
+
+	Args:
+		header: its line, or all lines so far if a quote is still open.
+
+	Returns:
+		str: the one of `DELIMITERS` that it has most often; a comma where it has none.
+	"""
 	return max(DELIMITERS, key=OPEN_AT_END.sub("", QUOTED.sub("", header)).count)
 
 
 def names_of(column: str) -> tuple[str, ...]:
-	"""Return the texts that a column's name may be compared by; a line break in it may be a space or a hyphenation."""
+	"""Return the texts that a column's name may be compared by; a line break in it may be a space or a hyphenation.
+
+	Args:
+		column: a cell of the header.
+
+	Returns:
+		tuple: one or two texts in lower case, with single spaces.
+	"""
 	name = " ".join(column.split()).casefold()
 	return (name, "".join(column.split()).casefold()) if "\n" in column or "\r" in column else (name,)
 

@@ -367,6 +367,9 @@ class Clock:
 		A time that there was twice is taken for the first one, and one that there was never as if the clocks had not
 		changed yet.
 
+		Args:
+			text: one timestamp of the file, without spaces around: by `timestamp_format`, else ISO 8601 with its day.
+
 		Raises:
 			ValueError: it is not a time, or out of range.
 		"""
@@ -382,7 +385,11 @@ class Clock:
 			raise ValueError(str(error)) from error
 
 	def can_read(self, text: str) -> bool:
-		"""Return whether a text is a time."""
+		"""Return whether a text is a time; of a long one only its beginning is looked at.
+
+		Args:
+			text: as for `read`.
+		"""
 		try:
 			self.read(text[:MAX_TIME_LENGTH])
 		except ValueError:
@@ -415,6 +422,9 @@ def clock_change(moment: datetime.datetime) -> ClockChange | None:
 
 def time_zone(name: str) -> datetime.tzinfo:
 	"""Return a time zone by its IANA name.
+
+	Args:
+		name: for example "Europe/Paris".
 
 	Raises:
 		EventLogError: there is no such zone.
@@ -692,7 +702,15 @@ def _is_object_centric(tag: str, attributes: dict[str, str]) -> bool:
 
 
 def too_many_events(case: str, limits: Limits) -> str:
-	"""Return the sentence for a case with more events than allowed."""
+	"""Return the sentence for a case with more events than allowed.
+
+	Args:
+		case: its id, of which the sentence shows the beginning; may be empty.
+		limits: with the number that is allowed.
+
+	Returns:
+		str: translated, for an `EventLogError`.
+	"""
 	return _("The case {0} has more than {1} events. Allow more with --max-events-per-case.").format(
 		case[:40] or "?", limits.events_per_case
 	)
@@ -774,7 +792,11 @@ class _CsvRecords:
 		self.clock = clock
 
 	def read(self, row: list[str]) -> Iterator[Event | BadRow]:
-		"""Yield the event of a record; and what a quote in it has swallowed, line by line, as bad rows."""
+		"""Yield the event of a record; and what a quote in it has swallowed, line by line, as bad rows.
+
+		Args:
+			row: cells of the record that `lines` has just given; empty for a blank line, which yields nothing.
+		"""
 		if not row:
 			return
 		record = self._row(row, self.lines.first)

@@ -56,7 +56,11 @@ class EventSpool:
 		self.folder.cleanup()
 
 	def add(self, event: Event) -> None:
-		"""Store one event."""
+		"""Store one event; not after `finish`.
+
+		Args:
+			event: as `event_log.read_events` yields it; its place in the file and its change of clocks are not kept.
+		"""
 		self.pending.append(
 			(
 				event.case,
@@ -88,7 +92,11 @@ class EventSpool:
 		return self.database.execute("SELECT COUNT(DISTINCT case_id), COUNT(*) FROM event").fetchone()
 
 	def values(self, most: int) -> dict[str, int]:
-		"""Return how many events each value has, the most frequent first; of at most so many values."""
+		"""Return how many events each value has, the most frequent first.
+
+		Args:
+			most: how many values to return at most; the rarest are left out.
+		"""
 		return dict(
 			self.database.execute(
 				"SELECT value, COUNT(*) FROM event GROUP BY value ORDER BY 2 DESC, 1 LIMIT ?", (most,)
@@ -96,7 +104,14 @@ class EventSpool:
 		)
 
 	def case_with_more_events_than(self, most: int) -> str | None:
-		"""Return a case with more events than that; None where there is none."""
+		"""Return a case with more events than that; None where there is none.
+
+		Args:
+			most: how many events a case may have.
+
+		Returns:
+			str | None: id of any such case.
+		"""
 		row = self.database.execute(
 			"SELECT case_id FROM event GROUP BY case_id HAVING COUNT(*) > ? LIMIT 1", (most,)
 		).fetchone()
@@ -109,7 +124,14 @@ class EventSpool:
 		return (first and datetime.fromisoformat(first[0])), (last and datetime.fromisoformat(last[0]))
 
 	def set_documents(self, documents: list[tuple[str, str]]) -> None:
-		"""Store (case id, document name) of the cases that have a document."""
+		"""Store (case id, document name) of the cases that have a document.
+
+		Args:
+			documents: each case once over all calls.
+
+		Raises:
+			sqlite3.IntegrityError: a case has a document already.
+		"""
 		self.database.executemany("INSERT INTO document (case_id, name) VALUES (?, ?)", documents)
 
 	def by_case(self) -> Iterator[tuple[str, str, list[SpooledEvent]]]:

@@ -234,7 +234,15 @@ def _read(path, options: ImportOptions, spool: EventSpool, summary: ImportSummar
 
 
 def check_limits(spool: EventSpool, limits: Limits) -> None:
-	"""Refuse a log that would take more memory than a site has when it is loaded case by case."""
+	"""Refuse a log that would take more memory than a site has when it is loaded case by case.
+
+	Args:
+		spool: with all events of the log; `finish` was called.
+		limits: the numbers that are allowed.
+
+	Raises:
+		EventLogError: a case has too many events, or the activity too many different values.
+	"""
 	if case := spool.case_with_more_events_than(limits.events_per_case):
 		raise EventLogError(event_log.too_many_events(case, limits))
 	if len(spool.values(limits.values + 1)) > limits.values:
@@ -364,16 +372,34 @@ class _Known:
 	reached: Counter = field(default_factory=Counter)
 
 	def before(self, moment: datetime) -> tuple[str, datetime | None]:
-		"""Return the last imported value before `moment`, and when it was reached."""
+		"""Return the last imported value before `moment`, and when it was reached.
+
+		Args:
+			moment: naive, in the site's time zone.
+
+		Returns:
+			tuple: an empty text and None where nothing was imported before.
+		"""
 		last = max((entry for entry in self.imported if entry[0] < moment), default=None)
 		return (last[2], last[0]) if last else ("", None)
 
 	def has(self, change: "_Change") -> bool:
-		"""Return whether a change was imported before, maybe with another case id than the document's name."""
+		"""Return whether a change was imported before, maybe with another case id than the document's name.
+
+		Args:
+			change: an event of a log that this app exported; the number of its occurrence counts.
+		"""
 		return self.reached[change.event.moment, change.value] >= change.occurrence
 
 	def note(self, source: str, moment: datetime, position: int, value: str) -> None:
-		"""Add one milestone of the document."""
+		"""Add one milestone of the document: an imported one counts by its value, of the others only the first one's time.
+
+		Args:
+			source: its `MilestoneSource`.
+			moment: when it was reached, naive, in the site's time zone.
+			position: its place among those of the same moment.
+			value: the value that was reached; empty for none.
+		"""
 		if source == MilestoneSource.IMPORT:
 			self.imported.append((moment, position, value))
 			self.reached[moment, value] += 1

@@ -20,15 +20,27 @@ REPLACEMENT = "\ufffd"
 
 
 def guarded(text: str) -> str:
-	"""Return a text as a CSV cell that no spreadsheet takes for a formula; `unguarded` gives the text back."""
+	"""Return a text as a CSV cell that no spreadsheet takes for a formula; `unguarded` gives the text back.
+
+	Args:
+		text: any text; one that begins with an apostrophe gets a second one, so that nothing is lost.
+	"""
 	return GUARD + text if FORMULA.match(text) else text
 
 
 def unguarded(cell: str) -> str:
-	"""Return the text of a cell that `guarded` wrote."""
+	"""Return the text of a cell that `guarded` wrote.
+
+	Args:
+		cell: a cell of a log with `FROM_VALUE`; in any other one an apostrophe may be the text's own.
+	"""
 	return cell.removeprefix(GUARD)
 
 
 def printable(text: str) -> str:
-	"""Return a text with a replacement for each character that XML and CSV cannot carry."""
+	"""Return a text with U+FFFD for each character that XML and CSV cannot carry; this cannot be undone.
+
+	Args:
+		text: any text.
+	"""
 	return UNPRINTABLE.sub(REPLACEMENT, text)

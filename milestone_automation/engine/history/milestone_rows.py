@@ -63,7 +63,12 @@ class Writer:
 		self.users: dict[str, str] = {}
 
 	def insert(self, rows: Iterable[MilestoneRow]) -> int:
-		"""Insert rows and return their number. The caller commits."""
+		"""Insert rows and return their number; no document events run, and the caller commits.
+
+		Args:
+			rows: in any order; read as they are written, so they may be an iterator. Nothing refuses an `import_key`
+				that is stored already: the caller leaves those out.
+		"""
 		count = 0
 		for chunk in in_chunks(rows, ROWS_PER_STATEMENT):
 			values: list = []
@@ -113,7 +118,12 @@ class Writer:
 
 
 def in_chunks(items: Iterable, size: int) -> Iterator[list]:
-	"""Yield the items of an iterable in lists of at most `size` items."""
+	"""Yield the items of an iterable in lists of at most `size` items.
+
+	Args:
+		items: read as they are needed.
+		size: 1 or more; the last list may be shorter, none is empty.
+	"""
 	items = iter(items)
 	while chunk := list(islice(items, size)):
 		yield chunk

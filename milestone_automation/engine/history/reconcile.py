@@ -127,7 +127,12 @@ def run_for(doctype: str, names: list[str], commit=None, follow: Follow | None =
 
 
 def modified_since(doctype: str, moment: datetime) -> list[str]:
-	"""Return the names of the documents modified since a moment, oldest change first. One query, served by an index."""
+	"""Return the names of the documents modified since a moment, oldest change first. One query, served by an index.
+
+	Args:
+		doctype: of the documents.
+		moment: naive, in the site's time zone; included.
+	"""
 	document = frappe.qb.DocType(doctype)
 	query = frappe.qb.from_(document).select(document.name)
 	return query.where(document.modified >= moment).orderby(document.modified).run(pluck=True)
@@ -164,14 +169,28 @@ def _record_and_follow(
 
 
 def fault_title(tracker: str, fieldname: str) -> str:
-	"""Return the title of an Error Log about a field that could not be reconciled."""
+	"""Return the title of an Error Log about a field that could not be reconciled.
+
+	Args:
+		tracker: name of the Milestone Tracker.
+		fieldname: the tracked field.
+	"""
 	return f"Milestone Tracker {tracker}: {fieldname} could not be reconciled"
 
 
 def find_changes(
 	doctype: str, tracker: registry.Tracker, field: registry.TrackedField, names: list[str] | None = None
 ) -> Iterator[UnseenChange]:
-	"""Yield the documents whose field differs from their last milestone; the condition is not checked. One query."""
+	"""Yield the documents whose field differs from their last milestone. One query.
+
+	The tracker's condition is not checked. A document without a milestone counts only if it is newer than the tracker.
+
+	Args:
+		doctype: of the documents.
+		tracker: of this DocType; only its name is used.
+		field: one of its fields that has a column.
+		names: only these documents; None for all.
+	"""
 	for row in _query(doctype, tracker.name, field.fieldname, names).run():
 		name, value, modified, modified_by, *last = row
 		if last[0]:

@@ -49,6 +49,9 @@ def send(entry: str) -> None:
 
 	Args:
 		entry: name of a Milestone Plan Log.
+
+	Raises:
+		Exception: the database's error for a message that another job stores at this moment.
 	"""
 	log = frappe.db.get_value("Milestone Plan Log", entry, "*", as_dict=True)
 	plan = log and frappe.db.get_value("Milestone Plan", log.plan, "*", as_dict=True)
@@ -118,6 +121,12 @@ def managers(plan) -> list[Recipient]:
 	"""Return who manages the workflow of a plan: its escalation role, else those who stand in for missing owners.
 
 	Only people who may read the document are told.
+
+	Args:
+		plan: row with `escalation_role`, `reference_type` and `reference_name`.
+
+	Returns:
+		list: empty if nobody may read the document.
 	"""
 	directory = Directory.read([], [plan.escalation_role])
 	for people in (directory.members(plan.escalation_role), directory.substitutes()):

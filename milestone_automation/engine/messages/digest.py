@@ -102,7 +102,17 @@ class Item:
 	rows: list
 
 	def rank(self, day: date) -> tuple:
-		"""Return its place in a mail of this day: what asks for something since today comes first."""
+		"""Return its place in a mail of this day: what asks for something since today comes first.
+
+		Args:
+			day: date of the mail.
+
+		Returns:
+			tuple: for sorting, smallest first.
+
+		Raises:
+			ValueError: its kind has no place in `ORDER`.
+		"""
 		is_new = not self.letter.occurrence and any(row.for_date == day for row in self.rows)
 		return not (is_new and self.letter.kind in URGENT), ORDER.index(self.letter.kind)
 

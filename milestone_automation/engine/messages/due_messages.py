@@ -108,6 +108,9 @@ def deliveries_in(batch: plan_batch.Batch) -> dict[str, tuple[list[Delivery], li
 	"""Return by plan the deliveries that are due, and those that wait for their recipient's time of day.
 
 	Plans with an error are logged and left out.
+
+	Args:
+		batch: as `plan_batch.read` gives it; stages that are blocked again start their new round in it.
 	"""
 	deliveries = {}
 	for plan in batch.plans:
@@ -174,7 +177,15 @@ def _stage_audience(directory: Directory, stage) -> list[tuple[Recipient, tuple[
 
 
 def stage_owners(directory: Directory, stage) -> tuple[list[Recipient], str]:
-	"""Return who is asked for a stage, and whether they are owners or substitutes."""
+	"""Return who is asked for a stage, and whether they are owners or substitutes.
+
+	Args:
+		directory: with everybody whom the stage names.
+		stage: row with its owner: `owner_kind`, `stage_owner`, `owner_role`, `outside_owner` and `outside_owner_name`.
+
+	Returns:
+		tuple: recipients, none if there are not even substitutes, and "owner" or "substitute".
+	"""
 	by_role = directory.members(stage.owner_role) if stage.owner_kind == "Role" else []
 	owner = directory.person(stage.stage_owner)
 	outside = directory.person(stage.outside_owner, stage.outside_owner_name)
@@ -185,12 +196,24 @@ def stage_owners(directory: Directory, stage) -> tuple[list[Recipient], str]:
 
 
 def named_row(rows: Iterable, name: str):
-	"""Return the row with this name."""
+	"""Return the row with this name.
+
+	Args:
+		rows: with `name`.
+		name: of one of them.
+
+	Raises:
+		StopIteration: none has it.
+	"""
 	return next(row for row in rows if row.name == name)
 
 
 def stored_keys(keys: set[str]) -> set[str]:
-	"""Return the keys for which a message exists."""
+	"""Return the keys for which a message exists.
+
+	Args:
+		keys: as `outbox.stored_key` returns them.
+	"""
 	if not keys:
 		return set()
 	filters = {"message_key": ("in", sorted(keys))}

@@ -49,7 +49,11 @@ def due_plans(horizon: date, limit: int | None = None) -> list[str]:
 
 
 def enqueue(names: list[str]) -> None:
-	"""Queue background jobs that sweep these plans; a job that is queued already is not queued again."""
+	"""Queue background jobs that sweep these plans; a job that is queued already is not queued again.
+
+	Args:
+		names: of plans; `JOB` of them go into each job, in this order.
+	"""
 	for start in range(0, len(names), JOB):
 		chunk = names[start : start + JOB]
 		jobs.queue_follow_up(

@@ -37,7 +37,12 @@ class LastMails:
 	pause: int = PAUSE
 
 	def may_follow(self, identity: str, day: date) -> bool:
-		"""Return whether somebody may get a mail on this day, in their time zone."""
+		"""Return whether somebody may get a mail on this day, in their time zone.
+
+		Args:
+			identity: user id or address, one of those that were asked for in `read`; of any other one nothing is known.
+			day: the date in their time zone.
+		"""
 		last = self.days.get(identity)
 		if not last:
 			return True
@@ -45,7 +50,12 @@ class LastMails:
 
 
 def key(day: date, identity: str) -> str:
-	"""Return the unique key of the mail that a person gets on a day."""
+	"""Return the unique key of the mail that a person gets on a day.
+
+	Args:
+		day: date of the mail in their time zone.
+		identity: user id or address; upper and lower case are the same.
+	"""
 	return outbox.stored_key(f"{day}|{identity.lower()}")
 
 

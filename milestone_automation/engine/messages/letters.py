@@ -113,7 +113,14 @@ class Content:
 
 
 def compose(letter: Letter) -> Content:
-	"""Return the texts of a letter in its recipient's language."""
+	"""Return the texts of a letter in its recipient's language.
+
+	Args:
+		letter: with all that its kind needs, as `drafts` makes it.
+
+	Raises:
+		KeyError: no text is known for its kind.
+	"""
 	with languages.in_language(letter.recipient.language):
 		content = _COMPOSERS[letter.kind](letter)
 		if letter.criteria and letter.kind not in TASK_MESSAGES:

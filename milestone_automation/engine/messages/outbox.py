@@ -42,8 +42,14 @@ class DeskNotification:
 def deliver(letter: letters.Letter) -> DeskNotification | None:
 	"""Queue the mail of a letter and store its messages. The caller has checked that they were not sent before.
 
+	Args:
+		letter: with the keys of its messages; a mail is queued now only if the recipient wants each as it comes.
+
 	Returns:
 		DeskNotification: for `show`, once the caller's savepoint is released; None if the recipient wants none.
+
+	Raises:
+		Exception: the database's error for a message that exists already.
 	"""
 	content = letters.compose(letter)
 	recipient = letter.recipient
@@ -133,7 +139,14 @@ def _settings_link(recipient: Recipient, content) -> dict | None:
 
 
 def unsubscribed(recipient: Recipient) -> str:
-	"""Return the sentence for a recipient who wants no mail."""
+	"""Return the sentence for a recipient who wants no mail.
+
+	Args:
+		recipient: with an address.
+
+	Returns:
+		str: in the language of the moment; the caller sets the recipient's.
+	"""
 	return _("No mail: {0} has unsubscribed or is not a valid address.").format(recipient.email)
 
 
@@ -158,6 +171,9 @@ def show(notification: DeskNotification) -> None:
 	"""Store a desk notification and show it to a user who is online. On an error its message counts as failed.
 
 	Called outside the savepoint of the plan: Frappe does not drop realtime events when a savepoint is rolled back.
+
+	Args:
+		notification: as `deliver` returned it.
 	"""
 	log = notification.log
 	if guard.run_guarded(f"Milestone notification of {log.for_user}", _insert_notification, log):
@@ -207,7 +223,14 @@ def keep(letter: letters.Letter, values: dict) -> None:
 
 
 def log_text(content: letters.Content) -> str:
-	"""Return the text of a message as HTML, without its links, which are for the recipient only."""
+	"""Return the text of a message as HTML, without its links, which are for the recipient only.
+
+	Args:
+		content: the texts as they are sent.
+
+	Returns:
+		str: safe HTML: everything is escaped but the custom message, which is safe already.
+	"""
 	parts = [content.custom_html] if content.custom_html else []
 	parts += [escape_html(paragraph) for paragraph in content.paragraphs]
 	parts += [f"{escape_html(label)}: {escape_html(str(value))}" for label, value in content.facts]
@@ -220,7 +243,14 @@ def log_text(content: letters.Content) -> str:
 
 
 def stored_key(key: str) -> str:
-	"""Return the key of a message as it is stored; a long key is cut and ends with a hash."""
+	"""Return the key of a message as it is stored; a long key is cut and ends with a hash.
+
+	Args:
+		key: `MessagePlan.key`, or any other text that is unique.
+
+	Returns:
+		str: at most `KEY_LENGTH` characters.
+	"""
 	if len(key) <= KEY_LENGTH:
 		return key
 	return f"{key[: KEY_LENGTH - 41]}|{hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()}"

@@ -66,7 +66,11 @@ class Batch:
 	told: set = field(default_factory=set)
 
 	def day(self, recipient: Recipient | None) -> date:
-		"""Return the date whose messages are due for a recipient; without one, the date of the site."""
+		"""Return the date whose messages are due for a recipient; without one, the date of the site.
+
+		Args:
+			recipient: whose time zone decides.
+		"""
 		return clock.message_day(self.now, recipient.zone if recipient else None, self.at)
 
 
@@ -79,7 +83,11 @@ class Changes:
 	tasks: dict = field(default_factory=lambda: defaultdict(dict))
 
 	def add(self, other: "Changes") -> None:
-		"""Add the changes of one plan."""
+		"""Add the changes of one plan; of two values for one field the later one counts.
+
+		Args:
+			other: stays as it is.
+		"""
 		for collected, added in (
 			(self.plans, other.plans),
 			(self.stages, other.stages),

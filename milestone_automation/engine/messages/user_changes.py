@@ -36,7 +36,12 @@ def on_user_change(doc, method=None) -> None:
 
 
 def on_user_deleted(doc, method=None) -> None:
-	"""Hook: a deleted user is nobody's outsider; messages no longer go to the address that was the account's name."""
+	"""Hook: a deleted user is nobody's outsider; messages no longer go to the address that was the account's name.
+
+	Args:
+		doc: the User.
+		method: name of the document event; not used.
+	"""
 	guard.run_guarded(f"Texts with the deleted user {doc.name}", user_texts.forget, doc.name)
 
 
@@ -75,6 +80,9 @@ def recheck(names: list[str], roles: list[str], commit: Callable[[], None] | Non
 		names: user id and address of a user who was disabled or enabled; empty for one who was not.
 		roles: that were given or taken.
 		commit: called between some hundred plans and the next.
+
+	Raises:
+		ConflictError: somebody else is changing one of the plans that a new account takes over.
 	"""
 	for name in names:
 		accounts.take_over(name, commit)

@@ -15,7 +15,11 @@ BATCH = 50
 
 
 def running(workflow: str) -> list[str]:
-	"""Return the names of a workflow's running plans, oldest first, whatever the user may see."""
+	"""Return the names of a workflow's running plans, oldest first, whatever the user may see.
+
+	Args:
+		workflow: name of the workflow.
+	"""
 	return frappe.get_all(
 		"Milestone Plan", filters=_running_filters(workflow), pluck="name", order_by="creation asc"
 	)
@@ -28,7 +32,7 @@ def check_reads_all(workflow: str) -> None:
 		workflow: name of the Milestone Workflow.
 
 	Raises:
-		frappe.PermissionError
+		frappe.PermissionError: one of them is not the user's to see; names none of them.
 	"""
 	names = running(workflow)
 	visible = frappe.get_list("Milestone Plan", filters=_running_filters(workflow), pluck="name", limit=0)
@@ -54,6 +58,9 @@ def cancel_all(workflow: str, reason: str) -> dict:
 
 	Returns:
 		dict: `plans` (number of plans) and `in_background`.
+
+	Raises:
+		QueueUnreachableError: there are many, and the queue of background jobs cannot be reached.
 	"""
 	names = running(workflow)
 	in_background = len(names) > AT_ONCE

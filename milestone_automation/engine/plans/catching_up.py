@@ -112,7 +112,14 @@ def plans_behind() -> Iterator:
 
 
 def follow_plan(plan: str) -> None:
-	"""Bring one plan in step with its document. A background job."""
+	"""Bring one plan in step with its document. A background job.
+
+	Args:
+		plan: name of the plan; nothing happens if it is gone.
+
+	Raises:
+		ConflictError: somebody else is changing the document or the plan.
+	"""
 	about = frappe.db.get_value("Milestone Plan", plan, ["reference_type", "reference_name"])
 	if about:
 		following.settle(*about)

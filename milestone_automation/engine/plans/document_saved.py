@@ -20,6 +20,9 @@ def on_document_change(doc) -> None:
 
 	Costs two queries at most where nothing a plan watches has changed: the plan, and the row unless it was just read.
 
+	Args:
+		doc: the document, after it was written; its stored row counts, not what it has in memory.
+
 	Raises:
 		GateError: the write is refused; whoever called takes it back.
 	"""

@@ -68,6 +68,10 @@ def settle(doctype: str, name: str) -> None:
 
 	Args:
 		doctype, name: of the document; where it is gone its plan ends, where it has none nothing happens.
+
+	Raises:
+		ConflictError: somebody else is changing the document or the plan.
+		GateError: a value was set on the way that the gate refuses.
 	"""
 	# The document comes first, as where it is saved: two who lock in one order do not wait for each other.
 	doc = stored_rows.locked_document(doctype, name)

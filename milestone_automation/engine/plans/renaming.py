@@ -64,7 +64,11 @@ def _is_there(doctype: str, name) -> bool:
 
 
 def is_tracked_value(doctype: str) -> bool:
-	"""Tell whether tracked documents link to a DocType. Needs no query when the cache is warm."""
+	"""Tell whether tracked documents link to a DocType. Needs no query when the cache is warm.
+
+	Args:
+		doctype: of the documents that may be linked to.
+	"""
 	return any(_link_fields(name, doctype) for name in registry.all_rules())
 
 
@@ -171,6 +175,9 @@ def rename_document(doctype: str, old, new, merge: bool = False) -> None:
 		doctype: DocType of the document.
 		old, new: its names.
 		merge: whether it was merged into an existing document.
+
+	Raises:
+		ConflictError: somebody else is changing a plan that is cancelled, as its document was merged into another one.
 	"""
 	_move_references(doctype, old, new)
 	moved, has_plan = _plans_of(doctype, new, merge)

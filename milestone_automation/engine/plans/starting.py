@@ -107,7 +107,7 @@ def check_is_for(workflow, doc) -> None:
 		doc: the document.
 
 	Raises:
-		frappe.ValidationError
+		frappe.ValidationError: it is for another one; names both DocTypes.
 	"""
 	if workflow.document_type != doc.doctype:
 		frappe.throw(
@@ -159,6 +159,9 @@ def fill_from_workflow(plan_doc) -> None:
 
 	Args:
 		plan_doc: Milestone Plan document, before it is inserted.
+
+	Raises:
+		frappe.DoesNotExistError: there is no such workflow or document.
 	"""
 	doc = marked(plan_doc, Mark.REFERENCE_DOC) or frappe.get_doc(
 		plan_doc.reference_type, plan_doc.reference_name

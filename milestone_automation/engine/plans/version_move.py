@@ -48,12 +48,23 @@ def preview_move(plan: str) -> list[dict]:
 		list[dict]: `change` (stage_added, stage_removed, stage_renamed, stage_changed, stage_reached, stage_blocked,
 		date_moved, task_added, task_removed, task_changed, plan_changed), `stage`, `task` (or None) and `text`, a
 		sentence for the user. Empty if nothing changes.
+
+	Raises:
+		frappe.DoesNotExistError: there is no such plan.
+		frappe.ValidationError: the workflow is a draft with problems.
 	"""
 	return describe(version_diff.compute(plan_rows.load_by_name(plan)))
 
 
 def describe(diff: VersionDiff) -> list[dict]:
-	"""Return the changes of a diff, as `preview_move` does."""
+	"""Return the changes of a diff, as `preview_move` does.
+
+	Args:
+		diff: as `version_diff.compute` returns it.
+
+	Returns:
+		list[dict]: see `preview_move`.
+	"""
 	changes = []
 	for row in diff.removed_stages:
 		changes.append(_change("stage_removed", row.stage_name, _("{0} is removed.").format(row.stage_name)))

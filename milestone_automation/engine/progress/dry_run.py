@@ -37,6 +37,9 @@ def try_steps(steps: list, author: str | None, plan, stage) -> list[Outcome]:
 		author: who has written them; their rights count.
 		plan: row of a plan, or one that was never stored.
 		stage: row of the stage.
+
+	Raises:
+		Exception: a conflict with somebody who changes the same rows; every other error is an outcome.
 	"""
 	with trial.undone():
 		return [_try(step, author, plan, stage) for step in steps]

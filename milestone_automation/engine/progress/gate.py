@@ -69,8 +69,11 @@ def check(doc) -> bool:
 def check_written(doc) -> None:
 	"""Refuse a save that has just written its row, before its document's own events go on, as `check` does.
 
+	Args:
+		doc: the document, with its state before the save; without one, as for a new document, nothing is checked.
+
 	Raises:
-		GateError: whoever called takes the write back.
+		GateError: as `check`; whoever called takes the write back.
 	"""
 	plan = watched.loaded(doc)
 	if is_running(plan) and doc.get_doc_before_save():
@@ -78,7 +81,11 @@ def check_written(doc) -> None:
 
 
 def is_running(plan: plan_rows.Plan | None) -> bool:
-	"""Tell whether there is a plan whose gate is to be asked."""
+	"""Tell whether there is a plan whose gate is to be asked.
+
+	Args:
+		plan: None for a document without one.
+	"""
 	return bool(plan) and plan.status == PlanStatus.ACTIVE
 
 
@@ -122,6 +129,9 @@ def in_the_way(plan: plan_rows.Plan, stage, together: Sequence = (), to_write=No
 		stage: row of the stage.
 		together: all stages that the same write reaches.
 		to_write: the document with values that are not stored yet; as it is stored by default.
+
+	Raises:
+		ConflictError: somebody else is changing one of the tasks in the way.
 	"""
 	return Obstacles(
 		tasks_in_the_way(plan, stage),
@@ -131,7 +141,13 @@ def in_the_way(plan: plan_rows.Plan, stage, together: Sequence = (), to_write=No
 
 
 def criteria_in_the_way(plan: plan_rows.Plan, stage, to_write=None) -> list[criteria.Verdict]:
-	"""Return the required exit criteria that are not met, see `in_the_way`. They are judged afresh each time."""
+	"""Return the verdicts of the required exit criteria that are not met; none where the gate is off.
+
+	They are judged afresh each time.
+
+	Args:
+		plan, stage, to_write: as in `in_the_way`.
+	"""
 	if stage.gate_mode == GateMode.OFF:
 		return []
 	found = exit_criteria.of_open_stages(plan, blocking_stages(plan, stage), to_write)
@@ -139,7 +155,11 @@ def criteria_in_the_way(plan: plan_rows.Plan, stage, to_write=None) -> list[crit
 
 
 def stages_in_the_way(plan: plan_rows.Plan, stage, together: Sequence = ()) -> list:
-	"""Return the open stages that come before one, where milestones are reached in order; arguments as `in_the_way`."""
+	"""Return the open stages that come before one, where milestones are reached in order; none where the gate is off.
+
+	Args:
+		plan, stage, together: as in `in_the_way`.
+	"""
 	if stage.gate_mode == GateMode.OFF or not cint(plan.reached_in_order):
 		return []
 	return order.earlier_open(plan.stages, stage, together)
@@ -150,6 +170,16 @@ def tasks_in_the_way(plan: plan_rows.Plan, stage) -> list:
 
 	Where the sums say that there are none, nothing is asked. Where they are out of step - a task was changed by SQL -
 	the tasks decide.
+
+	Args:
+		plan: locked; the sums on its stages count.
+		stage: row of the stage.
+
+	Returns:
+		list: as `blocking_tasks` returns them.
+
+	Raises:
+		ConflictError: somebody else is changing one of them.
 	"""
 	blocking = blocking_stages(plan, stage)
 	if stage.gate_mode == GateMode.OFF or not sum(cint(row.open_required) for row in blocking):
@@ -158,15 +188,23 @@ def tasks_in_the_way(plan: plan_rows.Plan, stage) -> list:
 
 
 def only_warns(stage) -> bool:
-	"""Tell whether what is in the way of a stage is a warning and no refusal."""
+	"""Tell whether what is in the way of a stage is a warning and no refusal.
+
+	Args:
+		stage: row with `gate_mode`.
+	"""
 	return stage.gate_mode == GateMode.WARN
 
 
 def check_stage(plan: plan_rows.Plan, stage) -> None:
 	"""Refuse, or in Warn mode remark, that a stage is reached while the gate blocks it.
 
+	Args:
+		plan: locked, being changed.
+		stage: row of the stage that is confirmed.
+
 	Raises:
-		GateError
+		GateError: names the stage and what is in its way.
 	"""
 	obstacles = in_the_way(plan, stage)
 	if obstacles and only_warns(stage):
@@ -176,7 +214,14 @@ def check_stage(plan: plan_rows.Plan, stage) -> None:
 
 
 def blocking_stages(plan: plan_rows.Plan, stage) -> list:
-	"""Return the stages whose open required tasks and exit criteria block this one: itself, and all open ones before where the plan says so."""
+	"""Return the stages whose open required tasks and exit criteria block a stage: itself, last, and maybe earlier ones.
+
+	Where the plan says that earlier tasks block, all open stages before it count, too.
+
+	Args:
+		plan: the plan.
+		stage: row of the stage.
+	"""
 	if not cint(plan.earlier_tasks_block):
 		return [stage]
 	return [*order.earlier_open(plan.stages, stage), stage]
@@ -186,6 +231,16 @@ def blocking_tasks(plan: plan_rows.Plan, stages) -> list:
 	"""Return the open required tasks of some stages of a locked plan, with their assignees. Two queries.
 
 	They are read as they are now: what this transaction saw before it got the lock may be old.
+
+	Args:
+		plan: locked.
+		stages: rows of the stages.
+
+	Returns:
+		list: rows with `assignees`, those who are done too, and with the document, in the order of the plan.
+
+	Raises:
+		ConflictError: somebody else is changing one of the tasks.
 	"""
 	task = frappe.qb.DocType("Milestone Task")
 	query = (
@@ -220,7 +275,13 @@ def _assignees(tasks: list[str]) -> list:
 
 
 def warn(plan: plan_rows.Plan, stage, obstacles: Obstacles) -> None:
-	"""Let pass, with a warning on the screen and on record."""
+	"""Let pass, with a warning on the screen and on record.
+
+	Args:
+		plan: locked, being changed; its log gets an entry for each kind of obstacle.
+		stage: row of the stage.
+		obstacles: what is in its way. The screen names only tasks that the user may see, the log any.
+	"""
 	if obstacles.earlier:
 		_warn_of_order(plan, stage, obstacles.earlier)
 	if obstacles.tasks:
@@ -278,17 +339,39 @@ def note_failure(doc) -> None:
 
 
 def task_titles(open_tasks: list) -> str:
-	"""Return the titles of some tasks for the log, not more of them than a refusal names."""
+	"""Return the titles of some tasks for the log, not more of them than a refusal names.
+
+	Args:
+		open_tasks: rows with `title`.
+
+	Returns:
+		str: separated by commas.
+	"""
 	return ", ".join(task.title for task in open_tasks[: refusals.NAMED])
 
 
 def criteria_texts(doctype: str, verdicts: list[criteria.Verdict]) -> str:
-	"""Return what some criteria ask for, for the log, which all readers of the plan read: no more than a refusal names."""
+	"""Return what some criteria ask for, for the log, which all readers of the plan read: no more than a refusal names.
+
+	Args:
+		doctype: DocType of the document.
+		verdicts: of the criteria.
+
+	Returns:
+		str: separated by commas; no field is named that not everybody may read.
+	"""
 	return ", ".join(
 		criterion_texts.describe_all(verdicts[: refusals.NAMED], doctype, criterion_texts.ANYBODY)
 	)
 
 
 def stage_names(stages: list) -> str:
-	"""Return the names of some stages for the log, not more of them than a refusal names."""
+	"""Return the names of some stages for the log, not more of them than a refusal names.
+
+	Args:
+		stages: rows with `stage_name`.
+
+	Returns:
+		str: separated by commas.
+	"""
 	return ", ".join(row.stage_name for row in stages[: refusals.NAMED])

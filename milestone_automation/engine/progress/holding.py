@@ -29,7 +29,7 @@ def put_on_hold(plan: str, reason: str) -> None:
 		reason: why; required.
 
 	Raises:
-		frappe.ValidationError: the plan is not active, or on hold already.
+		frappe.ValidationError: the plan is not active, or on hold already, or the reason is missing.
 	"""
 	reason = plan_log.check_reason(reason)
 	with changing(plan) as plan:
@@ -52,7 +52,7 @@ def resume(plan: str, shift_dates: bool = False, keep_anchored: bool = False) ->
 		keep_anchored: whether stages that are dated by a field of the document stay on that date.
 
 	Raises:
-		frappe.ValidationError: the plan is not on hold.
+		frappe.ValidationError: the plan is not on hold, or a date would be outside the calendar (`rescheduling.TooFar`).
 	"""
 	with changing(plan) as plan:
 		_check_is_on_hold(plan)
@@ -84,7 +84,7 @@ def preview_resume(plan: str, keep_anchored: bool = False) -> dict:
 		dict: `days` on hold, and `stages`, `stays`, `tasks` as `reschedule_preview.preview` returns them.
 
 	Raises:
-		frappe.ValidationError: the plan is not on hold.
+		frappe.ValidationError: the plan is not on hold, or a date would be outside the calendar (`rescheduling.TooFar`).
 	"""
 	loaded = plan_rows.load_by_name(plan)
 	_check_is_on_hold(loaded)
@@ -104,7 +104,14 @@ def _check_is_on_hold(plan) -> None:
 
 
 def days_on_hold(plan) -> int:
-	"""Return for how many days a plan is on hold."""
+	"""Return for how many days a plan is on hold.
+
+	Args:
+		plan: row of a plan on hold, with `on_hold_since`.
+
+	Returns:
+		int: calendar days until today; 0 on the day on which it was put on hold.
+	"""
 	return (getdate(nowdate()) - getdate(plan.on_hold_since)).days
 
 

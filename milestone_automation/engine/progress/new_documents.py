@@ -77,7 +77,12 @@ def required_titles(template, stage, doc) -> list[str]:
 
 
 def unmet_criteria(template, stage, doc, to_write=None) -> list[criteria.Verdict]:
-	"""Return the required exit criteria that a document does not meet before it reaches a stage; as in `check`."""
+	"""Return the required exit criteria that a document does not meet before it reaches a stage.
+
+	Args:
+		template, stage, doc: as in `required_titles`, with the exit criteria of the same stages.
+		to_write: as in `check`.
+	"""
 	rows = _blocking_stages(template, stage, doc)
 	found = exit_criteria.judge(doc.doctype, doc.name, rows, to_write)
 	return [verdict for verdicts in found for verdict in criteria.blocking(verdicts)]

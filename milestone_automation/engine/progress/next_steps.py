@@ -69,6 +69,9 @@ def note_refused(plan: str, stage: str) -> None:
 	Args:
 		plan: name of the plan.
 		stage: row name of the stage.
+
+	Raises:
+		ConflictError: somebody else is changing the plan.
 	"""
 	loaded = plan_rows.load_by_name(plan, lock=True, is_optional=True)
 	row = loaded and next((one for one in loaded.stages if one.name == stage), None)
@@ -143,6 +146,10 @@ def run_now(plan: str, stage: str, depth: int = 1) -> None:
 		plan: name of the plan.
 		stage: row name of the stage.
 		depth: 1, or one more than the job whose action reached the stage.
+
+	Raises:
+		frappe.DoesNotExistError: there is no such plan or stage.
+		ConflictError: somebody else is changing the plan.
 	"""
 	plan = plan_rows.load_by_name(plan, lock=True)
 	row = plan.stage(stage)
@@ -318,7 +325,14 @@ def _log(row, event: PlanEvent, details: str) -> str:
 
 
 def words_of(error: Exception) -> str:
-	"""Return what an error says to people; what was never meant for them stays in the Error Log."""
+	"""Return what an error says to people; what was never meant for them stays in the Error Log.
+
+	Args:
+		error: what a next step has raised.
+
+	Returns:
+		str: plain text of a refusal, cut to `REASON_LENGTH` characters; of any other error its class only.
+	"""
 	if isinstance(error, (frappe.ValidationError, frappe.PermissionError)) and str(error).strip():
 		return strip_html(str(error))[:REASON_LENGTH]
 	return _("{0}. The Error Log has the details.").format(type(error).__name__)

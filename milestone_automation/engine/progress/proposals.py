@@ -26,7 +26,11 @@ TAKEN_OVER = ("proposed_by", "proposed_on", "proposed_date")
 
 
 def must_propose(plan) -> bool:
-	"""Tell whether the session user may only propose dates of a plan that they act on."""
+	"""Tell whether the session user may only propose dates of a plan that they act on.
+
+	Args:
+		plan: row with `owners_propose`.
+	"""
 	return bool(cint(plan.owners_propose)) and not rights.can_manage()
 
 
@@ -41,7 +45,9 @@ def propose(plan: str, stage: str, new_date, reason: str, by: str | None = None)
 		by: user id or e-mail address of who proposes it; the session user by default.
 
 	Raises:
-		frappe.ValidationError: the plan is cancelled, the stage is reached, or the date is not possible.
+		frappe.ValidationError: the plan is cancelled, the stage is reached, the reason is missing, or the date is not
+			after today, or is the key date already.
+		frappe.DoesNotExistError: there is no such plan or stage.
 	"""
 	reason = plan_log.check_reason(reason)
 	day = clock.parse_day(new_date) if new_date else None
@@ -96,7 +102,9 @@ def accept(
 		answer, keep_anchored: as in `rescheduling.reschedule`.
 
 	Raises:
-		frappe.ValidationError: nothing is proposed, or the date is not possible.
+		frappe.ValidationError: the plan is cancelled, nothing is proposed, or the date is not possible, see
+			`rescheduling.move`.
+		frappe.DoesNotExistError: there is no such plan or stage.
 	"""
 	with changing(plan) as plan:
 		plan.check_is_active()
@@ -120,7 +128,8 @@ def decline(plan: str, stage: str, reason: str) -> None:
 		reason: why; required. Whoever proposed the date reads it.
 
 	Raises:
-		frappe.ValidationError: nothing is proposed.
+		frappe.ValidationError: nothing is proposed, or the reason is missing.
+		frappe.DoesNotExistError: there is no such plan or stage.
 	"""
 	reason = plan_log.check_reason(reason)
 	with changing(plan) as plan:
@@ -152,7 +161,14 @@ def withdraw(plan, stage, why: str, by: str | None = None) -> None:
 
 
 def shown(stage) -> dict | None:
-	"""Return the proposal of a stage for the desk: date, by whom, when and why; one query, none without a proposal."""
+	"""Return the proposal of a stage for the desk: date, by whom, when and why; one query, none without a proposal.
+
+	Args:
+		stage: row with `proposal`.
+
+	Returns:
+		dict | None: `proposed_date`, `proposed_by`, `proposed_on` and `reason`.
+	"""
 	if not stage.proposal:
 		return None
 	fields = ["proposed_date", "proposed_by", "proposed_on", "reason"]

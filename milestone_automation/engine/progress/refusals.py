@@ -32,7 +32,7 @@ def refuse(plan: plan_rows.Plan, stage, obstacles, is_save: bool = True) -> NoRe
 		is_save: whether a document is being saved; else it is confirmed that the stage is reached.
 
 	Raises:
-		GateError
+		GateError: always; titled "Milestone Blocked".
 	"""
 	step_outbox.request_blocked(plan, stage)
 	is_about_another = _is_saving_another(plan)
@@ -57,7 +57,7 @@ def throw(text: str, data: dict | None = None) -> NoReturn:
 		data: what the desk makes a dialog of; none where there is nothing to resolve.
 
 	Raises:
-		GateError
+		GateError: always; titled "Milestone Blocked".
 	"""
 	if frappe.local.response is not None:
 		# What an earlier refusal of the same request left, that nobody minded.
@@ -285,10 +285,21 @@ def _advice(obstacles) -> str:
 
 
 def bold(text: str) -> str:
-	"""Return a text that people wrote as bold HTML."""
+	"""Return a text that people wrote as bold HTML.
+
+	Args:
+		text: plain text; what is HTML in it is escaped.
+	"""
 	return f"<b>{escape_html(text)}</b>"
 
 
 def people(task) -> list[str]:
-	"""Return the names of a task's assignees who are not done yet."""
+	"""Return the names of a task's assignees who are not done yet.
+
+	Args:
+		task: with `assignees`, rows of Milestone Task Assignee.
+
+	Returns:
+		list: full names; the user id or address of who has none.
+	"""
 	return [p.full_name or p.user or p.email for p in task.assignees if not p.done]

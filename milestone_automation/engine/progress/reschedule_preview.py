@@ -39,7 +39,8 @@ def preview(
 		`old`, `new`); `date_field`, label of the document's field that dates the stage, where the user may write it.
 
 	Raises:
-		frappe.ValidationError: as `rescheduling.move`.
+		frappe.ValidationError: the plan is cancelled, or as `rescheduling.move`.
+		frappe.DoesNotExistError: there is no such plan or stage.
 	"""
 	loaded = plan_rows.load_by_name(plan)
 	loaded.check_is_active()
@@ -109,7 +110,12 @@ def _stage(plan, row, old, new) -> dict:
 
 
 def may_write_date(plan, row) -> bool:
-	"""Tell whether the session user may write the date field of the document that dates a stage."""
+	"""Tell whether the session user may write the date field of the document that dates a stage.
+
+	Args:
+		plan: the plan, whose document is asked as it is loaded.
+		row: row of the stage; False for one that no date field dates.
+	"""
 	doc = plan.reference_doc()
 	field = rescheduling.is_anchored(row) and doc.meta.get_field(row.date_field)
 	if not field or field.read_only or cint(doc.docstatus) == 2 or not doc.has_permission("write"):
@@ -127,7 +133,9 @@ def write_date(plan: str, stage: str) -> None:
 		stage: row name or name of the stage.
 
 	Raises:
-		frappe.PermissionError: the user may not write the field, or the stage is not dated by one.
+		frappe.PermissionError: the user may not write the field, the stage is not dated by one, or it has no key date.
+		frappe.DoesNotExistError: there is no such plan or stage.
+		frappe.ValidationError: the save was refused.
 	"""
 	loaded = plan_rows.load_by_name(plan)
 	row = loaded.stage(stage)

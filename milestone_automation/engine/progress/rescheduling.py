@@ -132,7 +132,14 @@ def _earlier_dates(plan, stage) -> list:
 
 
 def key_dates(plan) -> list:
-	"""Return the key date of each stage of a plan, in order."""
+	"""Return the key date of each stage of a plan, in order.
+
+	Args:
+		plan: the plan.
+
+	Returns:
+		list: a date each; None for a stage without one.
+	"""
 	return [getdate(row.key_date) if row.key_date else None for row in plan.stages]
 
 
@@ -140,12 +147,24 @@ def key_dates(plan) -> list:
 
 
 def is_anchored(stage) -> bool:
-	"""Tell whether the key date of a stage comes from a date field of the document."""
+	"""Tell whether the key date of a stage comes from a date field of the document.
+
+	Args:
+		stage: row of a plan or workflow, with `key_date_rule`.
+	"""
 	return stage.key_date_rule == KeyDateRule.DOCUMENT_DATE_FIELD
 
 
 def document_date(plan, stage):
-	"""Return the key date that a stage's rule gives for the document as it is now; None without a possible date."""
+	"""Return the key date that a stage's rule gives for the document as it is now; None without a possible date.
+
+	Args:
+		plan: the plan, whose document is read once.
+		stage: row of the stage.
+
+	Returns:
+		date | None: not moved for earlier stages; None also for one that is dated by hand or counts from others.
+	"""
 	return _document_date(plan, stage, [])
 
 
@@ -157,7 +176,12 @@ def _document_date(plan, stage, failed: list[int]):
 
 
 def differing_document_date(plan, stage):
-	"""Return the date that the document gives an open stage whose key date is another one, else None."""
+	"""Return the date that the document gives an open stage whose key date is another one, else None.
+
+	Args:
+		plan: the plan.
+		stage: row of the stage; a reached one, and one that no date field dates, has none.
+	"""
 	if stage.status == StageStatus.REACHED or not is_anchored(stage):
 		return None
 	day = document_date(plan, stage)
@@ -250,7 +274,15 @@ def _pairs(plan, old_dates: list, new_dates: list):
 
 
 def date_label(plan, stage) -> str:
-	"""Return the label of the document's field that dates a stage."""
+	"""Return the label of the document's field that dates a stage.
+
+	Args:
+		plan: the plan.
+		stage: row of a stage with a `date_field`.
+
+	Returns:
+		str: translated; the field's name where it has no label.
+	"""
 	return _(plan.reference_doc().meta.get_label(stage.date_field) or stage.date_field)
 
 
@@ -299,6 +331,9 @@ def foreseen_dates(
 		moving: the stages that are moved on purpose.
 		new_dates: key dates that the move itself gives.
 		keep_anchored, by_hand: as in `move`.
+
+	Raises:
+		frappe.ValidationError: as in `move`.
 	"""
 	names = {stage.name for stage in moving}
 	waiting = {row.name for row in plan.stages if row.document_date_moved}
@@ -372,7 +407,8 @@ def reschedule(
 		keep_anchored: with "Shift Too", whether stages that are dated by a field of the document stay on that date.
 
 	Raises:
-		frappe.ValidationError: the stage is reached, the date is before an earlier stage, or an answer is missing.
+		frappe.ValidationError: the plan is cancelled, the reason is missing, or as in `move`.
+		frappe.DoesNotExistError: there is no such plan or stage.
 	"""
 	reason = plan_log.check_reason(reason)
 	if answer and answer not in list(ShiftMode):
@@ -409,6 +445,7 @@ def move(
 
 	Raises:
 		frappe.ValidationError: the stage is reached, the date is before an earlier stage, or an answer is missing.
+		TooFar: the stage, or a later one that moves along, would be outside the calendar.
 	"""
 	_move(plan, stage, new_date, reason, source, answer, by_hand, keep_anchored, moves_all)
 	make_good(plan)
@@ -428,7 +465,15 @@ def _move(
 
 
 def planned_dates(plan, stage, new_date, source, answer=None, keep_anchored=False, moves_all=False) -> list:
-	"""Return the key dates of all stages after a move; writes nothing. Arguments and errors as in `move`."""
+	"""Return the key dates of all stages after a move; writes nothing.
+
+	Args:
+		plan: the plan.
+		stage, new_date, source, answer, keep_anchored, moves_all: as in `move`.
+
+	Raises:
+		frappe.ValidationError: as in `move`.
+	"""
 	along = upcoming_positions(plan) if moves_all else ()
 	return dates_with(plan, key_dates(plan), stage, new_date, source, answer, keep_anchored, along=along)
 
@@ -485,7 +530,14 @@ def _moving_along(plan, key_dates: list, index: int, along) -> tuple[bool, Netwo
 
 
 def upcoming_positions(plan) -> list[int]:
-	"""Return the positions of the stages that are open and not skipped."""
+	"""Return the positions of the stages that are open and not skipped.
+
+	Args:
+		plan: the plan.
+
+	Returns:
+		list: positions from 0, ascending.
+	"""
 	upcoming = {row.name for row in order.upcoming(plan.stages)}
 	return [i for i, row in enumerate(plan.stages) if row.name in upcoming]
 
@@ -585,12 +637,23 @@ def _moved_dates(
 
 
 def refuse_too_far(stage) -> NoReturn:
-	"""Say that a stage cannot be moved out of the calendar."""
+	"""Say that a stage cannot be moved out of the calendar.
+
+	Args:
+		stage: row with `stage_name`.
+
+	Raises:
+		TooFar: always.
+	"""
 	frappe.throw(_("{0} cannot be moved that far. Choose an earlier day.").format(stage.stage_name), TooFar)
 
 
 def ask_for_later_stages() -> NoReturn:
-	"""Ask for the answer that a plan needs."""
+	"""Ask for the answer that a plan needs.
+
+	Raises:
+		frappe.ValidationError: always.
+	"""
 	frappe.throw(_("Choose what later milestones do: Shift Too or Keep Order."), title=_("Later Milestones"))
 
 
@@ -798,7 +861,11 @@ def _move_tasks(plan, moved: list[tuple]) -> None:
 
 
 def planned_task(task) -> dates.PlannedTask:
-	"""Return a task, given as document or row, for the date rules."""
+	"""Return a task for the date rules.
+
+	Args:
+		task: Milestone Task, document or row.
+	"""
 	return dates.PlannedTask(
 		key=task.name,
 		due_date=task.due_date and getdate(task.due_date),

@@ -62,6 +62,9 @@ def chosen(plan, stages: list[str]) -> list:
 	Args:
 		plan: the plan.
 		stages: row names or names of stages.
+
+	Raises:
+		frappe.DoesNotExistError: one of them is no stage of the plan; names those there are.
 	"""
 	names = {plan.stage(stage).name for stage in stages}
 	return [row for row in plan.stages if row.name in names]

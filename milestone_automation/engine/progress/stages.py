@@ -30,7 +30,9 @@ def confirm(plan: str, stage: str, reached_on=None, by: str | None = None) -> No
 
 	Raises:
 		GateError: required tasks are open, exit criteria not met, or an earlier stage comes first.
+		frappe.DoesNotExistError: there is no such plan or stage.
 		frappe.ValidationError: it is reached already, the date is in the future, or a field's value must reach it.
+		ConflictError: somebody else is changing the plan.
 	"""
 	with changing(plan) as plan:
 		plan.check_is_active()
@@ -56,8 +58,11 @@ def confirm(plan: str, stage: str, reached_on=None, by: str | None = None) -> No
 def check_is_open(row) -> None:
 	"""Refuse a stage that is reached.
 
+	Args:
+		row: of the stage, with `status`, `stage_name` and `reached_on`.
+
 	Raises:
-		frappe.ValidationError
+		frappe.ValidationError: it is reached; says when.
 	"""
 	if row.status == StageStatus.REACHED:
 		frappe.throw(
@@ -165,7 +170,9 @@ def undo(plan: str, stage: str, reason: str) -> None:
 		reason: why; required.
 
 	Raises:
+		frappe.DoesNotExistError: there is no such plan or stage.
 		frappe.ValidationError: there is no reason, the plan is cancelled, or the stage is not reached.
+		ConflictError: somebody else is changing the plan, or one of the stage's next steps runs at this moment.
 	"""
 	reason = plan_log.check_reason(reason)
 	with changing(plan) as plan:
@@ -185,6 +192,9 @@ def mark_open(plan: plan_rows.Plan, stage, reason: str) -> None:
 		plan: locked, being changed.
 		stage: row of the stage.
 		reason: why, for the log.
+
+	Raises:
+		ConflictError: one of its next steps runs at this moment.
 	"""
 	was_reached_on = stage.reached_on
 	next_steps.note_undone(plan, stage)

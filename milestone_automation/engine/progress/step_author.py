@@ -86,7 +86,11 @@ def _check_may(action: dict, plan) -> None:
 
 @contextmanager
 def in_name_of(user: str) -> Iterator[None]:
-	"""Inside, the job runs as this user."""
+	"""Inside, the job runs as this user.
+
+	Args:
+		user: user id, not asked whether it is enabled. The one before is set again, also after an error.
+	"""
 	before = frappe.session.user
 	frappe.set_user(user)
 	try:

@@ -235,7 +235,7 @@ def check_required(doc) -> None:
 		doc: the task, before the save.
 
 	Raises:
-		frappe.ValidationError
+		frappe.ValidationError: this save makes it required, and its stage is reached.
 	"""
 	before = doc.get_doc_before_save()
 	if not before or cint(before.required) or not cint(doc.required) or doc.status != TaskStatus.OPEN:
@@ -298,6 +298,9 @@ def after_edit(doc) -> None:
 
 	Args:
 		doc: the task, after the save.
+
+	Raises:
+		frappe.ValidationError: it would be completed now, and comes after open ones or its plan is cancelled.
 	"""
 	before = doc.get_doc_before_save()
 	if not before or doc.status != TaskStatus.OPEN:
@@ -323,6 +326,9 @@ def log_required(doc) -> None:
 
 	Args:
 		doc: the task, after the save.
+
+	Raises:
+		ConflictError: somebody else is changing the plan.
 	"""
 	before = doc.get_doc_before_save()
 	if before and cint(before.required) != cint(doc.required):
@@ -336,6 +342,9 @@ def log_deleted(doc) -> None:
 
 	Args:
 		doc: the task, before it is deleted.
+
+	Raises:
+		ConflictError: somebody else is changing the plan.
 	"""
 	plan = plan_rows.load_by_name(doc.plan, lock=True)
 	plan_log.write(plan, PlanEvent.TASK_DELETED, stage=tasks.stage_of_task(plan, doc), details=doc.title)
@@ -346,6 +355,9 @@ def log_added(doc) -> None:
 
 	Args:
 		doc: the task, after it is inserted.
+
+	Raises:
+		ConflictError: somebody else is changing the plan.
 	"""
 	with changing(doc.plan) as plan:
 		_watch(plan, doc.assignee_field)

@@ -59,7 +59,9 @@ def complete(task: str, by: str | None = None) -> str:
 		str: new status of the task. Completing a completed task changes nothing.
 
 	Raises:
+		frappe.DoesNotExistError: there is no such task.
 		frappe.ValidationError: the task is cancelled or waived, comes after open ones, or its plan is cancelled.
+		ConflictError: somebody else is changing the plan.
 	"""
 	with changing_task(task) as (doc, plan):
 		plan.check_is_active()
@@ -137,6 +139,11 @@ def complete_if_nobody_is_left(task: str) -> None:
 
 	Args:
 		task: name of the task.
+
+	Raises:
+		frappe.DoesNotExistError: there is no such task.
+		frappe.ValidationError: its plan is cancelled.
+		ConflictError: somebody else is changing the plan.
 	"""
 	doc = frappe.get_doc("Milestone Task", task)
 	done = [row for row in doc.assignees if row.done]
@@ -401,7 +408,7 @@ def check_takes_tasks(plan: plan_rows.Plan, stage) -> None:
 		stage: row of the stage.
 
 	Raises:
-		frappe.ValidationError
+		frappe.ValidationError: the stage is an acceptance or reached, or the plan is cancelled.
 	"""
 	if stage.kind == StageKind.ACCEPTANCE:
 		frappe.throw(
@@ -430,8 +437,12 @@ def changing_task(task: str):
 	Args:
 		task: name of the task.
 
+	Yields:
+		tuple: the Milestone Task document and the plan, both locked until the end of the transaction.
+
 	Raises:
 		frappe.DoesNotExistError: there is no such task.
+		ConflictError: somebody else is changing the plan.
 	"""
 	plan_name = frappe.db.get_value("Milestone Task", task, "plan")
 	if not plan_name:
@@ -480,5 +491,10 @@ def log(doc, plan, event: PlanEvent, reason: str) -> None:
 
 
 def stage_of_task(plan, doc):
-	"""Return the stage of a task; None for a closed task whose stage a new version of the workflow removed."""
+	"""Return the stage of a task; None for a closed task whose stage a new version of the workflow removed.
+
+	Args:
+		plan: the plan with its stages.
+		doc: the Milestone Task, document or row.
+	"""
 	return next((row for row in plan.stages if row.name == doc.plan_stage), None)

@@ -28,12 +28,23 @@ class Baseline:
 	workflow: str | None
 
 	def covers(self, stage: StageRow) -> bool:
-		"""Tell whether a stage belongs to the plans it is about."""
+		"""Tell whether a stage belongs to the plan, or to the workflow whose plans, it is about.
+
+		Args:
+			stage: of any plan.
+		"""
 		return stage.plan == self.plan if self.plan else stage.workflow == self.workflow
 
 
 def find(name: str) -> Baseline | None:
-	"""Return a baseline that the session user may read; None where there is none for them."""
+	"""Return a baseline that the session user may read; None where there is none for them.
+
+	Args:
+		name: of a Milestone Baseline.
+
+	Raises:
+		frappe.PermissionError: the session user may read no Milestone Baseline at all.
+	"""
 	rows = frappe.get_list(
 		"Milestone Baseline", {"name": name}, ["name", "taken_on", "plan", "workflow"], limit=1
 	)

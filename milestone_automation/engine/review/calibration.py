@@ -18,7 +18,16 @@ JUST_ABOVE = 1e-9
 
 
 def pinball(outcome: float, forecast: float, share: float) -> float:
-	"""Return the loss of a quantile forecast: `share` a unit too early, 1 - `share` a unit too late."""
+	"""Return the loss of a quantile forecast: `share` a unit too early, 1 - `share` a unit too late.
+
+	Args:
+		outcome: what came.
+		forecast: what had been forecast, in the same unit.
+		share: which quantile that was, 0 to 1: 0.8 for the time by which 80 % should be reached.
+
+	Returns:
+		float: 0 or more, in the unit of the outcome.
+	"""
 	miss = outcome - forecast
 	return share * miss if miss >= 0 else (share - 1.0) * miss
 
@@ -36,13 +45,23 @@ class Correction:
 	prior: int
 
 	def share_at(self, level: float) -> float:
-		"""Return which share of outcomes falls below this level of a forecast; ascending, 0 to 1."""
+		"""Return which share of outcomes falls below this level of a forecast; ascending, 0 to 1.
+
+		Args:
+			level: of the forecast, 0 to 1.
+		"""
 		return (bisect_left(self.levels, level) + self.prior * level) / (len(self.levels) + self.prior)
 
 	def level_for(self, share: float) -> float:
 		"""Return the level of a forecast below which this share of outcomes falls: `share_at` the other way.
 
 		Just above 1 means later than the forecast knows of.
+
+		Args:
+			share: of the outcomes, 0 to 1.
+
+		Returns:
+			float: 0 to just above 1.
 		"""
 		levels, prior = self.levels, self.prior
 		wanted = share * (len(levels) + prior)
@@ -71,7 +90,11 @@ class Calibration:
 		self._correction: Correction | None = None
 
 	def observe(self, level: float) -> None:
-		"""Add the level, from 0 to 1, below which the forecast had put the outcome."""
+		"""Add the level, from 0 to 1, below which the forecast had put the outcome.
+
+		Args:
+			level: `SurvivalCurve.reached_before` of the outcome, by the curve that was forecast.
+		"""
 		self._levels.append(level)
 		self._correction = None
 

@@ -21,7 +21,14 @@ class DriftDetector:
 		self._begin()
 
 	def observe(self, number: float) -> bool:
-		"""Add a number from 0 to 1. Returns whether the mean has moved; the detector then begins anew."""
+		"""Add a number; where it shows that the mean has moved, the detector begins anew.
+
+		Args:
+			number: from 0 to 1.
+
+		Returns:
+			bool: whether the mean has moved, up or down.
+		"""
 		self.count += 1
 		self.mean += (number - self.mean) / self.count
 		self.rise = max(0.0, self.rise + number - self.mean - self.tolerance)

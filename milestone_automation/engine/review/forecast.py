@@ -81,13 +81,21 @@ class Forecast:
 		return self._moment(self.outlook.p80)
 
 	def chance_to_meet(self, key_date: float) -> float | None:
-		"""Return the chance, 0 to 1, that it is reached by the key date (that moment included); None where silent."""
+		"""Return the chance, 0 to 1, that it is reached by the key date (that moment included); None where silent.
+
+		Args:
+			key_date: a moment on the axis of the forecaster.
+		"""
 		# A moment less another is rounded: the date of `p50` itself must not fall short of it.
 		rounding = 4 * ulp(max(abs(key_date), abs(self.since)))
 		return self.outlook.chance(key_date - self.since + rounding)
 
 	def falls_below(self, key_date: float, chance: float) -> float | None:
 		"""Return from when on, if nothing happens, the chance to meet the key date is below `chance`.
+
+		Args:
+			key_date: a moment on the axis of the forecaster.
+			chance: more than 0, less than 1.
 
 		Returns:
 			float | None: at the latest the key date, at the earliest the moment of the forecast; None where silent.
@@ -124,6 +132,11 @@ class Forecaster:
 	def observe(self, case: Hashable, value: Hashable, moment: float) -> None:
 		"""Learn that a case came to a value.
 
+		Args:
+			case: what makes it the same case in all events, for example the name of a plan.
+			value: what it came to; if that is a target still ahead, the target is reached.
+			moment: when, in the unit of the axis; not before the latest observed.
+
 		Raises:
 			NotInOrder: the moment lies before one already observed.
 		"""
@@ -142,8 +155,13 @@ class Forecaster:
 	def finish(self, case: Hashable, moment: float) -> None:
 		"""Learn that a case ended: `END` is reached, what is still ahead never will be.
 
+		Args:
+			case: an open case.
+			moment: when it ended.
+
 		Raises:
-			NotInOrder, UnknownCase.
+			UnknownCase: the case was never observed, or has ended.
+			NotInOrder: the moment lies before one already observed.
 		"""
 		state = self._close(case, moment)
 		if (visits := state.ahead.pop(END, None)) is not None:
@@ -153,13 +171,22 @@ class Forecaster:
 	def withdraw(self, case: Hashable, moment: float) -> None:
 		"""Learn that a case is followed no longer (cancelled, deleted): it counts as open until then.
 
+		Args:
+			case: an open case.
+			moment: until when it was followed.
+
 		Raises:
-			NotInOrder, UnknownCase.
+			UnknownCase: the case was never observed, or has ended.
+			NotInOrder: the moment lies before one already observed.
 		"""
 		self._withdraw(self._close(case, moment), moment)
 
 	def knows(self, case: Hashable) -> bool:
-		"""Return whether a case is open: it was observed, and has not ended."""
+		"""Return whether a case is open: it was observed, and has not ended.
+
+		Args:
+			case: any case.
+		"""
 		return case in self._open
 
 	def predict(self, case: Hashable, now: float) -> dict[Hashable, Forecast]:
@@ -170,7 +197,8 @@ class Forecaster:
 			now: the present moment, not before the latest observed.
 
 		Raises:
-			NotInOrder, UnknownCase.
+			UnknownCase: the case was never observed, or has ended.
+			NotInOrder: `now` lies before a moment already observed.
 		"""
 		state = self._find(case)
 		if self.latest is not None and now < self.latest:
@@ -182,16 +210,39 @@ class Forecaster:
 		return forecasts
 
 	def first_words(self, case: Hashable, target: Hashable = END) -> Visit | None:
-		"""Return the forecast that was made, said or not, when the case came to where it stands; None for a reached target."""
+		"""Return the forecast that was made, said or not, when the case came to where it stands; None for a target reached.
+
+		Args:
+			case: an open case.
+			target: one of the targets of this forecaster, or a value that is none.
+
+		Raises:
+			UnknownCase: the case was never observed, or has ended.
+		"""
 		visits = self._find(case).ahead.get(target)
 		return visits[-1] if visits else None
 
 	def is_said(self, visit: Visit, target: Hashable = END) -> bool:
-		"""Whether a forecast made just now would be said."""
+		"""Tell whether a forecast made just now would be said.
+
+		Args:
+			visit: the visit with the forecast, as `first_words` returns it.
+			target: what it forecasts; one of the targets of this forecaster.
+
+		Raises:
+			KeyError: it is none of the targets.
+		"""
 		return self._models[target].is_said(visit)
 
 	def changed_on(self, target: Hashable = END) -> float | None:
-		"""Return when the process was last seen to change; None for never."""
+		"""Return the moment when the process was last seen to change; None for never.
+
+		Args:
+			target: one of the targets of this forecaster; each is watched for itself.
+
+		Raises:
+			KeyError: it is none of the targets.
+		"""
 		return self._models[target].changed_on
 
 	def _go_on_to(self, moment: float) -> None:

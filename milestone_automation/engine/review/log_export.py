@@ -76,9 +76,12 @@ class _Row(NamedTuple):
 def count(options: ExportOptions) -> int:
 	"""Return how many milestones the session user may export; filters on documents are not considered.
 
+	Args:
+		options: DocType, field and period count; format and filters do not.
+
 	Raises:
 		frappe.ValidationError: there is no such DocType.
-		frappe.PermissionError: the user may read no document of the DocType.
+		frappe.PermissionError: the user may read no document of the DocType, or not this field.
 	"""
 	trackable.check_doctype(options.doctype)
 	milestone = frappe.qb.DocType("Milestone")
@@ -98,7 +101,8 @@ def to_file(path: str | Path, options: ExportOptions, progress: Progress | None 
 		ExportSummary: what was written.
 
 	Raises:
-		frappe.ValidationError: there is nothing to export, or the file cannot be written.
+		frappe.ValidationError: there is no such DocType, nothing to export, or the file cannot be written.
+		frappe.PermissionError: the user may read no document of the DocType, or not this field.
 	"""
 	path = Path(path)
 	part = path.with_name(f"{path.name}.part")
@@ -130,9 +134,12 @@ def write(file: TextIO, options: ExportOptions, progress: Progress | None = None
 		file: takes text; opened with `newline=""`.
 		options, progress: as in `to_file`.
 
+	Returns:
+		ExportSummary: what was written.
+
 	Raises:
-		frappe.ValidationError: there is nothing to export.
-		frappe.PermissionError: the user may read no document of the DocType.
+		frappe.ValidationError: there is no such DocType, or nothing to export; an empty log is written by then.
+		frappe.PermissionError: the user may read no document of the DocType, or not this field.
 	"""
 	total = count(options)
 	summary = ExportSummary()

@@ -78,7 +78,12 @@ class XesWriter:
 		file.write(XES_HEAD.format(title=_quoted(title)))
 
 	def write_case(self, case: str, events: Iterable[LoggedEvent]) -> None:
-		"""Write one case and its events in their order."""
+		"""Write one case and its events in their order.
+
+		Args:
+			case: name of the document; characters that XML does not know are replaced.
+			events: of this document, oldest first.
+		"""
 		write = self.file.write
 		write(f"\t<trace>\n\t\t{_attribute('string', 'concept:name', case)}\n")
 		for event in events:
@@ -130,7 +135,12 @@ class CsvWriter:
 		self.rows.writerow(COLUMNS)
 
 	def write_case(self, case: str, events: Iterable[LoggedEvent]) -> None:
-		"""Write the events of one case in their order."""
+		"""Write the events of one case in their order.
+
+		Args:
+			case: name of the document; like every text, guarded where a spreadsheet would take it for a formula.
+			events: of this document, oldest first.
+		"""
 		self.rows.writerows(_row(case, event) for event in events)
 
 	def close(self) -> None:

@@ -24,12 +24,22 @@ def place(count: int, fraction: float) -> tuple[int, float]:
 
 
 def between(below: float, above: float, part: float) -> float:
-	"""Return the value that lies `part` of the way from one value to the next."""
+	"""Return the value that lies `part` of the way from one value to the next.
+
+	Args:
+		below, above: two neighbours among sorted values.
+		part: 0 for the first, 1 for the second.
+	"""
 	return below + (above - below) * part
 
 
 def percentile(values: Sequence[float], fraction: float) -> float | None:
-	"""Return a percentile of sorted values; None without values."""
+	"""Return a percentile of sorted values; None without values.
+
+	Args:
+		values: in ascending order; others give a wrong answer.
+		fraction: as in `place`.
+	"""
 	if not values:
 		return None
 	return seek(len(values), fraction, lambda first, how_many: values[first : first + how_many])

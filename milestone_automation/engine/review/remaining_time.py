@@ -76,7 +76,14 @@ class Situation(NamedTuple):
 
 
 def situation(value: Hashable, previous: Hashable, visits: int, age: float, shortest_age: float) -> Situation:
-	"""Describe where a case stands; `age` and `shortest_age` in the same unit."""
+	"""Describe where a case stands; `age` and `shortest_age` in the same unit.
+
+	Args:
+		value, previous: the value that the case came to, and the one before; None for none.
+		visits: how often it has come to this value, this time included: 1 or more.
+		age: how long ago the case began; 0 or more, in the unit of the moments.
+		shortest_age: younger cases than this are of one age; more than 0, in the same unit.
+	"""
 	step = int(AGE_STEPS_PER_DOUBLING * log2(1.0 + age / shortest_age))
 	return Situation(value, previous, min(visits, MOST_VISITS), step)
 
@@ -114,7 +121,11 @@ class Quantiles(NamedTuple):
 	p80: float
 
 	def losses(self, outcome: float) -> tuple[float, float]:
-		"""Return the pinball loss of each."""
+		"""Return the pinball loss of each point, as (50 %, 80 %).
+
+		Args:
+			outcome: when it happened, in the unit of the points.
+		"""
 		return pinball(outcome, self.p50, 0.5), pinball(outcome, self.p80, 0.8)
 
 
@@ -139,13 +150,29 @@ class Group:
 		self._at_once: tuple[float, dict[int, SurvivalCurve]] = (-inf, {})
 
 	def leave(self, visit: int, stay: tuple[float, float, bool]) -> None:
-		"""End a visit: `stay` is when it began, when it ended, and whether the case was reached (else it left unseen)."""
+		"""End a visit; the group forgets the oldest of those that left when it is full.
+
+		Args:
+			visit: number of a visit that waits in this group.
+			stay: moment when it began, moment when it ended, and whether the case was reached (else it left unseen).
+
+		Raises:
+			KeyError: the visit does not wait here.
+		"""
 		del self.waiting[visit]
 		self.left.append(stay)
 		self.ended += stay[2]
 
 	def curve(self, memory: int, now: float) -> SurvivalCurve:
-		"""Return the curve of the latest `memory` cases that ended, made anew when a tenth of it is new."""
+		"""Return the curve of the latest `memory` cases that ended, made anew when a tenth of it is new.
+
+		Args:
+			memory: how many ended cases the curve is made of at most; no more than the group remembers are there.
+			now: the present moment, up to which those that wait were watched; not used while an earlier curve serves.
+
+		Returns:
+			SurvivalCurve: in times from the beginning of a visit; empty where none ended.
+		"""
 		ended, curve = self._kept.get(memory, (0, None))
 		if curve is None or self.ended - ended >= max(1.0, CURVE_LIFETIME * curve.samples):
 			curve = self._make_curve(memory, now)
@@ -153,7 +180,11 @@ class Group:
 		return curve
 
 	def curve_of_today(self, memory: int, now: float) -> SurvivalCurve:
-		"""Return the curve as of now; `curve` goes on as if nobody had asked."""
+		"""Return the curve as of now; `curve` goes on as if nobody had asked.
+
+		Args:
+			memory, now: as for `curve`; those that wait were always watched up to `now`.
+		"""
 		if self._at_once[0] != now:
 			self._at_once = now, {}
 		curves = self._at_once[1]
@@ -185,7 +216,11 @@ class FadingMean:
 	weight: float = 0.0
 
 	def observe(self, number: float) -> None:
-		"""Add a number."""
+		"""Add a number, at full weight; all earlier ones then count `fading` times as much as before.
+
+		Args:
+			number: any number.
+		"""
 		self.total = self.total * self.fading + number
 		self.weight = self.weight * self.fading + 1.0
 
@@ -210,7 +245,14 @@ class TrackRecord:
 	durations: list[float] = field(default_factory=list)
 
 	def best(self, answers: list[Answer | None]) -> Answer | None:
-		"""Return the answer of the strategy that has done best; the first of equals."""
+		"""Return the answer of the strategy that has done best; the first of equals.
+
+		Args:
+			answers: of each of `STRATEGIES`, in their order; None where it had too few cases.
+
+		Returns:
+			Answer | None: None where no strategy answered.
+		"""
 		ranked = [
 			(loss.mean, number)
 			for number, (loss, answer) in enumerate(zip(self.strategies, answers, strict=True))
@@ -240,7 +282,13 @@ class Contest:
 	checked: int = 0
 
 	def observe(self, outcome: float, forecast: Quantiles, median: float) -> None:
-		"""Add an outcome, what had been forecast, and the median by value at that time."""
+		"""Add an outcome, what had been forecast, and the median by value at that time.
+
+		Args:
+			outcome: time from the visit until it happened.
+			forecast: the times that were forecast at the visit.
+			median: the median of all cases that had ended at this value by then, the second simple rule; same unit.
+		"""
 		self.checked += 1
 		rules = (
 			(self.own, forecast),
@@ -282,7 +330,15 @@ class Visit:
 	median: float | None
 
 	def leave_groups(self, moment: float, was_reached: bool) -> None:
-		"""End the visit in its groups; a case not reached was watched until then."""
+		"""End the visit in its groups; a case not reached was watched until then.
+
+		Args:
+			moment: when the visit ended.
+			was_reached: whether what was forecast happened then; False for a case that was withdrawn.
+
+		Raises:
+			KeyError: the visit has left its groups already.
+		"""
 		stay = (self.moment, moment, was_reached)
 		for group in self.groups:
 			group.leave(self.number, stay)
@@ -309,7 +365,11 @@ class Outlook:
 	age: float = 0.0
 
 	def chance(self, duration: float) -> float | None:
-		"""Return the chance, 0 to 1, that it happens within the duration; None where silent."""
+		"""Return the chance, 0 to 1, that it happens within the duration; None where silent.
+
+		Args:
+			duration: from the visit, in the unit of the moments; not from now.
+		"""
 		if self.silence:
 			return None
 		return max(0.0, 1.0 - (1.0 - self._happened_by(duration)) / self._waiting)
@@ -353,7 +413,15 @@ class RemainingTime:
 		self.changed_on: float | None = None
 
 	def come(self, situation: Situation, moment: float) -> Visit:
-		"""A case comes to a value, and what is to happen has not happened yet."""
+		"""Learn that a case came to a value while what is to happen has not happened yet.
+
+		Args:
+			situation: where the case stands now.
+			moment: when it came; not before any earlier moment.
+
+		Returns:
+			Visit: with the forecast made at this moment; to be given to `happen` or `withdraw` later.
+		"""
 		groups = [self._group(key) for key in situation.groups()]
 		record = self._records.setdefault(situation.value, TrackRecord())
 		answers = [_ask(strategy, groups, Group.curve, moment) for strategy in STRATEGIES]
@@ -367,7 +435,15 @@ class RemainingTime:
 		return Visit(self._visits, moment, situation, groups, quantiles, best, record.median())
 
 	def happen(self, visits: Iterable[Visit], moment: float) -> None:
-		"""It happens to a case: hold all its forecasts against that, and count its visits as ended."""
+		"""Learn that it happened to a case: hold all its forecasts against that, and count its visits as ended.
+
+		Args:
+			visits: all that `come` returned for the case.
+			moment: when it happened.
+
+		Raises:
+			KeyError: one of the visits has ended already.
+		"""
 		middles = [level for visit in visits if (level := self._happen(visit, moment)) is not None]
 		# One number a case: its visits all end late together, or early.
 		if middles:
@@ -376,7 +452,15 @@ class RemainingTime:
 				self._begin_anew(moment)
 
 	def withdraw(self, visits: Iterable[Visit], moment: float) -> None:
-		"""The case ends otherwise: its visits were watched until now, and count no further."""
+		"""Learn that a case ended otherwise: its visits were watched until now, and count no further.
+
+		Args:
+			visits: all that `come` returned for the case.
+			moment: when it ended.
+
+		Raises:
+			KeyError: one of the visits has ended already.
+		"""
 		for visit in visits:
 			visit.leave_groups(moment, was_reached=False)
 
@@ -397,7 +481,11 @@ class RemainingTime:
 		return _outlook(best.curve, record.calibration.correction(), now - visit.moment)
 
 	def is_said(self, visit: Visit) -> bool:
-		"""Whether the forecast made as the visit began would have been said just then."""
+		"""Tell whether the forecast made as the visit began would have been said just then.
+
+		Args:
+			visit: as `come` returned it. Whether a simple rule does better is judged as of now.
+		"""
 		return visit.answer is not None and self._silence() is None
 
 	def _silence(self) -> Silence | None:

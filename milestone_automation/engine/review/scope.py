@@ -105,7 +105,11 @@ def ends(*columns: Term) -> list[Term]:
 
 
 def are_alike(texts: Sequence) -> bool:
-	"""Tell from the selected `ends` of a group whether it has one text only."""
+	"""Tell from the selected `ends` of a group whether it has one text only.
+
+	Args:
+		texts: what the database returned for `ends`: all first texts, then all last ones; empty if it compares bytes.
+	"""
 	half = len(texts) // 2
 	return texts[:half] == texts[half:]
 

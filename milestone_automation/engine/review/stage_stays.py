@@ -44,7 +44,11 @@ class StageStay:
 		return bottlenecks.seconds(self.since, self.until or now, calendar)
 
 	def ended_in(self, start: date | None, end: date | None) -> bool:
-		"""Tell whether it is over, and ended in a period; None for no limit."""
+		"""Tell whether it is over, and ended in a period.
+
+		Args:
+			start, end: first and last date; None for no limit.
+		"""
 		day = self.until and self.until.date()
 		return bool(day) and (start is None or day >= start) and (end is None or day <= end)
 

@@ -41,7 +41,14 @@ class Standing:
 
 
 def visits(scope: Scope) -> dict[str, Visits]:
-	"""Return how often each value was reached, by value, with one query on an index; with two where a period begins."""
+	"""Return how often each value was reached, by value, with one query on an index; with two where a period begins.
+
+	Args:
+		scope: which milestones count.
+
+	Returns:
+		dict: the empty text is the key of cleared fields.
+	"""
 	counts = _visits(scope)
 	if not all(scopes.are_alike(texts) for _value, _count, _documents, *texts in counts):
 		counts = _visits(scope, is_exact=True)
@@ -113,6 +120,9 @@ def present(scope: Scope) -> list[Standing]:
 	"""Return the current value of each document, longest first, with one query; ignores the period of the scope.
 
 	Of several milestones with the same time, the one written last counts.
+
+	Args:
+		scope: which milestones count.
 	"""
 	milestone, last = frappe.qb.DocType("Milestone"), frappe.qb.DocType("Milestone").as_("last")
 	scope = Scope(scope.reference_type, scope.track_field, scope.condition)

@@ -122,7 +122,12 @@ def longest(
 
 
 def count(scope: Scope, value: str | None = None, next_value: str | None = None) -> int:
-	"""Return how many finished stays there are, as for `longest`."""
+	"""Return how many finished stays there are; those that `longest` lists, without its limit.
+
+	Args:
+		scope: which milestones count.
+		value, next_value: only stays in this value, and before this one; None for all.
+	"""
 	milestone = frappe.qb.DocType("Milestone")
 	query = _counted(scope, frappe.qb.from_(milestone).select(Count("*")), milestone)
 	return _between(query, milestone, value, next_value).run()[0][0]

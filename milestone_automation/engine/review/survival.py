@@ -37,17 +37,35 @@ class SurvivalCurve:
 	samples: int = 0
 
 	def reached_by(self, duration: float) -> float:
-		"""Return the share of all cases reached within the duration (the duration itself included)."""
+		"""Return the share of all cases reached within the duration (the duration itself included).
+
+		Args:
+			duration: time waited, in the unit of `times`.
+
+		Returns:
+			float: 0 to 1; 0 before the first case was reached.
+		"""
 		index = bisect_right(self.times, duration)
 		return self.reached[index - 1] if index else 0.0
 
 	def reached_before(self, duration: float) -> float:
-		"""Return the share of all cases reached in less than the duration."""
+		"""Return the share of all cases reached in less than the duration.
+
+		Args:
+			duration: time waited, in the unit of `times`.
+
+		Returns:
+			float: 0 to 1; 0 up to the first case that was reached.
+		"""
 		index = bisect_left(self.times, duration)
 		return self.reached[index - 1] if index else 0.0
 
 	def chance(self, duration: float, age: float = 0.0) -> float | None:
 		"""Return the chance that a case which has waited `age` is reached within `duration`, both from its start.
+
+		Args:
+			duration: from the start of waiting, in the unit of `times`; not from `age`.
+			age: how long the case has waited; 0 for one that has just come.
 
 		Returns:
 			float | None: from 0 to 1; None where no case that old was seen to end.

@@ -114,8 +114,12 @@ class Verdict:
 def parse(text: str | None) -> tuple[Criterion, ...]:
 	"""Return the criteria that a stage's JSON says; none for no text.
 
+	Args:
+		text: JSON list of objects with `kind`, what `FIELDS_BY_KIND` names for it, `label` and `required`.
+
 	Raises:
-		ValueError: it is no list of criteria, or too long a one.
+		ValueError: it is no JSON, no list of criteria, or a list of more than `MOST_CRITERIA`.
+		RecursionError: it is nested too deeply.
 	"""
 	rows = json.loads(text) if (text or "").strip() else []
 	if not isinstance(rows, list) or len(rows) > MOST_CRITERIA:
@@ -124,7 +128,11 @@ def parse(text: str | None) -> tuple[Criterion, ...]:
 
 
 def parse_or_none(text: str | None) -> tuple[Criterion, ...] | None:
-	"""Return the criteria that a stage's JSON says, as `parse`; None where it cannot be read."""
+	"""Return the criteria that a stage's JSON says, as `parse`; None where it cannot be read.
+
+	Args:
+		text: as for `parse`.
+	"""
 	try:
 		return parse(text)
 	except (ValueError, RecursionError):
@@ -141,7 +149,14 @@ def _read(row) -> Criterion:
 
 
 def dump(criteria: Iterable[Criterion]) -> str | None:
-	"""Return criteria as a stage keeps them; None for none."""
+	"""Return criteria as a stage keeps them; None for none.
+
+	Args:
+		criteria: of one stage, in order.
+
+	Returns:
+		str | None: JSON that `parse` reads, without what is empty; `required` as 1 or 0.
+	"""
 	rows = []
 	for criterion in criteria:
 		row = {"kind": criterion.kind.value}
@@ -152,7 +167,14 @@ def dump(criteria: Iterable[Criterion]) -> str | None:
 
 
 def waivers(text: str | None) -> dict[str, dict]:
-	"""Return the waivers of a plan's stage by key of the criterion; none for no text."""
+	"""Return the waivers of a plan's stage by key of the criterion; none for no text.
+
+	Args:
+		text: JSON object: for each `Criterion.key` an object with `reason`, `by` and `on`.
+
+	Raises:
+		ValueError: it is no JSON.
+	"""
 	return json.loads(text) if (text or "").strip() else {}
 
 
@@ -185,5 +207,9 @@ def _state(fact: bool | None, is_waived: bool) -> CriterionState:
 
 
 def blocking(verdicts: Iterable[Verdict]) -> list[Verdict]:
-	"""Return those that keep their stage from being reached, in order."""
+	"""Return those that keep their stage from being reached, in order.
+
+	Args:
+		verdicts: of one stage or several, as `judge` returns them.
+	"""
 	return [verdict for verdict in verdicts if verdict.blocks]

@@ -192,7 +192,11 @@ def plan_dates(
 
 
 def latest_of(days: Sequence[date | None]) -> date | None:
-	"""Return the latest of the dates from which a stage counts; None if there are none, or one is missing."""
+	"""Return the latest of the dates from which a stage counts; None if there are none, or one is missing.
+
+	Args:
+		days: key dates of the stages that it depends on; None for one that has no date.
+	"""
 	return max(days) if days and all(days) else None
 
 
@@ -273,10 +277,13 @@ def first_out_of_order(
 
 
 def check_task_date(due_date: date | None, stage_date: date | None) -> None:
-	"""Refuse a due date after the stage's key date. Either date may be missing.
+	"""Refuse a due date after the stage's key date.
+
+	Args:
+		due_date, stage_date: dates; None for a missing one, with which anything goes.
 
 	Raises:
-		TaskAfterStage
+		TaskAfterStage: the task would be due after its stage.
 	"""
 	if due_date and stage_date and due_date > stage_date:
 		raise TaskAfterStage(due_date, stage_date)
@@ -290,7 +297,7 @@ def validate_reached_on(reached_on: date, today: date) -> None:
 		today: today's date for the user.
 
 	Raises:
-		ReachedInFuture
+		ReachedInFuture: it is after today.
 	"""
 	if reached_on > today:
 		raise ReachedInFuture(reached_on, today)

@@ -12,5 +12,12 @@ def lines(text) -> list[str]:
 
 
 def key(name) -> str:
-	"""Return what two names have in common that are the same: case and spaces around do not count."""
+	"""Return what two names have in common that are the same: case and spaces around do not count.
+
+	Args:
+		name: as a person wrote it; None for none.
+
+	Returns:
+		str: for comparing only, not to be shown.
+	"""
 	return str(name or "").strip().casefold()

@@ -64,7 +64,11 @@ class Network:
 		return all(positions == ((i - 1,) if i else ()) for i, positions in enumerate(self.direct))
 
 	def before(self, position: int) -> Sequence[int]:
-		"""Return the positions of all stages before a stage, also indirectly, ascending."""
+		"""Return the positions of all stages before a stage, also indirectly, ascending.
+
+		Args:
+			position: of the stage in the list, from 0.
+		"""
 		if self.is_chain:
 			return range(position)
 		if position not in self._before:
@@ -85,7 +89,11 @@ class Network:
 		return after
 
 	def all_after(self, position: int) -> Sequence[int]:
-		"""Return the positions of all stages after a stage, also indirectly, ascending."""
+		"""Return the positions of all stages after a stage, also indirectly, ascending; of `moving_along` those that move.
+
+		Args:
+			position: of the stage in the list, from 0.
+		"""
 		if position in self._moving_along:
 			return self._moving_along[position]
 		if self.is_chain:

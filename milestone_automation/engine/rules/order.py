@@ -21,13 +21,21 @@ def skipped(stages: Sequence) -> list:
 
 
 def upcoming(stages: Sequence) -> list:
-	"""Return the open stages of a plan that are not skipped, in order; arguments as in `skipped`."""
+	"""Return the open stages of a plan that are not skipped, in order.
+
+	Args:
+		stages: its rows of Milestone Plan Stage, in order.
+	"""
 	passed = _passed(stages)
 	return [stage for position, stage in enumerate(stages) if position not in passed and _is_open(stage)]
 
 
 def next_ones(stages: Sequence) -> list:
-	"""Return the upcoming stages that no other upcoming one comes before: in a chain the first; as in `skipped`."""
+	"""Return the upcoming stages that no other upcoming one comes before, in order: in a chain the first.
+
+	Args:
+		stages: the plan's rows of Milestone Plan Stage, in order.
+	"""
 	network, passed = Network.of(stages), _passed(stages)
 	waiting: set[int] = set()  # stages that are upcoming, or come after one
 	found = []
@@ -50,7 +58,15 @@ def _passed(stages: Sequence):
 
 
 def reached_before(stages: Sequence, stage) -> list:
-	"""Return the reached stages before another one, in order; arguments as in `earlier_open`."""
+	"""Return the reached stages before another one, also indirectly, in order.
+
+	Args:
+		stages: rows of Milestone Plan Stage, in order.
+		stage: one of them: the row itself, or one with its `name`.
+
+	Raises:
+		StopIteration: the stage is none of them.
+	"""
 	return [row for row in _before(stages, stage) if not _is_open(row)]
 
 
@@ -61,6 +77,9 @@ def earlier_open(stages: Sequence, stage, together: Sequence = ()) -> list:
 		stages: rows of Milestone Plan Stage, in order.
 		stage: one of them.
 		together: stages that the same write reaches; they count as reached.
+
+	Raises:
+		StopIteration: the stage is none of them.
 	"""
 	being_reached = {row.get("name") for row in together}
 	return [row for row in _before(stages, stage) if _is_open(row) and row.get("name") not in being_reached]

@@ -134,11 +134,22 @@ class MessagePlan:
 	is_stamped: bool = False
 
 	def is_due(self, day: date) -> bool:
-		"""Return whether it may be sent on this day."""
+		"""Return whether it may be sent on this day.
+
+		Args:
+			day: the recipient's date of messages.
+		"""
 		return self.first_day <= day and (self.last_day is None or day <= self.last_day)
 
 	def key(self, recipient: str) -> str:
-		"""Return the key that identifies this message to one recipient, given as user or e-mail address."""
+		"""Return the key that identifies this message to one recipient, given as user or e-mail address.
+
+		Args:
+			recipient: user id or e-mail address; upper and lower case are the same.
+
+		Returns:
+			str: kind, row, edition and occurrence with the recipient, separated by "|"; may be longer than its column.
+		"""
 		about = self.task or self.stage
 		return "|".join((self.kind.value, about, self.edition, str(self.occurrence), recipient.lower()))
 
@@ -251,7 +262,13 @@ def _is_of_the_past(plan, message: MessagePlan) -> bool:
 
 
 def blocked_again(stages: Sequence, tasks: Iterable, earlier_tasks_block: bool) -> list:
-	"""Return the open stages that were prompted for and are blocked now; they start a new round of messages."""
+	"""Return the open stages that were prompted for and are blocked now; they start a new round of messages.
+
+	Args:
+		stages: all rows of Milestone Plan Stage of the plan, in order.
+		tasks: its rows of Milestone Task; closed tasks are ignored.
+		earlier_tasks_block: whether tasks and exit criteria of earlier open stages block a stage, too.
+	"""
 	tasks = _open(tasks)
 	return [
 		stage
@@ -279,12 +296,22 @@ def blocking_tasks(stages: Sequence, stage, tasks: Iterable, earlier_tasks_block
 
 
 def blocking_criteria(stages: Sequence, stage, earlier_tasks_block: bool) -> int:
-	"""Return how many exit criteria block a stage; arguments as in `blocking_tasks`."""
+	"""Return how many exit criteria block a stage; 0 if its gate only warns or is off.
+
+	Args:
+		stages: all stages of the plan, in order; `open_criteria` of a row counts, as the last sweep found it.
+		stage: one of them.
+		earlier_tasks_block: whether criteria of earlier open stages block it too.
+	"""
 	return open_criteria(stages, stage, earlier_tasks_block) if _is_gate(stage) else 0
 
 
 def open_criteria(stages: Sequence, stage, earlier_tasks_block: bool) -> int:
-	"""Return how many required exit criteria of a stage are not met, in any gate mode; arguments as in `blocking_tasks`."""
+	"""Return how many required exit criteria of a stage are not met, in any gate mode.
+
+	Args:
+		stages, stage, earlier_tasks_block: as in `blocking_criteria`.
+	"""
 	earlier = order.earlier_open(stages, stage) if earlier_tasks_block else []
 	return sum(_count(row, "open_criteria") for row in (*earlier, stage))
 
@@ -294,7 +321,11 @@ def _is_gate(stage) -> bool:
 
 
 def open_required_tasks(stages: Sequence, stage, tasks: Iterable, earlier_tasks_block: bool) -> list:
-	"""Return the open required tasks of a stage in any gate mode; arguments as in `blocking_tasks`."""
+	"""Return the open required tasks of a stage, in any gate mode.
+
+	Args:
+		stages, stage, tasks, earlier_tasks_block: as in `blocking_tasks`.
+	"""
 	names = {stage.get("name")}
 	if earlier_tasks_block:
 		names |= {row.get("name") for row in order.earlier_open(stages, stage)}
@@ -335,13 +366,21 @@ def _check_in(stage, rules: Rules) -> list[MessagePlan]:
 
 
 def check_in_from(stage) -> date | None:
-	"""Return the first day on which the owner of a stage is asked whether its key date holds; None for never."""
+	"""Return the first day on which the owner of a stage is asked whether its key date holds; None for never.
+
+	Args:
+		stage: row with `key_date` and `check_in_days`, the calendar days before it.
+	"""
 	key_date, days = as_day(stage.get("key_date")), _count(stage, "check_in_days")
 	return key_date - timedelta(days=days) if key_date and days else None
 
 
 def has_checked_in(stage) -> bool:
-	"""Return whether the owner of a stage has said that its key date holds, since its check-in was due or sent."""
+	"""Return whether the owner of a stage has said that its key date holds, since its check-in was due or sent.
+
+	Args:
+		stage: row with `on_track_on` (when they said so), `check_in_sent_on`, `key_date` and `check_in_days`.
+	"""
 	said, first = as_day(stage.get("on_track_on")), check_in_from(stage)
 	sent = as_day(stage.get("check_in_sent_on"))
 	return bool(said and first and said >= min(first, sent or first))
@@ -362,6 +401,12 @@ def round_of(stage) -> int:
 	"""Return the number of a stage's round of messages: the current one, or the one that its next message starts.
 
 	A new date or an undone stage clears the stamps; the next message then starts a new round.
+
+	Args:
+		stage: row with `asked_round` and `ROUND_STAMPS`.
+
+	Returns:
+		int: 1 or more.
 	"""
 	is_running = any(stage.get(stamp) for stamp in ROUND_STAMPS)
 	return max(_count(stage, "asked_round") + (0 if is_running else 1), 1)
@@ -458,7 +503,15 @@ def _warning(stages, stage, tasks, earlier_tasks_block: bool, rules: Rules) -> l
 
 
 def warning_lead(stage, rules: Rules) -> int:
-	"""Return how many calendar days before its key date a stage is warned of."""
+	"""Return how many calendar days before its key date a stage is warned of.
+
+	Args:
+		stage: row with `warning_lead_days`; 0 or nothing for the site's number.
+		rules: the site's settings for messages.
+
+	Returns:
+		int: 0 for a stage that is not warned of.
+	"""
 	return _count(stage, "warning_lead_days") or rules.warning_lead_days
 
 
@@ -510,7 +563,12 @@ def _covered_by_blocked_from(upcoming, stage, task) -> date | None:
 
 
 def task_lead(stage, rules: Rules) -> int:
-	"""Return how many calendar days before their due date the assignees of a stage's tasks are reminded."""
+	"""Return how many calendar days before their due date the assignees of a stage's tasks are reminded.
+
+	Args:
+		stage: row with `task_lead_days`; 0 or nothing for the site's number.
+		rules: the site's settings for messages.
+	"""
 	return _count(stage, "task_lead_days") or rules.task_lead_days
 
 
@@ -542,7 +600,14 @@ def _rolled(day: date, rules: Rules) -> date:
 
 
 def as_day(value) -> date | None:
-	"""Return a date, a datetime or the text of either as a date; None for an empty value."""
+	"""Return a date, a datetime or the text of either as a date; None for an empty value.
+
+	Args:
+		value: of texts the first ten characters count, YYYY-MM-DD.
+
+	Raises:
+		ValueError: a text does not begin with a date.
+	"""
 	if not value:
 		return None
 	return date.fromisoformat(str(value)[:10])

@@ -44,11 +44,22 @@ NEVER = frozenset(
 
 
 def listed(text: str | None) -> list[str]:
-	"""Return the endings that a text lists, separated by commas or white space: in lower case, without dot, each once."""
+	"""Return the endings that a text lists, separated by commas or white space: in lower case, without dot, each once.
+
+	Args:
+		text: for example "pdf, .JPG"; None for none.
+	"""
 	parts = (text or "").replace(",", " ").split()
 	return list(dict.fromkeys(part.strip(".").lower() for part in parts if part.strip(".")))
 
 
 def allowed(text: str | None) -> list[str]:
-	"""Return the endings among those that a text lists which may be attached."""
+	"""Return the endings among those that a text lists which may be attached.
+
+	Args:
+		text: as in `listed`.
+
+	Returns:
+		list: in the order of the text, without those in `NEVER`.
+	"""
 	return [one for one in listed(text) if one not in NEVER]

@@ -55,16 +55,34 @@ class WorkCalendar:
 			raise NoWorkingDay("All seven days of the week are off; leave at least one working day")
 
 	def is_working_day(self, day: date) -> bool:
-		"""Return whether a day is a working day."""
+		"""Return whether a day is a working day.
+
+		Args:
+			day: a date; of a datetime its date counts.
+		"""
 		ordinal = day.toordinal()
 		return self._count(ordinal) > self._count(ordinal - 1)
 
 	def next_working_day(self, day: date) -> date:
-		"""Return this day if it is a working day, else the first working day after it."""
+		"""Return this day if it is a working day, else the first working day after it.
+
+		Args:
+			day: a date; of a datetime its date counts.
+
+		Raises:
+			OutOfCalendar: no working day is left before the end of year 9999.
+		"""
 		return self._nth_working_day(self._count(day.toordinal() - 1) + 1, day, 0)
 
 	def previous_working_day(self, day: date) -> date:
-		"""Return this day if it is a working day, else the last working day before it."""
+		"""Return this day if it is a working day, else the last working day before it.
+
+		Args:
+			day: a date; of a datetime its date counts.
+
+		Raises:
+			OutOfCalendar: there was no working day since the beginning of year 1.
+		"""
 		return self._nth_working_day(self._count(day.toordinal()), day, 0)
 
 	def add_working_days(self, day: date, days: int) -> date:
@@ -89,12 +107,20 @@ class WorkCalendar:
 
 		This counts the working days after ``start`` up to and including ``end``; if ``end`` is before ``start``, those
 		from ``end`` up to the day before ``start``, as a negative number.
+
+		Args:
+			start, end: dates; of datetimes their dates count, so that parts of a day do not.
 		"""
 		before = 1 if end < start else 0
 		return self._count(end.toordinal() - before) - self._count(start.toordinal() - before)
 
 	def add_days(self, day: date, days: int, working_days: bool = False) -> date:
 		"""Return the date a number of days after a day, in working days or in calendar days.
+
+		Args:
+			day: date to count from, which itself is not counted.
+			days: how many; negative for before.
+			working_days: whether only working days count, as in ``add_working_days``.
 
 		Raises:
 			OutOfCalendar: the date would be before year 1 or after year 9999.

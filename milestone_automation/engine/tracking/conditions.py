@@ -35,13 +35,24 @@ class _AsStored:
 		self.doc, self.stored = doc, stored
 
 	def get(self, fieldname: str):
-		"""Return the stored value of a field, or what the document has."""
+		"""Return the stored value of a field, or what the document has.
+
+		Args:
+			fieldname: of the document; what was read of the row counts, None too.
+		"""
 		return self.stored[fieldname] if fieldname in self.stored else self.doc.get(fieldname)
 
 
 @functools.cache
 def fields_of(condition: str | None) -> tuple[str, ...]:
-	"""Return the fields of the document a condition uses, each once; none if it is no expression."""
+	"""Return the fields of the document a condition uses, each once; none if it is no expression.
+
+	Args:
+		condition: expression on `doc`; empty or None for none.
+
+	Returns:
+		tuple: field names, sorted; also of fields that the DocType does not have.
+	"""
 	if not condition or not condition.strip():
 		return ()
 	try:
@@ -57,6 +68,10 @@ def fields_used(condition: str | None, doctype: str, has_row: bool = False) -> t
 		condition: checked before.
 		doctype: of the documents.
 		has_row: whether it is about a row too.
+
+	Raises:
+		SyntaxError: the condition is no expression; so it was not checked.
+		expressions.NotAllowed: the language does not have a part of it.
 	"""
 	if not condition or not condition.strip():
 		return set(), set()

@@ -215,7 +215,11 @@ def _check_util(node: ast.Attribute, asked: set[int], called: set[int]) -> None:
 
 
 def bound_names(tree: ast.Expression) -> set[str]:
-	"""Return the names that loops of an expression give to rows."""
+	"""Return the names that loops of an expression give to rows.
+
+	Args:
+		tree: as `parse` returns it.
+	"""
 	return {
 		node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 	}
@@ -242,17 +246,29 @@ def _shown(node: ast.AST) -> str:
 
 
 def fields_used(tree: ast.Expression) -> set[str]:
-	"""Return the names of the document's fields that an expression reads."""
+	"""Return the names of the document's fields that an expression reads.
+
+	Args:
+		tree: as `parse` returns it; a field is found by a dot, brackets or `get`.
+	"""
 	return {name for node, name in _names_read(tree) if _path(node) == "doc"}
 
 
 def columns_used(tree: ast.Expression) -> set[str]:
-	"""Return the names read of anything but the document: columns of rows, parts of dates, keys."""
+	"""Return the names read of anything but the document: columns of rows, parts of dates, keys.
+
+	Args:
+		tree: as `parse` returns it.
+	"""
 	return {name for node, name in _names_read(tree) if _is_value(node)}
 
 
 def attributes_of_values(tree: ast.Expression) -> set[str]:
-	"""Return the names after the dots behind anything but the document, without methods that are called."""
+	"""Return the names after the dots behind anything but the document, without methods that are called.
+
+	Args:
+		tree: as `parse` returns it.
+	"""
 	return {node.attr for node in _attributes_read(tree) if _is_value(node.value)}
 
 
@@ -294,7 +310,12 @@ class Record:
 		self._document = document
 
 	def get(self, fieldname: str, default=None):
-		"""Return the value of a field; rows as records."""
+		"""Return the value of a field; rows as records.
+
+		Args:
+			fieldname: of the document or row.
+			default: for a field without a value; rows and lists are always returned as they are, empty ones too.
+		"""
 		value = self._document.get(fieldname)
 		if isinstance(value, list):
 			return [Record(row) if isinstance(row, BaseDocument | dict) else row for row in value]
@@ -310,7 +331,8 @@ def evaluate(text: str, doc, row=None):
 		row: a row of one of its tables, for an expression about one.
 
 	Raises:
-		SyntaxError, NotAllowed: see `parse`.
+		SyntaxError: it is no Python expression.
+		NotAllowed: the language does not have a part of it.
 		BudgetExceeded: it takes too long, or makes too large a value.
 		Exception: whatever goes wrong with the values of the document.
 	"""

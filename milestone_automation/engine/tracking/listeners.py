@@ -55,7 +55,14 @@ def events_heard() -> frozenset[str]:
 
 
 def clear(doc=None, method=None, *args, **kwargs) -> None:
-	"""Forget what is cached. Called on every change of one of the rules."""
+	"""Forget what is cached. Called on every change of one of the rules.
+
+	Args:
+		doc: the rule that changes, from a document event; not used.
+		method: name of the event; not used.
+		*args: whatever else a hook is called with; not used.
+		**kwargs: the same by name.
+	"""
 	rule_cache.forget(CACHE_KEY)
 
 

@@ -111,7 +111,15 @@ ZEROS = dict.fromkeys(("docstatus", "idx", "passing", "undone", "reference_delet
 
 @functools.cache
 def insert_statement(db_type: str, number_of_rows: int) -> str:
-	"""Return the text of an INSERT of so many milestones: building it costs more than writing them."""
+	"""Return the text of an INSERT of so many milestones: building it costs more than writing them.
+
+	Args:
+		db_type: "mariadb", "postgres" or "sqlite": that of the site, by which the text is kept.
+		number_of_rows: 1 or more.
+
+	Returns:
+		str: SQL with a `%s` for each value, row by row in the order of `COLUMNS`.
+	"""
 	row = [Parameter("%s")] * len(COLUMNS)
 	query = frappe.qb.into(frappe.qb.DocType("Milestone")).columns(*COLUMNS).insert(*[row] * number_of_rows)
 	return query.get_sql()

@@ -74,7 +74,17 @@ def _reasons() -> dict[str, str]:
 
 
 def why(doctype: str) -> str | None:
-	"""Return why a DocType has no plans and next steps do not change its documents; None if it may have them."""
+	"""Return why a DocType has no plans and next steps do not change its documents; None if it may have them.
+
+	Args:
+		doctype: an existing DocType.
+
+	Returns:
+		str | None: a sentence with the reason and one with what follows from it.
+
+	Raises:
+		frappe.DoesNotExistError: there is no such DocType.
+	"""
 	meta = frappe.get_meta(doctype)
 	reason = _reason(meta)
 	if not reason:
@@ -84,7 +94,11 @@ def why(doctype: str) -> str | None:
 
 
 def is_protected(doctype: str) -> bool:
-	"""Tell whether documents of a DocType have no plans. Of one that is gone nothing has to be protected."""
+	"""Tell whether documents of a DocType have no plans. Of one that is gone nothing has to be protected.
+
+	Args:
+		doctype: DocType; may be gone.
+	"""
 	try:
 		return bool(_reason(frappe.get_meta(doctype)))
 	except frappe.DoesNotExistError:

@@ -41,7 +41,11 @@ def record(doc, tracker: registry.Tracker) -> None:
 
 
 def fault_title(tracker: str) -> str:
-	"""Return the title of the error log for a change that could not be recorded."""
+	"""Return the title of the error log for a change that could not be recorded.
+
+	Args:
+		tracker: name of the Milestone Tracker.
+	"""
 	return f"Milestone Tracker {tracker}: a change could not be recorded"
 
 
@@ -136,14 +140,24 @@ def _counted_before(change: stored_changes.Change) -> tuple:
 
 
 def begin_save(doc, tracker: registry.Tracker) -> None:
-	"""At the start of a save: what a save of the same document, of which this one is a hook, has stored is recorded."""
+	"""At the start of a save: what a save of the same document, of which this one is a hook, has stored is recorded.
+
+	Args:
+		doc: the document that is about to be saved, with its state before.
+		tracker: of its DocType; nothing happens if it is disabled.
+	"""
 	stored = doc.get_doc_before_save()
 	if stored and not tracker.disabled and compat.is_saving_again(doc.doctype, doc.name):
 		record(stored, tracker)
 
 
 def before_change(doc, tracker: registry.Tracker) -> None:
-	"""Before a `db_set`: read what it changes from, where neither a milestone nor Frappe can tell for certain."""
+	"""Before a `db_set`: read what it changes from, where neither a milestone nor Frappe can tell for certain.
+
+	Args:
+		doc: the document that is about to be changed.
+		tracker: of its DocType; nothing happens if it is disabled.
+	"""
 	if tracker.disabled or doc.is_new() or compat.is_saving(doc.doctype, doc.name):
 		return
 	if stored_changes.wants_row_before(doc, tracker):

@@ -72,20 +72,35 @@ class Rules(NamedTuple):
 
 
 def for_doctype(doctype: str) -> Rules | None:
-	"""Return the tracker and workflows of a DocType, or None. One cached lookup."""
+	"""Return the tracker and workflows of a DocType, or None. One cached lookup.
+
+	Args:
+		doctype: of any document; this is asked in every save.
+	"""
 	row = rule_cache.get(CACHE_KEY, _read).get(doctype)
 	return _unpacked(doctype, row) if row else None
 
 
 def tracked_fields(doctype: str) -> tuple[TrackedField, ...]:
-	"""Return the tracked fields of a DocType; empty without an enabled tracker."""
+	"""Return the tracked fields of a DocType; empty without an enabled tracker.
+
+	Args:
+		doctype: of the documents.
+	"""
 	rules = for_doctype(doctype)
 	tracker = rules and rules.tracker
 	return tracker.fields if tracker and not tracker.disabled else ()
 
 
 def tracker_values(name: str) -> dict | None:
-	"""Return all values of a tracker from the map, with its rows; None for an unknown tracker."""
+	"""Return all values of a tracker from the map, with its rows; None for an unknown tracker.
+
+	Args:
+		name: of the Milestone Tracker.
+
+	Returns:
+		dict | None: of the map itself, so it is not to be changed.
+	"""
 	for doctype, row in rule_cache.get(CACHE_KEY, _read).items():
 		if doctype != ASKED_FOR and row[0] and row[0]["name"] == name:
 			return row[0]
@@ -99,7 +114,14 @@ def all_rules() -> dict[str, Rules]:
 
 
 def asking_for(doctype: str) -> tuple[tuple[str, str], ...]:
-	"""Return which exit criteria ask for documents of a DocType: DocType of the plans, field that links to these. No query."""
+	"""Return which exit criteria ask for documents of a DocType: DocType of the plans, field that links to these. No query.
+
+	Args:
+		doctype: DocType of the other documents.
+
+	Returns:
+		tuple: pairs; the field is "table.field" where it is one of rows.
+	"""
 	return rule_cache.get(CACHE_KEY, _read)[ASKED_FOR].get(doctype, ())
 
 
@@ -223,7 +245,12 @@ def _read_trackers():
 
 
 def field_type(doctype: str, fieldname: str) -> str:
-	"""Return the type of a field or standard column (docstatus, owner). Unknown fields count as Data."""
+	"""Return the type of a field or standard column (docstatus, owner). Unknown fields count as Data.
+
+	Args:
+		doctype: DocType, or one that was deleted, whose fields all count as Data.
+		fieldname: of the field.
+	"""
 	if fieldname == "docstatus":
 		return "Int"
 	try:

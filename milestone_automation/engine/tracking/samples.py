@@ -14,7 +14,14 @@ STANDARD = {"docstatus": 0, "idx": 1}
 
 
 def document(doctype: str) -> frappe._dict:
-	"""Return values of every field of a DocType, each of its type, with one row in each table."""
+	"""Return values of every field of a DocType, each of its type, with one row in each table.
+
+	Args:
+		doctype: a DocType or child table; a table whose own DocType is gone has no rows.
+
+	Raises:
+		frappe.DoesNotExistError: there is no such DocType.
+	"""
 	values = dict.fromkeys(default_fields, TEXT) | STANDARD
 	values |= {"doctype": doctype, "creation": now_datetime(), "modified": now_datetime()}
 	for field in frappe.get_meta(doctype).fields:

@@ -172,7 +172,15 @@ def _missed(doc, field, value, before, last: Recorded | None) -> Missed | None:
 
 
 def after_missed(change: Change, milestone: dict) -> Change:
-	"""Return what is left of a change once the missed value has its milestone."""
+	"""Return what is left of a change once the missed value has its milestone.
+
+	Args:
+		change: with a missed value.
+		milestone: values of the new milestone by `MILESTONE_COLUMNS`.
+
+	Returns:
+		Change: from the missed value to the stored one.
+	"""
 	last = Recorded(*(milestone[column] for column in MILESTONE_COLUMNS[:-1]))
 	return change._replace(from_value=milestone["value"], last=last, missed=None)
 
@@ -181,6 +189,13 @@ def not_before(last: Recorded | None, moment: datetime) -> tuple[datetime, int]:
 	"""Return when a change is recorded, and its place among those of one moment: never before the last one.
 
 	Clocks are set back: every autumn for an hour, or by whoever sets a server's time right.
+
+	Args:
+		last: the last milestone of the field; None without one.
+		moment: when it happened by the clock, naive, in the site's time zone.
+
+	Returns:
+		tuple: time, and position from 0.
 	"""
 	if last and last.reached_on and last.reached_on >= moment:
 		return last.reached_on, last.position + 1
@@ -188,7 +203,13 @@ def not_before(last: Recorded | None, moment: datetime) -> tuple[datetime, int]:
 
 
 def is_recorded(last: Recorded, value, field: registry.TrackedField) -> bool:
-	"""Tell whether a stored value is the one that was recorded last."""
+	"""Tell whether a stored value is the one that was recorded last.
+
+	Args:
+		last: the last milestone of the field.
+		value: as the database or Frappe gives it.
+		field: the field, whose type decides what is the same.
+	"""
 	if last.value_hash:
 		return values.fingerprint(value, field.fieldtype) == last.value_hash
 	text = values.as_text(value, field.fieldtype)
@@ -196,7 +217,12 @@ def is_recorded(last: Recorded, value, field: registry.TrackedField) -> bool:
 
 
 def is_first_value(value, field: registry.TrackedField) -> bool:
-	"""Tell whether a new document with this value has reached something: history and nightly check ask it too."""
+	"""Tell whether a new document with this value has reached something: history and nightly check ask it too.
+
+	Args:
+		value: as the database or Frappe gives it.
+		field: the field; of a Check or `docstatus` 0 is a value, too.
+	"""
 	if _is_set_from_the_start(field):
 		return value is not None
 	return not values.is_same(None, value, field.fieldtype)
@@ -217,6 +243,10 @@ def wants_row_before(doc, tracker: registry.Tracker) -> bool:
 	"""Tell whether before a `db_set` the row must be read: of a saved document Frappe keeps the state before that save.
 
 	MariaDB wants it when a transaction first writes a document, see `_may_be_outdated`.
+
+	Args:
+		doc: the document, before it is written.
+		tracker: of its DocType.
 	"""
 	if not hasattr(doc, "_original_modified"):
 		return False  # Frappe reads and locks the row itself

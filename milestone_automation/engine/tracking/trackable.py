@@ -18,6 +18,9 @@ APP_MODULE = "Milestone Automation"
 def check_doctype(doctype: str) -> None:
 	"""Refuse a DocType whose documents cannot be tracked.
 
+	Args:
+		doctype: whatever somebody chose; empty for nothing.
+
 	Raises:
 		frappe.ValidationError: says why, and what to choose instead.
 	"""
@@ -32,7 +35,14 @@ def check_doctype(doctype: str) -> None:
 
 
 def why_not(doctype: str) -> str | None:
-	"""Return why documents of a DocType cannot be tracked, or None."""
+	"""Return why documents of a DocType cannot be tracked, as a sentence, or None.
+
+	Args:
+		doctype: an existing DocType.
+
+	Raises:
+		frappe.DoesNotExistError: there is none.
+	"""
 	meta = frappe.get_meta(doctype)
 	if meta.istable:
 		return _(
@@ -54,6 +64,10 @@ def why_not(doctype: str) -> str | None:
 def check_field(doctype: str, fieldname: str | None) -> None:
 	"""Refuse a field that does not exist or has no value to record.
 
+	Args:
+		doctype: an existing DocType.
+		fieldname: whatever somebody chose; None or empty for nothing.
+
 	Raises:
 		frappe.ValidationError: names the field and says what to do.
 	"""
@@ -64,7 +78,12 @@ def check_field(doctype: str, fieldname: str | None) -> None:
 
 
 def why_not_field(doctype: str, fieldname: str | None) -> str | None:
-	"""Return why a field of a DocType cannot be tracked, or None."""
+	"""Return why a field of a DocType cannot be tracked, as a sentence, or None.
+
+	Args:
+		doctype: an existing DocType.
+		fieldname: a field, or one of `STANDARD_FIELDS`; None or empty counts as unknown.
+	"""
 	if fieldname in STANDARD_FIELDS:
 		return None
 	field = frappe.get_meta(doctype).get_field(fieldname) if fieldname else None
@@ -109,7 +128,11 @@ def trackable_fields(doctype: str, hidden: set[str] = frozenset()) -> list[dict]
 
 
 def clear_core_map(doctype: str) -> None:
-	"""Clear core's map of trackers for a DocType, now and at the end of the transaction."""
+	"""Clear core's map of trackers for a DocType, now and at the end of the transaction.
+
+	Args:
+		doctype: DocType of the tracked documents.
+	"""
 
 	def clear():
 		frappe.cache_manager.clear_doctype_map("Milestone Tracker", doctype)

@@ -146,7 +146,11 @@ def problems(step: dict, doctype: str) -> Iterator[str]:
 
 
 def arguments_of(step: dict) -> dict:
-	"""Return the arguments of a step: all it says but its action, and when and on which condition it runs."""
+	"""Return the arguments of a step: all it says but its action, and when and on which condition it runs.
+
+	Args:
+		step: as it stands in a workflow, a dict.
+	"""
 	return {name: value for name, value in step.items() if name not in ABOUT_THE_STEP}
 
 
@@ -187,6 +191,11 @@ def run(step: dict, doc, plan, stage):
 		step: as in `problems`.
 		doc: the document, as it is stored.
 		plan, stage: rows.
+
+	Raises:
+		frappe.PermissionError: the session user may not read the document.
+		KeyError: the action is not known; `problems` says so before.
+		Exception: what the function raises.
 	"""
 	arguments = arguments_of(step)
 	doc.check_permission("read")

@@ -105,5 +105,10 @@ def _plain(value) -> str:
 
 
 def wrote_now(row, author_field: str = "next_actions_by") -> bool:
-	"""Tell whether the next steps of a stage or workflow are the session user's."""
+	"""Tell whether the text of a stage or workflow is the session user's.
+
+	Args:
+		row: stage or workflow, after `stamp`.
+		author_field: which text, by the field of its author; one of `AUTHOR_FIELDS`.
+	"""
 	return row.get(author_field) == frappe.session.user

@@ -62,9 +62,13 @@ class BoundedEnvironment(jinja2.sandbox.ImmutableSandboxedEnvironment):
 	def render(self, text: str, **names) -> str:
 		"""Return what a template gives.
 
+		Args:
+			text: the template.
+			**names: what it may ask for by name.
+
 		Raises:
 			jinja2.TemplateError: it is broken.
-			BudgetExceeded: it takes too many rounds, or prints too much.
+			BudgetExceeded: it takes too many rounds or steps, makes too large a value, or prints too much.
 			Exception: whatever goes wrong with the values.
 		"""
 		printed = []
@@ -94,23 +98,61 @@ class BoundedEnvironment(jinja2.sandbox.ImmutableSandboxedEnvironment):
 		return found
 
 	def call_binop(self, context, operator: str, left, right):
-		"""Return the result of a calculation."""
+		"""Return the result of a calculation; Jinja's hook for the operators in `intercepted_binops`.
+
+		Args:
+			context: Jinja's; not used.
+			operator: its sign, for example "+".
+			left, right: values of its two sides.
+
+		Raises:
+			NotCalculable: these cannot be calculated with.
+			BudgetExceeded: the result is too large, or the budget is spent.
+		"""
 		return self.weighed(budget.calculate(operator, left, right))
 
 	def call(self, context, function, *arguments, **named):
-		"""Call a function; each call counts as a step."""
+		"""Call a function and return what it returns; Jinja's hook for calls. Each counts as a round.
+
+		Args:
+			context: Jinja's.
+			function: what the template calls; Jinja's sandbox refuses what is not safe.
+			*arguments: of the call.
+			**named: of the call.
+
+		Raises:
+			BudgetExceeded: the budget is spent, or an argument or the result is too large.
+			jinja2.sandbox.SecurityError: it may not be called.
+		"""
 		self.budget.spend()
 		for argument in (*arguments, *named.values()):
 			self.weighed(argument)
 		return self.weighed(super().call(context, function, *arguments, **named))
 
 	def weighed(self, value):
-		"""Return a value that is not too large, for the steps it takes to go through it."""
+		"""Return a value that is not too large, for the steps it takes to go through it.
+
+		Args:
+			value: any value; texts and lists take more steps the longer they are.
+
+		Raises:
+			BudgetExceeded: the steps are spent, or it is too large.
+		"""
 		self.steps.spend(1 + budget.cost(value))
 		return budget.checked(value)
 
 	def getattr(self, obj, attribute: str):
-		"""Return `obj.attribute`: of a document or row its field, of texts and dates what `budget` allows."""
+		"""Return `obj.attribute`: of a document or row its field, of texts and dates what `budget` allows.
+
+		Of everything else it is undefined.
+
+		Args:
+			obj: the value before the dot.
+			attribute: the name after it; one that begins with "_" fails when it is used.
+
+		Raises:
+			BudgetExceeded: the steps are spent.
+		"""
 		self.steps.spend()
 		if attribute.startswith("_"):
 			return self.unsafe_undefined(obj, attribute)
@@ -135,7 +177,15 @@ class BoundedEnvironment(jinja2.sandbox.ImmutableSandboxedEnvironment):
 		return getattr(obj, attribute)
 
 	def getitem(self, obj, argument):
-		"""Return `obj[argument]`."""
+		"""Return `obj[argument]`; undefined where there is none.
+
+		Args:
+			obj: the value before the brackets.
+			argument: a text, which is taken as for `getattr`, a position or a slice.
+
+		Raises:
+			BudgetExceeded: the steps are spent, or the value is too large.
+		"""
 		if isinstance(argument, str):
 			return self.getattr(obj, argument)
 		try:

@@ -34,7 +34,11 @@ def tidy(stage) -> None:
 
 
 def parsed(stage) -> tuple[Criterion, ...] | None:
-	"""Return the exit criteria of a row; None where they cannot be read."""
+	"""Return the exit criteria of a row; None where they cannot be read or stored.
+
+	Args:
+		stage: row with `exit_criteria`, of a workflow or plan.
+	"""
 	found = criteria.parse_or_none(cstr(stage.get("exit_criteria")))
 	if found is None:
 		return None
@@ -42,7 +46,12 @@ def parsed(stage) -> tuple[Criterion, ...] | None:
 
 
 def required_texts(stages, doctype: str) -> list[str]:
-	"""Return what the required exit criteria of some rows ask for."""
+	"""Return what the required exit criteria of some rows ask for, as sentences; those that cannot be read say nothing.
+
+	Args:
+		stages: rows with `exit_criteria`.
+		doctype: DocType of the workflow's documents.
+	"""
 	found = [one for stage in stages for one in parsed(stage) or ()]
 	return [criterion_texts.describe(one, doctype) for one in found if one.required]
 
@@ -161,7 +170,15 @@ def _hidden_field_problems(one: Criterion) -> Iterator[str]:
 
 
 def uses(stage, doctype: str) -> Iterator[tuple[str, str, bool]]:
-	"""Yield each field of the document that a row's exit criteria use: what says so, the field, whether it is of rows."""
+	"""Yield each field of the document that a row's exit criteria use; of conditions that cannot be read, none.
+
+	Args:
+		stage: row with `exit_criteria`.
+		doctype: DocType of the workflow's documents.
+
+	Yields:
+		tuple: all that the criterion says, the fieldname, and whether it is one of the rows of the document's tables.
+	"""
 	for one in parsed(stage) or ():
 		words = "\n".join(one.rule)
 		if one.kind is CriterionKind.FIELD_SET and one.field:

@@ -51,7 +51,11 @@ class DocumentValues(frappe._dict):
 		return escape_html(repr(self))
 
 	def get_formatted(self, fieldname: str) -> str:
-		"""Return the value of a field as the desk shows it."""
+		"""Return the value of a field as the desk shows it.
+
+		Args:
+			fieldname: of the document or row; of one that its DocType does not have, the plain value is returned.
+		"""
 		field = frappe.get_meta(self.get("doctype")).get_field(fieldname)
 		return frappe.format_value(self.get(fieldname), field) if field else str(self.get(fieldname) or "")
 
@@ -59,15 +63,13 @@ class DocumentValues(frappe._dict):
 def render(text: str, doc, stage) -> str:
 	"""Return a custom message as safe HTML, in the language of `frappe.local.lang`.
 
-	An error is logged; the message is then the text of the template without its expressions.
+	A template that fails is logged, and its text is returned without the expressions. Of a document that the author may
+	not read, nothing is returned.
 
 	Args:
 		text: the template.
 		doc: the document.
 		stage: row of the stage; the author in `custom_message_by` decides which values may be shown.
-
-	A template that fails is logged, and its text is returned without the expressions. Of a document that the author may
-	not read, nothing is returned.
 	"""
 	author = stage.get("custom_message_by")
 	if author and not frappe.has_permission(doc.doctype, "read", doc=doc, user=author):
@@ -104,7 +106,11 @@ def _environment() -> BoundedEnvironment:
 
 
 def as_text(html: str) -> str:
-	"""Return HTML as plain text, with a line for each block and the address behind each link."""
+	"""Return HTML as plain text, with a line for each block and the address behind each link.
+
+	Args:
+		html: HTML, also with tags that are never closed; what stands in scripts and styles is left out.
+	"""
 	reader = _TextReader()
 	reader.feed(html)
 	reader.close()

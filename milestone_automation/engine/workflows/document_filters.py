@@ -62,7 +62,12 @@ def _read_one(row) -> tuple[str | None, Filter]:
 
 
 def problems(text: str | None, doctype: str) -> Iterator[str]:
-	"""Yield the problems of filters on a DocType, as sentences that say what to do."""
+	"""Yield the problems of filters on a DocType, as sentences that say what to do.
+
+	Args:
+		text: filters, as in `parse`; an operator that cannot be applied to one document is a problem, too.
+		doctype: DocType of the documents.
+	"""
 	try:
 		rows = _read(text)
 	except ValueError:

@@ -42,6 +42,11 @@ def create(
 
 	Returns:
 		str: what a dry run says of it.
+
+	Raises:
+		frappe.ValidationError: the new document was refused, or it has got the plan of another workflow.
+		frappe.PermissionError: the session user may not create, submit or, for a plan, write it.
+		Exception: what a formula raises, `BudgetExceeded` too.
 	"""
 	new = frappe.new_doc(document_type)
 	new.update(field_mapping.values(fields, doc))
@@ -74,7 +79,12 @@ def _start_plan(new, workflow: str) -> None:
 
 
 def problems(arguments: dict, doctype: str) -> Iterator[str]:
-	"""Yield what keeps the session user from making such a document."""
+	"""Yield what keeps the session user from making such a document, as sentences.
+
+	Args:
+		arguments: of the step, named as for `create`, each of any type.
+		doctype: of the documents that the step is for, from which values are copied.
+	"""
 	target = arguments["document_type"]
 	fault = target_problem(target)
 	if fault:
@@ -89,7 +99,11 @@ def problems(arguments: dict, doctype: str) -> Iterator[str]:
 
 
 def target_problem(target) -> str | None:
-	"""Return why the session user's next steps make no documents of a DocType, as a sentence; None if they do."""
+	"""Return why the session user's next steps make no documents of a DocType, as a sentence; None if they do.
+
+	Args:
+		target: name of a DocType, or whatever a step says instead of one.
+	"""
 	meta = rights.stored_meta(target) if isinstance(target, str) else None
 	if not meta or not frappe.has_permission(target, "create"):
 		return _(
@@ -161,7 +175,12 @@ def workflow_problems(workflow, doctype: str) -> Iterator[str]:
 
 
 def plan_problems(arguments: dict, doctype: str) -> Iterator[str]:
-	"""Yield what keeps the session user from starting the plan of the document that a field links to."""
+	"""Yield what keeps the session user from starting the plan of the document that a field links to, as sentences.
+
+	Args:
+		arguments: `link_field`, and maybe `workflow`, the name of the workflow of that plan; each of any type.
+		doctype: of the documents that have the field.
+	"""
 	fieldname = arguments["link_field"]
 	field = frappe.get_meta(doctype).get_field(fieldname) if isinstance(fieldname, str) else None
 	if not field or field.fieldtype != "Link":

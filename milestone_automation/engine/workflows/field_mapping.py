@@ -76,7 +76,13 @@ def _is_row(row) -> bool:
 
 
 def target_problem(fieldname, doctype: str, parent: str | None = None) -> str | None:
-	"""Return why a next step of the session user cannot set a field, as a sentence; None if it can."""
+	"""Return why a next step of the session user cannot set a field, as a sentence; None if it can.
+
+	Args:
+		fieldname: as the step says it; anything but a field's name is a problem.
+		doctype: DocType of the document or row that gets the value.
+		parent: for a row, DocType of its document, whose permissions count.
+	"""
 	field = frappe.get_meta(doctype).get_field(fieldname) if isinstance(fieldname, str) else None
 	if not field or field.fieldtype in UNWRITABLE_TYPES or field.get("is_virtual"):
 		return _(

@@ -67,7 +67,11 @@ def problems(workflow, label) -> Iterator[str]:
 
 
 def uses(workflow) -> Iterator[Use]:
-	"""Yield every use of a field in a workflow. Parts that cannot be read use none."""
+	"""Yield every use of a field in a workflow. Parts that cannot be read use none.
+
+	Args:
+		workflow: Milestone Workflow document, checked or not.
+	"""
 	yield from _uses_of_text(workflow, "condition", conditions.fields_used, workflow.document_type)
 	for fieldname in _filtered_fields(workflow.document_filters):
 		yield Use(_key(workflow), "document_filters", cstr(workflow.document_filters), fieldname)

@@ -86,7 +86,13 @@ def _criteria() -> Iterator[tuple[str, str, criteria.Criterion]]:
 
 
 def tell_of_doctype(doctype: str) -> None:
-	"""Tell which enabled workflows have exit criteria that ask for documents of a DocType that was deleted."""
+	"""Tell which enabled workflows have exit criteria that ask for documents of a DocType that was deleted.
+
+	Each of them gets a comment, once; the user gets a message.
+
+	Args:
+		doctype: its name.
+	"""
 	text = _(
 		"The document type {0} no longer exists, so an exit criterion cannot be met any more. Change it."
 	)

@@ -53,7 +53,11 @@ def matches(workflow, doc) -> bool:
 
 
 def candidates(doctype: str) -> list[str]:
-	"""Return the names of the enabled workflows of a DocType, in order of precedence."""
+	"""Return the names of the enabled workflows of a DocType, in order of precedence.
+
+	Args:
+		doctype: DocType of the documents; one that has no plans has no candidates.
+	"""
 	return [one.name for one in _candidates(doctype)]
 
 
@@ -66,7 +70,7 @@ def template(workflow: str):
 		workflow: name of the workflow.
 
 	Raises:
-		frappe.DoesNotExistError
+		frappe.DoesNotExistError: there is no such workflow.
 	"""
 	read = frappe.get_doc if rule_cache.is_changed_here(CACHE_KEY) else frappe.get_cached_doc
 	return read("Milestone Workflow", workflow)

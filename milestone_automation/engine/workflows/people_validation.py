@@ -32,7 +32,11 @@ class Known:
 
 
 def read_known(workflow) -> Known:
-	"""Read the users and roles that a Milestone Workflow document names."""
+	"""Read the users and roles that a Milestone Workflow document names.
+
+	Args:
+		workflow: Milestone Workflow document, with its rows.
+	"""
 	users, roles = set(), {workflow.team_role, workflow.escalation_role}
 	for stage in workflow.stages:
 		users.update((stage.owner_user, *notified(stage)))
@@ -52,12 +56,21 @@ def _read_flags(doctype: str, field: str, names: set, inverted: bool = False) ->
 
 
 def notified(stage) -> list[str]:
-	"""Return whom a stage also notifies, as user ids and e-mail addresses."""
+	"""Return whom a stage also notifies, as user ids and e-mail addresses.
+
+	Args:
+		stage: row with `notify_users`, a text.
+	"""
 	return assignees.split_names(stage.notify_users)
 
 
 def user_problem(user: str, known: Known) -> str | None:
-	"""Return why a user cannot be chosen, or None."""
+	"""Return why a user cannot be chosen, as a sentence, or None.
+
+	Args:
+		user: user id.
+		known: read of a workflow that names the user; others count as not existing.
+	"""
 	if user not in known.users:
 		return _("User {0} does not exist. Choose an enabled user.").format(escape_html(user))
 	if not known.users[user]:
@@ -66,7 +79,12 @@ def user_problem(user: str, known: Known) -> str | None:
 
 
 def role_problem(role: str, known: Known) -> str | None:
-	"""Return why a role cannot be chosen, or None."""
+	"""Return why a role cannot be chosen, as a sentence, or None.
+
+	Args:
+		role: its name.
+		known: read of a workflow that names the role; others count as not existing.
+	"""
 	if role in ROLES_OF_EVERYBODY:
 		return _("Every user has the role {0}, including website users. Choose another role.").format(role)
 	if role not in known.roles:
@@ -77,7 +95,12 @@ def role_problem(role: str, known: Known) -> str | None:
 
 
 def notified_problem(name: str, known: Known) -> str | None:
-	"""Return why a user id or e-mail address cannot be notified, or None."""
+	"""Return why a user id or e-mail address cannot be notified, as a sentence, or None.
+
+	Args:
+		name: one of `notified`.
+		known: read of the workflow that names it.
+	"""
 	if known.users.get(name) or (name not in known.users and is_address(name)):
 		return None
 	if name in known.users:
@@ -88,7 +111,11 @@ def notified_problem(name: str, known: Known) -> str | None:
 
 
 def is_address(text: str | None) -> bool:
-	"""Tell whether a text is exactly one e-mail address."""
+	"""Tell whether a text is exactly one e-mail address.
+
+	Args:
+		text: spaces around it do not count; None is no address.
+	"""
 	text = (text or "").strip()
 	# Some versions of Frappe return the address in lower case.
 	return (
@@ -99,7 +126,11 @@ def is_address(text: str | None) -> bool:
 
 
 def address_problem(text: str) -> str | None:
-	"""Return why a text is not the address of a collaborator, or None."""
+	"""Return why a text is not the address of a collaborator, as a sentence, or None.
+
+	Args:
+		text: as a person wrote it.
+	"""
 	if is_address(text):
 		return None
 	return _(
@@ -108,9 +139,13 @@ def address_problem(text: str) -> str | None:
 
 
 def user_field_problem(fieldname: str, doctype: str) -> str | None:
-	"""Return why a field cannot name users, or None.
+	"""Return why a field cannot name users, as a sentence, or None.
 
 	A user field is a Link to User, a text with an e-mail address, or a table with a Link to User.
+
+	Args:
+		fieldname: of the document; `owner` and `modified_by` name users, too.
+		doctype: DocType of the workflow's documents.
 	"""
 	if fieldname in USER_COLUMNS:
 		return None

@@ -33,6 +33,9 @@ def names() -> list[str]:
 def read(name: str) -> dict:
 	"""Return the content of a ready workflow's file.
 
+	Args:
+		name: of the file, without its ending; one of `names`.
+
 	Raises:
 		frappe.DoesNotExistError: there is no such file; names the existing ones.
 	"""
@@ -77,6 +80,7 @@ def install(name: str, document_type: str | None = None) -> str:
 		str: name of the workflow.
 
 	Raises:
+		frappe.DoesNotExistError: there is no such ready workflow.
 		frappe.ValidationError: the DocType cannot have plans, or the site has none of those it is meant for.
 		frappe.PermissionError: the user may not create workflows.
 	"""
@@ -93,6 +97,10 @@ def prepare(name: str, document_type: str | None = None):
 	Returns:
 		tuple: the new Milestone Workflow document, and a list of notes: sentences about what is different because the
 		DocType or the site lacks something.
+
+	Raises:
+		frappe.DoesNotExistError: there is no such ready workflow.
+		frappe.ValidationError: the DocType cannot have plans, or the site has none of those it is meant for.
 	"""
 	ready = read(name)
 	document_type = document_type or _first_document_type(ready)

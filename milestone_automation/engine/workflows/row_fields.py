@@ -7,7 +7,11 @@ MAX_DAYS = 3650
 
 
 def fill_choices(row) -> None:
-	"""Fill in the defaults of empty Select fields; Frappe does so for new documents only, not for rows added later."""
+	"""Fill in the defaults of empty Select fields; Frappe does so for new documents only, not for rows added later.
+
+	Args:
+		row: a child row, which is changed.
+	"""
 	for field in row.meta.get("fields", {"fieldtype": "Select"}):
 		if field.default and not row.get(field.fieldname):
 			row.set(field.fieldname, field.default)

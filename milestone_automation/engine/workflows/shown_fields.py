@@ -185,7 +185,12 @@ class _Texts:
 		self.titles: dict[tuple[str, str], str] = {}
 
 	def read_titles(self, rows: list, fields: list) -> None:
-		"""Read the titles of all linked documents that show one, a query for each DocType."""
+		"""Read the titles of all linked documents that show one, a query for each DocType.
+
+		Args:
+			rows: of one DocType, or of one table; with `doctype` for links whose DocType another field names.
+			fields: its DocFields that will be shown; those that are no links are passed over.
+		"""
 		linked: dict[str, set[str]] = {}
 		for field in fields:
 			for row in rows if field.fieldtype in LINK_TYPES else ():
@@ -199,7 +204,12 @@ class _Texts:
 				self.titles |= {(doctype, cstr(row.name)): cstr(row[title]) for row in found if row[title]}
 
 	def of(self, field, row) -> str:
-		"""Return the value of a field of a row as text; empty without a value."""
+		"""Return the value of a field of a row as text; empty without a value, except of a Check, which is Yes or No.
+
+		Args:
+			field: its DocField.
+			row: with its `doctype`; of a link the title is shown only if `read_titles` has read it.
+		"""
 		value = row.get(field.fieldname)
 		if field.fieldtype == "Check":
 			return _("Yes") if cint(value) else _("No")

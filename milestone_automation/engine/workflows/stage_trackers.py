@@ -8,7 +8,11 @@ from milestone_automation.engine.tracking import trackable
 
 
 def fields_of(workflow) -> list[str]:
-	"""Return the fields whose values reach stages of a Milestone Workflow document, each once, in order."""
+	"""Return the fields whose values reach stages of a Milestone Workflow document, each once, in order.
+
+	Args:
+		workflow: with `stages`; those that are reached in another way count for nothing.
+	"""
 	names = (row.track_field for row in workflow.stages if row.reach_rule == ReachRule.FIELD_VALUE)
 	return list(dict.fromkeys(name for name in names if name))
 

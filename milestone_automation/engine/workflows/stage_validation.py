@@ -99,7 +99,11 @@ def _owner_problems(stage, workflow, known: Known) -> Iterator[str]:
 
 
 def owner_problem(stage, workflow, known: Known) -> str | None:
-	"""Return the problem of a stage's owner as a sentence, or None; arguments as in `problems`."""
+	"""Return the problem of a stage's owner as a sentence, or None.
+
+	Args:
+		stage, workflow, known: as in `problems`.
+	"""
 	check = OWNER_CHECKS.get(stage.owner_kind)
 	return check(stage, workflow, known) if check else None
 
@@ -146,7 +150,12 @@ OWNER_CHECKS = {
 
 
 def date_problems(stage, position: int, doctype: str) -> Iterator[str]:
-	"""Yield the problems of a stage's key date rule; arguments as in `problems`."""
+	"""Yield the problems of a stage's key date rule, as sentences.
+
+	Args:
+		stage, position: as in `problems`.
+		doctype: DocType of the workflow's documents.
+	"""
 	rule, days = stage.key_date_rule, cint(stage.offset_days)
 	if rule == KeyDateRule.DOCUMENT_DATE_FIELD:
 		if problem := _date_field_problem(stage.date_field, doctype):
@@ -184,7 +193,12 @@ def _date_field_problem(fieldname: str | None, doctype: str) -> str | None:
 
 
 def reach_problems(stage, doctype: str) -> Iterator[str]:
-	"""Yield the problems of the rule by which a stage is reached; arguments as in `problems`."""
+	"""Yield the problems of the rule by which a stage is reached, as sentences; none if its owner confirms it.
+
+	Args:
+		stage: as in `problems`.
+		doctype: DocType of the workflow's documents.
+	"""
 	if stage.reach_rule != ReachRule.FIELD_VALUE:
 		return
 	if not stage.track_field:

@@ -32,12 +32,34 @@ LONGEST_TAG, LONGEST_COMMENT = 140, 4000
 
 
 def set_value(doc, plan, stage, field: str, value) -> None:
-	"""Set a field of the document and save it, with all that a save by the session user brings."""
+	"""Set a field of the document and save it, with all that a save by the session user brings.
+
+	Args:
+		doc: the document, as it is stored.
+		plan, stage: rows; not used.
+		field: its fieldname.
+		value: the new value; None empties the field.
+
+	Raises:
+		frappe.ValidationError: the save was refused, or the field has another value after it.
+		frappe.PermissionError: the session user may not save the document.
+	"""
 	set_values(doc, plan, stage, [{"field": field, "value": value}])
 
 
 def set_values(doc, plan, stage, fields: list[dict]) -> None:
-	"""Set fields of the document, see `field_mapping`, and save it once."""
+	"""Set fields of the document, see `field_mapping`, and save it once.
+
+	Args:
+		doc: the document, as it is stored.
+		plan, stage: rows; not used.
+		fields: a mapping, see `field_mapping.problems`.
+
+	Raises:
+		frappe.ValidationError: the save was refused, or a field has another value after it.
+		frappe.PermissionError: the session user may not save the document.
+		Exception: what a formula raises, `BudgetExceeded` too.
+	"""
 	wanted = field_mapping.values(fields, doc)
 	for fieldname, value in wanted.items():
 		doc.set(fieldname, value)
@@ -55,7 +77,12 @@ def set_values(doc, plan, stage, fields: list[dict]) -> None:
 
 
 def set_value_problems(arguments: dict, doctype: str) -> Iterator[str]:
-	"""Yield what keeps the session user from setting a field."""
+	"""Yield what keeps the session user from setting a field, as sentences.
+
+	Args:
+		arguments: `field` and `value` of the step, of any type.
+		doctype: of the documents that it acts on.
+	"""
 	row = {"field": arguments["field"], "value": arguments.get("value")}
 	fault = field_mapping.target_problem(row["field"], doctype)
 	if fault:
@@ -65,7 +92,12 @@ def set_value_problems(arguments: dict, doctype: str) -> Iterator[str]:
 
 
 def set_values_problems(arguments: dict, doctype: str) -> Iterator[str]:
-	"""Yield what keeps the session user from setting fields."""
+	"""Yield what keeps the session user from setting fields, as sentences.
+
+	Args:
+		arguments: `fields` of the step, of any type.
+		doctype: of the documents that it acts on.
+	"""
 	place = field_mapping.Place(doctype, None, doctype)
 	faults = list(field_mapping.problems(arguments["fields"], place))
 	yield from faults
@@ -80,12 +112,27 @@ def set_values_problems(arguments: dict, doctype: str) -> Iterator[str]:
 
 
 def apply_workflow_action(doc, plan, stage, workflow_action: str) -> None:
-	"""Apply an action of the document's Frappe Workflow."""
+	"""Apply an action of the document's Frappe Workflow, which saves, submits or cancels it.
+
+	Args:
+		doc: the document, as it is stored.
+		plan, stage: rows; not used.
+		workflow_action: name of the action.
+
+	Raises:
+		frappe.ValidationError: nobody, or not the session user, may take it in the state of the document.
+		frappe.PermissionError: the session user may not read or write the document.
+	"""
 	apply_workflow(doc, workflow_action)
 
 
 def workflow_action_problems(arguments: dict, doctype: str) -> Iterator[str]:
-	"""Yield what keeps the session user from it."""
+	"""Yield what keeps the session user from taking an action of the Frappe Workflow, as sentences.
+
+	Args:
+		arguments: `workflow_action` of the step, of any type.
+		doctype: of the documents that it acts on; any state they may be in counts.
+	"""
 	name, roles = get_workflow_name(doctype), frappe.get_roles()
 	transitions = frappe.get_cached_doc("Workflow", name).transitions if name else []
 	wanted = [row for row in transitions if row.action == arguments["workflow_action"]]
@@ -103,12 +150,26 @@ def workflow_action_problems(arguments: dict, doctype: str) -> Iterator[str]:
 
 
 def submit(doc, plan, stage) -> None:
-	"""Submit the document."""
+	"""Submit the document, with all that a submission by the session user brings.
+
+	Args:
+		doc: the document, as it is stored.
+		plan, stage: rows; not used.
+
+	Raises:
+		frappe.ValidationError: the submission was refused.
+		frappe.PermissionError: the session user may not submit the document.
+	"""
 	doc.submit()
 
 
 def submit_problems(arguments: dict, doctype: str) -> Iterator[str]:
-	"""Yield what keeps the session user from it."""
+	"""Yield what keeps the session user from submitting, as sentences.
+
+	Args:
+		arguments: of the step; not used.
+		doctype: of the documents that it acts on.
+	"""
 	if not frappe.get_meta(doctype).is_submittable:
 		yield _("Documents of {0} cannot be submitted.").format(_(doctype))
 	elif not frappe.has_permission(doctype, "submit"):
@@ -121,7 +182,18 @@ def submit_problems(arguments: dict, doctype: str) -> Iterator[str]:
 
 
 def assign(doc, plan, stage, user: str, description: str = "") -> None:
-	"""Assign the document to a user who may read it: nobody gets to see it by being assigned."""
+	"""Assign the document to a user who may read it: nobody gets to see it by being assigned.
+
+	Args:
+		doc: the document, as it is stored.
+		plan: row; not used.
+		stage: row, whose name is the description where there is none.
+		user: user id.
+		description: plain text of the to-do.
+
+	Raises:
+		frappe.PermissionError: the user may not read the document.
+	"""
 	_check_reads(doc, [user])
 	assign_to.add(
 		{
@@ -134,7 +206,12 @@ def assign(doc, plan, stage, user: str, description: str = "") -> None:
 
 
 def assign_problems(arguments: dict, doctype: str) -> Iterator[str]:
-	"""Yield what keeps the session user from it."""
+	"""Yield what keeps the session user from assigning, as sentences.
+
+	Args:
+		arguments: `user`, and maybe `description`, of the step, of any type.
+		doctype: of the documents that it acts on, which the user has to be able to read.
+	"""
 	yield from _reader_problems([arguments["user"]], doctype)
 	if not isinstance(arguments.get("description", ""), str):
 		yield _("The description of a next step is a text.")
@@ -144,7 +221,18 @@ def assign_problems(arguments: dict, doctype: str) -> Iterator[str]:
 
 
 def notify(doc, plan, stage, users: list[str], subject: str = "") -> None:
-	"""Send a desk notification about the document to users who may read it."""
+	"""Send a desk notification about the document to users who may read it.
+
+	Args:
+		doc: the document, as it is stored.
+		plan: row; not used.
+		stage: row, which the subject names where there is none.
+		users: user ids.
+		subject: plain text.
+
+	Raises:
+		frappe.PermissionError: one of the users may not read the document; then nobody is told.
+	"""
 	_check_reads(doc, users)
 	told = frappe._dict(
 		type="Alert",
@@ -159,7 +247,12 @@ def notify(doc, plan, stage, users: list[str], subject: str = "") -> None:
 
 
 def notify_problems(arguments: dict, doctype: str) -> Iterator[str]:
-	"""Yield what keeps the session user from it."""
+	"""Yield what keeps the session user from notifying, as sentences.
+
+	Args:
+		arguments: `users`, and maybe `subject`, of the step, of any type.
+		doctype: of the documents that it acts on, which the users have to be able to read.
+	"""
 	users = arguments["users"]
 	if not isinstance(users, list):
 		yield _("The next step {0} takes a list of users.").format("Notify")
@@ -192,12 +285,23 @@ def _check_reads(doc, users: list[str]) -> None:
 
 
 def add_tag(doc, plan, stage, tag: str) -> None:
-	"""Add a tag to the document."""
+	"""Add a tag to the document, without saving it; one that it has already stays as it is.
+
+	Args:
+		doc: the document, as it is stored.
+		plan, stage: rows; not used.
+		tag: its text.
+	"""
 	DocTags(doc.doctype).add(doc.name, tag.strip())
 
 
 def tag_problems(arguments: dict, doctype: str) -> Iterator[str]:
-	"""Yield what keeps the session user from adding a tag."""
+	"""Yield what keeps the session user from adding a tag, as sentences.
+
+	Args:
+		arguments: `tag` of the step, a text.
+		doctype: of the documents that it acts on.
+	"""
 	tag = arguments["tag"]
 	if len(tag) > LONGEST_TAG or "," in tag:
 		yield _("A tag has at most {0} characters and no comma.").format(LONGEST_TAG)
@@ -208,12 +312,23 @@ def tag_problems(arguments: dict, doctype: str) -> Iterator[str]:
 
 
 def add_comment(doc, plan, stage, text: str) -> None:
-	"""Comment on the document, in plain text; who reads the document may do so."""
+	"""Comment on the document, in plain text; who reads the document may do so.
+
+	Args:
+		doc: the document, as it is stored.
+		plan, stage: rows; not used.
+		text: what the comment says; HTML in it is shown as it is written.
+	"""
 	doc.add_comment("Comment", escape_html(text.strip()))
 
 
 def comment_problems(arguments: dict, doctype: str) -> Iterator[str]:
-	"""Yield what keeps the session user from commenting."""
+	"""Yield what keeps the session user from commenting, as sentences.
+
+	Args:
+		arguments: `text` of the step, a text.
+		doctype: not used: reading is asked of the document itself.
+	"""
 	if len(arguments["text"]) > LONGEST_COMMENT:
 		yield _("A comment has at most {0} characters.").format(LONGEST_COMMENT)
 
@@ -222,14 +337,29 @@ def comment_problems(arguments: dict, doctype: str) -> Iterator[str]:
 
 
 def call_method(doc, plan, stage, method: str) -> None:
-	"""Call a function that an app has declared for this with the hook `milestone_methods`; it gets the document."""
+	"""Call a function that an app has declared for this with the hook `milestone_methods`; it gets the document.
+
+	Args:
+		doc: the document, as it is stored; the only argument of the function.
+		plan, stage: rows; not used.
+		method: dotted path of the function.
+
+	Raises:
+		frappe.ValidationError: no installed app has declared it.
+		Exception: what the function raises.
+	"""
 	if method not in frappe.get_hooks(METHODS_HOOK):
 		frappe.throw(_no_such_method(method))
 	frappe.get_attr(method)(doc)
 
 
 def method_problems(arguments: dict, doctype: str) -> Iterator[str]:
-	"""Yield that no app has declared the function, or that the session user may not write the document."""
+	"""Yield that no app has declared the function, or that the session user may not write the documents.
+
+	Args:
+		arguments: `method` of the step, of any type.
+		doctype: of the documents that it acts on.
+	"""
 	if arguments["method"] not in frappe.get_hooks(METHODS_HOOK):
 		yield _no_such_method(arguments["method"])
 	elif not frappe.has_permission(doctype, "write"):
@@ -250,7 +380,13 @@ def _no_such_method(method: str) -> str:
 def call_webhook(doc, plan, stage, webhook: str) -> None:
 	"""Send the document to a Webhook of Frappe. Its condition, data and headers count, its event does not.
 
+	Args:
+		doc: the document, as it is stored.
+		plan, stage: rows; not used.
+		webhook: name of the Webhook.
+
 	Raises:
+		frappe.DoesNotExistError: it is gone.
 		requests.RequestException: it was not taken; the outbox tries again.
 	"""
 	hook = frappe.get_doc("Webhook", webhook)
@@ -269,7 +405,12 @@ def call_webhook(doc, plan, stage, webhook: str) -> None:
 
 
 def webhook_problems(arguments: dict, doctype: str) -> Iterator[str]:
-	"""Yield that there is no such webhook for these documents, or that the session user may not read it."""
+	"""Yield that there is no such webhook for these documents, or that the session user may not read it.
+
+	Args:
+		arguments: `webhook` of the step, of any type.
+		doctype: of the documents that it acts on.
+	"""
 	name = arguments["webhook"]
 	fields = ["webhook_doctype", "enabled", "is_dynamic_url"]
 	hook = isinstance(name, str) and frappe.db.get_value("Webhook", name, fields, as_dict=True)
@@ -287,7 +428,14 @@ def webhook_problems(arguments: dict, doctype: str) -> Iterator[str]:
 
 
 def choices(doctype: str) -> dict[str, list[str]]:
-	"""Return the names that the session user can choose from in next steps for documents of a DocType."""
+	"""Return the names that the session user can choose from in next steps for documents of a DocType.
+
+	Args:
+		doctype: of the documents.
+
+	Returns:
+		dict: `workflow_actions` and `methods`, whoever may use them; `webhooks`, those that the user may read.
+	"""
 	workflow = get_workflow_name(doctype)
 	transitions = frappe.get_cached_doc("Workflow", workflow).transitions if workflow else []
 	filters = {"webhook_doctype": doctype, "enabled": 1, "is_dynamic_url": 0}

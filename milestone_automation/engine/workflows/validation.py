@@ -61,7 +61,7 @@ def check_name(name: str) -> None:
 		name: the name it is to have.
 
 	Raises:
-		frappe.ValidationError
+		frappe.NameError: it contains a double quote.
 	"""
 	if '"' in (name or ""):
 		frappe.throw(
@@ -82,12 +82,20 @@ def label(row, name: str | None, kind: str) -> str:
 
 
 def stage_label(stage) -> str:
-	"""Return the label of a stage in messages."""
+	"""Return the label of a stage in messages: "Milestone 2 (Inspection)", translated; safe HTML.
+
+	Args:
+		stage: row with `idx` and `stage_name`, also of a plan.
+	"""
 	return label(stage, stage.stage_name, _("Milestone"))
 
 
 def task_label(task) -> str:
-	"""Return the label of a task in messages."""
+	"""Return the label of a task in messages: "Task 3 (Count the parts)", translated; safe HTML.
+
+	Args:
+		task: row with `idx` and `title`.
+	"""
 	return label(task, task.title, _("Task"))
 
 
@@ -99,6 +107,9 @@ def check_rights(workflow) -> None:
 
 	Messages show values of the documents, and next steps do not run with the rights of the user who reaches the stage.
 	System Managers may do both.
+
+	Args:
+		workflow: Milestone Workflow document that is being saved, with its state before.
 
 	Raises:
 		frappe.PermissionError: says whom to ask.
@@ -134,6 +145,9 @@ def _next_actions(workflow) -> set[str]:
 def check_document_type(workflow) -> None:
 	"""Refuse a DocType whose documents cannot have plans, and a change of the DocType once there are plans.
 
+	Args:
+		workflow: Milestone Workflow document that is being saved, with its state before.
+
 	Raises:
 		frappe.ValidationError: says why, and what to do.
 	"""
@@ -152,7 +166,11 @@ def check_document_type(workflow) -> None:
 
 
 def tidy(workflow) -> None:
-	"""Number, trim and complete the rows before they are checked, see `tidy` of the rows."""
+	"""Number, trim and complete the rows before they are checked, see `tidy` of the rows.
+
+	Args:
+		workflow: Milestone Workflow document that is being saved; by its state before, renamed stages are known.
+	"""
 	for rows in (workflow.stages, workflow.tasks):
 		for idx, row in enumerate(rows, 1):
 			row.idx = idx
@@ -262,7 +280,7 @@ def check_texts(workflow) -> None:
 		workflow: Milestone Workflow document that is not saved, tidied.
 
 	Raises:
-		frappe.ValidationError
+		frappe.ValidationError: the condition cannot be evaluated, or lists all other problems, one per line.
 	"""
 	conditions.check(workflow.condition, workflow.document_type)
 	found = [*document_filters.problems(workflow.document_filters, workflow.document_type)]
@@ -276,7 +294,11 @@ def check_texts(workflow) -> None:
 
 
 def problems(workflow) -> Iterator[str]:
-	"""Yield all problems of a workflow with a valid DocType, as sentences; the condition is checked elsewhere."""
+	"""Yield all problems of a workflow with a valid DocType, as sentences; the condition is checked elsewhere.
+
+	Args:
+		workflow: Milestone Workflow document, after `tidy`. What it said before the save is its former authors' right.
+	"""
 	known = people_validation.read_known(workflow)
 	known_criteria = _known_criteria(workflow)
 	yield from document_filters.problems(workflow.document_filters, workflow.document_type)
@@ -449,7 +471,11 @@ def _has_default_value(workflow, stage) -> bool:
 
 
 def warn_of_repeated_values(workflow) -> None:
-	"""Warn if two stages are reached by the same value: this is right for rework, otherwise a mistake."""
+	"""Warn if two stages are reached by the same value: this is right for rework, otherwise a mistake.
+
+	Args:
+		workflow: Milestone Workflow document without problems.
+	"""
 	first: dict[tuple, object] = {}
 	for stage in workflow.stages:
 		if stage.reach_rule != ReachRule.FIELD_VALUE:
@@ -471,7 +497,11 @@ def warn_of_repeated_values(workflow) -> None:
 
 
 def is_only_switched_off(workflow) -> bool:
-	"""Tell whether this save only disables the workflow, which must work even if its DocType no longer exists."""
+	"""Tell whether this save only disables the workflow, which must work even if its DocType no longer exists.
+
+	Args:
+		workflow: Milestone Workflow document that is being saved, with its state before.
+	"""
 	before = workflow.get_doc_before_save()
 	return bool(before and before.enabled and not workflow.enabled and not has_changed(workflow))
 
@@ -480,7 +510,11 @@ def is_only_switched_off(workflow) -> bool:
 
 
 def count_version(workflow) -> None:
-	"""Increase the version if this save changes what plans are made of; nobody sets it otherwise."""
+	"""Increase the version if this save changes what plans are made of; nobody sets it otherwise.
+
+	Args:
+		workflow: Milestone Workflow document that is being saved, with its state before; its `version` is set.
+	"""
 	before = workflow.get_doc_before_save()
 	if not before:
 		workflow.version = 1
@@ -489,7 +523,11 @@ def count_version(workflow) -> None:
 
 
 def has_changed(workflow) -> bool:
-	"""Tell whether a workflow differs from the stored one in a field that counts for its version. A new one does."""
+	"""Tell whether a workflow differs from the stored one in a field that counts for its version. A new one does.
+
+	Args:
+		workflow: Milestone Workflow document, with its state before the save; `UNVERSIONED_FIELDS` do not count.
+	"""
 	before = workflow.get_doc_before_save()
 	return not before or _versioned_values(before) != _versioned_values(workflow)
 
@@ -516,13 +554,21 @@ def _stored_types() -> frozenset[str]:
 
 
 def count_plans(workflow: str, status: PlanStatus | None = None) -> int:
-	"""Return the number of plans that were made from a workflow, optionally with one status only."""
+	"""Return the number of plans that were made from a workflow, whoever may read them.
+
+	Args:
+		workflow: name of a Milestone Workflow.
+		status: only plans with this one; None for all.
+	"""
 	filters = {"workflow": workflow} | ({"status": status.value} if status else {})
 	return frappe.db.count("Milestone Plan", filters)
 
 
 def check_deletable(workflow) -> None:
 	"""Refuse to delete a workflow that has plans: running plans need it, finished plans refer to it.
+
+	Args:
+		workflow: Milestone Workflow document.
 
 	Raises:
 		frappe.ValidationError: says what to do instead, and no number: some plans may not be the user's to count.

@@ -12,7 +12,14 @@ from milestone_automation.engine.review import blocked, plan_stages
 
 @for_its_reader
 def execute(filters=None):
-	"""Return columns, rows and chart of the report."""
+	"""Return columns, rows and chart of the report.
+
+	Args:
+		filters: dict or its JSON: `workflow` and `reference_name`.
+
+	Raises:
+		frappe.ValidationError: a filter has an invalid value.
+	"""
 	blockers = find(ReportFilters(filters))
 	return get_columns(), [_row(blocker) for blocker in blockers], None, get_chart(blockers)
 
@@ -34,7 +41,11 @@ def get_columns() -> list[dict]:
 
 
 def find(chosen: ReportFilters) -> list[blocked.Blocker]:
-	"""Return what is blocked or overdue, by the filters."""
+	"""Return what is blocked or overdue today in active plans, by the filters.
+
+	Args:
+		chosen: `workflow` and `reference_name`; empty for all that the user may see.
+	"""
 	return blocked.find(plan_stages.read(chosen.plans(running_only=True)), getdate(nowdate()))
 
 

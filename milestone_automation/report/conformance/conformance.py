@@ -15,7 +15,14 @@ from milestone_automation.engine.rules.vocabulary import PlanEvent
 
 @for_its_reader
 def execute(filters=None):
-	"""Return columns, rows and chart of the report."""
+	"""Return columns, rows and chart of the report.
+
+	Args:
+		filters: dict or its JSON: `workflow` and `reference_name`.
+
+	Raises:
+		frappe.ValidationError: a filter has an invalid value.
+	"""
 	rows = get_data(ReportFilters(filters))
 	return get_columns(), rows, None, get_chart(rows)
 

@@ -11,7 +11,15 @@ SHOWN_IN_CHART = 10
 
 @for_its_reader
 def execute(filters=None):
-	"""Return columns, rows and chart of the report."""
+	"""Return columns, rows and chart of the report.
+
+	Args:
+		filters: dict or its JSON: `workflow`, `reference_name`, and the dates `from_date` and `to_date` between which
+			key dates were changed.
+
+	Raises:
+		frappe.ValidationError: a filter has an invalid value.
+	"""
 	rows = get_data(ReportFilters(filters))
 	return get_columns(), rows, None, get_chart(rows)
 

@@ -10,7 +10,17 @@ from milestone_automation.engine.review import aging, plan_stages
 
 @for_its_reader
 def execute(filters=None):
-	"""Return columns and rows of the report; its script draws the chart."""
+	"""Return columns and rows of the report; its script draws the chart.
+
+	Args:
+		filters: dict or its JSON: `document_type`, `track_field`, the dates `from_date` and `to_date` of the earlier
+			stays, and `value` for the documents that have this one only.
+
+	Raises:
+		frappe.MandatoryError: the DocType or the field is missing.
+		frappe.ValidationError: a filter has an invalid value.
+		frappe.PermissionError: the user may read no document of the DocType, or not the field.
+	"""
 	chosen = ReportFilters(filters)
 	return get_columns(), get_data(chosen)
 

@@ -22,7 +22,17 @@ CHANGES = ("mean", "median", "p90")
 
 @for_its_reader
 def execute(filters=None):
-	"""Return columns, rows and chart of the report."""
+	"""Return columns, rows and chart of the report.
+
+	Args:
+		filters: dict or its JSON: `workflow`, or `document_type` and `track_field`; `working_time` (1 or 0); the dates
+			`from_date` and `to_date`, and `compare_from` and `compare_to` of a period to compare with.
+
+	Raises:
+		frappe.MandatoryError: there is neither a workflow nor a tracked field.
+		frappe.ValidationError: a filter has an invalid value.
+		frappe.PermissionError: the user may read no document of the DocType, or not the field.
+	"""
 	chosen = ReportFilters(filters)
 	rows = get_data(chosen)
 	return get_columns(chosen), rows, None, get_chart(rows, chosen)
@@ -57,7 +67,14 @@ def get_columns(chosen: ReportFilters) -> list[dict]:
 
 
 def has_second_period(chosen: ReportFilters) -> bool:
-	"""Return whether another period is chosen for comparison."""
+	"""Return whether another period is chosen for comparison.
+
+	Args:
+		chosen: filters of the report.
+
+	Raises:
+		frappe.ValidationError: one of its dates cannot be read.
+	"""
 	return bool(chosen.day("compare_from") or chosen.day("compare_to"))
 
 

@@ -26,7 +26,14 @@ COLORS = {
 
 @for_its_reader
 def execute(filters=None):
-	"""Return columns, rows, a note where there are more, and the chart of the report."""
+	"""Return columns, rows, a note where there are more, and the chart of the report.
+
+	Args:
+		filters: dict or its JSON, see `find`.
+
+	Raises:
+		frappe.ValidationError: a filter has an invalid value.
+	"""
 	found = find(ReportFilters(filters))
 	rows = [_row(detail) for detail in found[:MOST_ROWS]]
 	note = None
@@ -59,7 +66,16 @@ def get_columns() -> list[dict]:
 
 
 def find(chosen: ReportFilters) -> list[details.Detail]:
-	"""Return the milestones that the filters choose."""
+	"""Return the milestones that the filters choose.
+
+	Args:
+		chosen: `workflow`, `reference_name`; the dates `from_date` and `to_date`; `shown` (one of `details.SHOWN`),
+			`group_by` (one of `on_time.GROUPS`), `group` or `without_group`, `reason` or `without_reason`, `section`,
+			and `early_days` and `late_days` that still count as on time.
+
+	Raises:
+		frappe.ValidationError: a filter has an invalid value.
+	"""
 	start, end = chosen.period()
 	selection = details.Selection(
 		shown=chosen.choice("shown", details.SHOWN, "All"),

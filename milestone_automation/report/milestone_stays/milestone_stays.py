@@ -16,7 +16,18 @@ SHOWN_IN_CHART = 20
 
 @for_its_reader
 def execute(filters=None):
-	"""Return columns, rows, a note where there are more, and the chart of the report."""
+	"""Return columns, rows, a note where there are more, and the chart of the report.
+
+	Args:
+		filters: dict or its JSON: `workflow`, or `document_type` and `track_field`; the dates `from_date` and `to_date`;
+			`value` (a milestone's name with a workflow), `next_value`, and as 1 or 0 `next_is_empty`, `returns_only`,
+			`open_only` and `working_time`.
+
+	Raises:
+		frappe.MandatoryError: there is neither a workflow nor a tracked field.
+		frappe.ValidationError: a filter has an invalid value.
+		frappe.PermissionError: the user may read no document of the DocType, or not the field.
+	"""
 	chosen = ReportFilters(filters)
 	if chosen.text("workflow"):
 		return _of_workflow(chosen)

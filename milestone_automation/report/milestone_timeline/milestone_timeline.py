@@ -19,7 +19,16 @@ MOST_DRAWN = 150
 
 @for_its_reader
 def execute(filters=None):
-	"""Return columns, rows and a note where there are more; the report's script draws the chart from `stages`."""
+	"""Return columns, rows and a note where there are more; the report's script draws the chart from `stages`.
+
+	Args:
+		filters: dict or its JSON: `workflow`, `reference_name`, `running_only` (1 for active plans), and `baseline`,
+			the name of a Milestone Baseline.
+
+	Raises:
+		frappe.ValidationError: a filter has an invalid value.
+		frappe.DoesNotExistError: there is no such baseline for the user.
+	"""
 	chosen = ReportFilters(filters)
 	baseline = chosen.baseline()
 	found = get_data(chosen, baseline)

@@ -37,7 +37,15 @@ def labels() -> dict[Section, str]:
 
 @for_its_reader
 def execute(filters=None):
-	"""Return columns, rows and numbers of the report."""
+	"""Return columns, rows and numbers of the report.
+
+	Args:
+		filters: dict or its JSON: `workflow`, `reference_name`, and in a mail `for_user`, see `for_its_reader`.
+
+	Raises:
+		frappe.ValidationError: a filter has an invalid value.
+		frappe.PermissionError: somebody asks for what another user may read.
+	"""
 	sections = get_sections(ReportFilters(filters))
 	return get_columns(), get_data(sections), None, None, get_summary(sections)
 

@@ -12,14 +12,29 @@ SHOWN_IN_CHART = 12
 
 @for_its_reader
 def execute(filters=None):
-	"""Return columns, rows and chart of the report."""
+	"""Return columns, rows and chart of the report.
+
+	Args:
+		filters: dict or its JSON: `workflow`, `reference_name`, `group_by` (one of `on_time.GROUPS`), the dates
+			`from_date` and `to_date`, and `early_days` and `late_days` that still count as on time.
+
+	Raises:
+		frappe.ValidationError: a filter has an invalid value.
+	"""
 	chosen = ReportFilters(filters)
 	rows = get_data(chosen)
 	return get_columns(chosen), rows, None, get_chart(rows)
 
 
 def group_of(chosen: ReportFilters) -> str:
-	"""Return the chosen group, one of `on_time.GROUPS`."""
+	"""Return the chosen group, one of `on_time.GROUPS`.
+
+	Args:
+		chosen: filters of the report; "Milestone" where it says nothing.
+
+	Raises:
+		frappe.ValidationError: it is another one.
+	"""
 	return chosen.choice("group_by", on_time.GROUPS, "Milestone")
 
 

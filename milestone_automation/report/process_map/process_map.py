@@ -10,7 +10,17 @@ from milestone_automation.engine.review import stays
 
 @for_its_reader
 def execute(filters=None):
-	"""Return columns and rows of the report, one row for each step."""
+	"""Return columns and rows of the report, one row for each step.
+
+	Args:
+		filters: dict or its JSON: `document_type`, `track_field`, the dates `from_date` and `to_date`, and
+			`working_time` (1 to count working time).
+
+	Raises:
+		frappe.MandatoryError: the DocType or the field is missing.
+		frappe.ValidationError: a filter has an invalid value.
+		frappe.PermissionError: the user may read no document of the DocType, or not the field.
+	"""
 	return get_columns(), get_data(ReportFilters(filters))
 
 

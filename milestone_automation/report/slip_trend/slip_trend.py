@@ -10,7 +10,15 @@ from milestone_automation.engine.review import baselines, date_changes, plan_sta
 
 @for_its_reader
 def execute(filters=None):
-	"""Return columns and rows of the report, or what to choose; its script draws the chart from `points`."""
+	"""Return columns and rows of the report, or what to choose; its script draws the chart from `points`.
+
+	Args:
+		filters: dict or its JSON: `workflow` or `reference_name`, and `baseline`, the name of a Milestone Baseline.
+
+	Raises:
+		frappe.ValidationError: a filter has an invalid value.
+		frappe.DoesNotExistError: there is no such baseline for the user.
+	"""
 	chosen = ReportFilters(filters)
 	baseline = chosen.baseline()
 	if not chosen.text("reference_name") and not chosen.text("workflow"):

@@ -10,7 +10,15 @@ from milestone_automation.engine.review import date_changes, on_time, plan_stage
 
 @for_its_reader
 def execute(filters=None):
-	"""Return columns, rows and chart of the report."""
+	"""Return columns, rows and chart of the report.
+
+	Args:
+		filters: dict or its JSON: `workflow`, `reference_name`, the dates `from_date` and `to_date`, and `early_days`
+			and `late_days` that still count as on time.
+
+	Raises:
+		frappe.ValidationError: a filter has an invalid value.
+	"""
 	rows = get_data(ReportFilters(filters))
 	return get_columns(), rows, None, get_chart(rows)
 
