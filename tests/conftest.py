@@ -5,7 +5,7 @@ import os
 import pytest
 
 from devtool.prepare import Run
-from tests.support.browser import browser, desk, desk_assets  # noqa: F401 - fixtures
+from tests.support.browser import browser, contexts, desk, desk_assets  # noqa: F401 - fixtures
 from tests.support.counting import count_queries, count_redis_calls  # noqa: F401 - fixtures
 from tests.support.data import event_log_folder  # noqa: F401 - a fixture
 from tests.support.documents import as_user, make_doctype, make_user  # noqa: F401 - fixtures

@@ -95,14 +95,14 @@ WORKFLOW = {
 @pytest.fixture(scope="module")
 def orders(server):
 	"""The served site, with the DocType of orders and two people."""
-	server.site.python(SET_UP)
+	server.site.run(SET_UP)
 	return server
 
 
 @pytest.fixture(scope="module")
 def workflow(orders):
 	"""The name of an enabled workflow for orders; its last milestone is held by a required task."""
-	orders.site.python(
+	orders.site.run(
 		f"import frappe, json\nfrappe.get_doc(json.loads({json.dumps(WORKFLOW)!r})).insert()\nfrappe.db.commit()"
 	)
 	return WORKFLOW["workflow_name"]
@@ -114,7 +114,7 @@ def make_order(orders):
 
 	def make(name: str, **values) -> str:
 		document = {"doctype": ORDER, "order_no": name} | values
-		orders.site.python(
+		orders.site.run(
 			f"import frappe, json\nfrappe.get_doc(json.loads({json.dumps(document)!r})).insert()\nfrappe.db.commit()"
 		)
 		return name
@@ -128,7 +128,7 @@ def stored(orders):
 
 	def read(expression: str):
 		return json.loads(
-			orders.site.python(f"import frappe, json\nprint(json.dumps({expression}))").splitlines()[-1]
+			orders.site.run(f"import frappe, json\nprint(json.dumps({expression}))").splitlines()[-1]
 		)
 
 	return read

@@ -144,7 +144,7 @@ def test_a_copy_is_saved_with_problems_while_it_is_disabled_and_enabled_without(
 	save(builder)
 	builder.locator(".desk-alert", has_text="Saved as a draft").wait_for()
 	builder.wait_for_url("**/Copy%20of%20Order%20to%20Release")
-	stored = orders.site.python(
+	stored = orders.site.run(
 		"import frappe\nprint(frappe.db.get_value('Milestone Workflow', 'Copy of Order to Release', 'enabled'))"
 	)
 	assert stored.split()[-1] == "0"
@@ -202,7 +202,7 @@ def test_what_people_from_outside_are_shown_is_chosen_by_label_once_somebody_is_
 
 
 def test_two_versions_are_compared_in_sentences(builder, orders):
-	orders.site.python(
+	orders.site.run(
 		"""
 import frappe
 for days in (15, 16):

@@ -68,7 +68,7 @@ class Hand:
 @pytest.fixture
 def new_workflow(orders, visit, stored):
 	if not stored(f"frappe.db.exists('DocType', '{GOODS}')"):
-		orders.site.python(GOODS_DOCTYPE)
+		orders.site.run(GOODS_DOCTYPE)
 	page = visit("/app/milestone-workflow/new")
 	page.locator("[data-fieldname=workflow_name] input:visible").first.wait_for()
 	return page

@@ -55,7 +55,7 @@ frappe.clear_cache(user="{BUYER}")
 @pytest.fixture(scope="module")
 def sheet(workflow, orders):
 	"""Six orders of a workflow with six milestones: one begun, one moved, one at risk, one late."""
-	orders.site.python(
+	orders.site.run(
 		f"""
 import frappe, json
 frappe.get_doc(json.loads({json.dumps(PLANNED)!r})).insert()
@@ -312,7 +312,7 @@ def test_it_fits_every_screen(grid, orders, findings, width, language, theme):
 		[language, theme],
 	)
 	if language != "en":
-		orders.site.python(SPEAKS.format(language))
+		orders.site.run(SPEAKS.format(language))
 		page.reload(wait_until="domcontentloaded")
 		row(page, "SHEET-1").wait_for()
 		page.evaluate("(theme) => document.documentElement.setAttribute('data-theme', theme)", theme)
@@ -328,5 +328,5 @@ def test_it_fits_every_screen(grid, orders, findings, width, language, theme):
 		page.screenshot(path=f"{folder}/grid-{width}-{language}-{theme}.png")
 	serious = findings(page, ".milestone-sheet")
 	if language != "en":
-		orders.site.python(SPEAKS.format("en"))
+		orders.site.run(SPEAKS.format("en"))
 	assert serious == []

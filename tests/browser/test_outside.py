@@ -64,9 +64,9 @@ def test_a_mill_sends_its_file_and_says_that_the_fabric_is_woven(
 	orders, workflow, make_order, phone, findings, tmp_path
 ):
 	code = f"import frappe, json\nfrappe.get_doc(json.loads({json.dumps(WORKFLOW)!r})).insert()\nfrappe.db.commit()"
-	orders.site.python(code)
+	orders.site.run(code)
 	make_order("MILL-0001", ship_date="2031-03-04")
-	token = orders.site.python(LINK).split()[-1]
+	token = orders.site.run(LINK).split()[-1]
 	lab_dips = tmp_path / "Lab dips.pdf"
 	lab_dips.write_bytes(b"%PDF-1.4 lab dips")
 
@@ -99,7 +99,7 @@ def test_a_mill_sends_its_file_and_says_that_the_fabric_is_woven(
 	done = phone.locator(".milestone-list.is-done > li").all_inner_texts()
 	assert sorted(row.split("\n")[0] for row in done) == ["Fabric woven", "Send the lab dips"]
 	picture(phone, "outside-done")
-	said = orders.site.python(
+	said = orders.site.run(
 		"import frappe\n"
 		"print(frappe.get_all('File', {'attached_to_doctype': 'Milestone Task'}, ['file_name', 'is_private']))\n"
 		"print(frappe.get_all('Milestone Plan Stage', {'stage_name': 'Fabric woven'}, pluck='confirmed_by_outside'))"

@@ -80,7 +80,7 @@ def test_calendar_and_gantt_show_what_is_planned(workflow, visit, make_order, do
 
 def test_a_tracker_offers_fields_by_label_and_shows_what_it_recorded(workflow, visit, make_order, orders):
 	make_order("TRACK-1")
-	orders.site.python(
+	orders.site.run(
 		f"""
 import frappe
 if not frappe.db.exists("Milestone Tracker", {{"document_type": "{ORDER}"}}):

@@ -107,7 +107,7 @@ def test_the_form_of_a_plan_moves_a_date_by_the_same_dialog(workflow, visit, mak
 
 def test_a_forecast_is_shown_with_its_chance_in_panel_and_board(workflow, orders, visit, make_order):
 	make_order("FORECAST-1")
-	orders.site.python(
+	orders.site.run(
 		"import frappe\n"
 		"row = frappe.get_doc('Milestone Plan', {'reference_name': 'FORECAST-1'}).stages[0]\n"
 		"values = {'forecast_date': '2031-06-28', 'chance': 62, 'chance_for': row.key_date}\n"

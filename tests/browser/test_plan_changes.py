@@ -53,7 +53,7 @@ print(make_token(Purpose.ANSWER, stage.name, "clerk@example.com", str(stage.key_
 
 @pytest.fixture(scope="module")
 def planned(workflow, orders):
-	orders.site.python(
+	orders.site.run(
 		f"import frappe, json\nfrappe.get_doc(json.loads({json.dumps(PLANNED)!r})).insert()\nfrappe.db.commit()"
 	)
 
@@ -136,7 +136,7 @@ DATED = {
 
 
 def test_what_moves_when_the_date_goes_to_the_document_too_is_shown_at_the_tick(orders, make_order, visit):
-	orders.site.python(
+	orders.site.run(
 		f"import frappe, json\nfrappe.get_doc(json.loads({json.dumps(DATED)!r})).insert()\nfrappe.db.commit()"
 	)
 	make_order("DATED-1", ship_date="2035-06-20")
@@ -205,7 +205,7 @@ def test_an_owner_says_on_track_and_proposes_and_a_manager_accepts(panel):
 
 def test_the_pages_behind_mails_take_a_proposal_and_an_answer(panel, orders, visit, make_order):
 	make_order("STEPS-LINK")
-	task_token, answer_token = orders.site.python(LINKS).split()[-2:]
+	task_token, answer_token = orders.site.run(LINKS).split()[-2:]
 	page = visit(f"/milestone-answer?token={answer_token}&answer=on_track")
 	page.get_by_role("heading", name="Is Sampled still on track?").wait_for()
 	page.get_by_role("button", name="Yes, it is on track").click()

@@ -63,7 +63,7 @@ HELD = {
 
 @pytest.fixture(scope="module")
 def held(workflow, orders):
-	orders.site.python(
+	orders.site.run(
 		f"import frappe, json\nfrappe.get_doc(json.loads({json.dumps(HELD)!r})).insert()\nfrappe.db.commit()"
 	)
 

@@ -43,13 +43,13 @@ FIELD = f"document_type={ORDER.replace(' ', '%20')}&track_field=status"
 @pytest.fixture(scope="module")
 def history(workflow, orders):
 	"""Milestones of sixty orders."""
-	orders.site.python(HISTORY)
+	orders.site.run(HISTORY)
 
 
 @pytest.fixture(scope="module")
 def moved_order(workflow, orders):
 	"""An order whose release was moved by five days."""
-	orders.site.python(MOVE)
+	orders.site.run(MOVE)
 	return "TREND-1"
 
 

@@ -60,7 +60,7 @@ def build_workflow(page):
 
 
 def test_from_an_empty_site_to_a_held_and_released_order(orders, visit, make_order):
-	orders.site.python(MAKE_DOCTYPE)
+	orders.site.run(MAKE_DOCTYPE)
 	page = visit("/app/milestone-workflow")
 	build_workflow(page)
 
@@ -135,5 +135,5 @@ def test_bulk_edit_in_the_list_is_held_too(workflow, visit, make_order, orders):
 	dialog.locator(".btn-modal-primary:visible").click()
 	page.get_by_text("is blocked by").first.wait_for()
 
-	status = orders.site.python(f'import frappe; print(frappe.db.get_value("{ORDER}", "BULK-1", "status"))')
+	status = orders.site.run(f'import frappe; print(frappe.db.get_value("{ORDER}", "BULK-1", "status"))')
 	assert status.strip().endswith("Open")

@@ -41,8 +41,12 @@ def browser(desk_assets):
 		running.close()
 
 
-# Panels are open unless the page says otherwise: most tests look at what is in them.
-OPEN_PANELS = """
+# A page knows nothing of the pages before it. Panels are open unless it says otherwise: most tests look at what is in them.
+NEW_PAGE = """
+if (!sessionStorage.getItem("is_old_page")) {
+	localStorage.clear();
+	sessionStorage.setItem("is_old_page", "1");
+}
 const stored = Storage.prototype.getItem;
 Storage.prototype.getItem = function (key) {
 	const value = stored.call(this, key);
@@ -60,22 +64,41 @@ def log_in(context, user: str, password: str):
 	return answer
 
 
+@pytest.fixture(scope="module")
+def contexts(browser, server):
+	"""The browser of each user, by name: what the Desk loads once is in its cache for all tests of a file."""
+	made = {}
+	yield made
+	for context in made.values():
+		context.close()
+
+
 @pytest.fixture
-def desk(browser, server):
+def desk(browser, server, contexts):
 	"""Function `desk(user="Administrator", path="/app")`: a page of a logged-in user; closed after the test."""
-	contexts = []
+	logged_in = set()
 
 	def open_desk(user: str = "Administrator", path: str = "/app", password: str = ADMIN_PASSWORD):
-		context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=server.url)
-		contexts.append(context)
-		context.set_default_timeout(90_000)  # two slow cores, and other work beside
-		context.add_init_script(OPEN_PANELS)
-		answer = log_in(context, user, password)
-		assert answer.ok, f"Login of {user} failed: {answer.text()[:300]}"
+		context = contexts.get(user) or new_context(browser, server)
+		contexts[user] = context
+		if user not in logged_in:
+			answer = log_in(context, user, password)
+			assert answer.ok, f"Login of {user} failed: {answer.text()[:300]}"
+			logged_in.add(user)
 		page = context.new_page()
 		page.goto(path, wait_until="domcontentloaded")
 		return page
 
 	yield open_desk
-	for context in contexts:
-		context.close()
+	for user in logged_in:
+		for page in contexts[user].pages:
+			page.close()
+		contexts[user].clear_cookies()
+
+
+def new_context(browser, server):
+	"""A browser that nobody has logged in to."""
+	context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=server.url)
+	context.set_default_timeout(90_000)  # two slow cores, and other work beside
+	context.add_init_script(NEW_PAGE)
+	return context
