@@ -3,6 +3,9 @@
 A stage has steps for when it is reached, reached late, blocked or overdue, a plan for when it is completed. Each runs once
 for each occasion. A stage is reached as often as it is reached; it is blocked or overdue once for each of its key dates and
 each time it was undone; a plan is completed once, and again after a stage of it was undone.
+
+Within an occasion a step is known by what it says, and equal ones by their number: a new version of a workflow may bring
+its steps in another order, or put new ones between them.
 """
 
 import hashlib
@@ -198,13 +201,22 @@ def _event_of(action, event: StepEvent) -> str:
 
 def _rows(plan, stage, event: StepEvent, occasion: str) -> list[dict]:
 	actions = [] if event is StepEvent.UNDONE else actions_of(stage, event)
-	listeners = list(app_events.steps(event, plan.reference_type))
-	keyed = [(number, number, action) for number, action in enumerate(actions, 1)]
-	keyed += [(len(actions) + number, json.dumps(step), step) for number, step in enumerate(listeners, 1)]
-	return [_row(plan, stage, event, occasion, *one) for one in keyed]
+	steps = [*actions, *app_events.steps(event, plan.reference_type)]
+	equal, rows = Counter(), []
+	for number, step in enumerate(steps, 1):
+		said = _said(step)
+		equal[said] += 1
+		row = _row(plan, stage, event, occasion, number, step)
+		rows.append(row | {"occasion_key": _hash(stage.name, event.value, occasion, said, equal[said])})
+	return rows
 
 
-def _row(plan, stage, event: StepEvent, occasion: str, number: int, key, action: dict | None) -> dict:
+def _said(step) -> str:
+	"""Return what a step says, in one way: the builder may write it with its keys in another order."""
+	return json.dumps(step, sort_keys=True)
+
+
+def _row(plan, stage, event: StepEvent, occasion: str, number: int, action: dict | None) -> dict:
 	arguments = json.dumps(action)
 	name = action.get("action") if isinstance(action, dict) else None
 	return {
@@ -215,7 +227,6 @@ def _row(plan, stage, event: StepEvent, occasion: str, number: int, key, action:
 		"reference_name": plan.reference_name,
 		"event": event.value,
 		"occasion": occasion,
-		"occasion_key": _hash(stage.name, event.value, occasion, key),
 		"step": number,
 		"action": str(name or "")[:140],
 		"arguments": arguments,
@@ -256,9 +267,28 @@ def _insert_new(rows: list[dict]) -> None:
 	"""Insert the rows of an occasion that are not there yet. The plan is locked, so nobody inserts them meanwhile."""
 	if not rows:
 		return
-	keys = [row["occasion_key"] for row in rows]
-	known = set(frappe.get_all(DOCTYPE, {"occasion_key": ("in", keys)}, pluck="occasion_key"))
-	_insert([row for row in rows if row["occasion_key"] not in known])
+	columns = ("plan_stage", "event", "occasion")
+	filters = {column: ("in", sorted({row[column] for row in rows})) for column in columns}
+	stored = frappe.get_all(DOCTYPE, filters, [*columns, "arguments", "occasion_key"])
+	keys, known = {row.occasion_key for row in stored}, Counter(_place(row) for row in stored)
+	new = []
+	for row in rows:
+		# By what the rows say now: a user in them may have another name by now, and rows of earlier versions have keys by
+		# the place of their step.
+		if known[_place(row)]:
+			known[_place(row)] -= 1
+		elif row["occasion_key"] not in keys:
+			new.append(row)
+	_insert(new)
+
+
+def _place(row) -> tuple:
+	"""Return what the equal steps of an occasion have in common."""
+	try:
+		said = _said(json.loads(row["arguments"] or "null"))
+	except ValueError:
+		said = row["arguments"]  # as only SQL can have written it
+	return row["plan_stage"], row["event"], row["occasion"], said
 
 
 def _insert(rows: list[dict]) -> None:
