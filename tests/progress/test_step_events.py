@@ -12,6 +12,7 @@ from milestone_automation.engine.messages import sweep
 from milestone_automation.engine.people import user_texts
 from milestone_automation.engine.plans import version_move
 from milestone_automation.engine.progress import next_steps, rescheduling, stages, tasks
+from milestone_automation.engine.store import step_outbox
 from tests.support.clock import at, sweep_at
 from tests.support.factories import (
 	CLERK_ROLE,
@@ -195,6 +196,42 @@ def test_the_sweep_asks_nothing_more_where_no_step_waits(count_queries):
 	with count_queries() as queries:
 		sweep_now(order)
 	assert not [text for text in queries.statements if "tabMilestone Next Step" in text]
+
+
+def late_orders(count: int) -> list:
+	order_with(OVERDUE)
+	return [make_document(delivery_date=add_days(today(), -3)) for _number in range(count)]
+
+
+def sweep_all(orders: list) -> None:
+	sweep.handle([plan_of(order).name for order in orders], frappe.utils.now_datetime())
+
+
+def test_the_sweep_notes_the_steps_of_many_plans_with_as_many_statements_as_of_one(count_queries):
+	orders = late_orders(6)
+
+	def cost(some: list) -> int:
+		with count_queries() as queries:
+			sweep_all(some)
+		tables = ("tabMilestone Next Step", "tabMilestone Plan Log")
+		return sum(any(table in text for table in tables) for text in queries.statements)
+
+	cost(orders[:1])
+	assert cost(orders[1:2]) == cost(orders[2:]) == 3
+	assert [noted(plan_of(order).name) for order in orders] == [[("Overdue", "Pending")]] * 6
+
+
+def test_steps_that_cannot_be_noted_keep_those_of_other_plans_from_nothing(monkeypatch):
+	orders = late_orders(3)
+	broken, rows = plan_of(orders[1]).name, step_outbox._rows
+
+	def break_one(plan, *given):
+		return 1 / 0 if plan.name == broken else rows(plan, *given)
+
+	monkeypatch.setattr(step_outbox, "_rows", break_one)
+	sweep_all(orders)
+	assert [len(noted(plan_of(order).name)) for order in orders] == [1, 0, 1]
+	assert frappe.db.exists("Error Log", {"method": ("like", "Milestone sweep: next steps")})
 
 
 # The same step

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import frappe
 from frappe.utils import getdate, now_datetime
@@ -28,6 +29,19 @@ DEPTH_FLAG = "milestone_action_depth"
 LASTING = (StepEvent.BLOCKED, StepEvent.OVERDUE)
 # Where none of these is, nobody has to be asked for the key date.
 NOT_WAITING = (Health.DONE.value, Health.SKIPPED.value, Health.ON_HOLD.value)
+
+
+class Happening(NamedTuple):
+	"""What happens to a stage.
+
+	Attributes:
+		plan, stage: rows.
+		event: what happens.
+	"""
+
+	plan: object
+	stage: object
+	event: StepEvent
 
 
 # What happens
@@ -76,23 +90,40 @@ def completed_occasion(plan: str) -> str:
 	return str(_times_undone({"plan": plan})[plan])
 
 
-def note_lasting(plans: Iterable[tuple[object, list]], today) -> None:
-	"""Note what is to be done for stages that are blocked or overdue, unless it was noted for this occasion.
-
-	No query where no step waits for that, and no app listens.
+def lasting(plan, stages: Iterable, today) -> list[Happening]:
+	"""Return which stages are blocked or overdue, and have steps for it. No query.
 
 	Args:
-		plans: rows of plans, locked, each with its stages, whose health is worked out.
+		plan: row of the plan, locked.
+		stages: its rows, whose health is worked out.
 		today: today's date.
 	"""
-	found = [
-		(plan, stage, event)
-		for plan, stages in plans
+	return [
+		Happening(plan, stage, event)
 		for stage in stages
 		for event in _lasting_events(plan, stage, today)
 		if _has_steps(plan, stage, event)
 	]
-	_note(found)
+
+
+def note_lasting(found: list[Happening]) -> int:
+	"""Note what is to be done for stages that are blocked or overdue, unless it was noted for this occasion.
+
+	A constant number of queries, none where there are no such stages.
+
+	Args:
+		found: in one or more plans, as `lasting` returns them.
+
+	Returns:
+		int: how many they are.
+	"""
+	if found:
+		undone = _times_undone({"plan_stage": ("in", [stage.name for _plan, stage, _event in found])})
+		rows = []
+		for plan, stage, event in found:
+			rows += _rows(plan, stage, event, lasting_occasion(stage, undone[stage.name]))
+		_insert_new(rows)
+	return len(found)
 
 
 def note_blocked(plan, stage) -> None:
@@ -103,7 +134,7 @@ def note_blocked(plan, stage) -> None:
 		stage: row of the stage.
 	"""
 	if _has_steps(plan, stage, StepEvent.BLOCKED):
-		_note([(plan, stage, StepEvent.BLOCKED)])
+		note_lasting([Happening(plan, stage, StepEvent.BLOCKED)])
 
 
 def request_blocked(plan, stage) -> None:
@@ -111,16 +142,6 @@ def request_blocked(plan, stage) -> None:
 	if _has_steps(plan, stage, StepEvent.BLOCKED):
 		job = f"milestone-blocked-{stage.name}"
 		jobs.queue_follow_up(RUN_BLOCKED, job, if_undone=True, plan=plan.name, stage=stage.name)
-
-
-def _note(found: list[tuple]) -> None:
-	if not found:
-		return
-	undone = _times_undone({"plan_stage": ("in", [stage.name for _plan, stage, _event in found])})
-	rows = []
-	for plan, stage, event in found:
-		rows += _rows(plan, stage, event, lasting_occasion(stage, undone[stage.name]))
-	_insert_new(rows)
 
 
 def _lasting_events(plan, stage, today) -> Iterable[StepEvent]:
@@ -292,6 +313,8 @@ def _place(row) -> tuple:
 
 
 def _insert(rows: list[dict]) -> None:
-	names = bulk.insert_rows(DOCTYPE, rows)
-	if names:
+	names_of: dict[str, list[str]] = {}
+	for row, name in zip(rows, bulk.insert_rows(DOCTYPE, rows), strict=True):
+		names_of.setdefault(row["plan"], []).append(name)
+	for names in names_of.values():
 		jobs.queue_follow_up(RUN, f"milestone-next-steps-{names[0]}", names=names)
