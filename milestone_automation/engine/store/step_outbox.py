@@ -18,8 +18,8 @@ import frappe
 from frappe.utils import getdate, now_datetime
 
 from milestone_automation.engine.base import bulk, jobs
-from milestone_automation.engine.rules.vocabulary import Health, PlanEvent, StageStatus, StepEvent, StepStatus
-from milestone_automation.engine.store import app_events
+from milestone_automation.engine.rules.vocabulary import Health, StageStatus, StepEvent, StepStatus
+from milestone_automation.engine.store import app_events, undoings
 
 DOCTYPE = "Milestone Next Step"
 RUN = "milestone_automation.engine.progress.next_steps.run"
@@ -87,7 +87,7 @@ def completed_occasion(plan: str) -> str:
 	Args:
 		plan: name of the plan.
 	"""
-	return str(_times_undone({"plan": plan})[plan])
+	return str(sum(undoings.times([plan]).values()))
 
 
 def lasting(plan, stages: Iterable, today) -> list[Happening]:
@@ -118,10 +118,10 @@ def note_lasting(found: list[Happening]) -> int:
 		int: how many they are.
 	"""
 	if found:
-		undone = _times_undone({"plan_stage": ("in", [stage.name for _plan, stage, _event in found])})
+		undone = undoings.times({plan.name for plan, _stage, _event in found})
 		rows = []
 		for plan, stage, event in found:
-			rows += _rows(plan, stage, event, lasting_occasion(stage, undone[stage.name]))
+			rows += _rows(plan, stage, event, lasting_occasion(stage, undone.get(stage.name, 0)))
 		_insert_new(rows)
 	return len(found)
 
@@ -176,22 +176,13 @@ def is_over(row, stage) -> bool:
 		row: of the step, blocked or overdue.
 		stage: row of the stage.
 	"""
-	undone = _times_undone({"plan_stage": stage.name, "plan": row.plan})[stage.name]
-	return row.occasion != lasting_occasion(stage, undone)
+	undone = undoings.times([row.plan])
+	return row.occasion != lasting_occasion(stage, undone.get(stage.name, 0))
 
 
 def lasting_occasion(stage, times_undone: int) -> str:
 	"""Return by what the occasion of a stage that is not reached is known."""
 	return f"{stage.key_date and getdate(stage.key_date)}/{times_undone}"
-
-
-def _times_undone(filters: dict) -> Counter:
-	"""Return how often stages were undone, by the first column that is asked for: plan or row name of the stage."""
-	column = next(iter(filters))
-	found = frappe.get_all(
-		"Milestone Plan Log", {**filters, "event": PlanEvent.MILESTONE_UNDONE.value}, pluck=column
-	)
-	return Counter(found)
 
 
 # Rows
