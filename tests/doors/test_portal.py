@@ -8,9 +8,10 @@ import pytest
 from frappe.utils import add_days, getdate, nowdate
 from frappe.utils.password import update_password
 
+from milestone_automation.engine.people import requesters
 from milestone_automation.engine.people.signed_links import Purpose, make_token, read_token
 from milestone_automation.engine.progress import tasks
-from milestone_automation.links import limits, portal_page
+from milestone_automation.links import limits, portal_page, task_page
 from tests.support.factories import (
 	collaborator,
 	ensure_production_order,
@@ -316,3 +317,17 @@ def test_who_asks_is_somebody_here_and_never_the_one_who_is_asked(order, make_us
 		make_document(delivery_date=add_days(nowdate(), 22))
 	asked_by = {row["asked_by"] for row in page_of(MILL)["open"] if order.name not in row["document"]}
 	assert asked_by == {"Requested by Bea Buyer"}
+
+
+@pytest.mark.parametrize("is_post", [False, True])
+def test_the_page_of_a_task_asks_once_who_asks(order, monkeypatch, is_post):
+	asked, of_rows = [], requesters.of_rows
+
+	def counted(rows):
+		asked.append(1)
+		return of_rows(rows)
+
+	monkeypatch.setattr(requesters, "of_rows", counted)
+	token = make_token(Purpose.TASK, task_of(order, "Send patterns").name, MILL)
+	page = task_page.task_page({"token": token, "action": "complete"}, is_post)
+	assert (page["state"], len(asked)) == ("done" if is_post else "ask", 1)
