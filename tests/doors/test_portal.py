@@ -8,10 +8,11 @@ import pytest
 from frappe.utils import add_days, getdate, nowdate
 from frappe.utils.password import update_password
 
+from milestone_automation.engine.base import compat
 from milestone_automation.engine.people import requesters
 from milestone_automation.engine.people.signed_links import Purpose, make_token, read_token
 from milestone_automation.engine.progress import tasks
-from milestone_automation.links import limits, portal_page, task_page
+from milestone_automation.links import limits, portal_menu, portal_page, task_page
 from tests.support.factories import (
 	collaborator,
 	ensure_production_order,
@@ -307,8 +308,26 @@ def test_over_http_website_users_find_their_page_in_the_menu_once_they_have_some
 			"Milestone Task Assignee", {"parent": woven.task}, {"user": WEAVER, "email": WEAVER}
 		)
 		frappe.db.commit()  # the web server is another process
+		compat.redis_cache().delete_value(portal_menu.KEY.format(WEAVER))  # some minutes later
 	assert 'href="/milestones"' in client.get("/me").text
 	assert 'href="/milestones"' not in server.guest().get("/login").text
+
+
+def test_the_menu_asks_once_in_some_minutes_and_not_for_guests(order, as_user, count_queries):
+	def menu() -> tuple[bool, int]:
+		context = {}
+		with count_queries() as queries:
+			portal_menu.add(context)
+		tables = ("tabMilestone", "tabUser")
+		cost = sum(any(table in text for table in tables) for text in queries.statements)
+		return "post_login" in context, cost
+
+	compat.redis_cache().delete_value(portal_menu.KEY.format(WEAVER))
+	with as_user(WEAVER):
+		assert menu()[0]
+		assert menu() == (True, 0)
+	with as_user("Guest"):
+		assert menu() == (False, 0)
 
 
 def test_who_asks_is_somebody_here_and_never_the_one_who_is_asked(order, make_user, as_user):
