@@ -60,8 +60,7 @@ def _try(step, author: str | None, plan, stage) -> Outcome:
 
 
 def _warning(step: dict) -> list[str]:
-	action = action_registry.actions()[step["action"]]
-	if action.leaves_site:
+	if action_registry.action(step["action"]).leaves_site:
 		return [_("It would be done. What it does outside cannot be tried.")]
 	return []
 

@@ -64,14 +64,13 @@ def label(number: int) -> str:
 
 
 def _unknown(steps: list) -> str | None:
-	known = action_registry.actions()
 	names = [step.get("action") if isinstance(step, dict) else None for step in steps]
-	unknown = next((name for name in names if not isinstance(name, str) or name not in known), "")
+	unknown = next((name for name in names if not action_registry.action(name)), "")
 	if unknown is None:
 		return _("Each of its Next Steps needs an action, for example {0}.").format('{"action": "Submit"}')
 	if unknown:
 		return _("Its Next Steps contain the unknown action {0}. Choose one of: {1}.").format(
-			escape_html(cstr(unknown)), ", ".join(known)
+			escape_html(cstr(unknown)), ", ".join(action_registry.actions())
 		)
 	return None
 
