@@ -116,11 +116,9 @@ def _formula_problems(formula, place: Place) -> Iterator[str]:
 	if not isinstance(formula, str) or not formula.strip():
 		yield _("Enter the formula. Example: {0}").format("doc.grand_total * 30 / 100")
 		return
-	try:
-		conditions.check(formula, place.source, place.source_row)
-	except frappe.ValidationError as error:
-		frappe.clear_last_message()
-		yield cstr(error)
+	fault = conditions.formula_problem(formula, place.source, place.source_row)
+	if fault:
+		yield fault
 		return
 	used = conditions.fields_used(formula, place.source, has_row=bool(place.source_row))
 	yield from field_rights.problems_of_reading(place.source, *used)

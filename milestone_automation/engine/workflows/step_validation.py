@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-import frappe
 from frappe import _
 from frappe.utils import cstr, escape_html
 
@@ -100,10 +99,8 @@ def _condition_problems(condition, doctype: str) -> Iterator[str]:
 	if not isinstance(condition, str):
 		yield _("The condition of a next step is a text.")
 		return
-	try:
-		conditions.check(condition, doctype)
-	except frappe.ValidationError as error:
-		frappe.clear_last_message()
-		yield cstr(error)
+	fault = conditions.problem(condition, doctype)
+	if fault:
+		yield fault
 		return
 	yield from field_rights.problems_of_reading(doctype, *conditions.fields_used(condition, doctype))
