@@ -89,6 +89,16 @@ def target_problem(fieldname, doctype: str, parent: str | None = None) -> str | 
 	return None
 
 
+def source_problems(mapping: list[dict], place: Place) -> Iterator[str]:
+	"""Yield what of the values of a checked mapping the session user may not read, whoever has written it.
+
+	Args:
+		mapping, place: as for `problems`.
+	"""
+	for row in mapping:
+		yield from _source_problems(row, place)
+
+
 def _source_problems(row: dict, place: Place) -> Iterator[str]:
 	if "value" in row:
 		if not isinstance(row["value"], SCALARS):
