@@ -63,6 +63,13 @@ def test_the_link_of_a_mail_shows_what_is_open_for_its_recipient_and_nothing_els
 	assert titles(page_of("nobody@example.org")) == []
 
 
+def test_the_documents_are_read_once_for_all_that_is_told_of_them(order, count_queries):
+	page_of(MILL)
+	with count_queries() as queries:
+		page_of(MILL)
+	assert len(re.findall(r"tabProduction Order\W", "\n".join(queries.statements))) == 1, str(queries)
+
+
 def test_what_was_done_stands_below(order):
 	tasks.complete(task_of(order, "Send patterns").name, by=MILL)
 	page = page_of(MILL)

@@ -11,7 +11,9 @@ from frappe.utils import cstr
 from milestone_automation.engine.people import assignees, plan_documents, rights
 
 
-def of_plans(plans: Iterable, who: str) -> dict[str, list[dict]]:
+def of_plans(
+	plans: Iterable, who: str, documents: plan_documents.Documents | None = None
+) -> dict[str, list[dict]]:
 	"""Return by name of the plan the people to whom somebody from outside can hand over what they are asked for.
 
 	One query for each DocType, and at most four more.
@@ -19,6 +21,7 @@ def of_plans(plans: Iterable, who: str) -> dict[str, list[dict]]:
 	Args:
 		plans: rows of plans with `name`, `reference_type`, `reference_name` and `supplier_field`.
 		who: user id or e-mail address that a signed link or the session proves.
+		documents: of the plans, with all fields, where they are read already.
 
 	Returns:
 		dict: people as `assignees.resolve` returns them, each with their `contact`; empty where the supplier of the
@@ -26,7 +29,7 @@ def of_plans(plans: Iterable, who: str) -> dict[str, list[dict]]:
 	"""
 	names = identities(who)
 	plans = [plan for plan in plans if rights.stored_meta(plan.get("reference_type"))]
-	documents = plan_documents.read(plans)
+	documents = plan_documents.read(plans) if documents is None else documents
 	asked = []
 	for plan in plans:
 		nothing = frappe._dict(doctype=plan.get("reference_type"))

@@ -9,6 +9,7 @@ from milestone_automation.engine.base import stored_rows
 from milestone_automation.engine.people import rights
 
 Key = tuple[str, str]
+Documents = dict[Key, frappe._dict]
 
 
 def key_of(row) -> Key:
@@ -16,7 +17,7 @@ def key_of(row) -> Key:
 	return row.get("reference_type"), cstr(row.get("reference_name"))
 
 
-def read(rows: Iterable, fieldnames: Iterable[str] | None = None) -> dict[Key, frappe._dict]:
+def read(rows: Iterable, fieldnames: Iterable[str] | None = None) -> Documents:
 	"""Return documents by DocType and name, without the rows of their tables. One query for each DocType.
 
 	Args:

@@ -31,20 +31,22 @@ class Requester(NamedTuple):
 		return _("Requested by {0}").format(self.person or self.company) if any(self) else ""
 
 
-def of_rows(rows: Iterable) -> list[Requester]:
+def of_rows(rows: Iterable, documents: plan_documents.Documents | None = None) -> list[Requester]:
 	"""Return who asks for each of some tasks or milestones, with one query for each DocType and one more.
 
 	Args:
 		rows: with `reference_type` and `reference_name`, and `stage_owner` and `owner_role` of the milestone.
+		documents: theirs, where they are read already.
 	"""
 	rows = list(rows)
-	documents = plan_documents.read(rows, ("owner", "company"))
+	if documents is None:
+		documents = plan_documents.read(rows, ("owner", "company"))
 	owners = [row.get("stage_owner") for row in rows]
 	names = _desk_names([*owners, *(document.owner for document in documents.values())])
 	return [_requester(row, documents, names) for row in rows]
 
 
-def _requester(row, documents: dict[plan_documents.Key, frappe._dict], names: dict[str, str]) -> Requester:
+def _requester(row, documents: plan_documents.Documents, names: dict[str, str]) -> Requester:
 	document = documents.get(plan_documents.key_of(row), frappe._dict())
 	person = names.get(row.get("stage_owner")) or _(row.get("owner_role") or "")
 	if not person and document.owner not in NOBODY_IN_PARTICULAR:

@@ -82,7 +82,9 @@ def _is_showable(field) -> bool:
 # What is shown
 
 
-def of_plans(plans: Iterable) -> dict[tuple[str, str], Shown]:
+def of_plans(
+	plans: Iterable, documents: plan_documents.Documents | None = None
+) -> dict[plan_documents.Key, Shown]:
 	"""Return label and value of the shown fields of each plan's document, as text in the language of the moment.
 
 	A constant number of queries for each DocType, none where no workflow shows fields. A field that is gone, or of
@@ -90,22 +92,27 @@ def of_plans(plans: Iterable) -> dict[tuple[str, str], Shown]:
 
 	Args:
 		plans: rows with `reference_type`, `reference_name` and `shown_fields`.
+		documents: of the plans, with all fields, where they are read already.
 
 	Returns:
 		dict: lists of (label, text) by (DocType, name); only documents that have some.
 	"""
 	plans = [plan for plan in plans if names.lines(plan.get("shown_fields"))]
 	chosen = {plan_documents.key_of(plan): names.lines(plan.get("shown_fields")) for plan in plans}
+	documents = plan_documents.read(plans) if documents is None else documents
 	documents_of: dict[str, list] = {}
-	for document in plan_documents.read(plans).values():
-		documents_of.setdefault(document.doctype, []).append(document)
+	for key in chosen:
+		if key in documents:
+			documents_of.setdefault(key[0], []).append(documents[key])
 	shown = {}
-	for doctype, documents in documents_of.items():
-		shown |= _of_documents(doctype, documents, chosen)
+	for doctype, of_doctype in documents_of.items():
+		shown |= _of_documents(doctype, of_doctype, chosen)
 	return shown
 
 
-def _of_documents(doctype: str, documents: list, chosen: dict[tuple, list[str]]) -> dict[tuple, Shown]:
+def _of_documents(
+	doctype: str, documents: list, chosen: dict[plan_documents.Key, list[str]]
+) -> dict[plan_documents.Key, Shown]:
 	keys = [(doctype, cstr(document.name)) for document in documents]
 	fields = _fields(doctype, [chosen[key] for key in keys])
 	texts = _texts_of(doctype, fields.values(), documents)
