@@ -222,7 +222,7 @@ def _for_outside(plan, row, link: Link) -> dict:
 	if not _is_outside(link, row):
 		return {}
 	return {
-		"asked_by": link_page.asked_by(row, plan),
+		"asked_by": link_page.requester(row, plan).sentence,
 		"takes_notes": True,
 		**notes.for_page(),
 		"colleagues": handing_over.offered(plan, link.recipient),

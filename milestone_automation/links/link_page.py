@@ -245,8 +245,8 @@ def shown(plan, recipient: str) -> list[tuple[str, str]]:
 	return shown_fields.of_plans([plan]).get((plan.reference_type, cstr(plan.reference_name)), [])
 
 
-def asked_by(row, document) -> str:
-	"""Return the sentence that says who asks somebody from outside, and for which company.
+def requester(row, document) -> requesters.Requester:
+	"""Return who asks somebody from outside, and for which company.
 
 	Args:
 		row: `stage_owner` and `owner_role` of the milestone; None where it is gone.
@@ -259,7 +259,7 @@ def asked_by(row, document) -> str:
 		"stage_owner": row.get("stage_owner"),
 		"owner_role": row.get("owner_role"),
 	}
-	return requesters.of_rows([about])[0].sentence
+	return requesters.of_rows([about])[0]
 
 
 def handed_over(event: PlanEvent, link: Link, plan: str, **about: str) -> str:

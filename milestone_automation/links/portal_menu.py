@@ -3,10 +3,14 @@
 import frappe
 from frappe import _
 
-from milestone_automation.engine.base import guard
+from milestone_automation.engine.base import compat, guard
 from milestone_automation.engine.messages import letters
 from milestone_automation.engine.people import rights
 from milestone_automation.links import portal_page
+
+# Every page of the website asks. Who is asked for something first has its own link by mail.
+KEPT_FOR = 5 * 60  # seconds
+KEY = "milestone_portal|{0}"
 
 
 def add(context) -> None:
@@ -20,8 +24,18 @@ def add(context) -> None:
 	user = frappe.session.user
 	if user == "Guest" or rights.is_desk_user(user):
 		return
-	if guard.run_guarded("Milestone portal menu", portal_page.has_something, user):
+	if _has_something(user):
 		url, label = f"/{letters.PORTAL_PAGE}", _("My Milestones")
 		context["no_cache"] = 1  # Frappe keeps pages for everybody, and this entry is for some
 		context["post_login"] = [{"label": label, "url": url}, *(context.get("post_login") or ())]
 		context["sidebar_items"] = [*(context.get("sidebar_items") or ()), {"title": label, "route": url}]
+
+
+def _has_something(user: str) -> bool:
+	"""Tell whether there is something on the page of a user, as it was some minutes ago at most."""
+	cache, key = compat.redis_cache(), KEY.format(user)
+	kept = cache.get_value(key, expires=True)
+	if kept is None:
+		kept = bool(guard.run_guarded("Milestone portal menu", portal_page.has_something, user))
+		cache.set_value(key, kept, expires_in_sec=KEPT_FOR)
+	return kept

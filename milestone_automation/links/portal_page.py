@@ -18,6 +18,7 @@ from milestone_automation.engine.people import (
 	assigned,
 	colleagues,
 	directory,
+	plan_documents,
 	requesters,
 	rights,
 	signed_links,
@@ -147,10 +148,11 @@ def _lists(visitor: Visitor) -> dict:
 	waiting = [_task(visitor, row, today) for row in tasks]
 	waiting += [_stage(visitor, row, today) for row in stages]
 	rows = [*tasks, *stages]
-	for entry, asker in zip(waiting, requesters.of_rows(rows), strict=True):
+	documents = plan_documents.read(rows)
+	for entry, asker in zip(waiting, requesters.of_rows(rows, documents), strict=True):
 		entry["asked_by"] = asker.sentence
-	_show_fields(visitor, rows, waiting)
-	_offer_colleagues(visitor, tasks, rows, waiting)
+	_show_fields(visitor, rows, documents, waiting)
+	_offer_colleagues(visitor, tasks, rows, documents, waiting)
 	return {
 		"open": sorted(waiting, key=lambda row: (row["day"] is None, row["day"])),
 		"is_cut": len(tasks) == MOST_OPEN or len(stages) == MOST_OPEN,
@@ -195,17 +197,21 @@ def _when_and_where(row, day, today) -> dict:
 	}
 
 
-def _show_fields(visitor: Visitor, rows: list, waiting: list[dict]) -> None:
+def _show_fields(
+	visitor: Visitor, rows: list, documents: plan_documents.Documents, waiting: list[dict]
+) -> None:
 	"""Add to each entry the fields of its document that the workflow shows; users of the Desk have its form."""
-	shown = {} if rights.is_desk_user(visitor.recipient) else shown_fields.of_plans(rows)
+	shown = {} if rights.is_desk_user(visitor.recipient) else shown_fields.of_plans(rows, documents)
 	for row, entry in zip(rows, waiting, strict=True):
 		entry["shown"] = shown.get((row.reference_type, cstr(row.reference_name)), [])
 
 
-def _offer_colleagues(visitor: Visitor, tasks: list, rows: list, waiting: list[dict]) -> None:
+def _offer_colleagues(
+	visitor: Visitor, tasks: list, rows: list, documents: plan_documents.Documents, waiting: list[dict]
+) -> None:
 	"""Add to each entry the colleagues to whom it can be handed over."""
 	plans = {row.plan: frappe._dict(row, name=row.plan) for row in rows}
-	people = colleagues.of_plans(plans.values(), visitor.recipient)
+	people = colleagues.of_plans(plans.values(), visitor.recipient, documents)
 	taken = assigned.rows_by_task(row.name for row in tasks if people.get(row.plan))
 	for row, entry in zip(rows, waiting, strict=True):
 		entry["colleagues"] = handing_over.as_choices(people.get(row.plan, []), taken.get(row.name, ()))

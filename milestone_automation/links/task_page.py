@@ -7,7 +7,7 @@ from frappe import _
 from frappe.utils import cstr, getdate, nowdate
 
 from milestone_automation.engine.base import clock, languages
-from milestone_automation.engine.people import assigned, colleagues, requesters, rights, signed_links
+from milestone_automation.engine.people import assigned, colleagues, rights, signed_links
 from milestone_automation.engine.people.signed_links import Link, LinkInvalid, Purpose
 from milestone_automation.engine.progress import handing_over, proposals, tasks
 from milestone_automation.engine.rules import dates
@@ -49,13 +49,12 @@ def task_page(form: dict, is_post: bool) -> dict:
 
 def _task_obstacle(link: Link, task) -> dict | None:
 	person = _assignee(link, task)
-	asker = _asker(task)
 	if not person:
 		event = PlanEvent.TASK_HANDED_OVER
 		handed_over = link_page.handed_over(event, link, task.plan, task=task.name)
 		return link_page.refused(
 			_("This task is no longer assigned to you"),
-			handed_over or _("If you have questions, please ask {0}.").format(asker),
+			handed_over or _("If you have questions, please ask {0}.").format(_asker(task)),
 		)
 	nothing_to_do = _nothing_to_do(task, person)
 	if not link.is_expired:
@@ -63,7 +62,7 @@ def _task_obstacle(link: Link, task) -> dict | None:
 	if nothing_to_do:
 		# The link has expired, so the page does not show the task any more.
 		return nothing_to_do | {"state": "refused"}
-	return link_page.expired(link, _("Please ask {0} for a new one.").format(asker))
+	return link_page.expired(link, _("Please ask {0} for a new one.").format(_asker(task)))
 
 
 def _nothing_to_do(task, person) -> dict | None:
@@ -144,7 +143,7 @@ def _about_task(link: Link) -> dict:
 		"document": link_page.document(task),
 		"shown": link_page.shown(plan, link.recipient) if plan else [],
 		"tomorrow": (clock.today_of_user(link.recipient) + timedelta(days=1)).isoformat(),
-		"asked_by": link_page.asked_by(rights.stage_of_task(task), task),
+		"asked_by": link_page.requester(rights.stage_of_task(task), task).sentence,
 		"colleagues": handing_over.offered(plan, link.recipient, task.assignees) if plan else [],
 		**notes.for_page(),
 	}
@@ -152,7 +151,4 @@ def _about_task(link: Link) -> dict:
 
 def _asker(task) -> str:
 	"""Return whom to ask about a task: who asks for it, else a Milestone Manager."""
-	row = rights.stage_of_task(task) or {}
-	about = {name: row.get(name) for name in ("stage_owner", "owner_role")}
-	about |= {name: task.get(name) for name in ("reference_type", "reference_name")}
-	return requesters.of_rows([about])[0].person or _("a Milestone Manager")
+	return link_page.requester(rights.stage_of_task(task), task).person or _("a Milestone Manager")

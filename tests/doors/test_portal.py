@@ -8,9 +8,11 @@ import pytest
 from frappe.utils import add_days, getdate, nowdate
 from frappe.utils.password import update_password
 
+from milestone_automation.engine.base import compat
+from milestone_automation.engine.people import requesters
 from milestone_automation.engine.people.signed_links import Purpose, make_token, read_token
 from milestone_automation.engine.progress import tasks
-from milestone_automation.links import limits, portal_page
+from milestone_automation.links import limits, portal_menu, portal_page, task_page
 from tests.support.factories import (
 	collaborator,
 	ensure_production_order,
@@ -59,6 +61,13 @@ def test_the_link_of_a_mail_shows_what_is_open_for_its_recipient_and_nothing_els
 	assert {row["document"] for row in page["open"]} == {f"Production Order {order.name}"}
 	assert titles(page_of(STRANGER)) == ["Price list"]
 	assert titles(page_of("nobody@example.org")) == []
+
+
+def test_the_documents_are_read_once_for_all_that_is_told_of_them(order, count_queries):
+	page_of(MILL)
+	with count_queries() as queries:
+		page_of(MILL)
+	assert len(re.findall(r"tabProduction Order\W", "\n".join(queries.statements))) == 1, str(queries)
 
 
 def test_what_was_done_stands_below(order):
@@ -306,8 +315,26 @@ def test_over_http_website_users_find_their_page_in_the_menu_once_they_have_some
 			"Milestone Task Assignee", {"parent": woven.task}, {"user": WEAVER, "email": WEAVER}
 		)
 		frappe.db.commit()  # the web server is another process
+		compat.redis_cache().delete_value(portal_menu.KEY.format(WEAVER))  # some minutes later
 	assert 'href="/milestones"' in client.get("/me").text
 	assert 'href="/milestones"' not in server.guest().get("/login").text
+
+
+def test_the_menu_asks_once_in_some_minutes_and_not_for_guests(order, as_user, count_queries):
+	def menu() -> tuple[bool, int]:
+		context = {}
+		with count_queries() as queries:
+			portal_menu.add(context)
+		tables = ("tabMilestone", "tabUser")
+		cost = sum(any(table in text for table in tables) for text in queries.statements)
+		return "post_login" in context, cost
+
+	compat.redis_cache().delete_value(portal_menu.KEY.format(WEAVER))
+	with as_user(WEAVER):
+		assert menu()[0]
+		assert menu() == (True, 0)
+	with as_user("Guest"):
+		assert menu() == (False, 0)
 
 
 def test_who_asks_is_somebody_here_and_never_the_one_who_is_asked(order, make_user, as_user):
@@ -316,3 +343,17 @@ def test_who_asks_is_somebody_here_and_never_the_one_who_is_asked(order, make_us
 		make_document(delivery_date=add_days(nowdate(), 22))
 	asked_by = {row["asked_by"] for row in page_of(MILL)["open"] if order.name not in row["document"]}
 	assert asked_by == {"Requested by Bea Buyer"}
+
+
+@pytest.mark.parametrize("is_post", [False, True])
+def test_the_page_of_a_task_asks_once_who_asks(order, monkeypatch, is_post):
+	asked, of_rows = [], requesters.of_rows
+
+	def counted(rows):
+		asked.append(1)
+		return of_rows(rows)
+
+	monkeypatch.setattr(requesters, "of_rows", counted)
+	token = make_token(Purpose.TASK, task_of(order, "Send patterns").name, MILL)
+	page = task_page.task_page({"token": token, "action": "complete"}, is_post)
+	assert (page["state"], len(asked)) == ("done" if is_post else "ask", 1)

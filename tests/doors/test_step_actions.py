@@ -291,7 +291,12 @@ def test_a_webhook_is_for_those_who_may_read_it_and_for_its_documents(outside):
 			BOTH | {"fields": [{"field": "note", "formula": "sum(row.cost for row in doc.lines)"}]},
 			"It uses cost, which you may not read",
 		),
-		(BOTH | {"fields": [{"field": "note", "formula": "__import__('os')"}]}, "is not defined"),
+		(
+			BOTH | {"fields": [{"field": "note", "formula": "__import__('os')"}]},
+			"The formula cannot be evaluated: name '__import__' is not defined. It may use doc, frappe.utils and",
+		),
+		(BOTH | {"fields": [{"field": "note", "formula": "doc.colour"}]}, "The formula uses doc.colour, but"),
+		(BOTH | {"fields": [{"field": "note", "formula": "2 *"}]}, "The formula is not a Python expression: "),
 		(BOTH | {"fields": [{"field": "note", "formula": " "}]}, "Enter the formula."),
 		(BOTH | {"fields": [{"field": "note"}]}, "takes a list of objects"),
 		(BOTH | {"fields": "note"}, "takes a list of objects"),

@@ -140,13 +140,17 @@ def test_it_is_tried_with_the_rights_of_who_wrote_it(make_user, as_user):
 	assert administrators["is_done"]
 
 
-def test_what_the_reader_may_not_see_is_not_told(make_user, as_user, monkeypatch):
+def hide_notes_from_a_manager(make_user) -> None:
 	make_user(MANAGER, ["Milestone Manager", CLERK_ROLE])
 	frappe.get_doc({
 		"doctype": "Property Setter", "doctype_or_field": "DocField", "doc_type": ORDER, "field_name": "note",
 		"property": "permlevel", "property_type": "Int", "value": "1",
 	}).insert()  # fmt: skip
 	frappe.clear_cache(doctype=ORDER)
+
+
+def test_what_the_reader_may_not_see_is_not_told(make_user, as_user):
+	hide_notes_from_a_manager(make_user)
 	stored = make_workflow(
 		"Stored", stages=[stage("Cut", "Cut", next_actions=make_next_actions(NOTE))], tasks=[], enabled=0
 	)
@@ -154,6 +158,34 @@ def test_what_the_reader_may_not_see_is_not_told(make_user, as_user, monkeypatch
 	with as_user(MANAGER):
 		(outcome,) = api.try_next_steps(stored.as_dict(), order.name)["stages"][0]
 	assert outcome == {"is_done": True, "sentences": ["It would be done."]}
+
+
+def test_what_the_reader_may_not_see_is_not_told_by_what_is_made_of_it(make_user, as_user):
+	hide_notes_from_a_manager(make_user)
+	values = [
+		{"field": "title", "value": "Known"},
+		{"field": "title", "from": "note"},
+		{"field": "title", "formula": "doc.note + '!'"},
+		# Its value before is the note.
+		{"field": "title", "value": "Known again"},
+		# Frappe's refusal names the value.
+		{"field": "status", "from": "note"},
+	]
+	steps = [{"action": "Set Values", "fields": [one]} for one in values]
+	stored = make_workflow(
+		"Stored", stages=[stage("Cut", "Cut", next_actions=make_next_actions(*steps))], tasks=[], enabled=0
+	)
+	order = make_document(title="Coat", note="Secret")
+	with as_user(MANAGER):
+		outcomes = api.try_next_steps(stored.as_dict(), order.name)["stages"][0]
+	assert [one["is_done"] for one in outcomes] == [True, True, True, True, False]
+	said = ["".join(one["sentences"]) for one in outcomes]
+	assert said[0].endswith(" would change from Coat to Known.")
+	assert said[1:4] == ["It would be done."] * 3
+	assert said[4] == (
+		f"It would not be done. You may not read all fields of {ORDER}, so only Administrator is told why."
+	)
+	assert "Secret" in tried(order, steps[-1])[0]["sentences"][0]
 
 
 def test_only_managers_try_and_only_on_documents_they_may_read(make_user, as_user):

@@ -5,6 +5,7 @@ import pytest
 
 from milestone_automation import hooks
 from milestone_automation.engine.progress import next_steps
+from milestone_automation.engine.workflows import action_registry
 from tests.support.factories import (
 	ORDER,
 	ensure_production_order,
@@ -116,6 +117,26 @@ def test_another_app_adds_an_action_by_its_hook(monkeypatch):
 	assert run(order, "Cut") == ["Write a Note: done"]
 	order.reload()
 	assert order.note == "Well done"
+
+
+def test_what_other_apps_declare_is_read_once_and_again_when_it_changes(monkeypatch):
+	read, of_other_app = [], action_registry._of_other_app
+
+	def counted(given):
+		read.append(given)
+		return of_other_app(given)
+
+	monkeypatch.setattr(action_registry, "_of_other_app", counted)
+	path = "milestone_automation.engine.workflows.step_actions.set_value"
+	for name in ("Write a First Note", "Write a Second Note"):
+		monkeypatch.setattr(hooks, "milestone_actions", {name: path}, raising=False)
+		frappe.clear_cache()
+		for _time in range(3):
+			assert action_registry.action(name).function == path
+			assert name in action_registry.actions()
+			assert action_registry.action("Submit") is action_registry.OWN["Submit"]
+	assert action_registry.action("Write a First Note") is None
+	assert len(read) == 2
 
 
 def test_reaching_a_stage_runs_its_actions_in_a_job_after_the_commit(scratch_site):

@@ -9,8 +9,10 @@ from frappe.utils import add_days, getdate, today
 from milestone_automation.engine.base import jobs
 from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.messages import sweep
+from milestone_automation.engine.people import user_texts
 from milestone_automation.engine.plans import version_move
 from milestone_automation.engine.progress import next_steps, rescheduling, stages, tasks
+from milestone_automation.engine.store import step_outbox
 from tests.support.clock import at, sweep_at
 from tests.support.factories import (
 	CLERK_ROLE,
@@ -194,6 +196,97 @@ def test_the_sweep_asks_nothing_more_where_no_step_waits(count_queries):
 	with count_queries() as queries:
 		sweep_now(order)
 	assert not [text for text in queries.statements if "tabMilestone Next Step" in text]
+
+
+def late_orders(count: int) -> list:
+	order_with(OVERDUE)
+	return [make_document(delivery_date=add_days(today(), -3)) for _number in range(count)]
+
+
+def sweep_all(orders: list) -> None:
+	sweep.handle([plan_of(order).name for order in orders], frappe.utils.now_datetime())
+
+
+def test_the_sweep_notes_the_steps_of_many_plans_with_as_many_statements_as_of_one(count_queries):
+	orders = late_orders(6)
+
+	def cost(some: list) -> int:
+		with count_queries() as queries:
+			sweep_all(some)
+		tables = ("tabMilestone Next Step", "tabMilestone Plan Log")
+		return sum(any(table in text for table in tables) for text in queries.statements)
+
+	cost(orders[:1])
+	assert cost(orders[1:2]) == cost(orders[2:]) == 3
+	assert [noted(plan_of(order).name) for order in orders] == [[("Overdue", "Pending")]] * 6
+
+
+def test_steps_that_cannot_be_noted_keep_those_of_other_plans_from_nothing(monkeypatch):
+	orders = late_orders(3)
+	broken, rows = plan_of(orders[1]).name, step_outbox._rows
+
+	def break_one(plan, *given):
+		return 1 / 0 if plan.name == broken else rows(plan, *given)
+
+	monkeypatch.setattr(step_outbox, "_rows", break_one)
+	sweep_all(orders)
+	assert [len(noted(plan_of(order).name)) for order in orders] == [1, 0, 1]
+	assert frappe.db.exists("Error Log", {"method": ("like", "Milestone sweep: next steps")})
+
+
+# The same step
+
+
+def texts(plan: str) -> list[str]:
+	return [json.loads(row.arguments)["value"] for row in rows_of(plan)]
+
+
+def blocked_order(*values: str):
+	"""An order whose steps for a blocked milestone were noted by the sweep of its key date, and its plan."""
+	steps = [note(value, when="Blocked") for value in values]
+	order = order_with(*steps, tasks=[task("Cut", "Sharpen the knives")])
+	sweep_now(order)
+	return order, plan_of(order).name
+
+
+def test_steps_in_another_order_are_neither_lost_nor_done_twice_in_a_new_version():
+	order, plan = blocked_order("First", "Second")
+	assert texts(plan) == ["First", "Second"]
+	workflow = frappe.get_doc("Milestone Workflow", "Production")
+	# The keys of a step may change their order too.
+	first = dict(reversed(note("First", when="Blocked").items()))
+	workflow.stages[0].next_actions = make_next_actions(
+		note("New", when="Blocked"), note("Second", when="Blocked"), first
+	)
+	workflow.save()
+	version_move.move(plan)
+	for _time in range(2):
+		sweep_now(order)
+		assert sorted(texts(plan)) == ["First", "New", "Second"]
+
+
+def test_equal_steps_are_as_many_as_the_workflow_has():
+	order, plan = blocked_order("Again", "Other", "Again")
+	assert texts(plan) == ["Again", "Other", "Again"]
+	frappe.db.set_value(
+		"Milestone Plan Stage",
+		stage_of(order, "Cut").name,
+		"next_actions",
+		make_next_actions(*[note("Again", when="Blocked")] * 3),
+	)
+	for _time in range(2):
+		sweep_now(order)
+		assert sorted(texts(plan)) == ["Again", "Again", "Again", "Other"]
+
+
+def test_steps_noted_by_an_earlier_version_or_of_a_renamed_user_are_not_done_again():
+	order, plan = blocked_order("ann@events.example")
+	frappe.db.set_value("Milestone Next Step", {"plan": plan}, "occasion_key", "by the place of the step")
+	sweep_now(order)
+	assert texts(plan) == ["ann@events.example"]
+	user_texts.rename("ann@events.example", "anna@events.example")
+	sweep_now(order)
+	assert texts(plan) == ["anna@events.example"]
 
 
 # Plan completed

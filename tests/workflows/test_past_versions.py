@@ -160,3 +160,15 @@ def test_fields_that_the_reader_may_not_read_are_left_out(workflow, make_user, a
 	with as_user("coat-manager@example.com"):
 		assert sentences(workflow) == ["Book the truck, Required: Yes before, No now."]
 	frappe.clear_cache(doctype="Milestone Workflow Stage")
+
+
+def test_a_next_step_is_told_with_when_and_on_which_condition_it_runs(workflow):
+	step = {"action": "Set Value", "field": "status", "value": "Shipped"}
+	late = {"when": "Overdue", "condition": "doc.ship_date", **step}
+	workflow.stages[0].next_actions = json.dumps([step])
+	save(workflow)
+	workflow.stages[0].next_actions = json.dumps([late])
+	save(workflow)
+	(change,) = past_versions.compare(workflow)["changes"]
+	assert change["before"] == ["Set Value: status, Shipped"]
+	assert change["after"] == ["Overdue: Set Value: status, Shipped, if doc.ship_date"]

@@ -1,8 +1,12 @@
 """The fields of a document that a workflow shows to people from outside: what may be chosen, and what they read."""
 
+import re
+from pathlib import Path
+
 import frappe
 import pytest
 
+import milestone_automation
 from milestone_automation.engine.base import languages
 from milestone_automation.engine.people.signed_links import Purpose, make_token
 from milestone_automation.engine.workflows import lost_fields, shown_fields
@@ -229,3 +233,9 @@ def test_their_mail_has_the_fields_and_what_the_desk_keeps_of_it_has_not(order_t
 	kept = frappe.get_all("Milestone Message", {"recipient": MILL}, pluck="message")
 	assert kept
 	assert not [text for text in kept if "GO-0046" in (text or "")]
+
+
+def test_the_builder_offers_what_the_server_takes():
+	script = Path(milestone_automation.__file__).parent / "public" / "js" / "builder" / "fields.js"
+	(listed,) = re.findall(r"const SHOWABLE = \[(.*?)\n\];", script.read_text(), re.DOTALL)
+	assert set(re.findall(r'"([^"]+)"', listed)) == shown_fields.SHOWABLE_TYPES

@@ -11,6 +11,7 @@ as before. Two sweeps do not get the same plan; if they did, the unique key woul
 
 from collections.abc import Callable
 from datetime import datetime
+from itertools import groupby
 
 import frappe
 from frappe.utils import getdate, now_datetime
@@ -84,7 +85,7 @@ def handle(names: list[str], now: datetime) -> None:
 	deliveries = due_messages.deliveries_in(batch)
 	keys = {delivery.key for due, _waiting in deliveries.values() for delivery in due}
 	batch.told = due_messages.stored_keys(keys)
-	changes, notifications = plan_batch.Changes(), []
+	changes, notifications, happenings = plan_batch.Changes(), [], []
 	for plan in batch.plans:
 		if plan.name not in deliveries:
 			continue
@@ -93,9 +94,20 @@ def handle(names: list[str], now: datetime) -> None:
 		if handled:
 			changes.add(handled[0])
 			notifications += handled[1]
+			happenings += handled[2]
 	changes.write()
+	_note_steps(happenings)
 	for notification in notifications:
 		outbox.show(notification)
+
+
+def _note_steps(found: list[step_outbox.Happening]) -> None:
+	"""Note what is to be done for stages that are blocked or overdue; where that fails, plan by plan."""
+	what = "Milestone sweep: next steps"
+	if not found or guard.run_guarded(what, step_outbox.note_lasting, found):
+		return
+	for _name, of_plan in groupby(found, key=lambda one: one.plan.name):
+		guard.run_guarded(what, step_outbox.note_lasting, list(of_plan))
 
 
 # One plan
@@ -103,8 +115,8 @@ def handle(names: list[str], now: datetime) -> None:
 
 def _handle_plan(
 	batch: plan_batch.Batch, plan, due: list[due_messages.Delivery], waiting: list[due_messages.Delivery]
-) -> tuple[plan_batch.Changes, list[outbox.DeskNotification]]:
-	"""Send what is due in one plan; return the changes of its rows and the desk notifications to show."""
+) -> tuple[plan_batch.Changes, list[outbox.DeskNotification], list[step_outbox.Happening]]:
+	"""Send what is due in one plan; return changes of its rows, desk notifications to show, and what its steps wait for."""
 	unsent = [delivery for delivery in due if delivery.recipient and delivery.key not in batch.told]
 	partly_sent = _steps(due) & _steps(waiting)
 	early = _early_reminders(unsent)
@@ -121,7 +133,7 @@ def _handle_plan(
 	_stamp_stages(batch, plan, due, partly_sent, changes)
 	_stamp_tasks(batch, plan, due, changes)
 	_update_sums(batch, plan, changes)
-	return changes, notifications
+	return changes, notifications, step_outbox.lasting(plan, batch.stages[plan.name], getdate(batch.now))
 
 
 def _steps(deliveries: list[due_messages.Delivery]) -> set[tuple]:
@@ -224,7 +236,6 @@ def _update_sums(batch: plan_batch.Batch, plan, changes: plan_batch.Changes) -> 
 	old_health = plan.health
 	check = schedule.next_check(plan, stages, tasks, rules, today)
 	_set(changes.plans, plan, sums.summary_of(plan, stages) | {"next_check": check})
-	step_outbox.note_lasting([(plan, stages)], today)
 	if plan.health != old_health or any(
 		changes.stages[row.name].get("open_criteria") is not None for row in stages
 	):

@@ -8,40 +8,32 @@ from collections.abc import Iterable
 import frappe
 from frappe.utils import cstr
 
-from milestone_automation.engine.people import assignees, rights
+from milestone_automation.engine.people import assignees, plan_documents, rights
 
 
-def of_plans(plans: Iterable, who: str) -> dict[str, list[dict]]:
+def of_plans(
+	plans: Iterable, who: str, documents: plan_documents.Documents | None = None
+) -> dict[str, list[dict]]:
 	"""Return by name of the plan the people to whom somebody from outside can hand over what they are asked for.
 
-	A constant number of queries for each DocType.
+	One query for each DocType, and at most four more.
 
 	Args:
 		plans: rows of plans with `name`, `reference_type`, `reference_name` and `supplier_field`.
 		who: user id or e-mail address that a signed link or the session proves.
+		documents: of the plans, with all fields, where they are read already.
 
 	Returns:
 		dict: people as `assignees.resolve` returns them, each with their `contact`; empty where the supplier of the
 		document does not have this person among its contacts.
 	"""
-	names, plans_of = identities(who), {}
+	names = identities(who)
+	plans = [plan for plan in plans if rights.stored_meta(plan.get("reference_type"))]
+	documents = plan_documents.read(plans) if documents is None else documents
+	asked = []
 	for plan in plans:
-		plans_of.setdefault(plan.get("reference_type"), []).append(plan)
-	found = {}
-	for doctype, of_doctype in plans_of.items():
-		if rights.stored_meta(doctype):
-			found |= _of_doctype(doctype, of_doctype, names)
-	return found
-
-
-def _of_doctype(doctype: str, plans: list, names: set[str]) -> dict[str, list[dict]]:
-	filters = {"name": ("in", list({cstr(plan.get("reference_name")) for plan in plans}))}
-	rows = frappe.get_all(doctype, filters=filters, fields=["*"])
-	documents = {cstr(row.name): frappe._dict(row, doctype=doctype) for row in rows}
-	asked = [
-		(documents.get(cstr(plan.get("reference_name")), frappe._dict(doctype=doctype)), plan)
-		for plan in plans
-	]
+		nothing = frappe._dict(doctype=plan.get("reference_type"))
+		asked.append((documents.get(plan_documents.key_of(plan), nothing), plan))
 	contacts = assignees.contacts_of_suppliers(asked)
 	return {plan.get("name"): _others(people, names) for plan, people in zip(plans, contacts, strict=True)}
 

@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 import frappe
 from frappe import _
-from frappe.utils import cstr
 
-from milestone_automation.engine.people import assignees, rights
+from milestone_automation.engine.people import assignees, plan_documents
 
 NOBODY_IN_PARTICULAR = (assignees.ADMINISTRATOR, assignees.GUEST)
 
@@ -32,41 +31,27 @@ class Requester(NamedTuple):
 		return _("Requested by {0}").format(self.person or self.company) if any(self) else ""
 
 
-def of_rows(rows: Iterable) -> list[Requester]:
+def of_rows(rows: Iterable, documents: plan_documents.Documents | None = None) -> list[Requester]:
 	"""Return who asks for each of some tasks or milestones, with one query for each DocType and one more.
 
 	Args:
 		rows: with `reference_type` and `reference_name`, and `stage_owner` and `owner_role` of the milestone.
+		documents: theirs, where they are read already.
 	"""
 	rows = list(rows)
-	documents = _documents({(row.get("reference_type"), cstr(row.get("reference_name"))) for row in rows})
+	if documents is None:
+		documents = plan_documents.read(rows, ("owner", "company"))
 	owners = [row.get("stage_owner") for row in rows]
 	names = _desk_names([*owners, *(document.owner for document in documents.values())])
 	return [_requester(row, documents, names) for row in rows]
 
 
-def _requester(row, documents: dict, names: dict[str, str]) -> Requester:
-	document = documents.get((row.get("reference_type"), cstr(row.get("reference_name"))), frappe._dict())
+def _requester(row, documents: plan_documents.Documents, names: dict[str, str]) -> Requester:
+	document = documents.get(plan_documents.key_of(row), frappe._dict())
 	person = names.get(row.get("stage_owner")) or _(row.get("owner_role") or "")
 	if not person and document.owner not in NOBODY_IN_PARTICULAR:
 		person = names.get(document.owner)
 	return Requester(person or "", document.company or "")
-
-
-def _documents(documents: set[tuple[str, str]]) -> dict[tuple[str, str], frappe._dict]:
-	"""Return `owner` and `company` of documents."""
-	found, names_of = {}, {}
-	for doctype, name in documents:
-		names_of.setdefault(doctype, set()).add(name)
-	for doctype, names in names_of.items():
-		meta = rights.stored_meta(doctype)
-		if not meta:
-			continue
-		field = meta.get_field("company")
-		fields = ["name", "owner"] + (["company"] if field and not field.get("is_virtual") else [])
-		rows = frappe.get_all(doctype, filters={"name": ("in", sorted(names))}, fields=fields)
-		found |= {(doctype, cstr(row.name)): row for row in rows}
-	return found
 
 
 def _desk_names(users: Iterable[str | None]) -> dict[str, str]:

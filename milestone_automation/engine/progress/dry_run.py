@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import frappe
 from frappe import _
-from frappe.utils import cstr
+from frappe.utils import cstr, get_fullname
 
 from milestone_automation.engine.base import guard, trial
 from milestone_automation.engine.people import field_rights
 from milestone_automation.engine.progress import next_steps, step_author
-from milestone_automation.engine.workflows import action_registry
+from milestone_automation.engine.workflows import action_registry, field_mapping
 
 # Of a document, how many changed fields are told.
 MOST_CHANGES = 10
@@ -41,11 +41,19 @@ def try_steps(steps: list, author: str | None, plan, stage) -> list[Outcome]:
 	Raises:
 		Exception: a conflict with somebody who changes the same rows; every other error is an outcome.
 	"""
+	outcomes, tells_values = [], True
 	with trial.undone():
-		return [_try(step, author, plan, stage) for step in steps]
+		for step in steps:
+			outcome = _try(step, author, plan, stage, tells_values)
+			outcomes.append(outcome)
+			# From then on a field that may be read holds what may not.
+			tells_values = tells_values and not (
+				outcome.is_done and _copies_hidden(step, plan.reference_type)
+			)
+	return outcomes
 
 
-def _try(step, author: str | None, plan, stage) -> Outcome:
+def _try(step, author: str | None, plan, stage, tells_values: bool) -> Outcome:
 	save_point = f"milestone_step_{frappe.generate_hash(length=8)}"
 	frappe.db.savepoint(save_point)
 	try:
@@ -54,17 +62,41 @@ def _try(step, author: str | None, plan, stage) -> Outcome:
 		if not is_met:
 			return Outcome(False, [_("The document does not meet its condition.")])
 		sentences = [said] if isinstance(said, str) else _warning(step)
-		return Outcome(True, [*sentences, *_changes(plan, before)] or [_("It would be done.")])
+		if tells_values and not _copies_hidden(step, plan.reference_type):
+			sentences += _changes(plan, before)
+		return Outcome(True, sentences or [_("It would be done.")])
 	except Exception as error:
 		if guard.is_conflict(error):
 			raise
 		frappe.db.rollback(save_point=save_point)
-		return Outcome(False, [next_steps.words_of(error)])
+		return Outcome(False, [_reason(error, author, plan.reference_type)])
+
+
+def _reason(error: Exception, author: str, doctype: str) -> str:
+	"""Return why a step would not be done. What somebody else is told may hold values that the session user may not read."""
+	names_no_value = isinstance(error, (guard.GateError, frappe.PermissionError))
+	if names_no_value or author == frappe.session.user or not _hides_some(doctype):
+		return next_steps.words_of(error)
+	return _("It would not be done. You may not read all fields of {0}, so only {1} is told why.").format(
+		_(doctype), get_fullname(author)
+	)
+
+
+def _hides_some(doctype: str) -> bool:
+	of_rows = field_rights.hidden_of_rows(doctype).values()
+	return bool(field_rights.hidden(doctype)) or any(of_rows)
+
+
+def _copies_hidden(step: dict, doctype: str) -> bool:
+	"""Tell whether a step writes what the session user may not read into fields that they may read."""
+	arguments = action_registry.action(step["action"]).arguments
+	mappings = [step.get(name) or [] for name, argument in arguments.items() if argument.kind == "Mapping"]
+	place = field_mapping.Place(doctype, None, doctype)
+	return any(problem for one in mappings for problem in field_mapping.source_problems(one, place))
 
 
 def _warning(step: dict) -> list[str]:
-	action = action_registry.actions()[step["action"]]
-	if action.leaves_site:
+	if action_registry.action(step["action"]).leaves_site:
 		return [_("It would be done. What it does outside cannot be tried.")]
 	return []
 

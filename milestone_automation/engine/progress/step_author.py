@@ -44,7 +44,7 @@ def run(action: dict, author: str | None, plan, stage, is_trial: bool = False) -
 		doc = frappe.get_doc(plan.reference_type, plan.reference_name)
 		if not conditions.holds(action.get("condition"), doc):
 			return False, None
-		if is_trial and action_registry.actions()[action["action"]].leaves_site:
+		if is_trial and action_registry.action(action["action"]).leaves_site:
 			return True, None
 		return True, action_registry.run(action, doc, plan, stage)
 
@@ -81,7 +81,7 @@ def _check_may(action: dict, plan) -> None:
 	fault = next(step_validation.problems_of(action, plan.reference_type), None)
 	if fault:
 		frappe.throw(fault, frappe.PermissionError)
-	doc.check_permission("read" if action_registry.actions()[action["action"]].only_reads else "write")
+	doc.check_permission("read" if action_registry.action(action["action"]).only_reads else "write")
 
 
 @contextmanager

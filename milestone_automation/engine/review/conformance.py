@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from enum import Enum
 from itertools import groupby
 
 from milestone_automation.engine.review.plan_stages import StageRow
 from milestone_automation.engine.rules.network import Network
+from milestone_automation.engine.store.undoings import Undoings
 
 
 class Deviation(str, Enum):
@@ -17,14 +18,6 @@ class Deviation(str, Enum):
 	OUT_OF_ORDER = "Out of Order"
 	REPEATED = "Repeated"
 	LATE = "Late"
-
-
-@dataclass(frozen=True)
-class Undoings:
-	"""How often a milestone was undone, and when first (naive, in the site's time zone)."""
-
-	times: int
-	first: datetime
 
 
 @dataclass(frozen=True)

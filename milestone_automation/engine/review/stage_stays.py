@@ -6,18 +6,15 @@ A milestone that was skipped took no time: what comes after it counts from befor
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from itertools import groupby
-
-import frappe
-from frappe.query_builder.functions import Count
 
 from milestone_automation.engine.review import bottlenecks, stays
 from milestone_automation.engine.review.bottlenecks import Bottleneck
 from milestone_automation.engine.review.plan_stages import StageRow
 from milestone_automation.engine.rules.network import Network
-from milestone_automation.engine.rules.vocabulary import PlanEvent
 from milestone_automation.engine.rules.working_days import WorkCalendar
+from milestone_automation.engine.store import undoings
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ def measure(
 		start, end: first and last date on which milestones were reached or undone; None for no limit.
 	"""
 	rows = list(rows)
-	rework = _rework(rows, undoings(start, end))
+	rework = _rework(rows, undoings.by_stage(start=start, end=end))
 	finished, ages = defaultdict(list), defaultdict(list)
 	for stay in find(rows):
 		if stay.until is None:
@@ -112,24 +109,8 @@ def measure(
 	return bottlenecks.ranked(names, measured, ages, rework)
 
 
-def _rework(rows: list[StageRow], undone: Mapping[str, int]) -> dict[str, int]:
+def _rework(rows: list[StageRow], undone: Mapping[str, undoings.Undoings]) -> dict[str, int]:
 	rework: dict[str, int] = defaultdict(int)
 	for row in rows:
-		rework[row.stage_name] += undone.get(row.name, 0)
+		rework[row.stage_name] += undone[row.name].times if row.name in undone else 0
 	return rework
-
-
-def undoings(start: date | None = None, end: date | None = None) -> dict[str, int]:
-	"""Return how often stages were undone, by row name; one query.
-
-	Args:
-		start, end: first and last date; None for no limit.
-	"""
-	log = frappe.qb.DocType("Milestone Plan Log")
-	query = frappe.qb.from_(log).select(log.plan_stage, Count("*")).groupby(log.plan_stage)
-	query = query.where(log.event == PlanEvent.MILESTONE_UNDONE.value)
-	if start:
-		query = query.where(log.done_on >= datetime.combine(start, time.min))
-	if end:
-		query = query.where(log.done_on < datetime.combine(end, time.min) + timedelta(days=1))
-	return dict(query.run())

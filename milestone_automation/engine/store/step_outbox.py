@@ -3,19 +3,23 @@
 A stage has steps for when it is reached, reached late, blocked or overdue, a plan for when it is completed. Each runs once
 for each occasion. A stage is reached as often as it is reached; it is blocked or overdue once for each of its key dates and
 each time it was undone; a plan is completed once, and again after a stage of it was undone.
+
+Within an occasion a step is known by what it says, and equal ones by their number: a new version of a workflow may bring
+its steps in another order, or put new ones between them.
 """
 
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import frappe
 from frappe.utils import getdate, now_datetime
 
 from milestone_automation.engine.base import bulk, jobs
-from milestone_automation.engine.rules.vocabulary import Health, PlanEvent, StageStatus, StepEvent, StepStatus
-from milestone_automation.engine.store import app_events
+from milestone_automation.engine.rules.vocabulary import Health, StageStatus, StepEvent, StepStatus
+from milestone_automation.engine.store import app_events, undoings
 
 DOCTYPE = "Milestone Next Step"
 RUN = "milestone_automation.engine.progress.next_steps.run"
@@ -25,6 +29,19 @@ DEPTH_FLAG = "milestone_action_depth"
 LASTING = (StepEvent.BLOCKED, StepEvent.OVERDUE)
 # Where none of these is, nobody has to be asked for the key date.
 NOT_WAITING = (Health.DONE.value, Health.SKIPPED.value, Health.ON_HOLD.value)
+
+
+class Happening(NamedTuple):
+	"""What happens to a stage.
+
+	Attributes:
+		plan, stage: rows.
+		event: what happens.
+	"""
+
+	plan: object
+	stage: object
+	event: StepEvent
 
 
 # What happens
@@ -75,26 +92,43 @@ def completed_occasion(plan: str) -> str:
 	Args:
 		plan: name of the plan.
 	"""
-	return str(_times_undone({"plan": plan})[plan])
+	return str(sum(undoings.times([plan]).values()))
 
 
-def note_lasting(plans: Iterable[tuple[object, list]], today) -> None:
-	"""Note what is to be done for stages that are blocked or overdue, unless it was noted for this occasion.
-
-	No query where no step waits for that, and no app listens.
+def lasting(plan, stages: Iterable, today) -> list[Happening]:
+	"""Return which stages are blocked or overdue, and have steps for it. No query.
 
 	Args:
-		plans: rows of plans, locked, each with its stages, whose health is worked out.
+		plan: row of the plan, locked.
+		stages: its rows, whose health is worked out.
 		today: today's date.
 	"""
-	found = [
-		(plan, stage, event)
-		for plan, stages in plans
+	return [
+		Happening(plan, stage, event)
 		for stage in stages
 		for event in _lasting_events(plan, stage, today)
 		if _has_steps(plan, stage, event)
 	]
-	_note(found)
+
+
+def note_lasting(found: list[Happening]) -> int:
+	"""Note what is to be done for stages that are blocked or overdue, unless it was noted for this occasion.
+
+	A constant number of queries, none where there are no such stages.
+
+	Args:
+		found: in one or more plans, as `lasting` returns them.
+
+	Returns:
+		int: how many they are.
+	"""
+	if found:
+		undone = undoings.times({plan.name for plan, _stage, _event in found})
+		rows = []
+		for plan, stage, event in found:
+			rows += _rows(plan, stage, event, lasting_occasion(stage, undone.get(stage.name, 0)))
+		_insert_new(rows)
+	return len(found)
 
 
 def note_blocked(plan, stage) -> None:
@@ -105,7 +139,7 @@ def note_blocked(plan, stage) -> None:
 		stage: row of the stage.
 	"""
 	if _has_steps(plan, stage, StepEvent.BLOCKED):
-		_note([(plan, stage, StepEvent.BLOCKED)])
+		note_lasting([Happening(plan, stage, StepEvent.BLOCKED)])
 
 
 def request_blocked(plan, stage) -> None:
@@ -118,16 +152,6 @@ def request_blocked(plan, stage) -> None:
 	if _has_steps(plan, stage, StepEvent.BLOCKED):
 		job = f"milestone-blocked-{stage.name}"
 		jobs.queue_follow_up(RUN_BLOCKED, job, if_undone=True, plan=plan.name, stage=stage.name)
-
-
-def _note(found: list[tuple]) -> None:
-	if not found:
-		return
-	undone = _times_undone({"plan_stage": ("in", [stage.name for _plan, stage, _event in found])})
-	rows = []
-	for plan, stage, event in found:
-		rows += _rows(plan, stage, event, lasting_occasion(stage, undone[stage.name]))
-	_insert_new(rows)
 
 
 def _lasting_events(plan, stage, today) -> Iterable[StepEvent]:
@@ -162,8 +186,8 @@ def is_over(row, stage) -> bool:
 		row: of the step, blocked or overdue.
 		stage: row of the stage.
 	"""
-	undone = _times_undone({"plan_stage": stage.name, "plan": row.plan})[stage.name]
-	return row.occasion != lasting_occasion(stage, undone)
+	undone = undoings.times([row.plan])
+	return row.occasion != lasting_occasion(stage, undone.get(stage.name, 0))
 
 
 def lasting_occasion(stage, times_undone: int) -> str:
@@ -177,15 +201,6 @@ def lasting_occasion(stage, times_undone: int) -> str:
 		str: such as "2026-03-31/0".
 	"""
 	return f"{stage.key_date and getdate(stage.key_date)}/{times_undone}"
-
-
-def _times_undone(filters: dict) -> Counter:
-	"""Return how often stages were undone, by the first column that is asked for: plan or row name of the stage."""
-	column = next(iter(filters))
-	found = frappe.get_all(
-		"Milestone Plan Log", {**filters, "event": PlanEvent.MILESTONE_UNDONE.value}, pluck=column
-	)
-	return Counter(found)
 
 
 # Rows
@@ -216,13 +231,22 @@ def _event_of(action, event: StepEvent) -> str:
 
 def _rows(plan, stage, event: StepEvent, occasion: str) -> list[dict]:
 	actions = [] if event is StepEvent.UNDONE else actions_of(stage, event)
-	listeners = list(app_events.steps(event, plan.reference_type))
-	keyed = [(number, number, action) for number, action in enumerate(actions, 1)]
-	keyed += [(len(actions) + number, json.dumps(step), step) for number, step in enumerate(listeners, 1)]
-	return [_row(plan, stage, event, occasion, *one) for one in keyed]
+	steps = [*actions, *app_events.steps(event, plan.reference_type)]
+	equal, rows = Counter(), []
+	for number, step in enumerate(steps, 1):
+		said = _said(step)
+		equal[said] += 1
+		row = _row(plan, stage, event, occasion, number, step)
+		rows.append(row | {"occasion_key": _hash(stage.name, event.value, occasion, said, equal[said])})
+	return rows
 
 
-def _row(plan, stage, event: StepEvent, occasion: str, number: int, key, action: dict | None) -> dict:
+def _said(step) -> str:
+	"""Return what a step says, in one way: the builder may write it with its keys in another order."""
+	return json.dumps(step, sort_keys=True)
+
+
+def _row(plan, stage, event: StepEvent, occasion: str, number: int, action: dict | None) -> dict:
 	arguments = json.dumps(action)
 	name = action.get("action") if isinstance(action, dict) else None
 	return {
@@ -233,7 +257,6 @@ def _row(plan, stage, event: StepEvent, occasion: str, number: int, key, action:
 		"reference_name": plan.reference_name,
 		"event": event.value,
 		"occasion": occasion,
-		"occasion_key": _hash(stage.name, event.value, occasion, key),
 		"step": number,
 		"action": str(name or "")[:140],
 		"arguments": arguments,
@@ -274,12 +297,33 @@ def _insert_new(rows: list[dict]) -> None:
 	"""Insert the rows of an occasion that are not there yet. The plan is locked, so nobody inserts them meanwhile."""
 	if not rows:
 		return
-	keys = [row["occasion_key"] for row in rows]
-	known = set(frappe.get_all(DOCTYPE, {"occasion_key": ("in", keys)}, pluck="occasion_key"))
-	_insert([row for row in rows if row["occasion_key"] not in known])
+	columns = ("plan_stage", "event", "occasion")
+	filters = {column: ("in", sorted({row[column] for row in rows})) for column in columns}
+	stored = frappe.get_all(DOCTYPE, filters, [*columns, "arguments", "occasion_key"])
+	keys, known = {row.occasion_key for row in stored}, Counter(_place(row) for row in stored)
+	new = []
+	for row in rows:
+		# By what the rows say now: a user in them may have another name by now, and rows of earlier versions have keys by
+		# the place of their step.
+		if known[_place(row)]:
+			known[_place(row)] -= 1
+		elif row["occasion_key"] not in keys:
+			new.append(row)
+	_insert(new)
+
+
+def _place(row) -> tuple:
+	"""Return what the equal steps of an occasion have in common."""
+	try:
+		said = _said(json.loads(row["arguments"] or "null"))
+	except ValueError:
+		said = row["arguments"]  # as only SQL can have written it
+	return row["plan_stage"], row["event"], row["occasion"], said
 
 
 def _insert(rows: list[dict]) -> None:
-	names = bulk.insert_rows(DOCTYPE, rows)
-	if names:
+	names_of: dict[str, list[str]] = {}
+	for row, name in zip(rows, bulk.insert_rows(DOCTYPE, rows), strict=True):
+		names_of.setdefault(row["plan"], []).append(name)
+	for names in names_of.values():
 		jobs.queue_follow_up(RUN, f"milestone-next-steps-{names[0]}", names=names)

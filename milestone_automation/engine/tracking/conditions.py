@@ -3,6 +3,7 @@
 import ast
 import functools
 import html
+from typing import NamedTuple, NoReturn
 
 import frappe
 from frappe import _
@@ -79,49 +80,109 @@ def fields_used(condition: str | None, doctype: str, has_row: bool = False) -> t
 	return expressions.fields_used(tree), expressions.columns_used(tree) & _columns(doctype)
 
 
-def check(condition: str | None, doctype: str, row_doctype: str | None = None) -> None:
+class _Fault(NamedTuple):
+	"""What is wrong with an expression.
+
+	Attributes:
+		kind: "syntax", "field" or "value".
+		details: what the sentence about it says, safe to show in HTML.
+	"""
+
+	kind: str
+	details: tuple[str, ...]
+
+
+class _Wrong(Exception):
+	"""Ends the search for faults with the first one."""
+
+	def __init__(self, kind: str, *details: str):
+		super().__init__(kind)
+		self.fault = _Fault(kind, details)
+
+
+def check(condition: str | None, doctype: str) -> None:
 	"""Refuse a condition with syntax errors, unknown names or fields that the DocType does not have.
 
 	Args:
 		condition: Python expression on `doc`; may be empty.
 		doctype: DocType of the documents.
-		row_doctype: DocType of the row it is about, of a table of the document; None for the document alone.
 
 	Raises:
 		frappe.ValidationError: says what is wrong and what to write instead.
 	"""
-	if not condition or not condition.strip():
-		return
-	tree = _parse(condition.strip(), doctype, has_row=bool(row_doctype))
-	_check_columns(tree, doctype)
-	_try(condition.strip(), doctype, row_doctype)
+	fault = problem(condition, doctype)
+	if fault:
+		frappe.throw(fault, title=_("Invalid Condition"))
 
 
-def _try(condition: str, doctype: str, row_doctype: str | None) -> None:
+def problem(condition: str | None, doctype: str) -> str | None:
+	"""Return what is wrong with a condition, as a sentence; None where nothing is.
+
+	Args:
+		condition, doctype: as for `check`.
+	"""
+	fault = _fault(condition, doctype)
+	return fault and {
+		"syntax": _("The condition is not a Python expression: {0}. Example: doc.status == 'Open'."),
+		"field": _(
+			"The condition uses doc.{0}, but {1} has no field {0}. Use the field's name, not its label."
+		),
+		"value": _("The condition cannot be evaluated: {0}. It may use doc and frappe.utils only."),
+	}[fault.kind].format(*fault.details)
+
+
+def formula_problem(formula: str | None, doctype: str, row_doctype: str | None = None) -> str | None:
+	"""Return what is wrong with a formula, which is of the same language, as a sentence; None where nothing is.
+
+	Args:
+		formula: Python expression on `doc`, and on `row` where there is one.
+		doctype: DocType of the documents.
+		row_doctype: DocType of the row, of a table of the document; None for the document alone.
+	"""
+	fault = _fault(formula, doctype, row_doctype)
+	return fault and {
+		"syntax": _("The formula is not a Python expression: {0}. Example: doc.grand_total * 30 / 100."),
+		"field": _(
+			"The formula uses doc.{0}, but {1} has no field {0}. Use the field's name, not its label."
+		),
+		"value": _(
+			"The formula cannot be evaluated: {0}. It may use doc, frappe.utils and, in a table, row."
+		),
+	}[fault.kind].format(*fault.details)
+
+
+def _fault(text: str | None, doctype: str, row_doctype: str | None = None) -> _Fault | None:
+	if not text or not text.strip():
+		return None
+	try:
+		tree = _parse(text.strip(), doctype, has_row=bool(row_doctype))
+		_check_columns(tree, doctype)
+		_try(text.strip(), doctype, row_doctype)
+	except _Wrong as wrong:
+		return wrong.fault
+	return None
+
+
+def _try(text: str, doctype: str, row_doctype: str | None) -> None:
 	"""Evaluate with a sample document. Other documents have other values, so only what can never work is refused."""
 	messages = message_log.count()
 	try:
 		row = samples.document(row_doctype) if row_doctype else None
-		expressions.evaluate(condition, samples.document(doctype), row)
+		expressions.evaluate(text, samples.document(doctype), row)
 	except (budget.BudgetExceeded, budget.NotCalculable) as error:
 		_refuse(str(error))
 	except Exception:
 		message_log.forget_after(messages)
 
 
-def _parse(condition: str, doctype: str, has_row: bool = False) -> ast.Expression:
+def _parse(text: str, doctype: str, has_row: bool = False) -> ast.Expression:
 	try:
-		if len(condition) <= budget.MOST_WRITTEN:
+		if len(text) <= budget.MOST_WRITTEN:
 			# Fields come first: a wrong name is the fault most often made.
-			_check_fields(ast.parse(condition, mode="eval"), doctype)
-		return expressions.parse(condition, has_row)
+			_check_fields(ast.parse(text, mode="eval"), doctype)
+		return expressions.parse(text, has_row)
 	except SyntaxError as error:
-		frappe.throw(
-			_("The condition is not a Python expression: {0}. Example: doc.status == 'Open'.").format(
-				html.escape(error.msg.rstrip("?."), quote=False)
-			),
-			title=_("Invalid Condition"),
-		)
+		raise _Wrong("syntax", html.escape(error.msg.rstrip("?."), quote=False)) from error
 	except (RecursionError, MemoryError, ValueError):
 		_refuse(_("it cannot be read"))
 	except expressions.NotAllowed as error:
@@ -138,12 +199,7 @@ def _check_fields(tree: ast.Expression, doctype: str) -> None:
 		)
 		if not is_field or node.attr in known or (node.attr == "get" and id(node) in calls):
 			continue
-		frappe.throw(
-			_(
-				"The condition uses doc.{0}, but {1} has no field {0}. Use the field's name, not its label."
-			).format(html.escape(node.attr), _(doctype)),
-			title=_("Invalid Condition"),
-		)
+		raise _Wrong("field", html.escape(node.attr), _(doctype))
 
 
 def _names_of_fields(meta) -> set[str]:
@@ -163,10 +219,5 @@ def _columns(doctype: str) -> set[str]:
 	return {*default_fields, *(name for meta in tables for name in _names_of_fields(meta))}
 
 
-def _refuse(fault: str) -> None:
-	frappe.throw(
-		_("The condition cannot be evaluated: {0}. It may use doc and frappe.utils only.").format(
-			html.escape(fault.rstrip("."), quote=False)
-		),
-		title=_("Invalid Condition"),
-	)
+def _refuse(reason: str) -> NoReturn:
+	raise _Wrong("value", html.escape(reason.rstrip("."), quote=False))

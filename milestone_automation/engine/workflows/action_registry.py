@@ -27,6 +27,8 @@ from milestone_automation.engine.workflows import document_maker, step_actions
 GIVEN = ("doc", "plan", "stage")
 # What a step says besides the arguments of its action.
 ABOUT_THE_STEP = ("action", "when", "condition")
+# What other apps declare, for the length of a request.
+DECLARED = "milestone_declared_actions"
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -78,11 +80,29 @@ KIND_OF = {str: "Text", int: "Number", float: "Number", bool: "Check", list: "Li
 
 def actions() -> dict[str, Action]:
 	"""Return the known actions by name, those of other apps too."""
-	found = {}
-	for name, given in (frappe.get_hooks("milestone_actions") or {}).items():
-		found[name] = _of_other_app(given)
 	# None of them stands in for one of ours, whose rights are known.
-	return found | OWN
+	return _of_other_apps() | OWN
+
+
+def action(name) -> Action | None:
+	"""Return the action of a name; None where there is none.
+
+	Args:
+		name: as a step says it, so perhaps no text.
+	"""
+	if not isinstance(name, str):
+		return None
+	return OWN.get(name) or _of_other_apps().get(name)
+
+
+def _of_other_apps() -> dict[str, Action]:
+	"""Return the actions of other apps, worked out once in a request or job unless their hooks change in it."""
+	declared = frappe.get_hooks("milestone_actions") or {}
+	known = getattr(frappe.local, DECLARED, None)
+	if not known or known[0] != declared:
+		known = (dict(declared), {name: _of_other_app(given) for name, given in declared.items()})
+		setattr(frappe.local, DECLARED, known)
+	return known[1]
 
 
 def _of_other_app(given) -> Action:
@@ -128,21 +148,19 @@ def problems(step: dict, doctype: str) -> Iterator[str]:
 		step: the name of the action in `action`, and its arguments.
 		doctype: of the documents it acts on.
 	"""
-	known = actions()
-	arguments = arguments_of(step)
-	name = step.get("action")
-	if not isinstance(name, str) or name not in known:
-		yield _("Unknown action. Choose one of: {0}.").format(", ".join(sorted(known)))
+	arguments, name = arguments_of(step), step.get("action")
+	known = action(name)
+	if not known:
+		yield _("Unknown action. Choose one of: {0}.").format(", ".join(sorted(actions())))
 		return
 	reason = protected.why(doctype)
 	if reason:
 		yield reason
 		return
-	action = known[name]
-	faults = list(_argument_problems(name, action, arguments))
+	faults = list(_argument_problems(name, known, arguments))
 	yield from faults
-	if not faults and action.problems:
-		yield from action.problems(arguments, doctype)
+	if not faults and known.problems:
+		yield from known.problems(arguments, doctype)
 
 
 def arguments_of(step: dict) -> dict:
@@ -154,21 +172,21 @@ def arguments_of(step: dict) -> dict:
 	return {name: value for name, value in step.items() if name not in ABOUT_THE_STEP}
 
 
-def _argument_problems(name: str, action: Action, arguments: dict) -> Iterator[str]:
-	required = [one for one, argument in action.arguments.items() if argument.is_required]
+def _argument_problems(name: str, known: Action, arguments: dict) -> Iterator[str]:
+	required = [one for one, argument in known.arguments.items() if argument.is_required]
 	missing = [one for one in required if _is_left_out(one, arguments)]
-	unknown = [one for one in arguments if one in GIVEN or not (action.takes_more or one in action.arguments)]
+	unknown = [one for one in arguments if one in GIVEN or not (known.takes_more or one in known.arguments)]
 	if missing or unknown:
 		yield _("The next step {0} takes {1}; {2} does not fit.").format(
-			name, ", ".join(action.arguments) or _("no arguments"), escape_html(", ".join(missing + unknown))
+			name, ", ".join(known.arguments) or _("no arguments"), escape_html(", ".join(missing + unknown))
 		)
 	else:
-		yield from _misfits(name, action, arguments)
+		yield from _misfits(name, known, arguments)
 
 
-def _misfits(name: str, action: Action, arguments: dict) -> Iterator[str]:
+def _misfits(name: str, known: Action, arguments: dict) -> Iterator[str]:
 	"""Yield which arguments are not of the kind that the action declares."""
-	for argument, (kind, _is_required) in action.arguments.items():
+	for argument, (kind, _is_required) in known.arguments.items():
 		is_checked = kind in KINDS and not _is_left_out(argument, arguments)
 		if is_checked and not KINDS[kind](arguments[argument]):
 			yield _misfit(name, argument, kind)
@@ -199,7 +217,7 @@ def run(step: dict, doc, plan, stage):
 	"""
 	arguments = arguments_of(step)
 	doc.check_permission("read")
-	return frappe.get_attr(actions()[step["action"]].function)(doc, plan, stage, **arguments)
+	return frappe.get_attr(action(step["action"]).function)(doc, plan, stage, **arguments)
 
 
 MODULE = step_actions.__name__

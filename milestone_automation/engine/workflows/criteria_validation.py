@@ -106,15 +106,8 @@ def _own_condition_problems(one: Criterion, doctype: str) -> Iterator[str]:
 		yield _("Enter the condition. Example: {0}").format("doc.qty > 0")
 	if not one.label:
 		yield _("Enter a label: people read it instead of the condition.")
-	yield from _condition_problems(one.condition, doctype)
-
-
-def _condition_problems(condition: str, doctype: str) -> Iterator[str]:
-	try:
-		conditions.check(condition, doctype)
-	except frappe.ValidationError as error:
-		frappe.clear_last_message()
-		yield cstr(error)
+	if fault := conditions.problem(one.condition, doctype):
+		yield fault
 
 
 # Other documents
@@ -131,9 +124,9 @@ def _document_problems(one: Criterion, doctype: str, known: frozenset[str]) -> I
 	if not link or not criterion_texts.leads_to(link[1], doctype):
 		yield _("Choose the field of {0} that links to {1}.").format(_(one.doctype), _(doctype))
 		return
-	faults = [*_condition_problems(one.condition, one.doctype)]
-	yield from faults
-	if not faults and one.key not in known:
+	if fault := conditions.problem(one.condition, one.doctype):
+		yield fault
+	elif one.key not in known:
 		yield from _hidden_document_problems(one)
 		yield from _hidden_field_problems(one)
 

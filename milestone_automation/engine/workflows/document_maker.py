@@ -9,7 +9,7 @@ from frappe.utils import cint, cstr, escape_html
 
 from milestone_automation.engine.people import field_rights, rights
 from milestone_automation.engine.tracking import protected
-from milestone_automation.engine.workflows import field_mapping
+from milestone_automation.engine.workflows import field_mapping, step_rights
 
 # What starts plans is a floor above.
 START_PLAN = "milestone_automation.engine.plans.starting.start"
@@ -91,7 +91,7 @@ def problems(arguments: dict, doctype: str) -> Iterator[str]:
 		yield fault
 		return
 	if cint(arguments.get("submit")):
-		yield from _submit_problems(target)
+		yield from step_rights.submit_problems(target)
 	yield from field_mapping.problems(arguments["fields"], field_mapping.Place(target, None, doctype))
 	yield from _table_problems(arguments.get("tables") or [], target, doctype)
 	if arguments.get("workflow"):
@@ -112,15 +112,6 @@ def target_problem(target) -> str | None:
 	if meta.istable or meta.get("is_virtual"):
 		return _("{0} has no documents of its own. Choose another document type.").format(_(target))
 	return protected.why(target)
-
-
-def _submit_problems(target: str) -> Iterator[str]:
-	if not frappe.get_meta(target).is_submittable:
-		yield _("Documents of {0} cannot be submitted.").format(_(target))
-	elif not frappe.has_permission(target, "submit"):
-		yield _(
-			"You may not submit documents of {0}, so no next step of yours can. Ask somebody who may."
-		).format(_(target))
 
 
 def _table_problems(tables, target: str, doctype: str) -> Iterator[str]:
@@ -190,11 +181,7 @@ def plan_problems(arguments: dict, doctype: str) -> Iterator[str]:
 		return
 	yield from field_rights.problems_of_reading(doctype, {fieldname}, set())
 	reason = protected.why(field.options)
-	if reason:
-		yield reason
-	elif not frappe.has_permission(field.options, "write"):
-		yield _(
-			"You may not write documents of {0}, so no next step of yours can. Ask somebody who may."
-		).format(_(field.options))
-	elif arguments.get("workflow"):
+	faults = [reason] if reason else [*step_rights.write_problems(field.options)]
+	yield from faults
+	if not faults and arguments.get("workflow"):
 		yield from workflow_problems(arguments["workflow"], field.options)

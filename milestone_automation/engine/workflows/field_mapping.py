@@ -95,6 +95,16 @@ def target_problem(fieldname, doctype: str, parent: str | None = None) -> str | 
 	return None
 
 
+def source_problems(mapping: list[dict], place: Place) -> Iterator[str]:
+	"""Yield what of the values of a checked mapping the session user may not read, whoever has written it.
+
+	Args:
+		mapping, place: as for `problems`.
+	"""
+	for row in mapping:
+		yield from _source_problems(row, place)
+
+
 def _source_problems(row: dict, place: Place) -> Iterator[str]:
 	if "value" in row:
 		if not isinstance(row["value"], SCALARS):
@@ -122,11 +132,9 @@ def _formula_problems(formula, place: Place) -> Iterator[str]:
 	if not isinstance(formula, str) or not formula.strip():
 		yield _("Enter the formula. Example: {0}").format("doc.grand_total * 30 / 100")
 		return
-	try:
-		conditions.check(formula, place.source, place.source_row)
-	except frappe.ValidationError as error:
-		frappe.clear_last_message()
-		yield cstr(error)
+	fault = conditions.formula_problem(formula, place.source, place.source_row)
+	if fault:
+		yield fault
 		return
 	used = conditions.fields_used(formula, place.source, has_row=bool(place.source_row))
 	yield from field_rights.problems_of_reading(place.source, *used)

@@ -14,7 +14,7 @@ from frappe.utils import cint, cstr, get_fullname
 
 from milestone_automation.engine.people import criterion_texts, field_rights, rights
 from milestone_automation.engine.rules import criteria, names
-from milestone_automation.engine.workflows import authors, validation
+from milestone_automation.engine.workflows import action_registry, authors, validation
 
 DOCTYPE = "Milestone Workflow"
 TABLES = {"stages": "stage_name", "tasks": "title"}
@@ -310,5 +310,10 @@ def _step_lines(text: str) -> list[str]:
 
 
 def _step_line(step: dict) -> str:
-	arguments = ", ".join(cstr(value) for name, value in step.items() if name != "action")
-	return f"{_(cstr(step.get('action')))}: {arguments}" if arguments else _(cstr(step.get("action")))
+	arguments = ", ".join(cstr(value) for value in action_registry.arguments_of(step).values())
+	line = _(cstr(step.get("action")))
+	if arguments:
+		line = f"{line}: {arguments}"
+	if step.get("condition"):
+		line = _("{0}, if {1}").format(line, step["condition"])
+	return f"{_(cstr(step['when']))}: {line}" if step.get("when") else line

@@ -13,7 +13,7 @@ from frappe.model import table_fields
 from frappe.utils import cint, cstr, escape_html, get_datetime, getdate, to_timedelta
 
 from milestone_automation.engine.base import languages
-from milestone_automation.engine.people import field_rights, rights
+from milestone_automation.engine.people import field_rights, plan_documents, rights
 from milestone_automation.engine.rules import names
 from milestone_automation.engine.workflows import custom_messages
 
@@ -82,7 +82,9 @@ def _is_showable(field) -> bool:
 # What is shown
 
 
-def of_plans(plans: Iterable) -> dict[tuple[str, str], Shown]:
+def of_plans(
+	plans: Iterable, documents: plan_documents.Documents | None = None
+) -> dict[plan_documents.Key, Shown]:
 	"""Return label and value of the shown fields of each plan's document, as text in the language of the moment.
 
 	A constant number of queries for each DocType, none where no workflow shows fields. A field that is gone, or of
@@ -90,31 +92,35 @@ def of_plans(plans: Iterable) -> dict[tuple[str, str], Shown]:
 
 	Args:
 		plans: rows with `reference_type`, `reference_name` and `shown_fields`.
+		documents: of the plans, with all fields, where they are read already.
 
 	Returns:
 		dict: lists of (label, text) by (DocType, name); only documents that have some.
 	"""
-	chosen: dict[str, dict[str, list[str]]] = {}
-	for plan in plans:
-		if fieldnames := names.lines(plan.get("shown_fields")):
-			chosen.setdefault(plan.get("reference_type"), {})[cstr(plan.get("reference_name"))] = fieldnames
+	plans = [plan for plan in plans if names.lines(plan.get("shown_fields"))]
+	chosen = {plan_documents.key_of(plan): names.lines(plan.get("shown_fields")) for plan in plans}
+	documents = plan_documents.read(plans) if documents is None else documents
+	documents_of: dict[str, list] = {}
+	for key in chosen:
+		if key in documents:
+			documents_of.setdefault(key[0], []).append(documents[key])
 	shown = {}
-	for doctype, fieldnames_of in chosen.items():
-		if rights.stored_meta(doctype):
-			shown |= {(doctype, name): rows for name, rows in _of_documents(doctype, fieldnames_of).items()}
+	for doctype, of_doctype in documents_of.items():
+		shown |= _of_documents(doctype, of_doctype, chosen)
 	return shown
 
 
-def _of_documents(doctype: str, fieldnames_of: dict[str, list[str]]) -> dict[str, Shown]:
-	fields = _fields(doctype, fieldnames_of.values())
-	rows = frappe.get_all(doctype, filters={"name": ("in", list(fieldnames_of))}, fields=["*"])
-	texts = _texts_of(doctype, fields.values(), rows)
+def _of_documents(
+	doctype: str, documents: list, chosen: dict[plan_documents.Key, list[str]]
+) -> dict[plan_documents.Key, Shown]:
+	keys = [(doctype, cstr(document.name)) for document in documents]
+	fields = _fields(doctype, [chosen[key] for key in keys])
+	texts = _texts_of(doctype, fields.values(), documents)
 	shown = {}
-	for row in rows:
-		name = cstr(row.name)
-		chosen = [one for one in fieldnames_of[name] if texts.get((name, one))]
-		if chosen:
-			shown[name] = [(_label(fields[one]), texts[name, one][:TEXT_LENGTH]) for one in chosen]
+	for key in keys:
+		given = [one for one in chosen[key] if texts.get((key[1], one))]
+		if given:
+			shown[key] = [(_label(fields[one]), texts[key[1], one][:TEXT_LENGTH]) for one in given]
 	return shown
 
 
@@ -131,11 +137,7 @@ def _texts_of(doctype: str, fields: Iterable, rows: list) -> dict[tuple[str, str
 	columns = [field for field in fields if field not in tables]
 	texts = _Texts()
 	texts.read_titles(rows, columns)
-	found = {
-		(cstr(row.name), field.fieldname): texts.of(field, frappe._dict(row, doctype=doctype))
-		for row in rows
-		for field in columns
-	}
+	found = {(cstr(row.name), field.fieldname): texts.of(field, row) for row in rows for field in columns}
 	for field in tables:
 		of_table = _tables(doctype, field, [cstr(row.name) for row in rows], texts)
 		found |= {(name, field.fieldname): text for name, text in of_table.items()}

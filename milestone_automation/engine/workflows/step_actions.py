@@ -18,7 +18,7 @@ from frappe.model.workflow import apply_workflow, get_workflow_name
 from frappe.utils import cint, cstr, escape_html
 
 from milestone_automation.engine.base import values
-from milestone_automation.engine.workflows import field_mapping
+from milestone_automation.engine.workflows import field_mapping, step_rights
 
 # Functions that an app lets next steps call, by dotted path.
 METHODS_HOOK = "milestone_methods"
@@ -170,12 +170,7 @@ def submit_problems(arguments: dict, doctype: str) -> Iterator[str]:
 		arguments: of the step; not used.
 		doctype: of the documents that it acts on.
 	"""
-	if not frappe.get_meta(doctype).is_submittable:
-		yield _("Documents of {0} cannot be submitted.").format(_(doctype))
-	elif not frappe.has_permission(doctype, "submit"):
-		yield _(
-			"You may not submit documents of {0}, so no next step of yours can. Ask somebody who may."
-		).format(_(doctype))
+	yield from step_rights.submit_problems(doctype)
 
 
 # Assign
@@ -305,10 +300,7 @@ def tag_problems(arguments: dict, doctype: str) -> Iterator[str]:
 	tag = arguments["tag"]
 	if len(tag) > LONGEST_TAG or "," in tag:
 		yield _("A tag has at most {0} characters and no comma.").format(LONGEST_TAG)
-	if not frappe.has_permission(doctype, "write"):
-		yield _(
-			"You may not write documents of {0}, so no next step of yours can. Ask somebody who may."
-		).format(_(doctype))
+	yield from step_rights.write_problems(doctype)
 
 
 def add_comment(doc, plan, stage, text: str) -> None:
@@ -362,10 +354,8 @@ def method_problems(arguments: dict, doctype: str) -> Iterator[str]:
 	"""
 	if arguments["method"] not in frappe.get_hooks(METHODS_HOOK):
 		yield _no_such_method(arguments["method"])
-	elif not frappe.has_permission(doctype, "write"):
-		yield _(
-			"You may not write documents of {0}, so no next step of yours can. Ask somebody who may."
-		).format(_(doctype))
+	else:
+		yield from step_rights.write_problems(doctype)
 
 
 def _no_such_method(method: str) -> str:

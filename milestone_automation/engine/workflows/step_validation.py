@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-import frappe
 from frappe import _
 from frappe.utils import cstr, escape_html
 
@@ -64,14 +63,13 @@ def label(number: int) -> str:
 
 
 def _unknown(steps: list) -> str | None:
-	known = action_registry.actions()
 	names = [step.get("action") if isinstance(step, dict) else None for step in steps]
-	unknown = next((name for name in names if not isinstance(name, str) or name not in known), "")
+	unknown = next((name for name in names if not action_registry.action(name)), "")
 	if unknown is None:
 		return _("Each of its Next Steps needs an action, for example {0}.").format('{"action": "Submit"}')
 	if unknown:
 		return _("Its Next Steps contain the unknown action {0}. Choose one of: {1}.").format(
-			escape_html(cstr(unknown)), ", ".join(known)
+			escape_html(cstr(unknown)), ", ".join(action_registry.actions())
 		)
 	return None
 
@@ -101,10 +99,8 @@ def _condition_problems(condition, doctype: str) -> Iterator[str]:
 	if not isinstance(condition, str):
 		yield _("The condition of a next step is a text.")
 		return
-	try:
-		conditions.check(condition, doctype)
-	except frappe.ValidationError as error:
-		frappe.clear_last_message()
-		yield cstr(error)
+	fault = conditions.problem(condition, doctype)
+	if fault:
+		yield fault
 		return
 	yield from field_rights.problems_of_reading(doctype, *conditions.fields_used(condition, doctype))

@@ -2,15 +2,13 @@
 
 from collections import Counter
 
-import frappe
 from frappe import _
-from frappe.query_builder.functions import Count, Min
-from frappe.utils import get_datetime, getdate, nowdate
+from frappe.utils import getdate, nowdate
 
 from milestone_automation.desk.report_columns import column, count, document_columns
 from milestone_automation.desk.report_filters import ReportFilters, for_its_reader
 from milestone_automation.engine.review import conformance, plan_stages
-from milestone_automation.engine.rules.vocabulary import PlanEvent
+from milestone_automation.engine.store import undoings
 
 
 @for_its_reader
@@ -42,7 +40,7 @@ def get_columns() -> list[dict]:
 
 def get_data(chosen: ReportFilters) -> list[dict]:
 	stages = list(plan_stages.read(chosen.plans()))
-	findings = conformance.check(stages, _undone(), getdate(nowdate()))
+	findings = conformance.check(stages, undoings.by_stage(), getdate(nowdate()))
 	return [
 		{
 			"reference_type": finding.stage.reference_type,
@@ -56,14 +54,6 @@ def get_data(chosen: ReportFilters) -> list[dict]:
 		}
 		for finding in findings
 	]
-
-
-def _undone() -> dict[str, conformance.Undoings]:
-	"""Return how each stage was undone, by row name; shown only for stages that the user sees."""
-	log = frappe.qb.DocType("Milestone Plan Log")
-	query = frappe.qb.from_(log).select(log.plan_stage, Count("*"), Min(log.done_on)).groupby(log.plan_stage)
-	rows = query.where(log.event == PlanEvent.MILESTONE_UNDONE.value).run()
-	return {stage: conformance.Undoings(times, get_datetime(first)) for stage, times, first in rows}
 
 
 def get_chart(rows: list[dict]) -> dict | None:

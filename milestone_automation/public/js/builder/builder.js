@@ -2,6 +2,7 @@
 import * as criteria from "./criteria";
 import { DocumentFields } from "./fields";
 import { preview } from "./preview";
+import { problem_list } from "./problems";
 import { edit } from "./step_dialog";
 import * as steps from "./steps";
 import { try_steps } from "./try_steps";
@@ -348,7 +349,7 @@ export class Builder {
 
 	write_steps(place, list, index, focus) {
 		steps.write(place, list);
-		this.draw(`${place.owner}~${index}-${focus}`);
+		this.draw(`${steps.name_of(place, index)}-${focus}`);
 		this.check_soon();
 	}
 
@@ -529,10 +530,10 @@ export class Builder {
 	mark() {
 		const show = ($place, problems) => {
 			$place.toggleClass("has-problems", !!problems.length).children(".milestone-problems").remove();
-			return view.problem_list(problems);
+			return problem_list(problems);
 		};
 		this.$wrapper.children(".milestone-problems").remove();
-		this.$wrapper.prepend(view.problem_list(this.problems.general));
+		this.$wrapper.prepend(problem_list(this.problems.general));
 		this.stages.forEach((stage, index) => {
 			const $card = this.$wrapper.find(`.milestone-card[data-stage="${stage.name}"]`);
 			$(show($card, this.problems.stages[index] || [])).insertAfter($card.children(".milestone-card-head"));
@@ -546,11 +547,11 @@ export class Builder {
 
 	mark_steps() {
 		const of_stages = this.stages.map((stage, index) => [stage.name, (this.problems.steps || [])[index]]);
-		[...of_stages, ["completed", this.problems.completed]].forEach(([owner, problems]) =>
-			this.$wrapper.find(`[data-step^="${owner}~"]`).each((index, element) => {
+		[...of_stages, [steps.COMPLETED, this.problems.completed]].forEach(([owner, problems]) =>
+			this.$wrapper.find(`[data-step^="${steps.start_of(owner)}"]`).each((index, element) => {
 				const own = (problems || {})[index + 1] || [];
 				$(element).toggleClass("has-problems", !!own.length).children(".milestone-problems").remove();
-				$(element).append(view.problem_list(own));
+				$(element).append(problem_list(own));
 			})
 		);
 	}

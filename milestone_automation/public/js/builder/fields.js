@@ -1,7 +1,7 @@
 // The fields of the workflow's DocType, by label.
 const TRACKABLE = {};
 
-// As the server has them.
+// As `shown_fields.SHOWABLE_TYPES` has them; a test compares.
 const SHOWABLE = [
 	...["Autocomplete", "Check", "Currency", "Data", "Date", "Datetime", "Duration", "Dynamic Link", "Float"],
 	...[

@@ -1,5 +1,5 @@
 // What the workflow would make of a real document, also before it is saved.
-import { problem_list } from "./view";
+import { problem_list } from "./problems";
 import {
 	assignee_name,
 	criterion_ticks,

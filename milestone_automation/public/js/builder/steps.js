@@ -2,9 +2,11 @@
 import { esc, icon } from "../panel/words";
 import * as choices from "./choices";
 import { button } from "./inputs";
+import { problem_list } from "./problems";
 
 const SEPARATOR = "~";
-const COMPLETED = "completed";
+// The owner of the workflow's own steps, which no row is called like.
+export const COMPLETED = "completed";
 export const AT_COMPLETION = "Plan Completed";
 
 // Where a list of steps is kept: on the row of a milestone, or on the workflow.
@@ -12,7 +14,9 @@ export const place_of_stage = (stage) => ({ owner: stage.name, doc: stage, field
 export const place_of_plan = (frm) => ({ owner: COMPLETED, doc: frm.doc, field: "completed_actions" });
 
 export const is_name = (name) => cstr(name).includes(SEPARATOR);
-const name_of = (place, index) => `${place.owner}${SEPARATOR}${index}`;
+// How the names of all steps of an owner begin.
+export const start_of = (owner) => `${owner}${SEPARATOR}`;
+export const name_of = (place, index) => `${start_of(place.owner)}${index}`;
 
 // What a button of the list is about: the list, and the number of the step in it.
 export function find(frm, name) {
@@ -51,7 +55,7 @@ export function list(place, fields, problems = {}) {
 						${button("remove_step", row, __("Remove Next Step"), "trash")}
 					</span>
 				</div>
-				${problem_items(own)}
+				${problem_list(own)}
 			</li>`;
 	});
 	const adding = name_of(place, -1);
@@ -61,13 +65,6 @@ export function list(place, fields, problems = {}) {
 			data-row="${esc(adding)}" data-focus="${esc(adding)}-add_step">
 			${icon("plus")} ${__("Add Next Step")}</button>`;
 }
-
-export const problem_items = (problems) =>
-	problems.length
-		? `<div class="milestone-problems" role="alert"><ul>${problems
-				.map((one) => `<li>${one}</li>`)
-				.join("")}</ul></div>`
-		: "";
 
 // "When Shipped is reached: set Status to Completed, if doc.qty > 5"
 export function sentence(step, place, fields) {

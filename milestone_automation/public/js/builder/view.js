@@ -4,6 +4,7 @@ import * as choices from "./choices";
 import { criteria } from "./criteria";
 import * as steps from "./steps";
 import { area, button, check, link, number, select, text } from "./inputs";
+import { problem_list } from "./problems";
 import { hint, offers } from "./quick";
 
 // As the engine takes it when the workflow says nothing else.
@@ -79,13 +80,6 @@ function empty() {
 }
 
 export const choose_doctype = () => `<p class="milestone-empty">${__("Choose a document type first.")}</p>`;
-
-export function problem_list(problems) {
-	if (!problems || !problems.length) return "";
-	return `<div class="milestone-problems" role="alert"><ul>${problems
-		.map((one) => `<li>${one}</li>`)
-		.join("")}</ul></div>`;
-}
 
 export function card(stage, index, context) {
 	const { fields, tasks, open, problems, step_problems, stages } = context;
