@@ -1,7 +1,7 @@
 """The fields of a document that a workflow shows to people from outside, with label and value in the reader's language.
 
 A workflow names them, one per line; a plan has its own copy. They are told to whoever is asked from outside, so nobody
-chooses a field that they may not read themselves.
+chooses a field that they may not read themselves, and what who chose them may not read any more is not shown.
 """
 
 import datetime
@@ -86,23 +86,35 @@ def of_plans(plans: Iterable) -> dict[tuple[str, str], Shown]:
 	"""Return label and value of the shown fields of each plan's document, as text in the language of the moment.
 
 	A constant number of queries for each DocType, none where no workflow shows fields. A field that is gone, or of
-	another type by now, and one without a value are left out.
+	another type by now, one without a value, and one that who chose it may not read any more are left out.
 
 	Args:
-		plans: rows with `reference_type`, `reference_name` and `shown_fields`.
+		plans: rows with `reference_type`, `reference_name`, `shown_fields` and `shown_fields_by`.
 
 	Returns:
 		dict: lists of (label, text) by (DocType, name); only documents that have some.
 	"""
-	chosen: dict[str, dict[str, list[str]]] = {}
-	for plan in plans:
-		if fieldnames := names.lines(plan.get("shown_fields")):
-			chosen.setdefault(plan.get("reference_type"), {})[cstr(plan.get("reference_name"))] = fieldnames
 	shown = {}
-	for doctype, fieldnames_of in chosen.items():
-		if rights.stored_meta(doctype):
-			shown |= {(doctype, name): rows for name, rows in _of_documents(doctype, fieldnames_of).items()}
+	for doctype, fieldnames_of in _chosen(plans).items():
+		shown |= {(doctype, name): rows for name, rows in _of_documents(doctype, fieldnames_of).items()}
 	return shown
+
+
+def _chosen(plans: Iterable) -> dict[str, dict[str, list[str]]]:
+	"""Return the chosen fields that their author may still read, by DocType and document."""
+	chosen: dict[str, dict[str, list[str]]] = {}
+	hidden: dict[tuple[str, str], set[str]] = {}
+	for plan in plans:
+		fieldnames, doctype = names.lines(plan.get("shown_fields")), plan.get("reference_type")
+		if not fieldnames or not rights.stored_meta(doctype):
+			continue
+		# Where nobody is on record, what everybody reads.
+		about = (doctype, plan.get("shown_fields_by") or "Guest")
+		if about not in hidden:
+			hidden[about] = field_rights.hidden(doctype, user=about[1])
+		readable = [one for one in fieldnames if one not in hidden[about]]
+		chosen.setdefault(doctype, {})[cstr(plan.get("reference_name"))] = readable
+	return chosen
 
 
 def _of_documents(doctype: str, fieldnames_of: dict[str, list[str]]) -> dict[str, Shown]:
