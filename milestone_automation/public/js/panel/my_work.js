@@ -125,13 +125,15 @@ function task(row, today) {
 
 // Of a document that the user may not read: what people from outside see, and where they answer.
 function stage_from_outside(row, today) {
-	const document = `${__(row.reference_type)} ${esc(row.reference_name)}`;
+	const about = `${__(row.reference_type)} ${esc(row.reference_name)}`;
 	const answer = `<a href="${esc(row.answer_url)}">${__("Answer")}</a>`;
 	return `
 		<li class="milestone-task">
 			<div class="milestone-task-text">
 				<b>${esc(row.stage_name)}</b>
-				<div class="milestone-muted">${[document, when(row.key_date, today), answer].filter(Boolean).join(" · ")}</div>
+				<div class="milestone-muted">${[about, when(row.key_date, today), answer]
+					.filter(Boolean)
+					.join(" · ")}</div>
 			</div>
 		</li>`;
 }
