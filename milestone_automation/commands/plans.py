@@ -18,6 +18,7 @@ from milestone_automation.engine.messages import hourly
 from milestone_automation.engine.plans import bulk_start
 from milestone_automation.engine.rules.vocabulary import Health, PlanStatus, StageStatus, TaskStatus
 from milestone_automation.engine.tracking import registry
+from milestone_automation.engine.workflows import authors
 
 PLAN_COLUMNS = (
 	"name",
@@ -31,7 +32,7 @@ PLAN_COLUMNS = (
 LATEST_DAY = "9999-12-31"
 DUE_COLUMNS = ("kind", "due", "reference_type", "reference_name", "what", "who")
 # What of a workflow belongs to the site it is on.
-UNEXPORTED = ("version", "next_actions_by", "completed_actions_by", "forecast_up_to", "forecast_again_on")
+UNEXPORTED = ("version", *authors.AUTHOR_FIELDS, "forecast_up_to", "forecast_again_on")
 
 
 @click.command("status", epilog="Example: bench --site erp.example.com milestones status --json")

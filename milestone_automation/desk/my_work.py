@@ -3,19 +3,30 @@
 from datetime import date
 
 import frappe
-from frappe.utils import getdate, nowdate
+from frappe.utils import cstr, getdate, nowdate
 
-from milestone_automation.engine.people import directory, rights
-from milestone_automation.engine.rules.vocabulary import Health, PlanStatus, StageStatus, TaskStatus
+from milestone_automation.engine.messages import letters
+from milestone_automation.engine.people import directory, rights, signed_links
+from milestone_automation.engine.people.signed_links import Purpose
+from milestone_automation.engine.rules.vocabulary import (
+	OUTSIDE_OWNERS,
+	Health,
+	PlanStatus,
+	StageStatus,
+	TaskStatus,
+)
 
 MAX_ROWS = 500
+# What people from outside see of their milestones.
+SEEN_OUTSIDE = ("name", "plan", "stage_name", "key_date", "reference_type", "reference_name")
 
 
 def my_work() -> dict:
 	"""Return the user's open tasks, and the open milestones that the user owns in running plans.
 
 	Returns:
-		dict: `today`; `tasks` and `stages`, each a list of dicts, by date; `mail_preference`.
+		dict: `today`; `tasks` and `stages`, each a list of dicts, by date; `mail_preference`. A stage that the user owns as
+		somebody from outside, without a right to its document, has `answer_url` and nothing that only readers see.
 
 	Raises:
 		frappe.PermissionError: the user does not work in the desk.
@@ -75,6 +86,8 @@ def _my_stages() -> list:
 			stage.health,
 			stage.open_required,
 			stage.open_criteria,
+			stage.owner_kind,
+			stage.stage_owner,
 			plan.reference_type,
 			plan.reference_name,
 		)
@@ -92,7 +105,23 @@ def _my_stages() -> list:
 	# The owner of a stage may not be allowed to read its document.
 	names = list({row.plan for row in mine})
 	readable = set(frappe.get_list("Milestone Plan", filters={"name": ("in", names)}, pluck="name", limit=0))
-	return [row for row in mine if row.plan in readable]
+	return [
+		row if row.plan in readable else _for_outside(row)
+		for row in mine
+		if row.plan in readable or _is_asked_from_outside(row)
+	]
+
+
+def _is_asked_from_outside(row) -> bool:
+	return row.owner_kind in OUTSIDE_OWNERS and row.stage_owner == frappe.session.user
+
+
+def _for_outside(row) -> frappe._dict:
+	"""Return what the user sees of a milestone that they own as somebody from outside: as on `/milestones`, and where to answer."""
+	user = frappe.session.user
+	token = signed_links.make_token(Purpose.ANSWER, row.name, user, cstr(row.key_date or ""))
+	shown = {name: row[name] for name in SEEN_OUTSIDE}
+	return frappe._dict(shown, answer_url=signed_links.url(letters.ANSWER_PAGE, token, answer="yes"))
 
 
 def is_owner(stage):

@@ -237,7 +237,7 @@ def shown(plan, recipient: str) -> list[tuple[str, str]]:
 	"""Return label and text of the fields of a plan's document that its workflow shows to people from outside.
 
 	Args:
-		plan: row with `reference_type`, `reference_name` and `shown_fields`.
+		plan: row with `reference_type`, `reference_name`, `shown_fields` and `shown_fields_by`.
 		recipient: user id or e-mail address of who looks; users of the Desk have the document's form.
 	"""
 	if rights.is_desk_user(recipient):

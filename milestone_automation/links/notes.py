@@ -61,25 +61,36 @@ def keep(doctype: str, name: str, sender: tuple[str, str], comment: str, about: 
 	Raises:
 		frappe.ValidationError: as `uploads.attach`.
 	"""
-	if sent := uploads.sent_file():
-		attached = _("Attached: {0}").format(uploads.attach(doctype, name, sent))
-		comment = f"{comment}\n{attached}".strip()
-	if not comment:
-		return
-	text = f"{about}: {comment}" if about else comment
-	values = {
+	by_sender = {
 		"comment_type": "Comment",
 		"reference_doctype": doctype,
 		"reference_name": name,
 		"comment_email": sender[0],
+	}
+	file = None
+	if sent := uploads.sent_file():
+		filename, file = uploads.attach(doctype, name, sent, _files_of(by_sender))
+		comment = f"{comment}\n{_('Attached: {0}').format(filename)}".strip()
+	if not comment:
+		return
+	text = f"{about}: {comment}" if about else comment
+	values = by_sender | {
 		"comment_by": sender[1],
 		"content": escape_html(text).replace("\n", "<br>"),
 	}
+	if file:
+		# Who has no account owns no row of theirs: the comment knows whose file it is.
+		values["subject"] = file
 	just_now = add_to_date(now_datetime(), minutes=-SENT_TWICE)
 	if frappe.db.exists("Comment", values | {"creation": (">", just_now)}):
 		return
 	comment = frappe.get_doc({"doctype": "Comment", **values})
 	comment.insert(ignore_permissions=True)  # the signed link is the right to comment
+
+
+def _files_of(by_sender: dict) -> list[str]:
+	"""Return the names of the File documents that a person has sent to a task or plan, as their comments say."""
+	return frappe.get_all("Comment", by_sender | {"subject": ("is", "set")}, pluck="subject")
 
 
 def not_taken(page: dict, form: dict, is_post: bool) -> dict:

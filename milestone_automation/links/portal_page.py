@@ -243,6 +243,7 @@ def _tasks_of(visitor: Visitor) -> tuple:
 		task.reference_type,
 		task.reference_name,
 		plan.shown_fields,
+		plan.shown_fields_by,
 		plan.supplier_field,
 		stage.stage_owner,
 		stage.owner_role,
@@ -267,7 +268,7 @@ def _stages_of(visitor: Visitor) -> tuple:
 	is_owner = stage.stage_owner.isin(visitor.names) | stage.outside_owner.isin(visitor.names)
 	columns = (stage.name, stage.stage_name, stage.key_date, stage.reached_on, stage.stage_owner)
 	columns += (stage.parent.as_("plan"), plan.reference_type, plan.reference_name)
-	columns += (plan.shown_fields, plan.supplier_field)
+	columns += (plan.shown_fields, plan.shown_fields_by, plan.supplier_field)
 	return stage, plan, query.where(is_owner).select(*columns)
 
 

@@ -132,7 +132,7 @@ def _propose(form: dict, link: Link, task, comment: str) -> str:
 
 def _about_task(link: Link) -> dict:
 	task = frappe.get_doc("Milestone Task", link.name)
-	fields = ["name", "reference_type", "reference_name", "supplier_field", "shown_fields"]
+	fields = ["name", "reference_type", "reference_name", "supplier_field", "shown_fields", "shown_fields_by"]
 	plan = frappe.db.get_value("Milestone Plan", task.plan, fields, as_dict=True)
 	return {
 		"task_title": task.title,

@@ -16,7 +16,7 @@ DEFAULT_TYPES = "pdf, png, jpg, jpeg, gif, webp, txt, csv, doc, docx, xls, xlsx,
 DEFAULT_MEGABYTES = 10
 MEGABYTE = 1024 * 1024
 FORM_BYTES = 64 * 1024
-MOST_FILES = 20
+MOST_FILES = 20  # of one person, at one task or plan
 NAME_LENGTH = 100
 KEPT_IN_NAMES = frozenset(" ._-()")
 
@@ -45,29 +45,33 @@ def sent_file():
 	return sent if sent and sent.filename else None
 
 
-def attach(doctype: str, document: str, sent) -> str:
-	"""Attach a file to a task or plan and return its name; what is attached already stays as it is.
+def attach(doctype: str, document: str, sent, before: list[str]) -> tuple[str, str]:
+	"""Attach a file to a task or plan; what is attached already stays as it is.
 
 	Args:
 		doctype, document: Milestone Task or Milestone Plan, and its name.
 		sent: as `sent_file` returns it.
+		before: names of the File documents that the same person has sent to it before.
+
+	Returns:
+		tuple: what the file is called, and the name of its File document.
 
 	Raises:
-		frappe.ValidationError: the file is empty, too large, or of a type that is not allowed.
+		frappe.ValidationError: the file is empty, too large, of a type that is not allowed, or one too many of this person.
 	"""
 	name = _plain_name(sent.filename)
 	_check_type(name)
 	content = _read(sent)
 	about = {"attached_to_doctype": doctype, "attached_to_name": document}
-	if frappe.db.exists("File", {"content_hash": get_content_hash(content), **about}):
-		return name
-	if frappe.db.count("File", about) >= MOST_FILES:
-		frappe.throw(_("There are many files here already. Please send the next one by mail."))
+	if known := frappe.db.exists("File", {"content_hash": get_content_hash(content), **about}):
+		return name, known
+	if before and frappe.db.count("File", {"name": ("in", before)}) >= MOST_FILES:
+		frappe.throw(_("You have sent many files here already. Please send the next one by mail."))
 	values = {"doctype": "File", "file_name": name, "is_private": 1, "content": content, **about}
 	file = frappe.get_doc(values)
 	file.flags[signed_links.PROVEN] = True
 	file.insert(ignore_permissions=True)  # the signed link is the right to attach
-	return name
+	return name, file.name
 
 
 def _plain_name(filename: str) -> str:

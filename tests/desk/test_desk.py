@@ -1,5 +1,7 @@
 """What the Desk asks besides the plan: only what the user may see, and mistakes at the row they are in."""
 
+import re
+
 import frappe
 import pytest
 
@@ -7,6 +9,7 @@ from milestone_automation import api
 from milestone_automation.desk import board, boot, builder, calendar, link_titles, my_work, timeline, tracker
 from milestone_automation.engine.plans import starting
 from milestone_automation.engine.progress import tasks
+from milestone_automation.links import answer_page
 from tests.support import factories
 
 READER = "desk.reader@people.example"
@@ -87,6 +90,32 @@ def test_everybody_sees_his_own_work_and_nobody_elses(order, as_user):
 
 	assert [task["title"] for task in mine] == ["Sign the packing list"]
 	assert none["tasks"] == none["stages"] == []
+
+
+def test_who_owns_a_milestone_from_outside_answers_it_without_a_right_to_its_document(people, as_user):
+	outside = {"owner_kind": "Third-Party Collaborator", "owner_email": STRANGER, "owner_name": "The Mill"}
+	stages = [factories.stage("Woven", None, -20, **outside), factories.stage("Shipped", None)]
+	factories.make_workflow("Desk Outside", stages=stages, tasks=[factories.task("Woven", "Sign")])
+	order = factories.make_document(delivery_date=frappe.utils.add_days(frappe.utils.nowdate(), 40))
+	row = factories.stage_of(order, "Woven")
+	assert row.stage_owner == STRANGER
+
+	with as_user(STRANGER):
+		(mine,) = my_work.my_work()["stages"]
+		token = re.search(r"token=([\w.-]+)", mine.pop("answer_url"))[1]
+		page = answer_page.answer_page({"token": token, "answer": "yes"}, False)
+		with pytest.raises(frappe.PermissionError):
+			frappe.get_doc(order.doctype, order.name).check_permission("read")
+
+	assert mine == {
+		"name": row.name,
+		"plan": row.parent,
+		"stage_name": "Woven",
+		"key_date": row.key_date,
+		"reference_type": order.doctype,
+		"reference_name": order.name,
+	}
+	assert (page["state"], page["stage"], page["shown"], page["url"]) == ("ask", "Woven", [], "")
 
 
 def test_my_tasks_are_the_open_ones_by_due_date_and_those_without_one_come_last(people, as_user):

@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 
 from milestone_automation import api
 from milestone_automation.engine.progress import holding, rescheduling, stages
-from milestone_automation.engine.rules.vocabulary import ShiftMode
+from milestone_automation.engine.rules.vocabulary import DateChangeSource, ShiftMode
 from tests.support.factories import (
 	ORDER,
 	READER_ROLE,
@@ -327,6 +327,26 @@ def test_a_shift_in_working_days_there_and_back_restores_a_weekend(order, weekda
 	for number in (days, days, -days, -days):
 		shift([cell(order, "Cut")], number, working_days=1, later_stages="Shift Too")
 	assert (dates(order), due_dates(order)) == before
+
+
+def test_a_shift_in_working_days_lands_on_no_day_off_that_something_else_moved_it_from(order):
+	saturday = next(day(number) for number in range(10, 17) if getdate(day(number)).weekday() == 5)
+	rescheduling.reschedule(plan_of(order).name, "Cut", saturday, "Start on a weekend", answer="Keep Order")
+	shift([cell(order, "Cut")], 1, working_days=1, later_stages="Keep Order")
+	monday = add_days(saturday, 2)
+	assert key_dates(order)["Cut"] == monday
+	# Away by the answer to a prompt, and to the same day again by another.
+	for other in (3, 2):
+		rescheduling.reschedule(
+			plan_of(order).name,
+			"Cut",
+			add_days(saturday, other),
+			"Asked",
+			source=DateChangeSource.PROMPT,
+			answer="Keep Order",
+		)
+	shift([cell(order, "Cut")], -1, working_days=1, later_stages="Keep Order")
+	assert key_dates(order)["Cut"] == add_days(saturday, -1)
 
 
 def test_lines_that_cannot_move_are_told_and_keep_no_other(order):

@@ -2,6 +2,7 @@
 
 import io
 import re
+from types import SimpleNamespace
 
 import frappe
 import pytest
@@ -12,7 +13,7 @@ from milestone_automation.engine.base import compat
 from milestone_automation.engine.people import requesters
 from milestone_automation.engine.people.signed_links import Purpose, make_token, read_token
 from milestone_automation.engine.progress import tasks
-from milestone_automation.links import limits, portal_menu, portal_page, task_page
+from milestone_automation.links import limits, notes, portal_menu, portal_page, task_page, uploads
 from tests.support.factories import (
 	collaborator,
 	ensure_production_order,
@@ -174,6 +175,28 @@ def test_over_http_a_file_and_done_in_one_go(server, served):
 	assert len(files_of(server, served)) == 1
 	upload(server, served, "Patterns.pdf", b"%PDF-1.4 b", action="complete")
 	assert len(files_of(server, served)) == 1, "sent twice, kept once"
+
+
+def test_nobody_from_outside_uses_up_the_files_of_another(order, monkeypatch):
+	plan = stage_of(order, "Woven").parent
+	monkeypatch.setattr(uploads, "MOST_FILES", 2)
+
+	def send_file(sender: str, number: int) -> None:
+		sent = SimpleNamespace(filename="Rolls.pdf", stream=io.BytesIO(b"%PDF-1.4 " + bytes([64 + number])))
+		monkeypatch.setattr(uploads, "sent_file", lambda: sent)
+		notes.keep("Milestone Plan", plan, (sender, sender), "", about="Woven")
+
+	for number in (1, 2, 2):
+		send_file(MILL, number)
+	with pytest.raises(frappe.ValidationError, match="send the next one by mail"):
+		send_file(MILL, 3)
+	send_file(STRANGER, 4)
+	about = {"attached_to_doctype": "Milestone Plan", "attached_to_name": plan}
+	assert frappe.db.count("File", about) == 3
+	theirs = {"reference_name": plan, "comment_email": MILL, "subject": ("is", "set")}
+	frappe.delete_doc("File", frappe.db.get_value("Comment", theirs, "subject"))
+	send_file(MILL, 3)
+	assert frappe.db.count("File", about) == 3
 
 
 def test_over_http_the_page_of_a_link_is_closed_to_frames_and_caches(server, served):

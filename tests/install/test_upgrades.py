@@ -1,6 +1,7 @@
 """A site that runs an older version of the app is migrated: what people had is there and goes on.
 
-The older versions come out of the repository's own history; a clone without it skips these tests.
+The older versions come out of the repository's own history. A copy without it skips these tests and says what to do; a
+clone in CI fails them, as nobody reads there what was skipped.
 """
 
 import io
@@ -8,6 +9,7 @@ import os
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import NoReturn
 
 import frappe
 import pytest
@@ -75,10 +77,36 @@ def old_app(request, tmp_path) -> Path:
 	command = ["git", "-C", str(ROOT), "archive", request.param, APP]
 	archived = subprocess.run(command, capture_output=True)
 	if archived.returncode:
-		pytest.skip(f"the history of this clone does not reach back to {request.param}")
+		without_history(request.param)
 	with tarfile.open(fileobj=io.BytesIO(archived.stdout)) as archive:
 		archive.extractall(tmp_path, filter="data")
 	return tmp_path
+
+
+def without_history(version: str, checkout: Path = ROOT) -> NoReturn:
+	"""Skip a test that needs the history; in CI it fails, unless it has an archive of the project instead of a clone."""
+	missing = f"The history here does not reach back to {version}, so its upgrade is not tested."
+	what_to_do = "Use a clone with all of it: git fetch --unshallow, or fetch-depth: 0 in CI."
+	if os.environ.get("MILESTONE_CI") and (checkout / ".git").exists():
+		pytest.fail(f"{missing} {what_to_do}")
+	pytest.skip(f"{missing} {what_to_do}")
+
+
+@pytest.mark.no_site
+@pytest.mark.parametrize(
+	("ci", "is_clone", "outcome"),
+	[
+		("", True, pytest.skip.Exception),
+		("true", False, pytest.skip.Exception),
+		("true", True, pytest.fail.Exception),
+	],
+)
+def test_without_the_history_it_is_said_what_to_do_and_ci_fails(monkeypatch, tmp_path, ci, is_clone, outcome):
+	monkeypatch.setenv("MILESTONE_CI", ci)
+	if is_clone:
+		(tmp_path / ".git").mkdir()
+	with pytest.raises(outcome, match="git fetch --unshallow"):
+		without_history("d3c024a", tmp_path)
 
 
 def run_with(old_app: Path, scratch, command: list[str], code: str | None = None) -> None:

@@ -238,6 +238,26 @@ def test_the_owner_is_asked_as_ever_while_a_proposal_of_somebody_else_waits(orde
 	assert ("Prompt", OLGA, "Cut") in sweep_at("2030-06-10 07:00:00")
 
 
+def test_cancelling_the_plan_declines_what_is_proposed_and_taking_it_back_does_not_bring_it_back(order, act):
+	propose(act)
+	plan, why = plan_of(order).name, "The plan was cancelled. If it goes on, please propose the date again."
+	api.cancel_plan(plan, "Ordered elsewhere")
+	answer = frappe.db.get_value("Milestone Date Change", {"plan": plan}, ["status", "answered_by", "answer"])
+	assert answer == ("Declined", "Administrator", why)
+	logged = frappe.db.get_value(
+		"Milestone Plan Log", {"plan": plan, "event": "Date Declined"}, ["stage_name", "reason", "details"]
+	)
+	assert logged == ("Cut", why, "2030-06-14")
+	((recipient, _subject),) = told(order, "Date Declined")
+	assert recipient == OLGA
+
+	api.undo_cancel_plan(plan, "Ordered here after all")
+	row = stage_of(order, "Cut")
+	assert (row.proposal, row.proposed_date, row.awaits_decision) == (None, None, 0)
+	propose(act)
+	assert [row[2] for row in changes_of(order)].count("Proposed") == 1
+
+
 def test_an_amendment_has_no_proposal_of_the_amended_document(order, act):
 	propose(act)
 	frappe.get_doc(order.doctype, order.name).submit()

@@ -1,9 +1,12 @@
 """Names change: of documents, of the values a stage waits for, of whole DocTypes. Plans go on as before."""
 
+import json
+
 import frappe
 import pytest
 
 from milestone_automation.engine.base.guard import GateError
+from milestone_automation.engine.plans import renaming
 from milestone_automation.engine.progress import stages, tasks
 from tests.support.factories import (
 	ORDER,
@@ -57,6 +60,22 @@ def test_the_new_name_of_a_value_it_has_is_no_change_of_the_document(waiting_for
 	order.save()
 	assert status_of(order)["Approved"] == "Open"
 	assert events_of(order) == before
+
+
+def test_many_plans_follow_the_new_name_of_their_value_batch_by_batch(
+	waiting_for_a_state, monkeypatch, count_queries
+):
+	plans = [plan_of(waiting_for_a_state).name, *(plan_of(make_document()).name for _number in range(2))]
+	snapshot = {"snapshot": json.dumps({"state": "Looked At"})}
+	frappe.db.set_value("Milestone Plan", {"name": ("in", plans)}, snapshot)
+	monkeypatch.setattr(renaming, "BATCH", 2)
+	with count_queries() as counted:
+		renaming.rename_value("Workflow State", "Looked At", "Approved by Buyer")
+	stored = frappe.get_all("Milestone Plan", {"name": ("in", plans)}, pluck="snapshot")
+	assert [json.loads(text)["state"] for text in stored] == ["Approved by Buyer"] * 3
+	in_lists = [text for text in counted.statements if "snapshot" in text and " in (" in text.lower()]
+	assert in_lists
+	assert not [text for text in in_lists if all(name in text for name in plans)]
 
 
 def test_a_plan_that_comes_to_another_document_takes_it_as_it_is(production_order):

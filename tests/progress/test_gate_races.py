@@ -293,6 +293,34 @@ def test_two_people_confirm_one_stage_at_once_it_is_reached_once(race, held):
 		assert frappe.db.count("Milestone", {"source": "Confirmation"}) == 1
 
 
+# A save locks the document and then its plan; whoever changes the plan has that lock and may need the document.
+CROSSING = """
+from milestone_automation.engine.base import stored_rows
+from milestone_automation.engine.store.changing import changing
+try:
+	with changing("{plan}"):
+		(folder / "first did it").touch()
+		while not (folder / "second waits").exists():
+			time.sleep(0.02)
+		time.sleep(1.5)
+		stored_rows.locked_document("{doctype}", "{order}")
+	print("went through")
+except Exception as error:
+	frappe.db.rollback()
+	print(type(error).__name__)
+"""
+
+
+def test_a_plan_and_its_document_locked_crosswise_ask_one_of_the_two_to_try_again(race, held):
+	locks = f"order = frappe.get_doc('{ORDER}', '{held.order}', for_update=True)"
+	saves = "order.update({'note': 'Crosswise'}).save()"
+	first, second = race(CROSSING.format(plan=held.plan, doctype=ORDER, order=held.order), saves, locks)
+	assert second[-1] == "waited"
+	assert sorted([first[-2], second[-2]]) == ["ConflictError", "went through"]
+	assert first[-1] == "committed"
+	assert outcome(race, held) == ("Open", "Open", "Open", 1)
+
+
 def test_two_people_start_a_plan_at_once_there_is_one(race, held):
 	with race.site.connect():
 		frappe.db.set_value("Milestone Workflow", "Production", "enabled", 0)

@@ -115,6 +115,26 @@ def test_a_refusal_by_the_gate_is_noted_by_a_job_and_only_once(monkeypatch):
 	assert frappe.db.get_value(ORDER, order.name, "note") == "Blocked"
 
 
+def test_a_step_for_a_block_asks_whether_it_is_still_one_and_waits_for_the_next():
+	order = order_with(BLOCKED, tasks=[task("Cut", "Sharpen the knives")])
+	plan = plan_of(order).name
+	sweep_at(f"{today()} 12:00:00")
+	tasks.complete(task_of(order, "Sharpen the knives").name)
+	run_on(plan, 1)
+	(row,) = rows_of(plan)
+	assert (row.status, row.error) == (
+		"Skipped",
+		"The milestone was no longer blocked when the step ran.",
+	)
+	assert not frappe.db.get_value(ORDER, order.name, "note")
+
+	tasks.reopen(task_of(order, "Sharpen the knives").name, "Still blunt")
+	sweep_at(f"{today()} 13:00:00")
+	assert noted(plan) == [("Blocked", "Skipped"), ("Blocked", "Pending")]
+	run_on(plan, 1)
+	assert frappe.db.get_value(ORDER, order.name, "note") == "Blocked"
+
+
 def test_a_refusal_whose_tasks_are_done_by_then_is_no_block():
 	order = order_with(BLOCKED, tasks=[task("Cut", "Sharpen the knives")])
 	tasks.complete(task_of(order, "Sharpen the knives").name)

@@ -74,6 +74,26 @@ def test_a_plan_made_after_the_baseline_for_an_older_document_has_none(order):
 	assert {row[1:] for row in compared("Slip Trend", "Before")} == {("", None)}
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_amended_document_is_compared_with_what_was_promised_before(order, times):
+	with at(f"{in_days(-5)} 09:00:00"):
+		take("Promised", workflow=WORKFLOW)
+		take("Only this", plan=plan_of(order).name)
+	with at(f"{in_days(-4)} 09:00:00"):
+		move(order, "Packed", in_days(33))
+	for number in range(times):
+		with at(f"{in_days(-3 + number)} 09:00:00"):
+			order.reload()
+			order.submit()
+			order.cancel()
+			new = frappe.copy_doc(order)
+			order = new.update({"amended_from": order.name, "docstatus": 0}).insert()
+	move(order, "Packed", in_days(40))
+	for baseline in ("Promised", "Only this"):
+		assert compared("Slip Trend", baseline) == [("Counted", in_days(20), 0), ("Packed", in_days(30), 10)]
+		assert compared("Milestone Timeline", baseline) == [("Counted", in_days(30), 10)]
+
+
 def test_a_baseline_of_one_plan_says_nothing_of_others(order):
 	make_document(delivery_date=in_days(40))
 	take("Only this", plan=plan_of(order).name)

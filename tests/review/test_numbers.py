@@ -198,7 +198,8 @@ def test_values_that_differ_in_case_accent_or_a_space_are_told_apart_for_everybo
 	for value in ALIKE:
 		assert stays.count(scope(), value) == len(stays.longest(scope(), 10, value)) == 1
 		assert standing.returns(scope(), value) == []
-	assert stays.left(scope()) == set(ALIKE)
+	assert stays.left(scope(), {*ALIKE, "Sewn"}) == set(ALIKE)
+	assert stays.left(scope(), {"open"}) == {"open"}
 
 
 def test_steps_to_values_that_differ_in_case_are_told_apart(case):
@@ -218,6 +219,16 @@ def test_a_document_in_a_final_value_is_not_open(case):
 		measured = bottlenecks.measure(scope(**period), now)
 		assert {row.value: row.open_now for row in measured if row.open_now} == {"Sewn": 1}
 		assert [row.value for row in aging.measure(scope(**period), now)] == ["Sewn"]
+
+
+def test_a_value_that_was_left_after_an_unknown_time_is_not_final(case):
+	write([("Cut", 2), ("Sewn", 0)], [("Cut", 0)])
+	frappe.db.set_value("Milestone", {"reference_name": "case-0", "value": "Sewn"}, "time_in_previous", None)
+	now = START + datetime.timedelta(days=2)
+	for period in ({}, {"start": datetime.date(2026, 4, 1)}):
+		measured = bottlenecks.measure(scope(**period), now)
+		assert {row.value: row.open_now for row in measured if row.open_now} == {"Cut": 1}
+		assert [(row.value, row.lines) for row in aging.measure(scope(**period), now)] == [("Cut", {})]
 
 
 def test_how_long_documents_have_had_a_value_counts_in_working_time_too(case):

@@ -424,7 +424,24 @@ def test_every_number_of_the_milestones_of_a_workflow_is_a_list(orders):
 	for row in rows:
 		assert len(report("Milestone Stays", **ON_PLANS, value=row["value"])) == row["count"]
 		assert len(report("Milestone Stays", **ON_PLANS, value=row["value"], open_only=1)) == row["open_now"]
-	assert report("Milestone Bottlenecks", **ON_PLANS, to_date="2020-01-01")[0]["count"] == 0
+		undone = report("Milestone Stays", **ON_PLANS, value=row["value"], returns_only=1)
+		assert [line["value"] for line in undone] == [row["value"]] * row["rework"]
+	earlier = {**ON_PLANS, "to_date": "2020-01-01"}
+	assert {(row["count"], row["rework"]) for row in report("Milestone Bottlenecks", **earlier)} == {(0, 0)}
+	assert report("Milestone Stays", **earlier, returns_only=1) == []
+
+
+def test_rework_counts_what_was_undone_in_the_plans_of_the_workflow_only(orders, count_queries):
+	stages.undo(plan_of(orders.late).name, "Shipped", "Came back")
+	rows = list(plan_stages.read(plan_stages.PlanFilter()))
+	workflow = plan_of(orders.late).workflow
+	chosen = plan_stages.PlanFilter(workflow)
+	assert [one.stage.stage_name for one in stage_stays.undoings(rows, chosen)] == ["Shipped"]
+	others = plan_stages.PlanFilter("Another Workflow")
+	with count_queries() as counted:
+		assert stage_stays.undoings(rows, others) == []
+	(asked,) = counted.statements
+	assert "Another Workflow" in asked
 
 
 def moments(*hours: int | None) -> list[datetime.datetime | None]:

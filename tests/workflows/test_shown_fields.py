@@ -162,6 +162,32 @@ def test_who_may_not_read_a_field_cannot_show_it_nor_save_a_workflow_that_does(
 	assert frappe.db.get_value("Milestone Workflow", workflow.name, "shown_fields") == "order_no\nnote"
 
 
+def test_what_its_author_may_not_read_any_more_is_not_shown(order_type, make_user, as_user):
+	make_user(BUYER, roles=["Milestone Manager", "System Manager"])
+	with as_user(BUYER):
+		workflow = outside_workflow("order_no", "cost").insert()
+	make_order(order_no="GO-1", cost=12)
+	token = make_token(Purpose.PERSON, "", MILL)
+
+	def labels() -> list[list[str]]:
+		page = portal_page.portal_page({"token": token}, False)
+		return [[label for label, _text in shown] for shown in rows_of(page)]
+
+	assert labels() == [["Order No", "Cost"]] * 2
+	frappe.get_doc("User", BUYER).remove_roles("System Manager")
+	assert labels() == [["Order No"]] * 2
+
+	with as_user(BUYER):
+		theirs = frappe.get_doc("Milestone Workflow", workflow.name)
+		theirs.enabled = 0
+		theirs.save()
+	assert theirs.shown_fields_by == BUYER
+	workflow.reload()
+	workflow.description = "Looked through"
+	workflow.save()
+	assert workflow.shown_fields_by == "Administrator"
+
+
 def test_fields_are_versioned_and_running_plans_keep_theirs(order_type):
 	workflow = outside_workflow("order_no").insert()
 	order = make_order(order_no="GO-1", note="By sea")

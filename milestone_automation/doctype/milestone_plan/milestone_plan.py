@@ -47,6 +47,7 @@ class MilestonePlan(TypedDocument):
 		reference_name: DF.DynamicLink
 		reference_type: DF.Link
 		shown_fields: DF.SmallText | None
+		shown_fields_by: DF.Link | None
 		snapshot: DF.Code | None
 		stages: DF.Table[MilestonePlanStage]
 		status: DF.Literal["Active", "Completed", "Cancelled"]

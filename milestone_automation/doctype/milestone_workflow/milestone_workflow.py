@@ -38,6 +38,7 @@ class MilestoneWorkflow(TypedDocument):
 		priority: DF.Int
 		reached_in_order: DF.Check
 		shown_fields: DF.SmallText | None
+		shown_fields_by: DF.Link | None
 		stages: DF.Table[MilestoneWorkflowStage]
 		supplier_field: DF.Data | None
 		tasks: DF.Table[MilestoneWorkflowTask]

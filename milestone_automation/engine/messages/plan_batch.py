@@ -31,6 +31,7 @@ PLAN_COLUMNS = (
 	"snapshot",
 	"supplier_field",
 	"shown_fields",
+	"shown_fields_by",
 	"on_hold_since",
 	"document_created_on",
 	"quiet_before",

@@ -4,7 +4,7 @@ import frappe
 from frappe import _
 from frappe.utils import now_datetime
 
-from milestone_automation.engine.progress import tasks
+from milestone_automation.engine.progress import proposals, tasks
 from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus
 from milestone_automation.engine.store import forecasts, plan_log, plan_rows, watched
 from milestone_automation.engine.store.changing import changing
@@ -27,7 +27,7 @@ def cancelled_reason() -> str:
 
 
 def cancel(plan: plan_rows.Plan, reason: str, reason_of_tasks: str | None = None) -> None:
-	"""Cancel a plan and its open tasks; reached stages and closed tasks stay.
+	"""Cancel a plan with its open tasks and proposed dates; reached stages and closed tasks stay.
 
 	Args:
 		plan: loaded with its lock.
@@ -41,6 +41,7 @@ def cancel(plan: plan_rows.Plan, reason: str, reason_of_tasks: str | None = None
 		tasks.cancel_all(plan.name, reason_of_tasks or cancelled_reason(), stamp)
 		plan.forget_tasks()
 		plan.set_plan(status=PlanStatus.CANCELLED.value, next_check=None, next_date=None)
+		proposals.end_all(plan, stamp)
 		for stage in plan.stages:
 			plan.set_stage(stage, open_required=0, open_criteria=0, **forecasts.NOTHING)
 		plan_log.write(plan, PlanEvent.PLAN_CANCELLED, reason=reason, done_on=stamp)

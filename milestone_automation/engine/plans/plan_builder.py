@@ -75,6 +75,7 @@ PLAN_FIELDS = (
 	"team_group",
 	"supplier_field",
 	"shown_fields",
+	"shown_fields_by",
 	"completed_actions",
 	"completed_actions_by",
 )

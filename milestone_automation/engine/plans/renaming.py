@@ -15,6 +15,8 @@ from milestone_automation.engine.rules.vocabulary import PlanStatus, ReachRule
 from milestone_automation.engine.store import plan_rows, snapshots, watched
 from milestone_automation.engine.tracking import milestones, registry
 
+# Plans that one statement reads, so that it stays short on a site with thousands.
+BATCH = 500
 # Tables with the value that reaches a stage, their parent, and its field with the DocType of the documents.
 STAGE_TABLES = (
 	("Milestone Workflow Stage", "Milestone Workflow", "document_type"),
@@ -123,15 +125,16 @@ def _rename_in_snapshots(doctype: str, fields: list[str], old: str, new: str) ->
 	}
 	table = frappe.qb.DocType("Milestone Plan")
 	query = frappe.qb.from_(table).select(table.name, table.snapshot).orderby(table.name)
-	names = frappe.get_all("Milestone Plan", filters=filters, pluck="name")
-	changes = {}
-	# As they are now: a save since this transaction began may have written more of them.
-	for row in plan_rows.run_locked(query.where(table.name.isin(names))) if names else ():
-		known = json.loads(row.snapshot)
-		renamed = {field: new for field in fields if known.get(field) == old}
-		if renamed:
-			changes[row.name] = {"snapshot": json.dumps({**known, **renamed})}
-	bulk.update_rows("Milestone Plan", changes)
+	names = frappe.get_all("Milestone Plan", filters=filters, pluck="name", order_by="name")
+	for begin in range(0, len(names), BATCH):
+		changes = {}
+		# As they are now: a save since this transaction began may have written more of them.
+		for row in plan_rows.run_locked(query.where(table.name.isin(names[begin : begin + BATCH]))):
+			known = json.loads(row.snapshot)
+			renamed = {field: new for field in fields if known.get(field) == old}
+			if renamed:
+				changes[row.name] = {"snapshot": json.dumps({**known, **renamed})}
+		bulk.update_rows("Milestone Plan", changes)
 
 
 def rename_doctype(old: str, new: str) -> None:

@@ -39,7 +39,7 @@ CLOSED_FIELDS = ("status", "closed_on", "closed_by", "reason")
 def undo_cancel(plan: str, reason: str) -> None:
 	"""Take back the cancellation of a plan: the tasks that were cancelled with it are open again.
 
-	What changed in the document since then is followed as if it were saved now.
+	What changed in the document since then is followed as if it were saved now. Dates that were proposed stay declined.
 
 	Args:
 		plan: name of the plan.

@@ -140,6 +140,27 @@ def in_the_way(plan: plan_rows.Plan, stage, together: Sequence = (), to_write=No
 	)
 
 
+def still_refuses(plan: plan_rows.Plan, stage) -> bool:
+	"""Tell whether a stage could not be reached now; read without locks, for who changes nothing of the plan by it.
+
+	Args:
+		plan: the plan, with or without its lock.
+		stage: row of the stage.
+	"""
+	if stage.gate_mode == GateMode.OFF or only_warns(stage):
+		return False
+	if stages_in_the_way(plan, stage) or _has_open_tasks(blocking_stages(plan, stage)):
+		return True
+	return bool(criteria_in_the_way(plan, stage))
+
+
+def _has_open_tasks(stages: Sequence) -> bool:
+	filters = {"plan_stage": ("in", [stage.name for stage in stages])}
+	return bool(
+		frappe.db.exists("Milestone Task", filters | {"status": TaskStatus.OPEN.value, "required": 1})
+	)
+
+
 def criteria_in_the_way(plan: plan_rows.Plan, stage, to_write=None) -> list[criteria.Verdict]:
 	"""Return the verdicts of the required exit criteria that are not met; none where the gate is off.
 

@@ -220,6 +220,10 @@ def _do(row) -> None:
 	plan = plan_rows.load_by_name(row.plan, is_optional=True)
 	stage = plan and next((one for one in plan.stages if one.name == row.plan_stage), None)
 	reason = _why_not(row, plan, stage)
+	if not reason and _is_free_again(row, plan, stage):
+		# Should it be blocked again before its key date moves, that is another occasion.
+		_write(row.name, occasion_key=None)
+		reason = _("The milestone was no longer blocked when the step ran.")
 	if reason:
 		_write(row.name, status=StepStatus.SKIPPED, next_attempt=None, error=reason)
 		return
@@ -279,6 +283,11 @@ def _why_not_lasting(row, stage) -> str:
 	if step_outbox.is_over(row, stage):
 		return _("The key date of the milestone was moved before the step ran.")
 	return ""
+
+
+def _is_free_again(row, plan, stage) -> bool:
+	"""Tell whether a step waited for a block that is over."""
+	return _event_of(row) is StepEvent.BLOCKED and not gate.still_refuses(plan, stage)
 
 
 def undone_reason() -> str:

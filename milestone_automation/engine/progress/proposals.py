@@ -3,6 +3,8 @@
 A proposal is a Milestone Date Change that is not in effect yet. A stage has one at a time; a newer one replaces it.
 """
 
+from datetime import datetime
+
 import frappe
 from frappe import _
 from frappe.utils import cint, getdate, now_datetime
@@ -139,7 +141,7 @@ def decline(plan: str, stage: str, reason: str) -> None:
 		_tell(plan, PlanEvent.DATE_DECLINED, row, stamp, reason=reason, details=day)
 
 
-def withdraw(plan, stage, why: str, by: str | None = None) -> None:
+def withdraw(plan, stage, why: str, by: str | None = None, stamp: datetime | None = None) -> None:
 	"""Decline the proposal of a stage that nobody has to answer any more; nothing happens without one.
 
 	Args:
@@ -147,17 +149,35 @@ def withdraw(plan, stage, why: str, by: str | None = None) -> None:
 		stage: row of the stage.
 		why: kept with the proposal.
 		by: as in `propose`.
+		stamp: when; now by default.
 	"""
 	if not stage.proposal:
 		return
 	values = {
 		"status": DateChangeStatus.DECLINED.value,
 		"answered_by": by or frappe.session.user,
-		"answered_on": now_datetime(),
+		"answered_on": stamp or now_datetime(),
 		"answer": why,
 	}
 	bulk.update_rows(CHANGE, {stage.proposal: values})
 	plan.set_stage(stage, **NONE_PENDING)
+
+
+def end_all(plan, stamp: datetime) -> None:
+	"""Decline the proposals of a plan that is being cancelled; whoever has proposed them is told.
+
+	Who takes the cancellation back finds them declined: what was proposed may no longer hold by then.
+
+	Args:
+		plan: locked, being changed.
+		stamp: when it is cancelled.
+	"""
+	why = _("The plan was cancelled. If it goes on, please propose the date again.")
+	for stage in plan.stages:
+		if stage.proposal:
+			day = getdate(stage.proposed_date).isoformat()
+			withdraw(plan, stage, why, stamp=stamp)
+			_tell(plan, PlanEvent.DATE_DECLINED, stage, stamp, reason=why, details=day)
 
 
 def shown(stage) -> dict | None:

@@ -584,22 +584,29 @@ def _last_move(plan, stage) -> dict[str, dict]:
 	return {row.plan_stage: row for row in rows}
 
 
-def dates_before(plan, stage) -> list:
-	"""Return the dates from which a stage was moved to its key date, the latest move first.
+def date_before(plan, stage):
+	"""Return the date from which somebody has moved a stage to its key date by a form, if nothing else has moved it since.
+
+	A move that was taken back by the next one counts as little as that one. Where a document, an answer or another
+	milestone has moved the stage last, there is none.
 
 	Args:
 		plan, stage: rows.
 	"""
-	filters = {
-		"plan": plan.name,
-		"plan_stage": stage.name,
-		"status": DateChangeStatus.ACCEPTED.value,
-		"new_date": stage.key_date,
-	}
-	days = frappe.get_all(
-		"Milestone Date Change", filters=filters, pluck="old_date", order_by="changed_on desc", limit=10
-	)
-	return [getdate(day) for day in days if day]
+	filters = {"plan": plan.name, "plan_stage": stage.name, "status": DateChangeStatus.ACCEPTED.value}
+	moves: list[tuple] = []
+	for row in frappe.get_all(
+		"Milestone Date Change", filters, ["old_date", "new_date", "source"], order_by="changed_on, creation"
+	):
+		if row.source != DateChangeSource.FORM:
+			moves = []
+		elif moves and moves[-1] == (row.new_date, row.old_date):
+			moves.pop()
+		else:
+			moves.append((row.old_date, row.new_date))
+	old_date, new_date = moves[-1] if moves else (None, None)
+	is_latest = old_date and new_date and getdate(new_date) == getdate(stage.key_date)
+	return getdate(old_date) if is_latest else None
 
 
 def _moved_dates(

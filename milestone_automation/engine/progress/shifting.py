@@ -143,8 +143,8 @@ def _day_off_before(plan, row, by: Shift, calendar: WorkCalendar):
 	"""
 	if not by.working_days:
 		return None
-	for old_date in rescheduling.dates_before(plan, row):
-		is_off = not calendar.is_working_day(old_date)
-		if is_off and calendar.add_days(old_date, -by.days, True) == getdate(row.key_date):
-			return old_date
-	return None
+	old_date = rescheduling.date_before(plan, row)
+	if not old_date or calendar.is_working_day(old_date):
+		return None
+	is_way_back = calendar.add_days(old_date, -by.days, True) == getdate(row.key_date)
+	return old_date if is_way_back else None

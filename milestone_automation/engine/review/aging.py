@@ -43,7 +43,9 @@ def measure(scope: Scope, now: datetime, value: str | None = None) -> list[Aged]
 		value: only documents in this value; None for all, but those in a final one, which no document has left.
 	"""
 	lines = {row.key[0]: row.at for row in stays.by_value(scope, fractions=LINES)}
-	left = stays.left(scope) if scope.start or scope.end else lines
+	standing_now = standing.present(scope)
+	present = {row.value for row in standing_now}
+	left = lines.keys() | stays.left(scope, present - lines.keys() if value is None else ())
 	ahead = plan_stages.next_stages(scope.reference_type, scope.condition)
 	return [
 		Aged(
@@ -53,6 +55,6 @@ def measure(scope: Scope, now: datetime, value: str | None = None) -> list[Aged]
 			lines.get(row.value, {}),
 			ahead.get(row.reference_name),
 		)
-		for row in standing.present(scope)
+		for row in standing_now
 		if (row.value in left if value is None else row.value == value)
 	]

@@ -1,12 +1,14 @@
 """Baselines: what the key dates were at a moment, by the record of their changes. Nothing is copied."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import frappe
 from frappe.utils import get_datetime
 
+from milestone_automation.engine.review import date_changes, plan_stages
 from milestone_automation.engine.review.date_changes import DateChange
 from milestone_automation.engine.review.plan_stages import StageRow
 
@@ -69,19 +71,44 @@ def due_at(stage: StageRow, changes: Iterable[DateChange], moment: datetime) -> 
 	return later.old if later else stage.due
 
 
-def compared(stage: StageRow, changes: Iterable[DateChange], baseline: Baseline | None) -> dict:
+def dates_then(
+	stages: Sequence[StageRow], moves: Mapping[str, list[DateChange]], baseline: Baseline | None
+) -> dict[str, date | None]:
+	"""Return the key dates of stages at a baseline, by row name.
+
+	The plan of an amended document began later: of before, the plan that it has taken over tells.
+
+	Args:
+		stages: rows that the user may see.
+		moves: their date changes, oldest first, by row name.
+		baseline: None for none.
+	"""
+	if not baseline:
+		return {}
+	before = plan_stages.before_amending(stages, baseline.taken_on)
+	earlier = defaultdict(list)
+	for change in date_changes.read(before.values()):
+		earlier[change.stage].append(change)
+	then = {}
+	for stage in stages:
+		old = before.get(stage.name, stage)
+		changes = earlier[old.name] if old is not stage else moves.get(stage.name, ())
+		then[stage.name] = due_at(old, changes, baseline.taken_on) if baseline.covers(old) else None
+	return then
+
+
+def compared(stage: StageRow, then: Mapping[str, date | None]) -> dict:
 	"""Return what a report shows of a stage against a baseline: its date then, and the days from it to the date now.
 
 	Args:
-		stage, changes: as for `due_at`.
-		baseline: to compare with; None for none.
+		stage: the stage.
+		then: as `dates_then` returns it.
 
 	Returns:
 		dict: `baseline` and `since_baseline` (days, negative for earlier), both None where it had no date; empty
 		without a baseline.
 	"""
-	if not baseline:
+	if stage.name not in then:
 		return {}
-	then = due_at(stage, changes, baseline.taken_on) if baseline.covers(stage) else None
-	now = stage.reached or stage.due
-	return {"baseline": then, "since_baseline": (now - then).days if now and then else None}
+	day, now = then[stage.name], stage.reached or stage.due
+	return {"baseline": day, "since_baseline": (now - day).days if now and day else None}

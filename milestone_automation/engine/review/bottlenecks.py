@@ -45,7 +45,7 @@ def measure(scope: Scope, now: datetime, calendar: WorkCalendar | None = None) -
 	finished = {row.key[0]: row for row in stays.by_value(scope, calendar)}
 	visits = standing.visits(scope)
 	ages = _ages(scope, now, calendar)
-	left = stays.left(scope) if scope.start or scope.end else finished
+	left = finished.keys() | stays.left(scope, ages.keys() - finished.keys())
 	still_open = {value: ages[value] for value in ages if value in left}
 	rework = {value: row.rework for value, row in visits.items()}
 	return ranked({*finished, *visits, *ages} - {""}, finished, still_open, rework)

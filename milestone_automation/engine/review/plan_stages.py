@@ -1,7 +1,8 @@
 """The stages of plans as reports read them, for documents that the user may read."""
 
 import json
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -15,6 +16,18 @@ from milestone_automation.engine.store import forecasts
 
 # Number of plans that are read at a time.
 PAGE = 2_000
+PLAN_COLUMNS = (
+	"name",
+	"workflow",
+	"reference_type",
+	"reference_name",
+	"status",
+	"created_from",
+	"creation",
+	"amended_from",
+	"supplier_field",
+	"snapshot",
+)
 STAGE_COLUMNS = (
 	"name",
 	"parent",
@@ -59,6 +72,7 @@ class StageRow:
 		dependency, predecessors: what the stage depends on, as in the plan.
 		created: when the plan was made, naive, in the site's time zone; None for unknown.
 		reached_by: user id of who reached it; empty for somebody without an account, and while it is open.
+		amended_from: name of the plan that the plan has taken over from an amended document; None for none.
 	"""
 
 	name: str
@@ -87,6 +101,7 @@ class StageRow:
 	predecessors: str | None = None
 	created: datetime | None = None
 	reached_by: str = ""
+	amended_from: str | None = None
 
 	@property
 	def depends_on(self) -> dict:
@@ -155,6 +170,55 @@ def read(plans: PlanFilter, user: str | None = None) -> Iterator[StageRow]:
 			yield from _stages(page, hidden)
 
 
+def before_amending(
+	rows: Iterable[StageRow], moment: datetime, user: str | None = None
+) -> dict[str, StageRow]:
+	"""Return the milestones of amended documents as their plan of a moment has them, by row name of the present one.
+
+	A plan that was taken over later begins with the amendment; what was before is in the plan of the amended document,
+	under the same name. Two queries for each time that one of the documents was amended, none where none was.
+
+	Args:
+		rows: the milestones; of those whose plan was there at the moment, nothing is returned.
+		moment: naive, in the site's time zone.
+		user: user id; the session user by default.
+	"""
+	later = [row for row in rows if row.amended_from and row.created and row.created > moment]
+	taken_over: dict[str, dict[str, str]] = defaultdict(dict)
+	for row in later:
+		taken_over[row.reference_type][row.plan] = row.amended_from
+	found: dict[tuple[str, str], StageRow] = {}
+	for doctype, amended in taken_over.items():
+		condition = readable.condition(doctype, user or frappe.session.user)
+		if condition is not None:
+			found |= _stages_at(_plans_at(doctype, condition, amended, moment))
+	by_row = {row.name: found.get((row.plan, row.stage_name)) for row in later}
+	return {name: old for name, old in by_row.items() if old}
+
+
+def _stages_at(plans: dict) -> dict[tuple[str, str], StageRow]:
+	"""Return the stages of earlier plans by name of the present plan and of the stage."""
+	stages: dict[str, list[StageRow]] = defaultdict(list)
+	for stage in _stages({plan.name: plan for plan in plans.values()}, set()) if plans else ():
+		stages[stage.plan].append(stage)
+	return {(now, old.stage_name): old for now, plan in plans.items() for old in stages[plan.name]}
+
+
+def _plans_at(doctype: str, condition: str, amended: dict[str, str], moment: datetime) -> dict:
+	"""Return the plan that counted at a moment by the name of the present one, which has taken it over in the end."""
+	found, waiting = {}, dict(amended)
+	while waiting:
+		table, query = _plans_of(doctype, condition)
+		rows = query.where(table.name.isin(sorted(set(waiting.values())))).run(as_dict=True)
+		plans = {row.name: row for row in rows}
+		steps = {now: plans[name] for now, name in waiting.items() if name in plans}
+		found |= {now: plan for now, plan in steps.items() if get_datetime(plan.creation) <= moment}
+		waiting = {
+			now: plan.amended_from for now, plan in steps.items() if now not in found and plan.amended_from
+		}
+	return found
+
+
 @dataclass(frozen=True)
 class NextStage:
 	"""The next milestone of a document's active plan, and what is forecast of it.
@@ -221,37 +285,26 @@ def _reference_types(plans: PlanFilter) -> list[str]:
 
 
 def _pages(plans: PlanFilter, doctype: str, condition: str) -> Iterator[dict]:
-	plan = frappe.qb.DocType("Milestone Plan")
-	query = (
-		frappe.qb.from_(plan)
-		.select(
-			plan.name,
-			plan.workflow,
-			plan.reference_type,
-			plan.reference_name,
-			plan.status,
-			plan.created_from,
-			plan.creation,
-			plan.supplier_field,
-			plan.snapshot,
-		)
-		.where(plan.reference_type == doctype)
-		.where(plan.status != PlanStatus.CANCELLED.value)
-		.orderby(plan.name)
-		.limit(PAGE)
-	)
+	plan, query = _plans_of(doctype, condition)
+	query = query.where(plan.status != PlanStatus.CANCELLED.value).orderby(plan.name).limit(PAGE)
 	if plans.workflow:
 		query = query.where(plan.workflow == plans.workflow)
 	if plans.reference_name:
 		query = query.where(plan.reference_name == plans.reference_name)
 	if plans.running_only:
 		query = query.where(plan.status == PlanStatus.ACTIVE.value)
-	if condition:
-		query = query.where(is_among(plan.reference_name, doctype, condition))
 	rows = query.run(as_dict=True)
 	while rows:
 		yield {row.name: row for row in rows}
 		rows = query.where(plan.name > rows[-1].name).run(as_dict=True) if len(rows) == PAGE else []
+
+
+def _plans_of(doctype: str, condition: str) -> tuple:
+	"""Return the table of plans, and a query for those of a DocType's documents that a condition selects."""
+	plan = frappe.qb.DocType("Milestone Plan")
+	query = frappe.qb.from_(plan).select(*(plan[name] for name in PLAN_COLUMNS))
+	query = query.where(plan.reference_type == doctype)
+	return plan, query.where(is_among(plan.reference_name, doctype, condition)) if condition else query
 
 
 def _stages(plans: dict, hidden: set[str]) -> Iterator[StageRow]:
@@ -303,6 +356,7 @@ def _row(stage, plan, supplier: str) -> StageRow:
 		predecessors=stage.predecessors,
 		created=get_datetime(plan.creation),
 		reached_by=stage.reached_by_user or "",
+		amended_from=plan.amended_from or None,
 	)
 
 

@@ -3,18 +3,21 @@
 A milestone that was skipped took no time: what comes after it counts from before it.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from itertools import groupby
+
+import frappe
+from frappe.utils import get_datetime
 
 from milestone_automation.engine.review import bottlenecks, stays
 from milestone_automation.engine.review.bottlenecks import Bottleneck
-from milestone_automation.engine.review.plan_stages import StageRow
+from milestone_automation.engine.review.plan_stages import PlanFilter, StageRow
 from milestone_automation.engine.rules.network import Network
+from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus
 from milestone_automation.engine.rules.working_days import WorkCalendar
-from milestone_automation.engine.store import undoings
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,24 @@ def _over(stage: StageRow, begun: datetime | None) -> datetime | None:
 	return begun if stage.is_skipped else None
 
 
+@dataclass(frozen=True)
+class Undoing:
+	"""A milestone that was undone.
+
+	Attributes:
+		stage: the milestone.
+		done_on: when, naive, in the site's time zone.
+		done_by: user id or e-mail address of who did it; empty for unknown.
+	"""
+
+	stage: StageRow
+	done_on: datetime
+	done_by: str
+
+
 def measure(
 	rows: Iterable[StageRow],
+	plans: PlanFilter,
 	now: datetime,
 	calendar: WorkCalendar | None = None,
 	start: date | None = None,
@@ -92,12 +111,13 @@ def measure(
 
 	Args:
 		rows: stages of its plans, grouped by plan and in order.
+		plans: which plans these are.
 		now: the current time, naive, in the site's time zone.
 		calendar: counts in working time; None for calendar time.
 		start, end: first and last date on which milestones were reached or undone; None for no limit.
 	"""
 	rows = list(rows)
-	rework = _rework(rows, undoings.by_stage(start=start, end=end))
+	rework = Counter(undoing.stage.stage_name for undoing in undoings(rows, plans, start, end))
 	finished, ages = defaultdict(list), defaultdict(list)
 	for stay in find(rows):
 		if stay.until is None:
@@ -105,12 +125,36 @@ def measure(
 		elif stay.ended_in(start, end):
 			finished[stay.stage.stage_name].append(stay.seconds(now, calendar))
 	measured = {name: stays.of_durations((name,), sorted(seconds)) for name, seconds in finished.items()}
-	names = {*finished, *ages, *(name for name, times in rework.items() if times)}
-	return bottlenecks.ranked(names, measured, ages, rework)
+	return bottlenecks.ranked({*finished, *ages, *rework}, measured, ages, rework)
 
 
-def _rework(rows: list[StageRow], undone: Mapping[str, undoings.Undoings]) -> dict[str, int]:
-	rework: dict[str, int] = defaultdict(int)
-	for row in rows:
-		rework[row.stage_name] += undone[row.name].times if row.name in undone else 0
-	return rework
+def undoings(
+	rows: Iterable[StageRow], plans: PlanFilter, start: date | None = None, end: date | None = None
+) -> list[Undoing]:
+	"""Return when milestones were undone, the latest first; one query.
+
+	Args:
+		rows: the milestones that count.
+		plans: which plans they are of; the log of others is not read.
+		start, end: first and last date; None for no limit.
+	"""
+	log, plan = frappe.qb.DocType("Milestone Plan Log"), frappe.qb.DocType("Milestone Plan")
+	query = frappe.qb.from_(log).join(plan).on(plan.name == log.plan)
+	query = query.select(log.plan_stage, log.done_on, log.done_by)
+	query = query.where(log.event == PlanEvent.MILESTONE_UNDONE.value)
+	query = query.where(plan.status != PlanStatus.CANCELLED.value)
+	if plans.workflow:
+		query = query.where(plan.workflow == plans.workflow)
+	if plans.reference_name:
+		query = query.where(plan.reference_name == plans.reference_name)
+	if start:
+		query = query.where(log.done_on >= datetime.combine(start, time.min))
+	if end:
+		query = query.where(log.done_on < datetime.combine(end, time.min) + timedelta(days=1))
+	stages = {row.name: row for row in rows}
+	found = query.orderby(log.done_on, order=frappe.qb.desc).orderby(log.name).run()
+	return [
+		Undoing(stages[name], get_datetime(done_on), done_by or "")
+		for name, done_on, done_by in found
+		if name in stages
+	]

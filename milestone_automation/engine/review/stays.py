@@ -8,7 +8,7 @@ as whole numbers, and sorted here.
 """
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -152,16 +152,23 @@ def by_value(
 	return _stays(scope, ("value_before",), calendar, fractions)
 
 
-def left(scope: Scope) -> set[str]:
-	"""Return the values that a document has ever left: of any other one, nobody knows whether it is not the last.
+def left(scope: Scope, values: Collection[str]) -> set[str]:
+	"""Return those of some values that a document has ever left: of any other, nobody knows whether it is not the last.
+
+	It counts also where nobody knows for how long the document had the value, as of one from before it was recorded.
 
 	Args:
 		scope: which milestones count; its period does not matter.
+		values: those asked for; no query without any.
 	"""
+	if not values:
+		return set()
 	milestone = frappe.qb.DocType("Milestone")
 	query = frappe.qb.from_(milestone).select(Min(milestone.value_before))
-	query = _counted(replace(scope, start=None, end=None), query, milestone)
-	return {value for (value,) in query.groupby(exact(milestone.value_before)).run()}
+	query = replace(scope, start=None, end=None).apply(query, milestone)
+	query = query.where(milestone.value_before != "").where(milestone.value_before.isin(sorted(values)))
+	found = {value for (value,) in query.groupby(exact(milestone.value_before)).run()}
+	return found & set(values)
 
 
 def by_step(

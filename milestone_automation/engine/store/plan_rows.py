@@ -37,6 +37,7 @@ PLAN_COLUMNS = (
 	"team_group",
 	"supplier_field",
 	"shown_fields",
+	"shown_fields_by",
 	"completed_actions",
 	"completed_actions_by",
 	"created_from",

@@ -1,4 +1,4 @@
-"""Who wrote what of a workflow acts in somebody's name: its next steps and custom messages.
+"""Who wrote what of a workflow acts in somebody's name: its next steps and custom messages, and what outsiders are shown.
 
 Kept by the server on each row, never taken from what a request says. Whoever changes when a step runs becomes its author
 too: otherwise a step written by somebody with more rights could be started at will.
@@ -8,6 +8,8 @@ import frappe
 from frappe.utils import cstr
 
 from milestone_automation.engine.base.save_state import Mark, marked
+from milestone_automation.engine.people import field_rights, rights
+from milestone_automation.engine.rules import names
 from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS, StepEvent
 
 # When a plan is made at all.
@@ -44,7 +46,9 @@ AUTHORED = {
 }
 # Of the workflow: who wrote what is done when all stages are reached.
 COMPLETED, COMPLETED_BY = "completed_actions", "completed_actions_by"
-AUTHOR_FIELDS = (*AUTHORED, COMPLETED_BY)
+# Who chose the fields of the document that people from outside are shown.
+SHOWN, SHOWN_BY = "shown_fields", "shown_fields_by"
+AUTHOR_FIELDS = (*AUTHORED, COMPLETED_BY, SHOWN_BY)
 
 
 def stamp(workflow) -> None:
@@ -65,6 +69,20 @@ def stamp(workflow) -> None:
 	kept = before.get(COMPLETED_BY) if is_for_same and _completes_as_before(before, workflow) else None
 	text = cstr(workflow.get(COMPLETED)).strip()
 	workflow.set(COMPLETED_BY, _author(workflow, kept) if text else None)
+	workflow.set(SHOWN_BY, _author(workflow, _chooser_before(workflow)) if workflow.get(SHOWN) else None)
+
+
+def _chooser_before(workflow) -> str | None:
+	"""Return who chose the fields shown to outsiders before this save, unless only who saves it may still read them."""
+	before = workflow.get_doc_before_save()
+	if not before or not _is_same(before, workflow, ("document_type",)):
+		return None
+	chosen, doctype = names.lines(workflow.get(SHOWN)), workflow.document_type
+	if names.lines(before.get(SHOWN)) != chosen:
+		return None
+	kept = before.get(SHOWN_BY)
+	is_lost = kept and rights.stored_meta(doctype) and field_rights.hidden(doctype, user=kept) & set(chosen)
+	return None if is_lost and not is_lost & field_rights.hidden(doctype) else kept
 
 
 def _author(workflow, kept: str | None) -> str | None:

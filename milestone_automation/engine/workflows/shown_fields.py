@@ -1,7 +1,7 @@
 """The fields of a document that a workflow shows to people from outside, with label and value in the reader's language.
 
 A workflow names them, one per line; a plan has its own copy. They are told to whoever is asked from outside, so nobody
-chooses a field that they may not read themselves.
+chooses a field that they may not read themselves, and what who chose them may not read any more is not shown.
 """
 
 import datetime
@@ -88,17 +88,17 @@ def of_plans(
 	"""Return label and value of the shown fields of each plan's document, as text in the language of the moment.
 
 	A constant number of queries for each DocType, none where no workflow shows fields. A field that is gone, or of
-	another type by now, and one without a value are left out.
+	another type by now, one without a value, and one that who chose it may not read any more are left out.
 
 	Args:
-		plans: rows with `reference_type`, `reference_name` and `shown_fields`.
+		plans: rows with `reference_type`, `reference_name`, `shown_fields` and `shown_fields_by`.
 		documents: of the plans, with all fields, where they are read already.
 
 	Returns:
 		dict: lists of (label, text) by (DocType, name); only documents that have some.
 	"""
 	plans = [plan for plan in plans if names.lines(plan.get("shown_fields"))]
-	chosen = {plan_documents.key_of(plan): names.lines(plan.get("shown_fields")) for plan in plans}
+	chosen = _chosen(plans)
 	documents = plan_documents.read(plans) if documents is None else documents
 	documents_of: dict[str, list] = {}
 	for key in chosen:
@@ -108,6 +108,23 @@ def of_plans(
 	for doctype, of_doctype in documents_of.items():
 		shown |= _of_documents(doctype, of_doctype, chosen)
 	return shown
+
+
+def _chosen(plans: Iterable) -> dict[plan_documents.Key, list[str]]:
+	"""Return the chosen fields that who chose them may still read, by DocType and document."""
+	chosen: dict[plan_documents.Key, list[str]] = {}
+	hidden: dict[tuple[str, str], set[str]] = {}
+	for plan in plans:
+		doctype = plan.get("reference_type")
+		if not rights.stored_meta(doctype):
+			continue
+		# Where nobody is on record, what everybody reads.
+		chooser = (doctype, plan.get("shown_fields_by") or "Guest")
+		if chooser not in hidden:
+			hidden[chooser] = field_rights.hidden(doctype, user=chooser[1])
+		fieldnames = names.lines(plan.get("shown_fields"))
+		chosen[plan_documents.key_of(plan)] = [one for one in fieldnames if one not in hidden[chooser]]
+	return chosen
 
 
 def _of_documents(

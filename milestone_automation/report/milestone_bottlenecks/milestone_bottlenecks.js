@@ -1,6 +1,6 @@
 // The script of a report runs in the page: its names stay in a function of its own.
 (() => {
-	const { linked, period, to_list, to_report, to_stays, tracked_field, workflow, working_time } =
+	const { linked, period, to_report, to_stays, tracked_field, workflow, working_time } =
 		milestone_automation.report_filters;
 	const to_finished = to_stays((row) => ({ value: row.value }));
 	const to_earlier = to_stays((row, { compare_from, compare_to }) => ({
@@ -14,11 +14,8 @@
 			? to_stays(() => ({ value: row.value, open_only: 1 }))(row, filters)
 			: to_report("Milestone Aging", { document_type, track_field, value: row.value });
 	};
-	// A milestone that was undone and is to be reached again is in the log of its plan.
-	const to_returns = (chosen_period) => (row, filters) =>
-		filters.workflow
-			? to_list("Milestone Plan Log", { event: "Milestone Undone", stage_name: row.value })
-			: to_stays(() => ({ value: row.value, ...chosen_period(filters), returns_only: 1 }))(row, filters);
+	const to_returns = (chosen_period) =>
+		to_stays((row, filters) => ({ value: row.value, ...chosen_period(filters), returns_only: 1 }));
 
 	frappe.query_reports["Milestone Bottlenecks"] = {
 		formatter: linked({

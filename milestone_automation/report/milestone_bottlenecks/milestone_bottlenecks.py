@@ -90,7 +90,8 @@ def _measure(chosen: ReportFilters, start: date | None, end: date | None) -> lis
 	calendar = calendars.for_site() if chosen.flag("working_time") else None
 	now = now_datetime()
 	if chosen.text("workflow"):
-		return stage_stays.measure(plan_stages.read(chosen.plans()), now, calendar, start, end)
+		plans = chosen.plans()
+		return stage_stays.measure(plan_stages.read(plans), plans, now, calendar, start, end)
 	return bottlenecks.measure(replace(chosen.scope(), start=start, end=end), now, calendar)
 
 

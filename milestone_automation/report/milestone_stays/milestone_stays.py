@@ -30,7 +30,7 @@ def execute(filters=None):
 	"""
 	chosen = ReportFilters(filters)
 	if chosen.text("workflow"):
-		return _of_workflow(chosen)
+		return _undone(chosen) if chosen.flag("returns_only") else _of_workflow(chosen)
 	scope = chosen.scope()
 	if chosen.flag("returns_only"):
 		found = _returns(scope, chosen.text("value") or "")
@@ -52,6 +52,26 @@ def _of_workflow(chosen: ReportFilters) -> tuple:
 	]
 	found.sort(key=lambda pair: (-pair[0], pair[1].stage.name))
 	return _shown([_row_of_stage(seconds, stay) for seconds, stay in found[:MOST_ROWS]], len(found))
+
+
+def _undone(chosen: ReportFilters) -> tuple:
+	"""Return columns, rows, note and chart of how often the milestones of a workflow were undone."""
+	name, plans = chosen.text("value"), chosen.plans()
+	rows = [row for row in plan_stages.read(plans) if name in (None, row.stage_name)]
+	found = stage_stays.undoings(rows, plans, *chosen.period())
+	return _shown([_row_of_undoing(undoing) for undoing in found[:MOST_ROWS]], len(found))
+
+
+def _row_of_undoing(undoing: stage_stays.Undoing) -> dict:
+	stage = undoing.stage
+	return {
+		"reference_type": stage.reference_type,
+		"reference_name": stage.reference_name,
+		"value": stage.stage_name,
+		"since": undoing.done_on,
+		"days": None,
+		"user": get_fullname(undoing.done_by) if undoing.done_by else "",
+	}
 
 
 def _row_of_stage(seconds: int, stay: stage_stays.StageStay) -> dict:

@@ -79,15 +79,13 @@ def get_data(chosen: ReportFilters, baseline: baselines.Baseline | None = None) 
 	for change in date_changes.read(rows):
 		moves[change.stage].append(change)
 	plans = [list(stages) for _plan, stages in groupby(rows, key=lambda row: row.plan)]
-	return [_row(stages) | _against(stages, moves, baseline) for stages in plans]
+	then = baselines.dates_then(rows, moves, baseline)
+	return [_row(stages) | _against(stages, then) for stages in plans]
 
 
-def _against(
-	stages: list[plan_stages.StageRow], moves: dict[str, list], baseline: baselines.Baseline
-) -> dict:
+def _against(stages: list[plan_stages.StageRow], dates_then: dict[str, date | None]) -> dict:
 	"""Return the last date of a plan at the baseline, and the days from it to the last one now."""
-	compared = [baselines.compared(stage, moves[stage.name], baseline) for stage in stages]
-	then = max((row["baseline"] for row in compared if row["baseline"]), default=None)
+	then = max((day for stage in stages if (day := dates_then[stage.name])), default=None)
 	now = max((stage.reached or stage.due for stage in stages if stage.reached or stage.due), default=None)
 	return {"baseline_end": then, "since_baseline": (now - then).days if now and then else None}
 

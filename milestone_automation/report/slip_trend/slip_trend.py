@@ -50,12 +50,11 @@ def get_data(chosen: ReportFilters, baseline: baselines.Baseline | None = None) 
 	moves: dict[str, list] = {stage.name: [] for stage in stages}
 	for change in date_changes.read(stages):
 		moves[change.stage].append(change)
-	return [
-		_row(stage, moves[stage.name], baseline) for stage in stages if stage.planned or moves[stage.name]
-	]
+	then = baselines.dates_then(stages, moves, baseline)
+	return [_row(stage, moves[stage.name], then) for stage in stages if stage.planned or moves[stage.name]]
 
 
-def _row(stage: plan_stages.StageRow, changes: list[date_changes.DateChange], baseline) -> dict:
+def _row(stage: plan_stages.StageRow, changes: list[date_changes.DateChange], then: dict) -> dict:
 	points = date_changes.trend(stage, changes)
 	return {
 		"reference_type": stage.reference_type,
@@ -67,6 +66,6 @@ def _row(stage: plan_stages.StageRow, changes: list[date_changes.DateChange], ba
 		"slip": stage.slip,
 		"moves": sum(1 for change in changes if change.days),
 		"reason": next((change.reason for change in reversed(changes) if change.reason), ""),
-		**baselines.compared(stage, changes, baseline),
+		**baselines.compared(stage, then),
 		"points": frappe.as_json([[str(day), str(due)] for day, due in points], indent=None),
 	}

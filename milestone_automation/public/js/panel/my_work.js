@@ -123,7 +123,23 @@ function task(row, today) {
 		</li>`;
 }
 
+// Of a document that the user may not read: what people from outside see, and where they answer.
+function stage_from_outside(row, today) {
+	const about = `${__(row.reference_type)} ${esc(row.reference_name)}`;
+	const answer = `<a href="${esc(row.answer_url)}">${__("Answer")}</a>`;
+	return `
+		<li class="milestone-task">
+			<div class="milestone-task-text">
+				<b>${esc(row.stage_name)}</b>
+				<div class="milestone-muted">${[about, when(row.key_date, today), answer]
+					.filter(Boolean)
+					.join(" · ")}</div>
+			</div>
+		</li>`;
+}
+
 function stage(row, today) {
+	if (row.answer_url) return stage_from_outside(row, today);
 	const open = row.open_required
 		? row.open_required === 1
 			? __("1 open task")
