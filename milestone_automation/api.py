@@ -471,7 +471,7 @@ def reopen_task(task: str, reason: str) -> dict:
 
 	Raises:
 		frappe.PermissionError: as `complete_task`; or it is waived or cancelled, and the caller just an assignee.
-		frappe.ValidationError: there is no reason, it is open, or its stage is reached, gone, or takes no tasks any more.
+		frappe.ValidationError: there is no reason, it is open, or its stage is reached, gone, or no longer takes tasks.
 	"""
 	row = _check_can_act_on_task(task)
 	if row.status in ("Waived", "Cancelled") and not rights.can_direct_task(row):
@@ -570,7 +570,7 @@ def reopen_criterion(plan: str, stage: str, criterion: str, reason: str) -> dict
 @frappe.whitelist(methods=["POST"])
 @door.takes(task=door.NAME, reason=door.TEXT)
 def cancel_task(task: str, reason: str) -> dict:
-	"""Cancel a task that is not needed any more. System Manager and Milestone Manager only, with a reason.
+	"""Cancel a task that is no longer needed. System Manager and Milestone Manager only, with a reason.
 
 	Args:
 		task: name of an open task.

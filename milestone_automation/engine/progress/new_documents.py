@@ -79,8 +79,8 @@ def required_titles(template, stage, doc) -> list[str]:
 def unmet_criteria(template, stage, doc, to_write=None) -> list[criteria.Verdict]:
 	"""Return the required exit criteria that a document does not meet before it reaches a stage; as in `check`."""
 	rows = _blocking_stages(template, stage, doc)
-	found = exit_criteria.judge(doc.doctype, doc.name, rows, to_write)
-	return [verdict for verdicts in found for verdict in criteria.blocking(verdicts)]
+	verdict_lists = exit_criteria.judge(doc.doctype, doc.name, rows, to_write)
+	return [verdict for verdicts in verdict_lists for verdict in criteria.blocking(verdicts)]
 
 
 def _blocking_stages(template, stage, doc) -> list:
