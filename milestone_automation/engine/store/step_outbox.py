@@ -62,11 +62,11 @@ def note_completed(plan) -> None:
 	"""
 	reached = [stage for stage in plan.stages if stage.reached_at]
 	stage = max(reached, key=lambda row: str(row.reached_at), default=plan.stages[-1])
-	own = {"next_actions": plan.completed_actions, "next_actions_by": plan.completed_actions_by}
+	completed_steps = {"next_actions": plan.completed_actions, "next_actions_by": plan.completed_actions_by}
 	event = StepEvent.PLAN_COMPLETED
 	if plan.completed_actions or any(app_events.steps(event, plan.reference_type)):
 		occasion = completed_occasion(plan.name)
-		_insert_new(_rows(plan, frappe._dict(stage, **own), event, occasion))
+		_insert_new(_rows(plan, frappe._dict(stage, **completed_steps), event, occasion))
 
 
 def completed_occasion(plan: str) -> str:
@@ -182,10 +182,10 @@ def lasting_occasion(stage, times_undone: int) -> str:
 def _times_undone(filters: dict) -> Counter:
 	"""Return how often stages were undone, by the first column that is asked for: plan or row name of the stage."""
 	column = next(iter(filters))
-	found = frappe.get_all(
+	names = frappe.get_all(
 		"Milestone Plan Log", {**filters, "event": PlanEvent.MILESTONE_UNDONE.value}, pluck=column
 	)
-	return Counter(found)
+	return Counter(names)
 
 
 # Rows
@@ -275,8 +275,8 @@ def _insert_new(rows: list[dict]) -> None:
 	if not rows:
 		return
 	keys = [row["occasion_key"] for row in rows]
-	known = set(frappe.get_all(DOCTYPE, {"occasion_key": ("in", keys)}, pluck="occasion_key"))
-	_insert([row for row in rows if row["occasion_key"] not in known])
+	noted_keys = set(frappe.get_all(DOCTYPE, {"occasion_key": ("in", keys)}, pluck="occasion_key"))
+	_insert([row for row in rows if row["occasion_key"] not in noted_keys])
 
 
 def _insert(rows: list[dict]) -> None:
