@@ -113,9 +113,9 @@ def plans_behind() -> Iterator:
 
 def follow_plan(plan: str) -> None:
 	"""Bring one plan in step with its document. A background job."""
-	about = frappe.db.get_value("Milestone Plan", plan, ["reference_type", "reference_name"])
-	if about:
-		following.settle(*about)
+	reference = frappe.db.get_value("Milestone Plan", plan, ["reference_type", "reference_name"])
+	if reference:
+		following.settle(*reference)
 
 
 def _follow_document(doctype: str, name: str) -> None:
