@@ -165,8 +165,8 @@ def _stamp_stages(
 		partly_sent: steps of which some messages wait for their recipient's time of day.
 	"""
 	for stage in batch.stages[plan.name]:
-		found = stage.pop("found_owner", {}) | stage.pop("found_criteria", {})
-		changes.stages[stage.name].update(stage.pop("new_round", {}) | found)
+		new_values = stage.pop("new_owner", {}) | stage.pop("new_criteria", {})
+		changes.stages[stage.name].update(stage.pop("new_round", {}) | new_values)
 		_set(changes.stages, stage, _stage_stamps(batch, stage, due, partly_sent))
 
 
