@@ -57,7 +57,7 @@ def read_many(doctype: str, names: list[str], columns: tuple[str, ...]) -> dict[
 	row = frappe.qb.DocType(doctype)
 	query = frappe.qb.from_(row).select(row.name, *(row[column] for column in columns))
 	rows = query.where(row.name.isin(_names(doctype, names))).run()
-	return {str(found[0]): dict(zip(columns, found[1:], strict=True)) for found in rows}
+	return {str(cells[0]): dict(zip(columns, cells[1:], strict=True)) for cells in rows}
 
 
 def name_in_column(doctype: str, name):

@@ -93,11 +93,11 @@ def _verdicts(stages: dict[str, StageRow]) -> dict[str, list[criteria.Verdict]]:
 	for row in _with_criteria(list(stages)):
 		stage = stages[row.name]
 		rows_by_document[stage.reference_type, stage.reference_name].append(row)
-	asked = [(*document, rows) for document, rows in rows_by_document.items()]
-	judged = exit_criteria.judge_many(asked)
+	documents_with_stages = [(*document, rows) for document, rows in rows_by_document.items()]
+	judged = exit_criteria.judge_many(documents_with_stages)
 	return {
 		row.name: verdicts
-		for (_doctype, _name, rows), of_plan in zip(asked, judged, strict=True)
+		for (_doctype, _name, rows), of_plan in zip(documents_with_stages, judged, strict=True)
 		for row, verdicts in zip(rows, of_plan, strict=True)
 	}
 

@@ -171,8 +171,13 @@ def judge(
 		stage_name: name of the stage.
 	"""
 	return [
-		Verdict(one, _state(facts.get(one.key), one.key in waived), stage_name, waived.get(one.key))
-		for one in criteria
+		Verdict(
+			criterion,
+			_state(facts.get(criterion.key), criterion.key in waived),
+			stage_name,
+			waived.get(criterion.key),
+		)
+		for criterion in criteria
 	]
 
 

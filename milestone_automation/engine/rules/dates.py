@@ -394,7 +394,7 @@ def counting_days(
 ) -> list[date | None]:
 	"""Return by position the day on which a stage was reached; None for an open one that is not skipped.
 
-	A skipped stage counts by the first stage that was reached after it: its key date says nothing any more.
+	A skipped stage counts by the first stage that was reached after it: its key date no longer says anything.
 
 	Args:
 		reached_on: by position, the day on which a stage was reached; None where there is none.

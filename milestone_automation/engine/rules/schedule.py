@@ -139,8 +139,8 @@ class MessagePlan:
 
 	def key(self, recipient: str) -> str:
 		"""Return the key that identifies this message to one recipient, given as user or e-mail address."""
-		about = self.task or self.stage
-		return "|".join((self.kind.value, about, self.edition, str(self.occurrence), recipient.lower()))
+		subject = self.task or self.stage
+		return "|".join((self.kind.value, subject, self.edition, str(self.occurrence), recipient.lower()))
 
 
 def rules_from(settings, quiet: WorkCalendar | None = None) -> Rules:
