@@ -1,7 +1,7 @@
 """The page behind the buttons of a prompt: answers for a stage.
 
 The page verifies the link first. A GET only shows it; a POST acts as the recipient of the link. `state` of the result is
-"ask", "done" (just now), "closed" (nothing to do any more) or "refused".
+"ask", "done" (just now), "closed" (nothing left to do) or "refused".
 """
 
 from datetime import timedelta

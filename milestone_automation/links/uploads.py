@@ -73,8 +73,8 @@ def attach(doctype: str, document: str, sent) -> str:
 def _plain_name(filename: str) -> str:
 	"""Return the name of a file without folders, and without characters that mean something elsewhere."""
 	base = os.path.basename(parsing.UNSTORABLE.sub("", cstr(filename)).replace("\\", "/"))
-	kept = "".join(one if one.isalnum() or one in KEPT_IN_NAMES else "_" for one in base)
-	stem, ending = os.path.splitext(kept.strip(" ."))
+	safe_name = "".join(one if one.isalnum() or one in KEPT_IN_NAMES else "_" for one in base)
+	stem, ending = os.path.splitext(safe_name.strip(" ."))
 	return f"{stem[:NAME_LENGTH]}{ending[:10]}"
 
 
