@@ -75,11 +75,11 @@ def check_task_edit(doc) -> None:
 		if field.fieldtype not in display_fieldtypes and _is_changed(before, doc, field)
 	]
 	names = ", ".join(_(field.label) for field in changed)
-	kept = [
+	engine_labels = [
 		_(field.label) for field in changed if field.fieldname in (*task_edits.ENGINE_FIELDS, "assignees")
 	]
-	if kept:
-		frappe.throw(_engine_field_message(doc, kept), title=_("Cannot Be Changed Here"))
+	if engine_labels:
+		frappe.throw(_engine_field_message(doc, engine_labels), title=_("Cannot Be Changed Here"))
 	if changed and not rights.can_manage():
 		frappe.throw(
 			_("Only a Milestone Manager may change {0} of the task {1}.").format(names, doc.title)
@@ -372,11 +372,11 @@ def message_query(user=None) -> str:
 		str: as of `milestone_query`.
 	"""
 	user = rights.user_or_session(user)
-	own = (
+	own_messages = (
 		f"coalesce(`tabMilestone Message`.reference_name, '') = ''"
 		f" and `tabMilestone Message`.recipient = {_quoted(user)}"
 	)
-	return _document_query("Milestone Message", user, names("Milestone Message", own))
+	return _document_query("Milestone Message", user, names("Milestone Message", own_messages))
 
 
 def baseline_query(user=None) -> str:
@@ -410,19 +410,19 @@ def tag_link_query(user=None) -> str:
 	user = rights.user_or_session(user)
 	if rights.sees_everything(user):
 		return ""
-	own = frappe.get_all(
+	own_doctypes = frappe.get_all(
 		"Tag Link",
 		filters={"document_type": ("in", sorted(hooks.standard_queries))},
 		distinct=True,
 		pluck="document_type",
 		order_by=None,
 	)
-	if not own:
+	if not own_doctypes:
 		return ""
 	link = "`tabTag Link`"
-	names_of_ours = ", ".join(_quoted(doctype) for doctype in own)
+	names_of_ours = ", ".join(_quoted(doctype) for doctype in own_doctypes)
 	conditions = [f"coalesce({link}.document_type, '') not in ({names_of_ours})"]
-	for doctype in own:
+	for doctype in own_doctypes:
 		readable = _readable(doctype, user)
 		if readable is not None:
 			tagged = f" and {link}.document_name in ({names(doctype, readable)})" if readable else ""
