@@ -182,10 +182,10 @@ def lasting_occasion(stage, times_undone: int) -> str:
 def _times_undone(filters: dict) -> Counter:
 	"""Return how often stages were undone, by the first column that is asked for: plan or row name of the stage."""
 	column = next(iter(filters))
-	names = frappe.get_all(
+	found = frappe.get_all(
 		"Milestone Plan Log", {**filters, "event": PlanEvent.MILESTONE_UNDONE.value}, pluck=column
 	)
-	return Counter(names)
+	return Counter(found)
 
 
 # Rows
@@ -275,8 +275,8 @@ def _insert_new(rows: list[dict]) -> None:
 	if not rows:
 		return
 	keys = [row["occasion_key"] for row in rows]
-	noted_keys = set(frappe.get_all(DOCTYPE, {"occasion_key": ("in", keys)}, pluck="occasion_key"))
-	_insert([row for row in rows if row["occasion_key"] not in noted_keys])
+	known = set(frappe.get_all(DOCTYPE, {"occasion_key": ("in", keys)}, pluck="occasion_key"))
+	_insert([row for row in rows if row["occasion_key"] not in known])
 
 
 def _insert(rows: list[dict]) -> None:
