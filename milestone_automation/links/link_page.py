@@ -180,8 +180,8 @@ def log_in_first(link: Link, form: dict) -> dict | None:
 
 
 def _must_log_in() -> bool:
-	wanted = frappe.get_cached_doc("Milestone Settings").get("login_to_answer")
-	return wanted is None or bool(cint(wanted))
+	setting = frappe.get_cached_doc("Milestone Settings").get("login_to_answer")
+	return setting is None or bool(cint(setting))
 
 
 def act(page: dict, link: Link, action) -> dict:

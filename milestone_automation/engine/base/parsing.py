@@ -38,16 +38,16 @@ def is_storable(value) -> bool:
 	Args:
 		value: anything that JSON can say; other values count as storable.
 	"""
-	left = [value]
-	while left:
-		one = left.pop()
-		if isinstance(one, str):
-			if UNSTORABLE.search(one):
+	pending = [value]
+	while pending:
+		item = pending.pop()
+		if isinstance(item, str):
+			if UNSTORABLE.search(item):
 				return False
-		elif isinstance(one, dict):
-			left += [*one.keys(), *one.values()]
-		elif isinstance(one, list | tuple):
-			left += one
+		elif isinstance(item, dict):
+			pending += [*item.keys(), *item.values()]
+		elif isinstance(item, list | tuple):
+			pending += item
 	return True
 
 

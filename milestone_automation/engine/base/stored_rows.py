@@ -20,8 +20,8 @@ def columns_of(doctype: str, fieldnames=None) -> tuple[str, ...]:
 	meta = frappe.get_meta(doctype)
 	valid = meta.get_valid_columns()
 	if fieldnames is not None:
-		known = set(valid)
-		valid = (name for name in fieldnames if name in known)
+		column_names = set(valid)
+		valid = (name for name in fieldnames if name in column_names)
 	return tuple(name for name in dict.fromkeys(valid) if not _is_virtual(meta, name))
 
 

@@ -79,9 +79,9 @@ def read_header(lines: Lines, delimiter: str | None, is_time: Callable[[str], bo
 		OpenQuote: the header would contain lines that are rows.
 	"""
 	record = _next_with_text(lines)
-	named = SEP_LINE.fullmatch(record)
-	if named:
-		delimiter = delimiter or named[1]
+	separator_line = SEP_LINE.fullmatch(record)
+	if separator_line:
+		delimiter = delimiter or separator_line[1]
 		record = _next_with_text(lines)
 	if not record:
 		return None

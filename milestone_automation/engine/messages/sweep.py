@@ -111,7 +111,7 @@ def _handle_plan(
 	letters_to_send = drafts.letters_of(
 		batch, plan, [delivery for delivery in unsent if delivery not in early]
 	)
-	notifications = [shown for letter in letters_to_send if (shown := outbox.deliver(letter))]
+	notifications = [notification for letter in letters_to_send if (notification := outbox.deliver(letter))]
 	# The stamp says when everybody has a reminder; until then a row prevents a duplicate for people already told.
 	for letter in drafts.letters_of(
 		batch, plan, [delivery for delivery in early if delivery.step in partly_sent]

@@ -50,8 +50,8 @@ def find(rows: Iterable[StageRow], today: date) -> list[Blocker]:
 	stages = {row.name: row for row in rows if row.is_waited_for or row.is_skipped}
 	waited_for = [row for row in stages.values() if row.is_waited_for]
 	blockers = [*_pressing_tasks(stages, today), *_unmet_criteria(waited_for, today)]
-	told = {blocker.stage.name for blocker in blockers}
-	blockers += _overdue([row for row in waited_for if row.name not in told], today)
+	blocked_names = {blocker.stage.name for blocker in blockers}
+	blockers += _overdue([row for row in waited_for if row.name not in blocked_names], today)
 	return sorted(blockers, key=lambda row: (-row.days, not row.required, row.stage.reference_name))
 
 

@@ -135,8 +135,8 @@ def _read(row) -> Criterion:
 	if not isinstance(row, dict) or any(not isinstance(row.get(name) or "", str) for name in TEXTS):
 		raise ValueError("not a criterion")
 	kind = CriterionKind(row.get("kind"))
-	used = (*FIELDS_BY_KIND[kind], "label")
-	texts = {name: (row.get(name) or "").strip() for name in used}
+	used_fields = (*FIELDS_BY_KIND[kind], "label")
+	texts = {name: (row.get(name) or "").strip() for name in used_fields}
 	return Criterion(kind, **texts, required=str(row.get("required", 1)) not in ("0", "False", "None", ""))
 
 
