@@ -213,11 +213,9 @@ def _offer_colleagues(visitor: Visitor, tasks: list, rows: list, waiting: list[d
 	"""Add to each entry the colleagues to whom it can be handed over."""
 	plans = {row.plan: frappe._dict(row, name=row.plan) for row in rows}
 	people = colleagues.of_plans(plans.values(), visitor.recipient)
-	assignees_by_task = assigned.rows_by_task(row.name for row in tasks if people.get(row.plan))
+	taken = assigned.rows_by_task(row.name for row in tasks if people.get(row.plan))
 	for row, entry in zip(rows, waiting, strict=True):
-		entry["colleagues"] = handing_over.as_choices(
-			people.get(row.plan, []), assignees_by_task.get(row.name, ())
-		)
+		entry["colleagues"] = handing_over.as_choices(people.get(row.plan, []), taken.get(row.name, ()))
 
 
 def _open_tasks(visitor: Visitor) -> list:
