@@ -223,9 +223,9 @@ def confirm_stage(plan: str, stage: str, reached_on: str | None = None) -> dict:
 		frappe.ValidationError: it is reached already, the plan is cancelled, the date is in the future, or a field's value
 			must reach it.
 	"""
-	found = acting.plan_to_act_on(plan, stage)
+	plan_row = acting.plan_to_act_on(plan, stage)
 	stages.confirm(plan, stage, reached_on)
-	return get_plan(found.reference_type, found.reference_name)
+	return get_plan(plan_row.reference_type, plan_row.reference_name)
 
 
 @frappe.whitelist(methods=["POST"])
@@ -266,14 +266,14 @@ def reschedule_stage(
 		frappe.ValidationError: there is no reason, the stage is reached, the date is before an earlier stage, or
 			`later_stages` is missing.
 	"""
-	found = acting.plan_to_act_on(plan, stage)
-	acting.check_moves_dates(found)
+	plan_row = acting.plan_to_act_on(plan, stage)
+	acting.check_moves_dates(plan_row)
 	rescheduling.reschedule(
 		plan, stage, new_date, reason, answer=later_stages, keep_anchored=bool(keep_anchored)
 	)
 	if update_document:
 		reschedule_preview.write_date(plan, stage)
-	return get_plan(found.reference_type, found.reference_name)
+	return get_plan(plan_row.reference_type, plan_row.reference_name)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
@@ -329,9 +329,9 @@ def propose_date(plan: str, stage: str, new_date: str, reason: str) -> dict:
 		frappe.PermissionError: as `confirm_stage`.
 		frappe.ValidationError: there is no reason, the plan is cancelled, the stage is reached, or the date is not possible.
 	"""
-	found = acting.plan_to_act_on(plan, stage)
+	plan_row = acting.plan_to_act_on(plan, stage)
 	proposals.propose(plan, stage, new_date, reason)
-	return get_plan(found.reference_type, found.reference_name)
+	return get_plan(plan_row.reference_type, plan_row.reference_name)
 
 
 @frappe.whitelist(methods=["POST"])
@@ -363,9 +363,9 @@ def accept_date(
 		frappe.ValidationError: nothing is proposed, or the date is not possible.
 	"""
 	rights.check_manager()
-	found = acting.plan_to_act_on(plan, stage)
+	plan_row = acting.plan_to_act_on(plan, stage)
 	proposals.accept(plan, stage, new_date, later_stages, bool(keep_anchored))
-	return get_plan(found.reference_type, found.reference_name)
+	return get_plan(plan_row.reference_type, plan_row.reference_name)
 
 
 @frappe.whitelist(methods=["POST"])
@@ -385,9 +385,9 @@ def decline_date(plan: str, stage: str, reason: str) -> dict:
 		frappe.ValidationError: there is no reason, or nothing is proposed.
 	"""
 	rights.check_manager()
-	found = acting.plan_to_act_on(plan, stage)
+	plan_row = acting.plan_to_act_on(plan, stage)
 	proposals.decline(plan, stage, reason)
-	return get_plan(found.reference_type, found.reference_name)
+	return get_plan(plan_row.reference_type, plan_row.reference_name)
 
 
 @frappe.whitelist(methods=["POST"])
@@ -406,9 +406,9 @@ def undo_stage(plan: str, stage: str, reason: str) -> dict:
 		frappe.PermissionError: as `confirm_stage`.
 		frappe.ValidationError: there is no reason, the plan is cancelled, or the stage is not reached.
 	"""
-	found = acting.plan_to_act_on(plan, stage)
+	plan_row = acting.plan_to_act_on(plan, stage)
 	stages.undo(plan, stage, reason)
-	return get_plan(found.reference_type, found.reference_name)
+	return get_plan(plan_row.reference_type, plan_row.reference_name)
 
 
 @frappe.whitelist(methods=["POST"])
@@ -471,7 +471,7 @@ def reopen_task(task: str, reason: str) -> dict:
 
 	Raises:
 		frappe.PermissionError: as `complete_task`; or it is waived or cancelled, and the caller just an assignee.
-		frappe.ValidationError: there is no reason, it is open, or its stage is reached, gone, or takes no tasks any more.
+		frappe.ValidationError: there is no reason, it is open, or its stage is reached, gone, or no longer takes tasks.
 	"""
 	row = _check_can_act_on_task(task)
 	if row.status in ("Waived", "Cancelled") and not rights.can_direct_task(row):
@@ -541,9 +541,9 @@ def waive_criterion(plan: str, stage: str, criterion: str, reason: str) -> dict:
 		frappe.ValidationError: there is no reason, the stage is reached, or the criterion is met or waived already.
 	"""
 	rights.check_manager()
-	found = acting.plan_to_act_on(plan, stage)
+	plan_row = acting.plan_to_act_on(plan, stage)
 	criterion_waivers.waive(plan, stage, criterion, reason)
-	return get_plan(found.reference_type, found.reference_name)
+	return get_plan(plan_row.reference_type, plan_row.reference_name)
 
 
 @frappe.whitelist(methods=["POST"])
@@ -562,15 +562,15 @@ def reopen_criterion(plan: str, stage: str, criterion: str, reason: str) -> dict
 		frappe.DoesNotExistError: the plan has no such stage, or the stage no such criterion.
 		frappe.ValidationError: there is no reason, the stage is reached, or the criterion is not waived.
 	"""
-	found = acting.plan_to_act_on(plan, stage)
+	plan_row = acting.plan_to_act_on(plan, stage)
 	criterion_waivers.reopen(plan, stage, criterion, reason)
-	return get_plan(found.reference_type, found.reference_name)
+	return get_plan(plan_row.reference_type, plan_row.reference_name)
 
 
 @frappe.whitelist(methods=["POST"])
 @door.takes(task=door.NAME, reason=door.TEXT)
 def cancel_task(task: str, reason: str) -> dict:
-	"""Cancel a task that is not needed any more. System Manager and Milestone Manager only, with a reason.
+	"""Cancel a task that is no longer needed. System Manager and Milestone Manager only, with a reason.
 
 	Args:
 		task: name of an open task.
@@ -641,8 +641,8 @@ def add_task(
 		frappe.PermissionError: as `confirm_stage`.
 		frappe.ValidationError: the stage takes no tasks or is reached, or the task would be due after it.
 	"""
-	found = acting.plan_to_act_on(plan, stage)
-	given = {
+	plan_row = acting.plan_to_act_on(plan, stage)
+	task_values = {
 		"title": title,
 		"required": cint(required),
 		"due_date": due_date,
@@ -656,8 +656,8 @@ def add_task(
 		"collaborator_email": collaborator_email,
 		"completion_rule": completion_rule,
 	}
-	tasks.add(plan, stage, **{key: value for key, value in given.items() if value is not None})
-	return get_plan(found.reference_type, found.reference_name)
+	tasks.add(plan, stage, **{key: value for key, value in task_values.items() if value is not None})
+	return get_plan(plan_row.reference_type, plan_row.reference_name)
 
 
 @frappe.whitelist(methods=["POST"])
@@ -678,9 +678,9 @@ def cancel_plan(plan: str, reason: str) -> dict:
 	"""
 	rights.check_manager()
 	reason = plan_log.check_reason(reason)
-	found = acting.readable_plan(plan, lock=True)
-	ending.cancel_by_hand(found, reason)
-	return get_plan(found.reference_type, found.reference_name)
+	plan_row = acting.readable_plan(plan, lock=True)
+	ending.cancel_by_hand(plan_row, reason)
+	return get_plan(plan_row.reference_type, plan_row.reference_name)
 
 
 @frappe.whitelist(methods=["POST"])
@@ -702,9 +702,9 @@ def undo_cancel_plan(plan: str, reason: str) -> dict:
 		GateError: the document has reached a milestone meanwhile whose required tasks are open again.
 	"""
 	rights.check_manager()
-	found = acting.readable_plan(plan, lock=True)
+	plan_row = acting.readable_plan(plan, lock=True)
 	restoring.undo_cancel(plan, reason)
-	return get_plan(found.reference_type, found.reference_name)
+	return get_plan(plan_row.reference_type, plan_row.reference_name)
 
 
 @frappe.whitelist(methods=["POST"])
@@ -746,9 +746,9 @@ def hold_plan(plan: str, reason: str) -> dict:
 		frappe.ValidationError: there is no reason, the plan is not active, or it is on hold already.
 	"""
 	rights.check_manager()
-	found = acting.readable_plan(plan)
+	plan_row = acting.readable_plan(plan)
 	holding.put_on_hold(plan, reason)
-	return get_plan(found.reference_type, found.reference_name)
+	return get_plan(plan_row.reference_type, plan_row.reference_name)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
@@ -789,9 +789,9 @@ def resume_plan(plan: str, shift_dates: bool | int = False, keep_anchored: bool 
 		frappe.ValidationError: the plan is not on hold.
 	"""
 	rights.check_manager()
-	found = acting.readable_plan(plan)
+	plan_row = acting.readable_plan(plan)
 	holding.resume(plan, bool(shift_dates), bool(keep_anchored))
-	return get_plan(found.reference_type, found.reference_name)
+	return get_plan(plan_row.reference_type, plan_row.reference_name)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
@@ -830,9 +830,9 @@ def move_to_new_version(plan: str) -> dict:
 		frappe.ValidationError: the plan is cancelled, or the workflow has no stages or is a draft with problems.
 	"""
 	rights.check_manager()
-	found = acting.readable_plan(plan)
+	plan_row = acting.readable_plan(plan)
 	version_move.move(plan)
-	return get_plan(found.reference_type, found.reference_name)
+	return get_plan(plan_row.reference_type, plan_row.reference_name)
 
 
 @frappe.whitelist(methods=["GET", "POST"])

@@ -150,9 +150,9 @@ def _differences_from_core(doctype: str) -> Iterator[str]:
 		if fieldname not in columns:
 			yield f"The table of {doctype} has no column {fieldname}."
 		for what, read in (("fieldtype", str), ("options", _options), ("unique", cint)):
-			here, there = read(field.get(what)), read(core.get(what))
-			if here != there:
-				yield f"{doctype}: {what} of {fieldname} is {here or 'nothing'}, and core's is {there or 'nothing'}."
+			own_value, core_value = read(field.get(what)), read(core.get(what))
+			if own_value != core_value:
+				yield f"{doctype}: {what} of {fieldname} is {own_value or 'nothing'}, and core's is {core_value or 'nothing'}."
 
 
 def _options(text: str | None) -> str:
@@ -181,9 +181,11 @@ def _scheduler() -> Finding:
 
 
 def _missing_jobs(jobs) -> list[str]:
-	there = {job.method for job in jobs}
+	scheduled_methods = {job.method for job in jobs}
 	methods = [method for _place, method in _paths(hooks.scheduler_events)]
-	return [f"The scheduled job {method} is missing." for method in methods if method not in there]
+	return [
+		f"The scheduled job {method} is missing." for method in methods if method not in scheduled_methods
+	]
 
 
 def _late_jobs(jobs) -> list[str]:
@@ -202,7 +204,7 @@ def _indexes() -> Finding:
 
 
 def _orphans() -> Finding:
-	found = orphans.find()
+	orphans_by_kind = orphans.find()
 
 	def fix():
 		# Deleting rows may leave others behind that were none before.
@@ -210,7 +212,7 @@ def _orphans() -> Finding:
 			for rows in orphans.find():
 				rows.mend()
 
-	return Finding("Orphans", [f"{rows.count} {rows.what}." for rows in found], fix=fix)
+	return Finding("Orphans", [f"{rows.count} {rows.what}." for rows in orphans_by_kind], fix=fix)
 
 
 def _plans() -> Finding:

@@ -246,13 +246,13 @@ def takes(**kinds: Kind):
 
 
 def _parse(function, signature: inspect.Signature, kinds: dict[str, Kind], args: tuple, kwargs: dict) -> dict:
-	given = signature.bind_partial(*args, **kwargs).arguments
+	arguments = signature.bind_partial(*args, **kwargs).arguments
 	parsed = {}
 	for name, parameter in signature.parameters.items():
-		value, kind = given.get(name), kinds[name]
+		value, kind = arguments.get(name), kinds[name]
 		may_be_empty = kind.may_be_none or parameter.default is not parameter.empty
 		if value is None or (value == "" and may_be_empty):
-			parsed[name] = _left_out(name, parameter, kind, name in given)
+			parsed[name] = _left_out(name, parameter, kind, name in arguments)
 		else:
 			parsed[name] = _read(function, name, kind, value)
 	return parsed

@@ -99,15 +99,15 @@ def make_settings():
 
 	Frappe saves a Single with nothing in it before this runs, so only a field of our own tells whether it did.
 	"""
-	stored = frappe.db.get_singles_dict("Milestone Settings")
-	if cint(stored.get("defaults_stored")):
-		_store_new_defaults(stored)
+	stored_values = frappe.db.get_singles_dict("Milestone Settings")
+	if cint(stored_values.get("defaults_stored")):
+		_store_new_defaults(stored_values)
 		return
 	settings = frappe.get_doc("Milestone Settings")
 	for field in settings.meta.fields:
-		if field.default and stored.get(field.fieldname) is None:
+		if field.default and stored_values.get(field.fieldname) is None:
 			settings.set(field.fieldname, cast(field.fieldtype, field.default))
-	if not stored.get("sweep_time") or "." in str(stored.get("sweep_time")):
+	if not stored_values.get("sweep_time") or "." in str(stored_values.get("sweep_time")):
 		# Frappe fills a new document's Time fields with the present time, to the microsecond.
 		settings.sweep_time = DEFAULT_SWEEP_TIME
 	for reason in _reasons() if not settings.date_reasons else ():
@@ -116,10 +116,10 @@ def make_settings():
 	settings.save(ignore_permissions=True)  # made by the app, not by a user
 
 
-def _store_new_defaults(stored: dict) -> None:
+def _store_new_defaults(stored_values: dict) -> None:
 	"""Store the defaults of fields that came with an upgrade; a field that somebody emptied is stored as empty."""
 	for field in frappe.get_meta("Milestone Settings").fields:
-		if field.default and field.fieldname not in stored:
+		if field.default and field.fieldname not in stored_values:
 			frappe.db.set_single_value("Milestone Settings", field.fieldname, field.default)
 
 

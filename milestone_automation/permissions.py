@@ -75,11 +75,11 @@ def check_task_edit(doc) -> None:
 		if field.fieldtype not in display_fieldtypes and _is_changed(before, doc, field)
 	]
 	names = ", ".join(_(field.label) for field in changed)
-	kept = [
+	engine_labels = [
 		_(field.label) for field in changed if field.fieldname in (*task_edits.ENGINE_FIELDS, "assignees")
 	]
-	if kept:
-		frappe.throw(_engine_field_message(doc, kept), title=_("Cannot Be Changed Here"))
+	if engine_labels:
+		frappe.throw(_engine_field_message(doc, engine_labels), title=_("Cannot Be Changed Here"))
 	if changed and not rights.can_manage():
 		frappe.throw(
 			_("Only a Milestone Manager may change {0} of the task {1}.").format(names, doc.title)
@@ -150,10 +150,14 @@ def has_milestone_permission(doc, ptype=None, user=None) -> bool:
 	user = rights.user_or_session(user)
 	if rights.sees_everything(user):
 		return True
-	stored = (doc.name and frappe.db.get_value("Milestone", doc.name, MILESTONE_FIELDS, as_dict=True)) or doc
-	if not rights.is_desk_user(user) or not rights.can_read_document(*_reference_of(stored), user):
+	milestone_row = (
+		doc.name and frappe.db.get_value("Milestone", doc.name, MILESTONE_FIELDS, as_dict=True)
+	) or doc
+	if not rights.is_desk_user(user) or not rights.can_read_document(*_reference_of(milestone_row), user):
 		return False
-	return stored.get("track_field") not in field_rights.hidden(stored.get("reference_type"), user=user)
+	return milestone_row.get("track_field") not in field_rights.hidden(
+		milestone_row.get("reference_type"), user=user
+	)
 
 
 def has_step_permission(doc, ptype=None, user=None) -> bool:
@@ -201,9 +205,9 @@ def has_message_permission(doc, ptype=None, user=None) -> bool:
 		return True
 	if not rights.can_manage(user):
 		return False
-	stored = _stored(doc) or doc
-	if not stored.get("reference_name"):
-		return stored.get("recipient") == user
+	message_row = _stored(doc) or doc
+	if not message_row.get("reference_name"):
+		return message_row.get("recipient") == user
 	return _may_read_references(doc, user)
 
 
@@ -218,8 +222,8 @@ def has_baseline_permission(doc, ptype=None, user=None) -> bool:
 	user = rights.user_or_session(user)
 	if rights.sees_everything(user):
 		return True
-	stored = doc.name and frappe.db.get_value("Milestone Baseline", doc.name, "plan")
-	plans = {plan for plan in (stored, doc.get("plan")) if plan}
+	stored_plan = doc.name and frappe.db.get_value("Milestone Baseline", doc.name, "plan")
+	plans = {plan for plan in (stored_plan, doc.get("plan")) if plan}
 	return all(rights.can_read_document("Milestone Plan", plan, user) for plan in plans)
 
 
@@ -239,10 +243,10 @@ def has_tag_link_permission(doc, ptype=None, user=None) -> bool:
 
 def _may_read_references(doc, user: str) -> bool:
 	"""Tell whether a user may read the document that a row is about, and the one it would be about once saved."""
-	stored = _stored(doc)
+	stored_row = _stored(doc)
 	claimed = _reference_of(doc)
-	references = {_reference_of(stored), claimed} if stored else {_reference_of_plan(doc) or claimed}
-	if not stored and references == {(None, None)}:
+	references = {_reference_of(stored_row), claimed} if stored_row else {_reference_of_plan(doc) or claimed}
+	if not stored_row and references == {(None, None)}:
 		# A new plan that does not say yet what it is about.
 		return True
 	return all(rights.can_read_document(*reference, user) for reference in references)
@@ -372,11 +376,11 @@ def message_query(user=None) -> str:
 		str: as of `milestone_query`.
 	"""
 	user = rights.user_or_session(user)
-	own = (
+	own_messages = (
 		f"coalesce(`tabMilestone Message`.reference_name, '') = ''"
 		f" and `tabMilestone Message`.recipient = {_quoted(user)}"
 	)
-	return _document_query("Milestone Message", user, names("Milestone Message", own))
+	return _document_query("Milestone Message", user, names("Milestone Message", own_messages))
 
 
 def baseline_query(user=None) -> str:
@@ -410,19 +414,19 @@ def tag_link_query(user=None) -> str:
 	user = rights.user_or_session(user)
 	if rights.sees_everything(user):
 		return ""
-	own = frappe.get_all(
+	own_doctypes = frappe.get_all(
 		"Tag Link",
 		filters={"document_type": ("in", sorted(hooks.standard_queries))},
 		distinct=True,
 		pluck="document_type",
 		order_by=None,
 	)
-	if not own:
+	if not own_doctypes:
 		return ""
 	link = "`tabTag Link`"
-	names_of_ours = ", ".join(_quoted(doctype) for doctype in own)
+	names_of_ours = ", ".join(_quoted(doctype) for doctype in own_doctypes)
 	conditions = [f"coalesce({link}.document_type, '') not in ({names_of_ours})"]
-	for doctype in own:
+	for doctype in own_doctypes:
 		readable = _readable(doctype, user)
 		if readable is not None:
 			tagged = f" and {link}.document_name in ({names(doctype, readable)})" if readable else ""

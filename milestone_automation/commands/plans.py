@@ -42,7 +42,7 @@ def status(context, as_json):
 	"""Count trackers, workflows, plans by health, and what waits to be sent."""
 	with connected(context, alone=False):
 		rules = registry.all_rules()
-		found = {
+		counts = {
 			"tracked": len([name for name, rule in rules.items() if rule.tracker]),
 			"workflows": frappe.db.count("Milestone Workflow", {"enabled": 1}),
 			"plans": _counts("Milestone Plan", "health", PlanStatus.ACTIVE.value),
@@ -51,9 +51,9 @@ def status(context, as_json):
 			"due": len(hourly.due_plans(getdate())),
 		}
 		if as_json:
-			print_json(found)
+			print_json(counts)
 			return
-		for name, value in found.items():
+		for name, value in counts.items():
 			if isinstance(value, dict):
 				value = ", ".join(f"{key} {count:,}" for key, count in value.items()) or "none"
 			click.echo(f"{name.capitalize():<12} {value}")
@@ -85,9 +85,12 @@ def _counts(doctype: str, field: str, status: str | None = None) -> dict[str, in
 @pass_context
 def plans(context, workflow, health, reference_name, limit, as_json):
 	"""List active plans, the most urgent first."""
-	given = {"workflow": workflow, "health": health, "reference_name": reference_name}
+	options = {"workflow": workflow, "health": health, "reference_name": reference_name}
 	with connected(context, alone=False):
-		chosen = {"status": PlanStatus.ACTIVE.value, **{key: value for key, value in given.items() if value}}
+		chosen = {
+			"status": PlanStatus.ACTIVE.value,
+			**{key: value for key, value in options.items() if value},
+		}
 		if workflow:
 			_check_workflow(workflow)
 		plan = frappe.qb.DocType("Milestone Plan")
@@ -293,18 +296,23 @@ def run_doctor(context, fix, as_json):
 def _print_findings(findings: list[doctor.Finding], as_json: bool) -> None:
 	if as_json:
 		rows = [
-			{"check": one.check, "faults": one.faults, "advice": one.advice, "fixable": bool(one.fix)}
-			for one in findings
+			{
+				"check": finding.check,
+				"faults": finding.faults,
+				"advice": finding.advice,
+				"fixable": bool(finding.fix),
+			}
+			for finding in findings
 		]
 		print_json(rows)
 		return
-	for one in findings:
-		click.echo(f"{'✓' if one.is_well else '✗'} {one.check}")
-		for fault in one.faults:
+	for finding in findings:
+		click.echo(f"{'✓' if finding.is_well else '✗'} {finding.check}")
+		for fault in finding.faults:
 			click.echo(f"    {fault}")
-		if one.faults and one.advice:
-			click.echo(f"    {one.advice}")
-		if one.faults and one.fix:
+		if finding.faults and finding.advice:
+			click.echo(f"    {finding.advice}")
+		if finding.faults and finding.fix:
 			click.echo("    Run this again with --fix.")
 
 

@@ -23,11 +23,11 @@ def readable_plan(plan: str, lock: bool = False) -> plan_rows.Plan:
 	Raises:
 		frappe.PermissionError: there is none, or the user may not see it.
 	"""
-	found = plan_rows.load_by_name(plan, is_optional=True)
-	if not found or not rights.can_see_plan(found):
+	plan_row = plan_rows.load_by_name(plan, is_optional=True)
+	if not plan_row or not rights.can_see_plan(plan_row):
 		rights.refuse_hidden("Milestone Plan", plan)
 	# Nobody locks what they may not see.
-	return plan_rows.load_by_name(plan, lock=True) if lock else found
+	return plan_rows.load_by_name(plan, lock=True) if lock else plan_row
 
 
 def check_acts_on(plan: plan_rows.Plan, stage: str) -> None:
@@ -60,9 +60,9 @@ def plan_to_act_on(plan: str, stage: str) -> plan_rows.Plan:
 		frappe.PermissionError: as `readable_plan` and `check_acts_on`.
 		frappe.DoesNotExistError: the plan has no such stage.
 	"""
-	found = readable_plan(plan)
-	check_acts_on(found, stage)
-	return found
+	plan_row = readable_plan(plan)
+	check_acts_on(plan_row, stage)
+	return plan_row
 
 
 def check_moves_dates(plan: plan_rows.Plan) -> None:
@@ -108,8 +108,8 @@ def each_plan(plans: Iterable[str], act: Callable, lock: bool) -> tuple[list, li
 			frappe.db.rollback(save_point=SAVE_POINT)
 			# Told with the document instead.
 			message_log.forget_after(messages)
-			for told in ("exc_type", "milestone_gate"):
-				frappe.local.response.pop(told, None)
+			for key in ("exc_type", "milestone_gate"):
+				frappe.local.response.pop(key, None)
 			refused.append(
 				{"plan": name, "reference_name": plan and plan.reference_name, "reason": str(error)}
 			)

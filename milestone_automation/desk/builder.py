@@ -86,7 +86,7 @@ def get_step_actions(doctype: str) -> dict:
 		{
 			"name": name,
 			"is_own": name in action_registry.OWN,
-			"arguments": [{"name": key, **one._asdict()} for key, one in action.arguments.items()],
+			"arguments": [{"name": key, **argument._asdict()} for key, argument in action.arguments.items()],
 		}
 		for name, action in action_registry.actions().items()
 	]
@@ -138,8 +138,8 @@ def try_next_steps(workflow: dict, name: str) -> dict:
 		reference_type=doc.doctype, reference_name=doc.name, workflow=draft.name
 	)
 	completed = _try(draft.get(authors.COMPLETED), draft.get(authors.COMPLETED_BY), plan, draft.stages[-1:])
-	found = [_try(row.next_actions, row.next_actions_by, plan, [row]) for row in draft.stages]
-	return {"stages": found, "completed": completed}
+	stage_outcomes = [_try(row.next_actions, row.next_actions_by, plan, [row]) for row in draft.stages]
+	return {"stages": stage_outcomes, "completed": completed}
 
 
 def _try(text: str | None, author: str | None, plan, stages: list) -> list[dict]:

@@ -30,40 +30,43 @@ def get_chart(arguments: dict) -> dict | None:
 		frappe.PermissionError: it shows rows that the user may not see.
 		frappe.ValidationError: says what of a chart does not fit.
 	"""
-	given = {name: value for name, value in arguments.items() if value is not None}
-	chart = _chart(given)
+	call_arguments = {name: value for name, value in arguments.items() if value is not None}
+	chart = _chart(call_arguments)
 	if core_calls.passes_on(chart.document_type):
-		return dashboard_chart.get(**given)
+		return dashboard_chart.get(**call_arguments)
 	if chart.type == "Heatmap" and not rights.sees_everything():
 		core_calls.refuse()
 	# Without its cache.
-	return inspect.unwrap(dashboard_chart.get)(**_checked(chart, given))
+	return inspect.unwrap(dashboard_chart.get)(**_checked(chart, call_arguments))
 
 
-def _chart(given: dict):
+def _chart(call_arguments: dict):
 	"""Return the chart that is asked for: a stored one by its name, or one that is not stored yet."""
-	if given.get("chart_name"):
-		return frappe.get_cached_value(CHART, given["chart_name"], STORED, as_dict=True) or frappe._dict()
+	if call_arguments.get("chart_name"):
+		return (
+			frappe.get_cached_value(CHART, call_arguments["chart_name"], STORED, as_dict=True)
+			or frappe._dict()
+		)
 	try:
-		values = parsing.as_json(given.get("chart"))
+		values = parsing.as_json(call_arguments.get("chart"))
 	except (ValueError, TypeError):
 		values = None
 	return frappe._dict(values) if values and isinstance(values, dict) else _refuse_value("chart")
 
 
-def _checked(chart, given: dict) -> dict:
+def _checked(chart, call_arguments: dict) -> dict:
 	"""Return the arguments for a chart over one of our DocTypes, with values that Frappe can work with."""
 	doctype = chart.document_type
-	filters = given.get("filters") or chart.filters_json
-	checked = given | {"filters": core_calls.conditions_of(doctype, filters)}
-	if not given.get("chart_name"):
+	filters = call_arguments.get("filters") or chart.filters_json
+	checked = call_arguments | {"filters": core_calls.conditions_of(doctype, filters)}
+	if not call_arguments.get("chart_name"):
 		_check_options(chart)
 		_check_columns(chart)
 		checked["chart"] = {**chart, "filters_json": "[]"}
 	for name in ("from_date", "to_date"):
-		if given.get(name):
-			checked[name] = str(clock.parse_day(given[name]))
-	_check_period(chart, given)
+		if call_arguments.get(name):
+			checked[name] = str(clock.parse_day(call_arguments[name]))
+	_check_period(chart, call_arguments)
 	return checked
 
 
@@ -110,16 +113,16 @@ def _column(chart, fieldname: str):
 	return list_filters.column_of(chart.document_type, chart.get(fieldname), chart.document_type)
 
 
-def _check_period(chart, given: dict) -> None:
+def _check_period(chart, call_arguments: dict) -> None:
 	for name in ("timespan", "time_interval"):
-		_check_option(name, given.get(name))
+		_check_option(name, call_arguments.get(name))
 		if (
 			chart.chart_type != "Group By"
 			and chart.type != "Heatmap"
-			and not (given.get(name) or chart.get(name))
+			and not (call_arguments.get(name) or chart.get(name))
 		):
 			_refuse_value(name)
-	year = given.get("heatmap_year") or chart.get("heatmap_year")
+	year = call_arguments.get("heatmap_year") or chart.get("heatmap_year")
 	if year:
 		_check_year(year)
 

@@ -86,14 +86,14 @@ def global_search(text: str, start: int, limit: int, doctype: str) -> list:
 		start, limit: which part of the results of each DocType.
 		doctype: the only DocType to search; all by default.
 	"""
-	found = []
+	results = []
 	if not is_own(doctype) and not _is_asked_by_own_name():
-		found = search_index.search(text, start, limit, doctype)
-	for own in SEARCHED if text.strip() else ():
-		if not doctype or doctype == own:
-			rows = search_links(own, text.strip(), cint(start), cint(limit), None, as_dict=True)
-			found += [_as_found(own, row) for row in rows]
-	return found
+		results = search_index.search(text, start, limit, doctype)
+	for own_doctype in SEARCHED if text.strip() else ():
+		if not doctype or doctype == own_doctype:
+			rows = search_links(own_doctype, text.strip(), cint(start), cint(limit), None, as_dict=True)
+			results += [_as_found(own_doctype, row) for row in rows]
+	return results
 
 
 def _as_found(doctype: str, row: dict) -> frappe._dict:
@@ -120,16 +120,16 @@ def get_count(doctype: str, filters, debug: bool, cache: bool) -> int | None:
 	"""
 	if passes_on(doctype):
 		return client.get_count(doctype, filters, debug, cache)
-	asked = frappe.local.form_dict
+	form_before = frappe.local.form_dict
 	conditions = conditions_of(doctype, filters)
-	parent = {"parent_doctype": str(asked.get("parent") or "")} if frappe.is_table(doctype) else {}
+	parent = {"parent_doctype": str(form_before.get("parent") or "")} if frappe.is_table(doctype) else {}
 	frappe.local.form_dict = frappe._dict(
 		doctype=doctype, filters=conditions, fields="[]", distinct="true", **parent
 	)
 	try:
 		return reportview.get_count()
 	finally:
-		frappe.local.form_dict = asked
+		frappe.local.form_dict = form_before
 
 
 def get_group_by_count(doctype: str, current_filters: str | list | dict | None, field: str) -> list[dict]:
@@ -189,14 +189,18 @@ def get_linked_with(doctype: str, docname: str) -> dict[str, list]:
 	"""
 	if not passes_on(doctype) and not rights.can_read_document(doctype, docname):
 		refuse()
-	found = linked_with.get(doctype, docname)
-	for own in [linked for linked in found if is_own(linked)]:
-		if not frappe.has_permission(own, "read"):
-			found[own] = []
+	linked_rows = linked_with.get(doctype, docname)
+	for own_doctype in [linked for linked in linked_rows if is_own(linked)]:
+		if not frappe.has_permission(own_doctype, "read"):
+			linked_rows[own_doctype] = []
 			continue
-		visible = set(_visible(own, [[own, "name", "in", [row["name"] for row in found[own]]]]))
-		found[own] = [row for row in found[own] if row["name"] in visible]
-	return {linked: rows for linked, rows in found.items() if rows}
+		visible = set(
+			_visible(
+				own_doctype, [[own_doctype, "name", "in", [row["name"] for row in linked_rows[own_doctype]]]]
+			)
+		)
+		linked_rows[own_doctype] = [row for row in linked_rows[own_doctype] if row["name"] in visible]
+	return {linked: rows for linked, rows in linked_rows.items() if rows}
 
 
 def get_data_for_custom_field(doctype: str, field: str, names: str | list | None) -> dict:
@@ -356,8 +360,8 @@ def passes_on(doctype: str) -> bool:
 
 def _is_asked_by_own_name() -> bool:
 	request = getattr(frappe.local, "request", None)
-	asked = (frappe.form_dict.get("cmd"), request.path.rpartition("/")[2]) if request else ()
-	return any(isinstance(name, str) and name.startswith(APP) for name in asked)
+	called_names = (frappe.form_dict.get("cmd"), request.path.rpartition("/")[2]) if request else ()
+	return any(isinstance(name, str) and name.startswith(APP) for name in called_names)
 
 
 def _pattern(text: str) -> str:

@@ -84,13 +84,13 @@ def grid(view: View, start: int = 0, limit: int = PAGE) -> dict:
 	position = {name: index for index, name in enumerate(columns)}
 	rows = {plan.name: _row(plan, titles, len(columns)) for plan in plans}
 	cancelled = {plan.name for plan in plans if plan.status == PlanStatus.CANCELLED}
-	shown = set(SHOWN_COLUMNS) - field_rights.hidden("Milestone Plan Stage", "Milestone Plan")
+	shown_columns = set(SHOWN_COLUMNS) - field_rights.hidden("Milestone Plan Stage", "Milestone Plan")
 	manages = rights.can_manage()
 	for stage in stages:
 		row = rows[stage.parent]
 		may_act = manages or rights.owns_stage(stage, frappe.session.user)
 		row["cells"][position[stage.stage_name]] = _cell(
-			stage, shown, may_act and stage.parent not in cancelled
+			stage, shown_columns, may_act and stage.parent not in cancelled
 		)
 	return {
 		"columns": columns,
@@ -192,7 +192,7 @@ def _titles_of(doctype: str, names: list) -> list:
 
 
 def _row(plan, titles: dict, columns: int) -> dict:
-	shown = {
+	values = {
 		"plan": plan.name,
 		"reference_type": plan.reference_type,
 		"reference_name": plan.reference_name,
@@ -205,14 +205,14 @@ def _row(plan, titles: dict, columns: int) -> dict:
 		"cells": [None] * columns,
 	}
 	hidden = field_rights.hidden("Milestone Plan")
-	return {name: value for name, value in shown.items() if name not in hidden}
+	return {name: value for name, value in values.items() if name not in hidden}
 
 
-def _cell(stage, shown: set[str], may_act: bool) -> dict:
+def _cell(stage, shown_columns: set[str], may_act: bool) -> dict:
 	"""Return what a cell shows, without what is empty; a planned date only where it is not the current one."""
 	is_reached = stage.status == StageStatus.REACHED
-	cell = {name: stage.get(name) for name in shown if name != "chance"}
-	if "chance" in shown:
+	cell = {name: stage.get(name) for name in shown_columns if name != "chance"}
+	if "chance" in shown_columns:
 		cell["chance"] = forecasts.chance_of(stage)
 	if is_reached:
 		cell.pop("forecast_date", None)

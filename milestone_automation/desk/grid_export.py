@@ -33,16 +33,16 @@ def export(view: grid.View, file_format: str) -> dict:
 		frappe.ValidationError: there are too many documents, or none.
 	"""
 	can_export("Milestone Plan", raise_exception=True)
-	found = grid.grid(view, limit=MOST_DOCUMENTS)
-	if found["total"] > MOST_DOCUMENTS:
+	grid_data = grid.grid(view, limit=MOST_DOCUMENTS)
+	if grid_data["total"] > MOST_DOCUMENTS:
 		frappe.throw(
 			_("These are {0} documents; at most {1} can be exported at once. Set a filter.").format(
-				found["total"], MOST_DOCUMENTS
+				grid_data["total"], MOST_DOCUMENTS
 			)
 		)
-	if not found["rows"]:
+	if not grid_data["rows"]:
 		frappe.throw(_("There is nothing to export."))
-	table = [_head(found["columns"]), *(_line(row) for row in found["rows"])]
+	table = [_head(grid_data["columns"]), *(_line(row) for row in grid_data["rows"])]
 	content = _as_csv(table) if file_format == "csv" else make_xlsx(table, _("Grid")).getvalue()
 	return {
 		"file_name": f"{frappe.scrub(view.workflow)}.{file_format}",

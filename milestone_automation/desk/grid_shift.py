@@ -51,23 +51,23 @@ def shift(cells: list[dict], by: Shift, reason: str) -> dict:
 		shifting.shift(plan, stages, by, reason)
 		return plan.name
 
-	moved, refused = _each(cells, shift_one, lock=True)
-	return {"moved": moved, "refused": refused}
+	moved_plans, refused = _each(cells, shift_one, lock=True)
+	return {"moved": moved_plans, "refused": refused}
 
 
 def _each(cells: list[dict], act: Callable, lock: bool) -> tuple[list, list]:
 	"""Act on the chosen stages of each plan; returns what came of it, and the refusals."""
-	chosen: dict[str, list] = {}
+	cells_by_plan: dict[str, list] = {}
 	for cell in cells:
-		chosen.setdefault(cell["plan"], []).append(cell)
-	if not chosen:
+		cells_by_plan.setdefault(cell["plan"], []).append(cell)
+	if not cells_by_plan:
 		frappe.throw(_("Choose at least one milestone."))
 
 	def act_on(plan: plan_rows.Plan):
-		_check(plan, chosen[plan.name])
-		return act(plan, [cell["stage"] for cell in chosen[plan.name]])
+		_check(plan, cells_by_plan[plan.name])
+		return act(plan, [cell["stage"] for cell in cells_by_plan[plan.name]])
 
-	return acting.each_plan(chosen, act_on, lock)
+	return acting.each_plan(cells_by_plan, act_on, lock)
 
 
 def _check(plan: plan_rows.Plan, cells: list[dict]) -> None:
@@ -86,6 +86,6 @@ def _preview_one(plan: plan_rows.Plan, stages: list[str], by: Shift) -> dict:
 	rows = shifting.chosen(plan, stages)
 	new_dates = shifting.shifted_dates(plan, rows, by)
 	new_dates = rescheduling.foreseen_dates(plan, rows, new_dates, by.keep_anchored)
-	shown = reschedule_preview.consequences(plan, rows, rescheduling.key_dates(plan), new_dates)
-	about = {name: plan[name] for name in ("reference_type", "reference_name")}
-	return {"plan": plan.name, **about, **shown, "tasks": len(shown["tasks"])}
+	changes = reschedule_preview.consequences(plan, rows, rescheduling.key_dates(plan), new_dates)
+	reference = {name: plan[name] for name in ("reference_type", "reference_name")}
+	return {"plan": plan.name, **reference, **changes, "tasks": len(changes["tasks"])}

@@ -75,7 +75,7 @@ def _parse_row(row, doctype: str) -> ListFilter:
 	if operator not in OPERATORS:
 		frappe.throw(
 			_("{0} is not an operator of filters. Use one of: {1}.").format(
-				escape_html(operator), ", ".join(escape_html(known) for known in OPERATORS)
+				escape_html(operator), ", ".join(escape_html(allowed) for allowed in OPERATORS)
 			)
 		)
 	try:
@@ -159,8 +159,10 @@ def _timespan(value) -> list:
 
 
 def _cast(column: Column, value):
-	found = parsing.as_stored(value, column.fieldtype)
-	return parsing.as_text(found, parsing.TEXT_LENGTH) if isinstance(found, str) else found
+	stored_value = parsing.as_stored(value, column.fieldtype)
+	return (
+		parsing.as_text(stored_value, parsing.TEXT_LENGTH) if isinstance(stored_value, str) else stored_value
+	)
 
 
 def as_rows(filters: list[ListFilter]) -> list[list]:
@@ -219,9 +221,9 @@ def _is_like(field, pattern: str, fieldtype: str):
 
 
 def _is_in(field, values: list, fieldtype: str):
-	given = [value for value in values if value is not None]
-	found = field.isin(given or [None])
-	return found | _is_empty(field, fieldtype) if None in values else found
+	present_values = [value for value in values if value is not None]
+	condition = field.isin(present_values or [None])
+	return condition | _is_empty(field, fieldtype) if None in values else condition
 
 
 def _is_between(field, values: list, fieldtype: str):

@@ -61,10 +61,10 @@ def _permitted(request: dict) -> ExportOptions:
 	"""Return the options of a request that the session user may make."""
 	rights.check_manager()
 	rights.check_reads_doctype(request["document_type"])
-	chosen = ReportFilters(request)
-	scope = chosen.scope()
+	report_filters = ReportFilters(request)
+	scope = report_filters.scope()
 	can_export(scope.reference_type, raise_exception=True)
-	log_format = chosen.choice("log_format", log_export.WRITERS, "xes")
+	log_format = report_filters.choice("log_format", log_export.WRITERS, "xes")
 	return ExportOptions(scope.reference_type, scope.track_field, log_format, scope.start, scope.end)
 
 
@@ -110,13 +110,13 @@ def _private_file(options: ExportOptions):
 
 
 def _progress() -> Callable[[int, int], None]:
-	shown = -1
+	shown_percent = -1
 
 	def show(done: int, total: int) -> None:
-		nonlocal shown
+		nonlocal shown_percent
 		percent = 100 * done // max(total, 1)
-		if percent != shown:
-			shown = percent
+		if percent != shown_percent:
+			shown_percent = percent
 			frappe.publish_progress(percent, title=_("Exporting the event log"))
 
 	return show

@@ -168,9 +168,9 @@ def _in_form(form: dict) -> Iterator[NamedRow]:
 
 def _in_document(form: dict) -> Iterator[NamedRow]:
 	"""Yield what a call of printing names: by DocType and name, or as a document."""
-	sent = _parsed(form.get("doc"))
-	if isinstance(sent, dict) and core_calls.is_own(sent.get("doctype")) and sent.get("name"):
-		yield NamedRow("doc", sent["doctype"], sent["name"])
+	document = _parsed(form.get("doc"))
+	if isinstance(document, dict) and core_calls.is_own(document.get("doctype")) and document.get("name"):
+		yield NamedRow("doc", document["doctype"], document["name"])
 	yield from _in_form(form)
 
 
@@ -179,10 +179,10 @@ def _names(argument: str, value) -> list:
 	if argument != "docs":
 		return [value]
 	try:
-		found = parsing.as_json(value) if isinstance(value, str) else value
+		names = parsing.as_json(value) if isinstance(value, str) else value
 	except ValueError:
 		return [value]
-	return found if isinstance(found, list) else [found]
+	return names if isinstance(names, list) else [names]
 
 
 def _pick(form: dict) -> None:
@@ -246,28 +246,30 @@ def _is_seen(doctype: str, name: str) -> bool:
 
 def _fields_asked(path: str, form: dict) -> Iterator[tuple[str, str | None, set[str]]]:
 	"""Yield a DocType, the DocType of its documents if it is a table, and words that may be names of its fields."""
-	own = _list_of(path, form)
-	if own:
+	list_doctype = _list_of(path, form)
+	if list_doctype:
 		for argument in ORDERS:
-			yield own, None, _words(str(form.get(argument) or ""))
+			yield list_doctype, None, _words(str(form.get(argument) or ""))
 	for argument in FILTERS:
 		for row in _rows_of(_parsed(form.get(argument))):
 			if len(row) > 3:
 				if core_calls.is_own(row[0]):
-					yield row[0], own, _words(row[1])
-			elif own:
-				yield own, None, _words(row[0])
+					yield row[0], list_doctype, _words(row[1])
+			elif list_doctype:
+				yield list_doctype, None, _words(row[0])
 
 
 def _check_links(path: str, form: dict) -> None:
 	"""Refuse fields of linked rows (`plan.health`): Frappe 15 asks for no right to these, see `compat`."""
-	own = _list_of(path, form)
-	if not own or compat.asks_for_linked_rows():
+	list_doctype = _list_of(path, form)
+	if not list_doctype or compat.asks_for_linked_rows():
 		return
-	fields = frappe.get_meta(own).get_link_fields()
+	fields = frappe.get_meta(list_doctype).get_link_fields()
 	links = {field.fieldname for field in fields if core_calls.is_own(field.options)}
-	named = {word for text in _texts_asked(form) for word in re.findall(r"(\w+)`?\s*\.", text.lower())}
-	if links & named:
+	linking_words = {
+		word for text in _texts_asked(form) for word in re.findall(r"(\w+)`?\s*\.", text.lower())
+	}
+	if links & linking_words:
 		core_calls.refuse()
 
 
@@ -282,8 +284,8 @@ def _texts_asked(form: dict) -> Iterator[str]:
 def _list_of(path: str, form: dict) -> str | None:
 	"""Return the DocType of ours whose rows are asked for."""
 	kind, *rest = _address(path)
-	given = [form.get("doctype"), *(rest[:1] if kind in ("resource", "document") else ())]
-	return next((one for one in given if core_calls.is_own(one)), None)
+	doctypes = [form.get("doctype"), *(rest[:1] if kind in ("resource", "document") else ())]
+	return next((one for one in doctypes if core_calls.is_own(one)), None)
 
 
 def _parsed(filters):
@@ -301,8 +303,8 @@ def _rows_of(filters) -> Iterator[list]:
 	elif isinstance(filters, list) and len(filters) > 1 and isinstance(filters[0], str):
 		yield filters
 	elif isinstance(filters, list):
-		for one in filters:
-			yield from _rows_of(one)
+		for part in filters:
+			yield from _rows_of(part)
 
 
 def _words(text) -> set[str]:
@@ -314,10 +316,11 @@ def _check_fields(doctype: str, parenttype: str | None, words: set[str]) -> None
 	meta = frappe.get_meta(doctype)
 	hidden = field_rights.hidden(doctype, parenttype if meta.istable else None)
 	# A field of a linked row is written as `plan.title`.
-	named = [field.options for field in meta.get_link_fields() if field.fieldname in words]
-	for linked in named:
+	linked_doctypes = [field.options for field in meta.get_link_fields() if field.fieldname in words]
+	for linked in linked_doctypes:
 		hidden = hidden | (field_rights.hidden(linked) if core_calls.is_own(linked) else set())
-	if found := sorted(hidden & words):
+	if hidden_words := sorted(hidden & words):
 		frappe.throw(
-			_("{0} has no field {1} to filter by.").format(_(doctype), found[0]), frappe.PermissionError
+			_("{0} has no field {1} to filter by.").format(_(doctype), hidden_words[0]),
+			frappe.PermissionError,
 		)

@@ -73,11 +73,11 @@ def readable_document(doctype: str, name):
 	Raises:
 		frappe.PermissionError: there is none, or the session user may not see it.
 	"""
-	found = rights.stored_name(doctype, name)
-	may_look = rights.is_desk_user(frappe.session.user) and found is not None
+	stored_name = rights.stored_name(doctype, name)
+	may_look = rights.is_desk_user(frappe.session.user) and stored_name is not None
 	if not may_look or not frappe.has_permission(doctype, "read"):
 		rights.refuse_hidden(doctype, name)
-	row = frappe.db.get_value(doctype, found, "*", as_dict=True)
+	row = frappe.db.get_value(doctype, stored_name, "*", as_dict=True)
 	doc = row and frappe.get_doc({"doctype": doctype, **row})
 	if not doc or not frappe.has_permission(doctype, "read", doc=doc):
 		rights.refuse_hidden(doctype, name)
@@ -140,7 +140,7 @@ def _startable(doc) -> list[dict]:
 
 
 def _plan(plan: plan_rows.Plan) -> dict:
-	shown = {
+	values = {
 		name: plan.get(name)
 		for name in (
 			"name",
@@ -158,8 +158,8 @@ def _plan(plan: plan_rows.Plan) -> dict:
 			"hold_reason",
 		)
 	}
-	shown["newest_version"] = frappe.get_cached_value("Milestone Workflow", plan.workflow, "version")
-	return shown
+	values["newest_version"] = frappe.get_cached_value("Milestone Workflow", plan.workflow, "version")
+	return values
 
 
 # A plan with more tasks shows those of its current stage only; the others are read when their stage is opened.
@@ -183,19 +183,21 @@ def _stages(plan: plan_rows.Plan) -> list[dict]:
 def _branches(plan: plan_rows.Plan) -> dict[str, dict]:
 	"""Return the float of each stage in days, and the names of the stages it depends on, None for just the one before."""
 	floats = critical_path.floats(plan.stages, lambda: plan_rows.calendar_of(plan))
-	shown = {}
+	branches = {}
 	for position, (row, direct) in enumerate(zip(plan.stages, plan.network().direct, strict=True)):
 		is_usual = direct == ((position - 1,) if position else ())
 		names = None if is_usual else [plan.stages[i].stage_name for i in direct]
-		shown[row.name] = {"float": floats[position], "depends_on": names}
-	return shown
+		branches[row.name] = {"float": floats[position], "depends_on": names}
+	return branches
 
 
 def _verdicts(plan: plan_rows.Plan) -> dict[str, list]:
 	"""Return how the exit criteria of each open stage stand now; no query where there are none."""
 	is_over = plan.status == PlanStatus.CANCELLED
-	found = [[] for _row in plan.stages] if is_over else exit_criteria.of_open_stages(plan, plan.stages)
-	return {row.name: verdicts for row, verdicts in zip(plan.stages, found, strict=True)}
+	verdict_lists = (
+		[[] for _row in plan.stages] if is_over else exit_criteria.of_open_stages(plan, plan.stages)
+	)
+	return {row.name: verdicts for row, verdicts in zip(plan.stages, verdict_lists, strict=True)}
 
 
 def tasks_of_stage(doc, stage: str) -> dict:
@@ -217,8 +219,11 @@ def tasks_of_stage(doc, stage: str) -> dict:
 			_("{0} {1} has no milestone plan.").format(_(doc.doctype), doc.name), frappe.DoesNotExistError
 		)
 	plan._reference_doc = doc
-	found = plan.stage(stage)
-	row = _stage(plan, found, _Tasks(plan), _verdicts(plan), shows_tasks=True) | _branches(plan)[found.name]
+	stage_row = plan.stage(stage)
+	row = (
+		_stage(plan, stage_row, _Tasks(plan), _verdicts(plan), shows_tasks=True)
+		| _branches(plan)[stage_row.name]
+	)
 	return {"stage": row, "user_names": _user_names([row])}
 
 
@@ -244,7 +249,7 @@ def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, verdicts: dict, shows_tasks
 	of_stage = tasks.by_stage[row.name]
 	visible = [task for task in of_stage if tasks.sees_all or _is_assigned(tasks.assignees[task.name])]
 	blocking = _blocked_by(plan, row, tasks)
-	named = NAMED_BLOCKING if shows_tasks else NAMED_UNOPENED
+	most_named = NAMED_BLOCKING if shows_tasks else NAMED_UNOPENED
 	return {
 		**{name: row.get(name) for name in STAGE_COLUMNS},
 		"chance": forecasts.chance_of(row),
@@ -252,10 +257,10 @@ def _stage(plan: plan_rows.Plan, row, tasks: _Tasks, verdicts: dict, shows_tasks
 		"actions": _stage_actions(plan, row, may_act),
 		**_shown_tasks(plan, visible, tasks, shows_tasks),
 		"hidden_tasks": len(of_stage) - len(visible),
-		"blocked_by": [_blocking(plan, task, tasks) for task in blocking[:named]],
+		"blocked_by": [_blocking(plan, task, tasks) for task in blocking[:most_named]],
 		"blocking_tasks": len(blocking),
 		"criteria": [_criterion(plan, verdict, may_act) for verdict in verdicts[row.name]],
-		**_blocking_criteria(plan, row, verdicts, named),
+		**_blocking_criteria(plan, row, verdicts, most_named),
 		"proposal": proposals.shown(row),
 		"with_actual": _with_actual(plan, row) if may_act and not proposals.must_propose(plan) else None,
 		"comes_after": [other.stage_name for other in _comes_after(plan, row)],
@@ -268,8 +273,8 @@ def _shown_tasks(plan: plan_rows.Plan, visible: list, tasks: _Tasks, shows_tasks
 	return {"tasks": _tasks(plan, visible, tasks), "more_tasks": 0}
 
 
-def _tasks(plan: plan_rows.Plan, shown: list, tasks: _Tasks) -> list[dict]:
-	return [_task(task, tasks.assignees[task.name], plan, tasks.waiting) for task in shown]
+def _tasks(plan: plan_rows.Plan, shown_tasks: list, tasks: _Tasks) -> list[dict]:
+	return [_task(task, tasks.assignees[task.name], plan, tasks.waiting) for task in shown_tasks]
 
 
 def _criterion(plan: plan_rows.Plan, verdict: criteria.Verdict, may_act: bool) -> dict:
@@ -289,23 +294,27 @@ def _criterion(plan: plan_rows.Plan, verdict: criteria.Verdict, may_act: bool) -
 	}
 
 
-def _blocking_criteria(plan: plan_rows.Plan, stage, verdicts: dict, named: int) -> dict:
+def _blocking_criteria(plan: plan_rows.Plan, stage, verdicts: dict, most_named: int) -> dict:
 	"""Return what exit criteria block an open stage; where the plan says so also those of earlier stages."""
 	if stage.status == StageStatus.REACHED:
 		return {"open_criteria": 0, "blocked_by_criteria": [], "blocking_criteria": 0}
 	rows = gate.blocking_stages(plan, stage)
-	found = [one for row in rows for one in criteria.blocking(verdicts[row.name])]
-	shown = [
+	blocking_verdicts = [verdict for row in rows for verdict in criteria.blocking(verdicts[row.name])]
+	shown_criteria = [
 		{
-			"key": one.criterion.key,
-			"text": criterion_texts.describe(one.criterion, plan.reference_type),
-			"stage_name": one.stage_name,
+			"key": verdict.criterion.key,
+			"text": criterion_texts.describe(verdict.criterion, plan.reference_type),
+			"stage_name": verdict.stage_name,
 			"actions": ["waive_criterion"] if rights.can_manage() else [],
 		}
-		for one in found[:named]
+		for verdict in blocking_verdicts[:most_named]
 	]
-	own = len(criteria.blocking(verdicts[stage.name]))
-	return {"open_criteria": own, "blocked_by_criteria": shown, "blocking_criteria": len(found)}
+	own_criteria = len(criteria.blocking(verdicts[stage.name]))
+	return {
+		"open_criteria": own_criteria,
+		"blocked_by_criteria": shown_criteria,
+		"blocking_criteria": len(blocking_verdicts),
+	}
 
 
 def _with_actual(plan: plan_rows.Plan, stage) -> dict | None:
@@ -327,8 +336,8 @@ def _of_document(plan: plan_rows.Plan, stage) -> dict:
 	"""Return what a stage says of the document's own values, without those of fields the user may not read."""
 	hidden = field_rights.hidden(plan.reference_type)
 	day = rescheduling.differing_document_date(plan, stage)
-	shown = {"document_date": None if stage.date_field in hidden else day}
-	return shown | ({"track_value": None} if stage.track_field in hidden else {})
+	values = {"document_date": None if stage.date_field in hidden else day}
+	return values | ({"track_value": None} if stage.track_field in hidden else {})
 
 
 def _comes_after(plan: plan_rows.Plan, stage) -> list:
@@ -396,9 +405,9 @@ def _blocking(plan: plan_rows.Plan, task, tasks: _Tasks) -> dict:
 
 
 def _task(task, assignees: list, plan: plan_rows.Plan, waiting: dict) -> dict:
-	shown = {name: task.get(name) for name in TASK_COLUMNS}
+	values = {name: task.get(name) for name in TASK_COLUMNS}
 	first = waiting.get(task.name, [])
-	shown.update(
+	values.update(
 		waits_for=[other.title for other in first],
 		overdue=bool(
 			task.status == TaskStatus.OPEN
@@ -411,7 +420,7 @@ def _task(task, assignees: list, plan: plan_rows.Plan, waiting: dict) -> dict:
 		],
 		actions=_task_actions(plan, task, assignees, waiting),
 	)
-	return shown
+	return values
 
 
 def _task_actions(plan: plan_rows.Plan, task, assignees: list, waiting: dict) -> list[str]:
@@ -457,15 +466,15 @@ def preview(workflow, doc) -> dict:
 
 
 def _preview_criteria(stages: list[dict], doc) -> list[list[dict]]:
-	asked = [stage if exit_criteria.has_open(stage) else {} for stage in stages]
+	open_stages = [stage if exit_criteria.has_open(stage) else {} for stage in stages]
 	return [
 		[
 			{
-				"text": criterion_texts.describe(one.criterion, doc.doctype),
-				"required": int(one.criterion.required),
-				"state": one.state.value,
+				"text": criterion_texts.describe(verdict.criterion, doc.doctype),
+				"required": int(verdict.criterion.required),
+				"state": verdict.state.value,
 			}
-			for one in verdicts
+			for verdict in verdicts
 		]
-		for verdicts in exit_criteria.judge(doc.doctype, doc.name, asked)
+		for verdicts in exit_criteria.judge(doc.doctype, doc.name, open_stages)
 	]

@@ -55,15 +55,15 @@ def check_request() -> None:
 	Raises:
 		frappe.PermissionError: it is one of ours, and the session user does not see everything.
 	"""
-	asked = frappe.form_dict
-	if not {"report_name", "prepared_report_name"} & set(asked) or rights.sees_everything():
+	form = frappe.form_dict
+	if not {"report_name", "prepared_report_name"} & set(form) or rights.sees_everything():
 		return
-	named = []
-	if name := asked.get("prepared_report_name") or _named_in(asked.get("filters")):
-		named.append(frappe.db.get_value(DOCTYPE, str(name), ["report_name", "owner"]))
-	if asked.get("user"):
-		named.append((str(asked.get("report_name")), asked.user))
-	if not all(_may_see(*report_and_owner) for report_and_owner in named if report_and_owner):
+	reports_and_owners = []
+	if name := form.get("prepared_report_name") or _named_in(form.get("filters")):
+		reports_and_owners.append(frappe.db.get_value(DOCTYPE, str(name), ["report_name", "owner"]))
+	if form.get("user"):
+		reports_and_owners.append((str(form.get("report_name")), form.user))
+	if not all(_may_see(*report_and_owner) for report_and_owner in reports_and_owners if report_and_owner):
 		_refuse()
 
 

@@ -51,9 +51,9 @@ def hide_recorded_values(response, request) -> None:
 	if not recorded or response is None:
 		return
 	hidden = field_rights.hidden(docinfo["doctype"])
-	kept = [row for row in recorded if row["track_field"] not in hidden]
-	if len(kept) < len(recorded):
-		docinfo["milestones"] = kept
+	visible_rows = [row for row in recorded if row["track_field"] not in hidden]
+	if len(visible_rows) < len(recorded):
+		docinfo["milestones"] = visible_rows
 		response.data = json.dumps(frappe.local.response, default=json_handler, separators=(",", ":"))
 
 

@@ -84,6 +84,6 @@ def is_ours(report: str) -> bool:
 	Args:
 		report: name of the Report. One query or two.
 	"""
-	found = frappe.db.get_value("Report", report, ["module", "reference_report"], as_dict=True) or {}
-	origin = found.get("reference_report")
-	return MODULE in (found.get("module"), origin and frappe.db.get_value("Report", origin, "module"))
+	report_row = frappe.db.get_value("Report", report, ["module", "reference_report"], as_dict=True) or {}
+	origin = report_row.get("reference_report")
+	return MODULE in (report_row.get("module"), origin and frappe.db.get_value("Report", origin, "module"))

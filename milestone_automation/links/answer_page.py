@@ -1,7 +1,7 @@
 """The page behind the buttons of a prompt: answers for a stage.
 
 The page verifies the link first. A GET only shows it; a POST acts as the recipient of the link. `state` of the result is
-"ask", "done" (just now), "closed" (nothing to do any more) or "refused".
+"ask", "done" (just now), "closed" (nothing left to do) or "refused".
 """
 
 from datetime import timedelta
@@ -61,8 +61,8 @@ def _act(form: dict, page: dict, link: Link, plan, row) -> dict:
 	only_notes = by and form.get("action") == notes.COMMENT_ACTION
 	if page["state"] == "ask" and not only_notes:
 		# What the page has asked for a login for, not what the form says besides.
-		sent = form | {"answer": page["answer"]}
-		return link_page.act(page, link, lambda: _answer(sent, plan, row, by))
+		answered_form = form | {"answer": page["answer"]}
+		return link_page.act(page, link, lambda: _answer(answered_form, plan, row, by))
 	if by and (only_notes or notes.is_sent(form)):
 		return link_page.act_on_closed({"text": ""} | page, link, lambda: _comment_on(form, plan, row, by))
 	return page
@@ -143,7 +143,7 @@ def _obstacle(link: Link, plan, row) -> dict | None:
 
 def _ask(form: dict, link: Link, plan, row, is_post: bool) -> dict:
 	"""Return the form with the values that were sent; from the address of a link only the answer is used."""
-	sent = form if is_post else {}
+	sent_values = form if is_post else {}
 	today = clock.today_of_user(link.recipient)
 	answer = _shown_answer(form, row, today)
 	must_log_in = answer == "yes" and _changes_document(plan, row, _is_outside(link, row))
@@ -157,7 +157,9 @@ def _ask(form: dict, link: Link, plan, row, is_post: bool) -> dict:
 		"reasons": answers.reasons(),
 		"asks_for_later": _asks_for_later(link, plan, row),
 		"has_date": bool(row.key_date),
-		"values": {name: cstr(sent.get(name)) for name in ("reached_on", "new_date", "reason", "note")},
+		"values": {
+			name: cstr(sent_values.get(name)) for name in ("reached_on", "new_date", "reason", "note")
+		},
 	}
 
 

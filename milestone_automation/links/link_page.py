@@ -130,7 +130,7 @@ def refused(title: str, text: str) -> dict:
 
 
 def closed(text: str) -> dict:
-	"""Return a page that says why there is nothing to do any more.
+	"""Return a page that says why there is nothing left to do.
 
 	Args:
 		text: translated.
@@ -180,8 +180,8 @@ def log_in_first(link: Link, form: dict) -> dict | None:
 
 
 def _must_log_in() -> bool:
-	wanted = frappe.get_cached_doc("Milestone Settings").get("login_to_answer")
-	return wanted is None or bool(cint(wanted))
+	setting = frappe.get_cached_doc("Milestone Settings").get("login_to_answer")
+	return setting is None or bool(cint(setting))
 
 
 def act(page: dict, link: Link, action) -> dict:
@@ -209,7 +209,7 @@ def act(page: dict, link: Link, action) -> dict:
 
 
 def act_on_closed(page: dict, link: Link, action) -> dict:
-	"""Run an action where there is nothing to do any more; the page says that, and what was done.
+	"""Run an action where there is nothing left to do; the page says that, and what was done.
 
 	Args:
 		page, link, action: as in `act`.
@@ -262,22 +262,22 @@ def requester(row, document) -> requesters.Requester:
 	return requesters.of_rows([about])[0]
 
 
-def handed_over(event: PlanEvent, link: Link, plan: str, **about: str) -> str:
+def handed_over(event: PlanEvent, link: Link, plan: str, **columns: str) -> str:
 	"""Return the sentence that says to whom the recipient of a link has handed over; empty if to nobody.
 
 	Args:
-		event, about: as in `handing_over.taken_over_by`.
+		event, columns: as in `handing_over.taken_over_by`.
 		link: the link.
 		plan: name of the plan.
 	"""
-	who = handing_over.taken_over_by(event, link.recipient, plan=plan, **about)
+	who = handing_over.taken_over_by(event, link.recipient, plan=plan, **columns)
 	if not who:
 		return ""
 	fields = ["name", "reference_type", "reference_name", "supplier_field"]
 	row = frappe.db.get_value("Milestone Plan", plan, fields, as_dict=True)
 	people, names = colleagues.of_plans([row], link.recipient).get(plan, []), colleagues.identities(who)
-	named = [colleagues.shown_name(person) for person in people if colleagues.is_called(person, names)]
-	return _("You have handed it over to {0}.").format(named[0]) if named else ""
+	shown_names = [colleagues.shown_name(person) for person in people if colleagues.is_called(person, names)]
+	return _("You have handed it over to {0}.").format(shown_names[0]) if shown_names else ""
 
 
 def owner_name(row) -> str:

@@ -134,10 +134,15 @@ def _mails(visitor: Visitor) -> dict:
 		directory.MailPreference.DAILY: _("At most one mail a day"),
 		directory.MailPreference.EACH: _("Each message at once"),
 	}
-	chosen = directory.mail_preference(visitor.recipient)
+	chosen_preference = directory.mail_preference(visitor.recipient)
 	return {
 		"mails": [
-			{"value": one.value, "label": labels[one], "is_chosen": one is chosen} for one in PREFERENCES
+			{
+				"value": preference.value,
+				"label": labels[preference],
+				"is_chosen": preference is chosen_preference,
+			}
+			for preference in PREFERENCES
 		]
 	}
 
@@ -175,8 +180,10 @@ def _task(visitor: Visitor, row, today) -> dict:
 
 
 def _stage(visitor: Visitor, row, today) -> dict:
-	about = cstr(row.key_date or "")
-	token = signed_links.make_token(Purpose.ANSWER, row.name, visitor.recipient, about, visitor.valid_until)
+	key_date = cstr(row.key_date or "")
+	token = signed_links.make_token(
+		Purpose.ANSWER, row.name, visitor.recipient, key_date, visitor.valid_until
+	)
 	return {
 		"what": _(row.stage_name),
 		"url": signed_links.url(letters.ANSWER_PAGE, token, answer="yes"),

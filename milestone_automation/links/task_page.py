@@ -60,7 +60,7 @@ def _task_obstacle(link: Link, task) -> dict | None:
 	if not link.is_expired:
 		return nothing_to_do
 	if nothing_to_do:
-		# The link has expired, so the page does not show the task any more.
+		# The link has expired, so the page no longer shows the task.
 		return nothing_to_do | {"state": "refused"}
 	return link_page.expired(link, _("Please ask {0} for a new one.").format(_asker(task)))
 

@@ -25,17 +25,17 @@ def allowed_types() -> list[str]:
 	"""Return the endings that files may have, in lower case, without dot; none where nothing may be attached."""
 	if not most_megabytes():
 		return []
-	chosen = frappe.get_cached_doc("Milestone Settings").get("upload_types")
-	return upload_types.allowed(DEFAULT_TYPES if chosen is None else chosen)
+	chosen_types = frappe.get_cached_doc("Milestone Settings").get("upload_types")
+	return upload_types.allowed(DEFAULT_TYPES if chosen_types is None else chosen_types)
 
 
 def most_megabytes() -> int:
 	"""Return how large a file may be; 0 where people from outside attach none."""
-	chosen = frappe.get_cached_doc("Milestone Settings").get("upload_megabytes")
-	wanted = DEFAULT_MEGABYTES if chosen is None else cint(chosen)
+	chosen_megabytes = frappe.get_cached_doc("Milestone Settings").get("upload_megabytes")
+	wanted_megabytes = DEFAULT_MEGABYTES if chosen_megabytes is None else cint(chosen_megabytes)
 	# Frappe refuses larger requests before any page of ours is asked; the rest of the form needs room too.
 	possible = (file_api.get_max_file_size() - FORM_BYTES) // MEGABYTE
-	return max(min(wanted, possible), 0)
+	return max(min(wanted_megabytes, possible), 0)
 
 
 def sent_file():
@@ -77,8 +77,8 @@ def attach(doctype: str, document: str, sent, before: list[str]) -> tuple[str, s
 def _plain_name(filename: str) -> str:
 	"""Return the name of a file without folders, and without characters that mean something elsewhere."""
 	base = os.path.basename(parsing.UNSTORABLE.sub("", cstr(filename)).replace("\\", "/"))
-	kept = "".join(one if one.isalnum() or one in KEPT_IN_NAMES else "_" for one in base)
-	stem, ending = os.path.splitext(kept.strip(" ."))
+	safe_name = "".join(one if one.isalnum() or one in KEPT_IN_NAMES else "_" for one in base)
+	stem, ending = os.path.splitext(safe_name.strip(" ."))
 	return f"{stem[:NAME_LENGTH]}{ending[:10]}"
 
 

@@ -122,17 +122,17 @@ class MilestonePlan(TypedDocument):
 		before = self.get_doc_before_save()
 		# The form may be older than the last sweep, which does not change the time stamp.
 		self.update({fieldname: before.get(fieldname) for fieldname in sums.SUMS})
-		changed = [
+		changed_labels = [
 			_(field.label)
 			for field in self.meta.fields
 			if field.fieldname != "stages"
 			and not values.is_same(before.get(field.fieldname), self.get(field.fieldname), field.fieldtype)
 		]
-		if changed:
+		if changed_labels:
 			frappe.throw(
 				_(
 					"{0} of a milestone plan cannot be changed here. Cancel the plan and start another one, or change its workflow and move the plan to the new version."
-				).format(", ".join(changed)),
+				).format(", ".join(changed_labels)),
 				title=_("Cannot Be Changed Here"),
 			)
 
@@ -150,16 +150,16 @@ class MilestonePlan(TypedDocument):
 					"The milestones of a running plan come from its workflow. Move the plan to a new version instead."
 				)
 			)
-		moved = [
+		moved_stages = [
 			row.stage_name
 			for row in before.stages
 			if not values.is_same(row.key_date, new_dates[row.name], "Date")
 		]
-		if moved:
+		if moved_stages:
 			frappe.throw(
 				_(
 					"The key date of {0} cannot be changed in the plan. Choose Reschedule: it asks for a reason and moves tasks and later milestones too."
-				).format(", ".join(moved)),
+				).format(", ".join(moved_stages)),
 				title=_("Cannot Be Changed Here"),
 			)
 

@@ -76,12 +76,12 @@ class MilestoneTracker(TypedDocument):
 	def drop_repeated_fields(self):
 		"""Remove empty and repeated rows of further fields."""
 		seen = {self.track_field}
-		kept = []
+		distinct_rows = []
 		for row in self.extra_fields:
 			if row.track_field and row.track_field not in seen:
 				seen.add(row.track_field)
-				kept.append(row)
-		self.set("extra_fields", kept)
+				distinct_rows.append(row)
+		self.set("extra_fields", distinct_rows)
 
 	def tracked_fields(self) -> list[str]:
 		"""Return the names of all fields this tracker records."""

@@ -108,16 +108,16 @@ def items_in(value) -> int:
 	Args:
 		value: a list, tuple, set or dict.
 	"""
-	found, inside = 0, [value]
-	while inside and found <= MOST_ITEMS:
+	count, inside = 0, [value]
+	while inside and count <= MOST_ITEMS:
 		container = inside.pop()
 		for item in _items_of(container):
-			found += 1 + (len(item) // ITEM_TEXT if isinstance(item, str) else 0)
-			if found > MOST_ITEMS:
+			count += 1 + (len(item) // ITEM_TEXT if isinstance(item, str) else 0)
+			if count > MOST_ITEMS:
 				break
 			if isinstance(item, CONTAINERS):
 				inside.append(item)
-	return found
+	return count
 
 
 def _items_of(container):

@@ -38,16 +38,16 @@ def is_storable(value) -> bool:
 	Args:
 		value: anything that JSON can say; other values count as storable.
 	"""
-	left = [value]
-	while left:
-		one = left.pop()
-		if isinstance(one, str):
-			if UNSTORABLE.search(one):
+	pending = [value]
+	while pending:
+		item = pending.pop()
+		if isinstance(item, str):
+			if UNSTORABLE.search(item):
 				return False
-		elif isinstance(one, dict):
-			left += [*one.keys(), *one.values()]
-		elif isinstance(one, list | tuple):
-			left += one
+		elif isinstance(item, dict):
+			pending += [*item.keys(), *item.values()]
+		elif isinstance(item, list | tuple):
+			pending += item
 	return True
 
 
@@ -140,8 +140,8 @@ def as_flag(value) -> bool:
 	Raises:
 		ValueError: it is anything else.
 	"""
-	found = FLAGS.get(str(value).strip().lower()) if isinstance(value, int | float | str) else None
-	return found if found is not None else _refuse()
+	flag = FLAGS.get(str(value).strip().lower()) if isinstance(value, int | float | str) else None
+	return flag if flag is not None else _refuse()
 
 
 def as_choice(value, choices) -> str:
@@ -223,14 +223,16 @@ def as_document(value, doctype: str) -> dict:
 		FieldMisfit: says which field.
 		ValueError: it is no dict, or no JSON of one.
 	"""
-	given = as_json(value)
-	if not isinstance(given, dict):
+	document = as_json(value)
+	if not isinstance(document, dict):
 		raise ValueError
-	found = {name: _scalar(given[name]) for name in default_fields if name in given and name != "doctype"}
+	values = {
+		name: _scalar(document[name]) for name in default_fields if name in document and name != "doctype"
+	}
 	for field in frappe.get_meta(doctype).fields:
-		if field.fieldname in given:
-			found[field.fieldname] = _as_field(given[field.fieldname], field)
-	return found
+		if field.fieldname in document:
+			values[field.fieldname] = _as_field(document[field.fieldname], field)
+	return values
 
 
 def _as_field(value, field):

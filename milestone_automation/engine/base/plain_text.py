@@ -19,7 +19,7 @@ TAG_START = re.compile(r"<(?=[a-zA-Z/!?])")
 NO_TAG = "\u2039"
 # Only texts with one of these need a closer look.
 SUSPECT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff<&]")
-# How often something may be written in entities of entities before nobody reads it any more.
+# How often something may be written in entities of entities before it is no longer read.
 MOST_READINGS = 8
 PLAIN_TYPES = frozenset({"Data", "Small Text", "Text", "Long Text", "Read Only", "Phone", "Autocomplete"})
 HTML_TYPES = frozenset({"Text Editor"})

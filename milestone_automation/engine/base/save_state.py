@@ -122,12 +122,12 @@ def transaction() -> Transaction:
 @contextmanager
 def set_aside() -> Iterator[None]:
 	"""Inside, nothing is remembered of the running transaction; afterwards what was remembered before."""
-	kept = {name: getattr(frappe.local, name, None) for name in (TRANSACTION, PLANS_BEING_CHANGED)}
+	remembered = {name: getattr(frappe.local, name, None) for name in (TRANSACTION, PLANS_BEING_CHANGED)}
 	_put_back({TRANSACTION: None, PLANS_BEING_CHANGED: {}})
 	try:
 		yield
 	finally:
-		_put_back(kept | {PLANS_BEING_CHANGED: kept[PLANS_BEING_CHANGED] or {}})
+		_put_back(remembered | {PLANS_BEING_CHANGED: remembered[PLANS_BEING_CHANGED] or {}})
 
 
 def _put_back(values: dict) -> None:

@@ -20,8 +20,8 @@ def columns_of(doctype: str, fieldnames=None) -> tuple[str, ...]:
 	meta = frappe.get_meta(doctype)
 	valid = meta.get_valid_columns()
 	if fieldnames is not None:
-		known = set(valid)
-		valid = (name for name in fieldnames if name in known)
+		column_names = set(valid)
+		valid = (name for name in fieldnames if name in column_names)
 	return tuple(name for name in dict.fromkeys(valid) if not _is_virtual(meta, name))
 
 
@@ -57,7 +57,7 @@ def read_many(doctype: str, names: list[str], columns: tuple[str, ...]) -> dict[
 	row = frappe.qb.DocType(doctype)
 	query = frappe.qb.from_(row).select(row.name, *(row[column] for column in columns))
 	rows = query.where(row.name.isin(_names(doctype, names))).run()
-	return {str(found[0]): dict(zip(columns, found[1:], strict=True)) for found in rows}
+	return {str(cells[0]): dict(zip(columns, cells[1:], strict=True)) for cells in rows}
 
 
 def name_in_column(doctype: str, name):

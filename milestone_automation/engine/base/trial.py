@@ -82,8 +82,8 @@ def _quiet_flags() -> Iterator[None]:
 def _quiet_database(save_point: str) -> Iterator[None]:
 	"""Give the connection callbacks of its own, and keep who tries to commit from it."""
 	database = frappe.local.db
-	kept = {name: getattr(database, name) for name in CALLBACKS}
-	own = {name: vars(database)[name] for name in ENDING if name in vars(database)}
+	callbacks_before = {name: getattr(database, name) for name in CALLBACKS}
+	own_endings = {name: vars(database)[name] for name in ENDING if name in vars(database)}
 	for name in CALLBACKS:
 		setattr(database, name, CallbackManager())
 	rollback = database.rollback
@@ -96,8 +96,8 @@ def _quiet_database(save_point: str) -> Iterator[None]:
 	finally:
 		for name in ENDING:
 			delattr(database, name)
-		vars(database).update(own)
-		for name, callbacks in kept.items():
+		vars(database).update(own_endings)
+		for name, callbacks in callbacks_before.items():
 			setattr(database, name, callbacks)
 
 

@@ -179,8 +179,8 @@ class _Batch:
 		)
 		versions = defaultdict(list)
 		for docname, name, creation, owner, data in rows:
-			if changed := _changed_fields(data):
-				versions[docname].append((name, get_datetime(creation), owner, changed))
+			if field_changes := _changed_fields(data):
+				versions[docname].append((name, get_datetime(creation), owner, field_changes))
 		return versions
 
 	def _milestones(self, names: list[str]) -> tuple[dict, dict]:
@@ -288,8 +288,8 @@ def _is_recorded(change: Change, recorded: Recorded) -> bool:
 
 def _changed_fields(data: str | None) -> dict[str, tuple]:
 	try:
-		changed = json.loads(data or "{}").get("changed") or []
-		return {change[0]: (change[1], change[2]) for change in changed}
+		changes = json.loads(data or "{}").get("changed") or []
+		return {change[0]: (change[1], change[2]) for change in changes}
 	except (ValueError, AttributeError, IndexError, TypeError):
 		# An old or foreign entry without usable data must not stop the others.
 		return {}

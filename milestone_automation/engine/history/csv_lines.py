@@ -79,9 +79,9 @@ def read_header(lines: Lines, delimiter: str | None, is_time: Callable[[str], bo
 		OpenQuote: the header would contain lines that are rows.
 	"""
 	record = _next_with_text(lines)
-	named = SEP_LINE.fullmatch(record)
-	if named:
-		delimiter = delimiter or named[1]
+	separator_line = SEP_LINE.fullmatch(record)
+	if separator_line:
+		delimiter = delimiter or separator_line[1]
 		record = _next_with_text(lines)
 	if not record:
 		return None
@@ -95,17 +95,17 @@ def read_header(lines: Lines, delimiter: str | None, is_time: Callable[[str], bo
 def _lines_of_header(line: str, lines: Lines, delimiter: str | None) -> tuple[list[str], str]:
 	"""Return the lines up to the end of the first record, and what stands between its cells."""
 	first = lines.number
-	taken = [line]
+	taken_lines = [line]
 	while True:
-		record = "".join(taken)
-		found = delimiter or delimiter_of(record)
-		still_open = next((cell for cell in quoted_cells(record, found) if cell.is_open), None)
+		record = "".join(taken_lines)
+		cell_delimiter = delimiter or delimiter_of(record)
+		still_open = next((cell for cell in quoted_cells(record, cell_delimiter) if cell.is_open), None)
 		if not still_open:
-			return taken, found
+			return taken_lines, cell_delimiter
 		line = next(lines, "")
-		if not line or len(taken) >= MOST_HEADER_LINES:
-			raise OpenQuote(_line_at(still_open.start, taken, first))
-		taken.append(line)
+		if not line or len(taken_lines) >= MOST_HEADER_LINES:
+			raise OpenQuote(_line_at(still_open.start, taken_lines, first))
+		taken_lines.append(line)
 
 
 def _line_at(position: int, texts: list[str], first: int) -> int:
@@ -271,13 +271,13 @@ class Quotes:
 		"""Return the lines that the quote of a cell has swallowed."""
 		is_mixed = cell.index <= self.last_needed
 		opens_at = _line_at(cell.start, lines.taken, lines.first)
-		found = []
+		swallowed_rows = []
 		for number, line in enumerate(lines.taken[opens_at - lines.first + 1 :], opens_at + 1):
 			cells = self._cells(line)
 			# The end of a mixed record is one more row, whatever is left of it.
 			if len(cells) > self.last_needed or (is_mixed and number == lines.number):
-				found.append((number, cells))
-		return Swallowed(found, is_mixed, opens_at)
+				swallowed_rows.append((number, cells))
+		return Swallowed(swallowed_rows, is_mixed, opens_at)
 
 	def _swallows(self, cell: QuotedCell, row: list[str], texts: list[str]) -> bool:
 		"""Return whether the quote of a cell with line breaks, in a record of some lines, has swallowed rows."""
@@ -306,5 +306,7 @@ class Quotes:
 
 	def _cells(self, line: str) -> list[str]:
 		"""Return the cells of a line by the reading that looks most like a record."""
-		found = list(readings(line, self.delimiter))
-		return next((cells for cells in found if self.is_record(cells)), max(found, key=len))
+		possible_cells = list(readings(line, self.delimiter))
+		return next(
+			(cells for cells in possible_cells if self.is_record(cells)), max(possible_cells, key=len)
+		)

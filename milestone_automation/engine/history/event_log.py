@@ -842,10 +842,10 @@ def _columns(header: list[str], log_format: LogFormat, name: str) -> tuple[int |
 		("--resource-key", log_format.resource_key, RESOURCE_COLUMNS),
 	)
 	columns = []
-	for option, given, usual in options:
-		names = [given] if given else usual
+	for option, chosen_key, usual in options:
+		names = [chosen_key] if chosen_key else usual
 		index = next((index_of[column.casefold()] for column in names if column.casefold() in index_of), None)
-		if index is None and (given or option != "--resource-key"):
+		if index is None and (chosen_key or option != "--resource-key"):
 			raise EventLogError(
 				_('{0} has no column "{1}". It has: {2}. Set the right one with {3}.').format(
 					name, names[0], ", ".join(column.strip() for column in header[:30]), option

@@ -299,14 +299,16 @@ def _keep(examples: list[str], case: str) -> None:
 def _find_unknown_values(target: Target, summary: ImportSummary) -> None:
 	docfield = frappe.get_meta(target.doctype).get_field(target.track_field)
 	if target.fieldtype == "Select" and docfield.options:
-		known = {option.strip() for option in docfield.options.split("\n")}
+		known_values = {option.strip() for option in docfield.options.split("\n")}
 	elif target.fieldtype == "Link":
 		names = list(summary.values)
-		known = set(frappe.get_all(docfield.options, filters={"name": ("in", names)}, pluck="name"))
+		known_values = set(frappe.get_all(docfield.options, filters={"name": ("in", names)}, pluck="name"))
 	else:
 		return
 	# No value is what a cleared field has.
-	summary.unknown_values = {value: n for value, n in summary.values.items() if value and value not in known}
+	summary.unknown_values = {
+		value: n for value, n in summary.values.items() if value and value not in known_values
+	}
 
 
 def _find_cut_values(target: Target, summary: ImportSummary) -> None:
@@ -439,12 +441,12 @@ class _Loader:
 			self.progress(_("Checking") if self.options.dry_run else _("Loading"), done, self.summary.events)
 
 	def _load_batch(self, batch) -> None:
-		known = self._known([document for _case, document, _events in batch])
+		known_milestones = self._known([document for _case, document, _events in batch])
 		rows = []
 		for case, document, events in batch:
-			rows += self._rows_of_case(case, document, events, known.get(document) or _Known())
-		stored = self._stored_keys([row.import_key for row in rows])
-		new = [row for row in rows if row.import_key not in stored]
+			rows += self._rows_of_case(case, document, events, known_milestones.get(document) or _Known())
+		stored_keys = self._stored_keys([row.import_key for row in rows])
+		new = [row for row in rows if row.import_key not in stored_keys]
 		self.summary.already_there += len(rows) - len(new)
 		self.summary.added += len(new)
 		if not self.options.dry_run:
@@ -522,7 +524,7 @@ class _Loader:
 
 	def _known(self, names: list[str]) -> dict[str, _Known]:
 		milestone = frappe.qb.DocType("Milestone")
-		known: dict[str, _Known] = {}
+		known_milestones: dict[str, _Known] = {}
 		for chunk in in_chunks(names, NAMES_PER_QUERY):
 			rows = (
 				frappe.qb.from_(milestone)
@@ -542,14 +544,14 @@ class _Loader:
 			)
 			for name, source, reached_on, creation, position, value in rows:
 				moment = frappe.utils.get_datetime(reached_on or creation)
-				known.setdefault(name, _Known()).note(source, moment, position or 0, value or "")
-		return known
+				known_milestones.setdefault(name, _Known()).note(source, moment, position or 0, value or "")
+		return known_milestones
 
 	@staticmethod
 	def _stored_keys(keys: Iterable[str]) -> set[str]:
 		milestone = frappe.qb.DocType("Milestone")
-		stored: set[str] = set()
+		stored_keys: set[str] = set()
 		for chunk in in_chunks(keys, NAMES_PER_QUERY):
 			query = frappe.qb.from_(milestone).select(milestone.import_key)
-			stored.update(key for (key,) in query.where(milestone.import_key.isin(chunk)).run())
-		return stored
+			stored_keys.update(key for (key,) in query.where(milestone.import_key.isin(chunk)).run())
+		return stored_keys

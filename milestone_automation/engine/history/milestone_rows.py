@@ -112,8 +112,8 @@ class Writer:
 	def _user(self, reached_by: str) -> str:
 		"""Return the owner of the row, whom the timeline shows; a resource of a log may not be a user of this site."""
 		if reached_by not in self.users:
-			known = reached_by and frappe.db.exists("User", reached_by)
-			self.users[reached_by] = reached_by if known else "Administrator"
+			is_known = reached_by and frappe.db.exists("User", reached_by)
+			self.users[reached_by] = reached_by if is_known else "Administrator"
 		return self.users[reached_by]
 
 

@@ -273,16 +273,16 @@ def _exact(column):
 def _as_committed(doctype: str, field: registry.TrackedField, change: UnseenChange) -> UnseenChange | None:
 	"""Return a change as it is now: since it was found somebody may have saved, and so recorded it."""
 	columns = (field.fieldname, "modified", "modified_by")
-	stored = stored_changes.read_locked(doctype, change.name, columns, field.fieldname)
-	if not stored:
+	stored_state = stored_changes.read_locked(doctype, change.name, columns, field.fieldname)
+	if not stored_state:
 		return None
-	row = stored.row
+	row = stored_state.row
 	return UnseenChange(
 		change.name,
 		row[field.fieldname],
 		get_datetime(row["modified"]),
 		row["modified_by"],
-		stored.recorded.get(field.fieldname),
+		stored_state.recorded.get(field.fieldname),
 	)
 
 

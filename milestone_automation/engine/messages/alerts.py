@@ -58,10 +58,10 @@ def send(entry: str) -> None:
 	if not plan or not frappe.get_cached_doc("Milestone Settings").get("messages_enabled"):
 		return
 	drafts = _handed_over(log, plan) if log.event in HANDED_OVER else _drafts(log, plan)
-	told = due_messages.stored_keys({letter.keys[0][0] for letter in drafts})
-	shown = [outbox.deliver(letter) for letter in drafts if letter.keys[0][0] not in told]
+	told_keys = due_messages.stored_keys({letter.keys[0][0] for letter in drafts})
+	notifications = [outbox.deliver(letter) for letter in drafts if letter.keys[0][0] not in told_keys]
 	bulk.update_rows("Milestone Plan Log", {entry: {"told_on": now_datetime()}})
-	for notification in shown:
+	for notification in notifications:
 		if notification:
 			outbox.show(notification)
 
@@ -99,7 +99,7 @@ def _colleague(log, plan) -> str:
 
 
 def _task_taken_over(task: str, who: str):
-	"""Return a task with the name of who has taken it over; None if they do not have it any more."""
+	"""Return a task with the name of who has taken it over; None if they no longer have it."""
 	row = frappe.db.get_value(
 		"Milestone Task", {"name": task, "status": TaskStatus.OPEN.value}, "*", as_dict=True
 	)

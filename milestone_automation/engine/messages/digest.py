@@ -212,10 +212,10 @@ def _items(reader: Reader, rows: list, current: dict[str, Current]) -> list[Item
 		rows_of[row.plan].append(row)
 	items = []
 	for of_plan in rows_of.values():
-		found = current[of_plan[0].message_key]
+		first_current = current[of_plan[0].message_key]
 		deliveries = [current[row.message_key].delivery for row in of_plan]
 		by_key = {row.message_key: row for row in of_plan}
-		for letter in drafts.letters_of(found.batch, found.plan, deliveries, in_bundle=True):
+		for letter in drafts.letters_of(first_current.batch, first_current.plan, deliveries, in_bundle=True):
 			items.append(Item(letter, [by_key[key] for key, _task in letter.keys]))
 	return sorted(items, key=lambda item: item.rank(reader.day))
 

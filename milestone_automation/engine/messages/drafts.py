@@ -29,11 +29,11 @@ def letters_of(
 	groups = defaultdict(list)
 	for delivery in deliveries:
 		message = delivery.message
-		about = "" if message.kind in BY_PLAN else message.stage
+		stage = "" if message.kind in BY_PLAN else message.stage
 		kind, occurrence = message.kind, message.occurrence
 		if in_bundle:
 			kind, occurrence = MessageKind.PROMPT if kind is MessageKind.REMINDER else kind, 0
-		groups[kind, about, occurrence, delivery.recipient.identity].append(delivery)
+		groups[kind, stage, occurrence, delivery.recipient.identity].append(delivery)
 	ordered = [sorted(group, key=lambda delivery: delivery.message.occurrence) for group in groups.values()]
 	return [_letter(batch, plan, group) for group in ordered]
 

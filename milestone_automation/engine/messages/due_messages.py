@@ -100,8 +100,8 @@ def _due(batch: plan_batch.Batch, deliveries: dict) -> dict[str, Current]:
 
 def _undo_last_reminder(stage) -> None:
 	"""Set a stage in memory back to before its last reminder, which still applies until the next one."""
-	sent = max(int(stage.reminders_sent or 0) - 1, 0)
-	stage.update(reminders_sent=sent, last_reminder_on=None, recipients_waiting=1)
+	reminders_sent = max(int(stage.reminders_sent or 0) - 1, 0)
+	stage.update(reminders_sent=reminders_sent, last_reminder_on=None, recipients_waiting=1)
 
 
 def deliveries_in(batch: plan_batch.Batch) -> dict[str, tuple[list[Delivery], list[Delivery]]]:
@@ -169,11 +169,11 @@ def _assignee(directory: Directory, row) -> Recipient | None:
 
 
 def _stage_audience(directory: Directory, stage) -> list[tuple[Recipient, tuple[str, str]]]:
-	asked, reason = stage_owners(directory, stage)
+	owners, reason = stage_owners(directory, stage)
 	others = [
 		directory.person(name) for name in assignees.split_names(stage.notify_users)
 	] + directory.members(stage.notify_role)
-	return [(person, (reason, "")) for person in asked] + [(person, ("notify", "")) for person in others]
+	return [(person, (reason, "")) for person in owners] + [(person, ("notify", "")) for person in others]
 
 
 def stage_owners(directory: Directory, stage) -> tuple[list[Recipient], str]:

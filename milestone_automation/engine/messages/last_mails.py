@@ -73,13 +73,13 @@ def read(identities: list[str], now: datetime) -> LastMails:
 	# Time zones differ by a day at most.
 	for row in _mailed_rows(identities, now - timedelta(days=mails.pause + 2)):
 		rows_of[row.recipient].append(row)
-	asked = []
+	last_mail_rows = []
 	for identity, rows in rows_of.items():
 		last = max((row for row in rows if row.mail_key), key=lambda row: row.mail_key, default=None)
 		if last:
 			mails.days[identity] = date.fromisoformat(last.mail_key[:10])
-			asked += [row for row in rows if row.email_queue == last.email_queue]
-	mails.silent = _silent([row for row in asked if row.kind not in FOR_INFORMATION])
+			last_mail_rows += [row for row in rows if row.email_queue == last.email_queue]
+	mails.silent = _silent([row for row in last_mail_rows if row.kind not in FOR_INFORMATION])
 	return mails
 
 
@@ -102,12 +102,12 @@ def _mailed_rows(identities: list[str], since: datetime) -> list:
 	)
 
 
-def _silent(asked: list) -> set[str]:
+def _silent(asked_rows: list) -> set[str]:
 	"""Return the people for whom all that they were asked for is as it was."""
-	open_parts = _open_parts({row.task for row in asked if row.task})
-	rounds = _open_rounds({row.plan_stage for row in asked if not row.task and row.plan_stage})
+	open_parts = _open_parts({row.task for row in asked_rows if row.task})
+	rounds = _open_rounds({row.plan_stage for row in asked_rows if not row.task and row.plan_stage})
 	everybody, reacted = set(), set()
-	for row in asked:
+	for row in asked_rows:
 		everybody.add(row.recipient)
 		is_open = (row.task, row.recipient) in open_parts if row.task else _is_asked_still(row, rounds)
 		if not is_open:

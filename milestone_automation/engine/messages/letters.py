@@ -244,23 +244,23 @@ def _blocked_owner(letter: Letter) -> Content:
 
 
 def _why_blocked(letter: Letter) -> list[str]:
-	said = []
+	sentences = []
 	if letter.tasks:
-		said.append(
+		sentences.append(
 			_("It cannot be reached while these required tasks are open. Their assignees have been told.")
 		)
 	elif not letter.criteria:
-		said.append(_("It cannot be reached yet: something that comes before it is still open."))
+		sentences.append(_("It cannot be reached yet: something that comes before it is still open."))
 	if _unmet(letter):
-		said.append(_("It cannot be reached until its required exit criteria are met or waived."))
+		sentences.append(_("It cannot be reached until its required exit criteria are met or waived."))
 	if not letter.may_answer:
-		return said
+		return sentences
 	then = (
 		_("As soon as they are, you will be asked whether {0} has been reached.")
 		if _unmet(letter)
 		else _("As soon as the last one is done, you will be asked whether {0} has been reached.")
 	)
-	return [*said, then.format(_stage(letter))]
+	return [*sentences, then.format(_stage(letter))]
 
 
 def _task_due(letter: Letter) -> Content:
@@ -315,10 +315,10 @@ def _escalation(letter: Letter) -> Content:
 
 def _no_next_date(letter: Letter) -> Content:
 	content = Content(_("{0} of {1} has no date yet").format(_stage(letter), letter.document))
-	said = _("{0} has been reached. {1} comes next, and it has no key date.")
+	sentence = _("{0} has been reached. {1} comes next, and it has no key date.")
 	if not letter.previous_stage:
-		said = _("{1} comes next, and it has no key date.")
-	content.paragraphs = [said.format(letter.previous_stage, _stage(letter))]
+		sentence = _("{1} comes next, and it has no key date.")
+	content.paragraphs = [sentence.format(letter.previous_stage, _stage(letter))]
 	if letter.may_answer:
 		content.paragraphs.append(_("Please set one, so that everybody knows when it is due."))
 		content.buttons = [_answer_button(letter, _("Set the date"), "no", True)]
@@ -328,12 +328,12 @@ def _no_next_date(letter: Letter) -> Content:
 def _warning(letter: Letter) -> Content:
 	content = Content(_("{0} of {1} is at risk").format(_stage(letter), letter.document))
 	if letter.tasks:
-		said = _("Its key date is {0}, and these required tasks are still open:")
+		sentence = _("Its key date is {0}, and these required tasks are still open:")
 	elif letter.criteria:
-		said = _("Its key date is {0}, and not all of its exit criteria are met.")
+		sentence = _("Its key date is {0}, and not all of its exit criteria are met.")
 	else:
-		said = _("Its key date is {0}, and something that comes before it is still open.")
-	content.paragraphs = [said.format(languages.day_text(letter.key_date))]
+		sentence = _("Its key date is {0}, and something that comes before it is still open.")
+	content.paragraphs = [sentence.format(languages.day_text(letter.key_date))]
 	content.tasks = _open_tasks(letter)
 	return content
 
@@ -503,8 +503,8 @@ def _answer_buttons(letter: Letter) -> list[dict]:
 
 
 def _answer_button(letter: Letter, label: str, answer: str, is_main: bool) -> dict:
-	about = str(letter.stage.get("key_date") or "")
-	token = signed_links.make_token(Purpose.ANSWER, letter.stage["name"], letter.recipient.identity, about)
+	key_date = str(letter.stage.get("key_date") or "")
+	token = signed_links.make_token(Purpose.ANSWER, letter.stage["name"], letter.recipient.identity, key_date)
 	url = signed_links.url(ANSWER_PAGE, token, answer=answer)
 	return {"label": label, "url": url, "is_main": is_main}
 

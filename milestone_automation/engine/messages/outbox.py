@@ -237,8 +237,8 @@ def log_text(content: letters.Content) -> str:
 	parts += [escape_html(text) for text in (content.criteria_heading, *content.criteria) if text]
 	parts += [escape_html(content.tasks_heading)] if content.tasks_heading else []
 	for task in content.tasks:
-		said = [text for text in (task["title"], task["due"], task["people"]) if text]
-		parts.append(escape_html(", ".join(said)))
+		task_texts = [text for text in (task["title"], task["due"], task["people"]) if text]
+		parts.append(escape_html(", ".join(task_texts)))
 	return "".join(f"<p>{part}</p>" for part in parts)
 
 

@@ -197,15 +197,15 @@ def _judge_criteria(batch: Batch) -> None:
 
 def _judge_criteria_in(batch: Batch, plans: list) -> None:
 	stages = [[row for row in batch.stages[plan.name] if exit_criteria.has_open(row)] for plan in plans]
-	asked = [
+	plans_with_stages = [
 		(plan.reference_type, plan.reference_name, rows) for plan, rows in zip(plans, stages, strict=True)
 	]
-	for rows, verdicts in zip(stages, exit_criteria.judge_many(asked), strict=True):
+	for rows, verdicts in zip(stages, exit_criteria.judge_many(plans_with_stages), strict=True):
 		for stage, of_stage in zip(rows, verdicts, strict=True):
 			batch.criteria[stage.name] = of_stage
 			count = len(criteria.blocking(of_stage))
 			if count != stage.open_criteria:
-				stage.found_criteria = {"open_criteria": count}
+				stage.new_criteria = {"open_criteria": count}
 				stage.open_criteria = count
 
 
@@ -235,7 +235,7 @@ def _has_no_owner(stage) -> bool:
 def _find_owners_in(batch: Batch, doctype: str, rows: list) -> bool:
 	filters = {"name": ("in", [plan.reference_name for plan in rows])}
 	documents = {str(row.name): row for row in frappe.get_all(doctype, filters=filters, fields=["*"])}
-	asked = [
+	documents_with_stages = [
 		(
 			frappe._dict(documents.get(plan.reference_name, {}), doctype=doctype),
 			plan,
@@ -243,11 +243,13 @@ def _find_owners_in(batch: Batch, doctype: str, rows: list) -> bool:
 		)
 		for plan in rows
 	]
-	for (document, plan, stages), people in zip(asked, assignees.prefetch_owners(asked), strict=True):
+	for (document, plan, stages), people in zip(
+		documents_with_stages, assignees.prefetch_owners(documents_with_stages), strict=True
+	):
 		for stage in stages:
-			found = assignees.resolve_stage_owner(stage, document, plan, cache=people)
-			if any((stage.get(name) or None) != value for name, value in found.items()):
-				stage.update(found, found_owner=found)
+			owner = assignees.resolve_stage_owner(stage, document, plan, cache=people)
+			if any((stage.get(name) or None) != value for name, value in owner.items()):
+				stage.update(owner, new_owner=owner)
 	return True
 
 

@@ -123,7 +123,7 @@ def _handle_plan(
 	letters_to_send = drafts.letters_of(
 		batch, plan, [delivery for delivery in unsent if delivery not in early]
 	)
-	notifications = [shown for letter in letters_to_send if (shown := outbox.deliver(letter))]
+	notifications = [notification for letter in letters_to_send if (notification := outbox.deliver(letter))]
 	# The stamp says when everybody has a reminder; until then a row prevents a duplicate for people already told.
 	for letter in drafts.letters_of(
 		batch, plan, [delivery for delivery in early if delivery.step in partly_sent]
@@ -177,8 +177,8 @@ def _stamp_stages(
 		partly_sent: steps of which some messages wait for their recipient's time of day.
 	"""
 	for stage in batch.stages[plan.name]:
-		found = stage.pop("found_owner", {}) | stage.pop("found_criteria", {})
-		changes.stages[stage.name].update(stage.pop("new_round", {}) | found)
+		new_values = stage.pop("new_owner", {}) | stage.pop("new_criteria", {})
+		changes.stages[stage.name].update(stage.pop("new_round", {}) | new_values)
 		_set(changes.stages, stage, _stage_stamps(batch, stage, due, partly_sent))
 
 

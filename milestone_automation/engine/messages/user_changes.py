@@ -95,8 +95,8 @@ def recheck(names: list[str], roles: list[str], commit: Callable[[], None] | Non
 def _plans_of_roles(roles: list[str]) -> set[str]:
 	"""Return the active plans whose messages are sent to one of these roles."""
 	plan, stage = frappe.qb.DocType("Milestone Plan"), frappe.qb.DocType("Milestone Plan Stage")
-	named = stage.owner_role.isin(roles) | stage.notify_role.isin(roles) | plan.escalation_role.isin(roles)
-	return set(_open_stages(plan, stage).where(named).run(pluck=True))
+	is_named = stage.owner_role.isin(roles) | stage.notify_role.isin(roles) | plan.escalation_role.isin(roles)
+	return set(_open_stages(plan, stage).where(is_named).run(pluck=True))
 
 
 def _plans_of_person(names: list[str]) -> set[str]:
@@ -106,8 +106,8 @@ def _plans_of_person(names: list[str]) -> set[str]:
 	by_field = stage.owner_kind.isin([kind.value for kind in found_anew])
 	nobody = by_field & (stage.stage_owner.isnull() | (stage.stage_owner == ""))
 	nobody &= stage.outside_owner.isnull() | stage.outside_owner.isin(names)
-	named = stage.stage_owner.isin(names) | stage.owner_user.isin(names) | nobody
-	plans = set(_open_stages(plan, stage).where(named).run(pluck=True))
+	is_named = stage.stage_owner.isin(names) | stage.owner_user.isin(names) | nobody
+	plans = set(_open_stages(plan, stage).where(is_named).run(pluck=True))
 	task, person = frappe.qb.DocType("Milestone Task"), frappe.qb.DocType("Milestone Task Assignee")
 	query = frappe.qb.from_(person).join(task).on(task.name == person.parent).select(task.plan).distinct()
 	query = query.where(person.parenttype == "Milestone Task").where(task.status == TaskStatus.OPEN.value)

@@ -74,38 +74,43 @@ def prefetch(rows: Iterable, doc, plan_or_workflow, stages: Iterable = ()) -> Pe
 	kinds = {row.get("assignee_kind") for row in rows} | {stage.get("owner_kind") for stage in stages}
 	needs_contacts = kinds & {AssigneeKind.ALL_SUPPLIER_CONTACTS, OwnerKind.SUPPLIER_CONTACT}
 	contacts = _contacts_of([_supplier(doc, plan_or_workflow)])[0] if needs_contacts else []
-	named = [name for row in rows for name in _named_in_task(row, doc)]
-	named += [name for stage in stages for name in _owner_names(stage, doc)]
-	named += [_contact_key(contact) for contact in contacts]
+	names = [name for row in rows for name in _named_in_task(row, doc)]
+	names += [name for stage in stages for name in _owner_names(stage, doc)]
+	names += [_contact_key(contact) for contact in contacts]
 	return People(
-		users=_users_named(named),
+		users=_users_named(names),
 		roles=_users_of_roles(row.get("assignee_role") for row in rows if _is_kind(row, AssigneeKind.ROLE)),
 		team=_team(plan_or_workflow) if AssigneeKind.WHOLE_TEAM in kinds else [],
 		contacts=contacts,
 	)
 
 
-def prefetch_owners(asked: list[tuple]) -> list[People]:
+def prefetch_owners(documents_with_stages: list[tuple]) -> list[People]:
 	"""Read everybody that `resolve_stage_owner` needs for several documents, with at most three queries.
 
 	Args:
-		asked: (document, plan or workflow, stages) of each document, as in `prefetch`.
+		documents_with_stages: (document, plan or workflow, stages) of each document, as in `prefetch`.
 
 	Returns:
 		list[People]: one for each document, in order; without roles and team, which no owner needs.
 	"""
 	needs = [
 		any(stage.get("owner_kind") == OwnerKind.SUPPLIER_CONTACT for stage in stages)
-		for _doc, _plan, stages in asked
+		for _doc, _plan, stages in documents_with_stages
 	]
 	suppliers = [
-		_supplier(doc, plan) if needed else (None, None)
-		for (doc, plan, _stages), needed in zip(asked, needs, strict=True)
+		_supplier(doc, plan) if needs_contacts else (None, None)
+		for (doc, plan, _stages), needs_contacts in zip(documents_with_stages, needs, strict=True)
 	]
 	contacts = _contacts_of(suppliers)
-	named = [_contact_key(contact) for of_one in contacts for contact in of_one]
-	named += [name for doc, _plan, stages in asked for stage in stages for name in _owner_names(stage, doc)]
-	users = _users_named(named)
+	names = [_contact_key(contact) for of_one in contacts for contact in of_one]
+	names += [
+		name
+		for doc, _plan, stages in documents_with_stages
+		for stage in stages
+		for name in _owner_names(stage, doc)
+	]
+	users = _users_named(names)
 	return [People(users, {}, [], of_one) for of_one in contacts]
 
 
@@ -312,15 +317,15 @@ def _group_members(group: str | None) -> list[dict]:
 	return query.where(user.enabled == 1).run(as_dict=True)
 
 
-def contacts_of_suppliers(asked: Iterable[tuple]) -> list[list[dict]]:
+def contacts_of_suppliers(documents_with_plans: Iterable[tuple]) -> list[list[dict]]:
 	"""Return the contacts of each document's supplier as people, primary contact first, without disabled users.
 
 	At most three queries, however many documents.
 
 	Args:
-		asked: (document, plan or workflow) pairs, as in `resolve`.
+		documents_with_plans: (document, plan or workflow) pairs, as in `resolve`.
 	"""
-	contacts = _contacts_of([_supplier(doc, plan) for doc, plan in asked])
+	contacts = _contacts_of([_supplier(doc, plan) for doc, plan in documents_with_plans])
 	users = _users_named(_contact_key(contact) for of_one in contacts for contact in of_one)
 	return [_unique(_contact_person(contact, users) for contact in of_one) for of_one in contacts]
 
@@ -362,13 +367,13 @@ def _supplier(doc, plan_or_workflow) -> tuple[str | None, str | None]:
 
 def _with_addresses(contacts: list[dict]) -> list[dict]:
 	"""Give contacts without a primary address the first of their other addresses."""
-	missing = [row.name for row in contacts if not row.email_id]
-	if not missing:
+	names_without_address = [row.name for row in contacts if not row.email_id]
+	if not names_without_address:
 		return contacts
 	addresses: dict[str, str] = {}
 	for row in frappe.get_all(
 		"Contact Email",
-		filters={"parenttype": "Contact", "parent": ("in", missing), "email_id": ("is", "set")},
+		filters={"parenttype": "Contact", "parent": ("in", names_without_address), "email_id": ("is", "set")},
 		fields=["parent", "email_id"],
 		order_by="is_primary desc, idx asc",
 	):

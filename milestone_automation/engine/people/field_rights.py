@@ -22,12 +22,12 @@ def hidden(doctype: str, parenttype: str | None = None, user: str | None = None)
 	meta = frappe.get_meta(doctype)
 	# Whoever reads a document at all reads its first level; shares and ownership may be the reason.
 	readable = {0, *_levels(meta, "read", parenttype, user)}
-	found = {field.fieldname for field in meta.fields if (field.permlevel or 0) not in readable}
+	hidden_fields = {field.fieldname for field in meta.fields if (field.permlevel or 0) not in readable}
 	masked = [field for field in meta.fields if field.get("mask")]
 	if masked:
 		unmasked = _levels(meta, "mask", parenttype, user)
-		found |= {field.fieldname for field in masked if (field.permlevel or 0) not in unmasked}
-	return found
+		hidden_fields |= {field.fieldname for field in masked if (field.permlevel or 0) not in unmasked}
+	return hidden_fields
 
 
 def hidden_of_rows(doctype: str, user: str | None = None) -> dict[str, set[str]]:

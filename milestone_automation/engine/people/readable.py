@@ -44,13 +44,13 @@ def rows(doctype: str):
 		doctype: a DocType with a table of its own.
 
 	Raises:
-		frappe.PermissionError: there is no such DocType any more.
+		frappe.PermissionError: the DocType no longer exists.
 	"""
 	query = frappe.qb.from_(frappe.qb.DocType(doctype))
-	found = condition(doctype, frappe.session.user)
-	if found is None:
+	condition_text = condition(doctype, frappe.session.user)
+	if condition_text is None:
 		raise frappe.PermissionError
-	return query.where(Condition(found)) if found else query
+	return query.where(Condition(condition_text)) if condition_text else query
 
 
 def names(doctype: str, where: str) -> str:

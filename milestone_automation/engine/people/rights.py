@@ -138,11 +138,11 @@ def can_read_document(doctype: str, name: str, user: str | None = None) -> bool:
 		doctype, name: the document a plan is about.
 		user: the session user by default.
 	"""
-	found = stored_name(doctype, name) if doctype and name else None
-	if found is None:
+	document_name = stored_name(doctype, name) if doctype and name else None
+	if document_name is None:
 		return False
 	try:
-		return bool(frappe.has_permission(doctype, "read", doc=found, user=user_or_session(user)))
+		return bool(frappe.has_permission(doctype, "read", doc=document_name, user=user_or_session(user)))
 	except frappe.DoesNotExistError:
 		frappe.clear_last_message()
 		return False
@@ -250,12 +250,15 @@ def visible_tasks(rows: Iterable, user: str | None = None) -> list:
 	if sees_everything(user):
 		return rows
 	documents = {(row.get("reference_type"), row.get("reference_name")) for row in rows}
-	read = {one for one in documents if is_desk_user(user) and can_read_document(*one, user)}
-	own = tasks_of(user, [row.get("name") for row in rows]) if read != documents else set()
+	readable_documents = {one for one in documents if is_desk_user(user) and can_read_document(*one, user)}
+	own_tasks = (
+		tasks_of(user, [row.get("name") for row in rows]) if readable_documents != documents else set()
+	)
 	return [
 		row
 		for row in rows
-		if (row.get("reference_type"), row.get("reference_name")) in read or row.get("name") in own
+		if (row.get("reference_type"), row.get("reference_name")) in readable_documents
+		or row.get("name") in own_tasks
 	]
 
 

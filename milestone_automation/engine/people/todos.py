@@ -145,8 +145,8 @@ def _todo(task: dict, user: str) -> dict:
 
 def _describe(task: dict) -> str:
 	"""Return the description of a to-do. It names the document but shows none of its content."""
-	named = (task.title, task.stage_name, _(task.reference_type), task.reference_name)
-	return _("{0} (task of the milestone {1}, {2} {3})").format(*(escape_html(name) for name in named))
+	names = (task.title, task.stage_name, _(task.reference_type), task.reference_name)
+	return _("{0} (task of the milestone {1}, {2} {3})").format(*(escape_html(name) for name in names))
 
 
 def _move(tasks: list[str], statuses: tuple[str, ...], status: str, user: str | None = None) -> None:

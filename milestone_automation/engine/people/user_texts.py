@@ -68,9 +68,9 @@ def _replace_notified(old: str, new: str | None) -> None:
 		changes = {}
 		for row in _rows_with(table, "notify_users", old):
 			names = split_names(row.notify_users)
-			kept = [new if name.lower() == old.lower() else name for name in names]
-			if kept != names:
-				changes[row.name] = {"notify_users": "\n".join(name for name in kept if name)}
+			new_names = [new if name.lower() == old.lower() else name for name in names]
+			if new_names != names:
+				changes[row.name] = {"notify_users": "\n".join(name for name in new_names if name)}
 		bulk.update_rows(table, changes)
 
 

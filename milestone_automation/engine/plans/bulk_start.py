@@ -41,8 +41,8 @@ def enqueue(workflow) -> dict:
 		workflow=workflow.name,
 		user=frappe.session.user,
 	)
-	found = documents_without_plan(workflow.document_type, frappe.session.user)
-	return {"job": job, "documents": len(found)}
+	documents = documents_without_plan(workflow.document_type, frappe.session.user)
+	return {"job": job, "documents": len(documents)}
 
 
 def documents_without_plan(doctype: str, user: str | None = None) -> list[str]:
@@ -130,8 +130,8 @@ def _skip(result: dict, reason: str, name: str) -> None:
 
 def _report(workflow: str, result: dict, user: str | None) -> None:
 	compat.redis_cache().set_value(_key(workflow), json.dumps(result), expires_in_sec=SUMMARY_SECONDS)
-	shown = _visible(workflow, result)
-	frappe.publish_realtime("milestone_plans_progress", {"workflow": workflow, **shown}, user=user)
+	visible_result = _visible(workflow, result)
+	frappe.publish_realtime("milestone_plans_progress", {"workflow": workflow, **visible_result}, user=user)
 
 
 def summary(workflow: str) -> dict:
@@ -155,15 +155,15 @@ def _visible(workflow: str, result: dict) -> dict:
 	names = {name for listed in examples.values() for name in listed}
 	readable = _readable(frappe.db.get_value("Milestone Workflow", workflow, "document_type"), names)
 	hidden = {str(name) for name in names - readable}
-	shown = {**result, "examples": {}, "skipped": {}}
+	visible_result = {**result, "examples": {}, "skipped": {}}
 	for reason, count in result["skipped"].items():
 		listed = [name for name in examples[reason] if name in readable]
 		if any(name in reason for name in hidden):
 			reason = _("No plan could be started for a document you may not read")
-		shown["skipped"][reason] = shown["skipped"].get(reason, 0) + count
+		visible_result["skipped"][reason] = visible_result["skipped"].get(reason, 0) + count
 		if listed:
-			shown["examples"][reason] = shown["examples"].get(reason, []) + listed
-	return shown
+			visible_result["examples"][reason] = visible_result["examples"].get(reason, []) + listed
+	return visible_result
 
 
 def _readable(doctype: str, names: set) -> set:

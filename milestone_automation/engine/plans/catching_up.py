@@ -120,9 +120,9 @@ def follow_plan(plan: str) -> None:
 	Raises:
 		ConflictError: somebody else is changing the document or the plan.
 	"""
-	about = frappe.db.get_value("Milestone Plan", plan, ["reference_type", "reference_name"])
-	if about:
-		following.settle(*about)
+	reference = frappe.db.get_value("Milestone Plan", plan, ["reference_type", "reference_name"])
+	if reference:
+		following.settle(*reference)
 
 
 def _follow_document(doctype: str, name: str) -> None:

@@ -40,9 +40,9 @@ def _enter(doc) -> None:
 	row = watched.stored_row(doc, None)
 	if not row:
 		return
-	stored = watched.as_stored(doc, row)
-	new_documents.check(stored, refused_writes.values_before(doc))
-	starting.start_if_matching(stored)
+	stored_doc = watched.as_stored(doc, row)
+	new_documents.check(stored_doc, refused_writes.values_before(doc))
+	starting.start_if_matching(stored_doc)
 
 
 def _own_plan(doc) -> plan_rows.Plan | None:
@@ -76,5 +76,5 @@ def _follow(plan: plan_rows.Plan, doc) -> None:
 	if not changed or plan.status == PlanStatus.CANCELLED:
 		return
 	before = refused_writes.values_before(doc)
-	written = watched.value_changes(changed, doc.doctype, before, row) if before else {}
-	following.follow(plan, watched.as_stored(doc, row), changed, written)
+	written_values = watched.value_changes(changed, doc.doctype, before, row) if before else {}
+	following.follow(plan, watched.as_stored(doc, row), changed, written_values)

@@ -52,5 +52,5 @@ def _linked(doc, doctype: str, link_field: str) -> set[str]:
 	field = link[1]
 	table = link_field.rpartition(".")[0]
 	rows = doc.get(table) or [] if table else [doc]
-	named = [row for row in rows if field.fieldtype == "Link" or row.get(field.options) == doctype]
-	return {cstr(row.get(field.fieldname)) for row in named} - {""}
+	linking_rows = [row for row in rows if field.fieldtype == "Link" or row.get(field.options) == doctype]
+	return {cstr(row.get(field.fieldname)) for row in linking_rows} - {""}

@@ -117,9 +117,9 @@ def _follow_stages(plan, doc, changed, written, is_end: bool) -> set[str]:
 
 
 def _settle_at_end(plan) -> None:
-	about = (plan.reference_type, plan.reference_name)
+	reference = (plan.reference_type, plan.reference_name)
 	what = f"Milestone plan of {plan.reference_type} {plan.reference_name}"
-	save_state.before_commit(("settle", *about), guard.run_guarded, what, settle, *about)
+	save_state.before_commit(("settle", *reference), guard.run_guarded, what, settle, *reference)
 
 
 def _got_past_gate(plan, stage, to_reach, is_written: bool) -> gate.Obstacles | None:
@@ -173,13 +173,13 @@ def _reach(plan, stage, changed) -> None:
 
 
 def _milestone_of(plan, fieldname: str, value: str) -> str | None:
-	about = (plan.reference_type, plan.reference_name)
+	reference = (plan.reference_type, plan.reference_name)
 	field = TrackedField(fieldname, field_type(plan.reference_type, fieldname))
-	recorded = milestones.of_present_value(*about, field, value)
+	recorded = milestones.of_present_value(*reference, field, value)
 	if recorded is None:
 		# Written without events since somebody looked: what reaches a stage is on record first.
 		reconcile.run_for(plan.reference_type, [plan.reference_name])
-		recorded = milestones.of_present_value(*about, field, value, lock=True)
+		recorded = milestones.of_present_value(*reference, field, value, lock=True)
 	return recorded
 
 
@@ -230,9 +230,9 @@ def _follow_people(plan, doc, changed) -> None:
 	people = assignees.prefetch([], doc, plan, stages=concerned) if concerned else None
 	for stage in concerned:
 		plan.set_stage(stage, **assignees.resolve_stage_owner(stage, doc, plan, cache=people))
-	moved = {"owner", supplier, *_assignee_fields(plan)} & set(changed) - {"owner"}
-	if moved:
-		task_people.reassign(plan, doc, moved, supplier)
+	moved_fields = {"owner", supplier, *_assignee_fields(plan)} & set(changed) - {"owner"}
+	if moved_fields:
+		task_people.reassign(plan, doc, moved_fields, supplier)
 
 
 def _owner_is_named_in(stage, supplier_field: str) -> str | None:

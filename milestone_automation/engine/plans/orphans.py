@@ -1,4 +1,4 @@
-"""Rows that belong to nothing any more: somebody deleted plans, tasks or documents without their events."""
+"""Rows that no longer belong to anything: somebody deleted plans, tasks or documents without their events."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -67,10 +67,10 @@ LINKS = (
 
 def find() -> list[Orphans]:
 	"""Return the orphans of each kind of which there are any. Changes nothing; a query for each kind."""
-	found = [_of_link(link) for link in LINKS]
-	found += [_of_documents(doctype) for doctype in _recorded_doctypes()]
-	found.append(_left_follow_ups())
-	return [orphans for orphans in found if orphans.count]
+	orphans_by_kind = [_of_link(link) for link in LINKS]
+	orphans_by_kind += [_of_documents(doctype) for doctype in _recorded_doctypes()]
+	orphans_by_kind.append(_left_follow_ups())
+	return [orphans for orphans in orphans_by_kind if orphans.count]
 
 
 def _of_link(link: Link) -> Orphans:

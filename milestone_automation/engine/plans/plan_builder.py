@@ -141,8 +141,8 @@ def waits_for_document(row, key_date, doc, calendar, reached_on=None) -> bool:
 	"""
 	if reached_on or not rescheduling.is_anchored(row):
 		return False
-	(wanted,) = dates.plan_dates([rescheduling.stage_rule(row, doc)], getdate(), calendar, failed=[])
-	return bool(wanted) and wanted != key_date
+	(document_date,) = dates.plan_dates([rescheduling.stage_rule(row, doc)], getdate(), calendar, failed=[])
+	return bool(document_date) and document_date != key_date
 
 
 def _key_dates(workflow, doc, draft: PlanDraft, calendar, reached_on: list) -> list:
@@ -185,7 +185,10 @@ def _dates_by_rule(
 	if counted_from == key_dates:
 		return key_dates
 	dated = dates.plan_dates(rules, created_on, calendar, counted_from, failed=[], network=network)
-	return [own if actual else day for own, day, actual in zip(key_dates, dated, reached_on, strict=True)]
+	return [
+		key_date if actual else day
+		for key_date, day, actual in zip(key_dates, dated, reached_on, strict=True)
+	]
 
 
 def _stage(workflow, row, doc, key_date, reached_on, people) -> dict:

@@ -90,8 +90,8 @@ def rename_value(doctype: str, old: str, new: str) -> None:
 		milestones.rename_values(name, fields, old, new)
 		if not rules.has_workflow:
 			continue
-		for table, parent, about in STAGE_TABLES:
-			_rename_in_stages(table, parent, about, (name, fields), (old, new))
+		for table, parent, type_field in STAGE_TABLES:
+			_rename_in_stages(table, parent, type_field, (name, fields), (old, new))
 		_rename_in_snapshots(name, fields, old, new)
 
 
@@ -104,12 +104,12 @@ def _link_fields(doctype: str, target: str) -> list[str]:
 	return [field.fieldname for field in meta.get_link_fields() if field.options == target]
 
 
-def _rename_in_stages(table: str, parent: str, about: str, watched: tuple, names: tuple) -> None:
+def _rename_in_stages(table: str, parent: str, type_field: str, watched: tuple, names: tuple) -> None:
 	doctype, fields = watched
 	old, new = names
 	stage, of = frappe.qb.DocType(table), frappe.qb.DocType(parent)
 	query = frappe.qb.from_(stage).join(of).on(of.name == stage.parent).select(stage.name)
-	query = query.where((of[about] == doctype) & stage.track_field.isin(fields))
+	query = query.where((of[type_field] == doctype) & stage.track_field.isin(fields))
 	query = query.where(stage.reach_rule == ReachRule.FIELD_VALUE.value)
 	columns = ("track_value", "value_before") if table == "Milestone Plan Stage" else ("track_value",)
 	for column in columns:
@@ -183,9 +183,9 @@ def rename_document(doctype: str, old, new, merge: bool = False) -> None:
 		ConflictError: somebody else is changing a plan that is cancelled, as its document was merged into another one.
 	"""
 	_move_references(doctype, old, new)
-	moved, has_plan = _plans_of(doctype, new, merge)
+	moved_plans, has_plan = _plans_of(doctype, new, merge)
 	key = plan_rows.plan_key(doctype, new)
-	for plan in moved:
+	for plan in moved_plans:
 		if has_plan:
 			ending.cancel(
 				plan_rows.load_by_name(plan.name, lock=True), _("{0} was merged into {1}.").format(old, new)
@@ -205,13 +205,13 @@ def _plans_of(doctype: str, new, merge: bool) -> tuple[list, bool]:
 		filters={"reference_type": doctype, "reference_name": str(new), "plan_key": ("is", "set")},
 		fields=["name", "workflow", "plan_key", "snapshot"],
 	)
-	moved = [plan for plan in plans if plan.plan_key != key]
+	moved_plans = [plan for plan in plans if plan.plan_key != key]
 	by_new_name = [plan for plan in plans if plan.plan_key == key]
-	if moved and by_new_name and not merge:
+	if moved_plans and by_new_name and not merge:
 		# The rest of the rename is done later, and a save in between has started a plan of its own.
 		_give_way(by_new_name[0].name, new)
 		by_new_name = []
-	return moved, bool(by_new_name)
+	return moved_plans, bool(by_new_name)
 
 
 def _give_way(plan: str, document) -> None:

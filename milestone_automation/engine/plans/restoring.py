@@ -50,8 +50,8 @@ def undo_cancel(plan: str, reason: str) -> None:
 		GateError: the document has reached a milestone meanwhile whose required tasks are open again.
 	"""
 	reason = plan_log.check_reason(reason)
-	about = frappe.db.get_value("Milestone Plan", plan, ["reference_type", "reference_name"])
-	doc = stored_rows.locked_document(*about) if about else None
+	reference = frappe.db.get_value("Milestone Plan", plan, ["reference_type", "reference_name"])
+	doc = stored_rows.locked_document(*reference) if reference else None
 	with changing(plan) as plan:
 		if doc:
 			plan._reference_doc = doc
@@ -138,8 +138,8 @@ def _paired(new: list[tuple], old: list[tuple]) -> dict:
 	by_link = {link: row for link, _name, row in old if link}
 	links = {link for link, _name in new}
 	by_name = {name: row for link, name, row in old if link and link not in links}
-	found = {link: by_link.get(link) or by_name.get(name) for link, name in new}
-	return {link: row for link, row in found.items() if row}
+	old_by_link = {link: by_link.get(link) or by_name.get(name) for link, name in new}
+	return {link: row for link, row in old_by_link.items() if row}
 
 
 def _key(*texts: str) -> tuple[str, ...]:

@@ -200,8 +200,8 @@ def fill_from_workflow(plan_doc) -> None:
 
 def _count_criteria(plan_doc) -> None:
 	"""Count the unmet exit criteria of the open stages; no query where there are none."""
-	found = exit_criteria.of_open_stages(plan_doc, plan_doc.stages)
-	for stage, verdicts in zip(plan_doc.stages, found, strict=True):
+	verdict_lists = exit_criteria.of_open_stages(plan_doc, plan_doc.stages)
+	for stage, verdicts in zip(plan_doc.stages, verdict_lists, strict=True):
 		stage.open_criteria = len(criteria.blocking(verdicts))
 
 
@@ -238,12 +238,12 @@ def insert_rows(plan_doc) -> None:
 		"parenttype",
 		"parentfield",
 	]
-	kept = [
+	inserted_fields = [
 		name
 		for name in dict.fromkeys(fieldnames)
 		if name not in ("creation", "modified", "owner", "modified_by")
 	]
-	values = [{name: row.get(name) for name in kept if row.get(name) is not None} for row in rows]
+	values = [{name: row.get(name) for name in inserted_fields if row.get(name) is not None} for row in rows]
 	bulk.insert_rows("Milestone Plan Stage", values)
 	plan_doc.stages = rows
 
@@ -269,8 +269,8 @@ def _log_accepted(plan_doc) -> None:
 	"""Log the stages that the document had reached before their required tasks could be created, or criteria met."""
 	template = matching.template(plan_doc.workflow)
 	reached = [row for row in plan_doc.stages if row.status == StageStatus.REACHED]
-	found = exit_criteria.judge(plan_doc.reference_type, plan_doc.reference_name, reached)
-	for row, verdicts in zip(reached, found, strict=True):
+	verdict_lists = exit_criteria.judge(plan_doc.reference_type, plan_doc.reference_name, reached)
+	for row, verdicts in zip(reached, verdict_lists, strict=True):
 		lacking = [
 			task.title for task in template.tasks if cint(task.required) and task.stage == row.stage_name
 		]

@@ -140,8 +140,8 @@ def compute(plan: plan_rows.Plan) -> VersionDiff:
 	workflow = frappe.get_doc("Milestone Workflow", plan.workflow)
 	validation.check_usable(workflow)
 	pairs = _pair(plan.stages, workflow.stages, "workflow_stage", lambda row: row.stage_name.casefold())
-	kept = {row.name for row in pairs.values()}
-	lost = [row for row in plan.stages if row.name not in kept]
+	kept_names = {row.name for row in pairs.values()}
+	lost = [row for row in plan.stages if row.name not in kept_names]
 	removed = [row for row in lost if row.status != StageStatus.REACHED]
 	diff = VersionDiff(plan, workflow, _stages_in_order(plan, workflow, pairs), removed)
 	diff.plan_changes = {
@@ -170,8 +170,8 @@ def _pair(
 	old = list(old)
 	by_link = {row.get(link): row for row in old if row.get(link)}
 	pairs = {row.name: by_link[row.name] for row in new if row.name in by_link}
-	taken = {row.name for row in pairs.values()}
-	free = {key(row): row for row in reversed(old) if row.name not in taken and by_key(row)}
+	paired_names = {row.name for row in pairs.values()}
+	free = {key(row): row for row in reversed(old) if row.name not in paired_names and by_key(row)}
 	for row in new:
 		if row.name not in pairs and key(row) in free:
 			pairs[row.name] = free.pop(key(row))
@@ -182,10 +182,10 @@ def _stages_in_order(plan, workflow, pairs: dict) -> list[StageMove]:
 	"""Return the stages in the workflow's order; a reached stage it no longer has stays after its old neighbour."""
 	drafts = {row["workflow_stage"]: row for row in plan_builder.build(workflow, plan.reference_doc()).stages}
 	moves = [_stage_move(row, pairs.get(row.name), drafts) for row in workflow.stages]
-	kept = {row.name for row in pairs.values()}
+	kept_names = {row.name for row in pairs.values()}
 	place = 0
 	for row in plan.stages:
-		if row.name in kept:
+		if row.name in kept_names:
 			place = next(i for i, move in enumerate(moves) if move.row and move.row.name == row.name) + 1
 		elif row.status == StageStatus.REACHED:
 			moves.insert(place, StageMove(row, None))
@@ -210,13 +210,15 @@ def _differing(old, new, fieldnames: Iterable[str]) -> list[str]:
 def _make_names_unique(diff: VersionDiff) -> None:
 	"""Rename reached stages whose name another stage has now: to the name in the workflow, or with a number."""
 	while True:
-		taken = Counter(move.name.casefold() for move in diff.stages)
-		namesakes = [move for move in diff.stages if move.keeps_name and taken[move.name.casefold()] > 1]
+		name_counts = Counter(move.name.casefold() for move in diff.stages)
+		namesakes = [
+			move for move in diff.stages if move.keeps_name and name_counts[move.name.casefold()] > 1
+		]
 		if not namesakes:
 			return
 		move = namesakes[0]
 		numbered = (f"{move.name} ({number})" for number in count(2))
-		free = next(name for name in numbered if name.casefold() not in taken)
+		free = next(name for name in numbered if name.casefold() not in name_counts)
 		move.new_name = move.template.stage_name if move.template else free
 		move.changed = ["stage_name"]
 
@@ -257,21 +259,21 @@ def _set_dates(diff: VersionDiff) -> None:
 	reached = [move.is_reached for move in diff.stages]
 	reached_on = dates.counting_days([_reached_on(move) for move in diff.stages], reached, network)
 	days = dates.put_in_order(days, reached, reached_on, network)
-	for move, kept, day in zip(diff.stages, fixed, days, strict=True):
+	for move, fixed_date, day in zip(diff.stages, fixed, days, strict=True):
 		move.key_date = _date_after_move(move, day)
-		move.waits = _will_wait(move, kept, doc, calendar)
+		move.waits = _will_wait(move, fixed_date, doc, calendar)
 
 
 def _date_after_move(move: StageMove, day: date | None) -> date | None:
 	return move.old_date if move.row and move.is_reached else day
 
 
-def _will_wait(move: StageMove, kept: date | None, doc, calendar) -> bool | None:
+def _will_wait(move: StageMove, fixed_date: date | None, doc, calendar) -> bool | None:
 	"""Tell whether an open stage waits after the move for the date that its document gives it; None for a reached one.
 
 	Args:
 		move: the stage, with its key date after the move.
-		kept: the date that it would keep if no earlier stage was in the way.
+		fixed_date: the date that it would keep if no earlier stage was in the way.
 		doc: the document.
 		calendar: working days of the document.
 	"""
@@ -279,7 +281,7 @@ def _will_wait(move: StageMove, kept: date | None, doc, calendar) -> bool | None
 		return None
 	if move.row and move.row.date_by_hand:
 		return False
-	return kept != move.key_date and plan_builder.waits_for_document(
+	return fixed_date != move.key_date and plan_builder.waits_for_document(
 		move.template, move.key_date, doc, calendar
 	)
 
@@ -319,7 +321,7 @@ def _is_waiting(move: StageMove) -> bool:
 
 
 def _date_while_waiting(move: StageMove) -> date | None:
-	"""Return the date of a stage that waits although its document gives no date any more."""
+	"""Return the date of a stage that waits although its document no longer gives a date."""
 	return move.old_date if _is_waiting(move) else None
 
 
@@ -380,13 +382,13 @@ def _compare_task(diff: VersionDiff, task, template, stage: StageMove) -> None:
 	if not task:
 		diff.tasks.append(TaskMove(None, template, stage, []))
 		return
-	changed = _differing(task, template, plan_builder.TASK_FIELDS)
+	changed_fields = _differing(task, template, plan_builder.TASK_FIELDS)
 	if STAFFING_FIELDS.get(template.assignee_kind, frozenset()) & diff.plan_changes.keys():
-		changed.append("assignee_kind")
+		changed_fields.append("assignee_kind")
 	if task.plan_stage != (stage.row and stage.row.name):
-		changed.append("stage")
-	if changed and task.status == TaskStatus.OPEN:
-		diff.tasks.append(TaskMove(task, template, stage, changed))
+		changed_fields.append("stage")
+	if changed_fields and task.status == TaskStatus.OPEN:
+		diff.tasks.append(TaskMove(task, template, stage, changed_fields))
 
 
 def _is_removed(diff: VersionDiff, task) -> bool:
@@ -439,8 +441,8 @@ def _count_unmet(diff: VersionDiff, moves: list[StageMove]) -> int:
 		)
 		for move in moves
 	]
-	found = exit_criteria.judge(diff.plan.reference_type, diff.plan.reference_name, rows)
-	return sum(len(criteria.blocking(verdicts)) for verdicts in found)
+	verdict_lists = exit_criteria.judge(diff.plan.reference_type, diff.plan.reference_name, rows)
+	return sum(len(criteria.blocking(verdicts)) for verdicts in verdict_lists)
 
 
 def _blocking_stages(diff: VersionDiff, move: StageMove) -> list[StageMove]:

@@ -282,12 +282,12 @@ def _insert_stages(diff: VersionDiff) -> None:
 
 
 def _move_dates(diff: VersionDiff) -> None:
-	moved = {
+	new_dates = {
 		stage_move.row.name: stage_move.key_date
 		for stage_move in diff.stages
 		if stage_move.key_date != stage_move.old_date
 	}
-	rescheduling.change_dates(diff.plan, moved, _reason(diff), DateChangeSource.WORKFLOW_VERSION)
+	rescheduling.change_dates(diff.plan, new_dates, _reason(diff), DateChangeSource.WORKFLOW_VERSION)
 
 
 def _move_tasks(diff: VersionDiff) -> None:

@@ -80,13 +80,13 @@ def _open_stage(plan: plan_rows.Plan, stage: str, criterion: str) -> tuple:
 	if row.status == StageStatus.REACHED:
 		frappe.throw(_("{0} is already reached. Undo it first.").format(row.stage_name))
 	[verdicts] = exit_criteria.of_open_stages(plan, [row])
-	found = next((one for one in verdicts if one.criterion.key == criterion), None)
-	if not found:
+	verdict = next((one for one in verdicts if one.criterion.key == criterion), None)
+	if not verdict:
 		frappe.throw(
 			_("{0} has no such exit criterion. Reload the page to see those it has.").format(row.stage_name),
 			frappe.DoesNotExistError,
 		)
-	return row, found
+	return row, verdict
 
 
 def _text(plan: plan_rows.Plan, verdict: criteria.Verdict) -> str:

@@ -109,7 +109,7 @@ def _changes(plan, before: dict) -> list[str]:
 	"""Return which values would change, of those that the session user may read."""
 	doctype, after = plan.reference_type, _values(plan)
 	meta, hidden = frappe.get_meta(doctype), field_rights.hidden(doctype)
-	changed = [
+	changed_fields = [
 		name
 		for name in after
 		if name not in NOT_TOLD and name not in hidden and cstr(after[name]) != cstr(before.get(name))
@@ -118,7 +118,7 @@ def _changes(plan, before: dict) -> list[str]:
 		_("{0} would change from {1} to {2}.").format(
 			_(meta.get_label(name)), _shown(before.get(name), meta, name), _shown(after[name], meta, name)
 		)
-		for name in changed[:MOST_CHANGES]
+		for name in changed_fields[:MOST_CHANGES]
 		if meta.get_field(name) or name == "docstatus"
 	]
 

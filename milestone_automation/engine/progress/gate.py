@@ -114,11 +114,11 @@ def stages_to_reach(plan: plan_rows.Plan, changed: dict[str, tuple[str, str]]) -
 		plan: the plan.
 		changed: (old, new) value by field name, as plans keep them.
 	"""
-	found = {}
+	stage_by_field = {}
 	for stage in _waiting_stages(plan):
 		if stage.track_field in changed and watched.is_reached_by(stage, changed[stage.track_field][1]):
-			found.setdefault(stage.track_field, stage)
-	return list(found.values())
+			stage_by_field.setdefault(stage.track_field, stage)
+	return list(stage_by_field.values())
 
 
 def in_the_way(plan: plan_rows.Plan, stage, together: Sequence = (), to_write=None) -> Obstacles:
@@ -171,8 +171,8 @@ def criteria_in_the_way(plan: plan_rows.Plan, stage, to_write=None) -> list[crit
 	"""
 	if stage.gate_mode == GateMode.OFF:
 		return []
-	found = exit_criteria.of_open_stages(plan, blocking_stages(plan, stage), to_write)
-	return [verdict for verdicts in found for verdict in criteria.blocking(verdicts)]
+	verdict_lists = exit_criteria.of_open_stages(plan, blocking_stages(plan, stage), to_write)
+	return [verdict for verdicts in verdict_lists for verdict in criteria.blocking(verdicts)]
 
 
 def stages_in_the_way(plan: plan_rows.Plan, stage, together: Sequence = ()) -> list:
@@ -320,10 +320,10 @@ def _warn_of_order(plan: plan_rows.Plan, stage, earlier: list) -> None:
 
 def _warn_of_tasks(plan: plan_rows.Plan, stage, open_tasks: list) -> None:
 	titles = task_titles(open_tasks)
-	seen = task_titles(rights.visible_tasks(open_tasks))
+	visible_titles = task_titles(rights.visible_tasks(open_tasks))
 	frappe.msgprint(
 		_("{0} is reached although required tasks are open: {1}.").format(
-			refusals.bold(stage.stage_name), escape_html(seen) or _("you may not see them")
+			refusals.bold(stage.stage_name), escape_html(visible_titles) or _("you may not see them")
 		),
 		title=_("Required Tasks Are Open"),
 		indicator="orange",

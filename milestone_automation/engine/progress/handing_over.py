@@ -100,15 +100,15 @@ def as_choices(people: list[dict], taken: list = ()) -> list[dict]:
 	]
 
 
-def taken_over_by(event: PlanEvent, who: str, **about: str) -> str | None:
+def taken_over_by(event: PlanEvent, who: str, **columns: str) -> str | None:
 	"""Return to whom somebody has handed over a task or milestone last: a user id or address; None if to nobody.
 
 	Args:
 		event: of the plan's log.
 		who: user id or e-mail address.
-		about: `task` or `plan_stage`.
+		columns: `task` or `plan_stage`.
 	"""
-	filters = {"event": event.value, "done_by": ("in", sorted({who, *colleagues.identities(who)})), **about}
+	filters = {"event": event.value, "done_by": ("in", sorted({who, *colleagues.identities(who)})), **columns}
 	return frappe.db.get_value(LOG, filters, "details", order_by="done_on desc")
 
 

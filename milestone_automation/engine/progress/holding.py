@@ -89,13 +89,13 @@ def preview_resume(plan: str, keep_anchored: bool = False) -> dict:
 	loaded = plan_rows.load_by_name(plan)
 	_check_is_on_hold(loaded)
 	move = _move_after_hold(loaded, keep_anchored)
-	shown = {"stages": [], "stays": [], "tasks": []}
+	changes = {"stages": [], "stays": [], "tasks": []}
 	if move:
 		stage, day = move
-		shown = reschedule_preview.preview(
+		changes = reschedule_preview.preview(
 			plan, stage.name, day, ShiftMode.SHIFT_TOO, keep_anchored, by_hand=False, moves_all=True
 		)
-	return {"days": days_on_hold(loaded)} | shown
+	return {"days": days_on_hold(loaded)} | changes
 
 
 def _check_is_on_hold(plan) -> None:

@@ -84,8 +84,8 @@ def unmet_criteria(template, stage, doc, to_write=None) -> list[criteria.Verdict
 		to_write: as in `check`.
 	"""
 	rows = _blocking_stages(template, stage, doc)
-	found = exit_criteria.judge(doc.doctype, doc.name, rows, to_write)
-	return [verdict for verdicts in found for verdict in criteria.blocking(verdicts)]
+	verdict_lists = exit_criteria.judge(doc.doctype, doc.name, rows, to_write)
+	return [verdict for verdicts in verdict_lists for verdict in criteria.blocking(verdicts)]
 
 
 def _blocking_stages(template, stage, doc) -> list:

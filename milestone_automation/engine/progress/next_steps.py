@@ -214,8 +214,8 @@ def _runs_in_a_loop(row) -> bool:
 
 def _do(row) -> None:
 	"""Do what a step says and note that it is done, in the running transaction."""
-	stored = _locked(row.name)
-	if not stored or (stored.status, cint(stored.attempts)) != (StepStatus.RUNNING, row.attempts):
+	locked_row = _locked(row.name)
+	if not locked_row or (locked_row.status, cint(locked_row.attempts)) != (StepStatus.RUNNING, row.attempts):
 		return  # undone or deleted meanwhile, or taken over
 	plan = plan_rows.load_by_name(row.plan, is_optional=True)
 	stage = plan and next((one for one in plan.stages if one.name == row.plan_stage), None)
@@ -250,7 +250,7 @@ def _act(row, plan, stage) -> bool:
 
 
 def _why_not(row, plan, stage) -> str:
-	"""Return why a step is not run any more, as a sentence; empty if it is."""
+	"""Return why a step is no longer run, as a sentence; empty if it is."""
 	if not stage:
 		return _("The milestone is no longer in the plan.")
 	event = _event_of(row)
@@ -277,7 +277,7 @@ def _event_of(row) -> StepEvent:
 
 
 def _why_not_lasting(row, stage) -> str:
-	"""Return why a step of a stage that was blocked or overdue is not run any more."""
+	"""Return why a step of a stage that was blocked or overdue is no longer run."""
 	if stage.status == StageStatus.REACHED:
 		return _("The milestone was reached before the step ran.")
 	if step_outbox.is_over(row, stage):
@@ -305,8 +305,8 @@ def _action_of(row) -> dict:
 def _fail(row, error: Exception, fault: str) -> None:
 	"""Note an attempt that failed. A refusal by rights is final, any other fault is tried again, some times."""
 	guard.log_fault(f"Milestone next step {row.name}: {row.action} of {row.stage_name}", fault)
-	stored = _locked(row.name)
-	if not stored or (stored.status, cint(stored.attempts)) != (StepStatus.RUNNING, row.attempts):
+	locked_row = _locked(row.name)
+	if not locked_row or (locked_row.status, cint(locked_row.attempts)) != (StepStatus.RUNNING, row.attempts):
 		return
 	now, attempts = now_datetime(), row.attempts
 	is_refused = isinstance(error, frappe.PermissionError) and not app_events.is_step(row.action)

@@ -23,7 +23,7 @@ def tell(step: dict, plan, stage) -> None:
 		plan, stage: rows.
 
 	Raises:
-		frappe.ValidationError: no installed app declares the function any more.
+		frappe.ValidationError: the function is no longer declared by an installed app.
 		Exception: whatever the listener raises.
 	"""
 	event, path = step.get("event"), step.get("function")

@@ -39,13 +39,13 @@ def refuse(plan: plan_rows.Plan, stage, obstacles, is_save: bool = True) -> NoRe
 	if not rights.can_read_document(plan.reference_type, plan.reference_name):
 		# An owner from outside confirms a stage of a document that they may not read.
 		throw(_hidden(stage, obstacles) if is_save and is_about_another else _hidden_stage(stage))
-	seen = rights.visible_tasks(obstacles.tasks)
+	visible_tasks = rights.visible_tasks(obstacles.tasks)
 	if compat.saves_many():
-		throw(_line(plan, stage, obstacles, seen))
+		throw(_line(plan, stage, obstacles, visible_tasks))
 	then = _("Then save again.") if is_save else _("Then try again.")
 	throw(
-		_text(plan, stage, obstacles, seen, then, names_document=is_about_another),
-		_data(plan, stage, obstacles, seen),
+		_text(plan, stage, obstacles, visible_tasks, then, names_document=is_about_another),
+		_data(plan, stage, obstacles, visible_tasks),
 	)
 
 
@@ -67,7 +67,7 @@ def throw(text: str, data: dict | None = None) -> NoReturn:
 	frappe.throw(text, exc=GateError, title=_("Milestone Blocked"))
 
 
-def _data(plan: plan_rows.Plan, stage, obstacles, seen: list) -> dict:
+def _data(plan: plan_rows.Plan, stage, obstacles, visible_tasks: list) -> dict:
 	return {
 		"plan": plan.name,
 		"doctype": plan.reference_type,
@@ -77,14 +77,14 @@ def _data(plan: plan_rows.Plan, stage, obstacles, seen: list) -> dict:
 		"earlier": [row.stage_name for row in obstacles.earlier],
 		"criteria_count": len(obstacles.criteria),
 		"criteria": [_criterion(plan, verdict) for verdict in obstacles.criteria[:NAMED]],
-		"tasks": _tasks(plan, seen[:NAMED]),
+		"tasks": _tasks(plan, visible_tasks[:NAMED]),
 		"advice": _advice(obstacles),
 	}
 
 
-def _tasks(plan: plan_rows.Plan, shown: list) -> list[dict]:
-	waits = any(task.after_tasks for task in shown)
-	waiting = task_order.waiting(shown, plan.open_tasks()) if waits else {}
+def _tasks(plan: plan_rows.Plan, tasks: list) -> list[dict]:
+	waits = any(task.after_tasks for task in tasks)
+	waiting = task_order.waiting(tasks, plan.open_tasks()) if waits else {}
 	return [
 		{
 			"name": task.name,
@@ -93,7 +93,7 @@ def _tasks(plan: plan_rows.Plan, shown: list) -> list[dict]:
 			"assignees": people(task),
 			"actions": _task_actions(task, is_waiting=task.name in waiting),
 		}
-		for task in shown
+		for task in tasks
 	]
 
 
@@ -111,21 +111,21 @@ def _criterion(plan: plan_rows.Plan, verdict: criteria.Verdict) -> dict:
 	}
 
 
-def _line(plan: plan_rows.Plan, stage, obstacles, seen: list) -> str:
+def _line(plan: plan_rows.Plan, stage, obstacles, visible_tasks: list) -> str:
 	"""Return the refusal of one of many documents as one sentence with the document."""
-	named = [
-		*(_task_in_line(task) for task in seen),
+	obstacle_texts = [
+		*(_task_in_line(task) for task in visible_tasks),
 		*_criteria_in_line(plan, obstacles),
 		*_earlier_in_line(obstacles),
 	]
 	total = len(obstacles.tasks) + len(obstacles.criteria) + len(obstacles.earlier)
-	shown = named[:NAMED_IN_LINE]
-	if not shown:
+	shown_texts = obstacle_texts[:NAMED_IN_LINE]
+	if not shown_texts:
 		return _("{0}: {1}").format(_link_to_document(plan), _block(stage, obstacles.tasks, [])[0])
-	if total > len(shown):
-		shown.append(_("{0} more").format(total - len(shown)))
+	if total > len(shown_texts):
+		shown_texts.append(_("{0} more").format(total - len(shown_texts)))
 	return _("{0}: {1} is blocked by {2}.").format(
-		_link_to_document(plan), bold(stage.stage_name), ", ".join(shown)
+		_link_to_document(plan), bold(stage.stage_name), ", ".join(shown_texts)
 	)
 
 
@@ -144,8 +144,8 @@ def _earlier_in_line(obstacles) -> list[str]:
 
 def _is_saving_another(plan: plan_rows.Plan) -> bool:
 	"""Tell whether a document other than the plan's is being saved: its user does not see which one refuses."""
-	own = (plan.reference_type, plan.reference_name)
-	return any(key != own for key in compat.saves_under_way())
+	own_key = (plan.reference_type, plan.reference_name)
+	return any(key != own_key for key in compat.saves_under_way())
 
 
 def _hidden(stage, obstacles) -> str:
@@ -175,13 +175,15 @@ def _hidden_stage(stage) -> str:
 	).format(escape_html(_(stage.stage_name)))
 
 
-def _text(plan: plan_rows.Plan, stage, obstacles, seen: list, then: str, names_document: bool = False) -> str:
+def _text(
+	plan: plan_rows.Plan, stage, obstacles, visible_tasks: list, then: str, names_document: bool = False
+) -> str:
 	"""Return the refusal as HTML: what is blocked, by what, who has the tasks, what is not met, what the reader may do.
 
 	Args:
 		plan, stage: what is blocked.
 		obstacles: all that is in the way.
-		seen: those of the tasks that the reader may see.
+		visible_tasks: those of the tasks that the reader may see.
 		then: what to do afterwards.
 		names_document: begin with the document, as a link.
 	"""
@@ -189,7 +191,7 @@ def _text(plan: plan_rows.Plan, stage, obstacles, seen: list, then: str, names_d
 	if obstacles.earlier:
 		parts += [_come_first(stage, obstacles.earlier)]
 	if obstacles.tasks:
-		parts += _block(stage, obstacles.tasks, seen)
+		parts += _block(stage, obstacles.tasks, visible_tasks)
 	if obstacles.criteria:
 		parts += _lack(plan, stage, obstacles.criteria)
 	if names_document:
@@ -207,7 +209,7 @@ def _come_first(stage, earlier: list) -> str:
 	)
 
 
-def _block(stage, open_tasks: list, seen: list) -> list[str]:
+def _block(stage, open_tasks: list, visible_tasks: list) -> list[str]:
 	if len(open_tasks) == 1:
 		parts = [_("{0} cannot be reached yet: one required task is open.").format(bold(stage.stage_name))]
 	else:
@@ -216,7 +218,7 @@ def _block(stage, open_tasks: list, seen: list) -> list[str]:
 				bold(stage.stage_name), len(open_tasks)
 			)
 		]
-	items = [f"<li>{_describe(task, stage)}</li>" for task in seen[:NAMED]]
+	items = [f"<li>{_describe(task, stage)}</li>" for task in visible_tasks[:NAMED]]
 	if items and len(open_tasks) > len(items):
 		items.append(f"<li>{_('and {0} more').format(len(open_tasks) - len(items))}</li>")
 	if items:

@@ -54,8 +54,8 @@ def preview(
 	may_write = may_write_date(loaded, row)
 	if update_document and may_write:
 		new_dates = _after_writing(loaded, row, new_dates)
-	shown = consequences(loaded, [row], old_dates, new_dates)
-	return shown | {"date_field": rescheduling.date_label(loaded, row) if may_write else None}
+	changes = consequences(loaded, [row], old_dates, new_dates)
+	return changes | {"date_field": rescheduling.date_label(loaded, row) if may_write else None}
 
 
 def _after_writing(plan, row, new_dates: list) -> list:
@@ -78,17 +78,20 @@ def consequences(plan, moving: list, old_dates: list, new_dates: list) -> dict:
 	"""
 	names = {row.name for row in moving}
 	pairs = list(zip(plan.stages, old_dates, new_dates, strict=True))
-	moved = [pair for pair in pairs if pair[1] != pair[2]]
-	kept = _kept_by_document(plan, moving)
+	moved_pairs = [pair for pair in pairs if pair[1] != pair[2]]
+	anchored_names = _kept_by_document(plan, moving)
 	titles = {task.name: task.title for task in plan.open_tasks()}
 	return {
 		"stages": sorted(
-			(_stage(plan, *pair) for pair in moved), key=lambda one: (one["stage"] not in names, one["idx"])
+			(_stage(plan, *pair) for pair in moved_pairs),
+			key=lambda one: (one["stage"] not in names, one["idx"]),
 		),
-		"stays": [_stage(plan, *pair) for pair in pairs if pair[1] == pair[2] and pair[0].name in kept],
+		"stays": [
+			_stage(plan, *pair) for pair in pairs if pair[1] == pair[2] and pair[0].name in anchored_names
+		],
 		"tasks": [
 			{"task": move.key, "title": titles[move.key], "old": move.old, "new": move.new}
-			for move in rescheduling.task_moves(plan, moved)
+			for move in rescheduling.task_moves(plan, moved_pairs)
 		],
 	}
 
@@ -101,12 +104,12 @@ def _kept_by_document(plan, moving: list) -> set[str]:
 
 
 def _stage(plan, row, old, new) -> dict:
-	shown = {"stage": row.name, "stage_name": row.stage_name, "idx": row.idx, "old": old, "new": new}
+	values = {"stage": row.name, "stage_name": row.stage_name, "idx": row.idx, "old": old, "new": new}
 	if rescheduling.is_anchored(row):
 		document_date = rescheduling.document_date(plan, row)
 		if document_date and document_date != new:
-			shown |= {"field": rescheduling.date_label(plan, row), "document_date": document_date}
-	return shown
+			values |= {"field": rescheduling.date_label(plan, row), "document_date": document_date}
+	return values
 
 
 def may_write_date(plan, row) -> bool:

@@ -106,9 +106,9 @@ def catch_up_date(plan, stage, reason: str) -> None:
 		new_date, source = document_date(plan, stage), DateChangeSource.DOCUMENT_FIELD
 		plan.set_stage(stage, document_date_moved=0)
 	if new_date:
-		wanted, new_date = new_date, max([new_date, *_earlier_dates(plan, stage)])
+		wanted_date, new_date = new_date, max([new_date, *_earlier_dates(plan, stage)])
 		follows_document = source is DateChangeSource.DOCUMENT_FIELD or not stage.date_by_hand
-		if is_anchored(stage) and follows_document and new_date != wanted:
+		if is_anchored(stage) and follows_document and new_date != wanted_date:
 			plan.set_stage(stage, document_date_moved=1)
 	if new_date != key_date:
 		move(plan, stage, new_date, reason, source, answer=ShiftMode.KEEP_ORDER)
@@ -120,8 +120,8 @@ def _put_in_order(plan, reason: str) -> None:
 	old_dates = key_dates(plan)
 	new_dates = dates.put_in_order(old_dates, plan.reached_flags(), plan.reached_days(), plan.network())
 	note_making_room(plan, [], old_dates, new_dates)
-	moved = {row.name: new for row, old, new in _pairs(plan, old_dates, new_dates) if old != new}
-	change_dates(plan, moved, reason, DateChangeSource.PREVIOUS_MILESTONE)
+	moved_dates = {row.name: new for row, old, new in _pairs(plan, old_dates, new_dates) if old != new}
+	change_dates(plan, moved_dates, reason, DateChangeSource.PREVIOUS_MILESTONE)
 
 
 def _earlier_dates(plan, stage) -> list:
@@ -209,9 +209,9 @@ def follow_document(plan, stages: list) -> None:
 				row.name: reason for row, *pair in _pairs(plan, before, new_dates) if pair[0] != pair[1]
 			}
 			note_making_room(plan, [stage], before, new_dates)
-	moved = {row.name: new for row, old, new in _pairs(plan, key_dates(plan), new_dates) if old != new}
+	moved_dates = {row.name: new for row, old, new in _pairs(plan, key_dates(plan), new_dates) if old != new}
 	for reason in dict.fromkeys(reasons.values()):
-		some = {name: new for name, new in moved.items() if reasons[name] == reason}
+		some = {name: new for name, new in moved_dates.items() if reasons[name] == reason}
 		change_dates(plan, some, reason, DateChangeSource.DOCUMENT_FIELD)
 	make_good(plan)
 
@@ -235,17 +235,17 @@ def _dates_following(plan, stage, day, new_dates: list) -> list:
 def _followed_date(plan, stage, new_dates: list) -> tuple:
 	"""Return the date on which a stage follows its document, given the dates of the others; and whether it does."""
 	failed: list[int] = []
-	wanted = _document_date(plan, stage, failed)
+	wanted_date = _document_date(plan, stage, failed)
 	if failed:
 		_tell_undated(plan, stage)
 		return None, False
 	counting = dates.counting_dates(new_dates, plan.reached_days())
 	before = plan.network().before(plan.stages.index(stage))
 	earlier = [counting[i] for i in before if counting[i]]
-	day = wanted and max([wanted, *earlier])
-	plan.set_stage(stage, document_date_moved=int(day != wanted))
-	if day != wanted:
-		_tell_not_followed(plan, stage, wanted, day)
+	day = wanted_date and max([wanted_date, *earlier])
+	plan.set_stage(stage, document_date_moved=int(day != wanted_date))
+	if day != wanted_date:
+		_tell_not_followed(plan, stage, wanted_date, day)
 	return day, True
 
 
@@ -286,10 +286,10 @@ def date_label(plan, stage) -> str:
 	return _(plan.reference_doc().meta.get_label(stage.date_field) or stage.date_field)
 
 
-def _tell_not_followed(plan, stage, wanted, new_date) -> None:
+def _tell_not_followed(plan, stage, wanted_date, new_date) -> None:
 	text = _(
 		"{0} is on {1} for now: its new date {2} would be before an earlier milestone. It follows once that one is moved."
-	).format(stage.stage_name, frappe.format(new_date, "Date"), frappe.format(wanted, "Date"))
+	).format(stage.stage_name, frappe.format(new_date, "Date"), frappe.format(wanted_date, "Date"))
 	frappe.msgprint(text, title=_("Milestone Dates Out of Order"), indicator="orange")
 	plan_log.write(plan, PlanEvent.DATE_NOT_FOLLOWED, stage=stage, details=text)
 
@@ -313,10 +313,10 @@ def make_good(plan) -> None:
 	for stage in plan.stages:
 		if not stage.document_date_moved:
 			continue
-		wanted, new_date = _waited_for(plan, stage, key_dates(plan))
+		wanted_date, new_date = _waited_for(plan, stage, key_dates(plan))
 		if not new_date:
 			continue
-		plan.set_stage(stage, document_date_moved=int(new_date != wanted))
+		plan.set_stage(stage, document_date_moved=int(new_date != wanted_date))
 		reason = _("Earlier milestones allow the date of {0} now.").format(date_label(plan, stage))
 		_move(plan, stage, new_date, reason, DateChangeSource.DOCUMENT_FIELD, ShiftMode.KEEP_ORDER)
 
@@ -375,12 +375,12 @@ def _waited_for(plan, stage, dates_: list) -> tuple:
 	"""Return the date that a stage waits for and the one it can have, given the dates of all; None if nothing changes."""
 	if stage.status == StageStatus.REACHED:
 		return None, None
-	wanted = document_date(plan, stage)
+	wanted_date = document_date(plan, stage)
 	index = plan.stages.index(stage)
 	counting = dates.counting_dates(dates_, plan.reached_days())
 	earlier = [counting[i] for i in plan.network().before(index)]
-	new_date = wanted and max([wanted, *(day for day in earlier if day)])
-	return wanted, new_date if new_date != dates_[index] else None
+	new_date = wanted_date and max([wanted_date, *(day for day in earlier if day)])
+	return wanted_date, new_date if new_date != dates_[index] else None
 
 
 # Moving
@@ -460,8 +460,8 @@ def _move(
 		plan.set_stage(stage, date_by_hand=1, document_date_moved=0)
 	if keep_anchored or source is DateChangeSource.DOCUMENT_FIELD:
 		note_making_room(plan, [stage], old_dates, new_dates)
-	moved = {row.name: new for row, old, new in _pairs(plan, old_dates, new_dates) if old != new}
-	change_dates(plan, moved, reason, source)
+	moved_dates = {row.name: new for row, old, new in _pairs(plan, old_dates, new_dates) if old != new}
+	change_dates(plan, moved_dates, reason, source)
 
 
 def planned_dates(plan, stage, new_date, source, answer=None, keep_anchored=False, moves_all=False) -> list:
@@ -549,24 +549,26 @@ def _dates_before(plan, stage, old_dates: list, new_date) -> list | None:
 	"""
 	if not stage.working_days or not new_date or not old_dates[plan.stages.index(stage)]:
 		return None
-	moved = _last_move(plan, stage)
-	own = moved.get(stage.name)
-	if not own or own.old_date != new_date or not _still_stands(plan, moved, old_dates):
+	last_changes = _last_move(plan, stage)
+	own_change = last_changes.get(stage.name)
+	if not own_change or own_change.old_date != new_date or not _still_stands(plan, last_changes, old_dates):
 		return None
 	pairs = zip(plan.stages, old_dates, strict=True)
-	restored = [moved[row.name].old_date if row.name in moved else day for row, day in pairs]
+	restored = [last_changes[row.name].old_date if row.name in last_changes else day for row, day in pairs]
 	actual = [reached_on or day for reached_on, day in zip(plan.reached_days(), restored, strict=True)]
 	return None if dates.first_out_of_order(actual, plan.reached_flags(), plan.network()) else restored
 
 
-def _still_stands(plan, moved: dict, key_dates_: list) -> bool:
+def _still_stands(plan, last_changes: dict, key_dates_: list) -> bool:
 	"""Tell whether all stages of a move are open and on the dates it gave them."""
 	open_dates = {
 		row.name: day
 		for row, day in zip(plan.stages, key_dates_, strict=True)
 		if row.status != StageStatus.REACHED
 	}
-	return all(name in open_dates and open_dates[name] == change.new_date for name, change in moved.items())
+	return all(
+		name in open_dates and open_dates[name] == change.new_date for name, change in last_changes.items()
+	)
 
 
 def _last_move(plan, stage) -> dict[str, dict]:
@@ -750,7 +752,7 @@ def change_dates(plan: plan_rows.Plan, new_dates: dict, reason: str, source: Dat
 		reason: stored with each date change.
 		source: what moved the dates.
 	"""
-	rows, moved = [], []
+	rows, moved_stages = [], []
 	stamp = now_datetime()  # one for all: what was moved together can be found together
 	for stage in plan.stages:
 		if stage.name not in new_dates:
@@ -759,17 +761,17 @@ def change_dates(plan: plan_rows.Plan, new_dates: dict, reason: str, source: Dat
 		if old == new:
 			continue
 		plan.set_stage(stage, key_date=new, **schedule.FRESH_STAMPS)
-		moved.append((stage, old, new))
+		moved_stages.append((stage, old, new))
 		rows.append(date_change(plan, stage, old, new, reason, source) | {"changed_on": stamp})
 	bulk.insert_rows("Milestone Date Change", rows)
-	_move_tasks(plan, moved)
-	_note_later_moved(plan, moved)
+	_move_tasks(plan, moved_stages)
+	_note_later_moved(plan, moved_stages)
 
 
-def _note_later_moved(plan, moved: list[tuple]) -> None:
+def _note_later_moved(plan, moved_stages: list[tuple]) -> None:
 	"""Note that later stages have moved since one was reached early or late: nobody is offered to move them again."""
 	network = plan.network()
-	has_moved = {stage.name for stage, *_dates in moved}
+	has_moved = {stage.name for stage, *_dates in moved_stages}
 	for position, reached in enumerate(plan.stages):
 		later = [plan.stages[i] for i in network.all_after(position)] if _is_off(reached) else []
 		is_last = not any(row.status == StageStatus.REACHED for row in later)
@@ -818,15 +820,15 @@ def _last_before(plan, stage):
 	return max(before, key=lambda row: (getdate(row.reached_on), row.idx))
 
 
-def task_moves(plan, moved: list[tuple]) -> list[dates.TaskMove]:
+def task_moves(plan, moved_stages: list[tuple]) -> list[dates.TaskMove]:
 	"""Return the open tasks whose due date changes with the key dates of their stages; writes nothing.
 
 	Args:
 		plan: the plan.
-		moved: stage, old and new key date of each moved stage.
+		moved_stages: stage, old and new key date of each.
 	"""
 	calendar, moves = plan_rows.calendar_of(plan), []
-	for stage, old, new in moved:
+	for stage, old, new in moved_stages:
 		planned = [planned_task(task) for task in plan.open_tasks() if task.plan_stage == stage.name]
 		moves += dates.move_tasks(planned, old, new, calendar)
 	return moves
@@ -855,11 +857,12 @@ def date_change(plan, stage, old, new, reason: str, source: DateChangeSource) ->
 	}
 
 
-def _move_tasks(plan, moved: list[tuple]) -> None:
-	if not moved:
+def _move_tasks(plan, moved_stages: list[tuple]) -> None:
+	if not moved_stages:
 		return
 	changes = {
-		move_.key: {"due_date": move_.new, **schedule.FRESH_TASK_STAMPS} for move_ in task_moves(plan, moved)
+		move_.key: {"due_date": move_.new, **schedule.FRESH_TASK_STAMPS}
+		for move_ in task_moves(plan, moved_stages)
 	}
 	bulk.update_rows("Milestone Task", changes)
 	for task in plan.open_tasks():

@@ -51,8 +51,8 @@ def shift(plan: str | plan_rows.Plan, stages: list[str], by: Shift, reason: str)
 		if by.keep_anchored:
 			rescheduling.note_making_room(plan, rows, old_dates, new_dates)
 		pairs = zip(plan.stages, new_dates, strict=True)
-		moved = {row.name: day for row, day in pairs}
-		rescheduling.change_dates(plan, moved, reason, DateChangeSource.FORM)
+		date_by_stage = {row.name: day for row, day in pairs}
+		rescheduling.change_dates(plan, date_by_stage, reason, DateChangeSource.FORM)
 		rescheduling.make_good(plan)
 
 
@@ -85,20 +85,20 @@ def shifted_dates(plan, rows: list, by: Shift) -> list:
 	if mode is ShiftMode.ASK:
 		rescheduling.ask_for_later_stages()
 	calendar = plan_rows.calendar_of(plan) if by.working_days else WorkCalendar()
-	wanted = {row.name: _shifted(plan, row, by, calendar) for row in rows}
+	wanted_dates = {row.name: _shifted(plan, row, by, calendar) for row in rows}
 	new_dates = rescheduling.key_dates(plan)
 	along = _later(plan, rows) if mode is ShiftMode.SHIFT_TOO else []
 	for row, row_mode in _in_order(rows, mode, by.days):
-		if new_dates[plan.stages.index(row)] != wanted[row.name]:
+		if new_dates[plan.stages.index(row)] != wanted_dates[row.name]:
 			new_dates = rescheduling.dates_with(
 				plan,
 				new_dates,
 				row,
-				wanted[row.name],
+				wanted_dates[row.name],
 				DateChangeSource.FORM,
 				row_mode,
 				by.keep_anchored,
-				released=wanted,
+				released=wanted_dates,
 				along=along if row_mode is ShiftMode.SHIFT_TOO else (),
 			)
 	rescheduling.check_order(plan, new_dates)

@@ -229,7 +229,7 @@ def _next_order(plan) -> int:
 
 
 def check_required(doc) -> None:
-	"""Refuse to make an open task of a reached stage required: it would block nothing any more.
+	"""Refuse to make an open task of a reached stage required: it would no longer block anything.
 
 	Args:
 		doc: the task, before the save.
@@ -286,10 +286,10 @@ def _set_assignees(doc, plan: plan_rows.Plan) -> None:
 	"""Replace the assignees of a task by those of its rule; whoever has done their part stays."""
 	_check_may_read_field(doc, plan.reference_type)
 	done = [row for row in doc.assignees if row.done]
-	known = set().union(*(assigned.identifiers_of(row) for row in done))
+	done_identifiers = set().union(*(assigned.identifiers_of(row) for row in done))
 	doc.set("assignees", done)
 	for person in assignees.resolve(doc, plan.reference_doc(), plan):
-		if not known & assigned.identifiers_of(person):
+		if not done_identifiers & assigned.identifiers_of(person):
 			doc.append("assignees", person)
 
 
@@ -366,7 +366,7 @@ def log_added(doc) -> None:
 
 def _watch(plan, fieldname: str | None) -> None:
 	"""Add a field of the document to those that a plan watches: the one that names a new task's assignee."""
-	known = json.loads(plan.snapshot or "{}")
-	if fieldname and fieldname not in known:
-		known.update(snapshots.take(plan.reference_doc(), [fieldname]))
-		plan.set_plan(snapshot=json.dumps(known))
+	snapshot = json.loads(plan.snapshot or "{}")
+	if fieldname and fieldname not in snapshot:
+		snapshot.update(snapshots.take(plan.reference_doc(), [fieldname]))
+		plan.set_plan(snapshot=json.dumps(snapshot))

@@ -36,12 +36,14 @@ def replace_assignees(people: dict[str, list[dict]]) -> None:
 	Args:
 		people: people as `assignees.resolve` returns them, by name of the task.
 	"""
-	stored = assigned.rows_by_task(people)
-	done = {task: [row for row in stored[task] if row.done] for task in people}
+	stored_assignees = assigned.rows_by_task(people)
+	done = {task: [row for row in stored_assignees[task] if row.done] for task in people}
 	added, first_idx = {}, {}
 	for task, resolved in people.items():
-		known = set().union(*(assigned.identifiers_of(row) for row in done[task]))
-		added[task] = [person for person in resolved if not known & assigned.identifiers_of(person)]
+		done_identifiers = set().union(*(assigned.identifiers_of(row) for row in done[task]))
+		added[task] = [
+			person for person in resolved if not done_identifiers & assigned.identifiers_of(person)
+		]
 		first_idx[task] = max((row.idx for row in done[task]), default=0) + 1
 	frappe.db.delete(assigned.ASSIGNEE, {"parent": ("in", list(people)), "done": 0})
 	assigned.insert(added, first_idx)

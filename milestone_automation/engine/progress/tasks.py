@@ -96,12 +96,12 @@ def _check_can_start(doc, plan) -> None:
 	first = task_order.waits_for(doc, plan.open_tasks()) if doc.after_tasks else []
 	if not first:
 		return
-	named = ", ".join(escape_html(task.title) for task in rights.visible_tasks(first))
+	titles = ", ".join(escape_html(task.title) for task in rights.visible_tasks(first))
 	text = (
 		_("The task {0} comes after {1}. Complete that first, or have it waived.").format(
-			escape_html(doc.title), named
+			escape_html(doc.title), titles
 		)
-		if named
+		if titles
 		else _("The task {0} cannot start yet: another task comes first.").format(escape_html(doc.title))
 	)
 	frappe.throw(text, title=_("Another Task Comes First"))
@@ -192,7 +192,7 @@ def reopen(task: str, reason: str) -> None:
 		reason: why; required.
 
 	Raises:
-		frappe.ValidationError: it is open, or its stage is reached, gone, or takes no tasks any more.
+		frappe.ValidationError: it is open, or its stage is reached, gone, or no longer takes tasks.
 	"""
 	reason = check_reason(reason)
 	with changing_task(task) as (doc, plan):
@@ -233,8 +233,8 @@ def undo_complete(task: str) -> None:
 
 def _part_just_done(doc):
 	"""Return the row of the session user in an open task if they have done their part a moment ago, else None."""
-	own = (row for row in doc.assignees if row.user == frappe.session.user and row.done)
-	return next((row for row in own if _is_just_now(row.done_on)), None)
+	own_parts = (row for row in doc.assignees if row.user == frappe.session.user and row.done)
+	return next((row for row in own_parts if _is_just_now(row.done_on)), None)
 
 
 def _done_last(doc) -> list:

@@ -50,8 +50,8 @@ def find(rows: Iterable[StageRow], today: date) -> list[Blocker]:
 	stages = {row.name: row for row in rows if row.is_waited_for or row.is_skipped}
 	waited_for = [row for row in stages.values() if row.is_waited_for]
 	blockers = [*_pressing_tasks(stages, today), *_unmet_criteria(waited_for, today)]
-	told = {blocker.stage.name for blocker in blockers}
-	blockers += _overdue([row for row in waited_for if row.name not in told], today)
+	blocked_names = {blocker.stage.name for blocker in blockers}
+	blockers += _overdue([row for row in waited_for if row.name not in blocked_names], today)
 	return sorted(blockers, key=lambda row: (-row.days, not row.required, row.stage.reference_name))
 
 
@@ -93,11 +93,11 @@ def _verdicts(stages: dict[str, StageRow]) -> dict[str, list[criteria.Verdict]]:
 	for row in _with_criteria(list(stages)):
 		stage = stages[row.name]
 		rows_by_document[stage.reference_type, stage.reference_name].append(row)
-	asked = [(*document, rows) for document, rows in rows_by_document.items()]
-	judged = exit_criteria.judge_many(asked)
+	documents_with_stages = [(*document, rows) for document, rows in rows_by_document.items()]
+	judged = exit_criteria.judge_many(documents_with_stages)
 	return {
 		row.name: verdicts
-		for (_doctype, _name, rows), of_plan in zip(asked, judged, strict=True)
+		for (_doctype, _name, rows), of_plan in zip(documents_with_stages, judged, strict=True)
 		for row, verdicts in zip(rows, of_plan, strict=True)
 	}
 

@@ -147,10 +147,10 @@ class Forecaster:
 		if (visits := state.ahead.pop(value, None)) is not None:
 			self._models[value].happen(visits, moment)
 		times = state.visits[value] = state.visits.get(value, 0) + 1
-		here = situation(value, state.value, times, moment - state.started, self._shortest_age)
+		present_situation = situation(value, state.value, times, moment - state.started, self._shortest_age)
 		state.value = value
 		for target, earlier in state.ahead.items():
-			earlier.append(self._models[target].come(here, moment))
+			earlier.append(self._models[target].come(present_situation, moment))
 
 	def finish(self, case: Hashable, moment: float) -> None:
 		"""Learn that a case ended: `END` is reached, what is still ahead never will be.

@@ -173,9 +173,9 @@ def _cases(options: ExportOptions) -> Iterator[tuple[str, list[LoggedEvent]]]:
 		documents: dict[str, list[_Row]] = {}
 		for row in page:
 			documents.setdefault(row.reference_name, []).append(row)
-		wanted = _wanted(list(documents), scope, options.filters)
+		wanted_documents = _wanted(list(documents), scope, options.filters)
 		for name, rows in documents.items():
-			if name in wanted:
+			if name in wanted_documents:
 				yield name, [_event(row, zone) for row in sorted(rows, key=_in_order)]
 
 

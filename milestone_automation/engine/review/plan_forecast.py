@@ -149,8 +149,8 @@ def _steps(plan, stages: list) -> list[tuple]:
 	reached = [row for row in stages if row.status == StageStatus.REACHED and row.reached_on]
 	reached.sort(key=lambda row: (_reached_at(row), row.idx))
 	unknown = [index for index, row in enumerate(reached) if not (row.reached_at or row.milestone)]
-	known = reached[unknown[-1] + 1 :] if unknown else reached
-	steps = [(_reached_at(row), _identity(row)) for row in known]
+	dated_stages = reached[unknown[-1] + 1 :] if unknown else reached
+	steps = [(_reached_at(row), _identity(row)) for row in dated_stages]
 	if unknown:
 		return steps
 	began = datetime.combine(getdate(plan.created_from or plan.creation), time.min)

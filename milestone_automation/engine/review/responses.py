@@ -67,11 +67,11 @@ def _is_by_owner(stage: StageRow, user: str) -> bool:
 def _dates_given(rows: list[StageRow]) -> dict[str, list[datetime]]:
 	"""Return when dates were given or proposed as an answer, by row name of the stage; also those that were declined."""
 	stages = {row.name: row for row in rows}
-	given = defaultdict(list)
+	answer_times = defaultdict(list)
 	for name, source, changed_by, answered_on in _changes(list(stages)):
 		if source in ANSWERED_BY or (source in BY_HAND and _is_by_owner(stages[name], changed_by)):
-			given[name].append(get_datetime(answered_on))
-	return given
+			answer_times[name].append(get_datetime(answered_on))
+	return answer_times
 
 
 def _changes(stages: list[str]) -> Iterator[tuple]:

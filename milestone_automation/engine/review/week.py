@@ -40,17 +40,17 @@ class Line:
 	days: int | None
 
 
-def summarize(rows: Iterable[StageRow], moved: dict[str, int], today: date) -> dict[Section, list[Line]]:
+def summarize(rows: Iterable[StageRow], days_moved: dict[str, int], today: date) -> dict[Section, list[Line]]:
 	"""Return the lines of each section, most urgent first.
 
 	Args:
 		rows: stages that the user may see.
-		moved: days that each stage moved in the last days, by row name, as `moved_since` returns them.
+		days_moved: days that each stage moved in the last days, by row name, as `moved_since` returns them.
 		today: the last of the past days.
 	"""
 	lines: dict[Section, list[Line]] = {section: [] for section in Section}
 	for row in rows:
-		for section, days in _places(row, moved, today):
+		for section, days in _places(row, days_moved, today):
 			lines[section].append(Line(section, row, days))
 	for section, of_section in lines.items():
 		of_section.sort(key=lambda line: _urgency(section, line))
@@ -65,8 +65,8 @@ def stages_in(rows: Iterable[StageRow], section: Section, today: date) -> list[S
 		section: the section.
 		today: the last of the past days.
 	"""
-	moved = moved_since(today - timedelta(days=DAYS - 1))
-	return [line.stage for line in summarize(rows, moved, today)[section]]
+	days_moved = moved_since(today - timedelta(days=DAYS - 1))
+	return [line.stage for line in summarize(rows, days_moved, today)[section]]
 
 
 def _urgency(section: Section, line: Line) -> tuple:
@@ -74,14 +74,14 @@ def _urgency(section: Section, line: Line) -> tuple:
 	return (days if section is Section.NEXT else -days, line.stage.reference_name, line.stage.position)
 
 
-def _places(row: StageRow, moved: dict[str, int], today: date):
+def _places(row: StageRow, days_moved: dict[str, int], today: date):
 	if row.is_reached:
 		if row.reached and today - timedelta(days=DAYS) < row.reached <= today:
 			yield Section.REACHED, row.lateness
 	elif row.is_waited_for and (place := _place_of_open(row, today)):
 		yield place
-	if row.name in moved:
-		yield Section.MOVED, moved[row.name]
+	if row.name in days_moved:
+		yield Section.MOVED, days_moved[row.name]
 
 
 def _place_of_open(row: StageRow, today: date) -> tuple[Section, int | None] | None:
@@ -113,7 +113,7 @@ def moved_since(day: date) -> dict[str, int]:
 		.where(change.new_date.isnotnull())
 		.run()
 	)
-	moved: dict[str, int] = {}
+	days_moved: dict[str, int] = {}
 	for stage, old, new in rows:
-		moved[stage] = moved.get(stage, 0) + (getdate(new) - getdate(old)).days
-	return moved
+		days_moved[stage] = days_moved.get(stage, 0) + (getdate(new) - getdate(old)).days
+	return days_moved

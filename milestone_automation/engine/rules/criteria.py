@@ -143,8 +143,8 @@ def _read(row) -> Criterion:
 	if not isinstance(row, dict) or any(not isinstance(row.get(name) or "", str) for name in TEXTS):
 		raise ValueError("not a criterion")
 	kind = CriterionKind(row.get("kind"))
-	used = (*FIELDS_BY_KIND[kind], "label")
-	texts = {name: (row.get(name) or "").strip() for name in used}
+	used_fields = (*FIELDS_BY_KIND[kind], "label")
+	texts = {name: (row.get(name) or "").strip() for name in used_fields}
 	return Criterion(kind, **texts, required=str(row.get("required", 1)) not in ("0", "False", "None", ""))
 
 
@@ -193,8 +193,13 @@ def judge(
 		stage_name: name of the stage.
 	"""
 	return [
-		Verdict(one, _state(facts.get(one.key), one.key in waived), stage_name, waived.get(one.key))
-		for one in criteria
+		Verdict(
+			criterion,
+			_state(facts.get(criterion.key), criterion.key in waived),
+			stage_name,
+			waived.get(criterion.key),
+		)
+		for criterion in criteria
 	]
 
 

@@ -369,12 +369,12 @@ def move_stage(
 			"network": network,
 		}
 		return _move_or_ask(dates, reached, index, new_date, calendar, options)
-	moved = _with_date(dates, index, new_date)
+	moved_dates = _with_date(dates, index, new_date)
 	if ShiftMode(mode) is ShiftMode.SHIFT_TOO:
 		stays = [_is_true(reached, i) or _is_true(anchored, i) for i in range(len(dates))]
 		later = [i for i in network.all_after(index) if not stays[i]]
-		moved = _shift_later(moved, dates[index], later, index, calendar, working_days)
-	return _result(dates, _push_later(moved, reached, reached_on, index, network))
+		moved_dates = _shift_later(moved_dates, dates[index], later, index, calendar, working_days)
+	return _result(dates, _push_later(moved_dates, reached, reached_on, index, network))
 
 
 def _check_not_before_earlier(
@@ -401,7 +401,7 @@ def counting_days(
 ) -> list[date | None]:
 	"""Return by position the day on which a stage was reached; None for an open one that is not skipped.
 
-	A skipped stage counts by the first stage that was reached after it: its key date says nothing any more.
+	A skipped stage counts by the first stage that was reached after it: its key date no longer says anything.
 
 	Args:
 		reached_on: by position, the day on which a stage was reached; None where there is none.

@@ -3,7 +3,7 @@
 The health of a stage is the first of these that applies:
 
 1. *Done*: it is reached.
-2. *Skipped*: a later stage is reached. Nobody is asked for it any more.
+2. *Skipped*: a later stage is reached. It is no longer asked for.
 3. *On Hold*: its plan is on hold.
 4. *Blocked*: its key date is today or past, and required tasks are open or exit criteria not met. This comes before Late
    because others have to act first: the assignees, or whoever meets the criteria.

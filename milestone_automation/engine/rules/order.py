@@ -1,7 +1,7 @@
 """The order of a plan's stages: which ones are skipped, and which must be reached before another one.
 
 An open stage is *skipped* when a stage that comes after it is reached. Nobody is asked for it, and it is not late: its
-date says nothing any more. It can be confirmed with the day on which it was reached.
+date no longer says anything. It can be confirmed with the day on which it was reached.
 """
 
 from collections.abc import Sequence
@@ -38,14 +38,14 @@ def next_ones(stages: Sequence) -> list:
 	"""
 	network, passed = Network.of(stages), _passed(stages)
 	waiting: set[int] = set()  # stages that are upcoming, or come after one
-	found = []
+	next_stages = []
 	for position, stage in enumerate(stages):
 		comes_after = not waiting.isdisjoint(network.direct[position])
 		if _is_open(stage) and position not in passed and not comes_after:
-			found.append(stage)
+			next_stages.append(stage)
 		if comes_after or (_is_open(stage) and position not in passed):
 			waiting.add(position)
-	return found
+	return next_stages
 
 
 def _passed(stages: Sequence):

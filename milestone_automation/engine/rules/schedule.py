@@ -150,8 +150,8 @@ class MessagePlan:
 		Returns:
 			str: kind, row, edition and occurrence with the recipient, separated by "|"; may be longer than its column.
 		"""
-		about = self.task or self.stage
-		return "|".join((self.kind.value, about, self.edition, str(self.occurrence), recipient.lower()))
+		subject = self.task or self.stage
+		return "|".join((self.kind.value, subject, self.edition, str(self.occurrence), recipient.lower()))
 
 
 def rules_from(settings, quiet: WorkCalendar | None = None) -> Rules:
@@ -436,30 +436,34 @@ def _blocked(stage, blocking, open_tasks) -> list[MessagePlan]:
 
 def _reminder(kind: MessageKind, audience: Audience, stage, told_on, task=None) -> list[MessagePlan]:
 	"""Return the next reminder; none if the stage wants no further one."""
-	sent = _count(stage, "reminders_sent")
-	if not told_on or not _wants_reminder(stage, sent):
+	reminders_sent = _count(stage, "reminders_sent")
+	if not told_on or not _wants_reminder(stage, reminders_sent):
 		return []
-	if sent and stage.get("last_reminder_on"):
-		day = as_day(stage.get("last_reminder_on")) + timedelta(days=_pause(stage, sent))
+	if reminders_sent and stage.get("last_reminder_on"):
+		day = as_day(stage.get("last_reminder_on")) + timedelta(days=_pause(stage, reminders_sent))
 	else:
 		first = max(as_day(told_on), as_day(stage.get("key_date")))
 		day = first + timedelta(days=_count(stage, "remind_after_days"))
 	reminder = _stage_message(
-		kind, stage, "", audience=audience, task=task, first_day=day, occurrence=sent + 1
+		kind, stage, "", audience=audience, task=task, first_day=day, occurrence=reminders_sent + 1
 	)
 	return [reminder]
 
 
-def _pause(stage, sent: int) -> int:
+def _pause(stage, reminders_sent: int) -> int:
 	"""Return the days from the last reminder to the next: what nobody answers is asked ever more rarely."""
-	return _count(stage, "remind_every_days") * min(2 ** (sent - 1), LONGEST_PAUSE)
+	return _count(stage, "remind_every_days") * min(2 ** (reminders_sent - 1), LONGEST_PAUSE)
 
 
-def _wants_reminder(stage, sent: int) -> bool:
+def _wants_reminder(stage, reminders_sent: int) -> bool:
 	"""Return whether a stage wants one more reminder; without a maximum, repeated ones have no end."""
 	every = _count(stage, "remind_every_days")
-	at_most = _count(stage, "remind_at_most") or (sent + 1 if every else 1)
-	return bool(_count(stage, "remind_after_days")) and sent < at_most and bool(every or not sent)
+	at_most = _count(stage, "remind_at_most") or (reminders_sent + 1 if every else 1)
+	return (
+		bool(_count(stage, "remind_after_days"))
+		and reminders_sent < at_most
+		and bool(every or not reminders_sent)
+	)
 
 
 def _count(row, name: str) -> int:

@@ -32,8 +32,8 @@ def waiting(tasks: Iterable, open_tasks: Iterable) -> dict[str, list]:
 	by_title = defaultdict(list)
 	for task in open_tasks:
 		by_title[names.key(task.get("title"))].append(task)
-	found = {
+	others_by_task = {
 		name: [other for title in titles for other in by_title[names.key(title)] if other.get("name") != name]
 		for name, titles in after.items()
 	}
-	return {name: others for name, others in found.items() if others}
+	return {name: others for name, others in others_by_task.items() if others}

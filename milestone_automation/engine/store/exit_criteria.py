@@ -38,10 +38,10 @@ def judge(doctype: str, name, stages: Iterable, doc=None) -> list[list[Verdict]]
 		ValueError: the stored criteria of a stage are no list of criteria.
 	"""
 	rows = list(stages)
-	asked = {one.key: one for row in rows for one in criteria.parse(row.get("exit_criteria"))}
-	if not asked:
+	criteria_by_key = {one.key: one for row in rows for one in criteria.parse(row.get("exit_criteria"))}
+	if not criteria_by_key:
 		return [[] for _row in rows]
-	facts = _Facts(doctype, {str(name): doc}, asked.values()).of(str(name))
+	facts = _Facts(doctype, {str(name): doc}, criteria_by_key.values()).of(str(name))
 	return [_judge_stage(row, facts) for row in rows]
 
 
@@ -55,12 +55,14 @@ def judge_many(plans: Iterable[tuple[str, str, Sequence]]) -> list[list[list[Ver
 		ValueError: as `judge`.
 	"""
 	plans = list(plans)
-	names, asked = defaultdict(dict), defaultdict(dict)
+	names, asked_criteria = defaultdict(dict), defaultdict(dict)
 	for doctype, name, stages in plans:
-		for one in (one for row in stages for one in criteria.parse(row.get("exit_criteria"))):
+		for criterion in (
+			criterion for row in stages for criterion in criteria.parse(row.get("exit_criteria"))
+		):
 			names[doctype][str(name)] = None
-			asked[doctype][one.key] = one
-	facts = {doctype: _Facts(doctype, names[doctype], asked[doctype].values()) for doctype in names}
+			asked_criteria[doctype][criterion.key] = criterion
+	facts = {doctype: _Facts(doctype, names[doctype], asked_criteria[doctype].values()) for doctype in names}
 	return [
 		[
 			_judge_stage(row, facts[doctype].of(str(name)) if row.get("exit_criteria") else {})
@@ -81,9 +83,9 @@ def of_open_stages(plan, stages: Sequence, doc=None) -> list[list[Verdict]]:
 	Raises:
 		ValueError: as `judge`.
 	"""
-	asked = [row for row in stages if has_open(row)]
-	found = iter(judge(plan.reference_type, plan.reference_name, asked, doc))
-	return [next(found) if has_open(row) else [] for row in stages]
+	open_stages = [row for row in stages if has_open(row)]
+	verdict_lists = iter(judge(plan.reference_type, plan.reference_name, open_stages, doc))
+	return [next(verdict_lists) if has_open(row) else [] for row in stages]
 
 
 def has_open(stage) -> bool:
@@ -105,10 +107,10 @@ def ask_of_document(stages: Iterable) -> bool:
 		ValueError: as `judge`.
 	"""
 	return any(
-		one.kind in OF_DOCUMENT
+		criterion.kind in OF_DOCUMENT
 		for stage in stages
 		if has_open(stage)
-		for one in criteria.parse(stage.exit_criteria)
+		for criterion in criteria.parse(stage.exit_criteria)
 	)
 
 
@@ -125,26 +127,31 @@ def _judge_stage(stage, facts: dict[str, bool | None]) -> list[Verdict]:
 class _Facts:
 	"""What is known of some documents of one DocType; each criterion is asked once."""
 
-	def __init__(self, doctype: str, documents: dict, asked: Iterable[Criterion]):
+	def __init__(self, doctype: str, documents: dict, asked_criteria: Iterable[Criterion]):
 		self.doctype = doctype
-		self.given = documents
+		self.given_documents = documents
 		self.names = list(documents)
-		asked = list(asked)
-		self.documents = self._read(asked)
-		self.met = {one.key: _KINDS[one.kind](self, one) for one in asked}
+		asked_criteria = list(asked_criteria)
+		self.documents = self._read(asked_criteria)
+		self.met = {one.key: _KINDS[one.kind](self, one) for one in asked_criteria}
 
 	def of(self, name: str) -> dict[str, bool | None]:
 		return {key: None if met is None else name in met for key, met in self.met.items()}
 
-	def _read(self, asked: list[Criterion]) -> dict:
+	def _read(self, asked_criteria: list[Criterion]) -> dict:
 		"""Return the documents whose fields are asked for: one query at most where no rows of tables are."""
-		of_document = [one for one in asked if one.kind in OF_DOCUMENT]
-		used = {
-			name for one in of_document for name in (one.field, *conditions.fields_of(one.condition)) if name
+		of_document = [criterion for criterion in asked_criteria if criterion.kind in OF_DOCUMENT]
+		used_fields = {
+			name
+			for criterion in of_document
+			for name in (criterion.field, *conditions.fields_of(criterion.condition))
+			if name
 		}
-		missing = [name for name, doc in self.given.items() if doc is None] if of_document else []
-		given = {name: doc for name, doc in self.given.items() if doc is not None}
-		return given | _documents(self.doctype, missing, used)
+		missing_names = (
+			[name for name, doc in self.given_documents.items() if doc is None] if of_document else []
+		)
+		present_documents = {name: doc for name, doc in self.given_documents.items() if doc is not None}
+		return present_documents | _documents(self.doctype, missing_names, used_fields)
 
 
 def _documents(doctype: str, names: list[str], fieldnames: Iterable[str]) -> dict[str, object]:
@@ -156,8 +163,8 @@ def _documents(doctype: str, names: list[str], fieldnames: Iterable[str]) -> dic
 		field.fieldname for field in meta.fields if field.fieldtype in table_fields or field.get("is_virtual")
 	}
 	if elsewhere.intersection(fieldnames):
-		kept = stored_rows.read_many(doctype, names, ("name",))
-		return {name: frappe.get_doc(doctype, row["name"]) for name, row in kept.items()}
+		row_by_name = stored_rows.read_many(doctype, names, ("name",))
+		return {name: frappe.get_doc(doctype, row["name"]) for name, row in row_by_name.items()}
 	columns = stored_rows.columns_of(doctype, ("name", *fieldnames))
 	rows = stored_rows.read_many(doctype, names, columns)
 	return {name: frappe._dict(row, doctype=doctype) for name, row in rows.items()}
@@ -197,8 +204,10 @@ def _holds(condition: str, doc) -> bool:
 
 def _has_fields(doctype: str, fieldnames: Iterable[str]) -> bool:
 	meta = rights.stored_meta(doctype)
-	known = {*default_fields, *optional_fields, *(field.fieldname for field in meta.fields)} if meta else ()
-	return bool(meta) and known.issuperset(fieldnames)
+	known_fields = (
+		{*default_fields, *optional_fields, *(field.fieldname for field in meta.fields)} if meta else ()
+	)
+	return bool(meta) and known_fields.issuperset(fieldnames)
 
 
 def _with_file(facts: _Facts, criterion: Criterion) -> set[str]:
@@ -213,8 +222,8 @@ def _with_comment(facts: _Facts, criterion: Criterion) -> set[str]:
 
 def _names(doctype: str, filters: dict, column: str) -> set[str]:
 	"""Return the values of a column. Whether something is there does not depend on who asks."""
-	found = frappe.get_all(doctype, filters=filters, pluck=column, distinct=True, order_by=column, limit=0)
-	return {str(value) for value in found}
+	names = frappe.get_all(doctype, filters=filters, pluck=column, distinct=True, order_by=column, limit=0)
+	return {str(value) for value in names}
 
 
 # Other documents
@@ -222,11 +231,11 @@ def _names(doctype: str, filters: dict, column: str) -> set[str]:
 
 def _with_document(facts: _Facts, criterion: Criterion) -> set[str] | None:
 	link = criterion_texts.link_of(criterion.doctype, criterion.link_field)
-	used = conditions.fields_of(criterion.condition)
+	used_fields = conditions.fields_of(criterion.condition)
 	if (
 		not link
 		or not criterion_texts.leads_to(link[1], facts.doctype)
-		or not _has_fields(criterion.doctype, used)
+		or not _has_fields(criterion.doctype, used_fields)
 	):
 		return None
 	table, field = link
@@ -239,18 +248,20 @@ def _with_document(facts: _Facts, criterion: Criterion) -> set[str] | None:
 		filters["docstatus"] = 1
 	if not criterion.condition:
 		return _names(table, filters, field.fieldname)
-	return _linked_under_condition(criterion, used, (table, field.fieldname), filters)
+	return _linked_under_condition(criterion, used_fields, (table, field.fieldname), filters)
 
 
-def _linked_under_condition(criterion: Criterion, used, link: tuple[str, str], filters: dict) -> set[str]:
+def _linked_under_condition(
+	criterion: Criterion, used_fields, link: tuple[str, str], filters: dict
+) -> set[str]:
 	table, column = link
 	name = "name" if table == criterion.doctype else "parent"
 	rows = frappe.get_all(table, filters=filters, fields=[column, name], order_by="modified desc", limit=0)
 	linked = _newest(rows, column, name)
 	met: set[str] = set()
 	for start in range(0, MOST_LINKED, READ_AT_ONCE):
-		left = {document: others[start:] for document, others in linked.items() if document not in met}
-		met |= _documents_met(criterion, used, left)
+		remaining = {document: others[start:] for document, others in linked.items() if document not in met}
+		met |= _documents_met(criterion, used_fields, remaining)
 	return met
 
 
@@ -262,12 +273,12 @@ def _newest(rows: list, column: str, name: str) -> dict[str, list[str]]:
 	return {document: list(others)[:MOST_LINKED] for document, others in linked.items()}
 
 
-def _documents_met(criterion: Criterion, used, linked: dict[str, list[str]]) -> set[str]:
+def _documents_met(criterion: Criterion, used_fields, linked: dict[str, list[str]]) -> set[str]:
 	"""Return the documents for which the condition holds on one of the next other documents."""
 	next_ones = {document: others[:READ_AT_ONCE] for document, others in linked.items() if others}
-	asked = list(dict.fromkeys(other for others in next_ones.values() for other in others))
-	found = _documents(criterion.doctype, asked, used) if asked else {}
-	holding = {other for other, doc in found.items() if _holds(criterion.condition, doc)}
+	other_names = list(dict.fromkeys(other for others in next_ones.values() for other in others))
+	documents = _documents(criterion.doctype, other_names, used_fields) if other_names else {}
+	holding = {other for other, doc in documents.items() if _holds(criterion.condition, doc)}
 	return {document for document, others in next_ones.items() if holding.intersection(others)}
 
 

@@ -20,7 +20,9 @@ def begin(doc) -> None:
 	state, key = save_state.transaction(), save_state.key_of(doc)
 	state.rows_before.pop(key, None)
 	recorded = state.milestones.get(key, {})
-	state.milestones_before[key] = {fieldname: len(here.names) for fieldname, here in recorded.items()}
+	state.milestones_before[key] = {
+		fieldname: len(recorded_here.names) for fieldname, recorded_here in recorded.items()
+	}
 
 
 def end(doc) -> None:
@@ -49,9 +51,11 @@ def begin_db_set(doc, plan: plan_rows.Plan | None) -> None:
 	row = stored_rows.read(doc.doctype, doc.name, columns, lock=frappe.db.db_type == "mariadb")
 	if row:
 		state, key = save_state.transaction(), save_state.key_of(doc)
-		known = plan and watched.known_values(plan, doc.doctype, row, without=state.milestones.get(key, ()))
-		if known and _is_written_by_another_save(doc, row):
-			row.update(known)
+		known_values = plan and watched.known_values(
+			plan, doc.doctype, row, without=state.milestones.get(key, ())
+		)
+		if known_values and _is_written_by_another_save(doc, row):
+			row.update(known_values)
 		state.rows_before[key] = row
 
 
@@ -115,8 +119,8 @@ def _without_name(row: dict) -> dict:
 def _restore_tables(before) -> None:
 	for field in before.meta.get_table_fields():
 		rows = before.get(field.fieldname) or []
-		about = {"parent": str(before.name), "parenttype": before.doctype, "parentfield": field.fieldname}
-		frappe.db.delete(field.options, about)
+		of_table = {"parent": str(before.name), "parenttype": before.doctype, "parentfield": field.fieldname}
+		frappe.db.delete(field.options, of_table)
 		for row in rows:
 			row.db_insert()
 
@@ -125,8 +129,8 @@ def _take_back_milestones(doc) -> None:
 	state, key = save_state.transaction(), save_state.key_of(doc)
 	before = state.milestones_before.get(key, {})
 	names = []
-	for fieldname, here in state.milestones.get(key, {}).items():
-		names += here.names[before.get(fieldname, 0) :]
-		del here.names[before.get(fieldname, 0) :]
+	for fieldname, recorded_here in state.milestones.get(key, {}).items():
+		names += recorded_here.names[before.get(fieldname, 0) :]
+		del recorded_here.names[before.get(fieldname, 0) :]
 	if names:
 		frappe.db.delete("Milestone", {"name": ("in", names)})

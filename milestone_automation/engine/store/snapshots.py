@@ -33,8 +33,8 @@ def is_unlike(snapshot: str | None, doc) -> bool:
 		snapshot: of the plan, JSON.
 		doc: the document.
 	"""
-	known = json.loads(snapshot or "{}")
-	return any(known[name] != value for name, value in take(doc, known).items())
+	remembered = json.loads(snapshot or "{}")
+	return any(remembered[name] != value for name, value in take(doc, remembered).items())
 
 
 def field_text(doctype: str, fieldname: str, value) -> str:

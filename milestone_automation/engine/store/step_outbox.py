@@ -79,11 +79,11 @@ def note_completed(plan) -> None:
 	"""
 	reached = [stage for stage in plan.stages if stage.reached_at]
 	stage = max(reached, key=lambda row: str(row.reached_at), default=plan.stages[-1])
-	own = {"next_actions": plan.completed_actions, "next_actions_by": plan.completed_actions_by}
+	completed_steps = {"next_actions": plan.completed_actions, "next_actions_by": plan.completed_actions_by}
 	event = StepEvent.PLAN_COMPLETED
 	if plan.completed_actions or any(app_events.steps(event, plan.reference_type)):
 		occasion = completed_occasion(plan.name)
-		_insert_new(_rows(plan, frappe._dict(stage, **own), event, occasion))
+		_insert_new(_rows(plan, frappe._dict(stage, **completed_steps), event, occasion))
 
 
 def completed_occasion(plan: str) -> str:

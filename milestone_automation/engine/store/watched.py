@@ -22,10 +22,10 @@ def loaded(doc, anew: bool = False) -> plan_rows.Plan | None:
 		anew: something is about to be written, and a rollback to a savepoint may have come in between: read it again.
 	"""
 	plans, key = save_state.transaction().plans, save_state.key_of(doc)
-	kept = NOT_LOADED if anew else plans.get(key, NOT_LOADED)
-	if kept is NOT_LOADED or (kept and kept.writes != save_state.plan_writes().get(kept.name, 0)):
-		kept = plans[key] = plan_rows.load(doc.doctype, doc.name, lock=True)
-	return kept
+	plan = NOT_LOADED if anew else plans.get(key, NOT_LOADED)
+	if plan is NOT_LOADED or (plan and plan.writes != save_state.plan_writes().get(plan.name, 0)):
+		plan = plans[key] = plan_rows.load(doc.doctype, doc.name, lock=True)
+	return plan
 
 
 def forget_loaded(doctype: str, name) -> None:
@@ -88,13 +88,13 @@ def known_values(plan: plan_rows.Plan, doctype: str, row: dict, without: Iterabl
 	"""
 	snapshot = json.loads(plan.snapshot or "{}")
 	fieldnames = {stage.track_field for stage in plan.stages if stage.reach_rule == ReachRule.FIELD_VALUE}
-	known = {}
+	values = {}
 	for name in sorted((fieldnames & set(snapshot) & set(row)) - set(without)):
 		fieldtype = field_type(doctype, name)
 		is_other = snapshot[name] != snapshots.column_text(doctype, name, row[name])
 		if is_other and fieldtype in field_types.SHORT_TYPES:
-			known[name] = snapshot[name] or (None if fieldtype in field_types.TIME_TYPES else "")
-	return known
+			values[name] = snapshot[name] or (None if fieldtype in field_types.TIME_TYPES else "")
+	return values
 
 
 def those_behind(doctype: str, plans: list) -> list:
@@ -106,19 +106,23 @@ def those_behind(doctype: str, plans: list) -> list:
 	"""
 	if not frappe.db.exists("DocType", doctype, cache=True):
 		return plans
-	known = {plan.name: json.loads(plan.snapshot or "{}") for plan in plans}
-	fieldnames = ["creation", *(name for snapshot in known.values() for name in snapshot)]
+	snapshots_by_plan = {plan.name: json.loads(plan.snapshot or "{}") for plan in plans}
+	fieldnames = ["creation", *(name for snapshot in snapshots_by_plan.values() for name in snapshot)]
 	columns = stored_rows.columns_of(doctype, fieldnames)
 	rows = stored_rows.read_many(doctype, [plan.reference_name for plan in plans], columns)
-	return [plan for plan in plans if _is_behind(plan, known[plan.name], rows.get(plan.reference_name))]
+	return [
+		plan
+		for plan in plans
+		if _is_behind(plan, snapshots_by_plan[plan.name], rows.get(plan.reference_name))
+	]
 
 
-def _is_behind(plan, known: dict[str, str], row: dict | None) -> bool:
+def _is_behind(plan, snapshot: dict[str, str], row: dict | None) -> bool:
 	if row is None or not is_of(plan, row["creation"]):
 		return True
 	doctype = plan.reference_type
 	return any(
-		name in row and known[name] != snapshots.column_text(doctype, name, row[name]) for name in known
+		name in row and snapshot[name] != snapshots.column_text(doctype, name, row[name]) for name in snapshot
 	)
 
 

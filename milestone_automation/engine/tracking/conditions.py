@@ -208,8 +208,8 @@ def _names_of_fields(meta) -> set[str]:
 
 def _check_columns(tree: ast.Expression, doctype: str) -> None:
 	"""Refuse what is asked of rows and values that neither has: it would break on every document."""
-	known = _columns(doctype) | budget.DATE_VALUES
-	for name in sorted(expressions.attributes_of_values(tree) - known):
+	known_names = _columns(doctype) | budget.DATE_VALUES
+	for name in sorted(expressions.attributes_of_values(tree) - known_names):
 		_refuse(_("{0} cannot be used").format(name))
 
 

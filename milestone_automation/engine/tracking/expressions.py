@@ -184,32 +184,34 @@ NODE_CHECKS = {
 
 def _check_uses(tree: ast.Expression, names: set[str]) -> None:
 	"""The document and `frappe` are only asked for something; neither is a value by itself."""
-	asked = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute | ast.Subscript)}
+	accessed_ids = {
+		id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute | ast.Subscript)
+	}
 	called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
 	bound = bound_names(tree)
 	if bound & names:
 		raise NotAllowed(_("{0} cannot be used").format(", ".join(sorted(bound & names))))
 	for node in ast.walk(tree):
 		if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in bound:
-			_check_name(node, names, asked, called)
+			_check_name(node, names, accessed_ids, called)
 		elif isinstance(node, ast.Attribute) and _path(node).startswith("frappe."):
-			_check_util(node, asked, called)
+			_check_util(node, accessed_ids, called)
 
 
-def _check_name(node: ast.Name, names: set[str], asked: set[int], called: set[int]) -> None:
+def _check_name(node: ast.Name, names: set[str], accessed_ids: set[int], called: set[int]) -> None:
 	if node.id not in names:
 		raise NotAllowed(_("name '{0}' is not defined").format(node.id))
-	if id(node) not in (called if node.id in FUNCTIONS else asked):
+	if id(node) not in (called if node.id in FUNCTIONS else accessed_ids):
 		raise NotAllowed(_("{0} alone cannot be used").format(node.id))
 
 
-def _check_util(node: ast.Attribute, asked: set[int], called: set[int]) -> None:
+def _check_util(node: ast.Attribute, accessed_ids: set[int], called: set[int]) -> None:
 	path = _path(node)
-	if path == "frappe.utils" and id(node) in asked:
+	if path == "frappe.utils" and id(node) in accessed_ids:
 		return
 	if not _is_util(node) or node.attr not in budget.UTILS:
-		missing = path if path.startswith("frappe.utils.") else ".".join(path.split(".")[:2])
-		raise NotAllowed(_("{0} does not exist").format(missing))
+		missing_path = path if path.startswith("frappe.utils.") else ".".join(path.split(".")[:2])
+		raise NotAllowed(_("{0} does not exist").format(missing_path))
 	if id(node) not in called:
 		raise NotAllowed(_("{0} alone cannot be used").format(path))
 
@@ -348,9 +350,9 @@ class _Evaluation:
 		self.budget = Budget()
 
 	def value(self, node: ast.AST):
-		found = getattr(self, f"_{type(node).__name__}")(node)
-		self.budget.spend(1 + budget.cost(found))
-		return found
+		result = getattr(self, f"_{type(node).__name__}")(node)
+		self.budget.spend(1 + budget.cost(result))
+		return result
 
 	def _Constant(self, node):
 		return node.value
@@ -361,10 +363,10 @@ class _Evaluation:
 	def _BoolOp(self, node):
 		stops_at = isinstance(node.op, ast.Or)
 		for part in node.values:
-			found = self.value(part)
-			if bool(found) is stops_at:
+			result = self.value(part)
+			if bool(result) is stops_at:
 				break
-		return found
+		return result
 
 	def _UnaryOp(self, node):
 		operand = self.value(node.operand)
@@ -427,10 +429,10 @@ class _Evaluation:
 
 	def _Call(self, node):
 		arguments = [self.value(argument) for argument in node.args]
-		named = {keyword.arg: self.value(keyword.value) for keyword in node.keywords}
-		for argument in (*arguments, *named.values()):
+		keyword_arguments = {keyword.arg: self.value(keyword.value) for keyword in node.keywords}
+		for argument in (*arguments, *keyword_arguments.values()):
 			self.budget.spend(budget.cost(argument))
-		return budget.checked(self._function(node.func)(*arguments, **named))
+		return budget.checked(self._function(node.func)(*arguments, **keyword_arguments))
 
 	def _function(self, node):
 		if isinstance(node, ast.Name):
@@ -441,9 +443,9 @@ class _Evaluation:
 		return of.get if isinstance(of, Record) and node.attr == "get" else budget.method(of, node.attr)
 
 	def _ListComp(self, node):
-		found = []
-		self._loop(node.generators, lambda: found.append(self.value(node.elt)))
-		return budget.checked(found)
+		items = []
+		self._loop(node.generators, lambda: items.append(self.value(node.elt)))
+		return budget.checked(items)
 
 	_GeneratorExp = _ListComp
 
@@ -464,5 +466,5 @@ class _Evaluation:
 		if isinstance(target, ast.Name):
 			self.names[target.id] = value
 			return
-		for part, one in zip(target.elts, value, strict=True):
-			self._bind(part, one)
+		for part, item in zip(target.elts, value, strict=True):
+			self._bind(part, item)

@@ -86,12 +86,12 @@ def _is_extended() -> bool:
 
 def _heard_by_hooks() -> set[str]:
 	hooks = frappe.get_doc_hooks()
-	found = set()
+	heard_events = set()
 	for doctype in ("*", DOCTYPE):
 		for event, handlers in hooks.get(doctype, {}).items():
 			if event in EVENTS and any(_is_of_somebody_else(handler) for handler in handlers):
-				found.add(event)
-	return found
+				heard_events.add(event)
+	return heard_events
 
 
 def _is_of_somebody_else(handler: str) -> bool:

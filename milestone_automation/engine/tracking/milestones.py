@@ -162,9 +162,9 @@ def of_present_value(doctype: str, name, field: TrackedField, value: str, lock: 
 	Returns:
 		str | None: None where the last milestone is of another value: the present one was written without events.
 	"""
-	here = save_state.transaction().milestones.get((doctype, str(name)), {}).get(field.fieldname)
-	if here and here.names:
-		return here.names[-1]
+	recorded_here = save_state.transaction().milestones.get((doctype, str(name)), {}).get(field.fieldname)
+	if recorded_here and recorded_here.names:
+		return recorded_here.names[-1]
 	milestone = frappe.qb.DocType("Milestone")
 	query = frappe.qb.from_(milestone).select(milestone.name, milestone.value)
 	query = query.where(milestone.reference_type == doctype).where(milestone.reference_name == str(name))
@@ -173,8 +173,8 @@ def of_present_value(doctype: str, name, field: TrackedField, value: str, lock: 
 	query = (
 		query.orderby(milestone.idx, order=Order.desc).orderby(milestone.creation, order=Order.desc).limit(1)
 	)
-	found = (query.for_update() if lock and frappe.db.db_type == "mariadb" else query).run()
-	return found[0][0] if found and is_same(found[0][1], value, field.fieldtype) else None
+	rows = (query.for_update() if lock and frappe.db.db_type == "mariadb" else query).run()
+	return rows[0][0] if rows and is_same(rows[0][1], value, field.fieldtype) else None
 
 
 def mark_passing() -> None:
@@ -183,10 +183,17 @@ def mark_passing() -> None:
 	Two statements, however many there are; what a rollback to a savepoint took back no longer replaces anything.
 	"""
 	documents = save_state.transaction().milestones.values()
-	chains = [here.names for fields in documents for here in fields.values() if len(here.names) > 1]
+	chains = [
+		recorded_here.names
+		for fields in documents
+		for recorded_here in fields.values()
+		if len(recorded_here.names) > 1
+	]
 	names = [name for chain in chains for name in chain]
-	kept = set(frappe.get_all("Milestone", filters={"name": ("in", names)}, pluck="name", order_by=None))
-	passing = [name for chain in chains for name in [name for name in chain if name in kept][:-1]]
+	existing_names = set(
+		frappe.get_all("Milestone", filters={"name": ("in", names)}, pluck="name", order_by=None)
+	)
+	passing = [name for chain in chains for name in [name for name in chain if name in existing_names][:-1]]
 	bulk.update_rows("Milestone", {name: {"passing": 1} for name in passing})
 
 
@@ -262,9 +269,9 @@ def _counted_before(undone, counted: list) -> tuple[str, datetime | None]:
 
 def _counted(milestone) -> list:
 	"""Return the milestones of the same document and field that count, oldest first."""
-	about = {name: milestone[name] for name in ("reference_type", "reference_name", "track_field")}
+	reference = {name: milestone[name] for name in ("reference_type", "reference_name", "track_field")}
 	flags = {"reference_deleted": 0, "undone": 0, "passing": 0, "merged_from": ("is", "not set")}
-	return sorted(_linked(about | flags), key=_place)
+	return sorted(_linked(reference | flags), key=_place)
 
 
 def _linked(filters: dict) -> list:

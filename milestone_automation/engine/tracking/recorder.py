@@ -77,14 +77,14 @@ def _record_changes(doc, tracker: registry.Tracker, changes: list[stored_changes
 def _milestone(doc, tracker: registry.Tracker, change: stored_changes.Change) -> dict:
 	reached_on, position = stored_changes.not_before(change.last, now_datetime())
 	row = _row(doc, tracker, change.field, change.value)
-	here = _note_as_recorded_here(doc, change, row["name"])
+	recorded_here = _note_as_recorded_here(doc, change, row["name"])
 	return {
 		**row,
 		"idx": position,
 		"from_value": change.from_value,
-		"value_before": here.value_before,
+		"value_before": recorded_here.value_before,
 		"reached_on": reached_on,
-		"time_in_previous": clock.seconds_between(here.since, reached_on),
+		"time_in_previous": clock.seconds_between(recorded_here.since, reached_on),
 	}
 
 
@@ -121,14 +121,14 @@ def _note_as_recorded_here(doc, change: stored_changes.Change, name: str) -> sav
 	"""Note a new milestone; what is returned says in which value the document stood before, passing ones left out."""
 	recorded = save_state.transaction().milestones.setdefault(save_state.key_of(doc), {})
 	fieldname, last = change.field.fieldname, change.last
-	here = recorded.get(fieldname)
-	if not here or not last or last.name not in here.names:
-		here = recorded[fieldname] = save_state.RecordedHere(*_counted_before(change))
-	here.names.append(name)
-	if len(here.names) > 1:
+	recorded_here = recorded.get(fieldname)
+	if not recorded_here or not last or last.name not in recorded_here.names:
+		recorded_here = recorded[fieldname] = save_state.RecordedHere(*_counted_before(change))
+	recorded_here.names.append(name)
+	if len(recorded_here.names) > 1:
 		what = "Milestones: passing values could not be marked"
 		save_state.before_commit(("passing",), guard.run_guarded, what, milestones.mark_passing)
-	return here
+	return recorded_here
 
 
 def _counted_before(change: stored_changes.Change) -> tuple:
@@ -146,9 +146,9 @@ def begin_save(doc, tracker: registry.Tracker) -> None:
 		doc: the document that is about to be saved, with its state before.
 		tracker: of its DocType; nothing happens if it is disabled.
 	"""
-	stored = doc.get_doc_before_save()
-	if stored and not tracker.disabled and compat.is_saving_again(doc.doctype, doc.name):
-		record(stored, tracker)
+	stored_doc = doc.get_doc_before_save()
+	if stored_doc and not tracker.disabled and compat.is_saving_again(doc.doctype, doc.name):
+		record(stored_doc, tracker)
 
 
 def before_change(doc, tracker: registry.Tracker) -> None:

@@ -142,9 +142,9 @@ def _unpacked(doctype: str, row) -> Rules:
 
 
 def _unpack(row) -> Rules:
-	values, fields, columns, has_workflow, asked = row
+	values, fields, columns, has_workflow, criterion_kinds = row
 	if not values:
-		return Rules(None, has_workflow, asked)
+		return Rules(None, has_workflow, criterion_kinds)
 	tracked = tuple(TrackedField(*field) for field in fields)
 	tracker = Tracker(
 		name=values["name"],
@@ -155,12 +155,12 @@ def _unpack(row) -> Rules:
 		disabled=bool(values.get("disabled")),
 		values=values,
 	)
-	return Rules(tracker, has_workflow, asked)
+	return Rules(tracker, has_workflow, criterion_kinds)
 
 
 def _read() -> dict[str, tuple]:
 	"""Read the map as plain tuples: pickled values must not need this app's classes after an uninstall."""
-	watched, asked, asked_for = _read_workflows()
+	watched, criterion_kinds, asked_for = _read_workflows()
 	rules = {}
 	for doctype, values, fields in _read_trackers():
 		names = [name for name, _type in fields]
@@ -171,10 +171,10 @@ def _read() -> dict[str, tuple]:
 			fields,
 			_columns(doctype, names),
 			doctype in watched,
-			asked.get(doctype, ()),
+			criterion_kinds.get(doctype, ()),
 		)
 	for doctype in watched:
-		rules.setdefault(doctype, (None, (), (), True, asked.get(doctype, ())))
+		rules.setdefault(doctype, (None, (), (), True, criterion_kinds.get(doctype, ())))
 	return {**rules, ASKED_FOR: asked_for}
 
 
@@ -199,19 +199,23 @@ def _read_workflows() -> tuple[dict, dict, dict]:
 	)
 	of_workflow = {row.name: [*STANDARD_WATCHED, row.supplier_field or "supplier"] for row in workflows}
 	document_types = {row.name: row.document_type for row in workflows}
-	asked: list[tuple] = []  # DocType of a workflow, and one of its criteria
-	for workflow, values, found in _read_rows():
+	typed_criteria: list[tuple] = []  # DocType of a workflow, and one of its criteria
+	for workflow, values, row_criteria in _read_rows():
 		if workflow in of_workflow:
 			of_workflow[workflow] += values
-			asked += [(document_types[workflow], one) for one in found]
+			typed_criteria += [(document_types[workflow], criterion) for criterion in row_criteria]
 	watched: dict[str, list[str]] = {}
 	for row in workflows:
 		watched.setdefault(row.document_type, []).extend(of_workflow[row.name])
-	kinds = _sorted((doctype, one.kind.value) for doctype, one in asked)
+	kinds = _sorted((doctype, criterion.kind.value) for doctype, criterion in typed_criteria)
 	return (
 		watched,
 		kinds,
-		_sorted((one.doctype, (doctype, one.link_field)) for doctype, one in asked if one.doctype),
+		_sorted(
+			(criterion.doctype, (doctype, criterion.link_field))
+			for doctype, criterion in typed_criteria
+			if criterion.doctype
+		),
 	)
 
 
@@ -226,10 +230,10 @@ def _read_rows():
 
 def _sorted(pairs: Iterable[tuple]) -> dict[str, tuple]:
 	"""Return the values of each key, each once, sorted."""
-	found: dict[str, set] = {}
+	values_by_key: dict[str, set] = {}
 	for key, value in pairs:
-		found.setdefault(key, set()).add(value)
-	return {key: tuple(sorted(values)) for key, values in found.items()}
+		values_by_key.setdefault(key, set()).add(value)
+	return {key: tuple(sorted(values)) for key, values in values_by_key.items()}
 
 
 def _read_trackers():

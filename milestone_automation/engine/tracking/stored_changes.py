@@ -132,8 +132,8 @@ def _recorded_here(doc, stored: Stored) -> dict[str, Recorded]:
 
 
 def _is_recorded_here(doc, fieldname: str, last: Recorded) -> bool:
-	here = save_state.transaction().milestones.get(save_state.key_of(doc), {}).get(fieldname)
-	return bool(here) and last.name in here.names
+	recorded_here = save_state.transaction().milestones.get(save_state.key_of(doc), {}).get(fieldname)
+	return bool(recorded_here) and last.name in recorded_here.names
 
 
 def _names(tracker: registry.Tracker) -> tuple[str, ...]:
@@ -289,11 +289,11 @@ def _read(
 	rows = frappe.db.sql(query, parameters)
 	if not rows:
 		return None
-	found, recorded = list(rows[0]), {}
-	row = dict(zip(columns, found, strict=False))
+	cells, recorded = list(rows[0]), {}
+	row = dict(zip(columns, cells, strict=False))
 	for index, fieldname in enumerate(fieldnames):
 		begin = len(columns) + index * len(MILESTONE_COLUMNS)
-		milestone = found[begin : begin + len(MILESTONE_COLUMNS)]
+		milestone = cells[begin : begin + len(MILESTONE_COLUMNS)]
 		if milestone[0]:
 			name, value, value_hash, reached_on, position, undone = milestone
 			reached_on = reached_on and get_datetime(reached_on)

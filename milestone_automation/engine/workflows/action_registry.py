@@ -105,9 +105,9 @@ def _of_other_apps() -> dict[str, Action]:
 	return known[1]
 
 
-def _of_other_app(given) -> Action:
+def _of_other_app(declaration) -> Action:
 	"""Return the action that another app has declared. One whose function cannot be found says so when it is asked for."""
-	described = given if isinstance(given, dict) else {"function": given}
+	described = declaration if isinstance(declaration, dict) else {"function": declaration}
 	path, check = _last(described.get("function")), _last(described.get("problems"))
 	messages = message_log.count()
 	try:
@@ -117,11 +117,11 @@ def _of_other_app(given) -> Action:
 		message_log.forget_after(messages)
 		return Action(path or "", {}, partial(_lost_problems, path), takes_more=True)
 	arguments = {
-		one.name: Argument(_kind_of(one.annotation), one.default is one.empty)
-		for one in parameters
-		if one.kind in NAMED
+		parameter.name: Argument(_kind_of(parameter.annotation), parameter.default is parameter.empty)
+		for parameter in parameters
+		if parameter.kind in NAMED
 	}
-	takes_more = any(one.kind is one.VAR_KEYWORD for one in parameters)
+	takes_more = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
 	return Action(path, arguments, problems, takes_more, leaves_site=True)
 
 

@@ -92,8 +92,8 @@ def _author(workflow, kept: str | None) -> str | None:
 def _completes_as_before(before, workflow) -> bool:
 	"""Tell whether what is done for a completed plan, and when one is completed, are as they were."""
 	rules = [
-		{row.name: [_plain(row.get(name)) for name in WHEN_REACHED] for row in one.stages}
-		for one in (before, workflow)
+		{row.name: [_plain(row.get(name)) for name in WHEN_REACHED] for row in version.stages}
+		for version in (before, workflow)
 	]
 	return _is_same(before, workflow, (COMPLETED,)) and rules[0] == rules[1]
 

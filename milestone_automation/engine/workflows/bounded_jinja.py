@@ -92,10 +92,10 @@ class BoundedEnvironment(jinja2.sandbox.ImmutableSandboxedEnvironment):
 		return super()._generate(_Counting().visit(source), *arguments, **named)
 
 	def _range(self, *bounds) -> range:
-		found = range(*bounds)
-		if len(found) > MOST_ROUNDS:
+		numbers = range(*bounds)
+		if len(numbers) > MOST_ROUNDS:
 			raise BudgetExceeded(_("it takes too many steps"))
-		return found
+		return numbers
 
 	def call_binop(self, context, operator: str, left, right):
 		"""Return the result of a calculation; Jinja's hook for the operators in `intercepted_binops`.

@@ -27,9 +27,9 @@ def tidy(stage) -> None:
 	"""
 	if isinstance(stage.exit_criteria, list | dict):
 		stage.exit_criteria = json.dumps(stage.exit_criteria)
-	found = parsed(stage)
-	if found is not None:
-		cleaned = [replace(one, label=plain_text.clean(one.label)) for one in found]
+	parsed_criteria = parsed(stage)
+	if parsed_criteria is not None:
+		cleaned = [replace(one, label=plain_text.clean(one.label)) for one in parsed_criteria]
 		stage.exit_criteria = criteria.dump(cleaned)
 
 
@@ -39,10 +39,14 @@ def parsed(stage) -> tuple[Criterion, ...] | None:
 	Args:
 		stage: row with `exit_criteria`, of a workflow or plan.
 	"""
-	found = criteria.parse_or_none(cstr(stage.get("exit_criteria")))
-	if found is None:
+	parsed_criteria = criteria.parse_or_none(cstr(stage.get("exit_criteria")))
+	if parsed_criteria is None:
 		return None
-	return found if all(parsing.is_storable((*one.rule, one.label)) for one in found) else None
+	return (
+		parsed_criteria
+		if all(parsing.is_storable((*one.rule, one.label)) for one in parsed_criteria)
+		else None
+	)
 
 
 def required_texts(stages, doctype: str) -> list[str]:
@@ -52,8 +56,8 @@ def required_texts(stages, doctype: str) -> list[str]:
 		stages: rows with `exit_criteria`.
 		doctype: DocType of the workflow's documents.
 	"""
-	found = [one for stage in stages for one in parsed(stage) or ()]
-	return [criterion_texts.describe(one, doctype) for one in found if one.required]
+	parsed_criteria = [one for stage in stages for one in parsed(stage) or ()]
+	return [criterion_texts.describe(one, doctype) for one in parsed_criteria if one.required]
 
 
 def problems(stage, doctype: str, known: frozenset[str] = frozenset()) -> Iterator[str]:
@@ -64,31 +68,31 @@ def problems(stage, doctype: str, known: frozenset[str] = frozenset()) -> Iterat
 		doctype: DocType of the workflow's documents.
 		known: keys of criteria that were there before: what they ask of other documents was their author's right.
 	"""
-	found = parsed(stage)
-	if found is None:
+	parsed_criteria = parsed(stage)
+	if parsed_criteria is None:
 		yield _("Exit Criteria must be a JSON list of at most {0} criteria. Example: {1}.").format(
 			criteria.MOST_CRITERIA, escape_html(EXAMPLE)
 		)
 		return
 	keys = set()
-	for number, one in enumerate(found, 1):
-		sentences = [*_problems_of_one(one, doctype, known)]
-		if one.key in keys:
+	for number, criterion in enumerate(parsed_criteria, 1):
+		sentences = [*_problems_of_one(criterion, doctype, known)]
+		if criterion.key in keys:
 			sentences.append(_("It is there twice. Remove one of them."))
-		keys.add(one.key)
+		keys.add(criterion.key)
 		for sentence in sentences:
 			yield _("Exit criterion {0}: {1}").format(number, sentence)
 
 
-def _problems_of_one(one: Criterion, doctype: str, known: frozenset[str]) -> Iterator[str]:
-	if len(one.label) > LONGEST_LABEL:
+def _problems_of_one(criterion: Criterion, doctype: str, known: frozenset[str]) -> Iterator[str]:
+	if len(criterion.label) > LONGEST_LABEL:
 		yield _("Its label is too long. Use at most {0} characters.").format(LONGEST_LABEL)
-	if one.kind is CriterionKind.FIELD_SET:
-		yield from _field_problems(one.field, doctype)
-	elif one.kind is CriterionKind.CONDITION:
-		yield from _own_condition_problems(one, doctype)
-	elif one.kind is CriterionKind.DOCUMENT:
-		yield from _document_problems(one, doctype, known)
+	if criterion.kind is CriterionKind.FIELD_SET:
+		yield from _field_problems(criterion.field, doctype)
+	elif criterion.kind is CriterionKind.CONDITION:
+		yield from _own_condition_problems(criterion, doctype)
+	elif criterion.kind is CriterionKind.DOCUMENT:
+		yield from _document_problems(criterion, doctype, known)
 
 
 def _field_problems(fieldname: str, doctype: str) -> Iterator[str]:
@@ -142,20 +146,20 @@ def _doctype_problem(doctype: str, is_known: bool) -> str | None:
 	return None
 
 
-def _hidden_document_problems(one: Criterion) -> Iterator[str]:
+def _hidden_document_problems(criterion: Criterion) -> Iterator[str]:
 	"""Yield that the session user may read only some of the other documents: the answer tells of all of them."""
-	if not criterion_texts.reads_all(one.doctype):
+	if not criterion_texts.reads_all(criterion.doctype):
 		yield _(
 			"You may read only some documents of {0}, and it would tell of all. Ask somebody who may read all of them."
-		).format(_(one.doctype))
+		).format(_(criterion.doctype))
 
 
-def _hidden_field_problems(one: Criterion) -> Iterator[str]:
+def _hidden_field_problems(criterion: Criterion) -> Iterator[str]:
 	"""Yield the fields of other documents that the session user uses and may not read."""
-	table, _dot, fieldname = one.link_field.rpartition(".")
-	hidden, columns = field_rights.hidden(one.doctype), field_rights.hidden_of_rows(one.doctype)
-	used, used_columns = conditions.fields_used(one.condition, one.doctype)
-	used_hidden = hidden & {*used, table or fieldname}
+	table, _dot, fieldname = criterion.link_field.rpartition(".")
+	hidden, columns = field_rights.hidden(criterion.doctype), field_rights.hidden_of_rows(criterion.doctype)
+	used_fields, used_columns = conditions.fields_used(criterion.condition, criterion.doctype)
+	used_hidden = hidden & {*used_fields, table or fieldname}
 	used_hidden |= set().union(*columns.values()) & used_columns
 	used_hidden |= columns.get(table, set()) & {fieldname}
 	for name in sorted(used_hidden):
@@ -172,14 +176,14 @@ def uses(stage, doctype: str) -> Iterator[tuple[str, str, bool]]:
 	Yields:
 		tuple: all that the criterion says, the fieldname, and whether it is one of the rows of the document's tables.
 	"""
-	for one in parsed(stage) or ():
-		words = "\n".join(one.rule)
-		if one.kind is CriterionKind.FIELD_SET and one.field:
-			yield words, one.field, False
-		if one.kind is not CriterionKind.CONDITION:
+	for criterion in parsed(stage) or ():
+		words = "\n".join(criterion.rule)
+		if criterion.kind is CriterionKind.FIELD_SET and criterion.field:
+			yield words, criterion.field, False
+		if criterion.kind is not CriterionKind.CONDITION:
 			continue
 		try:
-			fields, columns = conditions.fields_used(one.condition, doctype)
+			fields, columns = conditions.fields_used(criterion.condition, doctype)
 		except (SyntaxError, expressions.NotAllowed):
 			continue
 		yield from ((words, name, False) for name in sorted(fields))

@@ -154,9 +154,9 @@ def values(mapping: list[dict], doc, row=None) -> dict:
 	return {one["field"]: _value(one, doc, row) for one in mapping}
 
 
-def _value(one: dict, doc, row):
-	if "value" in one:
-		return one["value"]
-	if "from" in one:
-		return (doc if row is None else row).get(one["from"])
-	return expressions.evaluate(one["formula"].strip(), doc, row)
+def _value(rule: dict, doc, row):
+	if "value" in rule:
+		return rule["value"]
+	if "from" in rule:
+		return (doc if row is None else row).get(rule["from"])
+	return expressions.evaluate(rule["formula"].strip(), doc, row)

@@ -63,14 +63,17 @@ def _uses_of_workflows(doctype: str) -> Iterator[tuple[str, str]]:
 
 def _uses_of_criteria(doctype: str) -> set[tuple[str, str]]:
 	"""Return (workflow, field) of the exit criteria that use fields of a DocType: of their own documents, or of others."""
-	found = set()
-	for name, document_type, one in _criteria():
-		if document_type == doctype and one.kind is not CriterionKind.DOCUMENT:
-			found |= {(name, fieldname) for fieldname in (one.field, *conditions.fields_of(one.condition))}
-		elif one.doctype == doctype:
-			fields = (one.link_field.split(".")[0], *conditions.fields_of(one.condition))
-			found |= {(name, fieldname) for fieldname in fields}
-	return {(name, fieldname) for name, fieldname in found if fieldname not in default_fields}
+	uses = set()
+	for name, document_type, criterion in _criteria():
+		if document_type == doctype and criterion.kind is not CriterionKind.DOCUMENT:
+			uses |= {
+				(name, fieldname)
+				for fieldname in (criterion.field, *conditions.fields_of(criterion.condition))
+			}
+		elif criterion.doctype == doctype:
+			fields = (criterion.link_field.split(".")[0], *conditions.fields_of(criterion.condition))
+			uses |= {(name, fieldname) for fieldname in fields}
+	return {(name, fieldname) for name, fieldname in uses if fieldname not in default_fields}
 
 
 def _criteria() -> Iterator[tuple[str, str, criteria.Criterion]]:
@@ -81,8 +84,8 @@ def _criteria() -> Iterator[tuple[str, str, criteria.Criterion]]:
 	filters = {"exit_criteria": ("is", "set"), "parent": ("in", list(types))}
 	rows = frappe.get_all("Milestone Workflow Stage", filters, ["parent", "exit_criteria"]) if types else ()
 	for row in rows:
-		for one in criteria.parse_or_none(row.exit_criteria) or ():
-			yield row.parent, types[row.parent], one
+		for criterion in criteria.parse_or_none(row.exit_criteria) or ():
+			yield row.parent, types[row.parent], criterion
 
 
 def tell_of_doctype(doctype: str) -> None:
@@ -106,10 +109,10 @@ def _say(doctype: str, fieldname: str, user_doctype: str, name: str) -> None:
 
 
 def _write(user_doctype: str, name: str, text: str) -> None:
-	about = {"comment_type": "Comment", "reference_doctype": user_doctype, "reference_name": name}
-	if frappe.db.exists("Comment", {**about, "content": text}):
+	reference = {"comment_type": "Comment", "reference_doctype": user_doctype, "reference_name": name}
+	if frappe.db.exists("Comment", {**reference, "content": text}):
 		return
-	comment = frappe.get_doc({"doctype": "Comment", **about, "content": text})
+	comment = frappe.get_doc({"doctype": "Comment", **reference, "content": text})
 	comment.insert(ignore_permissions=True)  # the app says it, whoever changed the field
 	frappe.msgprint(
 		f"{_(user_doctype)} {get_link_to_form(user_doctype, name)}: {text}",

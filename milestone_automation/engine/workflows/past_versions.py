@@ -108,9 +108,9 @@ def _read(workflow) -> _History:
 
 def _values(row) -> dict:
 	return {
-		one.fieldname: row.get(one.fieldname)
-		for one in row.meta.fields
-		if one.fieldtype not in ("Table", "HTML")
+		docfield.fieldname: row.get(docfield.fieldname)
+		for docfield in row.meta.fields
+		if docfield.fieldtype not in ("Table", "HTML")
 	}
 
 
@@ -202,78 +202,78 @@ class _Comparison:
 		left_out = NOT_COMPARED | self.hidden[table]
 		if not table:
 			left_out |= validation.UNVERSIONED_FIELDS
-		for one in meta.fields:
-			if one.fieldname in after and one.fieldname not in left_out:
-				old, new = (self._read(row.get(one.fieldname), one) for row in (before, after))
-				if self._followed(old, one) != new:
-					yield self._changed_field(one, old, new, after.get(TABLES.get(table)))
+		for docfield in meta.fields:
+			if docfield.fieldname in after and docfield.fieldname not in left_out:
+				old, new = (self._read(row.get(docfield.fieldname), docfield) for row in (before, after))
+				if self._followed(old, docfield) != new:
+					yield self._changed_field(docfield, old, new, after.get(TABLES.get(table)))
 
-	def _followed(self, text: str, one) -> str:
+	def _followed(self, text: str, docfield) -> str:
 		"""Return the old names of a field with the names that its rows have now."""
-		if one.fieldname not in NAMED_ROWS:
+		if docfield.fieldname not in NAMED_ROWS:
 			return text
-		renamed = self.new_names[NAMED_ROWS[one.fieldname]]
+		renamed = self.new_names[NAMED_ROWS[docfield.fieldname]]
 		return "\n".join(renamed.get(names.key(name), name) for name in names.lines(text))
 
-	def _changed_field(self, one, old: str, new: str, row: str | None) -> dict:
-		label = _(one.label)
-		if lines := self._lines(one):
+	def _changed_field(self, docfield, old: str, new: str, row: str | None) -> dict:
+		label = _(docfield.label)
+		if lines := self._lines(docfield):
 			text = (
 				_("{0}: {1} was changed.").format(row, label) if row else _("{0} was changed.").format(label)
 			)
 			return _change(text, lines(old), lines(new))
-		old, new = (self._shown(value, one) for value in (old, new))
+		old, new = (self._shown(value, docfield) for value in (old, new))
 		return _change(_field_sentence(row, label, old, new))
 
-	def _lines(self, one) -> Callable | None:
+	def _lines(self, docfield) -> Callable | None:
 		"""Return the function that makes lines of a longer text; None for a field with one value."""
-		if one.fieldname == "exit_criteria":
+		if docfield.fieldname == "exit_criteria":
 			return self._criteria_lines
-		if one.fieldname in ("next_actions", authors.COMPLETED):
+		if docfield.fieldname in ("next_actions", authors.COMPLETED):
 			return _step_lines
-		if one.fieldname in NAMED_ROWS:
+		if docfield.fieldname in NAMED_ROWS:
 			return None
-		return str.splitlines if one.fieldtype in ("Code", "Small Text") else None
+		return str.splitlines if docfield.fieldtype in ("Code", "Small Text") else None
 
 	def _criteria_lines(self, text: str) -> list[str]:
-		found = criteria.parse_or_none(text)
-		if found is None:
+		parsed_criteria = criteria.parse_or_none(text)
+		if parsed_criteria is None:
 			return text.splitlines()
 		optional = _("{0} (optional)")
-		lines = [(criterion_texts.describe(one, self.document_type), one.required) for one in found]
+		lines = [(criterion_texts.describe(one, self.document_type), one.required) for one in parsed_criteria]
 		return [text if required else optional.format(text) for text, required in lines]
 
-	def _read(self, value, one) -> str:
+	def _read(self, value, docfield) -> str:
 		"""Return a value as text, whether it comes from the document or from Frappe's history, where it is formatted."""
-		if one.fieldtype in ("Check", "Int"):
+		if docfield.fieldtype in ("Check", "Int"):
 			return cstr(cint(cstr(value).replace(",", "")))
 		return cstr(value).replace("<br>", "\n").strip()
 
-	def _shown(self, text: str, one) -> str:
-		if one.fieldtype == "Check":
+	def _shown(self, text: str, docfield) -> str:
+		if docfield.fieldtype == "Check":
 			return _("Yes") if cint(text) else _("No")
-		if one.fieldname in FIELDS_OF_DOCUMENT:
+		if docfield.fieldname in FIELDS_OF_DOCUMENT:
 			meta = rights.stored_meta(self.document_type)
-			named = meta and meta.get_field(text)
-			return _(named.label) if named and named.label else text
-		if one.fieldtype == "Select":
+			named_field = meta and meta.get_field(text)
+			return _(named_field.label) if named_field and named_field.label else text
+		if docfield.fieldtype == "Select":
 			return _(text) if text else ""
-		if one.fieldtype == "Link" and one.options == "User":
+		if docfield.fieldtype == "Link" and docfield.options == "User":
 			return get_fullname(text) if text else ""
 		return ", ".join(text.splitlines())
 
 
 def _pairs(old: dict, new: dict, label: str) -> list[tuple[dict | None, dict | None]]:
 	"""Pair rows by their name in the database, else by what they are called: an import makes all rows anew."""
-	left = {name: row for name, row in old.items() if name not in new}
-	by_label = {names.key(row[label]): name for name, row in left.items()}
+	unpaired = {name: row for name, row in old.items() if name not in new}
+	by_label = {names.key(row[label]): name for name, row in unpaired.items()}
 	pairs = []
 	for name, row in new.items():
 		before = old.get(name)
-		if before is None and (found := by_label.pop(names.key(row[label]), None)):
-			before = left.pop(found)
+		if before is None and (old_name := by_label.pop(names.key(row[label]), None)):
+			before = unpaired.pop(old_name)
 		pairs.append((before, row))
-	return [*pairs, *((row, None) for row in left.values())]
+	return [*pairs, *((row, None) for row in unpaired.values())]
 
 
 def _change(text: str, before: Iterable[str] = (), after: Iterable[str] = ()) -> dict:

@@ -219,8 +219,10 @@ class _Texts:
 			title = meta and cint(meta.get("show_title_field_in_link")) and meta.title_field
 			if title:
 				filters = {"name": ("in", sorted(of_doctype - {""}) or [""])}
-				found = frappe.get_all(doctype, filters=filters, fields=["name", title])
-				self.titles |= {(doctype, cstr(row.name)): cstr(row[title]) for row in found if row[title]}
+				title_rows = frappe.get_all(doctype, filters=filters, fields=["name", title])
+				self.titles |= {
+					(doctype, cstr(row.name)): cstr(row[title]) for row in title_rows if row[title]
+				}
 
 	def of(self, field, row) -> str:
 		"""Return the value of a field of a row as text; empty without a value, except of a Check, which is Yes or No.

@@ -283,14 +283,14 @@ def check_texts(workflow) -> None:
 		frappe.ValidationError: the condition cannot be evaluated, or lists all other problems, one per line.
 	"""
 	conditions.check(workflow.condition, workflow.document_type)
-	found = [*document_filters.problems(workflow.document_filters, workflow.document_type)]
+	sentences = [*document_filters.problems(workflow.document_filters, workflow.document_type)]
 	for stage in workflow.stages:
 		criteria = criteria_validation.problems(stage, workflow.document_type, _known_criteria(workflow))
-		found += [f"{stage_label(stage)}: {problem}" for problem in criteria]
-	found += field_use.problems(workflow, _row_label)
-	found += shown_fields.problems(workflow)
-	if found:
-		frappe.throw("<br>".join(found), title=_("Milestone Workflow"))
+		sentences += [f"{stage_label(stage)}: {problem}" for problem in criteria]
+	sentences += field_use.problems(workflow, _row_label)
+	sentences += shown_fields.problems(workflow)
+	if sentences:
+		frappe.throw("<br>".join(sentences), title=_("Milestone Workflow"))
 
 
 def problems(workflow) -> Iterator[str]:
@@ -321,13 +321,13 @@ def completion_label() -> str:
 
 
 def _completion_problems(workflow) -> Iterator[str]:
-	found = step_validation.problems(
+	step_problems = step_validation.problems(
 		workflow.completed_actions,
 		workflow.document_type,
 		(StepEvent.PLAN_COMPLETED,),
 		is_own=authors.wrote_now(workflow, authors.COMPLETED_BY),
 	)
-	return (completion_label() + problem for problem in found)
+	return (completion_label() + problem for problem in step_problems)
 
 
 def _known_criteria(workflow) -> frozenset[str]:

@@ -34,14 +34,14 @@ def execute(filters=None):
 	Raises:
 		frappe.ValidationError: a filter has an invalid value.
 	"""
-	found = find(ReportFilters(filters))
-	rows = [_row(detail) for detail in found[:MOST_ROWS]]
+	all_details = find(ReportFilters(filters))
+	rows = [_row(detail) for detail in all_details[:MOST_ROWS]]
 	note = None
-	if len(found) > len(rows):
+	if len(all_details) > len(rows):
 		note = _("The first {0} of {1} milestones. Choose filters to see the others.").format(
-			MOST_ROWS, len(found)
+			MOST_ROWS, len(all_details)
 		)
-	return get_columns(), rows, note, get_chart(found)
+	return get_columns(), rows, note, get_chart(all_details)
 
 
 def get_columns() -> list[dict]:
@@ -115,16 +115,16 @@ def _row(detail: details.Detail) -> dict:
 	}
 
 
-def get_chart(found: list[details.Detail]) -> dict | None:
-	totals = Counter(detail.result for detail in found if detail.result)
+def get_chart(all_details: list[details.Detail]) -> dict | None:
+	totals = Counter(detail.result for detail in all_details if detail.result)
 	if not totals:
 		return None
-	shown = [result for result in Result if totals[result]]
+	shown_results = [result for result in Result if totals[result]]
 	return {
 		"data": {
-			"labels": [_(result.value) for result in shown],
-			"datasets": [{"name": _("Milestones"), "values": [totals[result] for result in shown]}],
+			"labels": [_(result.value) for result in shown_results],
+			"datasets": [{"name": _("Milestones"), "values": [totals[result] for result in shown_results]}],
 		},
 		"type": "percentage",
-		"colors": [COLORS[result] for result in shown],
+		"colors": [COLORS[result] for result in shown_results],
 	}

@@ -31,12 +31,12 @@ def execute(filters=None):
 	"""
 	chosen = ReportFilters(filters)
 	baseline = chosen.baseline()
-	found = get_data(chosen, baseline)
-	rows = sorted(found, key=_urgency)[:MOST_ROWS]
+	all_rows = get_data(chosen, baseline)
+	rows = sorted(all_rows, key=_urgency)[:MOST_ROWS]
 	note = None
-	if len(found) > len(rows):
+	if len(all_rows) > len(rows):
 		note = _("The {0} of {1} documents that are due first. Choose filters to see the others.").format(
-			MOST_ROWS, len(found)
+			MOST_ROWS, len(all_rows)
 		)
 	for place, row in enumerate(rows):
 		row["stages"] = frappe.as_json(row["stages"], indent=None) if place < MOST_DRAWN else None

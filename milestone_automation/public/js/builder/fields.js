@@ -96,10 +96,10 @@ export class DocumentFields {
 				.filter((field) => this.is_link_here(field))
 				.map((field) => ({ value: prefix + field.fieldname, label: of + __(field.label, null, doctype) }));
 		const tables = meta.fields.filter((field) => frappe.model.table_fields.includes(field.fieldtype));
-		return tables.reduce((found, table) => {
+		return tables.reduce((choices, table) => {
 			const rows = frappe.get_meta(table.options);
 			const of = `${__(table.label, null, doctype)}: `;
-			return found.concat(rows ? links(rows.fields, `${table.fieldname}.`, of) : []);
+			return choices.concat(rows ? links(rows.fields, `${table.fieldname}.`, of) : []);
 		}, links(meta.fields, "", ""));
 	}
 
@@ -221,16 +221,16 @@ export class DocumentFields {
 	// What reaches a milestone that is called like a value of the document; null if there is none.
 	value_named(name) {
 		for (const { value: track_field, values } of this.with_values()) {
-			const found = values.find(({ value, label }) =>
+			const match = values.find(({ value, label }) =>
 				[value, label].some((one) => one.toLowerCase() === name.toLowerCase())
 			);
-			if (found) return { reach_rule: "Field Value", track_field, track_value: found.value };
+			if (match) return { reach_rule: "Field Value", track_field, track_value: match.value };
 		}
 		return null;
 	}
 
 	label(fieldname) {
-		const found = this.trackable.find((one) => one.value === fieldname);
-		return (found && found.label) || fieldname || "";
+		const field = this.trackable.find((one) => one.value === fieldname);
+		return (field && field.label) || fieldname || "";
 	}
 }

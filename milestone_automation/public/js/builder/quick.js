@@ -190,7 +190,7 @@ export class Quick {
 		this.builder.default_names.delete(stage.name);
 		this.waiting.delete(stage.name);
 		if (!is_first_name || stage.reach_rule === "Field Value") return;
-		const found = this.builder.fields.value_named(stage.stage_name);
-		if (found) frappe.model.set_value(STAGE, stage.name, found);
+		const reach_values = this.builder.fields.value_named(stage.stage_name);
+		if (reach_values) frappe.model.set_value(STAGE, stage.name, reach_values);
 	}
 }

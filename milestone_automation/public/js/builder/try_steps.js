@@ -16,19 +16,19 @@ function html({ stages, completed }, frm, fields) {
 		outcomes(stages[index] || [], steps.place_of_stage(stage), fields)
 	);
 	parts.push(outcomes(completed, steps.place_of_plan(frm), fields));
-	const found = parts.join("");
+	const lists = parts.join("");
 	return `
 		<div class="milestone-preview">
 			<p class="milestone-muted">${__(
 				"Nothing is changed and nothing is sent. Each step is tried with the rights of its author."
 			)}</p>
-			${found ? `<ul class="milestone-tried">${found}</ul>` : `<p>${__("This workflow has no next steps.")}</p>`}
+			${lists ? `<ul class="milestone-tried">${lists}</ul>` : `<p>${__("This workflow has no next steps.")}</p>`}
 		</div>`;
 }
 
-function outcomes(found, place, fields) {
+function outcomes(tried_steps, place, fields) {
 	const list = steps.read(place);
-	return found
+	return tried_steps
 		.map(
 			({ is_done, sentences }, index) => `
 			<li class="${is_done ? "is-done" : "is-not-done"}">

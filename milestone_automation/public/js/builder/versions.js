@@ -2,23 +2,23 @@
 import { esc } from "../panel/words";
 
 export function compare(frm) {
-	ask(frm).then((found) => {
-		if (!found.earlier) {
+	ask(frm).then((comparison) => {
+		if (!comparison.earlier) {
 			return frappe.msgprint({
 				title: __("Compare Versions"),
 				indicator: "blue",
 				message: __("There is only one version of this workflow in its history."),
 			});
 		}
-		return open(frm, found);
+		return open(frm, comparison);
 	});
 }
 
 const ask = (frm, earlier, later) =>
 	frappe.xcall("milestone_automation.api.compare_versions", { workflow: frm.docname, earlier, later });
 
-function open(frm, found) {
-	const options = found.versions.map(({ version, on, by }) => ({
+function open(frm, comparison) {
+	const options = comparison.versions.map(({ version, on, by }) => ({
 		value: cstr(version),
 		label: [__("Version {0}", [version]), on && frappe.datetime.str_to_user(on), by]
 			.filter(Boolean)
@@ -29,7 +29,7 @@ function open(frm, found) {
 		label,
 		fieldtype: "Select",
 		options,
-		default: cstr(found[fieldname]),
+		default: cstr(comparison[fieldname]),
 		change: () => dialog && show_chosen(frm, dialog),
 	});
 	const dialog = new frappe.ui.Dialog({
@@ -44,8 +44,8 @@ function open(frm, found) {
 			{ fieldname: "changes", fieldtype: "HTML" },
 		],
 	});
-	dialog.shown = `${found.earlier}-${found.later}`;
-	show(dialog, found);
+	dialog.shown = `${comparison.earlier}-${comparison.later}`;
+	show(dialog, comparison);
 	dialog.show();
 }
 
@@ -55,10 +55,10 @@ function show_chosen(frm, dialog) {
 	const wanted = `${earlier}-${later}`;
 	if (dialog.shown === wanted) return;
 	dialog.shown = wanted;
-	ask(frm, earlier, later).then((found) => dialog.shown === wanted && show(dialog, found));
+	ask(frm, earlier, later).then((comparison) => dialog.shown === wanted && show(dialog, comparison));
 }
 
-const show = (dialog, found) => dialog.fields_dict.changes.$wrapper.html(html(found));
+const show = (dialog, comparison) => dialog.fields_dict.changes.$wrapper.html(html(comparison));
 
 function html({ changes }) {
 	if (!changes.length) {

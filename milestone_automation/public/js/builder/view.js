@@ -123,13 +123,13 @@ function summary(stage, fields) {
 }
 
 function owner_words(stage, fields) {
-	const own = {
+	const owner_text = {
 		User: () => frappe.user.full_name(stage.owner_user || ""),
 		Role: () => __(stage.owner_role || ""),
 		"User Field": () => fields.label(stage.owner_field),
 		"Third-Party Collaborator": () => stage.owner_name || stage.owner_email || "",
 	}[stage.owner_kind];
-	const words = (own && own()) || choices.label_of(choices.OWNER_KINDS(), stage.owner_kind);
+	const words = (owner_text && owner_text()) || choices.label_of(choices.OWNER_KINDS(), stage.owner_kind);
 	return __("Owner: {0}", [esc(words)]);
 }
 

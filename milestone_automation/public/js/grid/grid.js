@@ -188,8 +188,8 @@ export class Grid {
 	}
 
 	cell([row, column]) {
-		const found = this.data.rows[row - 1];
-		return found && column > 0 ? found.cells[column - 1] : null;
+		const plan_row = this.data.rows[row - 1];
+		return plan_row && column > 0 ? plan_row.cells[column - 1] : null;
 	}
 
 	// What a selection keeps of a cell; nothing of one that may not be moved.

@@ -43,11 +43,11 @@ export class Board {
 
 function html({ stages, plans, today }) {
 	const columns = stages.map((stage) => {
-		const own = plans.filter((plan) => plan.current_stage === stage);
+		const column_plans = plans.filter((plan) => plan.current_stage === stage);
 		return `
 			<section class="milestone-column" aria-label="${esc(stage)}">
-				<h2>${esc(stage)} <span class="milestone-muted">${own.length}</span></h2>
-				${own.map((plan) => card(plan, today)).join("")}
+				<h2>${esc(stage)} <span class="milestone-muted">${column_plans.length}</span></h2>
+				${column_plans.map((plan) => card(plan, today)).join("")}
 			</section>`;
 	});
 	return `<div class="milestone-columns" tabindex="0" role="group" aria-label="${__(

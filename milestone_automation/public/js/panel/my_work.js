@@ -87,9 +87,9 @@ function by_time(rows, field, today, row_html) {
 	];
 	return parts
 		.map(([title, fits]) => {
-			const own = rows.filter((row) => fits(row[field]));
-			return own.length
-				? `<h3 class="milestone-work-when">${title}</h3><ul class="milestone-tasks">${own
+			const part_rows = rows.filter((row) => fits(row[field]));
+			return part_rows.length
+				? `<h3 class="milestone-work-when">${title}</h3><ul class="milestone-tasks">${part_rows
 						.map(row_html)
 						.join("")}</ul>`
 				: "";

@@ -468,8 +468,8 @@ export function learn_plan(payload, { doctype, name }) {
 export function listen() {
 	frappe.realtime.on("milestone_plan_changed", ({ doctype, name }) => {
 		for (const panel of panels.values()) {
-			const own = panel.busy || Date.now() - panel.loaded_at < 500;
-			if (panel.doctype === doctype && panel.name === name && !own) {
+			const is_own = panel.busy || Date.now() - panel.loaded_at < 500;
+			if (panel.doctype === doctype && panel.name === name && !is_own) {
 				panel.reload_soon = panel.reload_soon || frappe.utils.debounce(() => panel.name && panel.load(), 300);
 				panel.reload_soon();
 			}

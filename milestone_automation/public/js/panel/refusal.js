@@ -107,14 +107,14 @@ class Refusal {
 		const button = (action, text, label) => `
 			<button type="button" class="btn btn-xs btn-default" data-do="${action}" data-index="${index}"
 				aria-label="${esc(label)}" ${this.busy ? "disabled" : ""}>${text}</button>`;
-		const found = [];
+		const buttons = [];
 		if (row.actions.includes("complete")) {
-			found.push(button("complete", `${icon("check")} ${__("Done")}`, __("Complete {0}", [row.title])));
+			buttons.push(button("complete", `${icon("check")} ${__("Done")}`, __("Complete {0}", [row.title])));
 		}
 		if (row.actions.some((action) => action.startsWith("waive"))) {
-			found.push(button("waive", __("Waive…"), __("Waive {0}", [row.title])));
+			buttons.push(button("waive", __("Waive…"), __("Waive {0}", [row.title])));
 		}
-		return found.length ? `<div class="milestone-refusal-actions">${found.join("")}</div>` : "";
+		return buttons.length ? `<div class="milestone-refusal-actions">${buttons.join("")}</div>` : "";
 	}
 
 	reason_html(row, index) {
@@ -246,9 +246,9 @@ class Refusal {
 
 	// The next thing to do: of the same row, else of the first open one, else what was refused.
 	focus(row) {
-		const own = row && this.$body.find(`[data-index="${this.rows.indexOf(row)}"]`).get(0);
+		const row_button = row && this.$body.find(`[data-index="${this.rows.indexOf(row)}"]`).get(0);
 		const $primary = this.dialog.get_primary_btn().filter(":visible:not([disabled])");
-		const next = own || $primary.get(0) || this.$body.find("[data-do]").get(0);
+		const next = row_button || $primary.get(0) || this.$body.find("[data-do]").get(0);
 		(next || this.dialog.get_secondary_btn().get(0)).focus();
 	}
 

@@ -291,10 +291,10 @@ function facts(stage, { today, doctype }) {
 		const by = who ? ` · ${esc(who)}` : "";
 		rows.push([__("Reached On"), date(stage.reached_on) + by]);
 		if (stage.reached_without_tasks_on) {
-			const found = __("Reached without its required tasks, found on {0}", [
+			const text = __("Reached without its required tasks, found on {0}", [
 				date(stage.reached_without_tasks_on),
 			]);
-			rows.push([__("Gate"), found]);
+			rows.push([__("Gate"), text]);
 		}
 	}
 	if (stage.key_date) {

@@ -70,9 +70,9 @@ function grid(y, days, width) {
 }
 
 function draw_column(value, rows, x, width, y) {
-	const own = rows.filter((row) => row.value === value);
+	const column_rows = rows.filter((row) => row.value === value);
 	const lines = LINES.map(([field, kind, label, part]) => {
-		const days = own[0][field];
+		const days = column_rows[0][field];
 		if (days === null || days === undefined) return "";
 		const at = y(days);
 		return (
@@ -83,7 +83,7 @@ function draw_column(value, rows, x, width, y) {
 			})
 		);
 	});
-	const dots = own.map((row, index) => {
+	const dots = column_rows.map((row, index) => {
 		const at = x + 12 + ((index * 37) % Math.max(1, width - 24));
 		const color = is_past(row, "line_95") ? "red" : is_past(row, "line_80") ? "orange" : "blue";
 		return tag(
@@ -100,7 +100,7 @@ function draw_column(value, rows, x, width, y) {
 		class: "milestone-axis",
 		"text-anchor": "middle",
 	});
-	const number = text(x + width / 2, HEIGHT - BOTTOM + 34, String(own.length), {
+	const number = text(x + width / 2, HEIGHT - BOTTOM + 34, String(column_rows.length), {
 		class: "milestone-axis",
 		"text-anchor": "middle",
 	});
