@@ -131,9 +131,7 @@ function stage_from_outside(row, today) {
 		<li class="milestone-task">
 			<div class="milestone-task-text">
 				<b>${esc(row.stage_name)}</b>
-				<div class="milestone-muted">${[about, when(row.key_date, today), answer]
-					.filter(Boolean)
-					.join(" · ")}</div>
+				<div class="milestone-muted">${[about, when(row.key_date, today), answer].filter(Boolean).join(" · ")}</div>
 			</div>
 		</li>`;
 }
