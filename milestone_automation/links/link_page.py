@@ -253,13 +253,13 @@ def requester(row, document) -> requesters.Requester:
 		document: `reference_type` and `reference_name`.
 	"""
 	row = row or {}
-	about = {
+	asking_row = {
 		"reference_type": document.reference_type,
 		"reference_name": document.reference_name,
 		"stage_owner": row.get("stage_owner"),
 		"owner_role": row.get("owner_role"),
 	}
-	return requesters.of_rows([about])[0]
+	return requesters.of_rows([asking_row])[0]
 
 
 def handed_over(event: PlanEvent, link: Link, plan: str, **columns: str) -> str:

@@ -34,8 +34,8 @@ def add(context) -> None:
 def _has_something(user: str) -> bool:
 	"""Tell whether there is something on the page of a user, as it was some minutes ago at most."""
 	cache, key = compat.redis_cache(), KEY.format(user)
-	kept = cache.get_value(key, expires=True)
-	if kept is None:
-		kept = bool(guard.run_guarded("Milestone portal menu", portal_page.has_something, user))
-		cache.set_value(key, kept, expires_in_sec=KEPT_FOR)
-	return kept
+	is_filled = cache.get_value(key, expires=True)
+	if is_filled is None:
+		is_filled = bool(guard.run_guarded("Milestone portal menu", portal_page.has_something, user))
+		cache.set_value(key, is_filled, expires_in_sec=KEPT_FOR)
+	return is_filled

@@ -62,12 +62,12 @@ def attach(doctype: str, document: str, sent, before: list[str]) -> tuple[str, s
 	name = _plain_name(sent.filename)
 	_check_type(name)
 	content = _read(sent)
-	about = {"attached_to_doctype": doctype, "attached_to_name": document}
-	if known := frappe.db.exists("File", {"content_hash": get_content_hash(content), **about}):
-		return name, known
+	attachment = {"attached_to_doctype": doctype, "attached_to_name": document}
+	if attached_file := frappe.db.exists("File", {"content_hash": get_content_hash(content), **attachment}):
+		return name, attached_file
 	if before and frappe.db.count("File", {"name": ("in", before)}) >= MOST_FILES:
 		frappe.throw(_("You have sent many files here already. Please send the next one by mail."))
-	values = {"doctype": "File", "file_name": name, "is_private": 1, "content": content, **about}
+	values = {"doctype": "File", "file_name": name, "is_private": 1, "content": content, **attachment}
 	file = frappe.get_doc(values)
 	file.flags[signed_links.PROVEN] = True
 	file.insert(ignore_permissions=True)  # the signed link is the right to attach

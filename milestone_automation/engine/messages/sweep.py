@@ -101,12 +101,12 @@ def handle(names: list[str], now: datetime) -> None:
 		outbox.show(notification)
 
 
-def _note_steps(found: list[step_outbox.Happening]) -> None:
+def _note_steps(happenings: list[step_outbox.Happening]) -> None:
 	"""Note what is to be done for stages that are blocked or overdue; where that fails, plan by plan."""
 	what = "Milestone sweep: next steps"
-	if not found or guard.run_guarded(what, step_outbox.note_lasting, found):
+	if not happenings or guard.run_guarded(what, step_outbox.note_lasting, happenings):
 		return
-	for _name, of_plan in groupby(found, key=lambda one: one.plan.name):
+	for _name, of_plan in groupby(happenings, key=lambda one: one.plan.name):
 		guard.run_guarded(what, step_outbox.note_lasting, list(of_plan))
 
 

@@ -30,11 +30,11 @@ def of_plans(
 	names = identities(who)
 	plans = [plan for plan in plans if rights.stored_meta(plan.get("reference_type"))]
 	documents = plan_documents.read(plans) if documents is None else documents
-	asked = []
+	documents_with_plans = []
 	for plan in plans:
 		nothing = frappe._dict(doctype=plan.get("reference_type"))
-		asked.append((documents.get(plan_documents.key_of(plan), nothing), plan))
-	contacts = assignees.contacts_of_suppliers(asked)
+		documents_with_plans.append((documents.get(plan_documents.key_of(plan), nothing), plan))
+	contacts = assignees.contacts_of_suppliers(documents_with_plans)
 	return {plan.get("name"): _others(people, names) for plan, people in zip(plans, contacts, strict=True)}
 
 

@@ -27,13 +27,13 @@ def read(rows: Iterable, fieldnames: Iterable[str] | None = None) -> Documents:
 	names_of: dict[str, set[str]] = {}
 	for doctype, name in {key_of(row) for row in rows}:
 		names_of.setdefault(doctype, set()).add(name)
-	wanted = None if fieldnames is None else tuple(fieldnames)
+	wanted_fields = None if fieldnames is None else tuple(fieldnames)
 	documents = {}
 	for doctype, names in names_of.items():
 		if rights.stored_meta(doctype):
-			columns = stored_rows.columns_of(doctype, wanted)
-			found = stored_rows.read_many(doctype, sorted(names), columns)
+			columns = stored_rows.columns_of(doctype, wanted_fields)
+			row_by_name = stored_rows.read_many(doctype, sorted(names), columns)
 			documents |= {
-				(doctype, name): frappe._dict(values, doctype=doctype) for name, values in found.items()
+				(doctype, name): frappe._dict(values, doctype=doctype) for name, values in row_by_name.items()
 			}
 	return documents

@@ -56,9 +56,9 @@ def _requester(row, documents: plan_documents.Documents, names: dict[str, str]) 
 
 def _desk_names(users: Iterable[str | None]) -> dict[str, str]:
 	"""Return the names of those of some users who work in the Desk. At most one query."""
-	wanted = sorted({user for user in users if user})
-	if not wanted:
+	user_names = sorted({user for user in users if user})
+	if not user_names:
 		return {}
-	filters = {"name": ("in", wanted), "enabled": 1, "user_type": assignees.SYSTEM_USER}
+	filters = {"name": ("in", user_names), "enabled": 1, "user_type": assignees.SYSTEM_USER}
 	rows = frappe.get_all("User", filters=filters, fields=["name", "full_name"])
 	return {row.name: row.full_name or row.name for row in rows}

@@ -130,10 +130,10 @@ def _rename_in_snapshots(doctype: str, fields: list[str], old: str, new: str) ->
 		changes = {}
 		# As they are now: a save since this transaction began may have written more of them.
 		for row in plan_rows.run_locked(query.where(table.name.isin(names[begin : begin + BATCH]))):
-			known = json.loads(row.snapshot)
-			renamed = {field: new for field in fields if known.get(field) == old}
+			snapshot = json.loads(row.snapshot)
+			renamed = {field: new for field in fields if snapshot.get(field) == old}
 			if renamed:
-				changes[row.name] = {"snapshot": json.dumps({**known, **renamed})}
+				changes[row.name] = {"snapshot": json.dumps({**snapshot, **renamed})}
 		bulk.update_rows("Milestone Plan", changes)
 
 

@@ -58,10 +58,10 @@ def _try(step, author: str | None, plan, stage, tells_values: bool) -> Outcome:
 	frappe.db.savepoint(save_point)
 	try:
 		before = _values(plan)
-		is_met, said = step_author.run(step, author, plan, stage, is_trial=True)
+		is_met, answer = step_author.run(step, author, plan, stage, is_trial=True)
 		if not is_met:
 			return Outcome(False, [_("The document does not meet its condition.")])
-		sentences = [said] if isinstance(said, str) else _warning(step)
+		sentences = [answer] if isinstance(answer, str) else _warning(step)
 		if tells_values and not _copies_hidden(step, plan.reference_type):
 			sentences += _changes(plan, before)
 		return Outcome(True, sentences or [_("It would be done.")])

@@ -142,7 +142,7 @@ def decline(plan: str, stage: str, reason: str) -> None:
 
 
 def withdraw(plan, stage, why: str, by: str | None = None, stamp: datetime | None = None) -> None:
-	"""Decline the proposal of a stage that nobody has to answer any more; nothing happens without one.
+	"""Decline the proposal of a stage that nobody has to answer now; nothing happens without one.
 
 	Args:
 		plan: locked, being changed.

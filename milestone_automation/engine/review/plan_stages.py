@@ -187,12 +187,12 @@ def before_amending(
 	taken_over: dict[str, dict[str, str]] = defaultdict(dict)
 	for row in later:
 		taken_over[row.reference_type][row.plan] = row.amended_from
-	found: dict[tuple[str, str], StageRow] = {}
+	old_stages: dict[tuple[str, str], StageRow] = {}
 	for doctype, amended in taken_over.items():
 		condition = readable.condition(doctype, user or frappe.session.user)
 		if condition is not None:
-			found |= _stages_at(_plans_at(doctype, condition, amended, moment))
-	by_row = {row.name: found.get((row.plan, row.stage_name)) for row in later}
+			old_stages |= _stages_at(_plans_at(doctype, condition, amended, moment))
+	by_row = {row.name: old_stages.get((row.plan, row.stage_name)) for row in later}
 	return {name: old for name, old in by_row.items() if old}
 
 
@@ -206,17 +206,19 @@ def _stages_at(plans: dict) -> dict[tuple[str, str], StageRow]:
 
 def _plans_at(doctype: str, condition: str, amended: dict[str, str], moment: datetime) -> dict:
 	"""Return the plan that counted at a moment by the name of the present one, which has taken it over in the end."""
-	found, waiting = {}, dict(amended)
+	counted_plans, waiting = {}, dict(amended)
 	while waiting:
 		table, query = _plans_of(doctype, condition)
 		rows = query.where(table.name.isin(sorted(set(waiting.values())))).run(as_dict=True)
 		plans = {row.name: row for row in rows}
 		steps = {now: plans[name] for now, name in waiting.items() if name in plans}
-		found |= {now: plan for now, plan in steps.items() if get_datetime(plan.creation) <= moment}
+		counted_plans |= {now: plan for now, plan in steps.items() if get_datetime(plan.creation) <= moment}
 		waiting = {
-			now: plan.amended_from for now, plan in steps.items() if now not in found and plan.amended_from
+			now: plan.amended_from
+			for now, plan in steps.items()
+			if now not in counted_plans and plan.amended_from
 		}
-	return found
+	return counted_plans
 
 
 @dataclass(frozen=True)

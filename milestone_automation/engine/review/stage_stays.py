@@ -152,9 +152,9 @@ def undoings(
 	if end:
 		query = query.where(log.done_on < datetime.combine(end, time.min) + timedelta(days=1))
 	stages = {row.name: row for row in rows}
-	found = query.orderby(log.done_on, order=frappe.qb.desc).orderby(log.name).run()
+	undone_rows = query.orderby(log.done_on, order=frappe.qb.desc).orderby(log.name).run()
 	return [
 		Undoing(stages[name], get_datetime(done_on), done_by or "")
-		for name, done_on, done_by in found
+		for name, done_on, done_by in undone_rows
 		if name in stages
 	]

@@ -167,8 +167,8 @@ def left(scope: Scope, values: Collection[str]) -> set[str]:
 	query = frappe.qb.from_(milestone).select(Min(milestone.value_before))
 	query = replace(scope, start=None, end=None).apply(query, milestone)
 	query = query.where(milestone.value_before != "").where(milestone.value_before.isin(sorted(values)))
-	found = {value for (value,) in query.groupby(exact(milestone.value_before)).run()}
-	return found & set(values)
+	left_values = {value for (value,) in query.groupby(exact(milestone.value_before)).run()}
+	return left_values & set(values)
 
 
 def by_step(

@@ -111,24 +111,24 @@ def lasting(plan, stages: Iterable, today) -> list[Happening]:
 	]
 
 
-def note_lasting(found: list[Happening]) -> int:
+def note_lasting(happenings: list[Happening]) -> int:
 	"""Note what is to be done for stages that are blocked or overdue, unless it was noted for this occasion.
 
 	A constant number of queries, none where there are no such stages.
 
 	Args:
-		found: in one or more plans, as `lasting` returns them.
+		happenings: in one or more plans, as `lasting` returns them.
 
 	Returns:
 		int: how many they are.
 	"""
-	if found:
-		undone = undoings.times({plan.name for plan, _stage, _event in found})
+	if happenings:
+		undone = undoings.times({plan.name for plan, _stage, _event in happenings})
 		rows = []
-		for plan, stage, event in found:
+		for plan, stage, event in happenings:
 			rows += _rows(plan, stage, event, lasting_occasion(stage, undone.get(stage.name, 0)))
 		_insert_new(rows)
-	return len(found)
+	return len(happenings)
 
 
 def note_blocked(plan, stage) -> None:
@@ -234,10 +234,12 @@ def _rows(plan, stage, event: StepEvent, occasion: str) -> list[dict]:
 	steps = [*actions, *app_events.steps(event, plan.reference_type)]
 	equal, rows = Counter(), []
 	for number, step in enumerate(steps, 1):
-		said = _said(step)
-		equal[said] += 1
+		step_text = _said(step)
+		equal[step_text] += 1
 		row = _row(plan, stage, event, occasion, number, step)
-		rows.append(row | {"occasion_key": _hash(stage.name, event.value, occasion, said, equal[said])})
+		rows.append(
+			row | {"occasion_key": _hash(stage.name, event.value, occasion, step_text, equal[step_text])}
+		)
 	return rows
 
 
@@ -299,14 +301,14 @@ def _insert_new(rows: list[dict]) -> None:
 		return
 	columns = ("plan_stage", "event", "occasion")
 	filters = {column: ("in", sorted({row[column] for row in rows})) for column in columns}
-	stored = frappe.get_all(DOCTYPE, filters, [*columns, "arguments", "occasion_key"])
-	keys, known = {row.occasion_key for row in stored}, Counter(_place(row) for row in stored)
+	stored_steps = frappe.get_all(DOCTYPE, filters, [*columns, "arguments", "occasion_key"])
+	keys, counts = {row.occasion_key for row in stored_steps}, Counter(_place(row) for row in stored_steps)
 	new = []
 	for row in rows:
 		# By what the rows say now: a user in them may have another name by now, and rows of earlier versions have keys by
 		# the place of their step.
-		if known[_place(row)]:
-			known[_place(row)] -= 1
+		if counts[_place(row)]:
+			counts[_place(row)] -= 1
 		elif row["occasion_key"] not in keys:
 			new.append(row)
 	_insert(new)
@@ -315,10 +317,10 @@ def _insert_new(rows: list[dict]) -> None:
 def _place(row) -> tuple:
 	"""Return what the equal steps of an occasion have in common."""
 	try:
-		said = _said(json.loads(row["arguments"] or "null"))
+		step_text = _said(json.loads(row["arguments"] or "null"))
 	except ValueError:
-		said = row["arguments"]  # as only SQL can have written it
-	return row["plan_stage"], row["event"], row["occasion"], said
+		step_text = row["arguments"]  # as only SQL can have written it
+	return row["plan_stage"], row["event"], row["occasion"], step_text
 
 
 def _insert(rows: list[dict]) -> None:

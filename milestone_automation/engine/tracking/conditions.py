@@ -191,13 +191,13 @@ def _parse(text: str, doctype: str, has_row: bool = False) -> ast.Expression:
 
 def _check_fields(tree: ast.Expression, doctype: str) -> None:
 	meta = frappe.get_meta(doctype)
-	known = {*default_fields, *optional_fields, *_names_of_fields(meta)}
+	field_names = {*default_fields, *optional_fields, *_names_of_fields(meta)}
 	calls = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
 	for node in ast.walk(tree):
 		is_field = (
 			isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "doc"
 		)
-		if not is_field or node.attr in known or (node.attr == "get" and id(node) in calls):
+		if not is_field or node.attr in field_names or (node.attr == "get" and id(node) in calls):
 			continue
 		raise _Wrong("field", html.escape(node.attr), _(doctype))
 

@@ -98,11 +98,14 @@ def action(name) -> Action | None:
 def _of_other_apps() -> dict[str, Action]:
 	"""Return the actions of other apps, worked out once in a request or job unless their hooks change in it."""
 	declared = frappe.get_hooks("milestone_actions") or {}
-	known = getattr(frappe.local, DECLARED, None)
-	if not known or known[0] != declared:
-		known = (dict(declared), {name: _of_other_app(given) for name, given in declared.items()})
-		setattr(frappe.local, DECLARED, known)
-	return known[1]
+	actions_of_hooks = getattr(frappe.local, DECLARED, None)
+	if not actions_of_hooks or actions_of_hooks[0] != declared:
+		actions_of_hooks = (
+			dict(declared),
+			{name: _of_other_app(declaration) for name, declaration in declared.items()},
+		)
+		setattr(frappe.local, DECLARED, actions_of_hooks)
+	return actions_of_hooks[1]
 
 
 def _of_other_app(declaration) -> Action:
@@ -149,18 +152,18 @@ def problems(step: dict, doctype: str) -> Iterator[str]:
 		doctype: of the documents it acts on.
 	"""
 	arguments, name = arguments_of(step), step.get("action")
-	known = action(name)
-	if not known:
+	declared_action = action(name)
+	if not declared_action:
 		yield _("Unknown action. Choose one of: {0}.").format(", ".join(sorted(actions())))
 		return
 	reason = protected.why(doctype)
 	if reason:
 		yield reason
 		return
-	faults = list(_argument_problems(name, known, arguments))
+	faults = list(_argument_problems(name, declared_action, arguments))
 	yield from faults
-	if not faults and known.problems:
-		yield from known.problems(arguments, doctype)
+	if not faults and declared_action.problems:
+		yield from declared_action.problems(arguments, doctype)
 
 
 def arguments_of(step: dict) -> dict:
@@ -172,21 +175,27 @@ def arguments_of(step: dict) -> dict:
 	return {name: value for name, value in step.items() if name not in ABOUT_THE_STEP}
 
 
-def _argument_problems(name: str, known: Action, arguments: dict) -> Iterator[str]:
-	required = [one for one, argument in known.arguments.items() if argument.is_required]
+def _argument_problems(name: str, declared_action: Action, arguments: dict) -> Iterator[str]:
+	required = [one for one, argument in declared_action.arguments.items() if argument.is_required]
 	missing = [one for one in required if _is_left_out(one, arguments)]
-	unknown = [one for one in arguments if one in GIVEN or not (known.takes_more or one in known.arguments)]
+	unknown = [
+		one
+		for one in arguments
+		if one in GIVEN or not (declared_action.takes_more or one in declared_action.arguments)
+	]
 	if missing or unknown:
 		yield _("The next step {0} takes {1}; {2} does not fit.").format(
-			name, ", ".join(known.arguments) or _("no arguments"), escape_html(", ".join(missing + unknown))
+			name,
+			", ".join(declared_action.arguments) or _("no arguments"),
+			escape_html(", ".join(missing + unknown)),
 		)
 	else:
-		yield from _misfits(name, known, arguments)
+		yield from _misfits(name, declared_action, arguments)
 
 
-def _misfits(name: str, known: Action, arguments: dict) -> Iterator[str]:
+def _misfits(name: str, declared_action: Action, arguments: dict) -> Iterator[str]:
 	"""Yield which arguments are not of the kind that the action declares."""
-	for argument, (kind, _is_required) in known.arguments.items():
+	for argument, (kind, _is_required) in declared_action.arguments.items():
 		is_checked = kind in KINDS and not _is_left_out(argument, arguments)
 		if is_checked and not KINDS[kind](arguments[argument]):
 			yield _misfit(name, argument, kind)

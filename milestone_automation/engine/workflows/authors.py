@@ -63,12 +63,14 @@ def stamp(workflow) -> None:
 	is_for_same = bool(before) and _is_same(before, workflow, WHICH_DOCUMENTS)
 	for stage in workflow.stages:
 		for author_field in AUTHORED:
-			kept = _author_before(former.get(stage.name), stage, author_field, is_for_same)
+			former_author = _author_before(former.get(stage.name), stage, author_field, is_for_same)
 			text = cstr(stage.get(AUTHORED[author_field][0])).strip()
-			stage.set(author_field, _author(workflow, kept) if text else None)
-	kept = before.get(COMPLETED_BY) if is_for_same and _completes_as_before(before, workflow) else None
+			stage.set(author_field, _author(workflow, former_author) if text else None)
+	former_author = (
+		before.get(COMPLETED_BY) if is_for_same and _completes_as_before(before, workflow) else None
+	)
 	text = cstr(workflow.get(COMPLETED)).strip()
-	workflow.set(COMPLETED_BY, _author(workflow, kept) if text else None)
+	workflow.set(COMPLETED_BY, _author(workflow, former_author) if text else None)
 	workflow.set(SHOWN_BY, _author(workflow, _chooser_before(workflow)) if workflow.get(SHOWN) else None)
 
 
@@ -77,16 +79,20 @@ def _chooser_before(workflow) -> str | None:
 	before = workflow.get_doc_before_save()
 	if not before or not _is_same(before, workflow, ("document_type",)):
 		return None
-	chosen, doctype = names.lines(workflow.get(SHOWN)), workflow.document_type
-	if names.lines(before.get(SHOWN)) != chosen:
+	shown_names, doctype = names.lines(workflow.get(SHOWN)), workflow.document_type
+	if names.lines(before.get(SHOWN)) != shown_names:
 		return None
-	kept = before.get(SHOWN_BY)
-	is_lost = kept and rights.stored_meta(doctype) and field_rights.hidden(doctype, user=kept) & set(chosen)
-	return None if is_lost and not is_lost & field_rights.hidden(doctype) else kept
+	chooser = before.get(SHOWN_BY)
+	is_lost = (
+		chooser
+		and rights.stored_meta(doctype)
+		and field_rights.hidden(doctype, user=chooser) & set(shown_names)
+	)
+	return None if is_lost and not is_lost & field_rights.hidden(doctype) else chooser
 
 
-def _author(workflow, kept: str | None) -> str | None:
-	return None if marked(workflow, Mark.WRITTEN_ELSEWHERE) else kept or frappe.session.user
+def _author(workflow, former_author: str | None) -> str | None:
+	return None if marked(workflow, Mark.WRITTEN_ELSEWHERE) else former_author or frappe.session.user
 
 
 def _completes_as_before(before, workflow) -> bool:

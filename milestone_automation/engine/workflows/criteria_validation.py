@@ -105,34 +105,34 @@ def _field_problems(fieldname: str, doctype: str) -> Iterator[str]:
 		)
 
 
-def _own_condition_problems(one: Criterion, doctype: str) -> Iterator[str]:
-	if not one.condition:
+def _own_condition_problems(criterion: Criterion, doctype: str) -> Iterator[str]:
+	if not criterion.condition:
 		yield _("Enter the condition. Example: {0}").format("doc.qty > 0")
-	if not one.label:
+	if not criterion.label:
 		yield _("Enter a label: people read it instead of the condition.")
-	if fault := conditions.problem(one.condition, doctype):
+	if fault := conditions.problem(criterion.condition, doctype):
 		yield fault
 
 
 # Other documents
 
 
-def _document_problems(one: Criterion, doctype: str, known: frozenset[str]) -> Iterator[str]:
-	if not one.doctype:
+def _document_problems(criterion: Criterion, doctype: str, known: frozenset[str]) -> Iterator[str]:
+	if not criterion.doctype:
 		yield _("Choose the document type that has to exist.")
 		return
-	if problem := _doctype_problem(one.doctype, is_known=one.key in known):
+	if problem := _doctype_problem(criterion.doctype, is_known=criterion.key in known):
 		yield problem
 		return
-	link = criterion_texts.link_of(one.doctype, one.link_field)
+	link = criterion_texts.link_of(criterion.doctype, criterion.link_field)
 	if not link or not criterion_texts.leads_to(link[1], doctype):
-		yield _("Choose the field of {0} that links to {1}.").format(_(one.doctype), _(doctype))
+		yield _("Choose the field of {0} that links to {1}.").format(_(criterion.doctype), _(doctype))
 		return
-	if fault := conditions.problem(one.condition, one.doctype):
+	if fault := conditions.problem(criterion.condition, criterion.doctype):
 		yield fault
-	elif one.key not in known:
-		yield from _hidden_document_problems(one)
-		yield from _hidden_field_problems(one)
+	elif criterion.key not in known:
+		yield from _hidden_document_problems(criterion)
+		yield from _hidden_field_problems(criterion)
 
 
 def _doctype_problem(doctype: str, is_known: bool) -> str | None:

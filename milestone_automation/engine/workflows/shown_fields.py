@@ -1,7 +1,7 @@
 """The fields of a document that a workflow shows to people from outside, with label and value in the reader's language.
 
 A workflow names them, one per line; a plan has its own copy. They are told to whoever is asked from outside, so nobody
-chooses a field that they may not read themselves, and what who chose them may not read any more is not shown.
+chooses a field that they may not read themselves, and what who chose them may no longer read is not shown.
 """
 
 import datetime
@@ -88,7 +88,7 @@ def of_plans(
 	"""Return label and value of the shown fields of each plan's document, as text in the language of the moment.
 
 	A constant number of queries for each DocType, none where no workflow shows fields. A field that is gone, or of
-	another type by now, one without a value, and one that who chose it may not read any more are left out.
+	another type by now, one without a value, and one that who chose it may no longer read are left out.
 
 	Args:
 		plans: rows with `reference_type`, `reference_name`, `shown_fields` and `shown_fields_by`.
@@ -133,12 +133,14 @@ def _of_documents(
 	keys = [(doctype, cstr(document.name)) for document in documents]
 	fields = _fields(doctype, [chosen[key] for key in keys])
 	texts = _texts_of(doctype, fields.values(), documents)
-	shown = {}
+	texts_by_document = {}
 	for key in keys:
-		given = [one for one in chosen[key] if texts.get((key[1], one))]
-		if given:
-			shown[key] = [(_label(fields[one]), texts[key[1], one][:TEXT_LENGTH]) for one in given]
-	return shown
+		filled_fields = [one for one in chosen[key] if texts.get((key[1], one))]
+		if filled_fields:
+			texts_by_document[key] = [
+				(_label(fields[one]), texts[key[1], one][:TEXT_LENGTH]) for one in filled_fields
+			]
+	return texts_by_document
 
 
 def _fields(doctype: str, chosen: Iterable[list[str]]) -> dict:
@@ -154,11 +156,13 @@ def _texts_of(doctype: str, fields: Iterable, rows: list) -> dict[tuple[str, str
 	columns = [field for field in fields if field not in tables]
 	texts = _Texts()
 	texts.read_titles(rows, columns)
-	found = {(cstr(row.name), field.fieldname): texts.of(field, row) for row in rows for field in columns}
+	texts_by_field = {
+		(cstr(row.name), field.fieldname): texts.of(field, row) for row in rows for field in columns
+	}
 	for field in tables:
 		of_table = _tables(doctype, field, [cstr(row.name) for row in rows], texts)
-		found |= {(name, field.fieldname): text for name, text in of_table.items()}
-	return found
+		texts_by_field |= {(name, field.fieldname): text for name, text in of_table.items()}
+	return texts_by_field
 
 
 def _label(field) -> str:

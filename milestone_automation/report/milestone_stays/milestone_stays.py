@@ -33,33 +33,35 @@ def execute(filters=None):
 		return _undone(chosen) if chosen.flag("returns_only") else _of_workflow(chosen)
 	scope = chosen.scope()
 	if chosen.flag("returns_only"):
-		found = _returns(scope, chosen.text("value") or "")
-		total = len(found)
+		stay_rows = _returns(scope, chosen.text("value") or "")
+		total = len(stay_rows)
 	else:
-		found, total = _longest(scope, chosen)
-	return _shown([_row(stay, scope.reference_type) for stay in found[:MOST_ROWS]], total)
+		stay_rows, total = _longest(scope, chosen)
+	return _shown([_row(stay, scope.reference_type) for stay in stay_rows[:MOST_ROWS]], total)
 
 
 def _of_workflow(chosen: ReportFilters) -> tuple:
 	"""Return columns, rows, note and chart of the times for the milestones of a workflow."""
 	calendar, now = calendars.for_site() if chosen.flag("working_time") else None, now_datetime()
 	name, period, is_open = chosen.text("value"), chosen.period(), chosen.flag("open_only")
-	found = [
+	timed_stays = [
 		(stay.seconds(now, calendar), stay)
 		for stay in stage_stays.find(plan_stages.read(chosen.plans()))
 		if name in (None, stay.stage.stage_name)
 		and (stay.until is None if is_open else stay.ended_in(*period))
 	]
-	found.sort(key=lambda pair: (-pair[0], pair[1].stage.name))
-	return _shown([_row_of_stage(seconds, stay) for seconds, stay in found[:MOST_ROWS]], len(found))
+	timed_stays.sort(key=lambda pair: (-pair[0], pair[1].stage.name))
+	return _shown(
+		[_row_of_stage(seconds, stay) for seconds, stay in timed_stays[:MOST_ROWS]], len(timed_stays)
+	)
 
 
 def _undone(chosen: ReportFilters) -> tuple:
 	"""Return columns, rows, note and chart of how often the milestones of a workflow were undone."""
 	name, plans = chosen.text("value"), chosen.plans()
 	rows = [row for row in plan_stages.read(plans) if name in (None, row.stage_name)]
-	found = stage_stays.undoings(rows, plans, *chosen.period())
-	return _shown([_row_of_undoing(undoing) for undoing in found[:MOST_ROWS]], len(found))
+	undoings = stage_stays.undoings(rows, plans, *chosen.period())
+	return _shown([_row_of_undoing(undoing) for undoing in undoings[:MOST_ROWS]], len(undoings))
 
 
 def _row_of_undoing(undoing: stage_stays.Undoing) -> dict:

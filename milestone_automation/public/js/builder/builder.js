@@ -549,9 +549,12 @@ export class Builder {
 		const of_stages = this.stages.map((stage, index) => [stage.name, (this.problems.steps || [])[index]]);
 		[...of_stages, [steps.COMPLETED, this.problems.completed]].forEach(([owner, problems]) =>
 			this.$wrapper.find(`[data-step^="${steps.start_of(owner)}"]`).each((index, element) => {
-				const own = (problems || {})[index + 1] || [];
-				$(element).toggleClass("has-problems", !!own.length).children(".milestone-problems").remove();
-				$(element).append(problem_list(own));
+				const step_problems = (problems || {})[index + 1] || [];
+				$(element)
+					.toggleClass("has-problems", !!step_problems.length)
+					.children(".milestone-problems")
+					.remove();
+				$(element).append(problem_list(step_problems));
 			})
 		);
 	}

@@ -43,9 +43,9 @@ export function list(place, fields, problems = {}) {
 	const rows = steps.map((step, index) => {
 		const row = { name: name_of(place, index) };
 		const last = index === steps.length - 1;
-		const own = problems[index + 1] || [];
+		const step_problems = problems[index + 1] || [];
 		return `
-			<li class="milestone-task-row ${own.length ? "has-problems" : ""}" data-step="${esc(row.name)}">
+			<li class="milestone-task-row ${step_problems.length ? "has-problems" : ""}" data-step="${esc(row.name)}">
 				<div class="milestone-task-line">
 					<span class="milestone-grow milestone-step-sentence">${sentence(step, place, fields)}</span>
 					<span class="milestone-card-buttons">
@@ -55,7 +55,7 @@ export function list(place, fields, problems = {}) {
 						${button("remove_step", row, __("Remove Next Step"), "trash")}
 					</span>
 				</div>
-				${problem_list(own)}
+				${problem_list(step_problems)}
 			</li>`;
 	});
 	const adding = name_of(place, -1);
