@@ -331,6 +331,7 @@ def language_of(recipient: str) -> str:
 def _complete(context) -> None:
 	"""Complete the context of a page: no cache, no search engines, and the CSRF token of the form."""
 	context.no_cache = 1
+	context.direction = languages.direction()
 	context.full_width = 0
 	context.token = plain_form(frappe.form_dict).get("token", "")
 	context.is_guest = frappe.session.user == "Guest"

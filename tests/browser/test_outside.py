@@ -45,6 +45,22 @@ print(make_token(Purpose.PERSON, "", "{MILL}"))
 """
 
 
+SPEAKS = """
+import frappe
+frappe.db.set_single_value("System Settings", "language", "{}")
+frappe.clear_cache()
+frappe.db.commit()
+"""
+
+
+@pytest.fixture(scope="module")
+def token(orders, workflow):
+	"""The token of the mill's own page; its workflow is there."""
+	code = f"import frappe, json\nfrappe.get_doc(json.loads({json.dumps(WORKFLOW)!r})).insert()\nfrappe.db.commit()"
+	orders.site.run(code)
+	return orders.site.run(LINK).split()[-1]
+
+
 @pytest.fixture
 def phone(browser, orders):
 	"""A phone that has never been here, on the served site."""
@@ -61,12 +77,9 @@ def picture(page, name: str) -> None:
 
 
 def test_a_mill_sends_its_file_and_says_that_the_fabric_is_woven(
-	orders, workflow, make_order, phone, findings, tmp_path
+	orders, token, make_order, phone, findings, tmp_path
 ):
-	code = f"import frappe, json\nfrappe.get_doc(json.loads({json.dumps(WORKFLOW)!r})).insert()\nfrappe.db.commit()"
-	orders.site.run(code)
 	make_order("MILL-0001", ship_date="2031-03-04")
-	token = orders.site.run(LINK).split()[-1]
 	lab_dips = tmp_path / "Lab dips.pdf"
 	lab_dips.write_bytes(b"%PDF-1.4 lab dips")
 
@@ -106,3 +119,23 @@ def test_a_mill_sends_its_file_and_says_that_the_fabric_is_woven(
 	)
 	assert "'file_name': 'Lab dips.pdf', 'is_private': 1" in said
 	assert "['The Mill']" in said
+
+
+def test_who_reads_arabic_reads_the_pages_from_right_to_left(orders, token, make_order, phone, findings):
+	make_order("MILL-0002", ship_date="2031-03-04")
+	orders.site.run(SPEAKS.format("ar"))
+	try:
+		phone.goto(f"/milestones?token={token}")
+		for page in ("list", "task", "answer"):
+			card = phone.locator(".milestone-card")
+			card.wait_for()
+			assert card.evaluate("(one) => getComputedStyle(one).direction") == "rtl"
+			assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+			assert findings(phone, ".milestone-card") == []
+			picture(phone, f"outside-{page}-ar")
+			link = {"list": "milestone-task", "task": "milestone-answer"}.get(page)
+			if link:
+				phone.goto(f"/milestones?token={token}")
+				phone.locator(f'a[href*="/{link}?"]').last.click()
+	finally:
+		orders.site.run(SPEAKS.format("en"))

@@ -22,6 +22,8 @@ from tests.support.guarded import (
 	MANAGER,
 	ORDER,
 	OUTSIDER,
+	OUTSIDER_ROLE,
+	PEOPLE,
 	SUPPLIER,
 	Guarded,
 	make_order,
@@ -33,7 +35,17 @@ from tests.support.server import Server
 from tests.support.site import ScratchSite
 
 GUEST = "Guest"
-USERS = (GUEST, SUPPLIER, OUTSIDER, CLERK, MANAGER, ADMIN)
+# Without a right to orders: who has a task of one, who owns a milestone of one, and who manages plans; and a System Manager.
+ASSIGNEE, OWNER = "assignee@fuzzed.example", "owner@fuzzed.example"
+BLIND_MANAGER, SYSTEM_MANAGER = "blind@fuzzed.example", "system@fuzzed.example"
+FUZZED = {
+	ASSIGNEE: [OUTSIDER_ROLE],
+	OWNER: [OUTSIDER_ROLE],
+	BLIND_MANAGER: ["Milestone Manager"],
+	SYSTEM_MANAGER: ["System Manager"],
+}
+# All nine kinds that the permission matrix knows; the clerk has a right to orders, a milestone and a task.
+USERS = (GUEST, SUPPLIER, OUTSIDER, ASSIGNEE, OWNER, CLERK, BLIND_MANAGER, MANAGER, SYSTEM_MANAGER, ADMIN)
 EXAMPLES = int(os.environ.get("MILESTONE_FUZZ_EXAMPLES") or 0)
 SEED = int(os.environ.get("MILESTONE_FUZZ_SEED") or 20_300_628)
 OWN_DOCTYPES = (
@@ -113,12 +125,18 @@ class Fuzzed(Guarded):
 
 def _make_known() -> dict[str, tuple]:
 	"""Make an order with its plan; return real values by the names of arguments."""
-	make_people_with_passwords()
+	make_people_with_passwords(PEOPLE | FUZZED)
+	task = {"stage": "Cut", "assignee_kind": "One Team Member"}
 	made = make_workflow(
 		"Fuzzed",
-		stages=[stage("Cut", owner_kind="User", owner_user=CLERK), stage("Shipped", kind="Acceptance")],
+		stages=[
+			stage("Cut", owner_kind="User", owner_user=CLERK),
+			stage("Sewn", owner_kind="User", owner_user=OWNER),
+			stage("Shipped", kind="Acceptance"),
+		],
 		tasks=[
-			{"stage": "Cut", "title": "Fabric", "assignee_kind": "One Team Member", "assignee_user": CLERK}
+			{**task, "title": "Fabric", "assignee_user": CLERK},
+			{**task, "title": "Trims", "assignee_user": ASSIGNEE},
 		],
 	)
 	tracker = frappe.get_doc(
@@ -126,12 +144,17 @@ def _make_known() -> dict[str, tuple]:
 	).insert()
 	order = make_order()
 	plan = frappe.get_doc("Milestone Plan", {"reference_name": order.name})
-	job = frappe.db.get_value("Milestone Task", {"plan": plan.name})
+	job, other_job = (
+		frappe.db.get_value("Milestone Task", {"plan": plan.name, "title": title})
+		for title in ("Fabric", "Trims")
+	)
 	about = {"plan": plan.name, "reference_type": ORDER, "reference_name": order.name, "status": "Failed"}
 	step = frappe.get_doc({"doctype": "Milestone Next Step", "action": "Submit", **about}).insert().name
 	tokens = (
 		make_token(Purpose.ANSWER, plan.stages[0].name, CLERK, str(plan.stages[0].key_date)),
+		make_token(Purpose.ANSWER, plan.stages[1].name, OWNER, str(plan.stages[1].key_date)),
 		make_token(Purpose.TASK, job, CLERK),
+		make_token(Purpose.TASK, other_job, ASSIGNEE),
 	)
 	draft = json.loads(made.as_json())
 	return {
@@ -139,8 +162,8 @@ def _make_known() -> dict[str, tuple]:
 		"document_type": (ORDER,),
 		"name": (order.name, plan.name, job),
 		"plan": (plan.name,),
-		"stage": (plan.stages[0].name, "Cut"),
-		"task": (job,),
+		"stage": (plan.stages[0].name, plan.stages[1].name, "Cut"),
+		"task": (job, other_job),
 		"step": (step,),
 		"cells": ([{"plan": plan.name, "stage": "Cut"}], json.dumps([{"plan": plan.name, "stage": "Cut"}])),
 		"days": (3, -3),
@@ -233,7 +256,7 @@ def test_our_pages(fuzzed, data):
 def test_our_documents(fuzzed, data):
 	doctype = data.draw(st.sampled_from(OWN_DOCTYPES))
 	fields = [field.fieldname for field in frappe.get_meta(doctype).fields]
-	user = data.draw(st.sampled_from((CLERK, MANAGER, ADMIN)))
+	user = data.draw(st.sampled_from(USERS))
 	written = data.draw(fuzzing.arguments([*fields, "name", "docstatus"], fuzzed.known))
 	written = {name: value for name, value in written.items() if fuzzing.is_json(value)}
 	client = fuzzed.client(user)
@@ -255,7 +278,7 @@ def test_our_documents(fuzzed, data):
 @given(data=st.data())
 def test_our_reports(fuzzed, data):
 	reports = frappe.get_all("Report", {"module": "Milestone Automation"}, pluck="name", order_by="name")
-	user = data.draw(st.sampled_from((CLERK, MANAGER, ADMIN)))
+	user = data.draw(st.sampled_from(USERS))
 	filters = data.draw(
 		fuzzing.arguments(list(REPORT_FILTERS), fuzzed.known | {"track_field": ("status", "price")})
 	)

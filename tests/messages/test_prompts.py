@@ -125,3 +125,10 @@ def test_a_message_that_can_work_is_taken(template):
 def test_a_mail_speaks_its_readers_language(prompt):
 	mail = prompt("", {"language": "de"})
 	assert "8. Juni 2030" in text(mail)
+
+
+@pytest.mark.parametrize(("language", "direction", "start"), [("en", "ltr", "left"), ("ar", "rtl", "right")])
+def test_a_mail_reads_in_the_direction_of_its_readers_language(prompt, language, direction, start):
+	mail = html(prompt("Is it cut?", {"language": language}))
+	assert f'dir="{direction}"' in mail
+	assert f"border-{start}: 3px" in mail.replace(f"border-{start}:3px", f"border-{start}: 3px")

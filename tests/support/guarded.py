@@ -121,9 +121,13 @@ def guarded(people) -> str:
 	return ORDER
 
 
-def make_people() -> None:
-	"""Make the people on the connected site, or give them back what `people` took from them."""
-	for email, roles in PEOPLE.items():
+def make_people(people: dict[str, list[str]] = PEOPLE) -> None:
+	"""Make people on the connected site, or give them back what the fixture `people` took from them.
+
+	Args:
+		people: roles by address.
+	"""
+	for email, roles in people.items():
 		values = {
 			"first_name": email.partition("@")[0].title(),
 			"send_welcome_email": 0,
@@ -171,11 +175,15 @@ def served(server) -> Guarded:
 	return Guarded(server)
 
 
-def make_people_with_passwords() -> None:
-	"""Make DocTypes, roles and people on the connected site; the people can log in."""
+def make_people_with_passwords(people: dict[str, list[str]] = PEOPLE) -> None:
+	"""Make DocTypes, roles and people on the connected site; the people can log in.
+
+	Args:
+		people: roles by address.
+	"""
 	ensure_guarded()
-	make_people()
-	for email in PEOPLE:
+	make_people(people)
+	for email in people:
 		update_password(email, PASSWORD)
 
 

@@ -7,6 +7,12 @@ from datetime import date
 import frappe
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
+from frappe.utils.jinja_globals import is_rtl
+
+
+def direction() -> str:
+	"""Return how the language of the moment is written, as HTML has it: "ltr" or "rtl"."""
+	return "rtl" if is_rtl() else "ltr"
 
 
 @contextmanager

@@ -100,6 +100,7 @@ def send_mail(recipient: Recipient, content, template: str, plan=None) -> tuple[
 			"content": content,
 			"name": recipient.full_name,
 			"settings": _settings_link(recipient, content),
+			"direction": languages.direction(),
 		}
 		try:
 			frappe.sendmail(
