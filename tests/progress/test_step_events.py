@@ -6,11 +6,12 @@ import frappe
 import pytest
 from frappe.utils import add_days, getdate, today
 
+from milestone_automation import api
 from milestone_automation.engine.base import jobs
 from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.messages import sweep
 from milestone_automation.engine.people import user_texts
-from milestone_automation.engine.plans import version_move
+from milestone_automation.engine.plans import starting, version_move
 from milestone_automation.engine.progress import next_steps, rescheduling, stages, tasks
 from milestone_automation.engine.store import step_outbox
 from tests.support.clock import at, sweep_at
@@ -332,6 +333,47 @@ def test_a_plan_reopened_before_the_job_runs_skips_them():
 	stages.undo(plan, "Cut", "Cut the wrong way")
 	run_steps(plan)
 	assert [row.error for row in rows_of(plan)] == ["The plan was reopened before the step ran."]
+
+
+def next_plan(workflow: str, **step) -> dict:
+	return {"action": "Start Next Plan", "workflow": workflow} | step
+
+
+def test_the_next_plan_takes_the_place_of_a_completed_one():
+	make_workflow("Shipping", stages=[stage("Shipped", "Shipped")], tasks=[], condition="doc.pieces == 99")
+	order = order_with(second=False, completed=[next_plan("Shipping", when="Plan Completed")])
+	first = set_status(order, "Cut")
+	assert run_steps(first) == ["Start Next Plan: done"]
+	assert (plan_of(order).workflow, plan_of(order).status) == ("Shipping", "Active")
+	assert frappe.db.get_value("Milestone Plan", first, "status") == "Completed"
+
+	with pytest.raises(
+		frappe.ValidationError, match="has its next plan already, so this one stays completed"
+	):
+		stages.undo(first, "Cut", "Cut the wrong way")
+	set_status(order, "Shipped")
+	plans = frappe.get_all("Milestone Plan", {"reference_name": order.name}, pluck="status")
+	assert plans == ["Completed", "Completed"]
+	assert plan_of(order).workflow == "Shipping"
+
+
+def test_the_next_plan_waits_until_the_plan_is_completed():
+	make_workflow("Shipping", stages=[stage("Shipped", "Shipped")], tasks=[], condition="doc.pieces == 99")
+	order = order_with(next_plan("Shipping"))
+	plan = set_status(order, "Cut")
+	run_steps(plan)
+	assert (
+		rows_of(plan)[0].error
+		== f"The plan of {ORDER} {order.name} is not completed, so the next one cannot start."
+	)
+	stages.confirm(plan, "Sewn")
+	assert plan_of(order).status == "Completed"
+	with pytest.raises(frappe.ValidationError, match="The next plan is of another workflow than Production"):
+		starting.start_next(order, plan, "Production")
+	api.run_next_step_again(rows_of(plan)[0].name)
+	run_steps(plan)
+	assert frappe.db.exists("Milestone Plan", {"reference_name": order.name, "workflow": "Shipping"})
+	assert rows_of(plan)[0].status == "Done"
 
 
 def test_an_amendment_of_a_finished_document_is_not_finished_twice():

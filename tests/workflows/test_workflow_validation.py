@@ -577,7 +577,7 @@ def test_a_message_for_the_user_says_nothing_twice(refused):
 		('["Submit"]', 'Each of its Next Steps needs an action, for example {"action": "Submit"}.'),
 		(
 			'[{"action": "Submit"}, {"action": "Explode"}]',
-			"Its Next Steps contain the unknown action Explode. Choose one of: Set Value, Set Values, Apply Workflow Action, Submit, Create Document, Start Plan, Assign, Add Tag, Add Comment, Notify, Call Method, Webhook.",
+			"Its Next Steps contain the unknown action Explode. Choose one of: Set Value, Set Values, Apply Workflow Action, Submit, Create Document, Start Plan, Start Next Plan, Assign, Add Tag, Add Comment, Notify, Call Method, Webhook.",
 		),
 		(
 			'[{"field": "status"}]',

@@ -1,4 +1,4 @@
-"""The next step that starts a plan. A document has one plan, so it starts that of another document."""
+"""The next steps that start plans: that of another document, and the next one of the same document once its plan is completed."""
 
 import frappe
 from frappe import _
@@ -24,3 +24,23 @@ def start_plan(doc, plan, stage, link_field: str, workflow: str | None = None) -
 	other = frappe.get_doc(field.options, name)
 	other.check_permission("write")
 	starting.start(other, workflow, by_hand=True)
+
+
+def start_next_plan(doc, plan, stage, workflow: str) -> str:
+	"""Start the plan that follows on a completed one, as the session user could; a document that has another one keeps it.
+
+	Args:
+		doc, plan, stage: as for every action.
+		workflow: name of a Milestone Workflow for the same document type, not the one of the plan.
+
+	Returns:
+		str: what a dry run says of it.
+
+	Raises:
+		frappe.ValidationError: the plan is not completed, or the workflow cannot follow on it.
+		frappe.PermissionError: the session user may not write the document.
+	"""
+	doc.check_permission("write")
+	if not starting.start_next(doc, plan.name, workflow):
+		return _("The document has another plan already.")
+	return _("The plan {0} would be started.").format(workflow)

@@ -51,6 +51,39 @@ def start(doc, workflow: str | None = None, by_hand: bool = False) -> str:
 	return _insert(doc, workflow, replaced=plan_of_document)
 
 
+def start_next(doc, plan: str, workflow: str) -> str | None:
+	"""Start the plan that follows on a completed one. That one keeps its rows, but stands for the document no longer.
+
+	Args:
+		doc: the document.
+		plan: name of the completed plan.
+		workflow: name of the workflow of the new plan.
+
+	Returns:
+		str | None: name of the new plan; None if the document has another plan than this one already.
+
+	Raises:
+		frappe.ValidationError: the plan is not completed, the workflow is the same, disabled or for another DocType, or the
+			document is cancelled.
+		ConflictError: somebody else is changing the plan.
+	"""
+	watched.forget_loaded(doc.doctype, doc.name)
+	plan_of_document = plan_rows.load(doc.doctype, doc.name, lock=True)
+	if not plan_of_document or plan_of_document.name != plan:
+		return None
+	if plan_of_document.status != PlanStatus.COMPLETED:
+		frappe.throw(
+			_("The plan of {0} {1} is not completed, so the next one cannot start.").format(
+				_(doc.doctype), doc.name
+			)
+		)
+	if plan_of_document.workflow == workflow:
+		frappe.throw(_("The next plan is of another workflow than {0}. Choose one.").format(workflow))
+	check_can_start(doc, workflow)
+	watched.release(plan, doc.doctype, doc.name)
+	return _insert(doc, workflow)
+
+
 def release_cancelled_plan(doctype: str, name) -> bool:
 	"""Release the key of a document's cancelled plan, so that the document can get another plan.
 

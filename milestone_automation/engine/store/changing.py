@@ -60,9 +60,13 @@ def refresh(plan: str) -> None:
 
 
 def _finish(plan: plan_rows.Plan, count_tasks: bool) -> None:
-	was_active = plan.status == PlanStatus.ACTIVE
+	was_active, was_completed = (
+		plan.status == status for status in (PlanStatus.ACTIVE, PlanStatus.COMPLETED)
+	)
 	count_tasks = count_tasks and not plan.has_true_counts
 	sums.add_up(plan, count_tasks or plan.has_read_tasks or bool(plan.has_changed_tasks))
+	if was_completed and plan.status == PlanStatus.ACTIVE:
+		plan.check_may_reopen()
 	plan.write()
 	if was_active and plan.status == PlanStatus.COMPLETED:
 		plan_log.write(plan, PlanEvent.PLAN_COMPLETED)

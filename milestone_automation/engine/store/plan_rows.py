@@ -44,6 +44,7 @@ PLAN_COLUMNS = (
 	"document_created_on",
 	"quiet_before",
 	"snapshot",
+	"plan_key",
 	"gate_failed_on",
 	"on_hold_since",
 	"hold_reason",
@@ -192,6 +193,19 @@ class Plan(frappe._dict):
 				_("The plan of {0} {1} is cancelled. Start a new plan first.").format(
 					_(self.reference_type), self.reference_name
 				)
+			)
+
+	def check_may_reopen(self) -> None:
+		"""Refuse to reopen a completed plan that the next one of its document has followed.
+
+		Raises:
+			frappe.ValidationError: the document has another plan.
+		"""
+		if not self.plan_key:
+			frappe.throw(
+				_(
+					"{0} {1} has its next plan already, so this one stays completed. Change the next one instead."
+				).format(_(self.reference_type), self.reference_name)
 			)
 
 

@@ -301,6 +301,7 @@ def _insert_new(rows: list[dict]) -> None:
 		return
 	columns = ("plan_stage", "event", "occasion")
 	filters = {column: ("in", sorted({row[column] for row in rows})) for column in columns}
+	filters["occasion_key"] = ("is", "set")  # one that has given up its key waits for the next occasion
 	stored_steps = frappe.get_all(DOCTYPE, filters, [*columns, "arguments", "occasion_key"])
 	keys, counts = {row.occasion_key for row in stored_steps}, Counter(_place(row) for row in stored_steps)
 	new = []

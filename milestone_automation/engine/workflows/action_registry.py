@@ -265,6 +265,11 @@ OWN = {
 		document_maker.plan_problems,
 		only_reads=True,
 	),
+	"Start Next Plan": Action(
+		"milestone_automation.engine.plans.plan_steps.start_next_plan",
+		{"workflow": Argument("Workflow")},
+		document_maker.next_plan_problems,
+	),
 	"Assign": Action(
 		f"{MODULE}.assign",
 		{"user": Argument("User"), "description": Argument("Text", is_required=False)},

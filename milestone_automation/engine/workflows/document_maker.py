@@ -185,3 +185,14 @@ def plan_problems(arguments: dict, doctype: str) -> Iterator[str]:
 	yield from faults
 	if not faults and arguments.get("workflow"):
 		yield from workflow_problems(arguments["workflow"], field.options)
+
+
+def next_plan_problems(arguments: dict, doctype: str) -> Iterator[str]:
+	"""Yield what keeps the session user from starting the next plan of the same document, as sentences.
+
+	Args:
+		arguments: `workflow`, the name of the workflow of that plan, of any type.
+		doctype: of the documents.
+	"""
+	yield from step_rights.write_problems(doctype)
+	yield from workflow_problems(arguments["workflow"], doctype)

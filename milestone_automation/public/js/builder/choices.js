@@ -70,6 +70,7 @@ export const STEP_ACTIONS = () => [
 	{ value: "Submit", label: __("Submit the document") },
 	{ value: "Create Document", label: __("Create a document") },
 	{ value: "Start Plan", label: __("Start the plan of a linked document") },
+	{ value: "Start Next Plan", label: __("Start the next plan of this document") },
 	{ value: "Assign", label: __("Assign it to a user") },
 	{ value: "Add Tag", label: __("Add a tag") },
 	{ value: "Add Comment", label: __("Add a comment") },

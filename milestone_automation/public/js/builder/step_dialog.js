@@ -168,6 +168,7 @@ class StepDialog {
 	// Of which documents the plan is that a step starts.
 	other_doctype() {
 		if (this.step.action === "Create Document") return this.readers.document_type() || "";
+		if (this.step.action === "Start Next Plan") return this.fields.doctype;
 		return this.fields.target_of(this.readers.link_field()) || "";
 	}
 

@@ -109,6 +109,7 @@ const WORDS = {
 			? __("start the plan {0} of the document in {1}", [bold(step.workflow), field])
 			: __("start the plan of the document in {0}", [field]);
 	},
+	"Start Next Plan": (step) => __("start the next plan {0}", [bold(step.workflow)]),
 	Assign: (step) => __("assign it to {0}", [bold(frappe.user.full_name(step.user || ""))]),
 	"Add Tag": (step) => __("add the tag {0}", [bold(step.tag)]),
 	"Add Comment": (step) => __("add the comment {0}", [bold(step.text)]),
