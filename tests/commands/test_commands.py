@@ -91,6 +91,7 @@ def test_sweep_asks_whoever_is_due(plans):
 	assert plans.bench("milestones", "sweep").stdout.split()[-1] == "0"
 
 
+@pytest.mark.one_database
 def test_a_workflow_goes_to_another_site_and_is_the_same_there(plans, tmp_path):
 	file = tmp_path / "workflow.json"
 	plans.bench("milestones", "export-workflow", WORKFLOW, "--output", file)
@@ -109,6 +110,7 @@ def test_a_workflow_goes_to_another_site_and_is_the_same_there(plans, tmp_path):
 	]
 
 
+@pytest.mark.one_database
 def test_exit_criteria_go_along_to_another_site_and_hold_there(plans, tmp_path):
 	file = tmp_path / "workflow.json"
 	original = frappe.get_doc("Milestone Workflow", WORKFLOW)
@@ -145,6 +147,7 @@ def test_exit_criteria_go_along_to_another_site_and_hold_there(plans, tmp_path):
 		order.save()
 
 
+@pytest.mark.one_database
 def test_an_imported_workflow_acts_for_whoever_enables_it_and_not_for_administrator(plans, tmp_path, as_user):
 	file = tmp_path / "workflow.json"
 	plans.bench("milestones", "export-workflow", WORKFLOW, "--output", file)
@@ -174,6 +177,7 @@ def test_an_imported_workflow_acts_for_whoever_enables_it_and_not_for_administra
 	assert {stage.next_actions_by, stage.custom_message_by} == {frappe.session.user}
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("text", ["[]", "{", '{"doctype": "User"}'])
 def test_a_file_that_is_no_workflow_is_refused(plans, tmp_path, text):
 	file = tmp_path / "other.json"
@@ -207,6 +211,7 @@ def test_the_doctor_mends_a_site_that_was_broken_on_purpose(plans):
 	assert task_of(plans.order, "Sign the packing list").name
 
 
+@pytest.mark.one_database
 def test_the_doctor_tells_of_what_only_people_can_mend(plans):
 	frappe.db.set_single_value("System Settings", "enable_scheduler", 0)
 	frappe.db.set_value("DocType", "Milestone", "module", "Automation")
@@ -230,6 +235,7 @@ def test_due_leaves_out_plans_on_hold_and_skipped_milestones(plans):
 	assert asked(plans, "due", "--days", 3) == []
 
 
+@pytest.mark.one_database
 def test_a_question_that_has_no_answer_is_refused_in_words(plans, tmp_path):
 	for arguments, words in (
 		(("plans", "--health", "Nonsense"), "'Nonsense' is not one of"),
@@ -243,6 +249,7 @@ def test_a_question_that_has_no_answer_is_refused_in_words(plans, tmp_path):
 		assert "Traceback" not in done.stderr
 
 
+@pytest.mark.one_database
 def test_plans_lists_no_more_than_asked_for(plans):
 	asked(plans, "start-plans", WORKFLOW)
 	assert len(asked(plans, "plans")) == 2
@@ -250,6 +257,7 @@ def test_plans_lists_no_more_than_asked_for(plans):
 	assert most_urgent["reference_name"] == plans.order.name
 
 
+@pytest.mark.one_database
 def test_what_the_commands_did_can_be_read_by_programs(plans, tmp_path):
 	file = tmp_path / "workflow.json"
 	assert asked(plans, "export-workflow", WORKFLOW, "--output", file) == {

@@ -285,6 +285,7 @@ def test_an_unknown_tracker_is_refused():
 	)
 
 
+@pytest.mark.one_database
 def test_the_command_backfills_and_reports(scratch_site):
 	site = scratch_site()
 	site.python(

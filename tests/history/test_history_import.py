@@ -445,6 +445,7 @@ def test_an_import_killed_half_way_is_completed_by_running_it_again(event_log_fo
 	assert "Milestones                0   recorded" in site.bench(*command).stdout
 
 
+@pytest.mark.one_database
 def test_the_command_reports_and_stops_with_a_message(scratch_site, write_log):
 	site = scratch_site()
 	site.python(SETUP)

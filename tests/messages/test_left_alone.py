@@ -9,7 +9,7 @@ import pytest
 from tests.support.clock import at, forget_mail_account, sweep_at
 from tests.support.factories import CLERK_ROLE, SUPPLIER, make_document, make_workflow, stage, task
 
-pytestmark = pytest.mark.usefixtures("production_order")
+pytestmark = [pytest.mark.usefixtures("production_order"), pytest.mark.one_database]
 
 PLANS, DAYS = 24, 24
 FIRST_DAY = date(2030, 6, 3)

@@ -376,6 +376,7 @@ frappe.db.commit()
 """
 
 
+@pytest.mark.one_database
 def test_the_command_writes_a_log_that_another_site_takes(scratch_site, tmp_path):
 	site = scratch_site()
 	site.python(SETUP)
