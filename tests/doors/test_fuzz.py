@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from milestone_automation import api
 from milestone_automation.engine.base import compat
 from milestone_automation.engine.people.signed_links import Purpose, make_token
-from tests.support import fuzzing
+from tests.support import erpnext, fuzzing
 from tests.support.guarded import (
 	ADMIN,
 	CLERK,
@@ -76,8 +76,12 @@ def searching(every_run: int):
 
 @pytest.fixture(scope="module")
 def fuzzed(run, workplace, site):
-	"""A site of its own, which may come to look like anything; with what is known of it by argument."""
-	name = workplace.add_site(run.app, "fuzzed.localhost")
+	"""A site of its own, which may come to look like anything; with what is known of it by argument.
+
+	It has ERPNext where the bench has it: its hooks and overrides answer the same requests.
+	"""
+	source = erpnext.template(run) if erpnext.on_bench(run) else run.app
+	name = workplace.add_site(source, "fuzzed.localhost")
 	server = Server(ScratchSite(workplace, name))
 	try:
 		with server.site.connect():
