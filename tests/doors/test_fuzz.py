@@ -250,8 +250,6 @@ def test_our_documents(fuzzed, data):
 	else:
 		change = {"doctype": doctype, "name": name, "fieldname": written}
 		answer = client.post("/api/method/frappe.client.set_value", json=change)
-	if answer.status_code >= 500 and not is_ours(answer.text):
-		return
 	check(answer, user, (which, doctype, name, written))
 
 
