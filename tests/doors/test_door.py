@@ -10,7 +10,7 @@ import pytest
 from milestone_automation import api, door
 from milestone_automation.desk import list_filters
 from milestone_automation.engine.base import parsing
-from tests.support.guarded import ADMIN, OUTSIDER, make_order, make_workflow, stage
+from tests.support.guarded import ADMIN, ORDER, OUTSIDER, make_order, make_workflow, stage
 
 API = "milestone_automation.api"
 # As they were found: ten characters that closed the text of the SQL and opened every row.
@@ -20,6 +20,21 @@ INJECTIONS = (
 	"2030-01-01' or 1=1 --",
 	"2030-01-01'; select 1 --",
 	"\\' or 1=1 --",
+)
+
+DOCUMENTS = (
+	"Milestone",
+	"Milestone Baseline",
+	"Milestone Date Change",
+	"Milestone Follow Up",
+	"Milestone Message",
+	"Milestone Next Step",
+	"Milestone Plan",
+	"Milestone Plan Log",
+	"Milestone Settings",
+	"Milestone Task",
+	"Milestone Tracker",
+	"Milestone Workflow",
 )
 
 
@@ -223,6 +238,22 @@ def test_what_does_not_fit_is_refused_with_what_is_expected(served, method, argu
 	)
 	assert answer.status_code == 417, answer.text
 	assert message in answer.text
+
+
+@pytest.mark.parametrize("doctype", DOCUMENTS)
+def test_a_status_that_is_no_number_is_refused_before_frappe_reads_it(served, doctype):
+	"""Newer releases of Frappe read it before anything else of a document."""
+	for status in (":", [1], {"a": 1}, 3):
+		answer = served.client(ADMIN).post(f"/api/resource/{doctype}", json={"docstatus": status})
+		assert answer.status_code == 417, answer.text
+
+
+@pytest.mark.parametrize("rows", ["x", 5, [1], ["x"], {"": None}, {"a": 1}])
+def test_rows_that_are_none_are_refused_with_the_name_of_their_table(served, rows):
+	workflow = {"workflow_name": "No Rows", "document_type": ORDER, "stages": rows}
+	answer = served.client(ADMIN).post("/api/resource/Milestone Workflow", json=workflow)
+	assert answer.status_code == 417, answer.text
+	assert "Milestones has a value that does not fit the field." in answer.text
 
 
 # Readers

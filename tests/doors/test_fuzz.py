@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from milestone_automation import api
 from milestone_automation.engine.base import compat
 from milestone_automation.engine.people.signed_links import Purpose, make_token
-from tests.support import fuzzing
+from tests.support import erpnext, fuzzing
 from tests.support.guarded import (
 	ADMIN,
 	CLERK,
@@ -88,8 +88,12 @@ def searching(every_run: int):
 
 @pytest.fixture(scope="module")
 def fuzzed(run, workplace, site):
-	"""A site of its own, which may come to look like anything; with what is known of it by argument."""
-	name = workplace.add_site(run.app, "fuzzed.localhost")
+	"""A site of its own, which may come to look like anything; with what is known of it by argument.
+
+	It has ERPNext where the bench has it: its hooks and overrides answer the same requests.
+	"""
+	source = erpnext.template(run) if erpnext.on_bench(run) else run.app
+	name = workplace.add_site(source, "fuzzed.localhost")
 	server = Server(ScratchSite(workplace, name))
 	try:
 		with server.site.connect():
@@ -269,8 +273,6 @@ def test_our_documents(fuzzed, data):
 	else:
 		change = {"doctype": doctype, "name": name, "fieldname": written}
 		answer = client.post("/api/method/frappe.client.set_value", json=change)
-	if answer.status_code >= 500 and not is_ours(answer.text):
-		return
 	check(answer, user, (which, doctype, name, written), is_our_call=False)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from devtool.clones import CloneBench
 from devtool.prepare import Run
-from devtool.templates import Templates
+from devtool.templates import SiteTemplate, Templates
 
 from .site import connect, forget_caches
 
@@ -40,9 +40,19 @@ SET_UP = dedent(f"""
 @pytest.fixture(scope="session")
 def erpnext_site(run: Run, workplace: CloneBench, site: str) -> str:
 	"""Name of this worker's site with ERPNext and this app."""
-	if "erpnext" not in run.bench.app_names():
+	if not on_bench(run):
 		pytest.skip("ERPNext is not on this bench. Name one that has it with --bench.")
-	return workplace.add_site(Templates(run.bench).beside("erpnext", SET_UP), SITE)
+	return workplace.add_site(template(run), SITE)
+
+
+def on_bench(run: Run) -> bool:
+	"""Tell whether the bench of this run has ERPNext."""
+	return "erpnext" in run.bench.app_names()
+
+
+def template(run: Run) -> SiteTemplate:
+	"""The ready site with ERPNext and this app; made where it is missing."""
+	return Templates(run.bench).beside("erpnext", SET_UP)
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 import frappe
 
 from milestone_automation.engine.base import indexes
-from milestone_automation.engine.base.plain_text import PlainTextDocument
+from milestone_automation.engine.base.typed_document import TypedDocument
 
 
-class Milestone(PlainTextDocument):
+class Milestone(TypedDocument):
 	"""A recorded fact: this document's field reached this value, when, by whom. Written by the engine only."""
 
 	# begin: auto-generated types

@@ -1,8 +1,8 @@
 from milestone_automation.engine.base import indexes
-from milestone_automation.engine.base.plain_text import PlainTextDocument
+from milestone_automation.engine.base.typed_document import TypedDocument
 
 
-class MilestoneDateChange(PlainTextDocument):
+class MilestoneDateChange(TypedDocument):
 	"""A slip: one change of a stage's key date. Written by the engine, changed by nobody."""
 
 	# begin: auto-generated types

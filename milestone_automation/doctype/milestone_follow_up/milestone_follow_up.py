@@ -1,7 +1,7 @@
-from milestone_automation.engine.base.plain_text import PlainTextDocument
+from milestone_automation.engine.base.typed_document import TypedDocument
 
 
-class MilestoneFollowUp(PlainTextDocument):
+class MilestoneFollowUp(TypedDocument):
 	"""Work that a save has left for later; the row goes when the work is done. Written by the engine only."""
 
 	# begin: auto-generated types

@@ -1,9 +1,9 @@
 from milestone_automation.engine.base import indexes
-from milestone_automation.engine.base.plain_text import PlainTextDocument
+from milestone_automation.engine.base.typed_document import TypedDocument
 from milestone_automation.engine.store import old_rows
 
 
-class MilestoneMessage(PlainTextDocument):
+class MilestoneMessage(TypedDocument):
 	"""A message of a plan: who got it, why, and what became of it. Written by the sweep."""
 
 	# begin: auto-generated types

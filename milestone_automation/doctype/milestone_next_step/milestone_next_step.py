@@ -1,9 +1,9 @@
 from milestone_automation.engine.base import indexes
-from milestone_automation.engine.base.plain_text import PlainTextDocument
+from milestone_automation.engine.base.typed_document import TypedDocument
 from milestone_automation.engine.store import old_rows
 
 
-class MilestoneNextStep(PlainTextDocument):
+class MilestoneNextStep(TypedDocument):
 	"""A next step of a reached milestone: outbox and run log. Written by the engine only."""
 
 	# begin: auto-generated types

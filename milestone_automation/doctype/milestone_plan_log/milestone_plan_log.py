@@ -1,8 +1,8 @@
 from milestone_automation.engine.base import indexes
-from milestone_automation.engine.base.plain_text import PlainTextDocument
+from milestone_automation.engine.base.typed_document import TypedDocument
 
 
-class MilestonePlanLog(PlainTextDocument):
+class MilestonePlanLog(TypedDocument):
 	"""An event of a plan, besides date changes and milestones. Written by the engine and never changed."""
 
 	# begin: auto-generated types

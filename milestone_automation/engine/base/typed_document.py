@@ -7,6 +7,7 @@ from decimal import Decimal
 import frappe
 from frappe import _
 from frappe.model import default_fields
+from frappe.model.base_document import BaseDocument
 from frappe.utils import cint, escape_html, flt
 
 from milestone_automation.engine.base import parsing
@@ -43,6 +44,24 @@ class TypedDocument(PlainTextDocument):
 		check_values(self)
 		return super().save(*args, **kwargs)
 
+	def extend(self, key, value):
+		"""Append rows to a table, as each way of filling a document does.
+
+		Args:
+			key: fieldname of the table.
+			value: the rows.
+
+		Raises:
+			frappe.ValidationError: names the field; one of them is no row.
+		"""
+		try:
+			rows = list(value)
+		except TypeError:
+			rows = [value]
+		if not all(row is None or isinstance(row, dict | BaseDocument) for row in rows):
+			_refuse(_(self.meta.get_label(key)))
+		return super().extend(key, rows)
+
 
 def check_values(doc) -> None:
 	"""Refuse values that do not fit their fields, also in rows.
@@ -53,9 +72,7 @@ def check_values(doc) -> None:
 	Raises:
 		frappe.ValidationError: names the field.
 	"""
-	for fieldname in default_fields:
-		if not isinstance(doc.get(fieldname), SCALARS) or not parsing.is_storable(doc.get(fieldname)):
-			_refuse(_(fieldname))
+	_check_default_fields(doc)
 	for field in doc.meta.fields:
 		value = _stripped(doc, field)
 		if field.fieldtype in frappe.model.table_fields:
@@ -63,6 +80,22 @@ def check_values(doc) -> None:
 				check_values(row)
 		elif value is not None and value != "" and not _fits(value, field.fieldtype):
 			_refuse(_(field.label or field.fieldname))
+
+
+def _check_default_fields(doc) -> None:
+	for fieldname in default_fields:
+		if not isinstance(doc.get(fieldname), SCALARS) or not parsing.is_storable(doc.get(fieldname)):
+			_refuse(_(fieldname))
+	if not _is_docstatus(doc.get("docstatus")):
+		_refuse(_("Document Status"))
+
+
+def _is_docstatus(value) -> bool:
+	"""Tell whether Frappe can read a document status; newer ones read it as a number in the first steps of a save."""
+	try:
+		return int(value or 0) in (0, 1, 2)
+	except (ValueError, TypeError, OverflowError):
+		return False
 
 
 def _stripped(doc, field):
