@@ -9,7 +9,7 @@ from frappe.utils import escape_html, getdate, now_datetime, time_diff_in_second
 from milestone_automation.engine.base import bulk
 from milestone_automation.engine.base.save_state import Mark, mark
 from milestone_automation.engine.people import assigned, rights, todos
-from milestone_automation.engine.progress.rescheduling import planned_task
+from milestone_automation.engine.progress.stage_dates import planned_task
 from milestone_automation.engine.rules import dates, task_order
 from milestone_automation.engine.rules.schedule import FRESH_TASK_STAMPS
 from milestone_automation.engine.rules.vocabulary import (
