@@ -12,7 +12,7 @@ from frappe.utils import getdate, nowdate
 from milestone_automation.engine.base import calendars
 from milestone_automation.engine.people import assignees
 from milestone_automation.engine.progress import stage_dates
-from milestone_automation.engine.rules import dates
+from milestone_automation.engine.rules import dates, task_dates
 from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS, ReachRule, StageStatus
 from milestone_automation.engine.rules.working_days import OutOfCalendar
@@ -208,7 +208,7 @@ def _stage(workflow, row, doc, key_date, reached_on, people) -> dict:
 
 def _due_date(row, key_date, calendar, problems: list[str] | None = None):
 	try:
-		return dates.task_due_date(key_date, row.due_days_before or 0, bool(row.working_days), calendar)
+		return task_dates.task_due_date(key_date, row.due_days_before or 0, bool(row.working_days), calendar)
 	except OutOfCalendar:
 		text = _("The task {0} has no due date: it would be before year 1.").format(row.title)
 		if problems is not None:

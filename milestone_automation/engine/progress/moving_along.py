@@ -10,7 +10,7 @@ from frappe import _
 from frappe.utils import cint
 
 from milestone_automation.engine.progress import moving_back, stage_dates
-from milestone_automation.engine.rules import dates, order
+from milestone_automation.engine.rules import dates, order, task_dates
 from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import DateChangeSource, KeyDateRule, ShiftMode, StageStatus
 from milestone_automation.engine.rules.working_days import OutOfCalendar
@@ -183,7 +183,7 @@ def _day_after(plan, row, previous_date):
 	return plan_rows.calendar_of(plan).add_days(previous_date, cint(row.offset_days), bool(row.working_days))
 
 
-def task_moves(plan, moved_stages: list[tuple]) -> list[dates.TaskMove]:
+def task_moves(plan, moved_stages: list[tuple]) -> list[task_dates.TaskMove]:
 	"""Return the open tasks whose due date changes with the key dates of their stages; writes nothing.
 
 	Args:
@@ -195,7 +195,7 @@ def task_moves(plan, moved_stages: list[tuple]) -> list[dates.TaskMove]:
 		planned = [
 			stage_dates.planned_task(task) for task in plan.open_tasks() if task.plan_stage == stage.name
 		]
-		moves += dates.move_tasks(planned, old, new, calendar)
+		moves += task_dates.move_tasks(planned, old, new, calendar)
 	return moves
 
 

@@ -3,7 +3,7 @@
 from frappe import _
 from frappe.utils import cint, getdate
 
-from milestone_automation.engine.rules import dates
+from milestone_automation.engine.rules import dates, task_dates
 from milestone_automation.engine.rules.vocabulary import KeyDateRule, StageStatus, TaskStatus
 from milestone_automation.engine.rules.working_days import WorkCalendar
 from milestone_automation.engine.store import plan_rows
@@ -123,13 +123,13 @@ def stage_rule(row, doc) -> dates.StageRule:
 	)
 
 
-def planned_task(task) -> dates.PlannedTask:
+def planned_task(task) -> task_dates.PlannedTask:
 	"""Return a task for the date rules.
 
 	Args:
 		task: Milestone Task, document or row.
 	"""
-	return dates.PlannedTask(
+	return task_dates.PlannedTask(
 		key=task.name,
 		due_date=task.due_date and getdate(task.due_date),
 		status=TaskStatus(task.status),
