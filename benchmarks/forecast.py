@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from milestone_automation.engine.history.event_log import Event, EventLogError, LogFormat, read_events
+from milestone_automation.engine.history.event_log import read_events
+from milestone_automation.engine.history.log_events import Event, EventLogError, LogFormat
 from milestone_automation.engine.review.calibration import pinball
 from milestone_automation.engine.review.forecast import Forecaster
 

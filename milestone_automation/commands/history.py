@@ -8,12 +8,12 @@ from frappe.commands import pass_context
 
 from milestone_automation.commands.connection import AS_JSON, ProgressBar, connected, print_json
 from milestone_automation.engine.base import clock
-from milestone_automation.engine.history import backfill, event_log, log_import
+from milestone_automation.engine.history import backfill, log_events, log_import
 from milestone_automation.engine.plans import catching_up
 from milestone_automation.engine.review import log_export
 
 SHOWN_EXAMPLES = 10
-LIMITS = event_log.Limits()
+LIMITS = log_events.Limits()
 
 
 @click.command(
@@ -118,7 +118,7 @@ def import_log(
 	Each case is a document, and each change of its activity a milestone. The whole file is checked before anything is
 	written. Importing it again adds only what is missing.
 	"""
-	limits = event_log.Limits(
+	limits = log_events.Limits(
 		unpacked=max_unpacked,
 		value=max_value,
 		line=max_line,
@@ -129,7 +129,7 @@ def import_log(
 		doctype=doctype,
 		track_field=track_field,
 		case_field=case_field,
-		log_format=event_log.LogFormat(time_zone=time_zone, limits=limits, **log_format),
+		log_format=log_events.LogFormat(time_zone=time_zone, limits=limits, **log_format),
 		dry_run=dry_run,
 		strict=strict,
 		allow_missing=allow_missing,

@@ -7,7 +7,7 @@ from frappe import _
 from frappe.utils import getdate
 
 from milestone_automation.desk import acting
-from milestone_automation.engine.progress import reschedule_preview, rescheduling, shifting
+from milestone_automation.engine.progress import moving_along, reschedule_preview, shifting, stage_dates
 from milestone_automation.engine.progress.shifting import Shift
 from milestone_automation.engine.store import plan_log, plan_rows
 
@@ -85,7 +85,7 @@ def _preview_one(plan: plan_rows.Plan, stages: list[str], by: Shift) -> dict:
 	plan.check_is_active()
 	rows = shifting.chosen(plan, stages)
 	new_dates = shifting.shifted_dates(plan, rows, by)
-	new_dates = rescheduling.foreseen_dates(plan, rows, new_dates, by.keep_anchored)
-	changes = reschedule_preview.consequences(plan, rows, rescheduling.key_dates(plan), new_dates)
+	new_dates = moving_along.foreseen_dates(plan, rows, new_dates, by.keep_anchored)
+	changes = reschedule_preview.consequences(plan, rows, stage_dates.key_dates(plan), new_dates)
 	reference = {name: plan[name] for name in ("reference_type", "reference_name")}
 	return {"plan": plan.name, **reference, **changes, "tasks": len(changes["tasks"])}

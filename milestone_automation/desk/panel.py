@@ -9,7 +9,14 @@ from frappe.utils import cint, getdate, nowdate
 from milestone_automation.engine.base import calendars
 from milestone_automation.engine.people import assigned, criterion_texts, field_rights, rights
 from milestone_automation.engine.plans import plan_builder
-from milestone_automation.engine.progress import critical_path, gate, proposals, rescheduling, stages
+from milestone_automation.engine.progress import (
+	critical_path,
+	gate,
+	proposals,
+	rescheduling,
+	stage_dates,
+	stages,
+)
 from milestone_automation.engine.rules import criteria, schedule, task_order
 from milestone_automation.engine.rules.criteria import CriterionState
 from milestone_automation.engine.rules.vocabulary import (
@@ -335,7 +342,7 @@ def _with_actual(plan: plan_rows.Plan, stage) -> dict | None:
 def _of_document(plan: plan_rows.Plan, stage) -> dict:
 	"""Return what a stage says of the document's own values, without those of fields the user may not read."""
 	hidden = field_rights.hidden(plan.reference_type)
-	day = rescheduling.differing_document_date(plan, stage)
+	day = stage_dates.differing_document_date(plan, stage)
 	values = {"document_date": None if stage.date_field in hidden else day}
 	return values | ({"track_value": None} if stage.track_field in hidden else {})
 

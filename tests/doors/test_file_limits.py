@@ -7,8 +7,9 @@ import pytest
 
 from milestone_automation.commands.history import import_log
 from milestone_automation.engine.history import log_import
-from milestone_automation.engine.history.event_log import Event, EventLogError, Limits, LogFormat, read_events
+from milestone_automation.engine.history.event_log import read_events
 from milestone_automation.engine.history.event_spool import EventSpool
+from milestone_automation.engine.history.log_events import Event, EventLogError, Limits, LogFormat
 
 pytestmark = pytest.mark.no_site
 

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from milestone_automation.engine.history.event_log import (
+from milestone_automation.engine.history.event_log import read_events
+from milestone_automation.engine.history.log_events import (
 	BadRow,
 	ClockChange,
 	Event,
 	EventLogError,
 	LogFormat,
-	read_events,
 )
 
 pytestmark = pytest.mark.no_site

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from milestone_automation.engine.history.event_log import BadRow, Event, EventLogError, LogFormat, read_events
+from milestone_automation.engine.history.event_log import read_events
 from milestone_automation.engine.history.event_spool import EventSpool
+from milestone_automation.engine.history.log_events import BadRow, Event, EventLogError, LogFormat
 
 pytestmark = pytest.mark.one_database
 

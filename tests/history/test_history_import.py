@@ -13,7 +13,7 @@ from frappe.utils import add_to_date, get_datetime, now_datetime
 from frappe.utils.synchronization import filelock
 
 from milestone_automation.engine.base import clock
-from milestone_automation.engine.history.event_log import ClockChange, EventLogError, LogFormat
+from milestone_automation.engine.history.log_events import ClockChange, EventLogError, LogFormat
 from milestone_automation.engine.history.log_import import ImportOptions, ImportStopped, run
 
 DOCTYPE = "Imported Order"

@@ -13,7 +13,7 @@ import pytest
 from frappe.utils import getdate, nowdate
 
 from milestone_automation import api
-from milestone_automation.engine.progress import rescheduling, stages
+from milestone_automation.engine.progress import stage_dates, stages
 from milestone_automation.engine.store import plan_rows
 from tests.support.factories import make_document, make_workflow, plan_of, task
 
@@ -121,7 +121,7 @@ class Planner:
 				or row.date_field != field
 			):
 				continue
-			wanted = rescheduling.document_date(plan, row)
+			wanted = stage_dates.document_date(plan, row)
 			if wanted:
 				assert row.key_date == max([wanted, *(day for day in counting[:index] if day)]), (
 					row.stage_name
@@ -244,7 +244,7 @@ class Planner:
 		for index, row in enumerate(rows):
 			if row.status == "Reached" or row.key_date_rule != "Document Date Field":
 				continue
-			wanted = rescheduling.document_date(plan_rows.load_by_name(self.plan), row)
+			wanted = stage_dates.document_date(plan_rows.load_by_name(self.plan), row)
 			if row.document_date_moved and wanted:
 				allowed = max([wanted, *(day for day in counting[:index] if day)])
 				assert row.key_date == allowed, (row.stage_name, wanted, allowed)

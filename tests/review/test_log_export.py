@@ -16,7 +16,8 @@ from milestone_automation import api
 from milestone_automation.desk import log_download
 from milestone_automation.engine.base import clock
 from milestone_automation.engine.history import log_import, log_marks
-from milestone_automation.engine.history.event_log import LogFormat, read_events
+from milestone_automation.engine.history.event_log import read_events
+from milestone_automation.engine.history.log_events import LogFormat
 from milestone_automation.engine.history.milestone_rows import MilestoneRow, Writer
 from milestone_automation.engine.review import log_export
 from milestone_automation.engine.review.log_export import ExportOptions

@@ -17,7 +17,8 @@ import pytest
 
 from milestone_automation.engine.base import clock
 from milestone_automation.engine.history import log_import
-from milestone_automation.engine.history.event_log import BadRow, Event, LogFormat, read_events
+from milestone_automation.engine.history.event_log import read_events
+from milestone_automation.engine.history.log_events import BadRow, Event, LogFormat
 from milestone_automation.engine.history.log_import import ImportOptions
 from milestone_automation.engine.review import aging, bottlenecks, stays
 from milestone_automation.engine.review.scope import Scope

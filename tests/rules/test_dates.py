@@ -8,24 +8,26 @@ from milestone_automation.engine.rules.dates import (
 	DateMove,
 	DatesOutOfOrder,
 	MoveResult,
-	PlannedTask,
 	ReachedInFuture,
 	ShiftAnswerNeeded,
 	StageAlreadyReached,
 	StageRule,
-	TaskAfterStage,
-	TaskMove,
-	check_task_date,
 	counting_days,
 	first_out_of_order,
 	move_stage,
-	move_tasks,
 	plan_dates,
 	put_in_order,
-	task_due_date,
 	validate_reached_on,
 )
 from milestone_automation.engine.rules.network import Network
+from milestone_automation.engine.rules.task_dates import (
+	PlannedTask,
+	TaskAfterStage,
+	TaskMove,
+	check_task_date,
+	move_tasks,
+	task_due_date,
+)
 from milestone_automation.engine.rules.vocabulary import KeyDateRule, ShiftMode, TaskStatus
 from milestone_automation.engine.rules.working_days import (
 	NoWorkingDay,

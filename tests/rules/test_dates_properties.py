@@ -10,17 +10,19 @@ from hypothesis import strategies as st
 
 from milestone_automation.engine.rules.dates import (
 	DatesOutOfOrder,
-	PlannedTask,
 	ShiftAnswerNeeded,
 	StageRule,
 	first_out_of_order,
 	move_stage,
-	move_tasks,
 	plan_dates,
+)
+from milestone_automation.engine.rules.health import plan_health, stage_health
+from milestone_automation.engine.rules.task_dates import (
+	PlannedTask,
+	move_tasks,
 	reopened_due_date,
 	task_due_date,
 )
-from milestone_automation.engine.rules.health import plan_health, stage_health
 from milestone_automation.engine.rules.vocabulary import (
 	Health,
 	KeyDateRule,

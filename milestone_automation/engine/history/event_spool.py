@@ -13,7 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from milestone_automation.engine.history.event_log import Event
+from milestone_automation.engine.history.log_events import Event
 
 INSERT = (
 	"INSERT INTO event (case_id, instant, moment, value, resource, from_value, seconds)"
@@ -23,7 +23,7 @@ FLUSH_AT = 5000
 
 
 class SpooledEvent(NamedTuple):
-	"""An event of one case; fields as in `event_log.Event`."""
+	"""An event of one case; fields as in `log_events.Event`."""
 
 	instant: int
 	moment: datetime

@@ -17,15 +17,15 @@ from frappe import _
 
 from milestone_automation.engine.base import clock
 from milestone_automation.engine.base.values import CUT_MARK, MAX_LENGTH, as_text, is_same
-from milestone_automation.engine.history import event_log
-from milestone_automation.engine.history.event_log import (
+from milestone_automation.engine.history.event_log import read_events
+from milestone_automation.engine.history.event_spool import EventSpool, SpooledEvent
+from milestone_automation.engine.history.log_events import (
 	BadRow,
 	EventLogError,
 	Limits,
 	LogFormat,
-	read_events,
+	too_many_events,
 )
-from milestone_automation.engine.history.event_spool import EventSpool, SpooledEvent
 from milestone_automation.engine.history.milestone_rows import MilestoneRow, Writer, in_chunks
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
 from milestone_automation.engine.tracking import registry, trackable
@@ -95,7 +95,7 @@ class ImportSummary:
 		unknown_values: events by values that the field cannot have (not an option, no such document).
 		cut_values: number of different values that are longer than a milestone holds; `cut_examples` are some of them.
 		merged_values: how many of these become the same as another one when they are cut.
-		clock_changes: events whose local time there was twice or never, by `event_log.ClockChange`.
+		clock_changes: events whose local time there was twice or never, by `log_events.ClockChange`.
 	"""
 
 	cases: int = 0
@@ -244,7 +244,7 @@ def check_limits(spool: EventSpool, limits: Limits) -> None:
 		EventLogError: a case has too many events, or the activity too many different values.
 	"""
 	if case := spool.case_with_more_events_than(limits.events_per_case):
-		raise EventLogError(event_log.too_many_events(case, limits))
+		raise EventLogError(too_many_events(case, limits))
 	if len(spool.values(limits.values + 1)) > limits.values:
 		raise EventLogError(
 			_(

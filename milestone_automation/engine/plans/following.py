@@ -11,7 +11,7 @@ from milestone_automation.engine.base import guard, save_state, stored_rows
 from milestone_automation.engine.history import reconcile
 from milestone_automation.engine.people import assignees
 from milestone_automation.engine.plans import ending
-from milestone_automation.engine.progress import gate, refusals, rescheduling, stages, task_people
+from milestone_automation.engine.progress import automatic_dates, gate, refusals, stages, task_people
 from milestone_automation.engine.rules.vocabulary import (
 	KeyDateRule,
 	OwnerKind,
@@ -255,7 +255,7 @@ def _follow_dates(plan, changed) -> None:
 	"""Move the key dates that follow a date field of the document, in order of stages."""
 	stages = [row for row in plan.stages if _follows(row, changed) and row.status != StageStatus.REACHED]
 	if stages:
-		rescheduling.follow_document(plan, stages)
+		automatic_dates.follow_document(plan, stages)
 
 
 def _note_dates_not_followed(plan, changed) -> None:

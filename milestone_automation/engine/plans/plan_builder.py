@@ -11,8 +11,8 @@ from frappe.utils import getdate, nowdate
 
 from milestone_automation.engine.base import calendars
 from milestone_automation.engine.people import assignees
-from milestone_automation.engine.progress import rescheduling
-from milestone_automation.engine.rules import dates
+from milestone_automation.engine.progress import stage_dates
+from milestone_automation.engine.rules import dates, task_dates
 from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS, ReachRule, StageStatus
 from milestone_automation.engine.rules.working_days import OutOfCalendar
@@ -139,15 +139,15 @@ def waits_for_document(row, key_date, doc, calendar, reached_on=None) -> bool:
 		calendar: working days of the document.
 		reached_on: day on which it was reached; None for an open one.
 	"""
-	if reached_on or not rescheduling.is_anchored(row):
+	if reached_on or not stage_dates.is_anchored(row):
 		return False
-	(document_date,) = dates.plan_dates([rescheduling.stage_rule(row, doc)], getdate(), calendar, failed=[])
+	(document_date,) = dates.plan_dates([stage_dates.stage_rule(row, doc)], getdate(), calendar, failed=[])
 	return bool(document_date) and document_date != key_date
 
 
 def _key_dates(workflow, doc, draft: PlanDraft, calendar, reached_on: list) -> list:
 	"""Return the key dates, in order: a stage that the document has reached counts by the day, if that is earlier."""
-	rules = [rescheduling.stage_rule(row, doc) for row in workflow.stages]
+	rules = [stage_dates.stage_rule(row, doc) for row in workflow.stages]
 	failed: list[int] = []
 	network = Network.of(workflow.stages)
 	key_dates = _dates_by_rule(rules, draft.plan["created_from"], calendar, network, reached_on, failed)
@@ -208,7 +208,7 @@ def _stage(workflow, row, doc, key_date, reached_on, people) -> dict:
 
 def _due_date(row, key_date, calendar, problems: list[str] | None = None):
 	try:
-		return dates.task_due_date(key_date, row.due_days_before or 0, bool(row.working_days), calendar)
+		return task_dates.task_due_date(key_date, row.due_days_before or 0, bool(row.working_days), calendar)
 	except OutOfCalendar:
 		text = _("The task {0} has no due date: it would be before year 1.").format(row.title)
 		if problems is not None:

@@ -14,7 +14,7 @@ import frappe
 from frappe.utils import cint, cstr, getdate
 
 from milestone_automation.engine.plans import plan_builder
-from milestone_automation.engine.progress import rescheduling
+from milestone_automation.engine.progress import stage_dates
 from milestone_automation.engine.rules import criteria, dates, names
 from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import (
@@ -247,7 +247,7 @@ def _set_dates(diff: VersionDiff) -> None:
 	A reached stage counts by the day on which it was reached, so what was pulled ahead after it stays there.
 	"""
 	doc, calendar = diff.plan.reference_doc(), plan_rows.calendar_of(diff.plan)
-	rules = [rescheduling.stage_rule(move.template or move.row, doc) for move in diff.stages]
+	rules = [stage_dates.stage_rule(move.template or move.row, doc) for move in diff.stages]
 	created = getdate(diff.plan.created_from or doc.creation)
 	fixed = [_fixed_date(move) for move in diff.stages]
 	network = _network(diff)
@@ -317,7 +317,7 @@ def _fixed_date(move: StageMove) -> date | None:
 def _is_waiting(move: StageMove) -> bool:
 	"""Tell whether an open stage waits for the date that its document gives it."""
 	waits = bool(move.row) and not move.is_reached and bool(cint(move.row.document_date_moved))
-	return waits and rescheduling.is_anchored(move.template)
+	return waits and stage_dates.is_anchored(move.template)
 
 
 def _date_while_waiting(move: StageMove) -> date | None:

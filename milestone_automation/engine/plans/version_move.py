@@ -18,7 +18,7 @@ from milestone_automation.engine.progress import (
 	task_people,
 	tasks,
 )
-from milestone_automation.engine.rules import dates, names, schedule
+from milestone_automation.engine.rules import names, schedule, task_dates
 from milestone_automation.engine.rules.vocabulary import (
 	DateChangeSource,
 	OwnerKind,
@@ -339,7 +339,7 @@ def _due_date(task_move: TaskMove, due_date, calendar):
 	manual_date = task and task.due_by_hand and (task.due_date if "stage" in task_move.changed else due_date)
 	if manual_date:
 		return min(getdate(manual_date), key_date) if key_date else getdate(manual_date)
-	return dates.task_due_date(
+	return task_dates.task_due_date(
 		key_date, cint(template.due_days_before), bool(template.working_days), calendar
 	)
 

@@ -8,7 +8,12 @@ import frappe
 from frappe import _
 from frappe.utils import getdate, nowdate
 
-from milestone_automation.engine.progress import reschedule_preview, rescheduling
+from milestone_automation.engine.progress import (
+	moving_along,
+	reschedule_preview,
+	rescheduling,
+	stage_dates,
+)
 from milestone_automation.engine.rules import dates, order
 from milestone_automation.engine.rules.vocabulary import (
 	DateChangeSource,
@@ -52,7 +57,7 @@ def resume(plan: str, shift_dates: bool = False, keep_anchored: bool = False) ->
 		keep_anchored: whether stages that are dated by a field of the document stay on that date.
 
 	Raises:
-		frappe.ValidationError: the plan is not on hold, or a date would be outside the calendar (`rescheduling.TooFar`).
+		frappe.ValidationError: the plan is not on hold, or a date would be outside the calendar (`moving_along.TooFar`).
 	"""
 	with changing(plan) as plan:
 		_check_is_on_hold(plan)
@@ -84,7 +89,7 @@ def preview_resume(plan: str, keep_anchored: bool = False) -> dict:
 		dict: `days` on hold, and `stages`, `stays`, `tasks` as `reschedule_preview.preview` returns them.
 
 	Raises:
-		frappe.ValidationError: the plan is not on hold, or a date would be outside the calendar (`rescheduling.TooFar`).
+		frappe.ValidationError: the plan is not on hold, or a date would be outside the calendar (`moving_along.TooFar`).
 	"""
 	loaded = plan_rows.load_by_name(plan)
 	_check_is_on_hold(loaded)
@@ -118,7 +123,7 @@ def days_on_hold(plan) -> int:
 def _move_after_hold(plan, keep_anchored: bool) -> tuple | None:
 	"""Return the upcoming stage that moves and has the first date, and the day to which it moves; None where none does."""
 	upcoming = [row for row in order.upcoming(plan.stages) if row.key_date]
-	dated = [row for row in upcoming if not (keep_anchored and rescheduling.is_anchored(row))]
+	dated = [row for row in upcoming if not (keep_anchored and stage_dates.is_anchored(row))]
 	stage = min(dated, key=lambda row: getdate(row.key_date), default=None)
 	since, today = getdate(plan.on_hold_since), getdate(nowdate())
 	if not stage or since == today:
@@ -127,5 +132,5 @@ def _move_after_hold(plan, keep_anchored: bool) -> tuple | None:
 	try:
 		day = dates.moved_along(getdate(stage.key_date), since, today, calendar, bool(stage.working_days))
 	except OutOfCalendar:
-		rescheduling.refuse_too_far(stage)
+		moving_along.refuse_too_far(stage)
 	return stage, day

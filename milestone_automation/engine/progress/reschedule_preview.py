@@ -5,7 +5,7 @@ from frappe import _
 from frappe.utils import cint, getdate
 
 from milestone_automation.engine.base import clock
-from milestone_automation.engine.progress import rescheduling
+from milestone_automation.engine.progress import moving_along, stage_dates
 from milestone_automation.engine.rules.vocabulary import DateChangeSource
 from milestone_automation.engine.store import plan_rows
 
@@ -46,16 +46,16 @@ def preview(
 	loaded.check_is_active()
 	row = loaded.stage(stage)
 	day = clock.parse_day(new_date) if new_date else None
-	old_dates = rescheduling.key_dates(loaded)
-	new_dates = rescheduling.planned_dates(
+	old_dates = stage_dates.key_dates(loaded)
+	new_dates = moving_along.planned_dates(
 		loaded, row, day, DateChangeSource.FORM, answer, keep_anchored, moves_all
 	)
-	new_dates = rescheduling.foreseen_dates(loaded, [row], new_dates, keep_anchored, by_hand)
+	new_dates = moving_along.foreseen_dates(loaded, [row], new_dates, keep_anchored, by_hand)
 	may_write = may_write_date(loaded, row)
 	if update_document and may_write:
 		new_dates = _after_writing(loaded, row, new_dates)
 	changes = consequences(loaded, [row], old_dates, new_dates)
-	return changes | {"date_field": rescheduling.date_label(loaded, row) if may_write else None}
+	return changes | {"date_field": stage_dates.date_label(loaded, row) if may_write else None}
 
 
 def _after_writing(plan, row, new_dates: list) -> list:
@@ -65,7 +65,7 @@ def _after_writing(plan, row, new_dates: list) -> list:
 	if not day or day == (doc.get(row.date_field) and getdate(doc.get(row.date_field))):
 		return new_dates
 	doc.set(row.date_field, day)
-	return rescheduling.dates_after_document(plan, row.date_field, new_dates)
+	return moving_along.dates_after_document(plan, row.date_field, new_dates)
 
 
 def consequences(plan, moving: list, old_dates: list, new_dates: list) -> dict:
@@ -91,7 +91,7 @@ def consequences(plan, moving: list, old_dates: list, new_dates: list) -> dict:
 		],
 		"tasks": [
 			{"task": move.key, "title": titles[move.key], "old": move.old, "new": move.new}
-			for move in rescheduling.task_moves(plan, moved_pairs)
+			for move in moving_along.task_moves(plan, moved_pairs)
 		],
 	}
 
@@ -100,15 +100,15 @@ def _kept_by_document(plan, moving: list) -> set[str]:
 	"""Return the row names of the stages after some that are dated by a field of the document."""
 	network = plan.network()
 	later = {i for row in moving for i in network.all_after(plan.stages.index(row))}
-	return {plan.stages[i].name for i in later if rescheduling.is_anchored(plan.stages[i])}
+	return {plan.stages[i].name for i in later if stage_dates.is_anchored(plan.stages[i])}
 
 
 def _stage(plan, row, old, new) -> dict:
 	values = {"stage": row.name, "stage_name": row.stage_name, "idx": row.idx, "old": old, "new": new}
-	if rescheduling.is_anchored(row):
-		document_date = rescheduling.document_date(plan, row)
+	if stage_dates.is_anchored(row):
+		document_date = stage_dates.document_date(plan, row)
 		if document_date and document_date != new:
-			values |= {"field": rescheduling.date_label(plan, row), "document_date": document_date}
+			values |= {"field": stage_dates.date_label(plan, row), "document_date": document_date}
 	return values
 
 
@@ -120,7 +120,7 @@ def may_write_date(plan, row) -> bool:
 		row: row of the stage; False for one that no date field dates.
 	"""
 	doc = plan.reference_doc()
-	field = rescheduling.is_anchored(row) and doc.meta.get_field(row.date_field)
+	field = stage_dates.is_anchored(row) and doc.meta.get_field(row.date_field)
 	if not field or field.read_only or cint(doc.docstatus) == 2 or not doc.has_permission("write"):
 		return False
 	if cint(doc.docstatus) == 1 and not field.allow_on_submit:

@@ -6,7 +6,7 @@ import frappe
 from frappe import _
 from frappe.utils import getdate
 
-from milestone_automation.engine.progress import rescheduling
+from milestone_automation.engine.progress import moving_along, moving_back, rescheduling, stage_dates
 from milestone_automation.engine.rules.vocabulary import DateChangeSource, ShiftMode
 from milestone_automation.engine.rules.working_days import OutOfCalendar, WorkCalendar
 from milestone_automation.engine.store import plan_log, plan_rows
@@ -45,7 +45,7 @@ def shift(plan: str | plan_rows.Plan, stages: list[str], by: Shift, reason: str)
 	with changing(plan) as plan:
 		plan.check_is_active()
 		rows = chosen(plan, stages)
-		old_dates, new_dates = rescheduling.key_dates(plan), shifted_dates(plan, rows, by)
+		old_dates, new_dates = stage_dates.key_dates(plan), shifted_dates(plan, rows, by)
 		for row in rows:
 			plan.set_stage(row, date_by_hand=1, document_date_moved=0)
 		if by.keep_anchored:
@@ -83,14 +83,14 @@ def shifted_dates(plan, rows: list, by: Shift) -> list:
 	"""
 	mode = ShiftMode(by.answer or plan.later_stages or ShiftMode.SHIFT_TOO)
 	if mode is ShiftMode.ASK:
-		rescheduling.ask_for_later_stages()
+		moving_along.ask_for_later_stages()
 	calendar = plan_rows.calendar_of(plan) if by.working_days else WorkCalendar()
 	wanted_dates = {row.name: _shifted(plan, row, by, calendar) for row in rows}
-	new_dates = rescheduling.key_dates(plan)
+	new_dates = stage_dates.key_dates(plan)
 	along = _later(plan, rows) if mode is ShiftMode.SHIFT_TOO else []
 	for row, row_mode in _in_order(rows, mode, by.days):
 		if new_dates[plan.stages.index(row)] != wanted_dates[row.name]:
-			new_dates = rescheduling.dates_with(
+			new_dates = moving_along.dates_with(
 				plan,
 				new_dates,
 				row,
@@ -101,7 +101,7 @@ def shifted_dates(plan, rows: list, by: Shift) -> list:
 				released=wanted_dates,
 				along=along if row_mode is ShiftMode.SHIFT_TOO else (),
 			)
-	rescheduling.check_order(plan, new_dates)
+	moving_along.check_order(plan, new_dates)
 	return new_dates
 
 
@@ -132,7 +132,7 @@ def _shifted(plan, row, by: Shift, calendar: WorkCalendar):
 	try:
 		day = calendar.add_days(getdate(row.key_date), by.days, by.working_days)
 	except OutOfCalendar:
-		rescheduling.refuse_too_far(row)
+		moving_along.refuse_too_far(row)
 	return _day_off_before(plan, row, by, calendar) or day
 
 
@@ -143,7 +143,7 @@ def _day_off_before(plan, row, by: Shift, calendar: WorkCalendar):
 	"""
 	if not by.working_days:
 		return None
-	old_date = rescheduling.date_before(plan, row)
+	old_date = moving_back.date_before(plan, row)
 	if not old_date or calendar.is_working_day(old_date):
 		return None
 	is_way_back = calendar.add_days(old_date, -by.days, True) == getdate(row.key_date)

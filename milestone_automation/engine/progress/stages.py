@@ -5,7 +5,13 @@ from frappe import _
 from frappe.utils import cint, getdate, now_datetime, nowdate
 
 from milestone_automation.engine.base import clock
-from milestone_automation.engine.progress import criterion_waivers, gate, next_steps, proposals, rescheduling
+from milestone_automation.engine.progress import (
+	automatic_dates,
+	criterion_waivers,
+	gate,
+	next_steps,
+	proposals,
+)
 from milestone_automation.engine.rules import dates, order, schedule
 from milestone_automation.engine.rules.vocabulary import Health, PlanEvent, ReachRule, StageStatus
 from milestone_automation.engine.store import forecasts, plan_log, plan_rows, step_outbox, watched
@@ -144,7 +150,7 @@ def mark_reached(
 	)
 	proposals.withdraw(plan, stage, _("The milestone was reached."), by)
 	_mark_skipped(plan)
-	rescheduling.date_following_stage(plan, stage, reached_on)
+	automatic_dates.date_following_stage(plan, stage, reached_on)
 	step_outbox.note_reached(plan, stage)
 
 
@@ -223,5 +229,5 @@ def mark_open(plan: plan_rows.Plan, stage, reason: str) -> None:
 		reason=reason,
 		details=_("It was reached on {0}.").format(frappe.format(was_reached_on, "Date")),
 	)
-	rescheduling.catch_up_date(plan, stage, reason)
-	rescheduling.undate_following_stage(plan, stage, reason)
+	automatic_dates.catch_up_date(plan, stage, reason)
+	automatic_dates.undate_following_stage(plan, stage, reason)

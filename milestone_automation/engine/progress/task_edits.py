@@ -11,7 +11,7 @@ from milestone_automation.engine.base import values
 from milestone_automation.engine.base.save_state import Mark, mark, take_mark
 from milestone_automation.engine.people import assigned, assignees, field_rights, rights, todos
 from milestone_automation.engine.progress import tasks
-from milestone_automation.engine.rules import dates
+from milestone_automation.engine.rules import task_dates
 from milestone_automation.engine.rules.vocabulary import AssigneeKind, PlanEvent, StageStatus, TaskStatus
 from milestone_automation.engine.store import plan_log, plan_rows, snapshots
 from milestone_automation.engine.store.changing import changing
@@ -119,7 +119,7 @@ def fill_in_new(doc) -> None:
 		days = cint(doc.due_days_before)
 		if days < 0:
 			_refuse_after_stage(doc, stage, None)
-		doc.due_date = dates.task_due_date(
+		doc.due_date = task_dates.task_due_date(
 			key_date, days, bool(doc.working_days), plan_rows.calendar_of(plan)
 		)
 	if not doc.assignees:
@@ -202,12 +202,12 @@ def check_due_date(doc) -> None:
 	if not stage or not stage.key_date or not doc.due_date:
 		return
 	try:
-		dates.check_task_date(getdate(doc.due_date), getdate(stage.key_date))
-	except dates.TaskAfterStage as error:
+		task_dates.check_task_date(getdate(doc.due_date), getdate(stage.key_date))
+	except task_dates.TaskAfterStage as error:
 		_refuse_after_stage(doc, stage, error)
 
 
-def _refuse_after_stage(doc, stage, error: dates.TaskAfterStage | None) -> NoReturn:
+def _refuse_after_stage(doc, stage, error: task_dates.TaskAfterStage | None) -> NoReturn:
 	due = (
 		frappe.format(error.due_date, "Date")
 		if error
@@ -278,7 +278,9 @@ def _set_due_date(doc, plan: plan_rows.Plan) -> None:
 	stage = plan.stage(doc.plan_stage)
 	key_date = stage.key_date and getdate(stage.key_date)
 	days = max(0, cint(doc.due_days_before))  # `check_due_date` refuses a negative number
-	doc.due_date = dates.task_due_date(key_date, days, bool(doc.working_days), plan_rows.calendar_of(plan))
+	doc.due_date = task_dates.task_due_date(
+		key_date, days, bool(doc.working_days), plan_rows.calendar_of(plan)
+	)
 	doc.due_by_hand = 0
 
 

@@ -9,8 +9,8 @@ from frappe.utils import escape_html, getdate, now_datetime, time_diff_in_second
 from milestone_automation.engine.base import bulk
 from milestone_automation.engine.base.save_state import Mark, mark
 from milestone_automation.engine.people import assigned, rights, todos
-from milestone_automation.engine.progress.rescheduling import planned_task
-from milestone_automation.engine.rules import dates, task_order
+from milestone_automation.engine.progress.stage_dates import planned_task
+from milestone_automation.engine.rules import task_dates, task_order
 from milestone_automation.engine.rules.schedule import FRESH_TASK_STAMPS
 from milestone_automation.engine.rules.vocabulary import (
 	CompletionRule,
@@ -322,7 +322,7 @@ def _caught_up_date(doc, plan, stage) -> dict:
 	"""Return the new due date of a closed task whose stage has moved meanwhile; its reminders start again."""
 	task = planned_task(doc)
 	key_date = stage.key_date and getdate(stage.key_date)
-	due_date = dates.reopened_due_date(task, key_date, plan_rows.calendar_of(plan))
+	due_date = task_dates.reopened_due_date(task, key_date, plan_rows.calendar_of(plan))
 	return {} if due_date == task.due_date else {"due_date": due_date, **FRESH_TASK_STAMPS}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, TextIO
 
 from milestone_automation.engine.history import log_marks
-from milestone_automation.engine.history.event_log import (
+from milestone_automation.engine.history.log_events import (
 	ACTIVITY_COLUMNS,
 	CASE_COLUMNS,
 	RESOURCE_COLUMNS,
