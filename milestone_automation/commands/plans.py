@@ -98,7 +98,9 @@ def plans(context, workflow, health, reference_name, limit, as_json):
 		for column, value in chosen.items():
 			query = query.where(plan[column] == value)
 		# Plans on hold have no next check; databases put them first or last, and they are the least urgent.
-		query = query.orderby(Coalesce(plan.next_check, LATEST_DAY)).orderby(plan.name)
+		for day in (plan.next_check, plan.next_date):
+			query = query.orderby(Coalesce(day, LATEST_DAY))
+		query = query.orderby(plan.name)
 		_print_rows((query.limit(limit) if limit else query).run(as_dict=True), as_json)
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,19 @@ def stored(orders):
 		)
 
 	return read
+
+
+@pytest.fixture
+def becomes(stored):
+	"""Function that tells whether an expression on the served site has a value within half a minute."""
+
+	def wait(expression: str, value) -> bool:
+		end = time.monotonic() + 30
+		while stored(expression) != value and time.monotonic() < end:
+			time.sleep(0.3)
+		return stored(expression) == value
+
+	return wait
 
 
 @pytest.fixture

@@ -85,6 +85,7 @@ def test_an_amended_document_is_compared_with_what_was_promised_before(order, ti
 		with at(f"{in_days(-3 + number)} 09:00:00"):
 			order.reload()
 			order.submit()
+			order.reload()
 			order.cancel()
 			new = frappe.copy_doc(order)
 			order = new.update({"amended_from": order.name, "docstatus": 0}).insert()

@@ -81,6 +81,8 @@ def _insert_user(email: str, roles: list[dict], values: dict) -> None:
 	if frappe.db.exists("Notification Settings", email):
 		documents.append(("Notification Settings", email))
 	_users[asked_for] = [frappe.get_doc(*names).as_dict(no_nulls=True) for names in documents]
+	# Somebody else may have it by then.
+	_users[asked_for][0].pop("username", None)
 
 
 def _insert_row(values: dict) -> None:
