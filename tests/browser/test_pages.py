@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.conftest import BUYER, CLERK, ORDER
+from tests.browser.conftest import BUYER, CLERK, ORDER, PASSWORD
 
 pytestmark = pytest.mark.browser
 
@@ -129,3 +129,48 @@ def test_a_form_opens_to_its_last_field_without_an_error(workflow, visit, doctyp
 			.map((one) => one.df.fieldname)"""
 	)
 	assert blank == []
+
+
+OUTSIDE = "weaver@example.com"
+ASKED_FROM_OUTSIDE = f"""
+import frappe
+from frappe.utils.password import update_password
+
+user = frappe.get_doc({{
+	"doctype": "User", "email": "{OUTSIDE}", "first_name": "Wanda", "send_welcome_email": 0, "user_type": "System User",
+}})
+user.flags.no_welcome_mail = True
+user.insert()
+user.add_roles("Newsletter Manager")
+update_password("{OUTSIDE}", "{PASSWORD}")
+frappe.get_doc({{
+	"doctype": "Milestone Workflow", "workflow_name": "Asked from Outside", "document_type": "{ORDER}", "enabled": 1,
+	"priority": 9, "document_filters": '[["{ORDER}", "order_no", "like", "WOVEN-%"]]',
+	"stages": [{{
+		"stage_name": "Fabric woven", "key_date_rule": "After Creation", "offset_days": 2,
+		"owner_kind": "Third-Party Collaborator", "owner_name": "Wanda", "owner_email": "{OUTSIDE}",
+	}}],
+}}).insert()
+frappe.db.commit()
+"""
+
+
+@pytest.fixture(scope="module")
+def asked_from_outside(orders, workflow):
+	"""A workflow that asks somebody who has an account of the Desk and no right to orders."""
+	orders.site.run(ASKED_FROM_OUTSIDE)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_who_owns_a_milestone_from_outside_finds_where_to_answer(
+	asked_from_outside, visit, make_order, findings, width
+):
+	name = make_order(f"WOVEN-{width}")
+	page = visit("/app/my-milestones", user=OUTSIDE, width=width)
+	row = page.locator(".milestone-work .milestone-task", has_text=name)
+	row.get_by_role("link", name="Answer").wait_for()
+	assert row.get_by_role("link", name=name).count() == 0, "the document is not theirs to open"
+	assert findings(page, ".milestone-work") == []
+	assert page.evaluate("document.documentElement.scrollWidth") <= width
+	row.get_by_role("link", name="Answer").click()
+	page.get_by_text("Has Fabric woven been reached?").wait_for()

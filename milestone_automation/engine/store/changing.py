@@ -60,15 +60,13 @@ def refresh(plan: str) -> None:
 
 
 def _finish(plan: plan_rows.Plan, count_tasks: bool) -> None:
-	was_active, was_completed = (
-		plan.status == status for status in (PlanStatus.ACTIVE, PlanStatus.COMPLETED)
-	)
+	status_before = plan.status
 	count_tasks = count_tasks and not plan.has_true_counts
 	sums.add_up(plan, count_tasks or plan.has_read_tasks or bool(plan.has_changed_tasks))
-	if was_completed and plan.status == PlanStatus.ACTIVE:
+	if status_before == PlanStatus.COMPLETED and plan.status == PlanStatus.ACTIVE:
 		plan.check_may_reopen()
 	plan.write()
-	if was_active and plan.status == PlanStatus.COMPLETED:
+	if status_before == PlanStatus.ACTIVE and plan.status == PlanStatus.COMPLETED:
 		plan_log.write(plan, PlanEvent.PLAN_COMPLETED)
 		if not plan.was_completed_before:
 			step_outbox.note_completed(plan)

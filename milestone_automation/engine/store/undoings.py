@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime
 
 import frappe
 from frappe.query_builder.functions import Count, Min
@@ -19,24 +19,17 @@ class Undoings:
 	first: datetime
 
 
-def by_stage(
-	plans: Collection[str] | None = None, start: date | None = None, end: date | None = None
-) -> dict[str, Undoings]:
+def by_stage(plans: Collection[str] | None = None) -> dict[str, Undoings]:
 	"""Return how stages were undone, by row name; without those that never were. One query.
 
 	Args:
 		plans: names of the plans that are asked for; all by default.
-		start, end: first and last date on which they were undone; None for no limit.
 	"""
 	log = frappe.qb.DocType("Milestone Plan Log")
 	query = frappe.qb.from_(log).select(log.plan_stage, Count("*"), Min(log.done_on)).groupby(log.plan_stage)
 	query = query.where(log.event == PlanEvent.MILESTONE_UNDONE.value)
 	if plans is not None:
 		query = query.where(log.plan.isin(sorted(plans)))
-	if start:
-		query = query.where(log.done_on >= datetime.combine(start, time.min))
-	if end:
-		query = query.where(log.done_on < datetime.combine(end, time.min) + timedelta(days=1))
 	return {stage: Undoings(times, get_datetime(first)) for stage, times, first in query.run()}
 
 
