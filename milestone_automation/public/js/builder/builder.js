@@ -137,13 +137,24 @@ export class Builder {
 		return steps.list(steps.place_of_plan(this.frm), this.fields, this.problems.completed);
 	}
 
-	// Frappe asks the server before a link changes, also for the value that is there at first. An answer may come after the
-	// cards were drawn again: it is for the control that is shown now.
+	// Frappe asks the server before a link changes, also for the value that is there at first. What is chosen from its list
+	// counts at once: the next row takes it over. An answer may come after the cards were drawn again: it is for the control
+	// that is shown now.
 	make_links() {
 		const controls = (this.controls = new Map());
 		this.$wrapper.find("[data-link]").each((_index, place) => {
 			const { link, field, row: name, label } = place.dataset;
 			const row = this.row(name);
+			const take = (value) => {
+				if (value === control.known) return;
+				control.known = value;
+				this.set(row, field, value);
+				const shown = this.controls.get(place.dataset.key);
+				if (shown && shown !== control) {
+					shown.known = value;
+					shown.set_value(value);
+				}
+			};
 			const control = frappe.ui.form.make_control({
 				parent: place,
 				df: {
@@ -152,17 +163,7 @@ export class Builder {
 					options: link,
 					label,
 					placeholder: label,
-					change: () => {
-						const value = control.get_value() || "";
-						if (value === control.known) return;
-						control.known = value;
-						this.set(row, field, value);
-						const shown = this.controls.get(place.dataset.key);
-						if (shown && shown !== control) {
-							shown.known = value;
-							shown.set_value(value);
-						}
-					},
+					change: () => take(control.get_value() || ""),
 				},
 				only_input: true,
 				render_input: true,
@@ -171,7 +172,12 @@ export class Builder {
 			place.dataset.key = `${name}-${field}`;
 			controls.set(place.dataset.key, control);
 			control.set_value(control.known);
-			control.$input && control.$input.attr("aria-label", label);
+			if (!control.$input) return;
+			control.$input.attr("aria-label", label);
+			control.$input.on("awesomplete-select", ({ originalEvent }) => {
+				const item = control.awesomplete.get_item(originalEvent.text.value);
+				if (item && item.value && !item.action) take(item.value);
+			});
 		});
 	}
 
