@@ -8,7 +8,7 @@ from milestone_automation.engine.messages import alerts
 from milestone_automation.engine.people.signed_links import Purpose, make_token
 from milestone_automation.engine.review import date_changes, plan_stages
 from milestone_automation.links import answer_page, task_page
-from milestone_automation.patches.v1_1 import accept_date_changes
+from milestone_automation.patches.v1_1 import accept_date_changes, decline_proposals_of_cancelled_plans
 from tests.support.clock import at, sweep_at
 from tests.support.factories import (
 	CLERK_ROLE,
@@ -284,3 +284,25 @@ def test_the_patch_says_that_older_changes_are_in_effect(order, act):
 		for _run in range(2):
 			accept_date_changes.execute()
 	assert sorted(row[2] for row in changes_of(order)) == ["Accepted", "Proposed"]
+
+
+def test_the_patch_declines_what_older_versions_left_proposed_in_cancelled_plans(order, act):
+	propose(act)
+	plan = plan_of(order).name
+	frappe.db.set_value("Milestone Plan", plan, "status", "Cancelled")
+	with without_commits():
+		for _run in range(2):
+			decline_proposals_of_cancelled_plans.execute()
+
+	row = stage_of(order, "Cut")
+	assert (row.proposal, row.proposed_date, row.awaits_decision) == (None, None, 0)
+	assert [row[2] for row in changes_of(order)] == ["Declined"]
+
+
+def test_the_patch_leaves_proposals_of_running_plans(order, act):
+	propose(act)
+	with without_commits():
+		decline_proposals_of_cancelled_plans.execute()
+
+	assert stage_of(order, "Cut").proposal
+	assert [row[2] for row in changes_of(order)] == ["Proposed"]
