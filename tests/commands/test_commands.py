@@ -192,9 +192,7 @@ def test_the_doctor_mends_a_site_that_was_broken_on_purpose(plans):
 	frappe.db.set_value(ORDER, plans.order.name, "delivery_date", add_days(nowdate(), 9))  # no hook runs
 	orphan = {"plan_stage": "gone", "title": "Orphan", "plan": "gone", "reference_type": ORDER}
 	frappe.get_doc({"doctype": "Milestone Task", "reference_name": "gone", **orphan}).db_insert()
-	index = indexes._name("Milestone Task", name) or frappe.db.get_index_name(name)
-	table = " ON `tabMilestone Task`" if frappe.db.db_type == "mariadb" else ""
-	frappe.db.sql_ddl(f"DROP INDEX `{index}`{table}" if table else f'DROP INDEX "{index}"')
+	indexes.drop("Milestone Task", name)
 	job = "milestone_automation.engine.messages.hourly.run"
 	frappe.db.delete("Scheduled Job Type", {"method": job})
 	frappe.db.commit()  # the command is another process, and must wait for no lock

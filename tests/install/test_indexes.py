@@ -4,10 +4,12 @@ import frappe
 import pytest
 
 from milestone_automation.engine.base import indexes
+from milestone_automation.patches.v1_1 import drop_replaced_index
 
 WANTED = [
 	("Milestone", "reference_type", "reference_name"),
 	("Milestone", "reference_type", "track_field", "reached_on"),
+	("Milestone", "reference_type", "reference_name", "track_field", "reached_on", "idx", "creation"),
 	("Milestone Plan", "status", "next_check"),
 	("Milestone Plan", "workflow", "modified"),
 	("Milestone Plan", "reference_type", "reference_name"),
@@ -59,3 +61,13 @@ def test_asking_for_the_indexes_again_adds_none(site):
 	for doctype in before:
 		indexes.ensure(doctype)
 	assert {doctype: sorted(indexed(doctype)) for doctype in before} == before
+
+
+def test_an_index_that_a_longer_one_replaces_is_dropped_by_migrate(site):
+	old = list(drop_replaced_index.REPLACED)
+	before = sorted(indexed("Milestone"))
+	frappe.db.add_index("Milestone", old, indexes._name("Milestone", tuple(old)))
+	assert tuple(old) in indexed("Milestone")
+	for _run in range(2):
+		drop_replaced_index.execute()
+		assert sorted(indexed("Milestone")) == before

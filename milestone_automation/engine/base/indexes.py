@@ -19,8 +19,8 @@ INDEXES = {
 	"Milestone": (
 		# Timeline of one document (core's index).
 		("reference_type", "reference_name"),
-		# The recorder: the last milestone of one field of a document.
-		("reference_type", "reference_name", "track_field", "reached_on"),
+		# The recorder: the last milestone of one field of a document. With all that it is ordered by, nothing is sorted.
+		("reference_type", "reference_name", "track_field", "reached_on", "idx", "creation"),
 		# Reports and the nightly reconcile: one field of a DocType over time.
 		("reference_type", "track_field", "reached_on"),
 		# Bottlenecks: the stays in one value in order of their time. Equal columns first, so a percentile is a walk.
@@ -119,6 +119,22 @@ def missing(doctype: str) -> list[tuple[str, ...]]:
 			f"tab{doctype}", _name(doctype, fields) or frappe.db.get_index_name(fields)
 		)
 	]
+
+
+def drop(doctype: str, fields: tuple[str, ...]) -> None:
+	"""Drop an index that the app once made and no longer needs; nothing happens where it is gone.
+
+	Args:
+		doctype: of the table.
+		fields: its columns, as they stood in `INDEXES`.
+	"""
+	name = _name(doctype, fields) or frappe.db.get_index_name(fields)
+	if not frappe.db.has_index(f"tab{doctype}", name):
+		return
+	of_table = f" ON `tab{doctype}`" if frappe.db.db_type == "mariadb" else ""
+	quote = "`" if of_table else '"'
+	# The names are ours, and no database binds names of tables and indexes.
+	frappe.db.sql_ddl(f"DROP INDEX {quote}{name}{quote}{of_table}")  # nosemgrep: frappe-sql-format-injection
 
 
 def to_force(doctype: str, fields: tuple[str, ...]) -> str | None:
