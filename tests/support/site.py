@@ -203,7 +203,8 @@ def forget_jobs() -> None:
 
 def known_doctypes() -> dict:
 	"""What this process has read of DocTypes, which takes a sixth of the suite's time."""
-	return {key: value for key, value in frappe.local.cache.items() if b"|doctype_meta" in key}
+	cache = frappe.local.cache.items()  # keys are bytes or text, by the version of Frappe
+	return {key: value for key, value in cache if "|doctype_meta" in frappe.safe_decode(key)}
 
 
 def forget_caches(everything: bool, doctypes: dict | None = None) -> None:
