@@ -194,7 +194,22 @@ def rename_document(doctype: str, old, new, merge: bool = False) -> None:
 		if merge and not has_plan:
 			values |= _as_now(plan, frappe.get_doc(doctype, new))
 		bulk.update_rows("Milestone Plan", {plan.name: values})
-		todos.update_open([task.name for task in plan_rows.task_rows(plan.name)], text=True)
+		_rename_in_todos(plan.name)
+	_rename_in_earlier_plans(doctype, new)
+
+
+def _rename_in_earlier_plans(doctype: str, new) -> None:
+	"""Give plans whose place another one has taken, and which have no key, the new name of their document."""
+	filters = {"reference_type": doctype, "reference_name": str(new), "plan_key": ("is", "not set")}
+	for plan in frappe.get_all("Milestone Plan", filters, ["name", "workflow", "title"]):
+		title = f"{new}: {plan.workflow}"[:140]
+		if plan.title != title:
+			bulk.update_rows("Milestone Plan", {plan.name: {"title": title}})
+			_rename_in_todos(plan.name)
+
+
+def _rename_in_todos(plan: str) -> None:
+	todos.update_open([task.name for task in plan_rows.task_rows(plan)], text=True)
 
 
 def _plans_of(doctype: str, new, merge: bool) -> tuple[list, bool]:
