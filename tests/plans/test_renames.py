@@ -79,6 +79,20 @@ def test_many_plans_follow_the_new_name_of_their_value_batch_by_batch(
 	assert not [text for text in in_lists if all(name in text for name in plans)]
 
 
+def test_steps_that_start_a_plan_follow_the_new_name_of_its_workflow(production_order):
+	make_workflow("Overseas", stages=[stage("Shipped", "Shipped")], tasks=[], condition="doc.pieces == 99")
+	steps = [
+		{"action": "Start Next Plan", "workflow": "Overseas"},
+		{"action": "Set Value", "field": "note", "value": "Overseas"},
+	]
+	make_workflow(completed_actions=json.dumps(steps))
+	plan = plan_of(make_document()).name
+	frappe.rename_doc("Milestone Workflow", "Overseas", "Übersee")
+	steps[0]["workflow"] = "Übersee"
+	for doctype, name in (("Milestone Workflow", "Production"), ("Milestone Plan", plan)):
+		assert json.loads(frappe.db.get_value(doctype, name, "completed_actions")) == steps
+
+
 def test_an_earlier_plan_is_called_by_the_new_name_of_its_document_too(production_order):
 	make_workflow()
 	order = make_document()
