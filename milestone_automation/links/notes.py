@@ -1,5 +1,8 @@
 """Comments and files that people from outside send with what they do, or alone."""
 
+import html
+import re
+
 import frappe
 from frappe import _
 from frappe.utils import add_to_date, cstr, escape_html, now_datetime
@@ -9,6 +12,7 @@ from milestone_automation.links import uploads
 COMMENT_ACTION = "comment"
 COMMENT_LENGTH = 4000
 SENT_TWICE = 10  # minutes in which the same words are the same comment
+LINE_BREAK = re.compile(r"<br\s*/?>")
 
 
 def text_of(form: dict) -> str:
@@ -74,18 +78,25 @@ def keep(doctype: str, name: str, sender: tuple[str, str], comment: str, about: 
 	if not comment:
 		return
 	text = f"{about}: {comment}" if about else comment
-	values = by_sender | {
-		"comment_by": sender[1],
-		"content": escape_html(text).replace("\n", "<br>"),
-	}
-	if file:
-		# Who has no account owns no row of theirs: the comment knows whose file it is.
-		values["subject"] = file
-	just_now = add_to_date(now_datetime(), minutes=-SENT_TWICE)
-	if frappe.db.exists("Comment", values | {"creation": (">", just_now)}):
+	content = escape_html(text).replace("\n", "<br>")
+	if _words_of(content) in _words_sent_just_now(by_sender, file):
 		return
+	# Who has no account owns no row of theirs: the subject says whose file it is.
+	values = by_sender | {"comment_by": sender[1], "content": content, "subject": file}
 	comment = frappe.get_doc({"doctype": "Comment", **values})
 	comment.insert(ignore_permissions=True)  # the signed link is the right to comment
+
+
+def _words_sent_just_now(by_sender: dict, file: str | None) -> list[str]:
+	"""Return the words of a person's latest comments with just this file, or without one."""
+	just_now = add_to_date(now_datetime(), minutes=-SENT_TWICE)
+	filters = by_sender | {"creation": (">", just_now), "subject": file or ("is", "not set")}
+	return [_words_of(content) for content in frappe.get_all("Comment", filters, pluck="content")]
+
+
+def _words_of(content: str) -> str:
+	"""Return the text of a comment of ours: Frappe stores entities, line breaks and blanks in its own way."""
+	return " ".join(html.unescape(LINE_BREAK.sub(" ", content)).split())
 
 
 def _files_of(by_sender: dict) -> list[str]:

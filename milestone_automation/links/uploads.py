@@ -1,5 +1,6 @@
 """Files that people from outside attach to their task, or to the plan of their milestone: of the types and the size that the settings allow, private."""
 
+import mimetypes
 import os
 
 import frappe
@@ -7,6 +8,7 @@ from frappe import _
 from frappe.core.api import file as file_api
 from frappe.core.doctype.file.utils import get_content_hash
 from frappe.utils import cint, cstr, escape_html
+from frappe.utils.image import strip_exif_data
 
 from milestone_automation.engine.base import parsing
 from milestone_automation.engine.people import signed_links
@@ -19,6 +21,7 @@ FORM_BYTES = 64 * 1024
 MOST_FILES = 20  # of one person, at one task or plan
 NAME_LENGTH = 100
 KEPT_IN_NAMES = frozenset(" ._-()")
+PHOTO = "image/jpeg"
 
 
 def allowed_types() -> list[str]:
@@ -63,7 +66,8 @@ def attach(doctype: str, document: str, sent, before: list[str]) -> tuple[str, s
 	_check_type(name)
 	content = _read(sent)
 	attachment = {"attached_to_doctype": doctype, "attached_to_name": document}
-	if attached_file := frappe.db.exists("File", {"content_hash": get_content_hash(content), **attachment}):
+	hashes = {get_content_hash(content), _hash_as_stored(name, content, before)}
+	if attached_file := frappe.db.exists("File", {"content_hash": ("in", sorted(hashes)), **attachment}):
 		return name, attached_file
 	if before and frappe.db.count("File", {"name": ("in", before)}) >= MOST_FILES:
 		frappe.throw(_("You have sent many files here already. Please send the next one by mail."))
@@ -72,6 +76,23 @@ def attach(doctype: str, document: str, sent, before: list[str]) -> tuple[str, s
 	file.flags[signed_links.PROVEN] = True
 	file.insert(ignore_permissions=True)  # the signed link is the right to attach
 	return name, file.name
+
+
+def _hash_as_stored(name: str, content: bytes, before: list[str]) -> str:
+	"""Return the hash with which Frappe stores a file: photos lose what the camera wrote into them.
+
+	That takes its time, so it is asked only for a photo of a name that the same person has sent before.
+	"""
+	is_stripped = (
+		before
+		and mimetypes.guess_type(name)[0] == PHOTO
+		and frappe.get_system_settings("strip_exif_metadata_from_uploaded_images")
+		# Frappe writes part of the hash behind a name that is taken.
+		and frappe.db.exists(
+			"File", {"name": ("in", before), "file_name": ("like", f"{os.path.splitext(name)[0]}%")}
+		)
+	)
+	return get_content_hash(strip_exif_data(content, PHOTO) if is_stripped else content)
 
 
 def _plain_name(filename: str) -> str:

@@ -105,6 +105,29 @@ def test_the_form_of_a_plan_moves_a_date_by_the_same_dialog(workflow, visit, mak
 	page.locator("[data-fieldname=stages]:visible .grid-row", has_text=later).first.wait_for()
 
 
+REPLACED = """
+import frappe
+from milestone_automation.engine.plans import ending, starting
+from milestone_automation.engine.store import plan_rows
+plan = plan_rows.load("Sample Order", "FORM-2", lock=True)
+ending.cancel_by_hand(plan, "Ordered anew")
+starting.start(frappe.get_doc("Sample Order", "FORM-2"), by_hand=True)
+frappe.db.commit()
+print(plan.name)
+"""
+
+
+def test_the_form_of_an_earlier_plan_works_nothing_of_the_present_one(workflow, orders, visit, make_order):
+	make_order("FORM-2")
+	earlier = orders.site.run(REPLACED).splitlines()[-1]
+	page = visit(f"/app/milestone-plan/{earlier}", user=BUYER)
+	page.locator(".milestone-summary", has_text="The document has another plan by now").wait_for()
+	assert page.locator(".milestone-panel:visible [data-action]").count() == 0
+	page.locator(".milestone-summary:visible a").click()
+	page.locator(".milestone-steps:visible").wait_for()
+	assert not page.url.endswith(earlier)
+
+
 def test_a_forecast_is_shown_with_its_chance_in_panel_and_board(workflow, orders, visit, make_order):
 	make_order("FORECAST-1")
 	orders.site.run(

@@ -8,6 +8,7 @@ import frappe
 import pytest
 from frappe.utils import add_days, getdate, nowdate
 from frappe.utils.password import update_password
+from PIL import Image
 
 from milestone_automation.engine.base import compat
 from milestone_automation.engine.people import requesters
@@ -175,6 +176,37 @@ def test_over_http_a_file_and_done_in_one_go(server, served):
 	assert len(files_of(server, served)) == 1
 	upload(server, served, "Patterns.pdf", b"%PDF-1.4 b", action="complete")
 	assert len(files_of(server, served)) == 1, "sent twice, kept once"
+
+
+def photo() -> bytes:
+	"""A picture as a telephone takes it, which says so in its metadata."""
+	image, file = Image.new("RGB", (8, 8), "red"), io.BytesIO()
+	metadata = image.getexif()
+	metadata[272] = "A telephone"
+	image.save(file, "JPEG", exif=metadata)
+	return file.getvalue()
+
+
+def test_words_of_several_lines_and_a_photo_are_kept_once(order, monkeypatch):
+	plan = stage_of(order, "Woven").parent
+	sent_files = []
+	monkeypatch.setattr(uploads, "sent_file", lambda: sent_files.pop() if sent_files else None)
+	of_sender = {"reference_name": plan, "comment_email": MILL}
+
+	def send(words: str) -> None:
+		for _time in range(2):
+			notes.keep("Milestone Plan", plan, (MILL, "The Mill"), words, about="Woven")
+
+	send('It\'s "ready" & dry,\r\nbut < 5 pieces\r\n\r\nare torn')
+	assert frappe.db.count("Comment", of_sender) == 1
+	send('It\'s "ready" & dry')
+	assert frappe.db.count("Comment", of_sender) == 2
+	for sent_times in (1, 2):
+		sent_files.append(SimpleNamespace(filename="Rolls.jpg", stream=io.BytesIO(photo())))
+		notes.keep("Milestone Plan", plan, (MILL, "The Mill"), "It's the roll", about="Woven")
+		about = {"attached_to_doctype": "Milestone Plan", "attached_to_name": plan}
+		assert frappe.db.count("File", about) == 1, f"sent {sent_times} times"
+		assert frappe.db.count("Comment", of_sender) == 3, f"sent {sent_times} times"
 
 
 def test_nobody_from_outside_uses_up_the_files_of_another(order, monkeypatch):

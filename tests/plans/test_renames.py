@@ -6,8 +6,9 @@ import frappe
 import pytest
 
 from milestone_automation.engine.base.guard import GateError
-from milestone_automation.engine.plans import renaming
+from milestone_automation.engine.plans import ending, renaming, starting
 from milestone_automation.engine.progress import stages, tasks
+from milestone_automation.engine.store import plan_rows
 from tests.support.factories import (
 	ORDER,
 	ensure_production_order,
@@ -76,6 +77,30 @@ def test_many_plans_follow_the_new_name_of_their_value_batch_by_batch(
 	in_lists = [text for text in counted.statements if "snapshot" in text and " in (" in text.lower()]
 	assert in_lists
 	assert not [text for text in in_lists if all(name in text for name in plans)]
+
+
+def test_steps_that_start_a_plan_follow_the_new_name_of_its_workflow(production_order):
+	make_workflow("Overseas", stages=[stage("Shipped", "Shipped")], tasks=[], condition="doc.pieces == 99")
+	steps = [
+		{"action": "Start Next Plan", "workflow": "Overseas"},
+		{"action": "Set Value", "field": "note", "value": "Overseas"},
+	]
+	make_workflow(completed_actions=json.dumps(steps))
+	plan = plan_of(make_document()).name
+	frappe.rename_doc("Milestone Workflow", "Overseas", "Übersee")
+	steps[0]["workflow"] = "Übersee"
+	for doctype, name in (("Milestone Workflow", "Production"), ("Milestone Plan", plan)):
+		assert json.loads(frappe.db.get_value(doctype, name, "completed_actions")) == steps
+
+
+def test_an_earlier_plan_is_called_by_the_new_name_of_its_document_too(production_order):
+	make_workflow()
+	order = make_document()
+	ending.cancel_by_hand(plan_rows.load(ORDER, order.name, lock=True), "Ordered anew")
+	starting.start(order, by_hand=True)
+	frappe.rename_doc(ORDER, order.name, "ORDER-ANEW")
+	titles = frappe.get_all("Milestone Plan", {"reference_name": "ORDER-ANEW"}, pluck="title")
+	assert titles == ["ORDER-ANEW: Production"] * 2
 
 
 def test_a_plan_that_comes_to_another_document_takes_it_as_it_is(production_order):

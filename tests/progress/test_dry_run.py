@@ -222,6 +222,23 @@ def test_steps_of_the_completed_plan_are_tried_too():
 	assert [one["is_done"] for one in answer["completed"]] == [True]
 
 
+def test_the_next_plan_is_tried_as_if_the_plan_were_completed():
+	order = make_document()
+	make_workflow("Shipping", stages=[stage("Shipped", "Shipped")], tasks=[], condition="doc.pieces == 99")
+	following = [{"action": "Start Next Plan", "workflow": "Shipping"}]
+	would_start = {"is_done": True, "sentences": ["The plan Shipping would be started."]}
+	assert api.try_next_steps(draft(completed=following), order.name)["completed"] == [would_start]
+
+	production = make_workflow("Production", tasks=[], completed_actions=json.dumps(following))
+	api.start_plan(ORDER, order.name, "Production")
+	assert api.try_next_steps(json.loads(production.as_json()), order.name)["completed"] == [would_start]
+	plans = frappe.get_all("Milestone Plan", {"reference_name": order.name}, ["workflow", "status"])
+	assert plans == [{"workflow": "Production", "status": "Active"}]
+	of_itself = draft(completed=[{"action": "Start Next Plan", "workflow": "Production"}], enabled=1)
+	(refused,) = api.try_next_steps(of_itself, order.name)["completed"]
+	assert refused["sentences"] == ["The next plan is of another workflow than Production. Choose one."]
+
+
 def test_the_builder_learns_what_steps_can_do_and_where_their_mistakes_are():
 	known = api.get_step_actions(ORDER)
 	names = [one["name"] for one in known["actions"]]

@@ -11,7 +11,7 @@ from milestone_automation.engine.base import jobs
 from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.messages import sweep
 from milestone_automation.engine.people import user_texts
-from milestone_automation.engine.plans import starting, version_move
+from milestone_automation.engine.plans import catching_up, starting, version_move
 from milestone_automation.engine.progress import next_steps, rescheduling, stages, tasks
 from milestone_automation.engine.store import step_outbox
 from tests.support.clock import at, sweep_at
@@ -355,6 +355,7 @@ def test_the_next_plan_takes_the_place_of_a_completed_one():
 	plans = frappe.get_all("Milestone Plan", {"reference_name": order.name}, pluck="status")
 	assert plans == ["Completed", "Completed"]
 	assert plan_of(order).workflow == "Shipping"
+	assert list(catching_up.plans_behind()) == [], "the first one no longer follows"
 
 
 def test_the_next_plan_waits_until_the_plan_is_completed():

@@ -1,4 +1,5 @@
 from milestone_automation.engine.base.typed_document import TypedDocument
+from milestone_automation.engine.plans import renaming
 from milestone_automation.engine.workflows import authors, matching, stage_trackers, validation
 
 
@@ -97,10 +98,11 @@ class MilestoneWorkflow(TypedDocument):
 			validation.check_deletable(self)
 
 	def after_rename(self, old, new, merge=False):
-		"""Clear the cache.
+		"""Let next steps follow that start its plans, and clear the cache.
 
 		Args:
 			old, new: names of the workflow.
 			merge: whether it was merged; not asked, as either way the cache is read anew.
 		"""
+		renaming.follow("steps that name a workflow", old, new)
 		matching.clear()

@@ -32,6 +32,11 @@ class _NoQueue:
 		"""Forget a job."""
 
 
+def is_under_way() -> bool:
+	"""Tell whether something is being tried at this moment."""
+	return bool(frappe.flags.get(FLAG))
+
+
 @contextmanager
 def undone() -> Iterator[None]:
 	"""Undo what is done inside, and let none of it out of the site."""

@@ -157,6 +157,8 @@ def _batches(doctype: str) -> Iterator[list]:
 
 def _running(doctype: str, filters: dict) -> list:
 	filters = {"reference_type": doctype, "status": ("!=", PlanStatus.CANCELLED.value), **filters}
+	# One that the next plan of its document has followed has no key, and stays as it was.
+	filters |= {"plan_key": ("is", "set")}
 	fields = ["name", "reference_type", "reference_name", "snapshot", "document_created_on"]
 	return frappe.get_all("Milestone Plan", filters=filters, fields=fields, order_by="name asc", limit=BATCH)
 

@@ -3,7 +3,9 @@
 import frappe
 from frappe import _
 
+from milestone_automation.engine.base import trial
 from milestone_automation.engine.plans import starting
+from milestone_automation.engine.rules.vocabulary import PlanStatus
 
 
 def start_plan(doc, plan, stage, link_field: str, workflow: str | None = None) -> None:
@@ -30,7 +32,7 @@ def start_next_plan(doc, plan, stage, workflow: str) -> str:
 	"""Start the plan that follows on a completed one, as the session user could; a document that has another one keeps it.
 
 	Args:
-		doc, plan, stage: as for every action.
+		doc, plan, stage: as for every action. In a dry run a plan that is not completed yet counts as completed.
 		workflow: name of a Milestone Workflow for the same document type, not the one of the plan.
 
 	Returns:
@@ -41,6 +43,9 @@ def start_next_plan(doc, plan, stage, workflow: str) -> str:
 		frappe.PermissionError: the session user may not write the document.
 	"""
 	doc.check_permission("write")
-	if not starting.start_next(doc, plan.name, workflow):
+	if trial.is_under_way() and plan.status != PlanStatus.COMPLETED:
+		# The step runs once the plan is completed, and the document need not have one yet.
+		starting.check_can_follow(doc, plan.workflow, workflow)
+	elif not starting.start_next(doc, plan.name, workflow):
 		return _("The document has another plan already.")
 	return _("The plan {0} would be started.").format(workflow)

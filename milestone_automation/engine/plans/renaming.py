@@ -14,6 +14,7 @@ from milestone_automation.engine.rules import criteria
 from milestone_automation.engine.rules.vocabulary import PlanStatus, ReachRule
 from milestone_automation.engine.store import plan_rows, snapshots, watched
 from milestone_automation.engine.tracking import milestones, registry
+from milestone_automation.engine.workflows import action_registry
 
 # Plans that one statement reads, so that it stays short on a site with thousands.
 BATCH = 500
@@ -21,6 +22,15 @@ BATCH = 500
 STAGE_TABLES = (
 	("Milestone Workflow Stage", "Milestone Workflow", "document_type"),
 	("Milestone Plan Stage", "Milestone Plan", "reference_type"),
+)
+
+# Tables with next steps as JSON, which may name a workflow.
+STEP_TEXTS = (
+	("Milestone Workflow", "completed_actions"),
+	("Milestone Workflow Stage", "next_actions"),
+	("Milestone Plan", "completed_actions"),
+	("Milestone Plan Stage", "next_actions"),
+	("Milestone Next Step", "arguments"),
 )
 
 
@@ -169,6 +179,36 @@ def _rename_in_criteria(table: str, old: str, new: str) -> None:
 	bulk.update_rows(table, changes)
 
 
+def rename_workflow(old: str, new: str) -> None:
+	"""Let next steps that start a plan name its workflow as it is called now.
+
+	Args:
+		old, new: names of the workflow.
+	"""
+	for table, column in STEP_TEXTS:
+		rows = frappe.get_all(table, {column: ("like", '%"workflow"%')}, ["name", column])
+		texts = {row.name: _with_workflow(row[column], old, new) for row in rows}
+		bulk.update_rows(table, {name: {column: text} for name, text in texts.items() if text})
+
+
+def _with_workflow(text: str, old: str, new: str) -> str | None:
+	"""Return a next step or a list of some, as JSON, with the new name of a workflow; None where none has the old one."""
+	try:
+		steps = json.loads(text)
+	except ValueError:
+		return None
+	naming = [
+		step
+		for step in (steps if isinstance(steps, list) else [steps])
+		if isinstance(step, dict)
+		and step.get("workflow") == old
+		and step.get("action") in action_registry.OWN
+	]
+	for step in naming:
+		step["workflow"] = new
+	return json.dumps(steps) if naming else None
+
+
 def rename_document(doctype: str, old, new, merge: bool = False) -> None:
 	"""Update the plan of a renamed document and everything that belongs to it.
 
@@ -194,7 +234,22 @@ def rename_document(doctype: str, old, new, merge: bool = False) -> None:
 		if merge and not has_plan:
 			values |= _as_now(plan, frappe.get_doc(doctype, new))
 		bulk.update_rows("Milestone Plan", {plan.name: values})
-		todos.update_open([task.name for task in plan_rows.task_rows(plan.name)], text=True)
+		_rename_in_todos(plan.name)
+	_rename_in_earlier_plans(doctype, new)
+
+
+def _rename_in_earlier_plans(doctype: str, new) -> None:
+	"""Give plans whose place another one has taken, and which have no key, the new name of their document."""
+	filters = {"reference_type": doctype, "reference_name": str(new), "plan_key": ("is", "not set")}
+	for plan in frappe.get_all("Milestone Plan", filters, ["name", "workflow", "title"]):
+		title = f"{new}: {plan.workflow}"[:140]
+		if plan.title != title:
+			bulk.update_rows("Milestone Plan", {plan.name: {"title": title}})
+			_rename_in_todos(plan.name)
+
+
+def _rename_in_todos(plan: str) -> None:
+	todos.update_open([task.name for task in plan_rows.task_rows(plan)], text=True)
 
 
 def _plans_of(doctype: str, new, merge: bool) -> tuple[list, bool]:
@@ -245,5 +300,6 @@ PARTS: dict[str, Callable[..., None]] = {
 	"milestones": milestones.rename_reference,
 	"plan": rename_document,
 	"plans of a DocType": rename_doctype,
+	"steps that name a workflow": rename_workflow,
 }
 OF_DOCUMENT = ("milestones", "plan")

@@ -77,11 +77,25 @@ def start_next(doc, plan: str, workflow: str) -> str | None:
 				_(doc.doctype), doc.name
 			)
 		)
-	if plan_of_document.workflow == workflow:
-		frappe.throw(_("The next plan is of another workflow than {0}. Choose one.").format(workflow))
-	check_can_start(doc, workflow)
+	check_can_follow(doc, plan_of_document.workflow, workflow)
 	watched.release(plan, doc.doctype, doc.name)
 	return _insert(doc, workflow)
+
+
+def check_can_follow(doc, workflow_before: str | None, workflow: str) -> None:
+	"""Refuse a workflow whose plan cannot follow on a completed one.
+
+	Args:
+		doc: the document.
+		workflow_before: name of the workflow of the completed plan.
+		workflow: name of the workflow of the next one.
+
+	Raises:
+		frappe.ValidationError: the workflow is the same, or as `check_can_start`.
+	"""
+	if workflow_before == workflow:
+		frappe.throw(_("The next plan is of another workflow than {0}. Choose one.").format(workflow))
+	check_can_start(doc, workflow)
 
 
 def release_cancelled_plan(doctype: str, name) -> bool:

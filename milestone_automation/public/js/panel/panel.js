@@ -7,6 +7,7 @@ import {
 	panel as panel_html,
 	reached_early_or_late,
 	failed,
+	other_plan,
 	skipped_stages,
 	start_banner,
 } from "./view";
@@ -110,7 +111,9 @@ export class Panel {
 			? document.activeElement.getAttribute("data-focus")
 			: null;
 		const may_start = data.may.start && (data.workflows || []).length;
-		if (data.plan && data.stages.length) {
+		if (this.is_of_other_plan()) {
+			$wrapper.html(other_plan(data.plan));
+		} else if (data.plan && data.stages.length) {
 			const chosen = data.stages.find((stage) => stage.name === this.chosen) || current_stage(data);
 			$wrapper.html(panel_html(data, chosen, this.collapsed(), this.uid));
 		} else if (may_start) {
@@ -123,6 +126,12 @@ export class Panel {
 		if (focused) this.focus(focused);
 		this.scroll_to_chosen();
 		if ($wrapper.find("[data-loading]").length) this.load_tasks();
+	}
+
+	// Of a document the server tells the plan that stands for it now, and this form may be of an earlier one.
+	is_of_other_plan() {
+		const { plan } = this.data;
+		return this.is_inside() && !!plan && plan.name !== this.frm.docname;
 	}
 
 	// A big plan comes without the tasks of its other milestones.

@@ -109,6 +109,16 @@ export const failed = () => `
 		</span>
 	</div>`;
 
+// On the form of a plan that stands for its document no longer: nothing of the other one is worked here.
+export function other_plan({ name, workflow }) {
+	const link = `<a href="${frappe.utils.get_form_link("Milestone Plan", name)}">${esc(workflow)}</a>`;
+	return `
+		<div class="milestone-head" role="status">
+			<h2 class="milestone-title">${__("Milestones")}</h2>
+			<span class="milestone-summary">${__("The document has another plan by now: {0}.", [link])}</span>
+		</div>`;
+}
+
 function gate_notice(plan) {
 	if (!plan.gate_failed_on) return "";
 	const text = __("The gate could not be checked on {0}, so the document was saved without it.", [
