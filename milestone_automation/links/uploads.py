@@ -1,5 +1,6 @@
 """Files that people from outside attach to their task, or to the plan of their milestone: of the types and the size that the settings allow, private."""
 
+import io
 import mimetypes
 import os
 
@@ -9,6 +10,7 @@ from frappe.core.api import file as file_api
 from frappe.core.doctype.file.utils import get_content_hash
 from frappe.utils import cint, cstr, escape_html
 from frappe.utils.image import strip_exif_data
+from PIL import Image
 
 from milestone_automation.engine.base import parsing
 from milestone_automation.engine.people import signed_links
@@ -60,11 +62,14 @@ def attach(doctype: str, document: str, sent, before: list[str]) -> tuple[str, s
 		tuple: what the file is called, and the name of its File document.
 
 	Raises:
-		frappe.ValidationError: the file is empty, too large, of a type that is not allowed, or one too many of this person.
+		frappe.ValidationError: the file is empty, too large, of a type that is not allowed, a photo that cannot be read, or
+			one too many of this person.
 	"""
 	name = _plain_name(sent.filename)
 	_check_type(name)
 	content = _read(sent)
+	if _is_photo(name):
+		_check_photo(content)
 	attachment = {"attached_to_doctype": doctype, "attached_to_name": document}
 	hashes = {get_content_hash(content), _hash_as_stored(name, content, before)}
 	if attached_file := frappe.db.exists("File", {"content_hash": ("in", sorted(hashes)), **attachment}):
@@ -85,7 +90,7 @@ def _hash_as_stored(name: str, content: bytes, before: list[str]) -> str:
 	"""
 	is_stripped = (
 		before
-		and mimetypes.guess_type(name)[0] == PHOTO
+		and _is_photo(name)
 		and frappe.get_system_settings("strip_exif_metadata_from_uploaded_images")
 		# Frappe writes part of the hash behind a name that is taken.
 		and frappe.db.exists(
@@ -93,6 +98,20 @@ def _hash_as_stored(name: str, content: bytes, before: list[str]) -> str:
 		)
 	)
 	return get_content_hash(strip_exif_data(content, PHOTO) if is_stripped else content)
+
+
+def _is_photo(name: str) -> bool:
+	return mimetypes.guess_type(name)[0] == PHOTO
+
+
+def _check_photo(content: bytes) -> None:
+	"""Refuse in words what Frappe would open, to remove what the camera wrote, and fail at."""
+	try:
+		Image.open(io.BytesIO(content)).load()
+	except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+		frappe.throw(
+			_("This photo cannot be read. Please take it again, or send it as a file of another type.")
+		)
 
 
 def _plain_name(filename: str) -> str:

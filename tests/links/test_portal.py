@@ -155,6 +155,15 @@ def test_over_http_a_file_of_an_allowed_type_is_attached_privately(server, serve
 		assert frappe.get_all("Comment", comments, pluck="content") == ["Attached: _b_Size chart.pdf"]
 
 
+def photo() -> bytes:
+	"""A picture as a telephone takes it, which says so in its metadata."""
+	image, file = Image.new("RGB", (8, 8), "red"), io.BytesIO()
+	metadata = image.getexif()
+	metadata[272] = "A telephone"
+	image.save(file, "JPEG", exif=metadata)
+	return file.getvalue()
+
+
 @pytest.mark.parametrize(
 	("filename", "content", "sentence"),
 	[
@@ -164,6 +173,8 @@ def test_over_http_a_file_of_an_allowed_type_is_attached_privately(server, serve
 		("no ending", b"x", "Files of this type cannot be attached."),
 		("empty.pdf", b"", "The file is empty."),
 		("large.pdf", b"x" * (1024 * 1024 + 1), "It may have at most 1 MB."),
+		("sketch.jpg", b"%PDF-1.4 a", "This photo cannot be read."),
+		("half.jpeg", photo()[:-40], "This photo cannot be read."),
 	],
 )
 def test_over_http_other_files_are_refused_in_words(server, served, filename, content, sentence):
@@ -176,15 +187,6 @@ def test_over_http_a_file_and_done_in_one_go(server, served):
 	assert len(files_of(server, served)) == 1
 	upload(server, served, "Patterns.pdf", b"%PDF-1.4 b", action="complete")
 	assert len(files_of(server, served)) == 1, "sent twice, kept once"
-
-
-def photo() -> bytes:
-	"""A picture as a telephone takes it, which says so in its metadata."""
-	image, file = Image.new("RGB", (8, 8), "red"), io.BytesIO()
-	metadata = image.getexif()
-	metadata[272] = "A telephone"
-	image.save(file, "JPEG", exif=metadata)
-	return file.getvalue()
 
 
 def test_words_of_several_lines_and_a_photo_are_kept_once(order, monkeypatch):
