@@ -4,6 +4,7 @@ import os
 
 import pytest
 import pytest_rerunfailures
+from hypothesis import HealthCheck, settings
 
 from devtool.prepare import Run
 from tests.support.browser import browser, contexts, desk, desk_assets  # noqa: F401 - fixtures
@@ -31,6 +32,13 @@ FOREIGN_WARNINGS = (
 	"ignore:Deprecated call to `pkg_resources",
 	"ignore:datetime.datetime.utc:DeprecationWarning",
 )
+
+
+# The same examples in every run, however slow the machine is. Longer searches choose for themselves.
+settings.register_profile(
+	"suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 
 def pytest_make_parametrize_id(val, argname):
