@@ -27,7 +27,7 @@ from .processes import (
 from .report import DevError, report
 from .stamps import Stamps, digest
 
-START_SECONDS = 40
+START_SECONDS = 120
 REDIS_DATABASES = 1024
 
 

@@ -10,7 +10,7 @@ from .paths import LOGS
 from .processes import end, listen, spawn, tail
 from .report import DevError
 
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 def serve(

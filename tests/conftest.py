@@ -3,6 +3,8 @@
 import os
 
 import pytest
+import pytest_rerunfailures
+from hypothesis import HealthCheck, settings
 
 from devtool.prepare import Run
 from tests.support.browser import browser, contexts, desk, desk_assets  # noqa: F401 - fixtures
@@ -32,6 +34,13 @@ FOREIGN_WARNINGS = (
 )
 
 
+# The same examples in every run, however slow the machine is. Longer searches choose for themselves.
+settings.register_profile(
+	"suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
+
+
 def pytest_make_parametrize_id(val, argname):
 	"""Bytes make unreadable names, which may differ from worker to worker: a gzip header holds the time."""
 	return argname if isinstance(val, bytes) else None
@@ -54,6 +63,21 @@ def pytest_collection_modifyitems(items):
 			# Frappe redraws a page while it loads; what was clicked or typed just then on a slow machine is gone: once
 			# more. Only a fault of the machine goes away by that; pytest counts what was run again.
 			item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+	"""What is run once more starts on a new site: documents of the first try would be in its way.
+
+	The plugin keeps what the tests of a file share, and holds back how it is ended.
+	"""
+	if getattr(item, "execution_count", 1) < 2:
+		return
+	held_back = pytest_rerunfailures.suspended_finalizers
+	for node in [node for node in reversed(held_back) if node is not item.session]:
+		finalizers, _fault = held_back.pop(node)
+		while finalizers:
+			finalizers.pop()()
 
 
 def pytest_configure(config):

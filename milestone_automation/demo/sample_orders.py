@@ -77,7 +77,9 @@ def generate(today: datetime.date, count: int = 60, seed: int = 20) -> list[Orde
 	"""
 	# The same seed makes the same orders.
 	chance = random.Random(seed)  # nosec B311
-	return [_make_order(number, count, today, chance) for number in range(1, count + 1)]
+	orders = [_make_order(number, count, today, chance) for number in range(1, count + 1)]
+	_keep_one_inspected(orders)
+	return orders
 
 
 def all_steps(orders: list[Order]) -> list[tuple[Order, Step]]:
@@ -118,6 +120,19 @@ def _make_order(number: int, count: int, today: datetime.date, chance: random.Ra
 	_put_off_shipping(steps, ship_date, chance)
 	order.steps = [step for step in steps if step.moment.date() < today]
 	return order
+
+
+def _keep_one_inspected(orders: list[Order]) -> None:
+	"""On a day on which no order stands at its inspection, the one that was shipped last is not shipped yet."""
+	if any(_stands_at(order) == "Inspection" for order in orders):
+		return
+	shipped = [order for order in orders if _stands_at(order) == "Shipped"]
+	if shipped:
+		max(shipped, key=lambda order: order.steps[-1].moment).steps.pop()
+
+
+def _stands_at(order: Order) -> str:
+	return [step.values["status"] for step in order.steps if "status" in step.values][-1]
 
 
 def _path(rework_share: float, chance: random.Random) -> list[str]:

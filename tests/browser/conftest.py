@@ -162,6 +162,8 @@ def visit(desk, request):
 		page.on("pageerror", lambda error: page.faults.append(str(error)))
 		page.on("request", lambda request: page.asked.append(request.url))
 		pages.append(page)
+		# Frappe draws a page anew while it loads: what is clicked or typed before would be gone.
+		page.wait_for_load_state("networkidle")
 		return page
 
 	yield open_page
@@ -205,6 +207,11 @@ def findings(axe_script):
 		page.add_script_tag(path=str(axe_script))
 		return page.evaluate(
 			"""async (selector) => {
+				// Colours that are still fading are nobody's mistake.
+				const moving = document.getAnimations().filter((one) => one.playState === "running");
+				const short = moving.filter((one) => one.effect.getComputedTiming().endTime < 2000);
+				const over = Promise.all(short.map((one) => one.finished.catch(() => {})));
+				await Promise.race([over, new Promise((resolve) => setTimeout(resolve, 3000))]);
 				const result = await axe.run(selector, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] });
 				return result.violations
 					.filter((one) => ["serious", "critical"].includes(one.impact))

@@ -45,7 +45,7 @@ def test_milestones_move_by_keyboard_and_keep_their_tasks(builder):
 def test_a_task_is_dragged_into_its_place(builder):
 	grips = builder.locator(".milestone-task-row .milestone-grip")
 	grips.nth(1).drag_to(grips.nth(0))
-	builder.wait_for_timeout(500)
+	builder.wait_for_function("cur_frm.doc.tasks[0].title === 'Photos of the goods'")
 
 	assert rows(builder, "tasks", "idx", "title")[0] == [1, "Photos of the goods"]
 
@@ -95,7 +95,7 @@ def test_the_preview_shows_dates_on_a_real_document_before_saving(builder, make_
 def test_a_milestone_with_tasks_is_removed_after_a_question(builder):
 	builder.locator(".milestone-card").nth(1).get_by_role("button", name="Remove Milestone").click()
 	builder.locator(".modal.show .btn-modal-primary:visible").click()
-	builder.wait_for_timeout(300)
+	builder.wait_for_function("cur_frm.doc.stages.length === 1")
 
 	assert rows(builder, "stages", "stage_name") == [["Order accepted"]]
 	assert rows(builder, "tasks", "title") == []
@@ -148,7 +148,9 @@ def test_a_copy_is_saved_with_problems_while_it_is_disabled_and_enabled_without(
 		"import frappe\nprint(frappe.db.get_value('Milestone Workflow', 'Copy of Order to Release', 'enabled'))"
 	)
 	assert stored.split()[-1] == "0"
-	assert builder.get_by_text("so no document gets a plan from it").locator("visible=true").count() == 1
+	note = builder.get_by_text("so no document gets a plan from it").locator("visible=true")
+	note.first.wait_for()
+	assert note.count() == 1
 
 	builder.get_by_role("button", name="Enable", exact=True).click()
 	builder.locator(".modal.show", has_text="Choose the user who owns it").wait_for()

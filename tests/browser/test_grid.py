@@ -95,6 +95,13 @@ def day_of(page, order: str, stage: str) -> str:
 	return cell(page, order, stage).locator(".milestone-sheet-date").inner_text()
 
 
+def keeping(page, text: str):
+	"""The answer to what keeps a filter or view with this text: it is there again only after that."""
+	return page.expect_response(
+		lambda answer: "user_settings.save" in answer.url and text in (answer.request.post_data or "")
+	)
+
+
 def shift_dialog(page):
 	return page.locator(".modal.show", has_text="Shift")
 
@@ -128,7 +135,7 @@ def test_a_date_is_edited_in_place_with_reason_and_consequences(grid):
 	target.press("Enter")
 	dialog = page.locator(".modal.show", has_text="Reschedule Inspected")
 	dialog.locator("input[data-fieldname=new_date]").wait_for()
-	page.wait_for_timeout(500)
+	page.wait_for_function("window.cur_dialog && cur_dialog.get_value('new_date')")
 	page.evaluate(
 		"""() => { const dialog = cur_dialog;
 			dialog.set_value("new_date", frappe.datetime.add_days(dialog.get_value("new_date"), 2)); }"""
@@ -207,17 +214,18 @@ def test_the_keyboard_alone_selects_and_opens(grid):
 def test_filters_are_kept_and_views_are_saved(grid):
 	page = grid()
 	field = page.locator(".page-form input[data-fieldname=document]")
-	field.fill("SHEET-5")
-	field.press("Tab")
+	with keeping(page, "SHEET-5"):
+		field.fill("SHEET-5")
+		field.press("Tab")
 	row(page, "SHEET-1").wait_for(state="detached")
 	assert page.locator(".milestone-sheet tbody tr").count() == 1
 	page.get_by_role("button", name="Views").click()
 	page.get_by_text("Save This View").first.click()
 	dialog = page.locator(".modal.show")
-	dialog.locator("input[data-fieldname=name]").fill("My five")
-	dialog.get_by_role("button", name="Save").click()
+	dialog.locator("input[data-fieldname=name]").fill("Fifth")
+	with keeping(page, "Fifth"):
+		dialog.get_by_role("button", name="Save").click()
 	dialog.wait_for(state="detached")
-	page.wait_for_timeout(800)
 
 	page.reload(wait_until="domcontentloaded")
 	row(page, "SHEET-5").wait_for()
@@ -228,7 +236,7 @@ def test_filters_are_kept_and_views_are_saved(grid):
 	page.get_by_role("button", name="Clear Filters").click()
 	row(page, "SHEET-1").wait_for()
 	page.get_by_role("button", name="Views").click()
-	page.get_by_text("My five").first.click()
+	page.get_by_text("Fifth").first.click()
 	row(page, "SHEET-1").wait_for(state="detached")
 	row(page, "SHEET-5").wait_for()
 	page.evaluate(
@@ -246,7 +254,9 @@ def test_other_fields_are_filtered_as_in_a_list(grid):
 		"""() => { const { more } = document.querySelector("#page-milestone-grid").grid.filters;
 			more.clear_filters(); return more.add_filters([["Milestone Plan Stage", "status", "=", "Reached"]]); }"""
 	)
-	page.wait_for_timeout(300)
+	page.wait_for_function(
+		"document.querySelector('#page-milestone-grid').grid.filters.more.get_filters().some((one) => one[3] === 'Reached')"
+	)
 	page.evaluate("document.querySelector('#page-milestone-grid').grid.filters.more.apply()")
 	row(page, "SHEET-1").wait_for(state="detached")
 	assert [text.splitlines()[0] for text in page.locator(".milestone-sheet tbody th").all_inner_texts()] == [

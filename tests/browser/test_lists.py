@@ -96,7 +96,8 @@ def test_current_milestones_of_several_plans_are_confirmed(listed, make_order, v
 			stored(f"frappe.db.get_value('Milestone Plan', {plan_of(name)}, 'current_stage')") == "Confirmed"
 		)
 
-	# Now the status has to change: the refusal names each document.
+	# Now the status has to change: the refusal names each document. The list is drawn anew after each change.
+	page.reload(wait_until="networkidle")
 	choose(page, *names)
 	dialog = act(page, "Confirm Current Milestones")
 	dialog.locator(".btn-modal-primary:visible").click()
@@ -121,6 +122,7 @@ def test_plans_are_cancelled_with_a_reason_and_shifted(listed, make_order, visit
 	assert stored(f"frappe.utils.date_diff('{after}', '{before}')") == 3
 
 	page.locator(".modal.show").wait_for(state="detached")
+	page.reload(wait_until="networkidle")  # the list is drawn anew after each change
 	choose(page, dropped)
 	dialog = act(page, "Cancel Plans")
 	dialog.locator("textarea[data-fieldname=reason]").fill("Ordered elsewhere")
@@ -196,6 +198,12 @@ frappe.db.commit()
 	page.locator(".form-layout:visible [data-fieldname=reference_name] >> text=LIST-HASH").first.wait_for()
 	page.wait_for_function("(title) => document.title === title", arg=NAMED[doctype])
 
-	assert page.locator("#navbar-breadcrumbs, .navbar-breadcrumbs").last.inner_text().endswith(NAMED[doctype])
-	shown = page.locator("body").inner_text()
-	assert not [word for word in (name, plan) if word in shown]
+	page.wait_for_function(
+		"(title) => [...document.querySelectorAll('#navbar-breadcrumbs, .navbar-breadcrumbs')].pop()"
+		".innerText.trim().endsWith(title)",
+		arg=NAMED[doctype],
+	)
+	# Frappe shows a link by its name until it has been told the title.
+	page.wait_for_function(
+		"(names) => !names.some((one) => document.body.innerText.includes(one))", arg=[name, plan]
+	)

@@ -140,7 +140,7 @@ def test_a_step_is_written_by_keyboard_alone(builder):
 	assert builder.evaluate("document.activeElement.value") == "status"
 	builder.keyboard.press("Tab")
 	builder.keyboard.press("Tab")
-	builder.keyboard.type("Confirmed")
+	builder.keyboard.press("C")
 	dialog.get_by_role("button", name="Apply", exact=True).focus()
 	builder.keyboard.press("Enter")
 	dialog.wait_for(state="hidden")

@@ -67,6 +67,7 @@ def phone(browser, orders):
 	context = browser.new_context(
 		base_url=orders.url, viewport={"width": 390, "height": 800}, has_touch=True, bypass_csp=True
 	)
+	context.set_default_timeout(90_000)
 	yield context.new_page()
 	context.close()
 
@@ -137,5 +138,6 @@ def test_who_reads_arabic_reads_the_pages_from_right_to_left(orders, token, make
 			if link:
 				phone.goto(f"/milestones?token={token}")
 				phone.locator(f'a[href*="/{link}?"]').last.click()
+				phone.wait_for_url(f"**/{link}?**")
 	finally:
 		orders.site.run(SPEAKS.format("en"))

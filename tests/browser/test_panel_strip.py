@@ -47,6 +47,7 @@ def test_a_panel_that_was_opened_stays_open_for_its_doctype(workflow, visit_stri
 	strip_of(page).locator(".milestone-toggle").click()
 	page.locator(".milestone-steps:visible").wait_for()
 	page.evaluate("frappe.set_route('Form', 'Sample Order', 'OPEN-2')")
+	page.wait_for_function("cur_frm.docname === 'OPEN-2' && cur_frm.milestone_panel?.data?.plan")
 	page.locator(".milestone-panel:visible .milestone-step", has_text="Released").wait_for()
 
 	assert strip_of(page).count() == 0

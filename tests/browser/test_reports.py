@@ -82,9 +82,10 @@ def test_the_process_map_leads_from_an_arrow_to_its_milestones(history, visit, f
 	arrow.focus()
 	page.keyboard.press("Enter")
 	page.wait_for_url("**/query-report/Milestone%20Stays?**")
+	page.wait_for_function("frappe.query_report.report_name === 'Milestone Stays'")
 	page.locator(".dt-row .dt-cell", has_text="Confirmed").first.wait_for()
 	# The steps of sixty orders, without those that came to Confirmed and stayed.
-	assert page.locator(".dt-row .dt-cell", has_text="Released").count() >= 10
+	page.locator(".dt-row .dt-cell", has_text="Released").nth(9).wait_for()
 
 
 def test_rare_steps_hide_behind_the_slider(history, visit):
@@ -107,7 +108,7 @@ def test_a_number_leads_to_the_list_behind_it(history, visit):
 	page.wait_for_url("**/query-report/Milestone%20Stays?**")
 	page.locator(".dt-row .dt-cell", has_text="HIST-").first.wait_for()
 	assert page.locator(".report-footer, .report-wrapper", has_text="HIST-").count()
-	assert page.evaluate("frappe.query_report.data.length") == stays
+	page.wait_for_function("(stays) => frappe.query_report.data?.length === stays", arg=stays)
 
 
 @pytest.mark.parametrize("width", [1280, 390])

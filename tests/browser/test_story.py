@@ -57,6 +57,7 @@ def build_workflow(page):
 	page.get_by_role("heading", name="From Order to Release").or_(
 		page.locator(".title-text", has_text="From Order to Release")
 	).first.wait_for()
+	page.wait_for_function("!cur_frm.is_new() && !cur_frm.is_dirty()")
 
 
 def test_from_an_empty_site_to_a_held_and_released_order(orders, visit, make_order):

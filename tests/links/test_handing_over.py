@@ -13,7 +13,7 @@ from milestone_automation.engine.people import signed_links
 from milestone_automation.engine.people.signed_links import Purpose, make_token
 from milestone_automation.engine.progress import handing_over
 from milestone_automation.links import limits
-from tests.support.clock import forget_mail_account, sweep_at
+from tests.support.clock import forget_mail_account, stay_within_ten_minutes, sweep_at
 from tests.support.factories import (
 	SUPPLIER,
 	collaborator,
@@ -249,6 +249,7 @@ def test_so_much_is_handed_over_by_one_person_and_no_more(server, asked):
 		asked.token(Purpose.ANSWER, WANDA, asked.stage),
 	]
 	paths = ("/milestone-task", "/milestone-answer")
+	stay_within_ten_minutes()
 	codes = [
 		server.guest().post(paths[n % 2], data=form | {"token": tokens[n % 2]}).status_code
 		for n in range(most + 1)

@@ -590,16 +590,21 @@ def test_owners_and_those_to_notify_are_told_apart(make_user, smtp):
 @pytest.fixture
 def toasts(site):
 	"""What the server has shown on open desks: a function that returns it since it was last asked."""
-	listener = get_redis_connection_without_auth().pubsub(ignore_subscribe_messages=True)
+	connection = get_redis_connection_without_auth()
+	listener = connection.pubsub(ignore_subscribe_messages=True)
 	listener.subscribe("events")
+	listener.get_message(timeout=10)  # that it listens
 
 	def shown() -> list[dict]:
+		# Redis keeps the order, so what was shown before comes before this.
+		last = {"event": "asked", "number": frappe.generate_hash()}
+		connection.publish("events", json.dumps(last))
 		found = []
-		# The first answer of a new listener is that it listens; it comes as None.
-		for _try in range(2):
-			while event := listener.get_message(timeout=0.3):
-				found.append(json.loads(event["data"]))
-		return [event for event in found if event["event"] == "msgprint" and event["namespace"] == site]
+		while last not in found:
+			event = listener.get_message(timeout=10)
+			assert event, "Redis does not answer"
+			found.append(json.loads(event["data"]))
+		return [one for one in found if one["event"] == "msgprint" and one["namespace"] == site]
 
 	assert shown() == []
 	yield shown

@@ -19,11 +19,11 @@ from tests.support.factories import CLERK_ROLE, ensure_production_order, make_do
 
 PLANS = 24
 OWNER = "olga@example.com"
-# What a scheduler starts every hour, with small jobs, so that there are some for everybody.
+# What a scheduler starts every hour, with small jobs, so that there are some for everybody, and many after the first.
 SCHEDULE = """
 import frappe
 from milestone_automation.engine.messages import hourly
-hourly.INLINE, hourly.JOB = 1, 3
+hourly.INLINE, hourly.JOB = 1, 2
 hourly.run()
 frappe.db.commit()
 """

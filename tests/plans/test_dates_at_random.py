@@ -15,6 +15,7 @@ from frappe.utils import getdate, nowdate
 from milestone_automation import api
 from milestone_automation.engine.progress import stage_dates, stages
 from milestone_automation.engine.store import plan_rows
+from tests.support.clock import SAME_DAY, at
 from tests.support.factories import make_document, make_workflow, plan_of, task
 
 pytestmark = pytest.mark.usefixtures("production_order")
@@ -259,8 +260,14 @@ class Planner:
 				assert (row.key_date - one.due_date).days >= one.due_days_before
 
 
+@pytest.fixture
+def same_day(site):
+	with at(SAME_DAY, tick=True):
+		yield
+
+
 @pytest.mark.parametrize("seed", SEEDS)
-def test_whatever_a_planner_does_the_dates_are_what_the_rules_say(seed):
+def test_whatever_a_planner_does_the_dates_are_what_the_rules_say(seed, same_day):
 	planner = Planner(seed)
 	for _number in range(STEPS):
 		before = planner.stages()

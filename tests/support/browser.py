@@ -35,7 +35,7 @@ def browser(desk_assets):
 
 	with sync_playwright() as playwright:
 		running = playwright.chromium.launch(
-			executable_path=desk_build.chromium(), headless=True, args=list(FLAGS)
+			executable_path=desk_build.chromium(), headless=True, args=list(FLAGS), timeout=180_000
 		)
 		yield running
 		running.close()
@@ -58,7 +58,9 @@ Storage.prototype.getItem = function (key) {
 def log_in(context, user: str, password: str):
 	"""The answer to a login. PostgreSQL refuses one while the last page of the same user still writes: once more."""
 	for _attempt in range(5):
-		answer = context.request.post("/api/method/login", form={"usr": user, "pwd": password})
+		answer = context.request.post(
+			"/api/method/login", form={"usr": user, "pwd": password}, timeout=90_000
+		)
 		if answer.ok or "could not serialize" not in answer.text():
 			break
 	return answer

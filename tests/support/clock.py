@@ -1,5 +1,6 @@
 """A moving clock, and a sweep that runs at a moment of it."""
 
+import time
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -10,13 +11,24 @@ from frappe.utils import now_datetime
 from milestone_automation.engine.base import clock, follow_ups
 from milestone_automation.engine.messages import digest, hourly, sending_day, sweep
 
+TEN_MINUTES = 600
+# Weekends and ends of months are the same in every run of cases at random.
+SAME_DAY = "2026-11-27 12:00:00"
+
 
 @contextmanager
-def at(moment: str):
-	"""Everything inside happens at this moment of the site's clock, e.g. "2030-06-08 07:00:00"."""
+def at(moment: str, tick: bool = False):
+	"""Everything inside happens at this moment of the site's clock, e.g. "2030-06-08 07:00:00"; or from it on."""
 	there = datetime.fromisoformat(moment).replace(tzinfo=clock.site_zone())
-	with time_machine.travel(there, tick=False):
+	with time_machine.travel(there, tick=tick):
 		yield
+
+
+def stay_within_ten_minutes(seconds: int = 45) -> None:
+	"""Wait for the next ten minutes of the clock if these end soon: the uses of a link are counted by them, or by the hour."""
+	left = TEN_MINUTES - time.time() % TEN_MINUTES
+	if left < seconds:
+		time.sleep(left + 1)
 
 
 def sweep_at(moment: str) -> list[tuple]:

@@ -35,9 +35,10 @@ export class Board {
 		const workflow = this.field && this.field.get_value();
 		if (!workflow) return Promise.resolve();
 		localStorage.setItem(LAST_WORKFLOW(), workflow);
-		return frappe
-			.xcall("milestone_automation.api.get_board", { workflow })
-			.then((board) => this.$body.html(html(board)));
+		return frappe.xcall("milestone_automation.api.get_board", { workflow }).then((board) => {
+			// Of two answers the one counts that was asked for last.
+			if (workflow === this.field.get_value()) this.$body.html(html(board));
+		});
 	}
 }
 
