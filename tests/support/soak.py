@@ -524,6 +524,12 @@ def _expected_of(plan) -> dict:
 	}
 
 
+def _dates_of(plan: str | None) -> dict:
+	"""Key dates by place: an amendment takes them over, and the changes before stay with the amended order."""
+	rows = frappe.get_all("Milestone Plan Stage", {"parent": plan}, ["idx", "key_date"]) if plan else []
+	return {row.idx: row.key_date for row in rows}
+
+
 def _date_chains():
 	"""The date changes of a stage lead from its planned date to its key date, each from where the one before ended."""
 	rows = frappe.get_all(
@@ -536,8 +542,9 @@ def _date_chains():
 	for row in rows:
 		changes[row.plan_stage].append(row)
 	for plan in _running_plans():
+		taken_over = _dates_of(plan.amended_from)
 		for row in plan.stages:
-			day = row.planned_date
+			day = taken_over.get(row.idx, row.planned_date)
 			for change in changes[row.name]:
 				if change.old_date != day or change.new_date == day:
 					yield f"{row.stage_name} of {plan.order.name} moved from {change.old_date} to {change.new_date}, it was on {day}"

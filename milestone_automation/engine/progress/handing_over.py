@@ -84,7 +84,7 @@ def offered(plan, who: str, taken: list = ()) -> list[dict]:
 
 
 def as_choices(people: list[dict], taken: list = ()) -> list[dict]:
-	"""Return people as choices of a form, without those who have the task already; no addresses.
+	"""Return people as choices of a form, without those who have the task already; no addresses. In order of their names.
 
 	Names of contacts are often addresses, so each has a key instead.
 
@@ -93,11 +93,12 @@ def as_choices(people: list[dict], taken: list = ()) -> list[dict]:
 		taken: assignee rows.
 	"""
 	names = {cstr(name).lower() for row in taken for name in assigned.identifiers_of(row)}
-	return [
+	choices = [
 		{"key": signed_links.opaque(person["contact"]), "name": colleagues.shown_name(person)}
 		for person in people
 		if not colleagues.is_called(person, names)
 	]
+	return sorted(choices, key=lambda choice: ("@" in choice["name"], choice["name"].casefold()))
 
 
 def taken_over_by(event: PlanEvent, who: str, **columns: str) -> str | None:
