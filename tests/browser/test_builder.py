@@ -123,6 +123,39 @@ def test_an_exit_criterion_is_written_as_a_row(builder):
 	assert rows(builder, "stages", "exit_criteria")[1] == [""]
 
 
+def test_details_of_a_milestone_stay_inside_a_phone(workflow, visit):
+	page = visit(f"/app/milestone-workflow/{workflow}", width=390)
+	card = page.locator(".milestone-card").nth(1)
+	card.locator("[data-field=stage_name]").fill("Production and finishing of all garments in three colours")
+	page.keyboard.press("Tab")
+	card.get_by_role("button", name="Show or Hide Details").first.click()
+	card.get_by_role("button", name="Add Exit Criterion").click()
+	card.locator("select[data-field=kind]").last.select_option("Other Document Exists")
+	page.get_by_role("button", name="Add Milestone").click()
+	page.locator(".milestone-card").nth(2).locator("select[data-field=dependency]").select_option(
+		"Chosen Milestones"
+	)
+	card.get_by_role("button", name="Show or Hide Details").first.click()
+
+	assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_from_right_to_left_code_and_numbers_keep_their_direction(builder):
+	builder.evaluate("document.documentElement.setAttribute('dir', 'rtl')")
+	card = builder.locator(".milestone-card").nth(1)
+	card.get_by_role("button", name="Show or Hide Details").first.click()
+	card.get_by_role("button", name="Add Exit Criterion").click()
+	card.locator(".milestone-criteria-rows select[data-field=kind]").select_option("Condition Is Met")
+
+	def direction(field: str) -> str:
+		return card.locator(f"[data-field={field}]").first.evaluate(
+			"(input) => getComputedStyle(input).direction"
+		)
+
+	fields = ("condition", "offset_days", "title", "label")
+	assert [direction(field) for field in fields] == ["ltr", "ltr", "ltr", "rtl"]
+
+
 def from_actions(page, label: str):
 	page.locator(".inner-group-button:visible", has_text="Actions").locator("button").first.click()
 	page.locator(".dropdown-menu.show .dropdown-item", has_text=label).click()

@@ -166,9 +166,16 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(builder, make_orde
 	assert stored(f"frappe.db.get_value({'Sample Order'!r}, 'DRY-RUN-1', 'status')") == "Open"
 
 
-def test_axe_finds_nothing_serious_in_steps_and_their_dialog(builder, findings):
-	add_confirmed(builder)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_steps_and_their_dialog(builder, findings, theme, make_order):
+	make_order(f"AXE-STEPS-{theme}")
+	builder.evaluate("(theme) => document.documentElement.setAttribute('data-theme', theme)", theme)
+	add_confirmed(builder, condition="doc.status == 'Open'")
 	assert findings(builder, ".milestone-builder") == []
+	tried = try_them(builder)
+	assert findings(builder, ".modal.show .milestone-preview") == []
+	tried.locator(".btn-modal-close").click()
+	tried.wait_for(state="hidden")
 	builder.locator(RELEASED).get_by_role("button", name="Edit Next Step").click()
 	builder.locator(".milestone-step-dialog.show .milestone-mapping-row").first.wait_for()
 	# The close button above is Frappe's.

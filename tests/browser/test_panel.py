@@ -178,3 +178,25 @@ def test_right_to_left_keeps_everything_inside(workflow, visit, make_order):
 	assert panel.evaluate("(element) => element.scrollWidth <= element.clientWidth")
 	first, last = page.locator(".milestone-step").first, page.locator(".milestone-step").last
 	assert first.bounding_box()["x"] > last.bounding_box()["x"]
+
+
+def test_right_to_left_names_follow_each_other_and_arrows_point_ahead(workflow, visit, make_order):
+	make_order("RTL-2")
+	page = visit("/app/sample-order/RTL-2", user=BUYER)
+	page.locator(".milestone-steps").wait_for()
+	page.evaluate("frappe.boot.lang = 'ar'; document.documentElement.setAttribute('dir', 'rtl')")
+	page.locator(".milestone-step button", has_text="Released").click()
+	title, assignee = page.locator(".milestone-blocked bdi").all()
+	assert title.bounding_box()["x"] > assignee.bounding_box()["x"]
+
+	page.locator(".milestone-panel:visible [data-action=reschedule]").first.click()
+	later = page.evaluate(
+		"frappe.datetime.str_to_user(frappe.datetime.add_days(frappe.datetime.get_today(), 30))"
+	)
+	page.locator(".modal.show input[data-fieldname=new_date]").fill(later)
+	page.locator(".modal.show input[data-fieldname=new_date]").press("Tab")
+	moved = page.locator(".modal.show .milestone-consequences li").first
+	moved.locator("b").wait_for()
+	assert "←" in moved.inner_text()
+	name, day = moved.locator("bdi").first, moved.locator("b")
+	assert name.bounding_box()["x"] > day.bounding_box()["x"]

@@ -55,7 +55,7 @@ function criterion(row, fields) {
 
 function condition(row, options) {
 	return `
-		<div class="milestone-grow">${area(row, "condition", __("Condition"), "doc.status == 'Open'")}</div>
+		<div class="milestone-grow">${area(row, "condition", __("Condition"), "doc.status == 'Open'", "ltr")}</div>
 		${select({ name: row.name }, "insert_field", __("Insert Field"), options, __("Insert a field"))}`;
 }
 

@@ -16,7 +16,7 @@ export const text = (row, field, label, placeholder = "") =>
 		row,
 		field,
 		label,
-		`type="text" value="${esc(row[field])}" placeholder="${esc(placeholder)}" maxlength="140"`
+		`type="text" dir="auto" value="${esc(row[field])}" placeholder="${esc(placeholder)}" maxlength="140"`
 	);
 
 export const number = (row, field, label, least = 0) =>
@@ -25,11 +25,19 @@ export const number = (row, field, label, least = 0) =>
 		row,
 		field,
 		label,
-		`type="number" ${least === null ? "" : `min="${least}"`} step="1" value="${cint(row[field])}"`
+		`type="number" dir="ltr" ${least === null ? "" : `min="${least}"`} step="1" value="${cint(row[field])}"`
 	);
 
-export const area = (row, field, label, placeholder = "") =>
-	bound("textarea", row, field, label, `rows="2" placeholder="${esc(placeholder)}"`, esc(row[field]));
+// What people write goes by its first letter, and code from left to right.
+export const area = (row, field, label, placeholder = "", direction = "auto") =>
+	bound(
+		"textarea",
+		row,
+		field,
+		label,
+		`rows="2" dir="${direction}" placeholder="${esc(placeholder)}"`,
+		esc(row[field])
+	);
 
 export function select(row, field, label, options, empty = null) {
 	const known = options.some((one) => cstr(one.value) === cstr(row[field]));

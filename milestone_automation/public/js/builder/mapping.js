@@ -73,6 +73,7 @@ export class Mapping {
 		const type = source === "value" ? this.target.input_type(row.field) : "text";
 		const example = this.has_row ? "row.qty * 0.3" : "doc.grand_total * 0.3";
 		return `<input type="${type}" class="form-control input-xs" data-part="value" value="${esc(row[source])}"
+			dir="${source === "formula" ? "ltr" : "auto"}"
 			aria-label="${source === "formula" ? __("Formula") : __("Value")}"
 			placeholder="${source === "formula" ? example : ""}">`;
 	}

@@ -4,10 +4,10 @@ import {
 	assignee_name,
 	criterion_ticks,
 	date,
-	esc,
 	float_words,
 	gray_pill,
 	owner_text,
+	own,
 } from "../panel/words";
 
 export function preview(frm) {
@@ -63,11 +63,11 @@ function html({ matches, problems, stages }) {
 }
 
 function stage_html(stage) {
-	const parts = [stage.key_date ? date(stage.key_date) : __("no date yet"), esc(owner_text(stage))];
+	const parts = [stage.key_date ? date(stage.key_date) : __("no date yet"), own(owner_text(stage))];
 	if (Number.isInteger(stage.float)) parts.push(__("Float: {0}", [float_words(stage.float)]));
 	return `
 		<li>
-			<b>${esc(stage.stage_name)}</b> ${stage.status === "Reached" ? gray_pill(__("Reached")) : ""}
+			<b>${own(stage.stage_name)}</b> ${stage.status === "Reached" ? gray_pill(__("Reached")) : ""}
 			<span class="milestone-muted">${parts.filter(Boolean).join(" · ")}</span>
 			${criterion_ticks(stage.criteria)}
 			<ul>${(stage.tasks || []).map(task_html).join("")}</ul>
@@ -75,12 +75,12 @@ function stage_html(stage) {
 }
 
 function task_html(task) {
-	const who =
-		(task.assignees || []).map(assignee_name).filter(Boolean).join(", ") || __("nobody is assigned");
+	const names = (task.assignees || []).map(assignee_name).filter(Boolean).map(own);
+	const who = names.join(", ") || __("nobody is assigned");
 	const due = task.due_date ? __("due {0}", [date(task.due_date)]) : "";
-	const after = cstr(task.after_tasks).split("\n").filter(Boolean).map(esc).join(", ");
-	return `<li>${esc(task.title)} ${task.required ? gray_pill(__("Required")) : ""}
-		<span class="milestone-muted">${[esc(who), due, after && __("after {0}", [after])]
+	const after = cstr(task.after_tasks).split("\n").filter(Boolean).map(own).join(", ");
+	return `<li>${own(task.title)} ${task.required ? gray_pill(__("Required")) : ""}
+		<span class="milestone-muted">${[who, due, after && __("after {0}", [after])]
 			.filter(Boolean)
 			.join(" · ")}</span></li>`;
 }

@@ -1,5 +1,5 @@
 // The dialog in which a next step is written: what it waits for, what it does, and on which condition.
-import { esc } from "../panel/words";
+import { code, esc } from "../panel/words";
 import * as choices from "./choices";
 import { Mapping, Tables } from "./mapping";
 import { AT_COMPLETION } from "./steps";
@@ -41,6 +41,7 @@ class StepDialog {
 		this.dialog.$wrapper.addClass("milestone-step-dialog").attr("role", "dialog");
 		this.dialog.$wrapper.attr("aria-label", this.dialog.title);
 		this.dialog.fields_list.forEach(name_input);
+		this.dialog.fields_dict.condition.$input.attr("dir", "ltr");
 		this.dialog.show();
 		this.show_arguments();
 	}
@@ -70,7 +71,8 @@ class StepDialog {
 				fieldtype: "Small Text",
 				label: __("Only If (Optional)"),
 				default: this.step.condition || "",
-				description: __("For example {0}", ["<code>doc.status == 'Open'</code>"]),
+				max_height: "64px",
+				description: __("For example {0}", [code("doc.status == 'Open'")]),
 			},
 			{
 				fieldname: "insert_field",

@@ -1,5 +1,5 @@
 // Next steps in the builder: sentences. A milestone, and the workflow for its completed plans, keep them as a list in one field.
-import { esc, icon } from "../panel/words";
+import { code, esc, icon, own } from "../panel/words";
 import * as choices from "./choices";
 import { button } from "./inputs";
 import { problem_list } from "./problems";
@@ -69,7 +69,7 @@ export function list(place, fields, problems = {}) {
 // "When Shipped is reached: set Status to Completed, if doc.qty > 5"
 export function sentence(step, place, fields) {
 	const what = step.condition
-		? __("{0}, if {1}", [action_words(step, fields), `<code>${esc(step.condition)}</code>`])
+		? __("{0}, if {1}", [action_words(step, fields), code(step.condition)])
 		: action_words(step, fields);
 	const stage = bold(place.doc.stage_name);
 	const events = {
@@ -81,7 +81,7 @@ export function sentence(step, place, fields) {
 	return (events[step.when] || (() => __("When {0} is reached: {1}", [stage, what])))();
 }
 
-const bold = (text) => `<b>${esc(text || "…")}</b>`;
+const bold = (text) => `<b>${own(text || "…")}</b>`;
 
 function action_words(step, fields) {
 	const words = WORDS[step.action];
@@ -142,7 +142,7 @@ const assignments = (rows, target, source = target) =>
 function assignment(row, target, source = target) {
 	const field = bold(target.label_of(row.field));
 	if (row.from !== undefined) return __("{0} to the value of {1}", [field, bold(source.label_of(row.from))]);
-	if (row.formula !== undefined) return __("{0} to {1}", [field, `<code>${esc(row.formula)}</code>`]);
+	if (row.formula !== undefined) return __("{0} to {1}", [field, code(row.formula)]);
 	const value = choices.label_of(target.values(row.field) || [], cstr(row.value)) || row.value;
 	return __("{0} to {1}", [field, cstr(value) ? bold(value) : __("nothing")]);
 }

@@ -1,5 +1,5 @@
 // The HTML of the builder: one card for each milestone, with its tasks at the bottom.
-import { esc, gray_pill, icon } from "../panel/words";
+import { esc, gray_pill, icon, own } from "../panel/words";
 import * as choices from "./choices";
 import { criteria } from "./criteria";
 import * as steps from "./steps";
@@ -118,7 +118,7 @@ const acceptance = () =>
 function summary(stage, fields) {
 	return [owner_words(stage, fields), date_words(stage, fields), reach_words(stage, fields)]
 		.filter(Boolean)
-		.map((words) => `<span>${words}</span>`)
+		.map((words) => `<bdi>${words}</bdi>`)
 		.join(" · ");
 }
 
@@ -130,7 +130,7 @@ function owner_words(stage, fields) {
 		"Third-Party Collaborator": () => stage.owner_name || stage.owner_email || "",
 	}[stage.owner_kind];
 	const words = (owner_text && owner_text()) || choices.label_of(choices.OWNER_KINDS(), stage.owner_kind);
-	return __("Owner: {0}", [esc(words)]);
+	return __("Owner: {0}", [own(words)]);
 }
 
 function date_words(stage, fields) {
@@ -139,7 +139,7 @@ function date_words(stage, fields) {
 		stage.key_date_rule === "Document Date Field"
 			? fields.label(stage.date_field) || __("a date of the document")
 			: choices.label_of(choices.DATE_RULES(false, stage.dependency), stage.key_date_rule);
-	return `${days_words(stage)} ${esc(from)}`;
+	return `${days_words(stage)} ${own(from)}`;
 }
 
 // Days are written where they are read. Before a date they are negative, which needs the words in the details.
@@ -156,7 +156,7 @@ function days_words(stage) {
 
 function reach_words(stage, fields) {
 	if (stage.reach_rule !== "Field Value") return __("reached when confirmed");
-	return __("reached when {0} is {1}", [esc(fields.label(stage.track_field)), esc(stage.track_value || "…")]);
+	return __("reached when {0} is {1}", [own(fields.label(stage.track_field)), own(stage.track_value || "…")]);
 }
 
 function details(stage, index, context, earlier) {

@@ -9,7 +9,7 @@ import {
 	offer_reasons,
 	refusal,
 } from "../panel/dialogs";
-import { esc } from "../panel/words";
+import { esc, own } from "../panel/words";
 
 const SHOWN = 20;
 
@@ -77,7 +77,7 @@ function preview({ documents, refused }) {
 	const moves = documents.slice(0, SHOWN).map(
 		(one, index) => `
 			<details ${index < 3 ? "open" : ""}>
-				<summary><b>${esc(one.reference_name)}</b> ${moving(one.stages.length)}</summary>
+				<summary><b>${own(one.reference_name)}</b> ${moving(one.stages.length)}</summary>
 				${consequences(one)}
 			</details>`
 	);
@@ -93,7 +93,7 @@ export function refusals(refused) {
 	const lines = refused
 		.slice(0, SHOWN)
 		.map(
-			(one) => `<li>${one.reference_name ? `<b>${esc(one.reference_name)}</b>: ` : ""}${esc(one.reason)}</li>`
+			(one) => `<li>${one.reference_name ? `<b>${own(one.reference_name)}</b>: ` : ""}${esc(one.reason)}</li>`
 		);
 	const more = refused.length - SHOWN;
 	if (more > 0) lines.push(`<li>${__("and {0} more documents", [more])}</li>`);

@@ -1,5 +1,5 @@
 // Running plans of a workflow in columns by their next milestone. Read-only: plans move when milestones are reached.
-import { HEALTH_COLOR, date, distance, esc, pill } from "./words";
+import { HEALTH_COLOR, date, distance, esc, own, pill } from "./words";
 
 // The board opens on the workflow that the user looked at last.
 const LAST_WORKFLOW = () => `milestone-board:${frappe.session.user}`;
@@ -47,7 +47,7 @@ function html({ stages, plans, today }) {
 		const column_plans = plans.filter((plan) => plan.current_stage === stage);
 		return `
 			<section class="milestone-column" aria-label="${esc(stage)}">
-				<h2>${esc(stage)} <span class="milestone-muted">${column_plans.length}</span></h2>
+				<h2>${own(stage)} <span class="milestone-muted">${column_plans.length}</span></h2>
 				${column_plans.map((plan) => card(plan, today)).join("")}
 			</section>`;
 	});

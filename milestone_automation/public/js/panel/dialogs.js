@@ -1,6 +1,6 @@
 // The dialogs of the panel. Each calls a function with the answer and closes when that succeeded.
 import { REACHED_ON } from "../fields";
-import { criterion_ticks, date, esc } from "./words";
+import { arrow, criterion_ticks, date, esc, own } from "./words";
 
 export function ask(title, label, fields, then, intro = "") {
 	const dialog = new frappe.ui.Dialog({
@@ -209,11 +209,11 @@ export function refusal(answer) {
 export function consequences({ stages, stays, tasks }) {
 	const moved = stages.map(
 		(one) =>
-			`<li>${esc(one.stage_name)}: ${date(one.old) || __("no date")} → <b>${
+			`<li>${own(one.stage_name)}: ${date(one.old) || __("no date")} ${arrow()} <b>${
 				date(one.new) || __("no date")
 			}</b>${differs(one)}</li>`
 	);
-	const kept = stays.map((one) => `<li>${esc(one.stage_name)}: ${__("stays on {0}", [date(one.old)])}</li>`);
+	const kept = stays.map((one) => `<li>${own(one.stage_name)}: ${__("stays on {0}", [date(one.old)])}</li>`);
 	// A list of tasks, or how many.
 	const moving = Array.isArray(tasks) ? tasks.length : tasks;
 	const count =
@@ -226,7 +226,7 @@ export function consequences({ stages, stays, tasks }) {
 }
 
 function differs(one) {
-	return one.document_date ? ` (${__("{0} stays {1}", [esc(one.field), date(one.document_date)])})` : "";
+	return one.document_date ? ` (${__("{0} stays {1}", [own(one.field), date(one.document_date)])})` : "";
 }
 
 // Says what would move before the plan is resumed.
@@ -252,7 +252,7 @@ export function resume(plan, then) {
 			error: (answer) => is_last() && place.html(`<p class="milestone-overdue">${refusal(answer)}</p>`),
 		});
 	};
-	const since = __("On hold since {0}: {1}", [date(plan.on_hold_since), esc(plan.hold_reason)]);
+	const since = __("On hold since {0}: {1}", [date(plan.on_hold_since), own(plan.hold_reason)]);
 	const fields = [
 		{
 			fieldname: "shift_dates",

@@ -1,5 +1,5 @@
 // "My Milestones and Tasks": open tasks and milestones of the user, by date.
-import { date, distance, esc, pill } from "./words";
+import { date, distance, esc, own, pill } from "./words";
 
 export class MyWork {
 	constructor(page) {
@@ -97,9 +97,11 @@ function by_time(rows, field, today, row_html) {
 		.join("");
 }
 
+const about = (row) => own(`${__(row.reference_type)} ${row.reference_name}`);
+
 function reference(row) {
 	const link = frappe.utils.get_form_link(row.reference_type, row.reference_name);
-	return `<a href="${link}">${__(row.reference_type)} ${esc(row.reference_name)}</a>`;
+	return `<a href="${link}">${about(row)}</a>`;
 }
 
 function when(day, today) {
@@ -116,7 +118,7 @@ function task(row, today) {
 			<div class="milestone-task-text">
 				<label for="${id}">${esc(row.title)}</label>
 				${row.required ? `<span class="milestone-pill" data-color="purple">${__("Required")}</span>` : ""}
-				<div class="milestone-muted">${[reference(row), esc(row.stage_name), when(row.due_date, today)]
+				<div class="milestone-muted">${[reference(row), own(row.stage_name), when(row.due_date, today)]
 					.filter(Boolean)
 					.join(" · ")}</div>
 			</div>
@@ -125,13 +127,14 @@ function task(row, today) {
 
 // Of a document that the user may not read: what people from outside see, and where they answer.
 function stage_from_outside(row, today) {
-	const about = `${__(row.reference_type)} ${esc(row.reference_name)}`;
 	const answer = `<a href="${esc(row.answer_url)}">${__("Answer")}</a>`;
 	return `
 		<li class="milestone-task">
 			<div class="milestone-task-text">
 				<b>${esc(row.stage_name)}</b>
-				<div class="milestone-muted">${[about, when(row.key_date, today), answer].filter(Boolean).join(" · ")}</div>
+				<div class="milestone-muted">${[about(row), when(row.key_date, today), answer]
+					.filter(Boolean)
+					.join(" · ")}</div>
 			</div>
 		</li>`;
 }

@@ -1,6 +1,6 @@
 // The refusal of the gate as a dialog: what blocks is done or waived there, then what was refused is tried again.
 import { learn_plan, open_panels } from "./panel";
-import { esc, icon } from "./words";
+import { esc, icon, own } from "./words";
 
 let count = 0;
 
@@ -69,12 +69,12 @@ class Refusal {
 		const { gate, earlier, rows } = this;
 		const unnamed = this.more_tasks + this.more_criteria;
 		const link = frappe.utils.get_form_link(gate.doctype, gate.name);
-		const about = `<a href="${link}">${esc(__(gate.doctype))} ${esc(gate.name)}</a>`;
-		const stage = `<b>${esc(gate.stage)}</b>`;
+		const about = `<a href="${link}">${own(`${__(gate.doctype)} ${gate.name}`)}</a>`;
+		const stage = `<b>${own(gate.stage)}</b>`;
 		const lead = this.blocking()
 			? __("{0} of {1} cannot be reached yet.", [stage, about])
 			: __("Nothing blocks {0} of {1} any more.", [stage, about]);
-		const names = earlier.map(esc).join(", ");
+		const names = earlier.map(own).join(", ");
 		const order = names ? `<p>${__("Milestones are reached in order. First comes: {0}.", [names])}</p>` : "";
 		const more = unnamed > 0 ? `<p class="milestone-muted">${__("and {0} more", [unnamed])}</p>` : "";
 		const list = rows.map((row, index) => this.row_html(row, index)).join("");
@@ -97,10 +97,10 @@ class Refusal {
 
 	note(row) {
 		if (row.closed) return `${icon("check")} ${row.closed}`;
-		const names = (row.assignees || []).map(esc).join(", ");
+		const names = (row.assignees || []).map(own).join(", ");
 		const who = row.is_task ? names || __("nobody is assigned") : __("Exit Criterion");
 		const other = row.stage_name && row.stage_name !== this.gate.stage;
-		return [who, other ? esc(row.stage_name) : ""].filter(Boolean).join(" · ");
+		return [who, other ? own(row.stage_name) : ""].filter(Boolean).join(" · ");
 	}
 
 	buttons(row, index) {

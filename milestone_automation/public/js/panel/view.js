@@ -10,6 +10,7 @@ import {
 	float_words,
 	gray_pill,
 	icon,
+	own,
 	owner_text,
 	pill,
 	user_name,
@@ -64,7 +65,7 @@ function beads({ stages }) {
 function strip_summary(data) {
 	const next = next_stage(data);
 	if (!next) return summary(data);
-	const parts = [`<b>${esc(next.stage_name)}</b>`];
+	const parts = [`<b>${own(next.stage_name)}</b>`];
 	parts.push(next.key_date ? distance(next.key_date, data.today) : __("no date yet"));
 	if (next.blocking_tasks && next.gate_mode === "Block") {
 		parts.push(
@@ -129,7 +130,7 @@ function gate_notice(plan) {
 
 function hold_notice({ plan, may }) {
 	if (!plan.on_hold_since || plan.status !== "Active") return "";
-	const since = __("On hold since {0}: {1}", [date(plan.on_hold_since), esc(plan.hold_reason)]);
+	const since = __("On hold since {0}: {1}", [date(plan.on_hold_since), own(plan.hold_reason)]);
 	const gate = __("Nobody is asked or reminded. Required tasks still block their milestones.");
 	const button = may.manage
 		? ` <button type="button" class="btn btn-xs btn-default" data-action="resume"
@@ -144,7 +145,7 @@ export const skipped_stages = ({ stages }) =>
 function skipped_notice(data) {
 	const names = data.stages
 		.filter((stage) => stage.health === "Skipped")
-		.map((stage) => esc(stage.stage_name));
+		.map((stage) => own(stage.stage_name));
 	if (!names.length || data.plan.status !== "Active") return "";
 	const text =
 		names.length === 1
@@ -154,7 +155,7 @@ function skipped_notice(data) {
 		? ` <button type="button" class="btn btn-xs btn-default" data-action="confirm_skipped"
 			data-focus="confirm-skipped">${__("Confirm with a Date")}</button>`
 		: "";
-	return `<p class="milestone-notice" role="status">${text}${button}</p>`;
+	return `<p class="milestone-notice" role="status"><span>${text}</span>${button}</p>`;
 }
 
 export function start_banner(data) {
@@ -186,7 +187,7 @@ function summary({ plan, stages, today }) {
 	const when = next.key_date
 		? `${date(next.key_date)} (${distance(next.key_date, today)})`
 		: __("no date yet");
-	return `${count} · ${__("Next: {0}, {1}", [`<b>${esc(next.stage_name)}</b>`, when])}`;
+	return `${count} · ${__("Next: {0}, {1}", [`<b>${own(next.stage_name)}</b>`, when])}`;
 }
 
 function next_stage({ plan, stages }) {
@@ -298,7 +299,7 @@ function facts(stage, { today, doctype }) {
 	const reached = stage.status === "Reached";
 	if (reached) {
 		const who = stage.reached_by_user ? user_name(stage.reached_by_user) : stage.confirmed_by_outside;
-		const by = who ? ` · ${esc(who)}` : "";
+		const by = who ? ` · ${own(who)}` : "";
 		rows.push([__("Reached On"), date(stage.reached_on) + by]);
 		if (stage.reached_without_tasks_on) {
 			const text = __("Reached without its required tasks, found on {0}", [
@@ -319,24 +320,24 @@ function facts(stage, { today, doctype }) {
 		rows.push([__("Planned Date"), date(stage.planned_date)]);
 	}
 	if (stage.document_date) {
-		const text = __("{0} is {1}", [esc(field_label(doctype, stage.date_field)), date(stage.document_date)]);
+		const text = __("{0} is {1}", [own(field_label(doctype, stage.date_field)), date(stage.document_date)]);
 		rows.push([__("Differs from the Document"), `<span class="milestone-overdue">${text}</span>`]);
 	}
 	if (stage.depends_on) {
-		const names = stage.depends_on.map(esc).join(", ");
+		const names = stage.depends_on.map(own).join(", ");
 		rows.push([__("Depends On"), names || __("Nothing")]);
 	}
 	if (Number.isInteger(stage.float)) rows.push([__("Float"), float_words(stage.float)]);
 	if (stage.proposal) {
 		const { proposed_date, proposed_by, reason } = stage.proposal;
-		const text = [date(proposed_date), esc(user_name(proposed_by)), `“${esc(reason)}”`].join(" · ");
+		const text = [date(proposed_date), own(user_name(proposed_by)), `“${own(reason)}”`].join(" · ");
 		rows.push([__("Proposed Date"), text]);
 	}
 	if (stage.with_actual) rows.push([__("Previous Milestone"), esc(reached_early_or_late(stage.with_actual))]);
-	if (owner_text(stage)) rows.push([__("Milestone Owner"), esc(owner_text(stage))]);
+	if (owner_text(stage)) rows.push([__("Milestone Owner"), own(owner_text(stage))]);
 	if (stage.reach_rule === "Field Value") {
-		const value = `<b>${esc(stage.track_value)}</b>`;
-		rows.push([__("Reached When"), __("{0} is {1}", [esc(field_label(doctype, stage.track_field)), value])]);
+		const value = `<b>${own(stage.track_value)}</b>`;
+		rows.push([__("Reached When"), __("{0} is {1}", [own(field_label(doctype, stage.track_field)), value])]);
 	} else {
 		rows.push([__("Reached When"), __("its owner confirms it")]);
 	}
@@ -371,7 +372,7 @@ function holders(stage) {
 }
 
 function comes_after(stage) {
-	const names = (stage.comes_after || []).map(esc);
+	const names = (stage.comes_after || []).map(own);
 	if (!names.length) return "";
 	return `
 		<div class="milestone-blocked" role="status">
@@ -408,7 +409,7 @@ function blocking_criteria(stage) {
 				: __("{0} exit criteria block this milestone:", [stage.blocking_criteria])
 			: __("Exit criteria that are not met:");
 	const named = blocking.map((one) => {
-		const of = one.stage_name === stage.stage_name ? "" : ` (${esc(one.stage_name)})`;
+		const of = one.stage_name === stage.stage_name ? "" : ` (${own(one.stage_name)})`;
 		return esc(one.text) + of;
 	});
 	const unnamed = stage.blocking_criteria - blocking.length;
@@ -436,8 +437,8 @@ function criterion(stage, one) {
 	const waived = [
 		criterion_state("Waived"),
 		date(one.waived_on),
-		esc(user_name(one.waived_by)),
-		`“${esc(one.reason)}”`,
+		own(user_name(one.waived_by)),
+		`“${own(one.reason)}”`,
 	];
 	const said =
 		one.state === "Waived" ? waived.join(" · ") : one.state === "Met" ? "" : criterion_state(one.state);
@@ -457,11 +458,12 @@ function describe_blocking(task) {
 	const who = []
 		.concat(task.assignees || [])
 		.map(assignee_name)
-		.filter(Boolean);
+		.filter(Boolean)
+		.map(own);
 	const title = task.task
-		? `<a href="${frappe.utils.get_form_link("Milestone Task", task.task)}">${esc(task.title)}</a>`
-		: esc(task.title);
-	return `${title} (${who.length ? esc(who.join(", ")) : __("nobody is assigned")})`;
+		? `<a href="${frappe.utils.get_form_link("Milestone Task", task.task)}">${own(task.title)}</a>`
+		: own(task.title);
+	return `${title} (${who.length ? who.join(", ") : __("nobody is assigned")})`;
 }
 
 function tasks(data, stage, uid) {
@@ -506,7 +508,7 @@ function task_row(task, today, uid) {
 						: ""
 				}
 				<div class="milestone-muted">${task_facts(task, today)}</div>
-				${task.description ? `<div class="milestone-task-description">${esc(task.description)}</div>` : ""}
+				${task.description ? `<div class="milestone-task-description" dir="auto">${esc(task.description)}</div>` : ""}
 			</div>
 			${menu(others, __("Actions of {0}", [task.title]), `menu-${esc(task.name)}`, `data-task="${esc(task.name)}"`)}
 		</li>`;
@@ -517,7 +519,7 @@ function task_facts(task, today) {
 	if (task.status !== "Open") {
 		parts.push(closed(task));
 	} else if ((task.waits_for || []).length) {
-		parts.push(__("after {0}", [task.waits_for.map(esc).join(", ")]));
+		parts.push(__("after {0}", [task.waits_for.map(own).join(", ")]));
 	}
 	if (task.status === "Open" && task.due_date) {
 		const text = __("due {0} ({1})", [date(task.due_date), distance(task.due_date, today)]);
@@ -532,14 +534,14 @@ function assignees(task) {
 	if (!names.length) return task.status === "Open" ? __("nobody is assigned") : "";
 	const shown =
 		names.length > 4
-			? __("{0} and {1} more", [names.slice(0, 3).join(", "), names.length - 3])
-			: names.join(", ");
+			? __("{0} and {1} more", [names.slice(0, 3).map(own).join(", "), names.length - 3])
+			: names.map(own).join(", ");
 	const done = all.filter((assignee) => assignee.done).length;
 	const progress =
 		task.completion_rule === "All Of" && all.length > 1
 			? ` (${__("{0} of {1} done", [done, all.length])})`
 			: "";
-	return `<span title="${esc(names.join(", "))}">${esc(shown)}</span>${progress}`;
+	return `<span title="${esc(names.join(", "))}">${shown}</span>${progress}`;
 }
 
 function closed(task) {
@@ -547,7 +549,7 @@ function closed(task) {
 	const by = user_name(task.closed_by);
 	const words = { Completed: __("Completed"), Waived: __("Waived"), Cancelled: __("Cancelled") };
 	const when = [words[task.status] || __(task.status), on].filter(Boolean).join(" ");
-	return [when, esc(by), task.reason ? `“${esc(task.reason)}”` : ""].filter(Boolean).join(" · ");
+	return [when, own(by), task.reason ? `“${own(task.reason)}”` : ""].filter(Boolean).join(" · ");
 }
 
 const BUTTONS = [

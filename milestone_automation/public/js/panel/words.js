@@ -12,6 +12,11 @@ export const HEALTH_COLOR = {
 
 export const esc = (text) => frappe.utils.escape_html(cstr(text));
 
+// What people or fields are called, in a sentence: an English name in Arabic, or the other way round, stays in one piece.
+export const own = (text) => (cstr(text) ? `<bdi>${esc(text)}</bdi>` : "");
+
+export const code = (text) => `<code dir="ltr">${esc(text)}</code>`;
+
 const PATHS = {
 	check: '<path d="M3.5 8.5l3 3 6-7"/>',
 	cross: '<path d="M4.5 4.5l7 7M11.5 4.5l-7 7"/>',
@@ -31,7 +36,12 @@ export function icon(name) {
 		stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">${PATHS[name]}</svg>`;
 }
 
-export const date = (value) => (value ? frappe.datetime.str_to_user(cstr(value).slice(0, 10)) : "");
+// After an Arabic word, a browser would turn the parts of 31-12-2026 around: the marks keep them in their order.
+const in_order = (text) => (frappe.utils.is_rtl() ? `\u2066${text}\u2069` : text);
+
+export const arrow = () => (frappe.utils.is_rtl() ? "←" : "→");
+
+export const date = (value) => (value ? in_order(frappe.datetime.str_to_user(cstr(value).slice(0, 10))) : "");
 
 export function pill(health) {
 	return `<span class="milestone-pill" data-color="${HEALTH_COLOR[health] || "gray"}">${__(health)}</span>`;
