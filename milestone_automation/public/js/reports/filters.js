@@ -1,4 +1,5 @@
 import { esc, pill } from "../panel/words";
+import { heights } from "./heights";
 
 // Frappe shows an unknown number as 0.
 export const formatter = (value, row, column, data, default_formatter) => {
@@ -23,6 +24,28 @@ export function linked(links) {
 		const target = link && link(data, frappe.query_report.get_filter_values());
 		return target ? `<a href="${esc(target)}" class="milestone-behind">${shown}</a>` : shown;
 	};
+}
+
+// Beside the picture itself: its legend, and the space around both.
+const AROUND = 34;
+
+// For `after_datatable_render` of a report: draws its picture with `draw`, which gets what draws and the rows. That begins to load
+// with the script of the report, and until it is there the picture's place is kept: the table does not jump.
+export function drawing(picture, draw) {
+	milestone_automation.load_reports();
+	return () => {
+		const report = frappe.query_report;
+		if (!milestone_automation.reports)
+			keep_place(report.$chart, heights[picture](report.data.length) + AROUND);
+		milestone_automation.load_reports().then(() => {
+			draw(milestone_automation.reports, report.data);
+			if (report.$chart.find(".milestone-picture-place").length) report.$chart.empty().hide();
+		});
+	};
+}
+
+function keep_place($chart, height) {
+	$chart.html(`<div class="milestone-picture-place" style="height: ${height}px"></div>`).show();
 }
 
 // The same for the numbers above the table, in their order.

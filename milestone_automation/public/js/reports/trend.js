@@ -1,7 +1,8 @@
 // Milestone trend chart: each milestone's key date (upwards) over the day it was reported. Level is on plan, rising is slipping.
+import { heights } from "./heights";
 import { day, picture, shorten, show, tag, text, time_marks, time_scale, width_of_report } from "./svg";
 
-const HEIGHT = 360;
+const HEIGHT = heights.trend();
 const EDGE = 90;
 const TOP = 14;
 const BOTTOM = 30;
