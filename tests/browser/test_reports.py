@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.conftest import BUYER, ORDER, SHIFTS
+from tests.browser.conftest import BUYER, ORDER, PASSWORD, SHIFTS
 
 pytestmark = pytest.mark.browser
 
@@ -64,6 +64,38 @@ bulk.insert_rows("Milestone Plan Stage", [
 ])
 frappe.db.commit()
 """
+READER = "amira@example.com"
+# Somebody who reads Arabic, an order that is late and held by its task, and one that a supplier has finished.
+LOOKS = f"""
+import json
+import frappe
+from frappe.utils import add_days, now, nowdate
+from frappe.utils.password import update_password
+
+user = frappe.get_doc({{
+	"doctype": "User", "email": "{READER}", "first_name": "Amira", "send_welcome_email": 0, "language": "ar",
+}})
+user.flags.no_welcome_mail = True
+user.insert()
+user.add_roles("Order Clerk", "Milestone Manager")
+update_password("{READER}", "{PASSWORD}")
+today = nowdate()
+states = {{
+	"LOOK-1": {{"key_date": add_days(today, -30), "planned_date": add_days(today, -34), "health": "Late"}},
+	"LOOK-2": {{"status": "Reached", "reached_on": today, "reached_at": now(), "health": "Done"}},
+}}
+for name, state in states.items():
+	frappe.get_doc({{"doctype": "{ORDER}", "order_no": name}}).insert()
+	plan = frappe.get_last_doc("Milestone Plan", {{"reference_name": name}})
+	for stage in plan.stages:
+		stage.db_set(state)
+	snapshot = json.loads(plan.snapshot or "{{}}") | {{"merchandiser": "Mills"}}
+	plan.db_set({{"supplier_field": "merchandiser", "snapshot": json.dumps(snapshot)}})
+for task in frappe.get_all("Milestone Task", {{"reference_name": "LOOK-1"}}, pluck="name"):
+	frappe.db.set_value("Milestone Task", task, "due_date", add_days(today, -10))
+frappe.db.commit()
+"""
+CHART = ".chart-wrapper :is(.milestone-picture-svg, .frappe-chart)"
 # What draws the pictures is on its way until `window.let_go()`.
 HELD = """
 const load = milestone_automation.load_reports;
@@ -93,6 +125,12 @@ def many_orders(orders):
 	return MANY
 
 
+@pytest.fixture(scope="module")
+def looks(history, moved_order, orders):
+	"""Something to see in every report, and somebody who reads them in Arabic."""
+	orders.site.run(LOOKS)
+
+
 def open_report(visit, name: str, query: str = "", **options):
 	page = visit(f"/app/query-report/{name.replace(' ', '%20')}?{query}", **options)
 	# Frappe asks for a report twice when its address holds filters, and draws it anew.
@@ -103,8 +141,26 @@ def open_report(visit, name: str, query: str = "", **options):
 
 def show_report(page, name: str, **filters) -> None:
 	"""Go on to another report as a link does, without loading the Desk anew."""
-	go = "([name, filters]) => { frappe.route_options = filters; frappe.set_route('query-report', name); }"
-	page.evaluate(go, [name, filters])
+	page.evaluate(
+		"""([name, filters]) => {
+			if (frappe.query_report) frappe.query_report.data = null;
+			frappe.route_options = filters;
+			frappe.set_route("query-report", name);
+		}""",
+		[name, filters],
+	)
+
+
+def wait_for_rows(page, name: str, number: str = ">= 0") -> None:
+	"""Wait until a report is there with such a number of rows."""
+	page.wait_for_function(
+		f"""(name) => {{
+			const report = frappe.query_report;
+			const is_there = report && report.report_name === name && report.data && !report.$loading.is(":visible");
+			return is_there && report.data.length {number};
+		}}""",
+		arg=name,
+	)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -185,6 +241,38 @@ def test_a_report_opens_with_its_filters_and_without_a_fault(history, moved_orde
 	page = visit(f"/app/query-report/{name.replace(' ', '%20')}?{FIELD if 'Bottle' in name else ''}")
 	page.locator(".page-form .frappe-control:visible").first.wait_for()
 	page.locator(".report-wrapper .dt-scrollable:visible, .msg-box:visible").first.wait_for()
+
+
+def test_one_row_is_enough_and_none_leaves_no_picture_behind(looks, visit):
+	page = visit("/app/user-profile", user=BUYER)
+	page.wait_for_load_state("networkidle")
+	choose = """(name) => {
+		frappe.query_report.data = null;
+		frappe.query_report.set_filter_value("reference_name", name);
+	}"""
+	for name in ("Milestone Timeline", "Slip Trend"):
+		show_report(page, name, reference_name="LOOK-1")
+		wait_for_rows(page, name, ">= 1")
+		page.locator(".milestone-picture-svg:visible").wait_for()
+		page.evaluate(choose, "NOBODY-1")
+		wait_for_rows(page, name, "=== 0")
+		page.locator(".msg-box:visible", has_text="Nothing to show").first.wait_for()
+		assert page.locator(".milestone-picture:visible").count() == 0, name
+
+
+def test_ten_thousand_rows_are_in_the_page_only_as_far_as_they_are_seen(many_orders, visit):
+	page = visit("/app/user-profile", user=BUYER)
+	page.wait_for_load_state("networkidle")
+	for name in ("Milestone Timeline", "Blocked and Overdue"):
+		show_report(page, name, workflow=many_orders)
+		wait_for_rows(page, name, f"=== {ROWS}")
+		page.locator(f"{CHART}:visible").first.wait_for()
+		assert 1 <= page.locator(".report-wrapper .dt-row").count() < 200, name
+		assert page.evaluate("document.querySelectorAll('*').length") < 10_000, name
+		assert page.evaluate("document.documentElement.scrollWidth") <= 1280, name
+		if name == "Milestone Timeline":
+			page.get_by_text("The first 150 of 10000 documents.").wait_for()
+			assert page.locator(".milestone-picture-svg [data-name]").count() == 150
 
 
 def test_the_milestones_behind_a_report_are_saved_as_an_event_log(history, visit):

@@ -5,11 +5,14 @@ import { heights } from "./heights";
 export const formatter = (value, row, column, data, default_formatter) => {
 	if (value === null || value === undefined) return "";
 	if (column.fieldname === "health" && value) return pill(value);
-	const shown = default_formatter(value, row, column, data);
+	const shown = from_left(value, default_formatter(value, row, column, data));
 	return column.fieldname === "chance" && is_risk(value)
 		? `<span class="text-danger">${shown}</span>`
 		: shown;
 };
+
+// Between words from right to left, a minus sign would stand behind its number.
+const from_left = (value, shown) => (value < 0 ? `<span dir="ltr">${shown}</span>` : shown);
 
 export const is_risk = (chance) => cint(chance) < cint(frappe.boot.milestone_at_risk_below);
 

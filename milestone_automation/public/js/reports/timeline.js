@@ -36,7 +36,11 @@ export function draw_timeline(rows) {
 	const content = [
 		...axis(scale, height),
 		tag("line", { x1: scale(today), x2: scale(today), y1: TOP - 10, y2: height, class: "milestone-today" }),
-		text(scale(today), 12, __("Today"), { class: "milestone-today-label", "text-anchor": "middle" }),
+		text(scale(today), 12, __("Today"), {
+			class: "milestone-today-label",
+			"data-color": "red",
+			"text-anchor": "middle",
+		}),
 		...shown.map((row, index) => draw_row(row, TOP + index * ROW + ROW / 2 - 2, scale, width, rtl)),
 	].join("");
 	const more =
