@@ -2,7 +2,10 @@
 
 from frappe import _
 
+from milestone_automation.engine.base import languages
+
 DAY = 24 * 60 * 60
+NUMBER_TYPES = ("Check", "Float", "Int", "Percent")
 
 
 def column(
@@ -19,6 +22,9 @@ def column(
 		dict: as Frappe's reports take it.
 	"""
 	definition = {"label": label, "fieldname": fieldname, "fieldtype": fieldtype, "width": width}
+	if fieldtype not in NUMBER_TYPES:
+		# Or Frappe's table takes a column that is empty in the first row for numbers, and knows no right-to-left.
+		definition["align"] = "right" if languages.direction() == "rtl" else "left"
 	return definition | ({"options": options} if options else {})
 
 

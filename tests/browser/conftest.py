@@ -19,6 +19,14 @@ BUYER = "buyer@example.com"
 CLERK = "clerk@example.com"
 ORDER = "Sample Order"
 
+# Sums up in `window.shifts` how far what is seen moves by itself; from 0.1 on people notice it.
+SHIFTS = """
+window.shifts = 0;
+new PerformanceObserver((list) => {
+	for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
 SET_UP = f"""
 import frappe
 from frappe.utils.password import update_password

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.conftest import BUYER, ORDER
+from tests.browser.conftest import BUYER, ORDER, PASSWORD, SHIFTS
 
 pytestmark = pytest.mark.browser
 
@@ -37,6 +37,71 @@ day = plan.stages[1].key_date
 rescheduling.reschedule(plan.name, "Released", add_days(day, 5), "Strike", answer="Keep Order")
 frappe.db.commit()
 """.replace("ORDER", ORDER)
+MANY = "Many Orders"
+ROWS = 10_000
+MANY_ORDERS = f"""
+import frappe
+from frappe.utils import add_days, getdate, now, nowdate
+from milestone_automation.engine.base import bulk
+
+row = {{"stage_name": "Shipped", "key_date_rule": "Set Manually"}}
+frappe.get_doc({{
+	"doctype": "Milestone Workflow", "workflow_name": "{MANY}", "document_type": "{ORDER}", "stages": [row],
+}}).insert()
+names, stamp, today = [f"MANY-{{number:05}}" for number in range({ROWS})], now(), getdate(nowdate())
+columns = ["name", "creation", "modified", "owner", "modified_by", "order_no", "status"]
+orders = [(name, stamp, stamp, "Administrator", "Administrator", name, "Open") for name in names]
+frappe.db.bulk_insert("{ORDER}", columns, orders, chunk_size=1000)
+about = {{"workflow": "{MANY}", "reference_type": "{ORDER}", "status": "Active", "health": "Late"}}
+plans = bulk.insert_rows("Milestone Plan", [
+	about | {{"reference_name": name, "plan_key": name, "next_check": "2099-01-01"}} for name in names
+])
+stage = {{"parenttype": "Milestone Plan", "parentfield": "stages", "idx": 1, "stage_name": "Shipped"}}
+stage |= {{"status": "Open", "health": "Late", "stage_owner": "{BUYER}"}}
+days = [add_days(today, -1 - number % 60) for number in range(len(plans))]
+bulk.insert_rows("Milestone Plan Stage", [
+	stage | {{"parent": plan, "planned_date": day, "key_date": day}} for plan, day in zip(plans, days)
+])
+frappe.db.commit()
+"""
+READER = "amira@example.com"
+# Somebody who reads Arabic, an order that is late and held by its task, and one that a supplier has finished.
+LOOKS = f"""
+import json
+import frappe
+from frappe.utils import add_days, now, nowdate
+from frappe.utils.password import update_password
+
+user = frappe.get_doc({{
+	"doctype": "User", "email": "{READER}", "first_name": "Amira", "send_welcome_email": 0, "language": "ar",
+}})
+user.flags.no_welcome_mail = True
+user.insert()
+user.add_roles("Order Clerk", "Milestone Manager")
+update_password("{READER}", "{PASSWORD}")
+today = nowdate()
+states = {{
+	"LOOK-1": {{"key_date": add_days(today, -30), "planned_date": add_days(today, -34), "health": "Late"}},
+	"LOOK-2": {{"status": "Reached", "reached_on": today, "reached_at": now(), "health": "Done"}},
+}}
+for name, state in states.items():
+	frappe.get_doc({{"doctype": "{ORDER}", "order_no": name}}).insert()
+	plan = frappe.get_last_doc("Milestone Plan", {{"reference_name": name}})
+	for stage in plan.stages:
+		stage.db_set(state)
+	snapshot = json.loads(plan.snapshot or "{{}}") | {{"merchandiser": "Mills"}}
+	plan.db_set({{"supplier_field": "merchandiser", "snapshot": json.dumps(snapshot)}})
+for task in frappe.get_all("Milestone Task", {{"reference_name": "LOOK-1"}}, pluck="name"):
+	frappe.db.set_value("Milestone Task", task, "due_date", add_days(today, -10))
+frappe.db.commit()
+"""
+CHART = ".chart-wrapper :is(.milestone-picture-svg, .frappe-chart)"
+# What draws the pictures is on its way until `window.let_go()`.
+HELD = """
+const load = milestone_automation.load_reports;
+const held = new Promise((resolve) => (window.let_go = resolve));
+milestone_automation.load_reports = () => held.then(load);
+"""
 FIELD = f"document_type={ORDER.replace(' ', '%20')}&track_field=status"
 
 
@@ -53,6 +118,19 @@ def moved_order(workflow, orders):
 	return "TREND-1"
 
 
+@pytest.fixture(scope="module")
+def many_orders(orders):
+	"""The name of a workflow that ten thousand late orders have a plan of."""
+	orders.site.run(MANY_ORDERS)
+	return MANY
+
+
+@pytest.fixture(scope="module")
+def looks(history, moved_order, orders):
+	"""Something to see in every report, and somebody who reads them in Arabic."""
+	orders.site.run(LOOKS)
+
+
 def open_report(visit, name: str, query: str = "", **options):
 	page = visit(f"/app/query-report/{name.replace(' ', '%20')}?{query}", **options)
 	# Frappe asks for a report twice when its address holds filters, and draws it anew.
@@ -61,9 +139,33 @@ def open_report(visit, name: str, query: str = "", **options):
 	return page
 
 
+def show_report(page, name: str, **filters) -> None:
+	"""Go on to another report as a link does, without loading the Desk anew."""
+	page.evaluate(
+		"""([name, filters]) => {
+			if (frappe.query_report) frappe.query_report.data = null;
+			frappe.route_options = filters;
+			frappe.set_route("query-report", name);
+		}""",
+		[name, filters],
+	)
+
+
+def wait_for_rows(page, name: str, number: str = ">= 0") -> None:
+	"""Wait until a report is there with such a number of rows."""
+	page.wait_for_function(
+		f"""(name) => {{
+			const report = frappe.query_report;
+			const is_there = report && report.report_name === name && report.data && !report.$loading.is(":visible");
+			return is_there && report.data.length {number};
+		}}""",
+		arg=name,
+	)
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_timeline_draws_planned_and_current_dates_of_each_order(moved_order, visit, findings, width):
-	page = open_report(visit, "Milestone Timeline", user=BUYER, width=width)
+	page = open_report(visit, "Milestone Timeline", f"reference_name={moved_order}", user=BUYER, width=width)
 	row = page.locator(f".milestone-picture-svg [data-name='{moved_order}']")
 	row.wait_for()
 	assert page.locator(".milestone-slip").count() >= 1
@@ -142,6 +244,38 @@ def test_a_report_opens_with_its_filters_and_without_a_fault(history, moved_orde
 	page.locator(".report-wrapper .dt-scrollable:visible, .msg-box:visible").first.wait_for()
 
 
+def test_one_row_is_enough_and_none_leaves_no_picture_behind(looks, visit):
+	page = visit("/app/user-profile", user=BUYER)
+	page.wait_for_load_state("networkidle")
+	choose = """(name) => {
+		frappe.query_report.data = null;
+		frappe.query_report.set_filter_value("reference_name", name);
+	}"""
+	for name in ("Milestone Timeline", "Slip Trend"):
+		show_report(page, name, reference_name="LOOK-1")
+		wait_for_rows(page, name, ">= 1")
+		page.locator(".milestone-picture-svg:visible").wait_for()
+		page.evaluate(choose, "NOBODY-1")
+		wait_for_rows(page, name, "=== 0")
+		page.locator(".msg-box:visible", has_text="Nothing to show").first.wait_for()
+		assert page.locator(".milestone-picture:visible").count() == 0, name
+
+
+def test_ten_thousand_rows_are_in_the_page_only_as_far_as_they_are_seen(many_orders, visit):
+	page = visit("/app/user-profile", user=BUYER)
+	page.wait_for_load_state("networkidle")
+	for name in ("Milestone Timeline", "Blocked and Overdue"):
+		show_report(page, name, workflow=many_orders)
+		wait_for_rows(page, name, f"=== {ROWS}")
+		page.locator(f"{CHART}:visible").first.wait_for()
+		assert 1 <= page.locator(".report-wrapper .dt-row").count() < 200, name
+		assert page.evaluate("document.querySelectorAll('*').length") < 10_000, name
+		assert page.evaluate("document.documentElement.scrollWidth") <= 1280, name
+		if name == "Milestone Timeline":
+			page.get_by_text("The first 150 of 10000 documents.").wait_for()
+			assert page.locator(".milestone-picture-svg [data-name]").count() == 150
+
+
 def test_the_milestones_behind_a_report_are_saved_as_an_event_log(history, visit):
 	page = open_report(visit, "Milestone Bottlenecks", FIELD)
 	page.get_by_role("button", name="Export Event Log").click()
@@ -154,3 +288,20 @@ def test_the_milestones_behind_a_report_are_saved_as_an_event_log(history, visit
 	text = saved.value.path().read_text("utf-8-sig")
 	assert text.startswith("case:concept:name,concept:name,time:timestamp,org:resource,")
 	assert "HIST-007" in text
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_table_does_not_jump_when_the_picture_arrives(many_orders, visit, width):
+	"""Seen: 0.3 to 0.7, where people notice 0.1. The table was there before what draws the picture above it."""
+	page = visit("/app/user-profile", user=BUYER, width=width)
+	page.wait_for_load_state("networkidle")
+	page.evaluate(f"() => {{ {HELD} {SHIFTS} }}")
+	show_report(page, "Milestone Timeline", workflow=many_orders)
+	page.locator(".milestone-picture-place").wait_for()
+	page.locator(".dt-cell", has_text="MANY-").first.wait_for(state="attached")
+	page.wait_for_timeout(300)
+	page.evaluate("window.shifts = 0; window.let_go()")
+	page.locator(".milestone-picture-svg").wait_for()
+	page.wait_for_timeout(300)
+
+	assert page.evaluate("window.shifts") < 0.1

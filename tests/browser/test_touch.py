@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.conftest import BUYER
+from tests.browser.conftest import BUYER, SHIFTS
 
 pytestmark = pytest.mark.browser
 
@@ -29,12 +29,6 @@ TOO_SMALL = """(selector) => {
 		.filter(small)
 		.map((element) => element.outerHTML.slice(0, 160));
 }"""
-SHIFTS = """
-window.shifts = 0;
-new PerformanceObserver((list) => {
-	for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts += entry.value;
-}).observe({ type: "layout-shift", buffered: true });
-"""
 PAGES = {
 	"/app/sample-order/TOUCH-1": ".milestone-panel",
 	"/app/milestone-workflow/Order to Release": ".milestone-builder",

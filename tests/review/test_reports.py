@@ -1,14 +1,18 @@
 """The reports as a manager runs them: rows by hand, and only of documents the reader may see."""
 
+import csv
 import datetime
+import io
 import json
+import re
 from dataclasses import replace
 
 import frappe
+import openpyxl
 import pytest
 from frappe.core.doctype.report.report import get_report_module_dotted_path
 from frappe.custom.doctype.property_setter.property_setter import make_property_setter
-from frappe.desk.query_report import run
+from frappe.desk.query_report import export_query, run
 from frappe.utils import add_days, getdate, nowdate
 
 from milestone_automation import api
@@ -116,6 +120,37 @@ def test_a_report_runs_and_every_row_fits_its_columns(orders, name):
 	assert answer["result"]
 	for row in answer["result"]:
 		assert set(row) <= fields, set(row) - fields
+
+
+def exported(monkeypatch, name: str, file_format: str) -> bytes:
+	"""The file that the desk saves of a report with all its rows."""
+	asked = {"report_name": name, "filters": json.dumps(filters_of(name)), "file_format_type": file_format}
+	shown = json.dumps(list(range(1000)))
+	monkeypatch.setattr(frappe.local, "form_dict", frappe._dict(asked, visible_idx=shown))
+	export_query()
+	return frappe.response.pop("filecontent")
+
+
+@pytest.mark.one_database
+def test_a_spreadsheet_has_what_people_read_and_no_keys_or_markup(orders, monkeypatch):
+	# Documents of tests are named by keys.
+	names = {orders.late.name, orders.blocked.name, orders.supplier}
+	for name in REPORTS:
+		rows = list(csv.reader(io.StringIO(exported(monkeypatch, name, "CSV").decode("utf-8-sig"))))
+		assert len(rows) >= 2, name
+		assert all(rows[0]), f"{name}: a column without a name"
+		cells = [cell for row in rows for cell in row if cell not in names]
+		assert [cell for cell in cells if re.search(r"[<{]|[0-9a-f]{10}", cell)] == [], name
+
+
+@pytest.mark.one_database
+def test_dates_and_numbers_stay_dates_and_numbers_in_excel(orders, monkeypatch):
+	book = openpyxl.load_workbook(io.BytesIO(exported(monkeypatch, "Milestone Timeline", "Excel")))
+	names, *rows = book.active.iter_rows(values_only=True)
+	values = [dict(zip(names, row, strict=True)) for row in rows]
+	late = next(row for row in values if row["Document"] == orders.late.name)
+	assert isinstance(late["Last Reached On"], datetime.datetime)
+	assert isinstance(late["Slip (Days)"], int)
 
 
 @pytest.mark.parametrize("name", REPORTS)

@@ -1,6 +1,6 @@
 // The script of a report runs in the page: its names stay in a function of its own.
 (() => {
-	const { linked, period, to_details_of_document, to_milestones, to_stays, tracked_field } =
+	const { drawing, linked, period, to_details_of_document, to_milestones, to_stays, tracked_field } =
 		milestone_automation.report_filters;
 	const to_earlier = to_stays((row) => ({ value: row.value }));
 
@@ -14,9 +14,6 @@
 		}),
 		filters: [...tracked_field(), ...period(), { fieldname: "value", fieldtype: "Data", label: __("Value") }],
 		onload: (report) => milestone_automation.report_filters.on_load(report),
-		after_datatable_render() {
-			const report = frappe.query_report;
-			milestone_automation.load_reports().then(() => milestone_automation.reports.draw_aging(report.data));
-		},
+		after_datatable_render: drawing("aging", (reports, rows) => reports.draw_aging(rows)),
 	};
 })();

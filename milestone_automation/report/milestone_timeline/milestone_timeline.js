@@ -1,6 +1,6 @@
 // The script of a report runs in the page: its names stay in a function of its own.
 (() => {
-	const { baseline, linked, to_details_of_document, to_report, workflow } =
+	const { baseline, drawing, linked, to_details_of_document, to_report, workflow } =
 		milestone_automation.report_filters;
 	const to_trend = ({ reference_name }, filters) =>
 		to_report("Slip Trend", { reference_name, baseline: filters.baseline });
@@ -17,9 +17,6 @@
 			{ fieldname: "running_only", fieldtype: "Check", label: __("Running Plans Only"), default: 1 },
 			baseline(),
 		],
-		after_datatable_render() {
-			const report = frappe.query_report;
-			milestone_automation.load_reports().then(() => milestone_automation.reports.draw_timeline(report.data));
-		},
+		after_datatable_render: drawing("timeline", (reports, rows) => reports.draw_timeline(rows)),
 	};
 })();

@@ -1,8 +1,9 @@
 // Open documents as dots over the lines of the value they stand in: half, four of five, nineteen of twenty were gone by then.
 import { is_risk } from "./filters";
+import { heights } from "./heights";
 import { has_number, picture, shorten, show, tag, text, width_of_report } from "./svg";
 
-const HEIGHT = 320;
+const HEIGHT = heights.aging();
 const BOTTOM = 44;
 const TOP = 16;
 const LEFT = 48;

@@ -1,14 +1,18 @@
 import { esc, pill } from "../panel/words";
+import { heights } from "./heights";
 
 // Frappe shows an unknown number as 0.
 export const formatter = (value, row, column, data, default_formatter) => {
 	if (value === null || value === undefined) return "";
 	if (column.fieldname === "health" && value) return pill(value);
-	const shown = default_formatter(value, row, column, data);
+	const shown = from_left(value, default_formatter(value, row, column, data));
 	return column.fieldname === "chance" && is_risk(value)
 		? `<span class="text-danger">${shown}</span>`
 		: shown;
 };
+
+// Between words from right to left, a minus sign would stand behind its number.
+const from_left = (value, shown) => (value < 0 ? `<span dir="ltr">${shown}</span>` : shown);
 
 export const is_risk = (chance) => cint(chance) < cint(frappe.boot.milestone_at_risk_below);
 
@@ -23,6 +27,28 @@ export function linked(links) {
 		const target = link && link(data, frappe.query_report.get_filter_values());
 		return target ? `<a href="${esc(target)}" class="milestone-behind">${shown}</a>` : shown;
 	};
+}
+
+// Beside the picture itself: its legend, and the space around both.
+const AROUND = 34;
+
+// For `after_datatable_render` of a report: draws its picture with `draw`, which gets what draws and the rows. That begins to load
+// with the script of the report, and until it is there the picture's place is kept: the table does not jump.
+export function drawing(picture, draw) {
+	milestone_automation.load_reports();
+	return () => {
+		const report = frappe.query_report;
+		if (!milestone_automation.reports)
+			keep_place(report.$chart, heights[picture](report.data.length) + AROUND);
+		milestone_automation.load_reports().then(() => {
+			draw(milestone_automation.reports, report.data);
+			if (report.$chart.find(".milestone-picture-place").length) report.$chart.empty().hide();
+		});
+	};
+}
+
+function keep_place($chart, height) {
+	$chart.html(`<div class="milestone-picture-place" style="height: ${height}px"></div>`).show();
 }
 
 // The same for the numbers above the table, in their order.

@@ -28,19 +28,31 @@ export function time_scale(days, start, end) {
 	return Object.assign(place, { first, last });
 }
 
-// Marks of months, or of years where months would be too many.
-export function time_marks(scale, most = 14) {
-	const marks = [];
+// Marks on the first days of months, or every few days of a time that is too short for that, as many as there is room for.
+export function time_marks(scale, room = 72) {
+	const span = Math.abs(scale(scale.last) - scale(scale.first));
+	const most = Math.max(1, Math.floor(span / room));
+	const days = (scale.last - scale.first) / DAY;
+	const is_short = days < 60;
+	const step = Math.max(1, Math.ceil((is_short ? days : days / 30) / most));
 	const begin = new Date(scale.first);
-	let at = new Date(begin.getFullYear(), begin.getMonth() + 1, 1);
-	const months = (scale.last - scale.first) / (30 * DAY);
-	const step = Math.max(1, Math.ceil(months / most));
+	const next = (at) =>
+		is_short
+			? new Date(at.getFullYear(), at.getMonth(), at.getDate() + step)
+			: new Date(at.getFullYear(), at.getMonth() + step, 1);
+	const marks = [];
+	let at = is_short
+		? new Date(begin.getFullYear(), begin.getMonth(), begin.getDate() + 1)
+		: new Date(begin.getFullYear(), begin.getMonth() + 1, 1);
 	while (at.getTime() < scale.last) {
 		marks.push({
 			place: scale(at.getTime()),
-			label: at.toLocaleDateString(frappe.boot.lang, { month: "short", year: "2-digit" }),
+			label: at.toLocaleDateString(
+				frappe.boot.lang,
+				is_short ? { day: "numeric", month: "short" } : { month: "short", year: "numeric" }
+			),
 		});
-		at = new Date(at.getFullYear(), at.getMonth() + step, 1);
+		at = next(at);
 	}
 	return marks;
 }

@@ -1,6 +1,7 @@
 // One row a document on one time axis: planned, current and actual dates, the slip as a dotted tail, the forecast as a
 // circle with a line from the date that is as likely as not to the one that is 80 % sure, and today.
 import { HEALTH_COLOR } from "../panel/words";
+import { heights, MOST_ROWS, ROW, TOP } from "./heights";
 import {
 	day,
 	has_number,
@@ -14,11 +15,8 @@ import {
 	width_of_report,
 } from "./svg";
 
-const ROW = 34;
 const FORECAST_BELOW = 10;
 const LABELS = 170;
-const TOP = 34;
-const MOST_ROWS = 150;
 
 export function draw_timeline(rows) {
 	const shown = rows.slice(0, MOST_ROWS).map((row) => ({ ...row, dots: JSON.parse(row.stages || "[]") }));
@@ -34,11 +32,15 @@ export function draw_timeline(rows) {
 	const scale = rtl
 		? time_scale([...days, today], 10, width - LABELS)
 		: time_scale([...days, today], LABELS, width - 10);
-	const height = TOP + shown.length * ROW + 8;
+	const height = heights.timeline(shown.length);
 	const content = [
 		...axis(scale, height),
 		tag("line", { x1: scale(today), x2: scale(today), y1: TOP - 10, y2: height, class: "milestone-today" }),
-		text(scale(today), 12, __("Today"), { class: "milestone-today-label", "text-anchor": "middle" }),
+		text(scale(today), 12, __("Today"), {
+			class: "milestone-today-label",
+			"data-color": "red",
+			"text-anchor": "middle",
+		}),
 		...shown.map((row, index) => draw_row(row, TOP + index * ROW + ROW / 2 - 2, scale, width, rtl)),
 	].join("");
 	const more =

@@ -1,11 +1,13 @@
 // Milestone trend chart: each milestone's key date (upwards) over the day it was reported. Level is on plan, rising is slipping.
+import { heights } from "./heights";
 import { day, picture, shorten, show, tag, text, time_marks, time_scale, width_of_report } from "./svg";
 
-const HEIGHT = 360;
+const HEIGHT = heights.trend();
 const EDGE = 90;
 const TOP = 14;
 const BOTTOM = 30;
 const MOST_LINES = 30;
+const BETWEEN_DATES = 48;
 const LABEL = { width: 80, height: 11 };
 const COLORS = ["#2490ef", "#e86c13", "#30a66d", "#9c45e3", "#e03636", "#0289f7", "#b8860b", "#d6409f"];
 
@@ -24,10 +26,11 @@ export function draw_trend(rows) {
 	const dates = lines.flatMap((row) => row.points.map(([, due]) => due));
 	const x = time_scale([...reports, today], EDGE, width - EDGE);
 	const up = time_scale(dates, 0, 1);
-	const y = (moment) => {
-		const part = (moment - up.first) / (up.last - up.first);
-		return TOP + (1 - part) * (HEIGHT - TOP - BOTTOM);
-	};
+	const part = (moment) => (moment - up.first) / (up.last - up.first);
+	const y = Object.assign((moment) => TOP + (1 - part(moment)) * (HEIGHT - TOP - BOTTOM), {
+		first: up.first,
+		last: up.last,
+	});
 	const has_place = free_places();
 	const content = [
 		...time_marks(x).map(
@@ -35,6 +38,7 @@ export function draw_trend(rows) {
 				tag("line", { x1: place, x2: place, y1: TOP, y2: HEIGHT - BOTTOM, class: "milestone-grid" }) +
 				text(place, HEIGHT - 12, label, { class: "milestone-axis", "text-anchor": "middle" })
 		),
+		...time_marks(y, BETWEEN_DATES).map(({ place, label }) => key_date_mark(place, label, width)),
 		...lines.map((row, index) => draw_line(row, COLORS[index % COLORS.length], x, y, today, has_place)),
 	].join("");
 	show(
@@ -44,6 +48,16 @@ export function draw_trend(rows) {
 			__("Key dates of {0} milestones over the days they were reported", [lines.length]),
 			content
 		)
+	);
+}
+
+// The dates stand where people begin to read; the end of a text is on its other side there, too.
+function key_date_mark(y, label, width) {
+	const [from, to] = frappe.utils.is_rtl() ? [8, width - EDGE] : [EDGE, width - 8];
+	const at = frappe.utils.is_rtl() ? width - EDGE + 6 : EDGE - 6;
+	return (
+		tag("line", { x1: from, x2: to, y1: y, y2: y, class: "milestone-grid" }) +
+		text(at, y + 4, label, { class: "milestone-axis", "text-anchor": "end" })
 	);
 }
 
