@@ -152,7 +152,9 @@ def test_who_has_the_key_of_a_document_prints_it(world):
 	with world.changing():
 		key = frappe.get_doc("Milestone Plan", world.plans[OTHER]).get_document_share_key()
 	asked = {"doctype": "Milestone Plan", "name": world.plans[OTHER], "format": "Milestone Status Report"}
-	assert world.client(None).get("/printview", params=asked).status_code in (403, 404), "by the version of Frappe"
+	assert world.client(None).get("/printview", params=asked).status_code in (403, 404), (
+		"by the version of Frappe"
+	)
 	answer = world.client(None).get("/printview", params={**asked, "key": key})
 	assert (answer.status_code, f"{HIDDEN} Cut" in answer.text) == (200, True)
 
@@ -370,7 +372,11 @@ def test_who_may_see_a_row_works_with_it_as_ever(world):
 		(READER, "frappe.desk.form.load.getdoc", {"doctype": "Milestone Plan", "name": plan}),
 		(SUPPLIER, "frappe.client.get", {"doctype": "Milestone Task", "name": task}),
 		(READER, "frappe.desk.like.toggle_like", {"doctype": "Milestone Task", "name": task, "add": "Yes"}),
-		(SUPPLIER, "frappe.desk.doctype.tag.tag.add_tag", {"tag": "seen", "dt": "Milestone Task", "dn": task}),
+		(
+			SUPPLIER,
+			"frappe.desk.doctype.tag.tag.add_tag",
+			{"tag": "seen", "dt": "Milestone Task", "dn": task},
+		),
 		(
 			READER,
 			"frappe.client.get",
