@@ -124,7 +124,8 @@ def preview_workflow(workflow: str, doctype: str, name: str | int) -> dict:
 		doctype, name: the document.
 
 	Returns:
-		dict: stages with dates, tasks and assignees; problems; whether the workflow matches the document.
+		dict: stages with dates, tasks and assignees; full names of their owners; problems; whether the workflow matches the
+		document.
 
 	Raises:
 		frappe.PermissionError: the caller is not a manager, or may not read the document or the workflow.

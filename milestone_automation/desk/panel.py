@@ -127,16 +127,15 @@ def _user_names(stages: list[dict]) -> dict[str, str]:
 	users |= {stage["proposal"]["proposed_by"] for stage in stages if stage["proposal"]}
 	users |= {one["waived_by"] for stage in stages for one in stage["criteria"]}
 	users |= {task["closed_by"] for stage in stages for task in stage["tasks"]}
-	users.discard(None)
-	return dict(
-		frappe.get_all(
-			"User",
-			filters={"name": ("in", list(users))},
-			fields=["name", "full_name"],
-			as_list=True,
-			order_by=None,
-		)
-	)
+	return _full_names(users)
+
+
+def _full_names(users: set[str | None]) -> dict[str, str]:
+	users = sorted(user for user in users if user)
+	if not users:
+		return {}
+	fields, filters = ["name", "full_name"], {"name": ("in", users)}
+	return dict(frappe.get_all("User", filters=filters, fields=fields, as_list=True, order_by=None))
 
 
 def _startable(doc) -> list[dict]:
@@ -449,7 +448,7 @@ def preview(workflow, doc) -> dict:
 
 	Returns:
 		dict: `matches`, whether the workflow is for it; `problems`, sentences; `stages`, with dates, `tasks`, `float` in days
-		and `criteria`.
+		and `criteria`; `user_names`, full names of their owners by user id.
 	"""
 	draft = plan_builder.build(workflow, doc)
 	plan_builder.take_from_history(draft.stages, doc)
@@ -458,6 +457,7 @@ def preview(workflow, doc) -> dict:
 	return {
 		"matches": matching.matches(workflow, doc),
 		"problems": draft.problems,
+		"user_names": _full_names({stage.get("stage_owner") for stage in draft.stages}),
 		"stages": [
 			{
 				**{name: stage.get(name) for name in (*STAGE_COLUMNS, "reached_on")},

@@ -621,6 +621,20 @@ def test_a_plan_for_an_existing_document_dates_what_counts_from_what_it_has_reac
 	assert [row["key_date"] for row in preview["stages"]] == [None, getdate(add_days(nowdate(), 5))]
 
 
+def test_a_preview_has_the_full_name_of_each_owner(make_user):
+	olga = make_user("olga@example.com", first_name="Olga", last_name="Weaver")
+	owners = [stage("Cut", None, -9, owner_kind="User", owner_user=olga), stage("Sewn", None, -8)]
+	make_workflow(stages=owners, tasks=[])
+
+	order = make_document()
+	preview = api.preview_workflow("Production", order.doctype, order.name)
+
+	assert preview["user_names"][olga] == "Olga Weaver"
+	assert {row["stage_owner"] for row in preview["stages"] if row["stage_owner"]} == set(
+		preview["user_names"]
+	)
+
+
 def test_comments_and_files_of_tasks_go_with_their_plan():
 	order = order_under_way()
 	name = task_of(order, "Sign").name

@@ -6,6 +6,7 @@ import {
 	date,
 	float_words,
 	gray_pill,
+	learn_names,
 	owner_text,
 	own,
 } from "../panel/words";
@@ -14,7 +15,10 @@ export function preview(frm) {
 	ask_for_document(frm, __("Preview"), (name, $result) =>
 		frappe
 			.xcall("milestone_automation.api.preview_draft", { workflow: frm.doc, name })
-			.then((result) => $result.html(html(result)))
+			.then((result) => {
+				learn_names(result.user_names);
+				$result.html(html(result));
+			})
 	);
 }
 
