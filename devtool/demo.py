@@ -16,6 +16,7 @@ from .report import DevError, report
 from .stamps import digest
 
 STATE_FILE = STATE / "demo.json"
+MAILS = STATE / "mails"
 DEMO_MODULE = f"{APP}.demo.story"
 
 
@@ -23,8 +24,8 @@ def demo(options: Namespace) -> int:
 	_refuse_second()
 	with ready_bench(options) as bench:
 		site = prepare_site(bench)
-		with processes(bench, site, options.port) as (address, running):
-			print(_welcome(bench, site, address), flush=True)
+		with processes(bench, site, options.port) as (address, mail_page, running):
+			print(_welcome(bench, site, address, mail_page), flush=True)
 			_wait(running)
 	return 0
 
@@ -71,7 +72,7 @@ def load_data(bench: Bench, site: str) -> None:
 
 @contextmanager
 def processes(bench: Bench, site: str, wanted_port: int):
-	"""Web server, worker and scheduler while the block runs.
+	"""Web server, mail server, worker and scheduler while the block runs.
 
 	Args:
 		bench: the main bench.
@@ -79,7 +80,7 @@ def processes(bench: Bench, site: str, wanted_port: int):
 		wanted_port: of the web server; the next free one where it is taken.
 
 	Yields:
-		tuple: address of the web server, and the processes, the web server first.
+		tuple: address of the web server, address of the page with its mails, and the processes, the web server first.
 
 	Raises:
 		DevError: the web server does not start.
@@ -87,7 +88,8 @@ def processes(bench: Bench, site: str, wanted_port: int):
 	running: list[subprocess.Popen] = []
 	previous = signal.signal(signal.SIGTERM, _as_interrupt)
 	try:
-		with report.step("web server, worker and scheduler"):
+		with report.step("web server, mail server, worker and scheduler"):
+			mail_page = _start_mailbox(bench, site, running)
 			realtime = _start_realtime(bench, site, running)
 			server, port = web.serve(bench, site, wanted_port, **realtime)
 			running.insert(0, server)
@@ -100,7 +102,9 @@ def processes(bench: Bench, site: str, wanted_port: int):
 				)
 			bench.run("enable-scheduler", site=site)
 			_remember(running, port)
-		yield address, running
+		with report.step("today's mails"):
+			bench.run("execute", f"{DEMO_MODULE}.send_mails", site=site, log="demo", what="Sending the mails")
+		yield address, mail_page, running
 	finally:
 		signal.signal(signal.SIGTERM, previous)
 		for process in running:
@@ -120,6 +124,24 @@ def _start_realtime(bench: Bench, site: str, running: list[subprocess.Popen]) ->
 	environment = bench.environment() | variables | {"FRAPPE_SITE": site, "FRAPPE_SOCKETIO_PORT": port}
 	running.append(spawn(command, "realtime", die_with_parent=True, cwd=bench.sites, env=environment))
 	return {"DEV_SERVER": "1"}
+
+
+def _start_mailbox(bench: Bench, site: str, running: list[subprocess.Popen]) -> str:
+	"""A mail server that sends nothing on, for the site; returns the address of the page that shows its mails."""
+	smtp_port, page_port = free_port(2500), free_port(8300)
+	command = [bench.engine.python, "-m", "devtool.mailbox", MAILS, smtp_port, page_port]
+	running.append(spawn(command, "mails", die_with_parent=True, cwd=bench.sites, env=bench.environment()))
+	path = bench.sites / site / "site_config.json"
+	mail = {
+		"mail_server": "127.0.0.1",
+		"mail_port": smtp_port,
+		"use_tls": 0,
+		"use_ssl": 0,
+		"disable_mail_smtp_authentication": 1,
+		"auto_email_id": "milestones@garments.example",
+	}
+	write_json(path, read_json(path) | mail)
+	return f"http://localhost:{page_port}"
 
 
 def _as_interrupt(*_):
@@ -169,7 +191,7 @@ def stop() -> bool:
 	return True
 
 
-def _welcome(bench: Bench, site: str, address: str) -> str:
+def _welcome(bench: Bench, site: str, address: str, mail_page: str) -> str:
 	return f"""
   Milestone Automation runs on Frappe {bench.engine.version()} ({bench.database.kind}), ready in {report.total():.0f} s.
 
@@ -178,11 +200,16 @@ def _welcome(bench: Bench, site: str, address: str) -> str:
     Password  {ADMIN_PASSWORD}
 
   What to click first
-    1. {address}/app/milestone-plan?health=Blocked : open the plan, then its order. It ships today, but a required
-       task is open: set Status to Shipped and save. It is refused.
+    1. {address}/app/milestone-plan?health=Blocked : open one of five plans, then its order. It ships today, but a
+       required task is open: set Status to Shipped and save. It is refused.
     2. Tick the task off at the top of the order, set Shipped, save again: it goes.
-    3. {address}/app/milestone-automation : the workspace; Milestone Workflow is where such plans are built.
+    3. {address}/app/milestone-automation : the workspace, with a checklist; Milestone Workflow is where such plans
+       are built.
     4. {address}/app/milestone : every change that was recorded, newest first.
+
+  As a supplier, without an account: {mail_page}
+    The mails of the demo. Open one to a supplier ("orders@..."), follow its link, send a file, mark the task as done:
+    the order is no longer blocked.
 
   Others who can log in (same password): buyer@garments.example, merchandiser@garments.example,
   manager@garments.example

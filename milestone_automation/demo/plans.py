@@ -1,4 +1,4 @@
-"""Plans of the demo: a ready workflow for its orders, and one order whose shipment is blocked by a required task.
+"""Plans of the demo: a ready workflow for its orders, and some orders whose shipment is blocked by a required task.
 
 `story.load` calls it after the orders are created.
 """
@@ -18,11 +18,12 @@ from milestone_automation.engine.workflows import ready
 READY = "purchase_order_production"
 BLOCKING_TASK = "Send packing list and commercial invoice"
 INSPECTION = "Final Inspection"
+SHOWN_TO_SUPPLIERS = "style\nquantity\nship_date"
 # Stages of the ready workflow that are confirmed there, and reached by a status in the demo.
 REACHED_BY_STATUS = {"Materials Ready": "Production"}
 
 
-def load(order_doctype: str, supplier_doctype: str, team_role: str) -> str | None:
+def load(order_doctype: str, supplier_doctype: str, team_role: str) -> list[str]:
 	"""Create contacts, workflow and plans, unless the workflow exists.
 
 	Args:
@@ -30,7 +31,7 @@ def load(order_doctype: str, supplier_doctype: str, team_role: str) -> str | Non
 		team_role: role of its users.
 
 	Returns:
-		str | None: name of the order whose shipment is blocked; None if no order is inspected.
+		list[str]: names of the orders whose shipment is blocked.
 	"""
 	if not workflow_of(order_doctype):
 		make_contacts(supplier_doctype)
@@ -39,7 +40,7 @@ def load(order_doctype: str, supplier_doctype: str, team_role: str) -> str | Non
 		click.echo(f"{result['started']} plans started.")
 		work_on_tasks(order_doctype)
 		confirm_inspections(order_doctype)
-	return block_an_order(order_doctype)
+	return block_orders(order_doctype)
 
 
 def workflow_of(order_doctype: str) -> str | None:
@@ -97,6 +98,7 @@ def make_workflow(order_doctype: str, team_role: str) -> None:
 	"""
 	workflow = frappe.get_doc("Milestone Workflow", ready.install(READY, order_doctype))
 	workflow.update({"enabled": 1, "team_role": team_role, "escalation_role": MANAGER_ROLE})
+	workflow.shown_fields = SHOWN_TO_SUPPLIERS
 	for stage in workflow.stages:
 		stage.update({"owner_kind": "User Field", "owner_field": "merchandiser"})
 		if stage.stage_name in REACHED_BY_STATUS:
@@ -150,24 +152,28 @@ def complete_tasks_of(plan: plan_rows.Plan, *stage_names: str, except_title: str
 			tasks.complete(task.name)
 
 
-def block_an_order(order_doctype: str) -> str | None:
-	"""Block the shipment of an inspected order, which is due today, by a missing packing list; return the order.
+def block_orders(order_doctype: str) -> list[str]:
+	"""Block the shipment of inspected orders, which is due today, by a missing packing list; return the orders.
 
 	Args:
 		order_doctype: DocType of the demo's orders.
 
 	Returns:
-		str | None: its name; None if no order is inspected.
+		list[str]: names of at most `sample_orders.INSPECTED` orders, the newest first.
 	"""
-	inspected = frappe.get_all(
-		order_doctype, filters={"status": "Inspection"}, order_by="name desc", limit=1, pluck="name"
-	)
-	plan = plan_rows.load(order_doctype, inspected[0]) if inspected else None
-	if not plan:
-		return None
-	complete_tasks_of(
-		plan, "Materials Ready", "Production Finished", INSPECTION, "Shipment", except_title=BLOCKING_TASK
-	)
+	limit = sample_orders.INSPECTED
+	filters = {"status": "Inspection"}
+	inspected = frappe.get_all(order_doctype, filters, order_by="name desc", limit=limit, pluck="name")
+	plans = [plan_rows.load(order_doctype, name) for name in inspected]
+	for plan in plans:
+		if plan:
+			_block(order_doctype, plan)
+	return [plan.reference_name for plan in plans if plan]
+
+
+def _block(order_doctype: str, plan: plan_rows.Plan) -> None:
+	earlier = ("Materials Ready", "Production Finished", INSPECTION, "Shipment")
+	complete_tasks_of(plan, *earlier, except_title=BLOCKING_TASK)
 	if plan.stage(INSPECTION).status != "Reached":
 		stages.confirm(plan.name, INSPECTION)
 	ship_today(order_doctype, plan)
@@ -175,7 +181,6 @@ def block_an_order(order_doctype: str) -> str | None:
 		if task.title == BLOCKING_TASK and task.status == "Completed":
 			tasks.reopen(task.name, "Two cartons are missing on it.")
 	refresh(plan.name)
-	return plan.reference_name
 
 
 def ship_today(order_doctype: str, plan: plan_rows.Plan) -> None:

@@ -41,6 +41,8 @@ REWORK_DAYS = 6
 DAYS_TO_SHIP = 36
 DAYS_AT_SEA = 16
 OLDEST_ORDER_DAYS = 190
+# Orders that wait at their inspection, whatever the day: their shipment can be blocked.
+INSPECTED = 5
 OPENING_HOUR, CLOSING_HOUR = 8, 18
 
 
@@ -78,7 +80,7 @@ def generate(today: datetime.date, count: int = 60, seed: int = 20) -> list[Orde
 	# The same seed makes the same orders.
 	chance = random.Random(seed)  # nosec B311
 	orders = [_make_order(number, count, today, chance) for number in range(1, count + 1)]
-	_keep_one_inspected(orders)
+	_keep_some_inspected(orders)
 	return orders
 
 
@@ -122,13 +124,19 @@ def _make_order(number: int, count: int, today: datetime.date, chance: random.Ra
 	return order
 
 
-def _keep_one_inspected(orders: list[Order]) -> None:
-	"""On a day on which no order stands at its inspection, the one that was shipped last is not shipped yet."""
-	if any(_stands_at(order) == "Inspection" for order in orders):
-		return
-	shipped = [order for order in orders if _stands_at(order) == "Shipped"]
-	if shipped:
-		max(shipped, key=lambda order: order.steps[-1].moment).steps.pop()
+def _keep_some_inspected(orders: list[Order]) -> None:
+	"""On a day on which few orders stand at their inspection, others are not shipped yet; two stay on the way."""
+	inspected = _standing_at(orders, "Inspection")
+	others = _standing_at(orders, "Shipped")[2:] + _standing_at(orders, "Delivered")
+	for order in others[: max(INSPECTED - len(inspected), 0)]:
+		while _stands_at(order) != "Inspection":
+			order.steps.pop()
+
+
+def _standing_at(orders: list[Order], status: str) -> list[Order]:
+	"""Return the orders that stand at a status, the latest first."""
+	standing = [order for order in orders if _stands_at(order) == status]
+	return sorted(standing, key=lambda order: order.steps[-1].moment, reverse=True)
 
 
 def _stands_at(order: Order) -> str:

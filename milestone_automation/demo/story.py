@@ -12,11 +12,13 @@ from datetime import datetime
 
 import click
 import frappe
+from frappe.email import queue
 from frappe.utils import getdate
 from frappe.utils.password import update_password
 
 from milestone_automation.demo import plans, sample_orders
 from milestone_automation.engine.base import clock
+from milestone_automation.engine.messages import hourly
 from milestone_automation.engine.people.rights import MANAGER_ROLE
 
 ORDER = "Garment Order"
@@ -32,6 +34,8 @@ USERS = (
 # Key of the site configuration with the password of the demo users; without it they cannot log in.
 PASSWORD_KEY = "milestone_demo_password"  # nosec B105
 
+# Where Frappe keeps the page that the Desk opens with.
+HOME_PAGE, LANDING_PAGE, HOME_OF_FRAPPE = "desktop:home_page", "my-milestones", "workspace"
 RIGHTS = ("read", "write", "create", "delete", "report", "export", "share", "print", "email")
 
 
@@ -50,9 +54,16 @@ def load(today: str | None = None) -> None:
 		click.echo("The orders of the demo exist already.")
 	else:
 		_load_orders(today)
-	blocked_order = plans.load(ORDER, SUPPLIER, ROLE)
-	if blocked_order:
-		click.echo(f"The shipment of {ORDER} {blocked_order} is blocked: its packing list is missing.")
+	for name in plans.load(ORDER, SUPPLIER, ROLE):
+		click.echo(f"The shipment of {ORDER} {name} is blocked: its packing list is missing.")
+	frappe.db.set_default(HOME_PAGE, LANDING_PAGE)
+
+
+def send_mails() -> None:
+	"""Send what people are asked and told today, whatever the hour; the demo has a mail server of its own."""
+	frappe.db.set_single_value("Milestone Settings", "sweep_time", "00:00:00")
+	hourly.run()
+	queue.flush()
 
 
 def _load_orders(today: str | None) -> None:
@@ -80,9 +91,15 @@ def clear() -> None:
 			frappe.delete_doc("User", email, force=True)
 	if frappe.db.exists("Role", ROLE):
 		frappe.delete_doc("Role", ROLE, force=True)
+	_open_frappes_page_first()
 	# Last, because dropping a table commits.
 	for doctype in (ORDER, SUPPLIER):
 		drop_doctype(doctype)
+
+
+def _open_frappes_page_first() -> None:
+	if frappe.db.get_default(HOME_PAGE) == LANDING_PAGE:
+		frappe.db.set_default(HOME_PAGE, HOME_OF_FRAPPE)
 
 
 def clear_documents(doctype: str) -> None:
