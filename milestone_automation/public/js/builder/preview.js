@@ -13,12 +13,10 @@ import {
 
 export function preview(frm) {
 	ask_for_document(frm, __("Preview"), (name, $result) =>
-		frappe
-			.xcall("milestone_automation.api.preview_draft", { workflow: frm.doc, name })
-			.then((result) => {
-				learn_names(result.user_names);
-				$result.html(html(result));
-			})
+		frappe.xcall("milestone_automation.api.preview_draft", { workflow: frm.doc, name }).then((result) => {
+			learn_names(result.user_names);
+			$result.html(html(result));
+		})
 	);
 }
 
