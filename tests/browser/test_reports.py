@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.conftest import BUYER, ORDER, PASSWORD, SHIFTS
+from tests.browser.conftest import BUYER, ORDER, SHIFTS
 
 pytestmark = pytest.mark.browser
 
@@ -64,21 +64,12 @@ bulk.insert_rows("Milestone Plan Stage", [
 ])
 frappe.db.commit()
 """
-READER = "amira@example.com"
-# Somebody who reads Arabic, an order that is late and held by its task, and one that a supplier has finished.
+# An order that is late and held by its task, and one that a supplier has finished.
 LOOKS = f"""
 import json
 import frappe
 from frappe.utils import add_days, now, nowdate
-from frappe.utils.password import update_password
 
-user = frappe.get_doc({{
-	"doctype": "User", "email": "{READER}", "first_name": "Amira", "send_welcome_email": 0, "language": "ar",
-}})
-user.flags.no_welcome_mail = True
-user.insert()
-user.add_roles("Order Clerk", "Milestone Manager")
-update_password("{READER}", "{PASSWORD}")
 today = nowdate()
 states = {{
 	"LOOK-1": {{"key_date": add_days(today, -30), "planned_date": add_days(today, -34), "health": "Late"}},
