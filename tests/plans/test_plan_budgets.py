@@ -82,9 +82,9 @@ def test_a_save_of_a_doctype_without_workflow_asks_nothing(count_queries):
 	assert own(queries) == [], str(queries)
 
 
-@pytest.mark.parametrize(("status", "statements"), [("Sewn", 2), ("Cut", 3)])
-def test_a_tracked_save_with_plan_and_gate_takes_two_statements_and_one_more_to_reach_a_stage(
-	count_queries, status, statements
+@pytest.mark.parametrize("status", ["Sewn", "Cut"])
+def test_a_tracked_save_with_plan_and_gate_takes_two_statements_also_where_it_reaches_a_stage(
+	count_queries, status
 ):
 	make_workflow(stages=STAGES, tasks=TASKS)
 	order = make_document()
@@ -92,7 +92,9 @@ def test_a_tracked_save_with_plan_and_gate_takes_two_statements_and_one_more_to_
 	order.status = status
 	with count_queries() as queries:
 		order.save()
-	assert len(about_plans(queries)) <= statements, str(queries)
+	# SQLite writes one table with a statement.
+	most = 3 if frappe.db.db_type == "sqlite" and status == "Cut" else 2
+	assert len(about_plans(queries)) <= most, str(queries)
 	assert status_of(order)["Cut"] == ("Reached" if status == "Cut" else "Open")
 
 

@@ -1,10 +1,10 @@
 """Insert and update many rows with few statements."""
 
 import json
-from collections import defaultdict
 
 import frappe
 from frappe.utils import now
+from pypika.terms import Field
 
 from milestone_automation.engine.base import plain_text
 from milestone_automation.engine.base.field_types import NUMBER_TYPES, TIME_TYPES
@@ -69,15 +69,70 @@ def update_rows(doctype: str, changes: dict[str, dict]) -> None:
 		doctype: DocType of the rows.
 		changes: new field values by row name; rows without values are skipped.
 	"""
-	rows_by_values = defaultdict(list)
+	for names, values in _groups(doctype, changes):
+		_update(frappe.qb.DocType(doctype), names, values).run()
+
+
+def update_with_children(
+	doctype: str, name: str, values: dict, child_doctype: str, changes: dict[str, dict]
+) -> None:
+	"""Update a row and some of its child rows without document events, the row and the last group of them in one statement.
+
+	A group is all child rows that get the same values; each other one takes a statement as in `update_rows`. SQLite knows
+	no statement that writes two tables, so there the row takes one of its own.
+
+	Args:
+		doctype, name, values: the row and its new field values, one or more.
+		child_doctype: DocType of the child rows.
+		changes: new field values by name of the child row.
+	"""
+	*others, last = _groups(child_doctype, changes) or [([], {})]
+	parent, child = frappe.qb.DocType(doctype), frappe.qb.DocType(child_doctype)
+	for names, child_values in others:
+		_update(child, names, child_values).run()
+	((_names, values),) = _groups(doctype, {name: values})
+	names, child_values = last
+	if not names:
+		_update(parent, [name], values).run()
+	elif frappe.db.db_type == "mariadb":
+		query = frappe.qb.update(parent).join(child).on(child.parent == parent.name)
+		query = query.where(parent.name == name).where(child.name.isin(names))
+		for table, new_values in ((parent, values), (child, child_values)):
+			for column, value in new_values.items():
+				query = query.set(_OfTable(column, table=table), value)
+		query.run()
+	elif frappe.db.db_type == "postgres":
+		query = frappe.qb.with_(_update(child, names, child_values), "children")
+		_set(query.update(parent).where(parent.name == name), parent, values).run()
+	else:
+		_update(child, names, child_values).run()
+		_update(parent, [name], values).run()
+
+
+class _OfTable(Field):
+	"""A column that names its table also where it is set: in an UPDATE of two tables both may have it."""
+
+	def get_sql(self, **kwargs) -> str:
+		return super().get_sql(**{**kwargs, "with_namespace": True})
+
+
+def _update(table, names: list[str], values: dict):
+	return _set(frappe.qb.update(table).where(table.name.isin(names)), table, values)
+
+
+def _set(query, table, values: dict):
+	for column, value in values.items():
+		query = query.set(table[column], value)
+	return query
+
+
+def _groups(doctype: str, changes: dict[str, dict]) -> list[tuple[list[str], dict]]:
+	"""Return row names and values to write, cleaned: rows that get the same together."""
+	groups: dict[str, tuple[list[str], dict]] = {}
 	meta = frappe.get_meta(doctype)
 	for name, values in changes.items():
 		if values:
 			values = plain_text.clean_values(meta, values)
-			rows_by_values[json.dumps(values, default=str, sort_keys=True)].append((name, values))
-	table = frappe.qb.DocType(doctype)
-	for rows in rows_by_values.values():
-		query = frappe.qb.update(table).where(table.name.isin([name for name, _values in rows]))
-		for column, value in rows[0][1].items():
-			query = query.set(table[column], value)
-		query.run()
+			key = json.dumps(values, default=str, sort_keys=True)
+			groups.setdefault(key, ([], values))[0].append(name)
+	return list(groups.values())

@@ -101,13 +101,12 @@ class Plan(frappe._dict):
 		self.plan_changes.update(changed)
 
 	def write(self) -> None:
-		"""Write the changes: one statement for stages with the same new values, one for the plan."""
+		"""Write the changes: the plan with its stages in one statement, and one more for each further set of new values."""
 		changes = {name: values for name, values in self.stage_changes.items() if values}
-		bulk.update_rows("Milestone Plan Stage", changes)
 		if self.plan_changes or changes:
 			# The plan's row is written on every change, so that two people who act at once conflict on it.
 			values = {**self.plan_changes, "modified": now_datetime(), "modified_by": frappe.session.user}
-			bulk.update_rows("Milestone Plan", {self.name: values})
+			bulk.update_with_children("Milestone Plan", self.name, values, "Milestone Plan Stage", changes)
 			self.writes = _count_write(self.name)
 		self.stage_changes, self.plan_changes = {}, {}
 
