@@ -15,7 +15,7 @@ import frappe
 from _site import commit
 
 PLAIN, TRACKED, PLANNED = "Benchmark Plain Order", "Benchmark Tracked Order", "Benchmark Planned Order"
-GOAL = 3
+GOAL = 2
 CONTROL = ("savepoint", "release savepoint", "rollback to")
 
 
