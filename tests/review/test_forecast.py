@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from milestone_automation.engine.review.calibration import Calibration, pinball
+from milestone_automation.engine.review.calibration import Calibration, Correction, pinball
 from milestone_automation.engine.review.drift import DriftDetector
 from milestone_automation.engine.review.forecast import END, Forecaster, NotInOrder, UnknownCase
 from milestone_automation.engine.review.remaining_time import (
@@ -15,6 +15,7 @@ from milestone_automation.engine.review.remaining_time import (
 	Contest,
 	FadingMean,
 	Group,
+	Medians,
 	Quantiles,
 	Silence,
 )
@@ -217,11 +218,37 @@ def test_of_a_case_older_than_all_before_nothing_is_said():
 
 def test_a_simple_rule_that_does_better_silences_the_forecast():
 	contest = Contest()
-	for _ in range(199):
+	for _ in range(99):
 		contest.observe(0.0, Quantiles(5.0, 9.0), 0.0)
 	assert not contest.is_lost()
 	contest.observe(0.0, Quantiles(5.0, 9.0), 0.0)
 	assert contest.is_lost()
+
+
+@pytest.mark.parametrize(("median", "is_lost"), [(10.09, False), (10.11, True)])
+def test_a_simple_rule_that_does_better_by_less_than_a_hundredth_does_not(median, is_lost):
+	contest = Contest()
+	for _ in range(100):
+		contest.observe(20.0, Quantiles(20.0 - median, 18.0), 10.0)
+	assert contest.is_lost() is is_lost
+
+
+def test_the_median_is_corrected_only_while_that_has_made_it_better():
+	medians = Medians()
+	assert not medians.are_better_corrected
+	medians.observe(10.0, plain=4.0, corrected=9.0)
+	assert medians.are_better_corrected
+	medians.observe(10.0, plain=10.0, corrected=30.0)
+	assert not medians.are_better_corrected
+
+
+@given(st.lists(st.floats(0.0, 1.0), max_size=60), st.floats(0.01, 0.99))
+def test_a_correction_of_the_upper_half_leaves_the_median_and_stays_in_order(levels, share):
+	upper = Correction(sorted(levels), 50).of_upper_half()
+	assert upper.level_for(0.5) == 0.5 and upper.share_at(0.4) == 0.4
+	assert upper.level_for(share) >= upper.level_for(share / 2)
+	assert upper.share_at(share) >= upper.share_at(share / 2)
+	assert upper.share_at(upper.level_for(share)) >= share - 1e-9
 
 
 def test_a_later_stage_is_forecast_until_it_is_reached():

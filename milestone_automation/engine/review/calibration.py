@@ -7,12 +7,17 @@ adaptive by a window of the latest outcomes (as Gibbs and Candès, NeurIPS 2021,
 Each outcome says at which level of its own forecast it fell. Had the forecasts been right, these levels would be
 spread evenly; where 80 % of them lie below 0.9, the time to name for 80 % is the forecast's 90 % point. The
 classic step rule of Gibbs and Candès was tried and swung too far: outcomes arrive late, many at once.
+
+A `Correction` of the upper half only leaves the median as it is: by the time an outcome is known, the cases whose median
+it would correct may be of another kind, and of most event logs the uncorrected median was the better one.
 """
 
 from bisect import bisect_left
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+# The level of the median.
+MIDDLE = 0.5
 # Just beyond an outcome's level, or that outcome itself is not within.
 JUST_ABOVE = 1e-9
 
@@ -39,10 +44,16 @@ class Correction:
 	Attributes:
 		levels: at which levels of their forecasts the outcomes fell, ascending, each from 0 to 1.
 		prior: how many evenly spread outcomes are counted beside them.
+		begin: levels up to this one are right as they are: 0, or `MIDDLE`.
 	"""
 
 	levels: list[float]
 	prior: int
+	begin: float = 0.0
+
+	def of_upper_half(self) -> "Correction":
+		"""Return the correction that leaves the median, and what lies below it, as it is."""
+		return replace(self, begin=MIDDLE)
 
 	def share_at(self, level: float) -> float:
 		"""Return which share of outcomes falls below this level of a forecast; ascending, 0 to 1.
@@ -50,7 +61,10 @@ class Correction:
 		Args:
 			level: of the forecast, 0 to 1.
 		"""
-		return (bisect_left(self.levels, level) + self.prior * level) / (len(self.levels) + self.prior)
+		if level < self.begin:
+			return level
+		share = (bisect_left(self.levels, level) + self.prior * level) / (len(self.levels) + self.prior)
+		return max(self.begin, share)
 
 	def level_for(self, share: float) -> float:
 		"""Return the level of a forecast below which this share of outcomes falls: `share_at` the other way.
@@ -63,6 +77,8 @@ class Correction:
 		Returns:
 			float: 0 to just above 1.
 		"""
+		if share <= self.begin:
+			return share
 		levels, prior = self.levels, self.prior
 		wanted = share * (len(levels) + prior)
 		low, high = 0, len(levels)
@@ -72,7 +88,8 @@ class Correction:
 				low = middle + 1
 			else:
 				high = middle
-		return min((wanted - low) / prior, levels[low] + JUST_ABOVE if low < len(levels) else 1.0)
+		level = min((wanted - low) / prior, levels[low] + JUST_ABOVE if low < len(levels) else 1.0)
+		return max(self.begin, level)
 
 
 class Calibration:

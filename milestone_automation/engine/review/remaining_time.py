@@ -6,7 +6,8 @@ Each group of like cases keeps who still waits and who was reached, and gives a 
 
 How fine a likeness and how long a memory serve best differs from process to process, and in time. So a few
 `STRATEGIES` answer side by side, each is held against what came (pinball loss, older losses fading), and for
-each value the best so far is forecast, corrected by `Calibration`. The forecasts as a whole are held against two
+each value the best so far is forecast, corrected by `Calibration`; the median only while that has made it better. The
+forecasts as a whole are held against two
 simple rules: "no time is left" and "the median of all cases at this value". While either does better, nothing is said.
 """
 
@@ -36,8 +37,9 @@ CURVE_LIFETIME = 0.1
 SMALLEST_RISK_SET = 8
 # Each outcome makes earlier ones count so much less in the choice of a strategy: the last 100 decide.
 FADING = 0.99
-# From so many forecasts on, a simple rule that does better silences them.
-ENOUGH_CHECKED = 200
+# From so many forecasts on, a simple rule that does better silences them, by more than a hundredth: less is chance.
+ENOUGH_CHECKED = 100
+CLEARLY = 1.01
 
 
 class Silence(str, Enum):
@@ -304,7 +306,30 @@ class Contest:
 		if self.checked < ENOUGH_CHECKED:
 			return False
 		rivals = zip(self.own, self.none_left, self.typical, strict=True)
-		return any(own > min(none_left, typical) for own, none_left, typical in rivals)
+		return any(own > CLEARLY * min(none_left, typical) for own, none_left, typical in rivals)
+
+
+@dataclass
+class Medians:
+	"""The median as the curves say it against the corrected one, on the same cases: total pinball losses."""
+
+	plain: float = 0.0
+	corrected: float = 0.0
+
+	def observe(self, outcome: float, plain: float, corrected: float) -> None:
+		"""Add an outcome and both medians that could have been forecast; all times from the visit.
+
+		Args:
+			outcome: when it happened.
+			plain, corrected: the medians.
+		"""
+		self.plain += pinball(outcome, plain, 0.5)
+		self.corrected += pinball(outcome, corrected, 0.5)
+
+	@property
+	def are_better_corrected(self) -> bool:
+		"""Whether correcting the median, too, has done better so far."""
+		return self.corrected < self.plain
 
 
 @dataclass
@@ -318,6 +343,7 @@ class Visit:
 		groups: the groups of like cases it is counted in, the narrowest first.
 		answers: quantiles that each strategy gave.
 		answer: the curve of the best strategy, and the quantiles forecast; None where too few cases had ended.
+		medians: of that curve, as it is and corrected; None without an answer.
 		median: the median by value at that time.
 	"""
 
@@ -327,6 +353,7 @@ class Visit:
 	groups: list[Group]
 	answers: list[Quantiles | None]
 	answer: Answer | None
+	medians: tuple[float, float] | None
 	median: float | None
 
 	def leave_groups(self, moment: float, was_reached: bool) -> None:
@@ -407,6 +434,7 @@ class RemainingTime:
 		self._groups: dict[tuple, Group] = {}
 		self._records: dict[Hashable, TrackRecord] = {}
 		self._contest = Contest()
+		self._medians = Medians()
 		self._drift = DriftDetector()
 		self._visits = 0
 		self._since_change = 0
@@ -426,13 +454,16 @@ class RemainingTime:
 		record = self._records.setdefault(situation.value, TrackRecord())
 		answers = [_ask(strategy, groups, Group.curve, moment) for strategy in STRATEGIES]
 		best = record.best(answers)
+		medians = None
 		if best:
-			best = Answer(best.curve, _corrected(best.curve, record.calibration.correction()))
+			corrected = _corrected(best.curve, record.calibration.correction())
+			medians = (best.quantiles.p50, corrected.p50)
+			best = Answer(best.curve, _corrected(best.curve, self._correction(record)))
 		self._visits += 1
 		for group in groups:
 			group.waiting[self._visits] = moment
 		quantiles = [answer and answer.quantiles for answer in answers]
-		return Visit(self._visits, moment, situation, groups, quantiles, best, record.median())
+		return Visit(self._visits, moment, situation, groups, quantiles, best, medians, record.median())
 
 	def happen(self, visits: Iterable[Visit], moment: float) -> None:
 		"""Learn that it happened to a case: hold all its forecasts against that, and count its visits as ended.
@@ -478,7 +509,7 @@ class RemainingTime:
 		best = record.best(answers)
 		if best is None:
 			return Outlook(Silence.TOO_FEW)
-		return _outlook(best.curve, record.calibration.correction(), now - visit.moment)
+		return _outlook(best.curve, self._correction(record), now - visit.moment)
 
 	def is_said(self, visit: Visit) -> bool:
 		"""Tell whether the forecast made as the visit began would have been said just then.
@@ -487,6 +518,10 @@ class RemainingTime:
 			visit: as `come` returned it. Whether a simple rule does better is judged as of now.
 		"""
 		return visit.answer is not None and self._silence() is None
+
+	def _correction(self, record: TrackRecord) -> Correction:
+		correction = record.calibration.correction()
+		return correction if self._medians.are_better_corrected else correction.of_upper_half()
 
 	def _silence(self) -> Silence | None:
 		if self.changed_on is not None and self._since_change < SMALLEST_SAMPLE:
@@ -504,6 +539,7 @@ class RemainingTime:
 				loss.observe(sum(quantiles.losses(duration)))
 		if visit.answer is None:
 			return None
+		self._medians.observe(duration, *visit.medians)
 		if visit.median is not None:
 			self._contest.observe(duration, visit.answer.quantiles, visit.median)
 		curve = visit.answer.curve
