@@ -1,5 +1,6 @@
 """Workspace, lists, pages and the form of a tracker."""
 
+import re
 import time
 
 import pytest
@@ -90,6 +91,9 @@ def test_calendar_and_gantt_show_what_is_planned(workflow, visit, make_order, or
 	orders.site.run(DUE_TODAY.format(name))
 	page = visit(f"/app/{doctype}/view/{view}")
 	page.locator(".fc-event:visible, .gantt .bar-wrapper:visible").first.wait_for()
+	labels = page.locator(".gantt .bar-label").all_text_contents()
+	assert bool(labels) is (view == "gantt")
+	assert [label for label in labels if re.search("[0-9a-f]{10}", label)] == []
 
 
 def test_a_tracker_offers_fields_by_label_and_shows_what_it_recorded(workflow, visit, make_order, orders):

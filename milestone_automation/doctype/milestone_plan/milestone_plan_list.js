@@ -25,9 +25,16 @@ frappe.listview_settings["Milestone Plan"] = {
 		action: (plan) => frappe.set_route("Form", plan.reference_type, plan.reference_name),
 	},
 
-	onload(list) {
+	before_render() {
+		const list = window.cur_list;
+		if (!list || list.doctype !== "Milestone Plan" || list.view_name !== "Gantt") return;
 		// Read-only: moving a date needs a reason, which the plan asks for.
-		if (list.view_name === "Gantt") list.can_write = false;
+		list.can_write = false;
+		// Frappe writes the name behind each title, which nobody reads.
+		list.tasks.forEach((bar, index) => (bar.name = list.data[index].title));
+	},
+
+	onload(list) {
 		list.page.add_inner_button(__("Board by Milestone"), () => frappe.set_route("milestone-board"));
 		list.page.add_inner_button(__("Milestone Grid"), () => frappe.set_route("milestone-grid"));
 		const add = (label, act) =>

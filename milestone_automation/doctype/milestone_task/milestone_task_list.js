@@ -26,15 +26,16 @@ frappe.listview_settings["Milestone Task"] = {
 
 	// A task is one of many with the same title: the line begins with its document. A formatter would take the line's link away.
 	before_render() {
-		if (!this.list || this.list.view_name !== "List") return;
-		this.list.data.forEach((task) => {
+		const list = window.cur_list;
+		if (!list || list.doctype !== "Milestone Task" || !["List", "Gantt"].includes(list.view_name)) return;
+		list.data.forEach((task) => {
 			task.own_title = task.own_title || task.title;
 			task.title = [task.reference_name, task.own_title].filter(Boolean).join(" · ");
 		});
+		name_gantt_bars(list);
 	},
 
 	onload(list) {
-		this.list = list;
 		list.page.add_actions_menu_item(
 			__("Complete Tasks"),
 			() => complete(list.get_checked_items(true)),
@@ -45,6 +46,11 @@ frappe.listview_settings["Milestone Task"] = {
 		});
 	},
 };
+
+// Frappe writes the name behind each title, which nobody reads.
+function name_gantt_bars(list) {
+	(list.tasks || []).forEach((bar, index) => (bar.name = list.data[index].title));
+}
 
 function complete(tasks) {
 	return frappe
