@@ -2,13 +2,12 @@
 
 import frappe
 from frappe import _
-from frappe.utils import (
-	format_datetime,
-	get_fullname,
-)
+from frappe.utils import cint, format_datetime, get_fullname
+from frappe.utils.formatters import format_value
 from pypika.functions import Count
 
 from milestone_automation.engine.base import jobs
+from milestone_automation.engine.base.field_types import TIME_TYPES
 from milestone_automation.engine.history import backfill
 from milestone_automation.engine.people import readable, rights
 
@@ -48,12 +47,30 @@ def recorded(tracker: str, limit: int = 10) -> dict:
 	meta = frappe.get_meta(doctype)
 	for row in last:
 		row.field_label = _(meta.get_label(row.track_field) or row.track_field)
+		for value in ("from_value", "value"):
+			row[value] = _shown(meta, row.track_field, row[value])
 		row.reached_on = format_datetime(row.reached_on or row.creation)
 		row.reached_by = get_fullname(row.reached_by) if row.reached_by else ""
 	milestone = frappe.qb.DocType("Milestone")
 	query = readable.rows("Milestone").where(milestone.milestone_tracker == tracker)
 	((count,),) = query.select(Count("*")).run()
 	return {"count": count, "document_type": doctype, "last": last}
+
+
+def _shown(meta, fieldname: str, value: str | None) -> str:
+	"""Return a recorded value, which is kept as text, as the form of its document would show it."""
+	if not value:
+		return ""
+	if fieldname == "docstatus":
+		return [_("Draft"), _("Submitted"), _("Cancelled")][cint(value)]
+	field = meta.get_field(fieldname)
+	if field and field.fieldtype == "Check":
+		return _("Yes") if cint(value) else _("No")
+	return (
+		format_value(value, {"fieldtype": field.fieldtype})
+		if field and field.fieldtype in TIME_TYPES
+		else value
+	)
 
 
 def start_backfill(tracker: str) -> None:

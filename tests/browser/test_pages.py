@@ -103,8 +103,11 @@ def test_a_tracker_offers_fields_by_label_and_shows_what_it_recorded(workflow, v
 import frappe
 if not frappe.db.exists("Milestone Tracker", {{"document_type": "{ORDER}"}}):
 	frappe.get_doc({{"doctype": "Milestone Tracker", "document_type": "{ORDER}", "track_field": "status"}}).insert()
+tracker = frappe.get_doc("Milestone Tracker", {{"document_type": "{ORDER}"}})
+tracker.append("extra_fields", {{"track_field": "ship_date"}})
+tracker.save()
 frappe.db.commit()
-frappe.get_doc("{ORDER}", "TRACK-1").update({{"status": "Confirmed"}}).save()
+frappe.get_doc("{ORDER}", "TRACK-1").update({{"status": "Confirmed", "ship_date": "2026-12-24"}}).save()
 frappe.db.commit()
 """
 	)
@@ -117,6 +120,13 @@ frappe.db.commit()
 	page.wait_for_function(
 		"(select) => select.selectedOptions[0]?.text === 'Order Status'", arg=field.element_handle()
 	)
+	shown = page.evaluate("frappe.datetime.str_to_user('2026-12-24')")
+	assert shown != "2026-12-24"
+	page.locator(".form-page:visible td", has_text=shown).first.wait_for()
+	page.locator(".form-page:visible .show-all").click()
+	page.locator(".list-row:visible a", has_text=f"TRACK-1 · Ship Date: {shown}").click()
+	page.locator(".page-head:visible .title-text", has_text=shown).wait_for()
+	page.locator("[data-fieldname=value]:visible .control-value", has_text=shown).wait_for()
 
 
 def test_a_ready_workflow_is_imported_switched_off(workflow, visit, orders):

@@ -8,11 +8,18 @@ export function milestone_title(milestone) {
 	return `${reference_name} · ${label_of(reference_type, track_field)}: ${change}`;
 }
 
-const shown = ({ track_field }, value) => (track_field === "docstatus" ? STATES()[cint(value)] : value);
+// A recorded value as the form of its document would show it: it is kept as text.
+export function recorded_value({ reference_type, track_field }, value) {
+	if (track_field === "docstatus") return STATES()[cint(value)];
+	const { fieldtype } = frappe.meta.get_docfield(reference_type, track_field) || {};
+	if (fieldtype === "Check") return cint(value) ? __("Yes") : __("No");
+	const is_time = ["Date", "Datetime", "Time"].includes(fieldtype);
+	return (is_time && value && frappe.datetime.str_to_user(value, fieldtype === "Time")) || value;
+}
 
-const before = (milestone) => milestone.from_value && shown(milestone, milestone.from_value);
+const before = (milestone) => milestone.from_value && recorded_value(milestone, milestone.from_value);
 
-const after = (milestone) => (milestone.cleared ? __("empty") : shown(milestone, milestone.value));
+const after = (milestone) => (milestone.cleared ? __("empty") : recorded_value(milestone, milestone.value));
 
 function label_of(doctype, fieldname) {
 	if (fieldname === CONFIRMED_FIELD) return __("Milestone");
