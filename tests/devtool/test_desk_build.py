@@ -16,7 +16,7 @@ def test_a_stylesheet_is_found_where_bench_links_the_modules(run, desk_assets, t
 	public.mkdir(parents=True)
 	imported = '@import "frappe/public/node_modules/highlight.js/styles/tomorrow.css";'
 	(public / "shop.bundle.scss").write_text(imported)
-	plan = {"apps": {"shop": str(public)}, "searched": [], "modules": [str(desk._modules(run.bench))]}
+	plan = {"apps": {"shop": str(public)}, "searched": [], "modules": [str(desk.node_modules(run.bench))]}
 	(tmp_path / "plan.json").write_text(json.dumps(plan | {"output": str(tmp_path)}))
 	command = [desk.node()[0], str(desk.SOURCE / "build.js"), str(tmp_path / "plan.json")]
 	subprocess.run(command, check=True, cwd=tmp_path)
