@@ -28,7 +28,9 @@ def serve(bench: Bench, site: str) -> tuple[subprocess.Popen, dict[str, str]] | 
 	"""
 	found = _server(bench)
 	if not found:
-		report.say("  - no live updates: this Frappe brings no server for them, or socket.io is not installed")
+		report.say(
+			"  - no live updates: this Frappe brings no server for them, or socket.io is not installed"
+		)
 		return None
 	source, modules = found
 	port = free_port(FIRST_PORT)

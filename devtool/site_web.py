@@ -6,7 +6,7 @@ Its pages ask the site's `socketio_port` for live updates where MILESTONE_LIVE_U
 import os
 
 import frappe.app
-from frappe.utils import jinja
+import frappe.utils.jinja
 
 frappe.app._site = os.environ["MILESTONE_WEB_SITE"]
 frappe.app._sites_path = "."
@@ -22,14 +22,14 @@ def with_statics():
 
 def tell_pages_of_live_updates():
 	"""Frappe's DEV_SERVER tells them too, but then the class of every row that is read is looked up in the database."""
-	original = jinja.get_jenv
+	original = frappe.utils.jinja.get_jenv
 
 	def get_jenv():
 		environment = original()
 		environment.globals["dev_server"] = 1
 		return environment
 
-	jinja.get_jenv = get_jenv
+	frappe.utils.jinja.get_jenv = get_jenv
 
 
 application = with_statics()

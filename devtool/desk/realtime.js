@@ -26,10 +26,18 @@ async function ask({ handshake }, method, values) {
 	return answer.ok ? (await answer.json()).message : undefined;
 }
 
+function hostname(address) {
+	try {
+		return new URL(address).hostname;
+	} catch (error) {
+		return null;
+	}
+}
+
 /** Cookies go with a request of any page, so only a page of this machine's own server is listened to. */
 function is_own({ handshake }) {
 	const { host, origin } = handshake.headers;
-	return new URL(origin).hostname === new URL(`http://${host}`).hostname;
+	return hostname(origin) === hostname(`http://${host}`);
 }
 
 async function authenticate(socket, next) {

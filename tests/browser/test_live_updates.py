@@ -89,6 +89,18 @@ def test_a_panel_shows_a_task_that_another_session_completes(workflow, server, l
 		page.locator(".milestone-task.is-closed:visible", has_text="Packing list").wait_for()
 
 
+def test_a_job_that_was_asked_for_says_when_it_is_done(workflow, server, live, make_order):
+	make_order("LIVE-4")
+	page = live(f"/app/milestone-tracker/{ORDER}-status")
+	page.get_by_role("button", name="Record Past Changes").click()
+	page.locator(".modal.show .btn-primary:visible").click()
+	page.locator(".desk-alert", has_text="Started.").wait_for()
+
+	server.worker()
+
+	page.locator(".desk-alert", has_text="milestones recorded from").wait_for()
+
+
 def test_who_may_not_read_a_document_hears_nothing_of_it(workflow, server, live, make_order, becomes):
 	server.site.run(SET_UP_STRANGER)
 	make_order("LIVE-3")
