@@ -4,8 +4,14 @@ const STATES = () => [__("Draft"), __("Submitted"), __("Cancelled")];
 
 export function milestone_title(milestone) {
 	const { reference_type, reference_name, track_field } = milestone;
-	const change = [before(milestone), after(milestone)].filter(Boolean).join(" → ");
+	const change = in_order([before(milestone), after(milestone)].filter(Boolean));
 	return `${reference_name} · ${label_of(reference_type, track_field)}: ${change}`;
+}
+
+// From right to left an arrow points the other way, whatever language the values are in.
+function in_order(values) {
+	if (!frappe.utils.is_rtl()) return values.join(" → ");
+	return `\u2067${values.map((value) => `\u2068${value}\u2069`).join(" ← ")}\u2069`;
 }
 
 const shown = ({ track_field }, value) => (track_field === "docstatus" ? STATES()[cint(value)] : value);
