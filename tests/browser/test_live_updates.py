@@ -99,6 +99,7 @@ def test_a_job_that_was_asked_for_says_when_it_is_done(workflow, server, live, m
 	server.worker()
 
 	page.locator(".desk-alert", has_text="milestones recorded from").wait_for()
+	page.locator(".modal.show").wait_for(state="detached")
 
 
 def test_who_may_not_read_a_document_hears_nothing_of_it(workflow, server, live, make_order, becomes):

@@ -78,7 +78,8 @@ function listen_to_backfill(frm) {
 		if (total) frappe.show_progress(title, done, total);
 		if (!summary && !failed) return;
 		frappe.realtime.off("milestone_backfill", on_progress);
-		frappe.hide_progress();
+		// A dialog that is still fading in would stay.
+		setTimeout(frappe.hide_progress, 500);
 		if (failed) {
 			frappe.msgprint({
 				title,
