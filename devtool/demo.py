@@ -6,7 +6,7 @@ import subprocess
 from argparse import Namespace
 from contextlib import contextmanager
 
-from . import desk, web
+from . import desk, realtime, web
 from .background import Background
 from .benches import ADMIN_PASSWORD, Bench, read_json, write_json
 from .paths import APP, ROOT, STATE
@@ -72,7 +72,7 @@ def load_data(bench: Bench, site: str) -> None:
 
 @contextmanager
 def processes(bench: Bench, site: str, wanted_port: int):
-	"""Web server, mail server, worker and scheduler while the block runs.
+	"""Web server, live updates, mail server, worker and scheduler while the block runs.
 
 	Args:
 		bench: the main bench.
@@ -88,10 +88,10 @@ def processes(bench: Bench, site: str, wanted_port: int):
 	running: list[subprocess.Popen] = []
 	previous = signal.signal(signal.SIGTERM, _as_interrupt)
 	try:
-		with report.step("web server, mail server, worker and scheduler"):
+		with report.step("web server, live updates, mail server, worker and scheduler"):
 			mail_page = _start_mailbox(bench, site, running)
-			realtime = _start_realtime(bench, site, running)
-			server, port = web.serve(bench, site, wanted_port, **realtime)
+			variables = _start_realtime(bench, site, running)
+			server, port = web.serve(bench, site, wanted_port, **variables)
 			running.insert(0, server)
 			_remember(running, port)
 			address = f"http://localhost:{port}"
@@ -113,17 +113,11 @@ def processes(bench: Bench, site: str, wanted_port: int):
 
 
 def _start_realtime(bench: Bench, site: str, running: list[subprocess.Popen]) -> dict[str, str]:
-	"""Live updates, where this Frappe brings their server; returns what the web server must know."""
-	found = desk.realtime(bench)
-	if not found:
-		return {}
-	command, variables = found
-	port = str(free_port(9000))
-	config = bench.sites / "common_site_config.json"
-	write_json(config, read_json(config) | {"socketio_port": int(port)})
-	environment = bench.environment() | variables | {"FRAPPE_SITE": site, "FRAPPE_SOCKETIO_PORT": port}
-	running.append(spawn(command, "realtime", die_with_parent=True, cwd=bench.sites, env=environment))
-	return {"DEV_SERVER": "1"}
+	"""Live updates, where they are to be had; returns what the web server must know."""
+	process, variables = realtime.serve(bench, site) or (None, {})
+	if process:
+		running.append(process)
+	return variables
 
 
 def _start_mailbox(bench: Bench, site: str, running: list[subprocess.Popen]) -> str:

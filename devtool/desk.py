@@ -17,7 +17,7 @@ from .report import DevError, report
 from .stamps import Stamps, digest, digest_tree
 
 SOURCE = Path(__file__).with_name("desk")
-OLDEST_NODE = 16
+OLDEST_NODE = 18  # which has `fetch`
 BUILD_TOOLS = {
 	"esbuild": "^0.14.29",
 	"sass": "1.63.6",
@@ -80,32 +80,11 @@ def build(bench: Bench, fresh: bool = False) -> None:
 	"""
 	with build_lock("desk"):
 		link_assets(bench)
-		modules = _modules(bench)
+		modules = node_modules(bench)
 		changed = [_build_frappe(bench, modules, fresh), _build_app(bench, modules, fresh)]
 		if any(changed):
 			for slot, _name in enumerate(main_benches()):
 				flush_redis(slot)
-
-
-def realtime(bench: Bench) -> tuple[list[str], dict[str, str]] | None:
-	"""Command and environment of Frappe's socket.io server, where its sources are there; pages work without it.
-
-	Args:
-		bench: of the engine, its Desk built.
-
-	Returns:
-		tuple | None: None where this Frappe brings no such server, or socket.io is not installed.
-	"""
-	source = (bench.engine.home / "apps" / "frappe").resolve()
-	if not (source / "realtime").exists():
-		return None
-	modules = _modules(bench)
-	if not (modules / "socket.io").exists():
-		return None
-	return [node()[0], str(source / "socketio.js")], {
-		"NODE_PATH": str(modules),
-		"FRAPPE_BENCH_ROOT": str(bench.folder),
-	}
 
 
 def link_assets(bench: Bench) -> None:
@@ -136,8 +115,15 @@ def _built_by_bench(bench: Bench) -> Path | None:
 	return assets if (assets / "assets.json").exists() and (assets / "frappe" / "dist").exists() else None
 
 
-def _modules(bench: Bench) -> Path:
-	"""The node_modules folder the bundles are built from."""
+def node_modules(bench: Bench) -> Path:
+	"""The folder with npm's packages, from which the bundles are built and live updates are served.
+
+	Args:
+		bench: of the engine.
+
+	Raises:
+		DevError: the registry is not reached, or lacks a package.
+	"""
 	frappe = bench.engine.home / "apps" / "frappe"
 	if isinstance(bench.engine, SnapshotEngine):
 		return _install(SOURCE, STATE / "desk", locked=True)

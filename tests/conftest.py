@@ -14,7 +14,7 @@ from tests.support.documents import as_user, make_doctype, make_user  # noqa: F4
 from tests.support.erpnext import erpnext, erpnext_site  # noqa: F401 - fixtures
 from tests.support.factories import production_order  # noqa: F401 - a fixture
 from tests.support.mail import smtp  # noqa: F401 - a fixture
-from tests.support.server import server  # noqa: F401 - a fixture
+from tests.support.server import live_server, server  # noqa: F401 - fixtures
 from tests.support.site import clean_site, run, scratch_site, site, workplace  # noqa: F401 - fixtures
 from tests.support.tracking import committed_tracking, tracking  # noqa: F401 - fixtures
 

@@ -140,6 +140,19 @@ def test_details_of_a_milestone_stay_inside_a_phone(workflow, visit):
 	assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_name_and_address_of_a_third_party_are_read_whole(workflow, visit, width):
+	page = visit(f"/app/milestone-workflow/{workflow}", width=width)
+	page.locator(".milestone-card").first.wait_for()
+	page.locator(".milestone-task-row select[data-field=assignee_kind]").first.select_option(
+		"Third-Party Collaborator"
+	)
+	for field, value in (("name", "Selvam Embroidery Works"), ("email", "orders@selvam-embroidery.example")):
+		box = page.locator(f".milestone-task-row [data-field=collaborator_{field}]").first
+		box.fill(value)
+		assert box.evaluate("(input) => input.scrollWidth <= input.clientWidth"), (field, width)
+
+
 def test_from_right_to_left_code_and_numbers_keep_their_direction(builder):
 	builder.evaluate("document.documentElement.setAttribute('dir', 'rtl')")
 	card = builder.locator(".milestone-card").nth(1)

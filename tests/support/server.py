@@ -3,11 +3,12 @@
 import json
 import re
 import subprocess
+from contextlib import contextmanager
 
 import pytest
 import requests
 
-from devtool import web
+from devtool import realtime, web
 from devtool.benches import ADMIN_PASSWORD
 
 from .site import ScratchSite, burst_worker
@@ -56,11 +57,13 @@ class Client(requests.Session):
 
 
 class Server:
-	"""A running site: `.url`, `.site` (a ScratchSite), `.login()`, `.worker()`."""
+	"""A running site: `.url`, `.site` (a ScratchSite), `.login()`, `.worker()`; `.live` serves live updates, or is None."""
 
-	def __init__(self, site: ScratchSite, workers: int = 2):
+	def __init__(self, site: ScratchSite, workers: int = 2, live: bool = False):
 		self.site = site
-		self.process, self.port = web.serve(site.workplace, site.name, 21800, workers)
+		found = realtime.serve(site.workplace, site.name) if live else None
+		self.live, variables = found or (None, {})
+		self.process, self.port = web.serve(site.workplace, site.name, 21800, workers, **variables)
 		self.url = f"http://127.0.0.1:{self.port}"
 
 	def login(self, user: str = "Administrator", password: str = ADMIN_PASSWORD) -> Client:
@@ -74,14 +77,33 @@ class Server:
 		return burst_worker(self.site.workplace)
 
 	def stop(self) -> None:
-		web.stop(self.process)
+		for process in filter(None, (self.process, self.live)):
+			web.stop(process)
 
 
 @pytest.fixture(scope="module")
 def server(run, workplace, site):
 	"""One server for the tests of a file; what they write through it stays, so each uses names of its own."""
-	name = workplace.add_site(run.app, f"served-{workplace.made + 1}.localhost")
-	running = Server(ScratchSite(workplace, name))
-	yield running
-	running.stop()
-	workplace.drop_site(name)
+	with served(run, workplace) as running:
+		yield running
+
+
+@pytest.fixture(scope="module")
+def live_server(run, workplace, site, desk_assets):
+	"""The same with live updates. A file whose pages need them takes it by the name `server`."""
+	with served(run, workplace, live=True) as running:
+		if not running.live:
+			pytest.skip("live updates are not served; see .bench/logs/realtime.log")
+		yield running
+
+
+@contextmanager
+def served(run, workplace, **options):
+	# All workers share one Redis, whose events name their site only.
+	name = workplace.add_site(run.app, f"served-{workplace.redis_slot}-{workplace.made + 1}.localhost")
+	running = Server(ScratchSite(workplace, name), **options)
+	try:
+		yield running
+	finally:
+		running.stop()
+		workplace.drop_site(name)

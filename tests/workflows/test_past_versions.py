@@ -120,6 +120,14 @@ def test_longer_texts_come_with_their_lines_and_criteria_as_they_are_read(workfl
 	]
 
 
+def test_fields_shown_to_people_from_outside_are_told_by_their_labels(workflow):
+	workflow.shown_fields = "status\nship_date"
+	save(workflow)
+
+	(change,) = past_versions.compare(workflow)["changes"]
+	assert (change["before"], change["after"]) == ([], ["Status", "Ship Date"])
+
+
 def test_rows_that_were_made_anew_are_compared_by_what_they_are_called(workflow):
 	rows = [{"stage_name": "SEWN", "key_date_rule": "After Creation", "offset_days": 10}]
 	workflow.set("stages", rows)

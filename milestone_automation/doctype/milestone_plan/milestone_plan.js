@@ -45,6 +45,10 @@ frappe.ui.form.on("Milestone Plan", {
 				frm.own_panel = new milestone_automation.Panel($panel);
 			}
 			const { reference_type, reference_name, modified } = frm.doc;
+			// Changes are told to whoever looks at the document, whose page is another one.
+			if (frappe.realtime.socket) {
+				frappe.realtime.emit("doc_subscribe", reference_type, reference_name);
+			}
 			Promise.resolve(frm.own_panel.show(reference_type, reference_name, modified, frm)).then(() =>
 				frm.events.offer_in_open_row(frm)
 			);

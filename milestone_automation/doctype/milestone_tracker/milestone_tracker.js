@@ -78,7 +78,8 @@ function listen_to_backfill(frm) {
 		if (total) frappe.show_progress(title, done, total);
 		if (!summary && !failed) return;
 		frappe.realtime.off("milestone_backfill", on_progress);
-		frappe.hide_progress();
+		// A dialog that is still fading in would stay.
+		setTimeout(frappe.hide_progress, 500);
 		if (failed) {
 			frappe.msgprint({
 				title,
@@ -99,12 +100,13 @@ function listen_to_backfill(frm) {
 function recorded({ count, document_type, last }) {
 	const esc = (text) => frappe.utils.escape_html(cstr(text));
 	if (!count) return `<p class="text-muted">${__("Nothing recorded yet.")}</p>`;
+	const arrow = frappe.utils.is_rtl() ? "←" : "→";
 	const rows = last.map(
 		(row) => `<tr>
 			<td>${esc(row.reached_on)}</td>
 			<td>${frappe.utils.get_form_link(document_type, row.reference_name, true, esc(row.reference_name))}</td>
 			<td>${esc(row.field_label)}</td>
-			<td>${esc(row.from_value) || "–"} → <b>${esc(row.value) || "–"}</b></td>
+			<td><bdi>${esc(row.from_value) || "–"}</bdi> ${arrow} <b><bdi>${esc(row.value) || "–"}</bdi></b></td>
 			<td>${esc(row.reached_by)}</td>
 		</tr>`
 	);
@@ -112,7 +114,7 @@ function recorded({ count, document_type, last }) {
 		count === 1 ? __("1 milestone recorded.") : __("{0} milestones recorded. The last ones:", [count]);
 	return `
 		<p>${total} <a href="#" class="show-all">${__("Show All")}</a></p>
-		<div class="table-responsive"><table class="table table-sm">
+		<div class="table-responsive"><table class="table table-sm text-nowrap">
 			<thead><tr>
 				<th scope="col">${__("On")}</th><th scope="col">${__("Document")}</th><th scope="col">${__("Field")}</th>
 				<th scope="col">${__("Change")}</th><th scope="col">${__("By")}</th>

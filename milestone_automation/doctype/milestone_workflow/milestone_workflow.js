@@ -94,7 +94,8 @@ frappe.ui.form.on("Milestone Workflow", {
 				frappe.show_progress(title, result.looked_at, result.total || 1);
 				if (result.done) {
 					frappe.realtime.off("milestone_plans_progress", on_progress);
-					frappe.hide_progress();
+					// A dialog that is still fading in would stay.
+					setTimeout(frappe.hide_progress, 500);
 					frm.events.show_summary(result);
 				}
 			};

@@ -19,7 +19,7 @@ class QueueUnreachableError(frappe.ValidationError):
 
 
 def queue_once(method: str, job_id: str, queue: str = "short", **arguments) -> None:
-	"""Queue a job that somebody asked for after the commit, unless the same one waits in the queue or runs.
+	"""Queue a job that somebody asked for, after the commit of what was written, unless the same one waits or runs.
 
 	Args:
 		method: dotted path of the function.
@@ -40,7 +40,11 @@ def queue_once(method: str, job_id: str, queue: str = "short", **arguments) -> N
 			QueueUnreachableError,
 			title=_("Please Try Again"),
 		)
-	queue_follow_up(method, job_id, queue, **arguments)
+	if frappe.db.transaction_writes:
+		queue_follow_up(method, job_id, queue, **arguments)
+	else:
+		# The first releases of Frappe 15 do not commit a request that has written nothing.
+		_queue_or_log(frappe.session.user, {"method": method, "job_id": job_id, "queue": queue, **arguments})
 
 
 def queue_follow_up(

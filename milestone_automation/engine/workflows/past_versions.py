@@ -231,6 +231,8 @@ class _Comparison:
 			return self._criteria_lines
 		if docfield.fieldname in ("next_actions", authors.COMPLETED):
 			return _step_lines
+		if docfield.fieldname == "shown_fields":
+			return lambda text: [self._field_label(name) for name in names.lines(text)]
 		if docfield.fieldname in NAMED_ROWS:
 			return None
 		return str.splitlines if docfield.fieldtype in ("Code", "Small Text") else None
@@ -249,13 +251,16 @@ class _Comparison:
 			return cstr(cint(cstr(value).replace(",", "")))
 		return cstr(value).replace("<br>", "\n").strip()
 
+	def _field_label(self, fieldname: str) -> str:
+		meta = rights.stored_meta(self.document_type)
+		named_field = meta and meta.get_field(fieldname)
+		return _(named_field.label) if named_field and named_field.label else fieldname
+
 	def _shown(self, text: str, docfield) -> str:
 		if docfield.fieldtype == "Check":
 			return _("Yes") if cint(text) else _("No")
 		if docfield.fieldname in FIELDS_OF_DOCUMENT:
-			meta = rights.stored_meta(self.document_type)
-			named_field = meta and meta.get_field(text)
-			return _(named_field.label) if named_field and named_field.label else text
+			return self._field_label(text)
 		if docfield.fieldtype == "Select":
 			return _(text) if text else ""
 		if docfield.fieldtype == "Link" and docfield.options == "User":

@@ -4,7 +4,7 @@ const STATES = () => [__("Draft"), __("Submitted"), __("Cancelled")];
 
 export function milestone_title(milestone) {
 	const { reference_type, reference_name, track_field } = milestone;
-	const change = [before(milestone), after(milestone)].filter(Boolean).join(" → ");
+	const change = in_order([before(milestone), after(milestone)].filter(Boolean));
 	return `${reference_name} · ${label_of(reference_type, track_field)}: ${change}`;
 }
 
@@ -15,6 +15,14 @@ export function recorded_value({ reference_type, track_field }, value) {
 	if (fieldtype === "Check") return cint(value) ? __("Yes") : __("No");
 	const is_time = ["Date", "Datetime", "Time"].includes(fieldtype);
 	return (is_time && value && frappe.datetime.str_to_user(value, fieldtype === "Time")) || value;
+}
+
+export const arrow = () => (frappe.utils.is_rtl() ? "←" : "→");
+
+// From right to left the later value stands on the left, whatever language the values are in.
+function in_order(values) {
+	if (!frappe.utils.is_rtl()) return values.join(` ${arrow()} `);
+	return `\u2067${values.map((value) => `\u2068${value}\u2069`).join(` ${arrow()} `)}\u2069`;
 }
 
 const before = (milestone) => milestone.from_value && recorded_value(milestone, milestone.from_value);

@@ -1,5 +1,5 @@
 // What changed between two versions of a workflow.
-import { esc } from "../panel/words";
+import { esc, own } from "../panel/words";
 
 export function compare(frm) {
 	ask(frm).then((comparison) => {
@@ -44,6 +44,7 @@ function open(frm, comparison) {
 			{ fieldname: "changes", fieldtype: "HTML" },
 		],
 	});
+	dialog.$wrapper.addClass("milestone-versions");
 	dialog.shown = `${comparison.earlier}-${comparison.later}`;
 	show(dialog, comparison);
 	dialog.show();
@@ -77,5 +78,5 @@ function change({ text, before, after }) {
 function lines_of(label, lines) {
 	if (!lines.length) return "";
 	return `<div class="milestone-change"><span class="milestone-muted">${label}</span>
-		<div>${lines.map(esc).join("<br>")}</div></div>`;
+		<div>${lines.map(own).join("<br>")}</div></div>`;
 }

@@ -335,8 +335,10 @@ function task_row(task, context) {
 	const { open, problems_of } = context;
 	const is_open = open.has(task.name);
 	const problems = problems_of(task);
+	const is_outside = task.assignee_kind === "Third-Party Collaborator";
 	return `
-		<li class="milestone-task-row ${problems.length ? "has-problems" : ""}" data-task="${task.name}">
+		<li class="milestone-task-row ${problems.length ? "has-problems" : ""} ${is_outside ? "is-outside" : ""}"
+			data-task="${task.name}">
 			<div class="milestone-task-line">
 				<span class="milestone-grip" title="${__("Drag to reorder")}">${icon("grip")}</span>
 				<div class="milestone-grow">${text(task, "title", __("Task Title"), __("What has to be done?"))}</div>
