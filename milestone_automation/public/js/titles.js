@@ -2,9 +2,14 @@
 const CONFIRMED_FIELD = "milestone_stage";
 const STATES = () => [__("Draft"), __("Submitted"), __("Cancelled")];
 
+export const arrow = () => (frappe.utils.is_rtl() ? "←" : "→");
+
+// Where people read from right to left, each value stays in one piece and the later one stands on the left.
+const in_one_piece = (value) => (frappe.utils.is_rtl() ? `\u2068${value}\u2069` : value);
+
 export function milestone_title(milestone) {
 	const { reference_type, reference_name, track_field } = milestone;
-	const change = [before(milestone), after(milestone)].filter(Boolean).join(" → ");
+	const change = [before(milestone), after(milestone)].filter(Boolean).map(in_one_piece).join(` ${arrow()} `);
 	return `${reference_name} · ${label_of(reference_type, track_field)}: ${change}`;
 }
 
