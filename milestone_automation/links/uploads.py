@@ -10,7 +10,7 @@ from frappe.core.doctype.file.utils import get_content_hash
 from frappe.utils import cint, cstr, escape_html
 from frappe.utils.image import strip_exif_data
 
-from milestone_automation.engine.base import parsing
+from milestone_automation.engine.base import compat, parsing
 from milestone_automation.engine.people import signed_links
 from milestone_automation.engine.rules import upload_types
 
@@ -60,14 +60,13 @@ def attach(doctype: str, document: str, sent, before: list[str]) -> tuple[str, s
 		tuple: what the file is called, and the name of its File document.
 
 	Raises:
-		frappe.ValidationError: the file is empty, too large, of a type that is not allowed, a photo that cannot be read, or
-			one too many of this person.
+		frappe.ValidationError: the file is empty, too large, of a type that is not allowed, a photo or PDF that cannot be read,
+			or one too many of this person.
 	"""
 	name = _plain_name(sent.filename)
 	_check_type(name)
 	content = _read(sent)
-	if _is_photo(name):
-		_check_photo(content)
+	_check_readable(name, content)
 	attachment = {"attached_to_doctype": doctype, "attached_to_name": document}
 	hashes = {get_content_hash(content), _hash_as_stored(name, content, before)}
 	if attached_file := frappe.db.exists("File", {"content_hash": ("in", sorted(hashes)), **attachment}):
@@ -102,6 +101,13 @@ def _is_photo(name: str) -> bool:
 	return mimetypes.guess_type(name)[0] == PHOTO
 
 
+def _check_readable(name: str, content: bytes) -> None:
+	if _is_photo(name):
+		_check_photo(content)
+	elif _ending(name) == "pdf":
+		_check_pdf(content)
+
+
 def _check_photo(content: bytes) -> None:
 	"""Refuse in words what Frappe would open, to remove what the camera wrote, and fail at."""
 	try:
@@ -109,6 +115,16 @@ def _check_photo(content: bytes) -> None:
 	except Exception:  # Pillow has many for what is no picture, is cut off, or is far too large unpacked
 		frappe.throw(
 			_("This photo cannot be read. Please take it again, or send it as a file of another type.")
+		)
+
+
+def _check_pdf(content: bytes) -> None:
+	"""Refuse in words what Frappe 16 would open, to look for scripts, and fail at."""
+	try:
+		compat.open_pdf(content)
+	except Exception:  # pypdf has many for what is no PDF or is cut off
+		frappe.throw(
+			_("This PDF cannot be read. Please make it again, or send it as a file of another type.")
 		)
 
 
@@ -120,8 +136,12 @@ def _plain_name(filename: str) -> str:
 	return f"{stem[:NAME_LENGTH]}{ending[:10]}"
 
 
+def _ending(name: str) -> str:
+	return os.path.splitext(name)[1].strip(".").lower()
+
+
 def _check_type(name: str) -> None:
-	ending = os.path.splitext(name)[1].strip(".").lower()
+	ending = _ending(name)
 	types = allowed_types()
 	if not types:
 		frappe.throw(_("No files can be attached here."))

@@ -304,7 +304,8 @@ def test_it_opens_from_a_workflow_and_the_list_of_plans(sheet, visit):
 	page.get_by_text("Milestone Grid").locator("visible=true").first.click()
 	row(page, "SHEET-1").wait_for()
 	page.goto("/app/milestone-plan", wait_until="domcontentloaded")
-	page.get_by_role("button", name="Milestone Grid").first.click()
+	page.get_by_role("button", name="View", exact=True).locator("visible=true").first.click()
+	page.get_by_text("Milestone Grid").locator("visible=true").first.click()
 	row(page, "SHEET-1").wait_for()
 
 

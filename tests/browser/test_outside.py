@@ -6,6 +6,7 @@ import os
 import pytest
 
 from tests.browser.conftest import ORDER
+from tests.support.files import pdf
 
 pytestmark = pytest.mark.browser
 
@@ -82,7 +83,7 @@ def test_a_mill_sends_its_file_and_says_that_the_fabric_is_woven(
 ):
 	make_order("MILL-0001", ship_date="2031-03-04")
 	lab_dips = tmp_path / "Lab dips.pdf"
-	lab_dips.write_bytes(b"%PDF-1.4 lab dips")
+	lab_dips.write_bytes(pdf("lab dips"))
 
 	phone.goto(f"/milestones?token={token}")
 	rows = phone.locator(".milestone-list > li")

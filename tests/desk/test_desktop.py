@@ -49,6 +49,17 @@ def test_the_sidebar_shows_everything_once_in_its_groups():
 
 
 @pytest.mark.no_site
+def test_groups_of_which_only_managers_may_open_anything_are_hidden_from_others():
+	"""Frappe leaves out what a user may not open, never the heading over it."""
+	items = shipped("Workspace Sidebar")["items"]
+	asks = {item["label"]: item["display_depends_on"] for item in items if item.get("display_depends_on")}
+	assert set(asks) == {"Setup", "Reports"}
+	in_setup = items[[item["label"] for item in items].index("Setup") + 1 :]
+	in_setup = in_setup[: [item["type"] for item in in_setup].index("Section Break")]
+	assert all(f"'{item['link_to']}'" in asks["Setup"] for item in in_setup)
+
+
+@pytest.mark.no_site
 def test_icons_of_the_desktop_exist():
 	icon = shipped("Desktop Icon")
 	assert (ROOT / APP / "public" / icon["logo_url"].removeprefix(f"/assets/{APP}/")).exists()

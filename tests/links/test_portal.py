@@ -9,6 +9,7 @@ import pytest
 from frappe.utils import add_days, getdate, nowdate
 from frappe.utils.password import update_password
 from PIL import Image
+from pypdf.errors import PyPdfError
 
 from milestone_automation.engine.base import compat
 from milestone_automation.engine.people import requesters
@@ -26,6 +27,7 @@ from tests.support.factories import (
 	task,
 	task_of,
 )
+from tests.support.files import pdf
 
 pytestmark = pytest.mark.one_database
 
@@ -146,7 +148,7 @@ def files_of(server, served) -> list:
 
 
 def test_over_http_a_file_of_an_allowed_type_is_attached_privately(server, served):
-	assert "Your file was sent." in upload(server, served, "../../etc/<b>Size chart.pdf", b"%PDF-1.4 a")
+	assert "Your file was sent." in upload(server, served, "../../etc/<b>Size chart.pdf", pdf("a"))
 	(file,) = files_of(server, served)
 	assert file.is_private
 	assert re.fullmatch(r"_b_Size chart\w*\.pdf", file.file_name)
@@ -182,10 +184,23 @@ def test_over_http_other_files_are_refused_in_words(server, served, filename, co
 	assert files_of(server, served) == []
 
 
+@pytest.mark.parametrize("content", [b"%PDF-1.4 a", pdf("torn")[:-60], b"<html>"])
+def test_over_http_a_pdf_at_which_frappe_would_fail_is_refused_in_words(server, served, content):
+	said = upload(server, served, "torn.pdf", content)
+	with server.site.connect():
+		try:
+			compat.open_pdf(content)
+		except PyPdfError:
+			assert "This PDF cannot be read." in said
+			assert files_of(server, served) == []
+		else:
+			assert "Your file was sent." in said
+
+
 def test_over_http_a_file_and_done_in_one_go(server, served):
-	assert "is marked as done" in upload(server, served, "Patterns.pdf", b"%PDF-1.4 b", action="complete")
+	assert "is marked as done" in upload(server, served, "Patterns.pdf", pdf("b"), action="complete")
 	assert len(files_of(server, served)) == 1
-	upload(server, served, "Patterns.pdf", b"%PDF-1.4 b", action="complete")
+	upload(server, served, "Patterns.pdf", pdf("b"), action="complete")
 	assert len(files_of(server, served)) == 1, "sent twice, kept once"
 
 
@@ -216,7 +231,7 @@ def test_nobody_from_outside_uses_up_the_files_of_another(order, monkeypatch):
 	monkeypatch.setattr(uploads, "MOST_FILES", 2)
 
 	def send_file(sender: str, number: int) -> None:
-		sent = SimpleNamespace(filename="Rolls.pdf", stream=io.BytesIO(b"%PDF-1.4 " + bytes([64 + number])))
+		sent = SimpleNamespace(filename="Rolls.pdf", stream=io.BytesIO(pdf(str(number))))
 		monkeypatch.setattr(uploads, "sent_file", lambda: sent)
 		notes.keep("Milestone Plan", plan, (sender, sender), "", about="Woven")
 
@@ -294,7 +309,7 @@ def woven(server):
 		)
 
 
-def send(server, path: str, form: dict, filename: str = "", content: bytes = b"%PDF-1.4 n") -> str:
+def send(server, path: str, form: dict, filename: str = "", content: bytes = pdf("n")) -> str:
 	files = {"file": (filename, io.BytesIO(content))} if filename else None
 	answer = server.guest().post(path, data=form, files=files)
 	assert answer.status_code == 200

@@ -8,6 +8,7 @@ from frappe.email.receive import InboundMail
 
 from tests.support.clock import at, forget_mail_account, sweep_at
 from tests.support.factories import CLERK_ROLE, make_document, make_workflow, stage
+from tests.support.files import pdf
 
 pytestmark = [pytest.mark.usefixtures("production_order"), pytest.mark.one_database]
 
@@ -36,7 +37,7 @@ def test_a_reply_and_its_file_are_kept_at_the_document_the_mail_was_about(make_u
 	(mail,) = smtp.messages
 	account = frappe.get_doc({"doctype": "Email Account", "email_id": "site@example.com"})
 
-	InboundMail(reply_to(mail, "Cut on Friday.", "Cutting report.pdf", b"%PDF-1.4 report"), account).process()
+	InboundMail(reply_to(mail, "Cut on Friday.", "Cutting report.pdf", pdf("report")), account).process()
 
 	(communication,) = frappe.get_all(
 		"Communication",

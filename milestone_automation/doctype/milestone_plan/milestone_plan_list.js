@@ -35,8 +35,11 @@ frappe.listview_settings["Milestone Plan"] = {
 	},
 
 	onload(list) {
-		list.page.add_inner_button(__("Board by Milestone"), () => frappe.set_route("milestone-board"));
-		list.page.add_inner_button(__("Milestone Grid"), () => frappe.set_route("milestone-grid"));
+		// In one menu: beside the sidebar of Frappe 16, a screen 1024 wide has no room for two more buttons.
+		const open = (label, page) =>
+			list.page.add_inner_button(label, () => frappe.set_route(page), __("View"));
+		open(__("Board by Milestone"), "milestone-board");
+		open(__("Milestone Grid"), "milestone-grid");
 		const add = (label, act) =>
 			list.page.add_actions_menu_item(label, () => act(list, list.get_checked_items()), false);
 		add(__("Confirm Current Milestones"), confirm_current);

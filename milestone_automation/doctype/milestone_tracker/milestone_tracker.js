@@ -100,13 +100,13 @@ function listen_to_backfill(frm) {
 function recorded({ count, document_type, last }) {
 	const esc = (text) => frappe.utils.escape_html(cstr(text));
 	if (!count) return `<p class="text-muted">${__("Nothing recorded yet.")}</p>`;
-	const arrow = frappe.utils.is_rtl() ? "←" : "→";
+	const value = (text) => (text ? `<bdi>${esc(text)}</bdi>` : "–");
 	const rows = last.map(
 		(row) => `<tr>
 			<td>${esc(row.reached_on)}</td>
 			<td>${frappe.utils.get_form_link(document_type, row.reference_name, true, esc(row.reference_name))}</td>
 			<td>${esc(row.field_label)}</td>
-			<td><bdi>${esc(row.from_value) || "–"}</bdi> ${arrow} <b><bdi>${esc(row.value) || "–"}</bdi></b></td>
+			<td>${value(row.from_value)} ${milestone_automation.arrow()} <b>${value(row.value)}</b></td>
 			<td>${esc(row.reached_by)}</td>
 		</tr>`
 	);

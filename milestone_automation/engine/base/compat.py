@@ -148,6 +148,20 @@ def remove_desktop(app: str) -> None:
 		frappe.db.delete(doctype, {"app": app})
 
 
+def open_pdf(content: bytes) -> None:
+	"""Open a PDF as Frappe 16 does before it keeps one; earlier ones keep PDFs without looking into them.
+
+	Args:
+		content: of the file.
+
+	Raises:
+		Exception: of pypdf, which has many, or RecursionError: it cannot be read, and Frappe would fail at it.
+	"""
+	look_into = getattr(frappe.get_module("frappe.core.doctype.file.file"), "pdf_contains_js", None)
+	if look_into:
+		look_into(content)
+
+
 def _major_version() -> int:
 	return int(frappe.__version__.split(".")[0])
 

@@ -3,10 +3,17 @@ import { REACHED_ON } from "./fields";
 import { reserve } from "./panel/place";
 import * as refused from "./refused";
 import * as report_filters from "./reports/filters";
-import { load_labels, milestone_title, recorded_value, show_title } from "./titles";
+import { arrow, load_labels, milestone_title, recorded_value, show_title } from "./titles";
 
 frappe.provide("milestone_automation");
-Object.assign(milestone_automation, { REACHED_ON, load_labels, milestone_title, recorded_value, report_filters });
+Object.assign(milestone_automation, {
+	REACHED_ON,
+	arrow,
+	load_labels,
+	milestone_title,
+	recorded_value,
+	report_filters,
+});
 refused.listen();
 
 milestone_automation.load_panel = function () {

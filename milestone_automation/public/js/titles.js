@@ -2,6 +2,8 @@
 const CONFIRMED_FIELD = "milestone_stage";
 const STATES = () => [__("Draft"), __("Submitted"), __("Cancelled")];
 
+export const arrow = () => (frappe.utils.is_rtl() ? "←" : "→");
+
 export function milestone_title(milestone) {
 	const { reference_type, reference_name, track_field } = milestone;
 	const change = in_order([before(milestone), after(milestone)].filter(Boolean));
@@ -16,8 +18,6 @@ export function recorded_value({ reference_type, track_field }, value) {
 	const is_time = ["Date", "Datetime", "Time"].includes(fieldtype);
 	return (is_time && value && frappe.datetime.str_to_user(value, fieldtype === "Time")) || value;
 }
-
-export const arrow = () => (frappe.utils.is_rtl() ? "←" : "→");
 
 // From right to left the later value stands on the left, whatever language the values are in.
 function in_order(values) {

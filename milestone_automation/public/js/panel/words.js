@@ -1,4 +1,5 @@
 // Words and small pieces of HTML that the panel, the builder and the lists share.
+export { arrow } from "../titles";
 
 export const HEALTH_COLOR = {
 	"On Track": "blue",
@@ -38,8 +39,6 @@ export function icon(name) {
 
 // After an Arabic word, a browser would turn the parts of 31-12-2026 around: the marks keep them in their order.
 const in_order = (text) => (frappe.utils.is_rtl() ? `\u2066${text}\u2069` : text);
-
-export const arrow = () => (frappe.utils.is_rtl() ? "←" : "→");
 
 export const date = (value) => (value ? in_order(frappe.datetime.str_to_user(cstr(value).slice(0, 10))) : "");
 
