@@ -5,6 +5,7 @@ import json
 import frappe
 import pytest
 from frappe.core.doctype.report.report import get_report_module_dotted_path
+from frappe.desk.desktop import get_desktop_page
 from frappe.desk.query_report import run
 from frappe.utils import add_days, getdate, nowdate
 
@@ -99,13 +100,25 @@ def test_numbers_are_of_documents_that_the_user_may_read(orders, reader, as_user
 			"Skipped": 0,
 			"On Hold": 0,
 		}
-		assert api.on_time_this_month() == cards.NO_NUMBER
+		card = api.on_time_this_month()
+		assert card["value"] == 0.0 if overdue_this_month() else card == cards.NO_NUMBER
 
 
-def test_on_time_this_month_has_one_decimal(orders, frozen_month):
-	card = api.on_time_this_month()
-	assert (card["value"], card["fieldtype"], card["precision"]) == (50.0, "Percent", 1)
+def overdue_this_month() -> int:
+	"""How many milestones of the orders are overdue since a day of this month: one, but on its first two days none."""
+	return int(getdate(add_days(nowdate(), -2)).month == getdate(nowdate()).month)
+
+
+def test_on_time_this_month_is_the_last_line_of_the_report_it_leads_to(orders, frozen_month):
+	"""Seen: the card left out what is overdue, and the report showed that before all months."""
+	card, overdue = api.on_time_this_month(), overdue_this_month()
+	expected = round(100 / (2 + overdue), 1)
+	assert (card["value"], card["fieldtype"], card["precision"]) == (expected, "Percent", 1)
 	assert card["route"] == ["query-report", "On-time Performance"]
+	rows = run(card["route"][1], filters={"group_by": "Month"}, ignore_prepared_report=True)["result"]
+	month = [row for row in rows if isinstance(row, dict)][-1]
+	assert (month["group"], month["overdue"]) == (getdate(nowdate()).strftime("%Y-%m"), overdue)
+	assert round(month["rate"], 1) == card["value"]
 
 
 @pytest.fixture
@@ -199,10 +212,35 @@ def test_everything_the_workspace_shows_is_there():
 		for path in (APP / kind).glob("*/*.json")
 	}
 	assert listed == files
+	shortcuts = [block["data"]["shortcut_name"] for block in blocks if block["type"] == "shortcut"]
+	assert sorted(shortcuts) == sorted(row["label"] for row in workspace["shortcuts"])
 	reports = {row["link_to"] for row in workspace["links"] if row.get("link_type") == "Report"}
 	# These two are the lists behind the numbers of the others, which lead to them.
 	reports |= {"Milestone Stays", "Milestone Details"}
 	assert reports == {json.loads(path.read_text())["name"] for path in (APP / "report").glob("*/*.json")}
+
+
+def test_a_manager_finds_an_answer_to_each_question_and_others_no_report_they_may_not_run(
+	orders, reader, make_user, as_user
+):
+	"""Seen: the reports were a list of names at the foot of the page, and none says which question it answers."""
+	questions = {
+		"Is this month better than last?": "On-time Performance",
+		"Where does the time go?": "Milestone Bottlenecks",
+		"Which supplier is on time?": "Supplier Scorecard",
+		"Why do dates slip?": "Date Changes by Reason",
+		"What blocks, and who has too much?": "Blocked and Overdue",
+		"When will it really be done?": "milestone-grid",
+	}
+	with as_user(reader):
+		assert questions.items() <= shortcuts_of_workspace().items()
+	with as_user(make_user("only.reads@example.com", [READER_ROLE])):
+		assert questions.keys() & shortcuts_of_workspace().keys() == {"When will it really be done?"}
+
+
+def shortcuts_of_workspace() -> dict[str, str]:
+	page = json.dumps({"name": "Milestone Automation", "title": "Milestone Automation"})
+	return {row.label: row.link_to for row in get_desktop_page(page)["shortcuts"]["items"]}
 
 
 # ------------------------------------------------------------------------------------------ the weekly summary

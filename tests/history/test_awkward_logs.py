@@ -371,6 +371,33 @@ def test_a_time_that_names_its_day_in_another_way_is_read(write, text, day):
 
 
 @pytest.mark.parametrize(
+	("text", "moment"),
+	[
+		# As Disco writes it.
+		("2026/02/01 10:00:00.250", "2026-02-01T10:00:00.250000"),
+		("2026/2/1 9:03", "2026-02-01T09:03:00"),
+		("2026.02.01", "2026-02-01T00:00:00"),
+		("2026-2-1 9:03:07", "2026-02-01T09:03:07"),
+		("2026-02-01 10:00:00 UTC", "2026-02-01T10:00:00"),
+		("2026/02/01 10:00 GMT", "2026-02-01T10:00:00"),
+	],
+)
+def test_a_time_with_the_year_first_is_read_however_it_is_written(write, text, moment):
+	(event,) = read(write(f"case,activity,timestamp\nA,Open,{text}\n"))
+	assert event.moment.isoformat() == moment
+
+
+@pytest.mark.parametrize(
+	"text", ["05/01/2026", "5.1.2026 10:00", "2026/13/01", "2026-01/05", "2026-01-05 10:00 CET"]
+)
+def test_a_time_that_could_be_two_is_told_with_the_option_to_use(write, text):
+	(bad,) = read(write(f"case,activity,timestamp\nA,Open,{text}\n"))
+	assert bad.reason == (
+		f'the timestamp "{text}" cannot be read; set --timestamp-format, or export times as ISO 8601'
+	)
+
+
+@pytest.mark.parametrize(
 	("text", "change"),
 	[
 		("2023-10-29 02:30", ClockChange.TWICE),
@@ -399,6 +426,12 @@ def test_utf_16_without_a_byte_order_mark_is_refused_by_its_name_and_read_when_t
 		f" --encoding {encoding} if it is CSV."
 	)
 	assert [said(row) for row in read(path, encoding=encoding)] == [(2, "A", "Open", "2020-01-01 10:00")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_wide_characters_with_a_byte_order_mark_are_read(write, encoding):
+	path = write(f"case,activity,timestamp\n{ROW}".encode(encoding))
+	assert [said(row) for row in read(path)] == [(2, "A", "Open", "2020-01-01 10:00")]
 
 
 @pytest.mark.parametrize(
@@ -451,16 +484,18 @@ def test_an_object_centric_log_is_named_as_one(write, name, content):
 
 
 @pytest.mark.parametrize(
-	("table", "message"),
+	("table", "column", "message"),
 	[
-		("object_map_type", OBJECT_CENTRIC.format("log.sqlite")),
-		("orders", "log.sqlite is a binary file. Event logs are read as XES or CSV."),
+		("object_map_type", "ocel_type", OBJECT_CENTRIC.format("log.sqlite")),
+		# The first version of the standard.
+		('"EVENTS"', '"ocel:eid"', OBJECT_CENTRIC.format("log.sqlite")),
+		("orders", "ocel_type", "log.sqlite is a binary file. Event logs are read as XES or CSV."),
 	],
 )
-def test_an_object_centric_database_is_named_as_one(tmp_path, table, message):
+def test_an_object_centric_database_is_named_as_one(tmp_path, table, column, message):
 	path = tmp_path / "log.sqlite"
 	with sqlite3.connect(path) as database:
-		database.execute(f"CREATE TABLE {table} (ocel_type TEXT)")
+		database.execute(f"CREATE TABLE {table} ({column} TEXT)")
 	database.close()
 	with pytest.raises(EventLogError) as refused:
 		read(path)

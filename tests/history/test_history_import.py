@@ -17,6 +17,7 @@ from milestone_automation.engine.history.log_events import ClockChange, EventLog
 from milestone_automation.engine.history.log_import import ImportOptions, ImportStopped, run
 
 DOCTYPE = "Imported Order"
+UNREADABLE = 'the timestamp "{}" cannot be read; set --timestamp-format, or export times as ISO 8601'
 FIELDS = [
 	{"fieldname": "status", "fieldtype": "Select", "options": "Ordered\nShipped\nDelivered"},
 	{"fieldname": "legacy_id", "fieldtype": "Data"},
@@ -169,7 +170,7 @@ def test_bad_rows_are_reported_with_their_place_and_the_rest_is_loaded(orders, w
 	summary = run(write_log(LOG + "A,,2024-01-05,\nB,Shipped,someday,\n"), options())
 	assert [(str(bad.place), bad.reason) for bad in summary.bad_examples] == [
 		("line 8, case A", "no activity"),
-		("line 9, case B", 'the timestamp "someday" cannot be read'),
+		("line 9, case B", UNREADABLE.format("someday")),
 	]
 	assert (summary.bad_rows, summary.added) == (2, 5)
 
@@ -177,7 +178,7 @@ def test_bad_rows_are_reported_with_their_place_and_the_rest_is_loaded(orders, w
 @pytest.mark.parametrize(
 	("line", "message"),
 	[
-		("B,Shipped,someday,", 'Nothing was loaded: 1 rows cannot be used, the first at line 8, case B: the timestamp "someday" cannot be read.'),
+		("B,Shipped,someday,", f'Nothing was loaded: 1 rows cannot be used, the first at line 8, case B: {UNREADABLE.format("someday")}.'),
 		("C,Shipped,2024-01-05,", "Nothing was loaded: 1 cases do not have exactly one document, the first is C."),
 	],
 )  # fmt: skip
@@ -193,8 +194,8 @@ def test_a_file_of_which_no_row_can_be_used_stops_with_the_first_reason(orders, 
 	with pytest.raises(ImportStopped) as stopped:
 		run(write_log("case,activity,timestamp\nA,Ordered,05/01/2024\nB,Ordered,43831\n"), options())
 	assert str(stopped.value) == (
-		"Nothing was loaded: none of 2 rows can be used, the first at line 2, case A: the timestamp"
-		' "05/01/2024" cannot be read.'
+		"Nothing was loaded: none of 2 rows can be used, the first at line 2, case A: "
+		f"{UNREADABLE.format('05/01/2024')}."
 	)
 	assert stopped.value.summary.bad_rows == 2
 

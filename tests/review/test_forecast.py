@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from milestone_automation.engine.review.calibration import Calibration, Correction, pinball
 from milestone_automation.engine.review.drift import DriftDetector
-from milestone_automation.engine.review.forecast import END, Forecaster, NotInOrder, UnknownCase
+from milestone_automation.engine.review.forecast import END, AfterOthers, Forecaster, NotInOrder, UnknownCase
 from milestone_automation.engine.review.remaining_time import (
 	SMALLEST_SAMPLE,
 	Contest,
@@ -257,6 +257,30 @@ def test_a_later_stage_is_forecast_until_it_is_reached():
 	assert shipped.p50 == pytest.approx(came + 5.0)
 	forecaster.observe("new", "Shipped", came + 4.0)
 	assert set(forecaster.predict("new", came + 4.0)) == {END}
+
+
+def test_what_comes_after_others_is_never_forecast_before_them():
+	inspected, came = forecast_of_a_new_case(forecaster_after([4.0, 20.0] * 40))
+	shipped, _came = forecast_of_a_new_case(forecaster_after([10.0] * 80))
+	late = came + 12.0
+	assert shipped.chance_to_meet(late) > inspected.chance_to_meet(late)
+	both = AfterOthers((shipped, inspected))
+	assert both.p50 == max(shipped.p50, inspected.p50)
+	assert both.p80 == max(shipped.p80, inspected.p80)
+	assert both.chance_to_meet(late) == inspected.chance_to_meet(late)
+	assert both.falls_below(late, 0.5) == min(
+		shipped.falls_below(late, 0.5), inspected.falls_below(late, 0.5)
+	)
+
+
+@few_examples
+@given(st.lists(histories, min_size=1, max_size=3), st.floats(0.0, 40.0))
+def test_dates_and_chances_of_what_comes_after_others_agree(several, days):
+	forecasts = [forecast_of_a_new_case(forecaster_after(lengths))[0] for lengths in several]
+	both = AfterOthers(tuple(forecast for forecast in forecasts if not forecast.silence))
+	if both.forecasts:
+		key_date = both.p50 + days
+		assert both.chance_to_meet(key_date) >= 0.5 - 1e-9
 
 
 def test_a_withdrawn_case_is_no_ended_one():

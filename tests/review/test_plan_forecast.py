@@ -12,6 +12,7 @@ from milestone_automation.engine.base import bulk
 from milestone_automation.engine.messages import sweep
 from milestone_automation.engine.plans import ending
 from milestone_automation.engine.progress import holding, rescheduling, stages
+from milestone_automation.engine.review import plan_forecast
 from milestone_automation.engine.store import forecasts, plan_rows
 from tests.support.factories import (
 	ORDER,
@@ -235,6 +236,52 @@ def test_a_skipped_milestone_has_no_forecast(history):
 	order.save()
 	refresh()
 	assert forecast_of(order, "Cut") == forecasts.NOTHING
+
+
+def test_a_milestone_of_another_branch_is_forecast_though_a_later_row_is_reached(production_order):
+	"""Seen: the forecast took every workflow for one line, and the open branch for skipped."""
+	make_workflow(stages=(STAGES[0], stage("Shipped", "Shipped", dependency="Nothing")), tasks=[])
+	make_history(60)
+	for row in frappe.get_all("Milestone Plan Stage", {"stage_name": "Cut"}, ["name", "reached_on"]):
+		later = row.reached_on + timedelta(days=15)
+		frappe.db.set_value(
+			"Milestone Plan Stage", row.name, {"reached_on": later, "reached_at": at_noon(later)}
+		)
+	order = make_order(due_in=60)
+	order.status = "Shipped"
+	order.save()
+	refresh()
+	assert forecast_of(order, "Cut")["forecast_date"]
+
+
+@pytest.fixture
+def swapped(history, monkeypatch):
+	"""What is learned of the two milestones is mixed up: the later one seems to come first."""
+	predict = plan_forecast._predict
+
+	def mixed_up(*arguments):
+		forecasts_by_stage = predict(*arguments)
+		return dict(zip(forecasts_by_stage, reversed(forecasts_by_stage.values()), strict=True))
+
+	monkeypatch.setattr(plan_forecast, "_predict", mixed_up)
+
+
+def test_no_milestone_is_forecast_before_one_that_it_waits_for(swapped):
+	"""Seen in the demo: a shipment on the 6th, after an inspection on the 12th."""
+	order = make_order(due_in=8)
+	refresh()
+	cut, shipped = forecast_of(order, "Cut"), forecast_of(order)
+	assert days_from_today(12) <= cut["forecast_date"] <= shipped["forecast_date"]
+	assert cut["forecast_p80"] <= shipped["forecast_p80"]
+	assert shipped["chance"] == cut["chance"] < 50
+
+
+def test_a_milestone_that_plans_often_pass_over_holds_no_later_one_back(swapped):
+	earlier = frappe.get_all("Milestone Plan Stage", {"stage_name": "Cut"}, pluck="name")
+	frappe.db.set_value("Milestone Plan Stage", {"name": ("in", earlier[:6])}, "status", "Open")
+	order = make_order(due_in=8)
+	refresh()
+	assert forecast_of(order)["forecast_date"] < forecast_of(order, "Cut")["forecast_date"]
 
 
 def test_run_twice_changes_nothing(history, count_queries):

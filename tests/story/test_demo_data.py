@@ -111,6 +111,9 @@ def test_loading_replays_the_story_and_clearing_leaves_nothing(scratch_site):
 		# Each save was a day of its own: reports count all of them.
 		assert frappe.db.count("Milestone", {"reference_type": story.ORDER, "passing": 1}) == 0
 		assert len(stays.by_value(Scope(story.ORDER, "status"))) >= 5
+		forecasts = frappe.get_all("Milestone Plan Stage", {"status": "Open"}, pluck="forecast_date")
+		assert len(forecasts) > 50
+		assert all(forecasts)
 		reconciled = site.bench("milestones", "reconcile").stdout
 		assert reconciled.splitlines()[-1] == f"{story.ORDER}-status: 0 milestones found later"
 	with site.connect():

@@ -30,10 +30,11 @@ from milestone_automation.engine.history.log_times import Clock
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = b"PK\x03\x04"
 SQLITE_MAGIC = b"SQLite format 3\0"
-# What only an object-centric log has: keys of its JSON, tables of its SQLite file.
+# What only an object-centric log has: keys of its JSON, tables (OCEL 2) or columns (OCEL 1) of its SQLite file.
 OCEL_JSON = (b'"ocel:', b'"objectTypes"', b'"eventTypes"')
-OCEL_TABLES = (b"event_object", b"object_map_type", b"event_map_type")
+OCEL_TABLES = (b"event_object", b"object_map_type", b"event_map_type", b'"ocel:')
 JSON_START = re.compile(rb"\s*[{\[]\s*[\"{}\]]")
+WIDE_BOMS = tuple(bom for bom in BOMS if bom != codecs.BOM_UTF8)
 WIDE_ENCODING = re.compile(r"u(?:tf)?[-_ ]?(?:16|32)", re.IGNORECASE)
 
 MEGABYTE = 1_000_000
@@ -158,7 +159,7 @@ def _refuse_foreign_content(head: bytes, path: Path, encoding: str | None) -> No
 		)
 	if head.startswith(SQLITE_MAGIC) and _has_any(head, OCEL_TABLES):
 		raise EventLogError(object_centric(path.name))
-	if b"\0" in head and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+	if b"\0" in head and not head.startswith(WIDE_BOMS):
 		_refuse_null_characters(head, path.name, encoding)
 	if _looks_like_json(head):
 		if _has_any(head, OCEL_JSON):

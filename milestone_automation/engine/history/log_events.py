@@ -12,7 +12,14 @@ from milestone_automation.engine.rules.vocabulary import Vocabulary
 
 # Bytes that are read at once.
 CHUNK_SIZE = 64 * 1024
-BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+# That of UTF-32 begins with that of UTF-16, so it is looked for first.
+BOMS = {
+	codecs.BOM_UTF8: "utf-8-sig",
+	codecs.BOM_UTF32_LE: "utf-32",
+	codecs.BOM_UTF32_BE: "utf-32",
+	codecs.BOM_UTF16_LE: "utf-16",
+	codecs.BOM_UTF16_BE: "utf-16",
+}
 # Names of attributes and columns that only an object-centric log has begin so.
 OCEL_PREFIX = "ocel:"
 

@@ -14,6 +14,10 @@ from milestone_automation.engine.history.log_events import ClockChange, EventLog
 NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?")
 # A month or a week: on which day is not said.
 NO_DAY = re.compile(r"\d{4}-\d{2}|\d{4}-?W\d{2}", re.IGNORECASE)
+# Where the year is first, nobody doubts which number is the month: as Disco and spreadsheets of East Asia write it.
+YEAR_FIRST = re.compile(r"(\d{4})([/.-])(\d{1,2})\2(\d{1,2})(?:[T ](\d{1,2})(:.+))?")
+# Other abbreviations of zones mean one thing here and another there.
+UTC = re.compile(r" ?(?:UTC|GMT)$")
 # No time is written in more.
 MAX_TIME_LENGTH = 100
 
@@ -36,7 +40,8 @@ class Clock:
 		changed yet.
 
 		Args:
-			text: one timestamp of the file, without spaces around: by `timestamp_format`, else ISO 8601 with its day.
+			text: one timestamp of the file, without spaces around: by `timestamp_format`, else ISO 8601 with its day, or
+				another writing with the year first.
 
 		Raises:
 			ValueError: it is not a time, or out of range.
@@ -73,7 +78,17 @@ class Clock:
 		try:
 			return datetime.datetime.fromisoformat(text)
 		except ValueError:
-			return isoparse(text)
+			return isoparse(_as_iso(text))
+
+
+def _as_iso(text: str) -> str:
+	"""Return a time with the year first as ISO 8601 has it; any other text as it is."""
+	text = UTC.sub("+00:00", text)
+	if not (found := YEAR_FIRST.fullmatch(text)):
+		return text
+	year, _separator, month, day, hour, rest = found.groups()
+	date = f"{year}-{month:0>2}-{day:0>2}"
+	return f"{date}T{hour:0>2}{rest}" if hour else date
 
 
 def clock_change(moment: datetime.datetime) -> ClockChange | None:

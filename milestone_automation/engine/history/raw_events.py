@@ -95,7 +95,9 @@ class RawEvent:
 		elif NO_DAY.fullmatch(self.timestamp):
 			reason = _('the timestamp "{0}" names no day')
 		else:
-			reason = _('the timestamp "{0}" cannot be read')
+			reason = _(
+				'the timestamp "{0}" cannot be read; set --timestamp-format, or export times as ISO 8601'
+			)
 		return BadRow(self.place, reason.format(self.timestamp[:40]))
 
 	def _previous(self) -> tuple[str | None, int | None]:

@@ -106,6 +106,47 @@ class Forecast:
 		return None if duration is None else self.since + duration
 
 
+@dataclass(frozen=True)
+class AfterOthers:
+	"""The forecast of what is never reached before others are: each of its chances is the smallest of theirs.
+
+	Each target is forecast for itself, of other cases each time, so a shipment might be said to come before the
+	inspection that it waits for. As it cannot, whoever waits for the later one waits for both.
+
+	Attributes:
+		forecasts: its own and those of the others; one or more, none of them silent.
+	"""
+
+	forecasts: tuple[Forecast, ...]
+
+	@property
+	def p50(self) -> float:
+		"""The moment by which all are reached with a chance of 50 % each."""
+		return max(forecast.p50 for forecast in self.forecasts)
+
+	@property
+	def p80(self) -> float | None:
+		"""The moment by which all are reached with a chance of 80 % each; None where one is too far off to tell."""
+		moments = [forecast.p80 for forecast in self.forecasts]
+		return None if None in moments else max(moments)
+
+	def chance_to_meet(self, key_date: float) -> float:
+		"""Return the chance, 0 to 1, that it is reached by the key date (that moment included).
+
+		Args:
+			key_date: a moment on the axis of the forecaster.
+		"""
+		return min(forecast.chance_to_meet(key_date) for forecast in self.forecasts)
+
+	def falls_below(self, key_date: float, chance: float) -> float:
+		"""Return from when on, if nothing happens, the chance to meet the key date is below `chance`.
+
+		Args:
+			key_date, chance: as for `Forecast.falls_below`.
+		"""
+		return min(forecast.falls_below(key_date, chance) for forecast in self.forecasts)
+
+
 @dataclass
 class _OpenCase:
 	started: float

@@ -8,13 +8,20 @@ from enum import Enum
 from milestone_automation.engine.review import percentiles
 from milestone_automation.engine.review.plan_stages import StageRow
 
+
+def _month(row: StageRow) -> str:
+	"""Return when a stage was reached; what is overdue counts against the month in which it was due."""
+	day = row.reached or row.due
+	return day.strftime("%Y-%m") if day else ""
+
+
 GROUPS: dict[str, Callable[[StageRow], str]] = {
 	"Workflow": lambda row: row.workflow,
 	"Milestone": lambda row: row.stage_name,
 	"Owner": lambda row: row.owner,
 	"Role": lambda row: row.role,
 	"Supplier": lambda row: row.supplier,
-	"Month": lambda row: row.reached.strftime("%Y-%m") if row.reached else "",
+	"Month": _month,
 }
 
 

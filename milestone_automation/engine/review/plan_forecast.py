@@ -6,7 +6,8 @@ counts as open until it was cancelled, a plan on hold until then. A milestone th
 teaches nothing, and neither does what came before it.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from math import floor
@@ -14,9 +15,10 @@ from math import floor
 import frappe
 from frappe.utils import get_datetime, getdate
 
-from milestone_automation.engine.review.forecast import Forecast, Forecaster
+from milestone_automation.engine.review.forecast import AfterOthers, Forecast, Forecaster
 from milestone_automation.engine.review.remaining_time import Silence
 from milestone_automation.engine.rules import order
+from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus
 from milestone_automation.engine.store import forecasts
 
@@ -29,12 +31,16 @@ EPOCH = datetime(1970, 1, 1)
 NOON = time(12)
 A_SECOND = 1 / 86_400
 A_DAY = timedelta(days=1)
+# In so many plans a milestone may be passed over until it is no longer one that others wait for.
+RARELY = 0.05
 STAGE_COLUMNS = (
 	"name",
 	"parent",
 	"idx",
 	"stage_name",
 	"workflow_stage",
+	"dependency",
+	"predecessors",
 	"status",
 	"key_date",
 	"reached_on",
@@ -72,10 +78,12 @@ def measure(workflow: str, now: datetime, at_risk_below: int) -> Forecasts:
 		return new
 	stages = _stages([plan.name for plan in plans])
 	forecaster = _learn(plans, stages, now)
+	passed_over = _passed_over(stages.values())
 	days = []
 	for plan in plans:
 		if plan.status == PlanStatus.ACTIVE:
-			days += _compare(stages[plan.name], _predict(forecaster, plan.name, now), at_risk_below, new)
+			predicted = _in_order(stages[plan.name], _predict(forecaster, plan.name, now), passed_over)
+			days += _compare(stages[plan.name], predicted, at_risk_below, new)
 	# What is due by now was worked out just now.
 	new.again_on = max(min(days), now.date() + A_DAY) if days else None
 	return new
@@ -178,14 +186,64 @@ def _predict(forecaster: Forecaster, plan: str, now: datetime) -> dict[str, Fore
 	return forecaster.predict(plan, _in_days(now)) if forecaster.knows(plan) else {}
 
 
-def _compare(stages: list, predicted: dict[str, Forecast], at_risk_below: int, new: Forecasts) -> list[date]:
+def _passed_over(plans: Iterable[list]) -> set[tuple[str, str]]:
+	"""Return the pairs of an earlier and a later stage of which plans often reached the later one without the earlier."""
+	reached: Counter = Counter()
+	without: Counter = Counter()
+	for earlier, later in _pairs(plans):
+		pair = (_identity(earlier), _identity(later))
+		reached[pair] += 1
+		without[pair] += _is_missing(earlier, later)
+	return {pair for pair, number in without.items() if number > RARELY * reached[pair]}
+
+
+def _pairs(plans: Iterable[list]) -> Iterator[tuple]:
+	"""Yield each reached stage of each plan with each stage that comes before it, as (earlier, later)."""
+	for stages in plans:
+		network = Network.of(stages)
+		for position, row in enumerate(stages):
+			if row.status == StageStatus.REACHED and row.reached_on:
+				yield from ((stages[earlier], row) for earlier in network.before(position))
+
+
+def _is_missing(earlier, later) -> bool:
+	"""Tell whether a stage was not reached yet when one that comes after it was."""
+	if earlier.status != StageStatus.REACHED or not earlier.reached_on:
+		return True
+	return getdate(earlier.reached_on) > getdate(later.reached_on)
+
+
+def _in_order(
+	stages: list, predicted: dict[str, Forecast], passed_over: set[tuple[str, str]]
+) -> dict[str, Forecast | AfterOthers]:
+	"""Return the forecasts of a plan, none of them before that of a stage which comes first."""
+	network, in_order = Network.of(stages), {}
+	skipped = {_identity(row) for row in order.skipped(stages)}
+	for position, row in enumerate(stages):
+		own = predicted.get(_identity(row))
+		if own is None or own.silence:
+			in_order[_identity(row)] = own
+			continue
+		earlier = {_identity(stages[number]) for number in network.before(position)} - skipped
+		waited_for = (
+			predicted[name]
+			for name in sorted(earlier & predicted.keys())
+			if not predicted[name].silence and (name, _identity(row)) not in passed_over
+		)
+		in_order[_identity(row)] = AfterOthers((own, *waited_for))
+	return in_order
+
+
+def _compare(
+	stages: list, predicted: dict[str, Forecast | AfterOthers | None], at_risk_below: int, new: Forecasts
+) -> list[date]:
 	"""Add the forecasts of a plan that differ from the stored ones; return the days on which they are to be renewed."""
 	skipped = order.skipped(stages)
 	days = []
 	for row in stages:
 		is_open = row.status != StageStatus.REACHED and row not in skipped
 		forecast = predicted.get(_identity(row)) if is_open else None
-		if forecast and not forecast.silence:
+		if isinstance(forecast, AfterOthers):
 			values = _values(row, forecast)
 			days += _days_to_look_again(row, forecast, at_risk_below)
 		else:
@@ -202,7 +260,7 @@ def _values_in_silence(stage, forecast: Forecast | None, at_risk_below: int) -> 
 	return forecasts.NOTHING
 
 
-def _values(stage, forecast: Forecast) -> dict:
+def _values(stage, forecast: AfterOthers) -> dict:
 	key_date = getdate(stage.key_date) if stage.key_date else None
 	# Whole per cent, rounded down: below the limit is below it as a number on the screen, too.
 	chance = floor(forecast.chance_to_meet(_end_of(key_date)) * 100 + 1e-6) if key_date else 0
@@ -214,7 +272,7 @@ def _values(stage, forecast: Forecast) -> dict:
 	}
 
 
-def _days_to_look_again(stage, forecast: Forecast, at_risk_below: int) -> list[date]:
+def _days_to_look_again(stage, forecast: AfterOthers, at_risk_below: int) -> list[date]:
 	"""Return when a forecast is out of date: its day is past, or the chance falls below the limit."""
 	days = [_day(forecast.p50) + A_DAY]
 	if stage.key_date and 0 < at_risk_below < 100:

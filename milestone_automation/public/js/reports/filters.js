@@ -150,11 +150,12 @@ export const baseline = () => ({
 	},
 });
 
+// By month first: whether things get better is what most people come to ask.
 export const group_by = () => ({
 	fieldname: "group_by",
 	fieldtype: "Select",
 	label: __("Group By"),
-	default: "Milestone",
+	default: "Month",
 	options: ["Workflow", "Milestone", "Owner", "Role", "Supplier", "Month"].map((value) => ({
 		value,
 		label: __(value),
