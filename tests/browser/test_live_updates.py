@@ -72,7 +72,7 @@ def test_a_list_and_a_form_show_what_another_session_saves(workflow, server, liv
 
 	save(server, "LIVE-1", status="Confirmed")
 
-	orders.locator(".list-row", has_text="LIVE-1").get_by_text("Confirmed").wait_for()
+	orders.locator(".list-row", has_text="LIVE-1").get_by_text("Confirmed").first.wait_for()
 	form.wait_for_function("cur_frm.doc.status === 'Confirmed'")
 
 
