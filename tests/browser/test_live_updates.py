@@ -104,7 +104,7 @@ def test_a_job_that_was_asked_for_says_when_it_is_done(workflow, server, live, m
 	page.locator(".modal.show").wait_for(state="detached")
 
 
-def test_who_may_not_read_a_document_hears_nothing_of_it(workflow, server, live, make_order, becomes):
+def test_who_may_not_read_a_document_hears_nothing_of_it(workflow, server, live, make_order):
 	server.site.run(SET_UP_STRANGER)
 	make_order("LIVE-3")
 	pages = [live("/app/user-profile", user) for user in (STRANGER, BUYER)]
