@@ -20,7 +20,7 @@ def serve(bench: Bench, site: str) -> tuple[subprocess.Popen, dict[str, str]] | 
 
 	Args:
 		bench: the bench, its Desk built.
-		site: name of its site; its configuration gets the port.
+		site: name of its site; the configuration gets the port, of the site and of all sites.
 
 	Returns:
 		tuple | None: the process, and variables that tell the web server of it. None where it does not start: all but
@@ -34,6 +34,9 @@ def serve(bench: Bench, site: str) -> tuple[subprocess.Popen, dict[str, str]] | 
 		return None
 	source, modules = found
 	port = free_port(FIRST_PORT)
+	# Frappe's server reads the one, and the other outlives a new layout of the bench.
+	for config in (bench.sites / "common_site_config.json", bench.sites / site / "site_config.json"):
+		write_json(config, read_json(config) | {"socketio_port": port})
 	variables = {
 		"NODE_PATH": str(modules),
 		"FRAPPE_BENCH_ROOT": str(bench.folder),
@@ -47,8 +50,6 @@ def serve(bench: Bench, site: str) -> tuple[subprocess.Popen, dict[str, str]] | 
 		end(process.pid, group=True)
 		report.say(f"  - no live updates: their server did not start; see {LOGS}/realtime.log")
 		return None
-	config = bench.sites / site / "site_config.json"
-	write_json(config, read_json(config) | {"socketio_port": port})
 	return process, {"MILESTONE_LIVE_UPDATES": "1"}
 
 

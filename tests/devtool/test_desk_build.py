@@ -24,9 +24,11 @@ def test_a_stylesheet_is_found_where_bench_links_the_modules(run, desk_assets, t
 	assert ".hljs" in styles.read_text()
 
 
-def test_a_line_says_that_live_updates_do_not_start(run, desk_assets, tmp_path, monkeypatch, capsys):
+def test_a_line_says_that_live_updates_do_not_start(
+	workplace, site, desk_assets, tmp_path, monkeypatch, capsys
+):
 	source = tmp_path / "realtime.js"
 	source.write_text("process.exit(1)")
 	monkeypatch.setattr(realtime, "_server", lambda bench: (source, tmp_path))
-	assert realtime.serve(run.bench, "any.localhost") is None
+	assert realtime.serve(workplace, site) is None
 	assert "no live updates: their server did not start" in "".join(capsys.readouterr())
