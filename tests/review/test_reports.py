@@ -501,7 +501,6 @@ def taken(rows: list[StageRow], now: int) -> list[tuple]:
 	]
 
 
-@pytest.mark.no_site
 def test_a_milestone_takes_from_the_one_before_it_or_from_the_start_of_the_plan():
 	assert taken(reached_stages(5, 12, None, None), now=30) == [
 		("Stage 1", 5, False),
@@ -510,7 +509,6 @@ def test_a_milestone_takes_from_the_one_before_it_or_from_the_start_of_the_plan(
 	]
 
 
-@pytest.mark.no_site
 def test_a_milestone_of_a_branch_takes_from_the_last_of_those_it_depends_on():
 	rows = reached_stages(5, 12, 8, 20)
 	rows[2] = replace(rows[2], dependency="Nothing")
@@ -518,7 +516,6 @@ def test_a_milestone_of_a_branch_takes_from_the_last_of_those_it_depends_on():
 	assert [hours for _name, hours, _open in taken(rows, now=30)] == [5, 7, 8, 12]
 
 
-@pytest.mark.no_site
 def test_a_skipped_milestone_takes_no_time_and_one_out_of_order_less_than_none_never():
 	rows = reached_stages(5, None, 12)
 	rows[1] = replace(rows[1], health="Skipped")
