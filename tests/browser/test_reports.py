@@ -281,6 +281,15 @@ def test_aging_draws_open_orders_over_the_lines_of_their_value(history, visit, f
 	assert findings(page, ".milestone-picture") == []
 
 
+def test_an_age_leads_a_manager_who_may_not_list_milestones_to_the_document(history, visit):
+	"""Seen: it led to the list of milestones, which core gives to System Managers only."""
+	page = open_report(visit, "Milestone Aging", FIELD, user=BUYER)
+	page.locator(f"a.milestone-behind[href*='/{ORDER.lower().replace(' ', '-')}/HIST-']").first.wait_for()
+	assert not page.locator(
+		"a.milestone-behind[href*='/milestone?'], a.milestone-behind[href*='/milestone/']"
+	).count()
+
+
 def test_the_trend_has_a_line_for_each_milestone(moved_order, visit, findings):
 	page = open_report(visit, "Slip Trend", f"reference_name={moved_order}", user=BUYER)
 	page.locator(".milestone-trend").first.wait_for(state="attached")

@@ -501,7 +501,6 @@ def taken(rows: list[StageRow], now: int) -> list[tuple]:
 	]
 
 
-@pytest.mark.no_site
 def test_a_milestone_takes_from_the_one_before_it_or_from_the_start_of_the_plan():
 	assert taken(reached_stages(5, 12, None, None), now=30) == [
 		("Stage 1", 5, False),
@@ -510,7 +509,6 @@ def test_a_milestone_takes_from_the_one_before_it_or_from_the_start_of_the_plan(
 	]
 
 
-@pytest.mark.no_site
 def test_a_milestone_of_a_branch_takes_from_the_last_of_those_it_depends_on():
 	rows = reached_stages(5, 12, 8, 20)
 	rows[2] = replace(rows[2], dependency="Nothing")
@@ -518,12 +516,36 @@ def test_a_milestone_of_a_branch_takes_from_the_last_of_those_it_depends_on():
 	assert [hours for _name, hours, _open in taken(rows, now=30)] == [5, 7, 8, 12]
 
 
-@pytest.mark.no_site
 def test_a_skipped_milestone_takes_no_time_and_one_out_of_order_less_than_none_never():
 	rows = reached_stages(5, None, 12)
 	rows[1] = replace(rows[1], health="Skipped")
 	assert taken(rows, now=30) == [("Stage 1", 5, False), ("Stage 3", 7, False)]
 	assert [hours for _name, hours, _open in taken(reached_stages(9, 4), now=30)] == [9, 0]
+
+
+def test_milestones_from_before_their_plan_take_the_days_between_them_however_late_they_are_recorded():
+	"""Seen: plans for existing orders were nothing but the seconds in which somebody confirmed one of their milestones."""
+	made = datetime.datetime(2026, 5, 30, 10)
+	rows = [
+		row(1, created=made, started=day(1), reached=day(3), milestone="m"),
+		row(
+			2, created=made, started=day(1), reached=day(10), reached_at=made + datetime.timedelta(seconds=16)
+		),
+		row(3, created=made, started=day(1), reached=day(11), milestone="m"),
+		row(4, created=made, started=day(1)),
+	]
+	now = datetime.datetime(2026, 5, 30, 12)
+	found = [
+		(stay.seconds(now) / 86_400, stay.until and stay.until.date()) for stay in stage_stays.find(rows)
+	]
+	assert found == [(2, day(3)), (7, day(10)), (1, day(11)), (19, None)]
+
+
+@pytest.mark.no_site
+def test_a_milestone_reached_nobody_knows_when_takes_no_time():
+	made = datetime.datetime(2026, 5, 4, 9)
+	rows = [row(1, created=made, reached=day(4)), row(2, created=made)]
+	assert [stay.stage.stage_name for stay in stage_stays.find(rows)] == ["Stage 2"]
 
 
 def test_the_second_period_has_values_of_its_own_and_every_number(production_order):

@@ -43,6 +43,7 @@ STAGE_COLUMNS = (
 	"reached_on",
 	"reached_at",
 	"reached_by_user",
+	"milestone",
 	"open_required",
 	"dependency",
 	"predecessors",
@@ -72,6 +73,7 @@ class StageRow:
 		dependency, predecessors: what the stage depends on, as in the plan.
 		created: when the plan was made, naive, in the site's time zone; None for unknown.
 		reached_by: user id of who reached it; empty for somebody without an account, and while it is open.
+		milestone: name of the Milestone by which it is reached; empty for none.
 		amended_from: name of the plan that the plan has taken over from an amended document; None for none.
 	"""
 
@@ -102,6 +104,7 @@ class StageRow:
 	created: datetime | None = None
 	reached_by: str = ""
 	amended_from: str | None = None
+	milestone: str = ""
 
 	@property
 	def depends_on(self) -> dict:
@@ -359,6 +362,7 @@ def _row(stage, plan, supplier: str) -> StageRow:
 		created=get_datetime(plan.creation),
 		reached_by=stage.reached_by_user or "",
 		amended_from=plan.amended_from or None,
+		milestone=stage.milestone or "",
 	)
 
 

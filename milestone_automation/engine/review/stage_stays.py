@@ -19,6 +19,8 @@ from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus
 from milestone_automation.engine.rules.working_days import WorkCalendar
 
+NOON = time(12)
+
 
 @dataclass(frozen=True)
 class StageStay:
@@ -71,17 +73,35 @@ def _of_plan(stages: list[StageRow]) -> Iterator[StageStay]:
 		ends = [over[position] for position in before]
 		begun = None if None in ends else max(ends, default=stage.created)
 		over.append(_over(stage, begun))
-		if stage.reached_at:
-			since = max([end for end in ends if end], default=stage.created) or stage.reached_at
-			yield StageStay(stage, min(since, stage.reached_at), stage.reached_at)
+		if reached := _reached_at(stage):
+			since = max([end for end in ends if end], default=_began(stage, reached))
+			yield StageStay(stage, min(since, reached), reached)
 		elif begun and stage.is_waited_for:
 			yield StageStay(stage, begun, None)
 
 
 def _over(stage: StageRow, begun: datetime | None) -> datetime | None:
 	if stage.is_reached:
-		return stage.reached_at or begun
+		return _reached_at(stage) or begun
 	return begun if stage.is_skipped else None
+
+
+def _reached_at(stage: StageRow) -> datetime | None:
+	"""Return when a stage was reached, however much later that was recorded; noon where only the day is known.
+
+	None where it is open, or was reached before its plan began and nobody knows when.
+	"""
+	if stage.reached and (stage.reached_at or stage.milestone):
+		is_day_of_record = stage.reached_at and stage.reached_at.date() == stage.reached
+		return stage.reached_at if is_day_of_record else datetime.combine(stage.reached, NOON)
+	return None
+
+
+def _began(stage: StageRow, reached: datetime) -> datetime:
+	"""Return from when on the first stage of a plan counts: of one reached before the plan, from its document's day."""
+	if stage.created and stage.created <= reached:
+		return stage.created
+	return datetime.combine(stage.started, NOON) if stage.started else reached
 
 
 @dataclass(frozen=True)
