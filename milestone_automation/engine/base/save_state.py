@@ -96,6 +96,30 @@ class Save:
 
 
 @dataclass
+class Write:
+	"""A document that is being inserted or saved.
+
+	Attributes:
+		doc: as of a `Save`.
+		moment: when it began, as its `modified` says.
+		place: of a document that is not new, where Frappe's list of saves has it until it is saved; else -1.
+	"""
+
+	doc: weakref.ref
+	moment: datetime | str
+	place: int
+
+	def is_under_way(self) -> bool:
+		"""Whether it has not come to its end, and somebody holds it."""
+		doc = self.doc()
+		if doc is None:
+			return False
+		saves = frappe.flags.currently_saving or ()
+		is_listed = 0 <= self.place < len(saves) and saves[self.place] == (doc.doctype, doc.name)
+		return is_listed or "__islocal" in doc.__dict__
+
+
+@dataclass
 class Transaction:
 	"""What is remembered until the running transaction ends.
 
@@ -224,8 +248,8 @@ def note_write(doc) -> None:
 	Args:
 		doc: any document, before it is written.
 	"""
-	begun = [(ref, moment) for ref, moment in getattr(frappe.local, WRITES, ()) if _is_under_way(ref())]
-	setattr(frappe.local, WRITES, [*begun, (weakref.ref(doc), doc.modified)])
+	begun = [write for write in getattr(frappe.local, WRITES, ()) if write.is_under_way()]
+	setattr(frappe.local, WRITES, [*begun, Write(weakref.ref(doc), doc.modified, _place_in_saves(doc))])
 
 
 def other_writes(doc) -> list[datetime | str]:
@@ -236,14 +260,21 @@ def other_writes(doc) -> list[datetime | str]:
 	Args:
 		doc: the document that is left out.
 	"""
-	begun = [(ref(), moment) for ref, moment in getattr(frappe.local, WRITES, ())]
-	return [moment for other, moment in begun if _is_under_way(other) and key_of(other) != key_of(doc)]
+	begun = [
+		(write.doc(), write.moment) for write in getattr(frappe.local, WRITES, ()) if write.is_under_way()
+	]
+	return [moment for other, moment in begun if other is not None and key_of(other) != key_of(doc)]
 
 
-def _is_under_way(doc) -> bool:
-	if doc is None:
-		return False
-	return "__islocal" in doc.__dict__ or (doc.doctype, doc.name) in (frappe.flags.currently_saving or ())
+def _place_in_saves(doc) -> int:
+	"""Return where Frappe's list of saves has a document; its latest entry, which is near the end, or -1.
+
+	Frappe never removes the entry of an insert, so in a long job the list is not to be searched for what is no longer there.
+	"""
+	saves = frappe.flags.currently_saving or ()
+	if doc.is_new():
+		return -1
+	return next((i for i in reversed(range(len(saves))) if saves[i] == (doc.doctype, doc.name)), -1)
 
 
 def before_commit(key: tuple, function: Callable, *arguments) -> None:
