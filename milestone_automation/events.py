@@ -2,7 +2,7 @@
 
 import frappe
 
-from milestone_automation.engine.base import guard, plain_text
+from milestone_automation.engine.base import guard, plain_text, save_state
 from milestone_automation.engine.plans import document_saved, ending, evidence, renaming
 from milestone_automation.engine.progress import gate
 from milestone_automation.engine.rules.criteria import CriterionKind
@@ -51,6 +51,7 @@ def begin_save(doc, method=None):
 		GateError: the document would reach a stage that may not be reached yet.
 		frappe.QueryDeadlockError: as `before_change`.
 	"""
+	save_state.note_write(doc)
 	rules = _rules_for(doc)
 	if not rules:
 		return
@@ -88,7 +89,15 @@ def after_write(doc, method=None):
 	"""
 	rules = _rules_for(doc)
 	if rules and rules.has_workflow:
-		_take_back_if_refused(doc, gate.check_written)
+		_take_back_if_refused(doc, _check_written)
+
+
+def _check_written(doc):
+	# With `ignore_validate` Frappe leaves out the events before a cancellation and an update after submit.
+	is_announced = refused_writes.has_begun(doc)
+	if not is_announced:
+		refused_writes.begin_save(doc)
+	gate.check_written(doc, anew=not is_announced)
 
 
 def on_change(doc, method=None):
@@ -105,6 +114,7 @@ def on_change(doc, method=None):
 	rules = _rules_for(doc)
 	if not rules or doc.flags.in_delete:
 		return
+	save_state.redo(doc)
 	if rules.tracker and not recorder.core_records():
 		recorder.record(doc, rules.tracker)
 	if rules.has_workflow:
@@ -114,7 +124,7 @@ def on_change(doc, method=None):
 
 
 def _ask_gate(doc):
-	refused_writes.begin(doc)
+	refused_writes.begin_save(doc)
 	what = f"Milestone gate of {doc.doctype} {doc.name}"
 	guard.run_guarded(what, _check, doc, on_fault=lambda: gate.note_failure(doc))
 
@@ -138,7 +148,7 @@ def _about_plan(doc) -> str:
 
 
 def on_trash(doc, method=None):
-	"""Before a document is deleted and its links are checked: delete its plan.
+	"""Before a document is deleted and its links are checked: its plan shall not be in the way.
 
 	Args:
 		doc: any document.
@@ -146,7 +156,7 @@ def on_trash(doc, method=None):
 	"""
 	rules = _rules_for(doc)
 	if rules and rules.has_workflow:
-		ending.delete_for(doc.doctype, doc.name)
+		ending.let_go(doc.doctype, doc.name)
 
 
 def after_rename(doc, method=None, old=None, new=None, merge=False):
@@ -167,6 +177,7 @@ def after_rename(doc, method=None, old=None, new=None, merge=False):
 		renaming.follow("values", doc.doctype, old, new)
 	if doc.doctype == "User":
 		renaming.follow("users", old, new)
+	save_state.rename(doc.doctype, old, new, bool(merge))
 	rules = registry.for_doctype(doc.doctype)
 	if not rules:
 		return
@@ -234,7 +245,7 @@ def _tell_own_plan(kind, doctype, name):
 
 
 def after_delete(doc, method=None):
-	"""After a document was deleted: mark its milestones, and delete the plan that `ignore_on_trash` has left.
+	"""After a document was deleted: mark its milestones, and delete its plan.
 
 	Args:
 		doc: any document.

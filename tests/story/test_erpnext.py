@@ -562,6 +562,31 @@ def test_a_percentage_asks_the_gate(make_order):
 	assert status_of(order) == {"Received": "Reached"}
 
 
+@pytest.mark.parametrize(
+	("mapper", "field"),
+	[("make_purchase_receipt", "per_received"), ("make_purchase_invoice", "per_billed")],
+)
+def test_a_percentage_asks_the_gate_also_of_what_is_submitted_as_it_is_inserted(make_order, mapper, field):
+	make_workflow("Purchase Order", [by_percent("Full", field)], [task("Full", TASK)])
+	order = make_order().insert()
+	order.submit()
+	end_transaction()
+
+	def submit():
+		frappe.get_attr(f"erpnext.buying.doctype.purchase_order.purchase_order.{mapper}")(order.name).submit()
+		end_transaction()
+
+	frappe.db.savepoint("request")
+	text = refusal(submit)
+	assert TASK in text and order.name in text
+	frappe.db.rollback(save_point="request")
+	complete(order)
+	submit()
+	assert status_of(order) == {"Full": "Reached"}
+	assert not stage_of(order, "Full").reached_without_tasks_on
+	assert values_of(order, field) == ["100"]
+
+
 def test_issues_brought_in_past_a_gate_are_accepted_and_told_to_nobody(erpnext):
 	closed = stage("Closed", "Closed", date_field="opening_date")
 	make_workflow("Issue", [closed], [task("Closed", TASK)], imported_documents="Accept as Reached")

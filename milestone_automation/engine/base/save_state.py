@@ -5,6 +5,7 @@ read for the next one, the milestones of this transaction, and what has to be do
 ends with the transaction, whether it is committed or rolled back; nothing is read from another process.
 """
 
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ import frappe
 TRANSACTION = "milestone_transaction"
 # Beside it, as a hook may commit inside: plans that `changing` holds open, by name.
 PLANS_BEING_CHANGED = "milestone_plans_being_changed"
+# Beside it too: documents of any DocType that are being inserted or saved, each with the moment it began.
+WRITES = "milestone_writes"
 
 
 class Mark(str, Enum):
@@ -70,11 +73,50 @@ class RecordedHere:
 		value_before: the value the field had when the transaction began, as text.
 		since: when that value was reached; None when unknown.
 		names: the milestones, oldest first. A rollback to a savepoint may have taken some back.
+		last_value: the value of the last one, as text.
 	"""
 
 	value_before: str
 	since: datetime | None
 	names: list[str] = field(default_factory=list)
+	last_value: str = ""
+
+
+@dataclass
+class Save:
+	"""The save of a document that is under way.
+
+	Attributes:
+		doc: gives the copy of the document that is saved; None once nobody holds it.
+		recorded: how many milestones of each field this transaction had recorded when it began.
+	"""
+
+	doc: weakref.ref
+	recorded: dict[str, int]
+
+
+@dataclass
+class Write:
+	"""A document that is being inserted or saved.
+
+	Attributes:
+		doc: as of a `Save`.
+		moment: when it began, as its `modified` says.
+		place: of a document that is not new, where Frappe's list of saves has it until it is saved; else -1.
+	"""
+
+	doc: weakref.ref
+	moment: datetime | str
+	place: int
+
+	def is_under_way(self) -> bool:
+		"""Whether it has not come to its end, and somebody holds it."""
+		doc = self.doc()
+		if doc is None:
+			return False
+		saves = frappe.flags.currently_saving or ()
+		is_listed = 0 <= self.place < len(saves) and saves[self.place] == (doc.doctype, doc.name)
+		return is_listed or "__islocal" in doc.__dict__
 
 
 @dataclass
@@ -85,12 +127,16 @@ class Transaction:
 		database: the connection whose transaction it is.
 		at_end: what is to be done before the commit, by a key that keeps it from being done twice.
 		milestones: what was recorded, by document (DocType and name) and field.
-		milestones_before: how many of them each field had when a document began to be written, by document.
+		milestones_before_db_set: how many of them each field had when a `db_set` began, by document.
+		saves: those under way, outermost first, by DocType and document; one that has failed may still be there.
+		db_sets_in_save: documents with a `db_set` under way inside their own save, by DocType and document.
+		redo: by document, what gives its row back what its save has written, should that save come to its end.
 		plans: plans loaded with their lock, by DocType and document; None for a document without a plan.
 		rows: stored rows just read, by DocType and document.
 		rows_before: stored rows read before a `db_set` wrote, by DocType and document.
 		outdated: documents of which this transaction's view of the tables lacks milestones, by DocType and document.
 		days_given: the day on which a stage was reached as somebody gave it, by the stage's row name.
+		plans_brought_in: names of the plans this transaction has started of documents that were brought in.
 		plan_writes: how often this transaction has written each plan, by name.
 		changed_rules: rules that this transaction has changed, as it reads them, by cache key; None until it does.
 	"""
@@ -98,12 +144,16 @@ class Transaction:
 	database: object
 	at_end: dict = field(default_factory=dict)
 	milestones: dict[tuple, dict[str, RecordedHere]] = field(default_factory=dict)
-	milestones_before: dict[tuple, dict[str, int]] = field(default_factory=dict)
+	milestones_before_db_set: dict[tuple, dict[str, int]] = field(default_factory=dict)
+	saves: dict[tuple, list["Save"]] = field(default_factory=dict)
+	db_sets_in_save: set[tuple] = field(default_factory=set)
+	redo: dict[tuple, Callable] = field(default_factory=dict)
 	plans: dict[tuple, object] = field(default_factory=dict)
 	rows: dict[tuple, dict] = field(default_factory=dict)
 	rows_before: dict[tuple, dict] = field(default_factory=dict)
 	outdated: set[tuple] = field(default_factory=set)
 	days_given: dict[str, date] = field(default_factory=dict)
+	plans_brought_in: set[str] = field(default_factory=set)
 	plan_writes: dict[str, int] = field(default_factory=dict)
 	changed_rules: dict[str, object] = field(default_factory=dict)
 
@@ -158,6 +208,75 @@ def key_of(doc) -> tuple[str, str]:
 	return doc.doctype, str(doc.name)
 
 
+def rename(doctype: str, old, new, merge: bool) -> None:
+	"""Let what is remembered of a document go by its new name; what is read from the database is read again.
+
+	Args:
+		doctype: of the document.
+		old, new: its names.
+		merge: whether it was merged into another document, whose history stays apart from its own.
+	"""
+	state = getattr(frappe.local, TRANSACTION, None)
+	old_key, new_key = (doctype, str(old)), (doctype, str(new))
+	if not state or old_key == new_key:
+		return
+	for remembered in (state.plans, state.rows, state.rows_before):
+		remembered.pop(old_key, None)
+		remembered.pop(new_key, None)
+	if not merge:
+		recorded = state.milestones.pop(old_key, None)
+		state.milestones.pop(new_key, None)
+		if recorded:
+			state.milestones[new_key] = recorded
+
+
+def redo(doc) -> None:
+	"""At the end of a document's save, store again what of it was taken back: a hook has swallowed a refusal on the way.
+
+	Args:
+		doc: the document; nothing happens inside a `db_set` of one of its hooks.
+	"""
+	state = getattr(frappe.local, TRANSACTION, None)
+	key = key_of(doc)
+	if state and key in state.redo and key not in state.db_sets_in_save:
+		state.redo.pop(key)()
+
+
+def note_write(doc) -> None:
+	"""Note that a document is being inserted or saved: Frappe tells of none when that began, and of no new one when it ends.
+
+	Args:
+		doc: any document, before it is written.
+	"""
+	begun = [write for write in getattr(frappe.local, WRITES, ()) if write.is_under_way()]
+	setattr(frappe.local, WRITES, [*begun, Write(weakref.ref(doc), doc.modified, _place_in_saves(doc))])
+
+
+def other_writes(doc) -> list[datetime | str]:
+	"""Return since when other documents are being inserted or saved; empty where none is.
+
+	One whose save has failed counts on, if somebody has swallowed its error and still holds it.
+
+	Args:
+		doc: the document that is left out.
+	"""
+	begun = [
+		(write.doc(), write.moment) for write in getattr(frappe.local, WRITES, ()) if write.is_under_way()
+	]
+	return [moment for other, moment in begun if other is not None and key_of(other) != key_of(doc)]
+
+
+def _place_in_saves(doc) -> int:
+	"""Return where Frappe's list of saves has a document; its latest entry, which is near the end, or -1.
+
+	Frappe never removes the entry of an insert, so in a long job the list is not to be searched for what is no longer there.
+	"""
+	saves = frappe.flags.currently_saving or ()
+	if doc.is_new():
+		return -1
+	return next((i for i in reversed(range(len(saves))) if saves[i] == (doc.doctype, doc.name)), -1)
+
+
 def before_commit(key: tuple, function: Callable, *arguments) -> None:
 	"""Have something done once, just before the running transaction is committed; not if it is rolled back.
 
@@ -166,6 +285,15 @@ def before_commit(key: tuple, function: Callable, *arguments) -> None:
 		function: called with the arguments; must handle its own faults.
 	"""
 	transaction().at_end.setdefault(key, (function, arguments))
+
+
+def withdraw(key: tuple) -> bool:
+	"""Have something not done before the commit after all; tell whether it was to be done.
+
+	Args:
+		key: as in `before_commit`.
+	"""
+	return is_remembering() and transaction().at_end.pop(key, None) is not None
 
 
 def _finish() -> None:

@@ -3,6 +3,7 @@
 import functools
 
 import frappe
+from frappe.utils import get_datetime
 from pypika.terms import Parameter
 
 from milestone_automation.engine.base import guard
@@ -42,6 +43,16 @@ def read(doctype: str, name, columns: tuple[str, ...], lock: bool = False) -> di
 	lock = lock and frappe.db.db_type != "sqlite"
 	rows = frappe.db.sql(_query(frappe.db.db_type, doctype, columns, lock), {"name": name})
 	return dict(zip(columns, rows[0], strict=True)) if rows else None
+
+
+def is_inserted(doc, created_on) -> bool:
+	"""Tell whether the insert under way has written a row: with `ignore_if_duplicate` Frappe goes on where one is there.
+
+	Args:
+		doc: the document that Frappe inserts.
+		created_on: `creation` of the row that has its name; None where it was not read.
+	"""
+	return not created_on or get_datetime(created_on) >= get_datetime(doc.creation)
 
 
 def read_many(doctype: str, names: list[str], columns: tuple[str, ...]) -> dict[str, dict]:

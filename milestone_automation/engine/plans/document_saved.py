@@ -1,10 +1,11 @@
 """What happens to the plan of a saved document: it is started, updated, or taken over from the amended document."""
 
+import frappe
 from frappe.utils import cint
 
-from milestone_automation.engine.base import guard
+from milestone_automation.engine.base import guard, stored_rows
 from milestone_automation.engine.plans import amending, ending, following, starting
-from milestone_automation.engine.progress import new_documents
+from milestone_automation.engine.progress import gate, new_documents
 from milestone_automation.engine.rules.vocabulary import PlanStatus
 from milestone_automation.engine.store import (
 	exit_criteria,
@@ -26,7 +27,13 @@ def on_document_change(doc) -> None:
 	Raises:
 		GateError: the write is refused; whoever called takes it back.
 	"""
-	plan = _own_plan(doc)
+	plan = watched.loaded(doc)
+	if plan and doc.flags.in_insert and not watched.is_of(plan, doc.creation):
+		if not stored_rows.is_inserted(doc, frappe.db.get_value(doc.doctype, doc.name, "creation")):
+			return  # nothing was written
+		# Of a document of the same name that was deleted without its events.
+		ending.end_without_document(plan)
+		plan = None
 	if plan:
 		_follow(plan, doc)
 	elif watched.is_amendment(doc):
@@ -38,20 +45,11 @@ def on_document_change(doc) -> None:
 def _enter(doc) -> None:
 	"""Judge a document without a plan by its stored row, which hooks may have changed by SQL, and start its plan."""
 	row = watched.stored_row(doc, None)
-	if not row:
+	if not row or (doc.flags.in_insert and not stored_rows.is_inserted(doc, row.get("creation"))):
 		return
 	stored_doc = watched.as_stored(doc, row)
 	new_documents.check(stored_doc, refused_writes.values_before(doc))
 	starting.start_if_matching(stored_doc)
-
-
-def _own_plan(doc) -> plan_rows.Plan | None:
-	plan = watched.loaded(doc)
-	if plan and doc.flags.in_insert and not watched.is_of(plan, doc.creation):
-		# Of a document of the same name that was deleted without its events.
-		ending.end_without_document(plan)
-		return None
-	return plan
 
 
 def check_entry(doc) -> None:
@@ -75,6 +73,15 @@ def _follow(plan: plan_rows.Plan, doc) -> None:
 		sweep_requests.request(plan.name)
 	if not changed or plan.status == PlanStatus.CANCELLED:
 		return
-	before = refused_writes.values_before(doc)
-	written_values = watched.value_changes(changed, doc.doctype, before, row) if before else {}
-	following.follow(plan, watched.as_stored(doc, row), changed, written_values)
+	written = {
+		name
+		for before in refused_writes.all_values_before(doc)
+		for name in watched.value_changes(changed, doc.doctype, before, row)
+	}
+	stored_doc = watched.as_stored(doc, row)
+	if new_documents.is_being_brought_in(plan) and gate.blocks_any(plan, changed):
+		# It has reached this as it comes; so the tasks before it never were.
+		ending.delete_for(doc.doctype, doc.name)
+		starting.start_if_matching(stored_doc)
+		return
+	following.follow(plan, stored_doc, changed, written)

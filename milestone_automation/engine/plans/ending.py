@@ -2,8 +2,10 @@
 
 import frappe
 from frappe import _
+from frappe.model.docstatus import DocStatus
 from frappe.utils import now_datetime
 
+from milestone_automation.engine.base import guard, save_state
 from milestone_automation.engine.progress import proposals, tasks
 from milestone_automation.engine.rules.vocabulary import PlanEvent, PlanStatus
 from milestone_automation.engine.store import forecasts, plan_log, plan_rows, watched
@@ -68,12 +70,41 @@ def cancel_by_hand(plan: plan_rows.Plan, reason: str) -> None:
 	cancel(plan, reason, reason)
 
 
+def let_go(doctype: str, name) -> None:
+	"""Keep the plans of a document from being in the way of its deletion, which other links may still refuse.
+
+	Frappe minds no link of a cancelled row, so that is what they are until the document is gone, or the transaction ends.
+
+	Args:
+		doctype, name: the document.
+	"""
+	if frappe.db.exists("Milestone Plan", {"reference_type": doctype, "reference_name": str(name)}):
+		_set_docstatus(doctype, name, DocStatus.cancelled())
+		what = f"Milestone plan of {doctype} {name}: the deletion was refused"
+		key = _key_of_deletion(doctype, name)
+		save_state.before_commit(
+			key, guard.run_guarded, what, _set_docstatus, doctype, name, DocStatus.draft()
+		)
+
+
+def _key_of_deletion(doctype: str, name) -> tuple[str, str, str]:
+	return "keep after a refused deletion", doctype, str(name)
+
+
+def _set_docstatus(doctype: str, name, docstatus: int) -> None:
+	for part in ("Milestone Plan", *PARTS):
+		table = frappe.qb.DocType(part)
+		is_about = (table.reference_type == doctype) & (table.reference_name == str(name))
+		frappe.qb.update(table).set(table.docstatus, int(docstatus)).where(is_about).run()
+
+
 def delete_for(doctype: str, name) -> None:
 	"""Delete the plans of a deleted document with everything that belongs to them. Its milestones stay.
 
 	Args:
 		doctype, name: the document.
 	"""
+	save_state.withdraw(_key_of_deletion(doctype, name))
 	filters = {"reference_type": doctype, "reference_name": str(name)}
 	for plan in frappe.get_all("Milestone Plan", filters=filters, pluck="name"):
 		flags = {"force": True, "ignore_permissions": True}  # a plan is deleted with its document

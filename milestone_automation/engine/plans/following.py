@@ -112,14 +112,24 @@ def _follow_stages(plan, doc, changed, written, is_end: bool) -> set[str]:
 			_undo(plan, stage, doc)
 		return set()
 	if gone_back:
-		_settle_at_end(plan)
+		_settle_at_end(plan.reference_type, plan.reference_name)
 	return {stage.track_field for stage in gone_back}
 
 
-def _settle_at_end(plan) -> None:
-	reference = (plan.reference_type, plan.reference_name)
-	what = f"Milestone plan of {plan.reference_type} {plan.reference_name}"
-	save_state.before_commit(("settle", *reference), guard.run_guarded, what, settle, *reference)
+def _settle_at_end(doctype: str, name: str) -> None:
+	what = f"Milestone plan of {doctype} {name}"
+	save_state.before_commit(("settle", doctype, name), guard.run_guarded, what, settle, doctype, name)
+
+
+def settle_renamed(doctype: str, old, new) -> None:
+	"""Judge a document that was renamed in the same transaction by its new name when that ends.
+
+	Args:
+		doctype: of the document; nothing happens where nothing of it was to be judged.
+		old, new: its names.
+	"""
+	if save_state.withdraw(("settle", doctype, str(old))):
+		_settle_at_end(doctype, str(new))
 
 
 def _got_past_gate(plan, stage, to_reach, is_written: bool) -> gate.Obstacles | None:

@@ -9,7 +9,7 @@ from frappe import _
 
 from milestone_automation.engine.base import bulk, follow_ups, guard
 from milestone_automation.engine.people import todos, user_texts
-from milestone_automation.engine.plans import ending
+from milestone_automation.engine.plans import ending, following
 from milestone_automation.engine.rules import criteria
 from milestone_automation.engine.rules.vocabulary import PlanStatus, ReachRule
 from milestone_automation.engine.store import plan_rows, snapshots, watched
@@ -81,7 +81,10 @@ def is_tracked_value(doctype: str) -> bool:
 	Args:
 		doctype: of the documents that may be linked to.
 	"""
-	return any(_link_fields(name, doctype) for name in registry.all_rules())
+	return any(
+		_link_fields(name, doctype) or _dynamic_fields(name, rules)
+		for name, rules in registry.all_rules().items()
+	)
 
 
 def rename_value(doctype: str, old: str, new: str) -> None:
@@ -94,6 +97,8 @@ def rename_value(doctype: str, old: str, new: str) -> None:
 		old, new: its names.
 	"""
 	for name, rules in registry.all_rules().items():
+		for field, type_field in _dynamic_fields(name, rules):
+			_rename_dynamic_values(name, field, {type_field: doctype, field: new}, old)
 		fields = _link_fields(name, doctype)
 		if not fields:
 			continue
@@ -105,13 +110,43 @@ def rename_value(doctype: str, old: str, new: str) -> None:
 		_rename_in_snapshots(name, fields, old, new)
 
 
+def _rename_dynamic_values(doctype: str, field: str, renamed: dict, old: str) -> None:
+	"""Update what has the name of a renamed document as its value, where another field says of which DocType it is.
+
+	Only documents that link to it now are known to mean it: Frappe has given these its new name already.
+
+	Args:
+		doctype, field: the tracked Dynamic Link.
+		renamed: values of the documents that link to the renamed one.
+		old: its old name.
+	"""
+	names = frappe.get_all(doctype, filters=renamed, pluck="name", order_by="name")
+	for begin in range(0, len(names), BATCH):
+		batch = [str(name) for name in names[begin : begin + BATCH]]
+		milestones.rename_values(doctype, [field], old, renamed[field], batch)
+		_rename_in_snapshots(doctype, [field], old, renamed[field], batch)
+
+
+def _dynamic_fields(doctype: str, rules: registry.Rules) -> list[tuple[str, str]]:
+	"""Return the tracked Dynamic Links of a DocType, each with the field that says to which DocType it links."""
+	tracked = {field.fieldname for field in rules.tracker.stored_fields} if rules.tracker else set()
+	return [
+		(field.fieldname, field.options)
+		for field in _fields_of(doctype, "Dynamic Link")
+		if field.fieldname in tracked
+	]
+
+
 def _link_fields(doctype: str, target: str) -> list[str]:
+	return [field.fieldname for field in _fields_of(doctype, "Link") if field.options == target]
+
+
+def _fields_of(doctype: str, fieldtype: str) -> list:
 	try:
-		meta = frappe.get_meta(doctype)
+		return frappe.get_meta(doctype).get("fields", {"fieldtype": fieldtype})
 	except frappe.DoesNotExistError:
 		frappe.clear_last_message()
 		return []
-	return [field.fieldname for field in meta.get_link_fields() if field.options == target]
 
 
 def _rename_in_stages(table: str, parent: str, type_field: str, watched: tuple, names: tuple) -> None:
@@ -127,8 +162,11 @@ def _rename_in_stages(table: str, parent: str, type_field: str, watched: tuple, 
 		bulk.update_rows(table, {name: {column: new} for name in rows})
 
 
-def _rename_in_snapshots(doctype: str, fields: list[str], old: str, new: str) -> None:
-	filters = {
+def _rename_in_snapshots(
+	doctype: str, fields: list[str], old: str, new: str, documents: list[str] | None = None
+) -> None:
+	filters = {} if documents is None else {"reference_name": ("in", documents)}
+	filters |= {
 		"reference_type": doctype,
 		"status": ("!=", PlanStatus.CANCELLED.value),
 		"snapshot": ("like", f"%{json.dumps(old)[1:-1]}%"),
@@ -236,6 +274,7 @@ def rename_document(doctype: str, old, new, merge: bool = False) -> None:
 		bulk.update_rows("Milestone Plan", {plan.name: values})
 		_rename_in_todos(plan.name)
 	_rename_in_earlier_plans(doctype, new)
+	following.settle_renamed(doctype, old, new)
 
 
 def _rename_in_earlier_plans(doctype: str, new) -> None:

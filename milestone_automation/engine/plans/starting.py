@@ -6,7 +6,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint, getdate
 
-from milestone_automation.engine.base import bulk, compat, guard, stored_rows
+from milestone_automation.engine.base import bulk, compat, guard, save_state, stored_rows
 from milestone_automation.engine.base.save_state import Mark, mark, marked, take_mark
 from milestone_automation.engine.people import criterion_texts
 from milestone_automation.engine.plans import plan_builder, restoring
@@ -308,6 +308,8 @@ def make_tasks(plan_doc) -> None:
 	tasks.insert_tasks(plan_doc, rows)
 	plan_log.write(plan_doc, PlanEvent.PLAN_STARTED, details="\n".join(draft.problems))
 	_log_accepted(plan_doc)
+	if compat.is_brought_in():
+		save_state.transaction().plans_brought_in.add(plan_doc.name)
 	sweep_requests.request(plan_doc.name)
 	sums.tell_desk(plan_doc)
 

@@ -16,7 +16,7 @@ from frappe.utils import cint, escape_html, now_datetime
 
 from milestone_automation.engine.base import bulk
 from milestone_automation.engine.people import criterion_texts, rights
-from milestone_automation.engine.progress import refusals
+from milestone_automation.engine.progress import new_documents, refusals
 from milestone_automation.engine.rules import criteria, order
 from milestone_automation.engine.rules.vocabulary import (
 	GateMode,
@@ -66,16 +66,17 @@ def check(doc) -> bool:
 	return bool(plan)
 
 
-def check_written(doc) -> None:
+def check_written(doc, anew: bool = False) -> None:
 	"""Refuse a save that has just written its row, before its document's own events go on, as `check` does.
 
 	Args:
 		doc: the document, with its state before the save; without one, as for a new document, nothing is checked.
+		anew: read its plan again; nothing was checked before the save wrote.
 
 	Raises:
 		GateError: as `check`; whoever called takes the write back.
 	"""
-	plan = watched.loaded(doc)
+	plan = watched.loaded(doc, anew)
 	if is_running(plan) and doc.get_doc_before_save():
 		_check_values(plan, doc)
 
@@ -90,6 +91,8 @@ def is_running(plan: plan_rows.Plan | None) -> bool:
 
 
 def _check_values(plan: plan_rows.Plan, doc, to_write=None) -> None:
+	if new_documents.is_being_brought_in(plan):
+		return
 	before = doc.get_doc_before_save()
 	fields = {stage.track_field for stage in _waiting_stages(plan)}
 	to_reach = stages_to_reach(plan, watched.value_changes(fields, doc.doctype, before, doc))
@@ -119,6 +122,17 @@ def stages_to_reach(plan: plan_rows.Plan, changed: dict[str, tuple[str, str]]) -
 		if stage.track_field in changed and watched.is_reached_by(stage, changed[stage.track_field][1]):
 			stage_by_field.setdefault(stage.track_field, stage)
 	return list(stage_by_field.values())
+
+
+def blocks_any(plan: plan_rows.Plan, changed: dict[str, tuple[str, str]]) -> bool:
+	"""Tell whether something is in the way of a stage that a document's changed values reach.
+
+	Args:
+		plan: locked.
+		changed: as for `stages_to_reach`.
+	"""
+	to_reach = stages_to_reach(plan, changed)
+	return any(in_the_way(plan, stage, to_reach) for stage in to_reach)
 
 
 def in_the_way(plan: plan_rows.Plan, stage, together: Sequence = (), to_write=None) -> Obstacles:

@@ -8,7 +8,7 @@ create is refused, what is brought in (imports, migrations, patches) is accepted
 from frappe import _
 from frappe.utils import cint, escape_html
 
-from milestone_automation.engine.base import compat
+from milestone_automation.engine.base import compat, save_state
 from milestone_automation.engine.people import criterion_texts
 from milestone_automation.engine.progress import refusals
 from milestone_automation.engine.rules import criteria
@@ -51,10 +51,22 @@ def check(doc, before, to_write=None) -> None:
 			_refuse_criteria(doc, stage, unmet)
 
 
-def _is_refused(template) -> bool:
+def _is_refused(rules) -> bool:
+	"""Tell by a workflow, or by a plan of it, whether new documents are refused at the value of a blocked milestone."""
 	brought_in = compat.is_brought_in()
-	rule = template.imported_documents if brought_in else template.new_documents
+	rule = rules.imported_documents if brought_in else rules.new_documents
 	return (rule or (EntryRule.ACCEPT if brought_in else EntryRule.REFUSE)) == EntryRule.REFUSE
+
+
+def is_being_brought_in(plan) -> bool:
+	"""Tell whether a plan's document is new and still being brought in: Data Import inserts it first, then submits it.
+
+	Args:
+		plan: started in this transaction or before; with its entry rules.
+	"""
+	if not compat.is_brought_in() or plan.name not in save_state.transaction().plans_brought_in:
+		return False
+	return not _is_refused(plan)
 
 
 def _is_reached_by_write(stage, doc, before) -> bool:
@@ -102,7 +114,7 @@ def _refuse_order(doc, stage, first) -> None:
 	sentence = _("Milestones are reached in order, and {0} comes before {1}.").format(
 		f"<b>{escape_html(first.stage_name)}</b>", f"<b>{escape_html(stage.stage_name)}</b>"
 	)
-	refusals.throw(f"{sentence} {_what_to_do(doc, stage)}")
+	refusals.throw_about(doc, f"{sentence} {_what_to_do(doc, stage)}")
 
 
 def _refuse(doc, stage, count: int) -> None:
@@ -112,7 +124,7 @@ def _refuse(doc, stage, count: int) -> None:
 		if count == 1
 		else _("{0} required tasks come before {1}.").format(count, name)
 	)
-	refusals.throw(f"{sentence} {_what_to_do(doc, stage)}")
+	refusals.throw_about(doc, f"{sentence} {_what_to_do(doc, stage)}")
 
 
 def _refuse_criteria(doc, stage, unmet: list[criteria.Verdict]) -> None:
@@ -120,7 +132,7 @@ def _refuse_criteria(doc, stage, unmet: list[criteria.Verdict]) -> None:
 	sentence = _("{0} has exit criteria that are not met: {1}.").format(
 		f"<b>{escape_html(stage.stage_name)}</b>", escape_html(", ".join(texts))
 	)
-	refusals.throw(f"{sentence} {_what_to_save(doc, stage)}")
+	refusals.throw_about(doc, f"{sentence} {_what_to_save(doc, stage)}")
 
 
 def _what_to_save(doc, stage) -> str:

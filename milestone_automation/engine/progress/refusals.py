@@ -9,7 +9,7 @@ import frappe
 from frappe import _
 from frappe.utils import escape_html, get_link_to_form
 
-from milestone_automation.engine.base import compat
+from milestone_automation.engine.base import compat, save_state
 from milestone_automation.engine.base.guard import GateError
 from milestone_automation.engine.people import criterion_texts, rights
 from milestone_automation.engine.rules import criteria, task_order
@@ -146,6 +146,23 @@ def _is_saving_another(plan: plan_rows.Plan) -> bool:
 	"""Tell whether a document other than the plan's is being saved: its user does not see which one refuses."""
 	own_key = (plan.reference_type, plan.reference_name)
 	return any(key != own_key for key in compat.saves_under_way())
+
+
+def throw_about(doc, text: str) -> NoReturn:
+	"""Raise a refusal of a document without a plan; it says which one where another document is being saved.
+
+	Args:
+		doc: the document, new or about to match a workflow.
+		text: what it says, as HTML.
+
+	Raises:
+		GateError: always.
+	"""
+	if save_state.other_writes(doc):
+		is_stored = not doc.is_new() and not doc.flags.in_insert
+		label = escape_html(f"{_(doc.doctype)} {doc.name}" if is_stored else _(doc.doctype))
+		text = _("{0}: {1}").format(label, text)
+	throw(text)
 
 
 def _hidden(stage, obstacles) -> str:

@@ -7,6 +7,7 @@ import frappe
 from frappe.utils import get_datetime
 
 from milestone_automation.engine.base import bulk, field_types, save_state, stored_rows
+from milestone_automation.engine.base.values import as_stored as stored_value
 from milestone_automation.engine.rules.vocabulary import ReachRule
 from milestone_automation.engine.store import plan_rows, snapshots
 from milestone_automation.engine.tracking.registry import STANDARD_WATCHED, field_type
@@ -94,6 +95,22 @@ def known_values(plan: plan_rows.Plan, doctype: str, row: dict, without: Iterabl
 		is_other = snapshot[name] != snapshots.column_text(doctype, name, row[name])
 		if is_other and fieldtype in field_types.SHORT_TYPES:
 			values[name] = snapshot[name] or (None if fieldtype in field_types.TIME_TYPES else "")
+	return values
+
+
+def column_values(doc, fieldnames: Iterable[str]) -> dict:
+	"""Return values of a document as its columns take them; no value of a date is none.
+
+	Args:
+		doc: the document, as it was saved.
+		fieldnames: of its fields with a column.
+	"""
+	values = {}
+	for name in fieldnames:
+		fieldtype, value = field_type(doc.doctype, name), doc.get(name)
+		values[name] = (
+			(value or None) if fieldtype in field_types.TIME_TYPES else stored_value(value, fieldtype)
+		)
 	return values
 
 

@@ -163,7 +163,7 @@ def of_present_value(doctype: str, name, field: TrackedField, value: str, lock: 
 		str | None: None where the last milestone is of another value: the present one was written without events.
 	"""
 	recorded_here = save_state.transaction().milestones.get((doctype, str(name)), {}).get(field.fieldname)
-	if recorded_here and recorded_here.names:
+	if recorded_here and recorded_here.names and recorded_here.last_value == value:
 		return recorded_here.names[-1]
 	milestone = frappe.qb.DocType("Milestone")
 	query = frappe.qb.from_(milestone).select(milestone.name, milestone.value)
@@ -301,19 +301,25 @@ def rename_reference(doctype: str, old, new, merge: bool = False) -> None:
 	query.where(milestone.reference_deleted == 0).run()
 
 
-def rename_values(doctype: str, fieldnames: list[str], old: str, new: str) -> None:
+def rename_values(
+	doctype: str, fieldnames: list[str], old: str, new: str, documents: list[str] | None = None
+) -> None:
 	"""Let the milestones of some Link fields follow a renamed document: their value has another name now.
 
 	Args:
 		doctype: DocType of the tracked documents.
 		fieldnames: its fields that link to the renamed document.
 		old, new: the names.
+		documents: only of these; all by default.
 	"""
 	milestone = frappe.qb.DocType("Milestone")
 	old, new = as_text(old), as_text(new)
 	for column in (milestone.value, milestone.from_value, milestone.value_before):
 		query = frappe.qb.update(milestone).set(column, new).where(milestone.reference_type == doctype)
-		query.where(milestone.track_field.isin(fieldnames)).where(column == old).run()
+		query = query.where(milestone.track_field.isin(fieldnames)).where(column == old)
+		if documents is not None:
+			query = query.where(milestone.reference_name.isin(documents))
+		query.run()
 
 
 def mark_deleted(doctype: str, name, before: datetime | None = None) -> None:

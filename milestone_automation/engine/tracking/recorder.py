@@ -28,6 +28,7 @@ def record(doc, tracker: registry.Tracker) -> None:
 	"""
 	if doc.flags.in_delete or tracker.disabled or not tracker.stored_fields or doc.is_new():
 		return  # is_new: a `db_set` before there is a row to set
+	save_state.redo(doc)
 	title = fault_title(tracker.name)
 	if frappe.db.db_type == "postgres":
 		# Here a statement that fails takes the whole transaction with it, a reading one too.
@@ -77,7 +78,7 @@ def _record_changes(doc, tracker: registry.Tracker, changes: list[stored_changes
 def _milestone(doc, tracker: registry.Tracker, change: stored_changes.Change) -> dict:
 	reached_on, position = stored_changes.not_before(change.last, now_datetime())
 	row = _row(doc, tracker, change.field, change.value)
-	recorded_here = _note_as_recorded_here(doc, change, row["name"])
+	recorded_here = _note_as_recorded_here(doc, change, row)
 	return {
 		**row,
 		"idx": position,
@@ -117,14 +118,15 @@ def _row(doc, tracker: registry.Tracker, field: registry.TrackedField, value) ->
 	}
 
 
-def _note_as_recorded_here(doc, change: stored_changes.Change, name: str) -> save_state.RecordedHere:
+def _note_as_recorded_here(doc, change: stored_changes.Change, row: dict) -> save_state.RecordedHere:
 	"""Note a new milestone; what is returned says in which value the document stood before, passing ones left out."""
 	recorded = save_state.transaction().milestones.setdefault(save_state.key_of(doc), {})
 	fieldname, last = change.field.fieldname, change.last
 	recorded_here = recorded.get(fieldname)
 	if not recorded_here or not last or last.name not in recorded_here.names:
 		recorded_here = recorded[fieldname] = save_state.RecordedHere(*_counted_before(change))
-	recorded_here.names.append(name)
+	recorded_here.names.append(row["name"])
+	recorded_here.last_value = row["value"]
 	if len(recorded_here.names) > 1:
 		what = "Milestones: passing values could not be marked"
 		save_state.before_commit(("passing",), guard.run_guarded, what, milestones.mark_passing)

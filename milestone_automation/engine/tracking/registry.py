@@ -166,6 +166,8 @@ def _read() -> dict[str, tuple]:
 		names = [name for name, _type in fields]
 		names += conditions.fields_of(values.get("condition"))
 		names += watched.get(doctype, ())
+		# By which a new document is told from one that has had its name before.
+		names.append("creation")
 		rules[doctype] = (
 			values,
 			fields,

@@ -91,6 +91,8 @@ def find(doc, tracker: registry.Tracker) -> tuple[dict, list[Change]]:
 		state.outdated.add(key)
 		stored = _read(doc.doctype, doc.name, tracker.columns, _names(tracker), lock=True) or stored
 	if doc.flags.in_insert:
+		if not stored_rows.is_inserted(doc, stored.row.get("creation")):
+			return stored.row, []
 		recorded = _recorded_here(doc, stored)
 		if len(recorded) < len(stored.recorded):
 			milestones.mark_deleted(doc.doctype, doc.name, before=get_datetime(doc.creation))
