@@ -93,12 +93,17 @@ def find(doc, tracker: registry.Tracker) -> tuple[dict, list[Change]]:
 	if doc.flags.in_insert:
 		if not stored_rows.is_inserted(doc, stored.row.get("creation")):
 			return stored.row, []
-		recorded = _recorded_here(doc, stored)
-		if len(recorded) < len(stored.recorded):
-			milestones.mark_deleted(doc.doctype, doc.name, before=get_datetime(doc.creation))
-		stored = Stored(stored.row, recorded)
+		stored = _of_new_document(doc, stored)
 	changes = (_change(doc, field, stored, before, tracker) for field in tracker.stored_fields)
 	return stored.row, [change for change in changes if change]
+
+
+def _of_new_document(doc, stored: Stored) -> Stored:
+	"""Return what is stored of a new document; what another one of its name has left is marked as of a deleted one."""
+	recorded = _recorded_here(doc, stored)
+	if len(recorded) < len(stored.recorded):
+		milestones.mark_deleted(doc.doctype, doc.name, before=get_datetime(doc.creation))
+	return Stored(stored.row, recorded)
 
 
 def read_locked(doctype: str, name: str, columns: tuple[str, ...], fieldname: str) -> Stored | None:
