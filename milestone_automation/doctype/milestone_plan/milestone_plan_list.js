@@ -29,8 +29,7 @@ frappe.listview_settings["Milestone Plan"] = {
 		// Read-only: moving a date needs a reason, which the plan asks for.
 		if (list.view_name === "Gantt") list.can_write = false;
 		// In one menu: beside the sidebar of Frappe 16, a screen 1024 wide has no room for two more buttons.
-		const open = (label, page) =>
-			list.page.add_inner_button(label, () => frappe.set_route(page), __("View"));
+		const open = (label, page) => list.page.add_inner_button(label, () => frappe.set_route(page), __("View"));
 		open(__("Board by Milestone"), "milestone-board");
 		open(__("Milestone Grid"), "milestone-grid");
 		const add = (label, act) =>
