@@ -1,6 +1,8 @@
 """Every test runs on a copy of a ready site; see docs/development.md for the fixtures."""
 
+import importlib
 import os
+from contextlib import contextmanager
 
 import pytest
 import pytest_rerunfailures
@@ -46,14 +48,25 @@ def pytest_make_parametrize_id(val, argname):
 	return argname if isinstance(val, bytes) else None
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_collection():
-	"""Collect where bench commands run: in Frappe 16, importing some modules opens a log in `../logs`."""
+@contextmanager
+def where_bench_commands_run():
+	"""In Frappe 16, importing some modules opens a log in `../logs`."""
 	before, prepared = os.getcwd(), os.environ.get("MILESTONE_RUN")
 	if prepared:
 		os.chdir(Run.load(prepared).bench.sites)
 	yield
 	os.chdir(before)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection():
+	with where_bench_commands_run():
+		yield
+
+
+# The conftest.py of a folder named on the command line is imported before anything is collected.
+with where_bench_commands_run():
+	importlib.import_module("frappe.utils.pdf")
 
 
 def pytest_collection_modifyitems(items):

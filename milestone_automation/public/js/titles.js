@@ -69,6 +69,8 @@ export function show_title(frm) {
 		$("#navbar-breadcrumbs a, .navbar-breadcrumbs a")
 			.filter((_index, link) => $(link).text() === frm.docname)
 			.text(title);
+		// What Frappe 16 calls the document on its page: the only name on a phone.
+		frm.page.wrapper.find(".title-text-form").text(title);
 		frappe.utils.set_title(title);
 	};
 	if (frm.doctype === "Milestone") load_labels([frm.doc.reference_type]).then(show);
