@@ -262,7 +262,8 @@ def after_delete(doc, method=None):
 	guard.run_guarded(what, milestones.mark_deleted, doc.doctype, doc.name)
 	if rules.has_workflow:
 		what = f"Milestone plan of {doc.doctype} {doc.name}: delete"
-		guard.run_guarded(what, ending.delete_for, doc.doctype, doc.name)
+		reference = (doc.doctype, doc.name)
+		guard.run_guarded(what, ending.delete_for, *reference, on_fault=lambda: ending.keep(*reference))
 
 
 def clean_comment(doc, method=None):

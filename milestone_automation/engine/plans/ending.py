@@ -82,9 +82,16 @@ def let_go(doctype: str, name) -> None:
 		_set_docstatus(doctype, name, DocStatus.cancelled())
 		what = f"Milestone plan of {doctype} {name}: the deletion was refused"
 		key = _key_of_deletion(doctype, name)
-		save_state.before_commit(
-			key, guard.run_guarded, what, _set_docstatus, doctype, name, DocStatus.draft()
-		)
+		save_state.before_commit(key, guard.run_guarded, what, keep, doctype, name)
+
+
+def keep(doctype: str, name) -> None:
+	"""Undo `let_go`: the document was not deleted, or its plans could not be; the nightly check ends such plans.
+
+	Args:
+		doctype, name: the document.
+	"""
+	_set_docstatus(doctype, name, DocStatus.draft())
 
 
 def _key_of_deletion(doctype: str, name) -> tuple[str, str, str]:
@@ -104,11 +111,11 @@ def delete_for(doctype: str, name) -> None:
 	Args:
 		doctype, name: the document.
 	"""
-	save_state.withdraw(_key_of_deletion(doctype, name))
 	filters = {"reference_type": doctype, "reference_name": str(name)}
 	for plan in frappe.get_all("Milestone Plan", filters=filters, pluck="name"):
 		flags = {"force": True, "ignore_permissions": True}  # a plan is deleted with its document
 		frappe.delete_doc("Milestone Plan", plan, **flags)
+	save_state.withdraw(_key_of_deletion(doctype, name))
 
 
 def delete_parts(plan: str) -> None:
