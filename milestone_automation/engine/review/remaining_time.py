@@ -6,9 +6,9 @@ Each group of like cases keeps who still waits and who was reached, and gives a 
 
 How fine a likeness and how long a memory serve best differs from process to process, and in time. So a few
 `STRATEGIES` answer side by side, each is held against what came (pinball loss, older losses fading), and for
-each value the best so far is forecast, corrected by `Calibration`; the median only while that has made it better. The
-forecasts as a whole are held against two
-simple rules: "no time is left" and "the median of all cases at this value". While either does better, nothing is said.
+each value the best so far is forecast, corrected by `Calibration`; the median only while that has made it better.
+The forecasts as a whole are held against two simple rules: "no time is left" and "the median of all cases at this
+value". While either does clearly better, nothing is said.
 """
 
 from bisect import insort
