@@ -40,8 +40,14 @@ class MilestoneTracker(TypedDocument):
 		if values is None:
 			return super().load_from_db()
 		rows = values.pop("extra_fields")
-		BaseDocument.__init__(self, values)
-		self.set("extra_fields", rows)
+		if rows:
+			BaseDocument.__init__(self, values)
+			self.set("extra_fields", rows)
+		else:
+			# What that does, without asking for each value whether it is that of a table.
+			self._table_fieldnames = {"extra_fields"}
+			self.dont_update_if_missing = []
+			self.__dict__.update(values, extra_fields=[])
 		return self
 
 	def values_while_saving(self) -> dict | None:

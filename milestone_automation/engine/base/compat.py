@@ -11,6 +11,9 @@ except ImportError:
 
 	NumberFormat = None
 
+# Keys of `cached` as Frappe 15 writes them for this site.
+CACHE_KEYS = "milestone_cache_keys"
+
 
 def cached(key: str, generator: Callable):
 	"""Return a value cached for the site; `generator` makes it if it is missing.
@@ -24,11 +27,26 @@ def cached(key: str, generator: Callable):
 		generator: called without arguments; must not return None, which is not cached.
 	"""
 	client_cache = getattr(frappe, "client_cache", None)
+	if client_cache is None:
+		value = _kept_for_request(key)
+		if value is not None:
+			return value
 	if getattr(frappe.local, "primary_db", None):
 		generator = frappe.write_only()(generator)
 	if client_cache is not None:
 		return client_cache.get_value(key, generator=generator)
 	return redis_cache().get_value(key, generator)
+
+
+def _kept_for_request(key: str):
+	"""Return what Frappe 15 keeps in memory for the rest of the request; None for nothing. A save asks a dozen times."""
+	names = getattr(frappe.local, CACHE_KEYS, None)
+	if names is None:
+		names = {}
+		setattr(frappe.local, CACHE_KEYS, names)
+	if key not in names:
+		names[key] = redis_cache().make_key(key)
+	return frappe.local.cache.get(names[key])
 
 
 def forget(key: str) -> None:

@@ -109,6 +109,14 @@ class Write:
 	moment: datetime | str
 	place: int
 
+	def is_over_for(self, place: int) -> bool:
+		"""Whether it has come to its end once Frappe's list has another save at a place: that is at the end of the list.
+
+		Args:
+			place: of the other save; -1 for none.
+		"""
+		return self.place >= place >= 0 or not self.is_under_way()
+
 	def is_under_way(self) -> bool:
 		"""Whether it has not come to its end, and somebody holds it."""
 		doc = self.doc()
@@ -248,8 +256,9 @@ def note_write(doc) -> None:
 	Args:
 		doc: any document, before it is written.
 	"""
-	begun = [write for write in getattr(frappe.local, WRITES, ()) if write.is_under_way()]
-	setattr(frappe.local, WRITES, [*begun, Write(weakref.ref(doc), doc.modified, _place_in_saves(doc))])
+	place = _place_in_saves(doc)
+	begun = [write for write in getattr(frappe.local, WRITES, ()) if not write.is_over_for(place)]
+	setattr(frappe.local, WRITES, [*begun, Write(weakref.ref(doc), doc.modified, place)])
 
 
 def other_writes(doc) -> list[datetime | str]:
@@ -274,6 +283,8 @@ def _place_in_saves(doc) -> int:
 	saves = frappe.flags.currently_saving or ()
 	if doc.is_new():
 		return -1
+	if saves and saves[-1] == (doc.doctype, doc.name):
+		return len(saves) - 1
 	return next((i for i in reversed(range(len(saves))) if saves[i] == (doc.doctype, doc.name)), -1)
 
 

@@ -86,7 +86,7 @@ def new_name() -> str:
 
 def _complete(row: dict) -> dict:
 	return {
-		"name": new_name(),
+		"name": row.get("name") or new_name(),
 		"source": "Save",
 		"reached_by": frappe.session.user,
 		"cleared": 0 if row.get("value") else 1,
@@ -100,27 +100,41 @@ def write(rows: list[dict]) -> None:
 	Args:
 		rows: values by column; `creation` and `owner` are now and the session user by default.
 	"""
-	stamp, user = now(), frappe.session.user
-	standard = {"creation": stamp, "modified": stamp, "owner": user, "modified_by": user, **ZEROS}
-	values = [(standard | row).get(column) for row in rows for column in COLUMNS]
-	frappe.db.sql(insert_statement(frappe.db.db_type, len(rows)), values)
+	stamp, user = rows[0].get("creation") or now(), frappe.session.user
+	standard = {"creation": stamp, "modified": stamp, "owner": user, "modified_by": user, "idx": 0}
+	is_new = not any(UNTOUCHED.keys() & row.keys() for row in rows)
+	standard |= {} if is_new else UNTOUCHED
+	columns = GIVEN if is_new else COLUMNS
+	values = [(standard | row).get(column) for row in rows for column in columns]
+	frappe.db.sql(insert_statement(frappe.db.db_type, len(rows), is_new), values)
 
 
-ZEROS = dict.fromkeys(("docstatus", "idx", "passing", "undone", "reference_deleted"), 0)
+# What a milestone has until something happens to it.
+UNTOUCHED = {
+	"docstatus": 0,
+	"passing": 0,
+	"undone": 0,
+	"reference_deleted": 0,
+	"merged_from": None,
+	"import_key": None,
+}
+GIVEN = tuple(column for column in COLUMNS if column not in UNTOUCHED)
 
 
 @functools.cache
-def insert_statement(db_type: str, number_of_rows: int) -> str:
+def insert_statement(db_type: str, number_of_rows: int, is_new: bool = False) -> str:
 	"""Return the text of an INSERT of so many milestones: building it costs more than writing them.
 
 	Args:
 		db_type: "mariadb", "postgres" or "sqlite": that of the site, by which the text is kept.
 		number_of_rows: 1 or more.
+		is_new: whether the text has the values of `UNTOUCHED`; to escape each of them takes longer than to write it.
 
 	Returns:
-		str: SQL with a `%s` for each value, row by row in the order of `COLUMNS`.
+		str: SQL with a `%s` for each value, row by row in the order of `COLUMNS`, or of `GIVEN` for new ones.
 	"""
-	row = [Parameter("%s")] * len(COLUMNS)
+	given = Parameter("%s")
+	row = [UNTOUCHED.get(column) if is_new and column in UNTOUCHED else given for column in COLUMNS]
 	query = frappe.qb.into(frappe.qb.DocType("Milestone")).columns(*COLUMNS).insert(*[row] * number_of_rows)
 	return query.get_sql()
 

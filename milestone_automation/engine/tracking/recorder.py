@@ -76,11 +76,14 @@ def _record_changes(doc, tracker: registry.Tracker, changes: list[stored_changes
 
 
 def _milestone(doc, tracker: registry.Tracker, change: stored_changes.Change) -> dict:
-	reached_on, position = stored_changes.not_before(change.last, now_datetime())
+	moment = now_datetime()
+	reached_on, position = stored_changes.not_before(change.last, moment)
 	row = _row(doc, tracker, change.field, change.value)
 	recorded_here = _note_as_recorded_here(doc, change, row)
 	return {
 		**row,
+		"creation": moment,
+		"modified": moment,
 		"idx": position,
 		"from_value": change.from_value,
 		"value_before": recorded_here.value_before,

@@ -243,7 +243,17 @@ def _is_set_from_the_start(field: registry.TrackedField) -> bool:
 def _may_be_unrecorded(doc, tracker: registry.Tracker) -> bool:
 	"""Tell whether a field without a milestone may have had a value all the same."""
 	since, created = tracker.values.get("modified"), doc.get("creation")
-	return bool(tracker.condition) or not created or not since or get_datetime(created) <= get_datetime(since)
+	return bool(tracker.condition) or not created or not since or _moment(created) <= _moment(since)
+
+
+def _moment(value) -> datetime:
+	"""Return a time of a row; what was text once is not read again, as a save asks for the same ones several times."""
+	return _moment_of_text(value) if isinstance(value, str) else get_datetime(value)
+
+
+@functools.lru_cache(maxsize=1000)
+def _moment_of_text(text: str) -> datetime:
+	return get_datetime(text)
 
 
 def wants_row_before(doc, tracker: registry.Tracker) -> bool:
