@@ -12,7 +12,7 @@ from frappe.model import no_value_fields
 from frappe.utils import cint, get_datetime, now_datetime
 from frappe.utils.scheduler import is_scheduler_disabled
 
-from milestone_automation import hooks
+from milestone_automation import hooks, roll_ups
 from milestone_automation.engine.base import guard, indexes
 from milestone_automation.engine.plans import catching_up, orphans
 from milestone_automation.engine.rules.vocabulary import MessageStatus, StepStatus
@@ -228,6 +228,17 @@ def _plans() -> Finding:
 	return Finding("Plans", faults, fix=fix)
 
 
+def _roll_ups() -> Finding:
+	fields = list(roll_ups.differing())
+	faults = [f"The stored times of {', '.join(field)}, differ from its milestones." for field in fields]
+
+	def fix():
+		for field in fields:
+			roll_ups.forget(*field)
+
+	return Finding("Roll-ups", faults, fix=fix)
+
+
 def _mail() -> Finding:
 	faults, advice = [], []
 	if frappe.db.get_single_value("Milestone Settings", "messages_enabled"):
@@ -271,4 +282,4 @@ def _next_steps() -> Finding:
 	return Finding("Next steps", faults, "Mend their causes, then use Run Again.")
 
 
-CHECKS = (_hooks, _core, _scheduler, _indexes, _orphans, _plans, _mail, _next_steps)
+CHECKS = (_hooks, _core, _scheduler, _indexes, _orphans, _plans, _roll_ups, _mail, _next_steps)

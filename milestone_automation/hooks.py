@@ -145,6 +145,7 @@ scheduler_events = {
 	"daily_long": [
 		"milestone_automation.engine.plans.catching_up.run_nightly",
 		"milestone_automation.desk.prepared_reports.prepare_heavy",
+		"milestone_automation.roll_ups.run",
 	],
 }
 
@@ -214,6 +215,7 @@ standard_queries = {
 	"Milestone Plan": "milestone_automation.api.search_links",
 	"Milestone Plan Log": "milestone_automation.api.search_links",
 	"Milestone Plan Stage": "milestone_automation.api.search_links",
+	"Milestone Roll Up": "milestone_automation.api.search_links",
 	"Milestone Settings": "milestone_automation.api.search_links",
 	"Milestone Task": "milestone_automation.api.search_links",
 	"Milestone Task Assignee": "milestone_automation.api.search_links",

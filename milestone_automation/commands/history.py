@@ -2,10 +2,13 @@
 
 import dataclasses
 import json
+from functools import partial
 
 import click
 from frappe.commands import pass_context
+from frappe.utils import now_datetime
 
+from milestone_automation import roll_ups
 from milestone_automation.commands.connection import AS_JSON, ProgressBar, connected, print_json
 from milestone_automation.engine.base import clock
 from milestone_automation.engine.history import backfill, log_events, log_import
@@ -143,6 +146,8 @@ def import_log(
 			bar.close()
 			_print_import(stopped.summary, True, as_json)
 			raise
+		if not dry_run:
+			roll_ups.refresh(now_datetime(), commit, partial(bar.show, "Adding up"))
 		bar.close()
 		_print_import(summary, dry_run, as_json)
 

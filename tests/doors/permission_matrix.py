@@ -285,6 +285,7 @@ DOCTYPES = {
 	"Milestone Date Reason": Rows(MANAGERS, other=True),
 	"Milestone Baseline": Rows(READING_MANAGERS, READING_MANAGERS, READING_MANAGERS, READING_MANAGERS),
 	"Milestone Follow Up": Rows(ADMINS, delete=ADMINS, other=True),
+	"Milestone Roll Up": Rows(ADMINS, other=True),
 }
 PAGES = {"milestone-board": DESK, "milestone-grid": DESK, "my-milestones": DESK}
 REPORTS = dict.fromkeys(

@@ -31,6 +31,7 @@ DOCUMENTS = (
 	"Milestone Next Step",
 	"Milestone Plan",
 	"Milestone Plan Log",
+	"Milestone Roll Up",
 	"Milestone Settings",
 	"Milestone Task",
 	"Milestone Tracker",

@@ -170,6 +170,7 @@ def _filters(world, doctype: str, target: str, user) -> dict:
 		"Milestone Workflow Task": {"parent": workflow},
 		"Milestone Date Reason": {"parent": "Milestone Settings"},
 		"Milestone Follow Up": {"name": ("is", "set")},
+		"Milestone Roll Up": {"name": ("is", "set")},
 	}
 	return known.get(doctype, {"plan": plan})
 

@@ -27,6 +27,7 @@ CODE_FIELDS = {
 	("Milestone Plan Stage", "exit_criteria"),
 	("Milestone Plan Stage", "next_actions"),
 	("Milestone Plan Stage", "waived_criteria"),
+	("Milestone Roll Up", "numbers"),
 	("Milestone Tracker", "condition"),
 	("Milestone Workflow", "completed_actions"),
 	("Milestone Workflow", "condition"),

@@ -29,6 +29,7 @@ TABLES = (
 	"Milestone Message",
 	"Milestone Follow Up",
 	"Milestone Next Step",
+	"Milestone Roll Up",
 	"ToDo",
 	"Email Queue",
 	"Notification Log",

@@ -2,6 +2,7 @@ import frappe
 
 from milestone_automation.engine.base import indexes
 from milestone_automation.engine.base.typed_document import TypedDocument
+from milestone_automation.engine.tracking import closed_days
 
 
 class Milestone(TypedDocument):
@@ -41,6 +42,16 @@ class Milestone(TypedDocument):
 		self.reached_on = self.reached_on or frappe.utils.now_datetime()
 		self.reached_by = self.reached_by or frappe.session.user
 		self.value_before = self.value_before or self.from_value
+
+	def on_change(self):
+		"""Note it where the milestone is, or was, of a day that may be added up already."""
+		for doc in (self, self.get_doc_before_save()):
+			if doc:
+				closed_days.note(doc.reference_type, [(doc.track_field, doc.reached_on)])
+
+	def after_delete(self):
+		"""Note it where the milestone was of a day that may be added up already."""
+		closed_days.note(self.reference_type, [(self.track_field, self.reached_on)])
 
 
 def on_doctype_update():

@@ -14,7 +14,7 @@ import frappe
 from milestone_automation.engine.base import bulk, plain_text
 from milestone_automation.engine.base.values import cut
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
-from milestone_automation.engine.tracking import milestones
+from milestone_automation.engine.tracking import closed_days, milestones
 
 # SQLite allows 32,766 values in a statement; more than some hundred rows are not faster.
 ROWS_PER_STATEMENT = 500
@@ -70,12 +70,16 @@ class Writer:
 				that is stored already: the caller leaves those out.
 		"""
 		count = 0
+		first, last = datetime.max, datetime.min
 		for chunk in in_chunks(rows, ROWS_PER_STATEMENT):
 			values: list = []
 			for row in chunk:
 				values.extend(self._values(row))
+				first, last = min(first, row.reached_on), max(last, row.reached_on)
 			frappe.db.sql(milestones.insert_statement(frappe.db.db_type, len(chunk)), values)
 			count += len(chunk)
+		if count:
+			closed_days.note_between(self.reference_type, self.track_field, first, last)
 		return count
 
 	def _values(self, row: MilestoneRow) -> tuple:

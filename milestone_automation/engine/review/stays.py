@@ -1,12 +1,14 @@
 """How long documents had each value of a field, and which value came next.
 
-A *stay* in `value_before` ends when a milestone is recorded, after `time_in_previous` seconds. If all stays count, the
+A *stay* in `value_before` ends when a milestone is recorded, after `time_in_previous` seconds. If all stays count, the sums
+of days that are over are stored (`roll_up`); they also say where to look for a percentile in an index. Without them the
 database answers for one value after the other from an index alone: it jumps to the next value, adds up its entries, and
 finds a percentile by walking to its place, without sorting. That is faster than one query that groups, which compares
 every column of every row. If the user may read only some documents, or a period is chosen, the durations are read once,
 as whole numbers, and sorted here.
 """
 
+import functools
 from array import array
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +17,10 @@ from datetime import datetime, timedelta
 import frappe
 from frappe.query_builder.functions import Count, Min, Sum
 from frappe.utils import get_datetime
+from pypika.terms import Parameter
 
 from milestone_automation.engine.base import indexes
-from milestone_automation.engine.review import percentiles
+from milestone_automation.engine.review import percentiles, roll_up
 from milestone_automation.engine.review.scope import Scope, are_alike, ends, exact, is_exactly
 from milestone_automation.engine.rules.working_days import WorkCalendar, working_seconds_between
 
@@ -184,10 +187,79 @@ def by_step(
 
 def _stays(scope: Scope, columns: tuple[str, ...], calendar, fractions) -> list[Stays]:
 	if scope.is_whole and not calendar:
-		stays = _from_index(scope, columns, fractions)
-		if stays is not None:
-			return stays
+		for answer in (_from_roll_up, _from_index):
+			stays = answer(scope, columns, fractions)
+			if stays is not None:
+				return stays
 	return _from_rows(scope, columns, calendar, fractions)
+
+
+def _from_roll_up(scope: Scope, columns: tuple[str, ...], fractions) -> list[Stays] | None:
+	"""Return the stays from stored sums; None where too little is stored, or another than the rows say."""
+	steps = roll_up.by_step(scope)
+	if steps is None:
+		return None
+	of_keys: dict[tuple[str, ...], roll_up.Sums] = {}
+	for step, sums in steps.items():
+		of_keys.setdefault(step[: len(columns)], roll_up.Sums()).add(sums.total, sums.classes.items())
+	index = indexes.to_force("Milestone", (*indexes.COUNTED, *columns, "time_in_previous"))
+	stays = []
+	for key, sums in sorted(of_keys.items()):
+		read = functools.partial(_read_class, scope, columns, key, index, sums)
+		try:
+			at = {fraction: percentiles.seek(sums.count, fraction, read) for fraction in fractions}
+		except LookupError:
+			return None
+		stays.append(Stays(key, sums.count, sums.total, at))
+	return stays
+
+
+def _read_class(
+	scope: Scope,
+	columns: tuple[str, ...],
+	key: tuple[str, ...],
+	index: str | None,
+	sums: "roll_up.Sums",
+	first: int,
+	how_many: int,
+) -> list[float]:
+	"""Return sorted durations of one key by position, walking the index from the beginning of their class only."""
+	number, behind = sums.find(first)
+	least = roll_up.least(number)
+	statement = _class_statement(frappe.db.db_type, columns, index, least is not None)
+	exact_key = key if frappe.db.db_type == "mariadb" else ()
+	bound = () if least is None else (least,)
+	values = (scope.reference_type, scope.track_field, *key, *exact_key, *bound, how_many, behind)
+	rows = frappe.db.sql(statement, values)
+	if len(rows) < how_many:
+		raise LookupError(key)
+	return [seconds for (seconds,) in rows]
+
+
+@functools.cache
+def _class_statement(db_type: str, columns: tuple[str, ...], index: str | None, has_least: bool) -> str:
+	"""Return the text of a query for durations from a place on; building it costs more than it takes.
+
+	Args:
+		db_type: that of the site, by which the text is kept.
+		columns: of the key.
+		index: to be named; None where the database finds it.
+		has_least: whether durations begin at a value.
+
+	Returns:
+		str: SQL with a `%s` for DocType, field, each column, again each of them on MariaDB, the shortest duration, how
+			many there are to be, and how many to leave out.
+	"""
+	milestone, given = frappe.qb.DocType("Milestone"), Parameter("%s")
+	duration = milestone.time_in_previous
+	query = frappe.qb.from_(milestone)
+	query = Scope(given, given).apply(query.force_index(index) if index else query, milestone)
+	for column in columns:
+		query = query.where(milestone[column] == given)
+	for column in columns if db_type == "mariadb" else ():
+		query = query.where(exact(milestone[column]) == given)
+	query = query.where(duration >= given) if has_least else query.where(duration.isnotnull())
+	return query.select(duration).orderby(duration).limit(given).offset(given).get_sql()
 
 
 def _from_index(scope: Scope, columns: tuple[str, ...], fractions) -> list[Stays] | None:

@@ -6,13 +6,13 @@ from datetime import datetime
 
 import frappe
 from frappe.query_builder import Order
-from frappe.query_builder.functions import Coalesce
+from frappe.query_builder.functions import Coalesce, Max, Min
 from frappe.utils import get_datetime, now
 from pypika.terms import Parameter
 
 from milestone_automation.engine.base import bulk, clock, guard, save_state
 from milestone_automation.engine.base.values import as_text, is_same
-from milestone_automation.engine.tracking import listeners
+from milestone_automation.engine.tracking import closed_days, listeners
 from milestone_automation.engine.tracking.registry import TrackedField
 
 # Zeros are written too: on SQLite, a column that the app added to core's table has no default.
@@ -54,6 +54,8 @@ EVENTS_AFTER = ("after_insert", "on_update", "on_change")
 def insert(rows: list[dict]) -> list[str]:
 	"""Insert milestones: in one statement where nobody listens to new ones, else each as a document with its events.
 
+	Who inserts one of a day that is over notes it in `closed_days`, as `insert_one` does.
+
 	Args:
 		rows: field values; `name` from `new_name` or made here, `source` Save, `reached_by` the session user by default.
 
@@ -71,12 +73,14 @@ def insert(rows: list[dict]) -> list[str]:
 
 
 def insert_one(**row) -> str:
-	"""Insert one milestone and return its name.
+	"""Insert one milestone, of any time, and return its name.
 
 	Args:
 		row: as for `insert`.
 	"""
-	return insert([row])[0]
+	(name,) = insert([row])
+	closed_days.note(row["reference_type"], [(row["track_field"], row["reached_on"])])
+	return name
 
 
 def new_name() -> str:
@@ -237,6 +241,7 @@ def mark_undone(name: str) -> None:
 		name: the milestone.
 	"""
 	frappe.db.set_value("Milestone", name, "undone", 1, update_modified=False)
+	_note(_linked({"name": name}))
 	# Only then is it known which of this transaction's milestones count.
 	what = "Milestones: the one after an undone one could not be linked"
 	save_state.before_commit(("relink", name), guard.run_guarded, what, relink_after, name)
@@ -261,6 +266,7 @@ def relink_after(name: str) -> None:
 		seconds = clock.seconds_between(since, later[0].reached_on)
 		links = {"value_before": value, "time_in_previous": seconds}
 		frappe.db.set_value("Milestone", later[0].name, links, update_modified=False)
+		_note(later[:1])
 
 
 def counted_before(name: str) -> tuple[str, datetime | None]:
@@ -290,6 +296,12 @@ def _counted(milestone) -> list:
 
 def _linked(filters: dict) -> list:
 	return frappe.get_all("Milestone", filters=filters, fields=list(LINK_COLUMNS), order_by=None)
+
+
+def _note(rows: list) -> None:
+	"""Note in `closed_days` that rows of one DocType's documents have changed."""
+	if rows:
+		closed_days.note(rows[0].reference_type, [(row.track_field, row.reached_on) for row in rows])
 
 
 def _place(row) -> tuple:
@@ -334,6 +346,20 @@ def rename_values(
 		if documents is not None:
 			query = query.where(milestone.reference_name.isin(documents))
 		query.run()
+	_note_renamed(doctype, fieldnames, new, documents)
+
+
+def _note_renamed(doctype: str, fieldnames: list[str], value: str, documents: list[str] | None) -> None:
+	milestone = frappe.qb.DocType("Milestone")
+	first, last = Min(milestone.reached_on), Max(milestone.reached_on)
+	query = frappe.qb.from_(milestone).select(milestone.track_field, first, last)
+	query = query.where(milestone.reference_type == doctype).where(milestone.track_field.isin(fieldnames))
+	query = query.where((milestone.value == value) | (milestone.value_before == value))
+	if documents is not None:
+		query = query.where(milestone.reference_name.isin(documents))
+	for field, first, last in query.groupby(milestone.track_field).run():
+		if first:
+			closed_days.note_between(doctype, field, first, last)
 
 
 def mark_deleted(doctype: str, name, before: datetime | None = None) -> None:
@@ -349,6 +375,7 @@ def mark_deleted(doctype: str, name, before: datetime | None = None) -> None:
 	if before:
 		query = query.where(milestone.creation < before)
 	query.run()
+	_note_deleted(doctype, [str(name)])
 
 
 def mark_deleted_many(doctype: str, names: list[str]) -> None:
@@ -361,11 +388,19 @@ def mark_deleted_many(doctype: str, names: list[str]) -> None:
 	query = frappe.qb.update(milestone).set(milestone.reference_deleted, 1)
 	query = query.where(milestone.reference_type == doctype).where(milestone.reference_name.isin(names))
 	query.where(milestone.reference_deleted == 0).run()
+	_note_deleted(doctype, names)
+
+
+def _note_deleted(doctype: str, names: list[str]) -> None:
+	filters = {"reference_type": doctype, "reference_name": ("in", names), "reference_deleted": 1}
+	fields = ["reference_type", "track_field", "reached_on"]
+	_note(frappe.get_all("Milestone", filters=filters, fields=fields, order_by=None))
 
 
 def adopt() -> None:
 	"""Complete milestones that core or an older version recorded: when, by whom, after which value."""
 	milestone = frappe.qb.DocType("Milestone")
+	_note_unknown(milestone)
 	(
 		frappe.qb.update(milestone)
 		.set(milestone.reached_on, milestone.creation)
@@ -379,3 +414,17 @@ def adopt() -> None:
 		.where(milestone.value_before.isnull() & milestone.from_value.isnotnull())
 		.run()
 	)
+
+
+def _note_unknown(milestone) -> None:
+	"""Note the days of the milestones that `adopt` completes."""
+	moment = Coalesce(milestone.reached_on, milestone.creation)
+	query = frappe.qb.from_(milestone).select(
+		milestone.reference_type, milestone.track_field, Min(moment), Max(moment)
+	)
+	query = query.where(
+		milestone.reached_on.isnull() | (milestone.value_before.isnull() & milestone.from_value.isnotnull())
+	)
+	for doctype, field, first, last in query.groupby(milestone.reference_type, milestone.track_field).run():
+		if first:
+			closed_days.note_between(doctype, field, first, last)

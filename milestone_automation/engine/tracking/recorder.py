@@ -16,7 +16,14 @@ from frappe.utils import now_datetime
 
 from milestone_automation.engine.base import clock, compat, guard, save_state, stored_rows, values
 from milestone_automation.engine.rules.vocabulary import MilestoneSource
-from milestone_automation.engine.tracking import conditions, listeners, milestones, registry, stored_changes
+from milestone_automation.engine.tracking import (
+	closed_days,
+	conditions,
+	listeners,
+	milestones,
+	registry,
+	stored_changes,
+)
 
 
 def record(doc, tracker: registry.Tracker) -> None:
@@ -73,6 +80,8 @@ def _record_changes(doc, tracker: registry.Tracker, changes: list[stored_changes
 			change = stored_changes.after_missed(change, rows[-1])
 		rows.append(_milestone(doc, tracker, change))
 	milestones.insert(rows)
+	if any(change.missed for change in changes):
+		closed_days.note(doc.doctype, [(row["track_field"], row["reached_on"]) for row in rows])
 
 
 def _milestone(doc, tracker: registry.Tracker, change: stored_changes.Change) -> dict:
