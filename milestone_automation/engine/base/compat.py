@@ -153,6 +153,11 @@ def desk_route(path: str) -> str:
 	return f"/desk/{path}" if _major_version() >= 16 else f"/app/{path}"
 
 
+def account_page_has_menu() -> bool:
+	"""Tell whether the page of a website user's account shows the menu of the website; that of Frappe 16 has none."""
+	return _major_version() < 16
+
+
 def remove_desktop(app: str) -> None:
 	"""Delete an app's icons on the desktop and its sidebars, which Frappe 16 leaves behind when it is uninstalled.
 
