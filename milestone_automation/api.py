@@ -1522,7 +1522,8 @@ def start_backfill(tracker: str) -> None:
 	txt=door.TEXT,
 	searchfield=door.UNUSED,
 	start=door.integer(0, 10**6),
-	page_length=door.integer(0, 1000),
+	# Frappe 16 asks for so many when it looks up a name that was typed or chosen.
+	page_length=door.integer(0, 25_000),
 	filters=door.AS_FRAPPE_TAKES_IT,
 	as_dict=door.FLAG,
 )

@@ -19,7 +19,7 @@ from frappe.workflow.doctype.workflow import workflow as frappe_workflow
 
 from milestone_automation import hooks
 from milestone_automation.desk import list_filters
-from milestone_automation.engine.base import message_log, parsing
+from milestone_automation.engine.base import compat, message_log, parsing
 from milestone_automation.engine.people import rights, signed_links
 
 # Asked before each of these calls, also for DocTypes of other apps, so it costs no query.
@@ -305,7 +305,7 @@ def check_attachment(doc, method=None) -> None:
 		return
 	if not rights.can_read_document(doctype, name):
 		rights.refuse_hidden(doctype, name)
-	if not frappe.has_permission(doctype, "write", doc=name):
+	if not compat.may(doctype, "write", name):
 		frappe.throw(
 			_("You may not attach files to {0} {1}.").format(_(doctype), name), frappe.PermissionError
 		)

@@ -6,7 +6,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint, getdate, nowdate
 
-from milestone_automation.engine.base import calendars
+from milestone_automation.engine.base import calendars, compat
 from milestone_automation.engine.people import assigned, criterion_texts, field_rights, rights
 from milestone_automation.engine.plans import plan_builder
 from milestone_automation.engine.progress import (
@@ -86,7 +86,7 @@ def readable_document(doctype: str, name):
 		rights.refuse_hidden(doctype, name)
 	row = frappe.db.get_value(doctype, stored_name, "*", as_dict=True)
 	doc = row and frappe.get_doc({"doctype": doctype, **row})
-	if not doc or not frappe.has_permission(doctype, "read", doc=doc):
+	if not doc or not compat.may(doctype, "read", doc):
 		rights.refuse_hidden(doctype, name)
 	return doc
 
@@ -139,7 +139,7 @@ def _full_names(users: set[str | None]) -> dict[str, str]:
 
 
 def _startable(doc) -> list[dict]:
-	if cint(doc.docstatus) == 2 or not frappe.has_permission(doc.doctype, "write", doc=doc):
+	if cint(doc.docstatus) == 2 or not compat.may(doc.doctype, "write", doc):
 		return []
 	names = matching.candidates(doc.doctype)
 	return [{"name": name} for name in names if matching.matches(matching.template(name), doc)]

@@ -1,9 +1,11 @@
 """The site that the tests of this folder knock on: two documents, and every kind of user."""
 
+import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import frappe
+import frappe.client
 import pytest
 import requests
 from frappe.utils.password import update_password
@@ -20,6 +22,22 @@ PASSWORD = "Door-pw-2026-x"
 HIDDEN = "Canary"
 OWN, OTHER = "DOOR-OWN", "DOOR-OTHER"
 MISSING = "DOOR-MISSING"
+
+
+def looked_up(doctype: str, name: str, fields: list[str] | None = None) -> tuple[str, dict]:
+	"""Return the call by which a form looks a name up that was typed into a link field, and its arguments.
+
+	Args:
+		doctype, name: what was typed.
+		fields: of the document, which the form takes over.
+	"""
+	# Frappe 16 has another call for it.
+	is_later = hasattr(frappe.client, "validate_link_and_fetch")
+	call, argument = (
+		("validate_link_and_fetch", "fields_to_fetch") if is_later else ("validate_link", "fields")
+	)
+	more = {argument: json.dumps(fields)} if fields else {}
+	return f"frappe.client.{call}", {"doctype": doctype, "docname": name, **more}
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def test_charts_of_other_doctypes_are_frappes_to_draw(counted):
 		("get_count", {"filters": "[["}, "filters must be a JSON list of filters"),
 		("get_count", {"doctype": ["x"]}, "doctype must be a name"),
 		("search_links", {"filters": "[[1]]"}, "filters must be a JSON list of filters"),
-		("search_links", {"page_length": "many"}, "page_length must be a whole number from 0 to 1000."),
+		("search_links", {"page_length": "many"}, "page_length must be a whole number from 0 to 25000."),
 		("get_group_by_count", {"current_filters": "[[1]]", "field": "status"}, "current_filters must be"),
 		(
 			"get_group_by_count",

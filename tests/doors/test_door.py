@@ -6,6 +6,7 @@ from datetime import date
 
 import frappe
 import pytest
+from frappe.utils import cint
 
 from milestone_automation import api, door
 from milestone_automation.desk import list_filters
@@ -42,6 +43,11 @@ DOCUMENTS = (
 def in_arabic(text: str) -> str:
 	"""A text with its digits as the Arabic desk writes them."""
 	return "".join(chr(0x660 + int(sign)) if sign.isdigit() else sign for sign in text)
+
+
+def is_refused_by_frappe(form: dict) -> bool:
+	"""Tell whether Frappe itself takes no such JSON: version 16 no half of a character."""
+	return cint(frappe.__version__.split(".")[0]) >= 16 and "\\ud800" in json.dumps(form)
 
 
 def whitelisted() -> list:
@@ -238,7 +244,7 @@ def test_what_does_not_fit_is_refused_with_what_is_expected(served, method, argu
 		headers={"Content-Type": "application/json"},
 	)
 	assert answer.status_code == 417, answer.text
-	assert message in answer.text
+	assert ("Invalid request body" if is_refused_by_frappe(arguments) else message) in answer.text
 
 
 @pytest.mark.parametrize("doctype", DOCUMENTS)
@@ -362,6 +368,9 @@ def test_pages_take_any_form(served):
 		for page in ("milestone-answer", "milestone-task", "milestones"):
 			body = json.dumps(form).encode()
 			answer = guest.post(f"/{page}", data=body, headers={"Content-Type": "application/json"})
+			if is_refused_by_frappe(form):
+				assert (answer.status_code, "Traceback" in answer.text) == (417, False)
+				continue
 			assert answer.status_code == 200
 			# Without any link people may log in for the page that lists all.
 			without = page == "milestones" and "Log in, or open the page" in answer.text

@@ -157,6 +157,8 @@ def test_each_tracked_field_costs_one_query_and_deleted_documents_one_more(track
 	for _number in range(5):
 		make_order(status="Open", due="2024-01-05")
 	registry.all_rules()
+	# Asked once in a transaction; on Frappe 15 saving has asked already.
+	frappe.db.exists("DocType", DOCTYPE, cache=True)
 	with count_queries() as queries:
 		assert reconcile.run(DOCTYPE) == {tracker: 0}
 	assert queries.count == 4, str(queries)

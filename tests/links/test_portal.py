@@ -388,7 +388,7 @@ def test_over_http_website_users_find_their_page_in_the_menu_once_they_have_some
 		)
 		frappe.db.commit()  # the web server is another process
 		compat.redis_cache().delete_value(portal_menu.KEY.format(WEAVER))  # some minutes later
-	assert 'href="/milestones"' in client.get("/me").text
+	assert all('href="/milestones"' in client.get(page).text for page in ("/me", "/"))
 	assert 'href="/milestones"' not in server.guest().get("/login").text
 
 

@@ -3,6 +3,7 @@
 import frappe
 from frappe import _
 
+from milestone_automation.engine.base import compat
 from milestone_automation.engine.base.plain_text import PlainTextDocument
 
 
@@ -26,10 +27,7 @@ class RowOfDocument(PlainTextDocument):
 		if not super().has_permission(permtype, *args, **kwargs):
 			return False
 		user = kwargs.get("user")
-		return all(
-			frappe.has_permission(doctype, permtype, doc=name, user=user)
-			for doctype, name in self._documents()
-		)
+		return all(compat.may(doctype, permtype, name, user) for doctype, name in self._documents())
 
 	def _documents(self) -> set[tuple[str, str]]:
 		"""Return the documents the row belongs to: as it is stored, and as a request may claim."""

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import frappe
 
+from milestone_automation.engine.base import message_log
+
 try:
 	from frappe.utils.number_format import NumberFormat
 except ImportError:
@@ -70,6 +72,26 @@ def redis_cache():
 def asks_for_linked_rows() -> bool:
 	"""Tell whether Frappe asks for the right to what a row links to before a list shows fields of it; 16 does."""
 	return int(frappe.__version__.partition(".")[0]) >= 16
+
+
+def may(doctype: str, right: str, doc, user: str | None = None) -> bool:
+	"""Tell whether a user has a right to a document. The session user gets no message about it.
+
+	Frappe 16 says why not, though it was only asked, and only of a document that exists: whoever may not know that would
+	read it there.
+
+	Args:
+		doctype, right: as for `frappe.has_permission`.
+		doc: the document or its name, in the type it is kept in.
+		user: the session user by default.
+
+	Raises:
+		frappe.DoesNotExistError: there is no such document. Its message stays for the caller to clear.
+	"""
+	messages = message_log.count()
+	is_permitted = frappe.has_permission(doctype, right, doc=doc, user=user)
+	message_log.forget_after(messages)
+	return bool(is_permitted)
 
 
 def after_transaction(function: Callable) -> None:
@@ -147,6 +169,11 @@ def desk_route(path: str) -> str:
 		path: what follows, such as `milestone-automation`.
 	"""
 	return f"/desk/{path}" if _major_version() >= 16 else f"/app/{path}"
+
+
+def account_page_has_menu() -> bool:
+	"""Tell whether the page of a website user's account shows the menu of the website; that of Frappe 16 has none."""
+	return _major_version() < 16
 
 
 def remove_desktop(app: str) -> None:

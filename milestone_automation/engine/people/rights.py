@@ -7,7 +7,7 @@ import frappe
 from frappe import _
 from frappe.utils import escape_html
 
-from milestone_automation.engine.base import parsing
+from milestone_automation.engine.base import compat, parsing
 from milestone_automation.engine.rules.vocabulary import OUTSIDE_OWNERS, OwnerKind, TaskStatus
 
 
@@ -142,7 +142,7 @@ def can_read_document(doctype: str, name: str, user: str | None = None) -> bool:
 	if document_name is None:
 		return False
 	try:
-		return bool(frappe.has_permission(doctype, "read", doc=document_name, user=user_or_session(user)))
+		return compat.may(doctype, "read", document_name, user_or_session(user))
 	except frappe.DoesNotExistError:
 		frappe.clear_last_message()
 		return False

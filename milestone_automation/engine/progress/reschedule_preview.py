@@ -4,7 +4,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint, getdate
 
-from milestone_automation.engine.base import clock
+from milestone_automation.engine.base import clock, compat
 from milestone_automation.engine.progress import moving_along, stage_dates
 from milestone_automation.engine.rules.vocabulary import DateChangeSource
 from milestone_automation.engine.store import plan_rows
@@ -121,7 +121,7 @@ def may_write_date(plan, row) -> bool:
 	"""
 	doc = plan.reference_doc()
 	field = stage_dates.is_anchored(row) and doc.meta.get_field(row.date_field)
-	if not field or field.read_only or cint(doc.docstatus) == 2 or not doc.has_permission("write"):
+	if not field or field.read_only or cint(doc.docstatus) == 2 or not compat.may(doc.doctype, "write", doc):
 		return False
 	if cint(doc.docstatus) == 1 and not field.allow_on_submit:
 		return False

@@ -17,7 +17,7 @@ from frappe.model import default_fields, optional_fields
 from frappe.utils import escape_html
 from jinja2 import nodes
 
-from milestone_automation.engine.base import budget, guard, plain_text
+from milestone_automation.engine.base import budget, compat, guard, plain_text
 from milestone_automation.engine.base.budget import BudgetExceeded, NotCalculable
 from milestone_automation.engine.people import field_rights
 from milestone_automation.engine.tracking import samples
@@ -72,7 +72,7 @@ def render(text: str, doc, stage) -> str:
 		stage: row of the stage; the author in `custom_message_by` decides which values may be shown.
 	"""
 	author = stage.get("custom_message_by")
-	if author and not frappe.has_permission(doc.doctype, "read", doc=doc, user=author):
+	if author and not compat.may(doc.doctype, "read", doc, author):
 		return ""
 	try:
 		rendered = _environment().render(text, **_context(_values_for(author, doc), stage))

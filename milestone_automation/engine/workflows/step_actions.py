@@ -17,7 +17,7 @@ from frappe.integrations.doctype.webhook import webhook as frappe_webhook
 from frappe.model.workflow import apply_workflow, get_workflow_name
 from frappe.utils import cint, cstr, escape_html
 
-from milestone_automation.engine.base import values
+from milestone_automation.engine.base import compat, values
 from milestone_automation.engine.workflows import field_mapping, step_rights
 
 # Functions that an app lets next steps call, by dotted path.
@@ -267,7 +267,7 @@ def _reader_problems(users: list, doctype: str) -> Iterator[str]:
 
 def _check_reads(doc, users: list[str]) -> None:
 	for user in users:
-		if not frappe.has_permission(doc.doctype, "read", doc=doc, user=user):
+		if not compat.may(doc.doctype, "read", doc, user):
 			frappe.throw(
 				_("{0} may not read {1} {2}, so a next step tells them nothing of it.").format(
 					user, _(doc.doctype), doc.name
@@ -404,7 +404,7 @@ def webhook_problems(arguments: dict, doctype: str) -> Iterator[str]:
 	name = arguments["webhook"]
 	fields = ["webhook_doctype", "enabled", "is_dynamic_url"]
 	hook = isinstance(name, str) and frappe.db.get_value("Webhook", name, fields, as_dict=True)
-	if not hook or not frappe.has_permission("Webhook", "read", doc=name):
+	if not hook or not compat.may("Webhook", "read", name):
 		yield _("The webhook {0} does not exist, or you may not read it. Choose another one.").format(
 			escape_html(cstr(name))
 		)
