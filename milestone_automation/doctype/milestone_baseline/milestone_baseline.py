@@ -3,6 +3,7 @@ from frappe import _
 from frappe.utils import now_datetime
 
 from milestone_automation.engine.base.typed_document import TypedDocument
+from milestone_automation.engine.people import rights
 
 
 class MilestoneBaseline(TypedDocument):
@@ -41,7 +42,8 @@ class MilestoneBaseline(TypedDocument):
 			self.taken_on = self.get_db_value("taken_on")
 
 	def _check_plan(self):
-		plan = frappe.get_doc("Milestone Plan", self.plan)
 		if self.is_new():
-			plan.check_permission("read")
+			plan = rights.readable_document("Milestone Plan", self.plan)
+		else:
+			plan = frappe.get_doc("Milestone Plan", self.plan)
 		self.workflow = plan.workflow
