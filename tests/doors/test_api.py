@@ -91,7 +91,8 @@ def test_the_examples_of_the_documentation_run_as_they_stand_there():
 	order = make_document()
 	examples = re.findall(r"```python\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
 	assert len(examples) >= 10
-	known = {"order": order.name, "__name__": "milestone_automation.documented"}  # Frappe 17 asks of which app a call is
+	# Frappe 17 asks of which app a call is.
+	known = {"order": order.name, "__name__": "milestone_automation.documented"}
 	for example in examples:
 		exec(compile(example, "docs/api.md", "exec"), known)
 	assert status_of(order) == {"Cut": "Open", "Inspected": "Open", "Shipped": "Open"}
