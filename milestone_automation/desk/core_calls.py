@@ -192,8 +192,9 @@ def get_linked_with(doctype: str, docname: str) -> dict[str, list]:
 	links = linked_with.get(doctype, docname)
 	for own_doctype in [linked for linked in links if is_own(linked)]:
 		names = [row["name"] for row in compat.linked_rows(links[own_doctype])]
-		may_read = names and frappe.has_permission(own_doctype, "read")
-		visible = set(_visible(own_doctype, [[own_doctype, "name", "in", names]])) if may_read else set()
+		visible = set()
+		if names and frappe.has_permission(own_doctype, "read"):
+			visible.update(_visible(own_doctype, [[own_doctype, "name", "in", names]]))
 		links[own_doctype] = compat.only_linked_rows(links[own_doctype], visible)
 	return {linked: found for linked, found in links.items() if found}
 
