@@ -237,8 +237,9 @@ def takes(**kinds: Kind):
 		def entry(*args, **kwargs):
 			return function(**_parse(function, signature, kinds, args, kwargs))
 
-		# Frappe's check runs inside: by itself it ends a request with a traceback.
-		entry.__annotations__ = {}
+		# Frappe's check runs inside: by itself it ends a request with a traceback. Frappe 17 refuses an argument without an
+		# annotation; one that is a text is not checked.
+		entry.__annotations__ = dict.fromkeys(signature.parameters, "object")
 		entry.takes = kinds
 		return entry
 

@@ -10,6 +10,7 @@ from frappe.utils import cast, cint
 from frappe.utils.password import get_encryption_key
 
 from milestone_automation.desk import kanban, weekly_mail
+from milestone_automation.engine.base import indexes
 from milestone_automation.engine.messages.sending_day import DEFAULT_SWEEP_TIME
 from milestone_automation.engine.people import rights
 from milestone_automation.engine.tracking import milestones, registry
@@ -26,6 +27,7 @@ def after_install():
 	weekly_mail.make()
 	kanban.make()
 	milestones.adopt()
+	indexes.ensure_all()
 	registry.clear()
 
 
@@ -52,6 +54,7 @@ def after_migrate():
 	restore_time_stamps()
 	make_settings()
 	milestones.adopt()
+	indexes.ensure_all()
 	registry.clear()
 
 

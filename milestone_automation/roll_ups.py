@@ -13,7 +13,7 @@ import frappe
 from frappe.query_builder.functions import Count, Min
 from frappe.utils import add_months, get_first_day, get_last_day, getdate, now_datetime
 
-from milestone_automation.engine.base import bulk, guard
+from milestone_automation.engine.base import bulk, guard, locks
 from milestone_automation.engine.review import roll_up
 from milestone_automation.engine.review.scope import Scope
 from milestone_automation.engine.tracking import closed_days
@@ -160,8 +160,9 @@ def _begin(commit: Callable[[], None] | None) -> None:
 	"""Begin a transaction, and wait until nobody else adds up."""
 	if commit:
 		commit()
-	# The first statement: what the transaction sees is as of now, or on PostgreSQL fails if it is not.
-	frappe.db.get_value("DocType", closed_days.DOCTYPE, "name", for_update=True)
+	if not locks.is_only_writer():
+		# The first statement: what the transaction sees is as of now, or on PostgreSQL fails if it is not.
+		frappe.db.get_value("DocType", closed_days.DOCTYPE, "name", for_update=True)
 
 
 def _store(scope: Scope, days: Days) -> bool:

@@ -10,7 +10,7 @@ import os
 import frappe
 
 from milestone_automation.desk import kanban, weekly_mail
-from milestone_automation.engine.base import compat
+from milestone_automation.engine.base import compat, indexes
 from milestone_automation.engine.people import directory
 from milestone_automation.engine.people.rights import MANAGER_ROLE
 from milestone_automation.engine.tracking import listeners, registry
@@ -38,6 +38,7 @@ def after_uninstall():
 	for doctype in CORE_DOCTYPES:
 		if core_ships(doctype):
 			frappe.reload_doc(frappe.scrub(CORE_MODULE), "doctype", frappe.scrub(doctype), force=True)
+			indexes.ensure_names(doctype)
 	remove_unused_role()
 	frappe.db.delete("DefaultValue", {"defkey": directory.MAIL_DEFAULT})
 	compat.remove_desktop("milestone_automation")

@@ -189,18 +189,14 @@ def get_linked_with(doctype: str, docname: str) -> dict[str, list]:
 	"""
 	if not passes_on(doctype) and not rights.can_read_document(doctype, docname):
 		refuse()
-	linked_rows = linked_with.get(doctype, docname)
-	for own_doctype in [linked for linked in linked_rows if is_own(linked)]:
-		if not frappe.has_permission(own_doctype, "read"):
-			linked_rows[own_doctype] = []
-			continue
-		visible = set(
-			_visible(
-				own_doctype, [[own_doctype, "name", "in", [row["name"] for row in linked_rows[own_doctype]]]]
-			)
-		)
-		linked_rows[own_doctype] = [row for row in linked_rows[own_doctype] if row["name"] in visible]
-	return {linked: rows for linked, rows in linked_rows.items() if rows}
+	links = linked_with.get(doctype, docname)
+	for own_doctype in [linked for linked in links if is_own(linked)]:
+		names = [row["name"] for row in compat.linked_rows(links[own_doctype])]
+		visible = set()
+		if names and frappe.has_permission(own_doctype, "read"):
+			visible.update(_visible(own_doctype, [[own_doctype, "name", "in", names]]))
+		links[own_doctype] = compat.only_linked_rows(links[own_doctype], visible)
+	return {linked: found for linked, found in links.items() if found}
 
 
 def get_data_for_custom_field(doctype: str, field: str, names: str | list | None) -> dict:

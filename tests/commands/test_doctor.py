@@ -144,6 +144,7 @@ def test_what_deleting_an_orphan_leaves_behind_goes_with_it():
 
 def test_milestones_of_documents_that_are_gone_are_marked():
 	values = {"reference_type": "User", "track_field": "enabled", "value": "1", "reached_on": now_datetime()}
+	values["reference_deleted"] = 0  # on SQLite the column has no default
 	(name,) = bulk.insert_rows("Milestone", [{**values, "reference_name": "nobody@doctor.example"}])
 	assert faults(doctor._orphans) == ["1 documents of User are gone, and their milestones still count."]
 	doctor._orphans().fix()

@@ -5,6 +5,7 @@ import json
 import frappe
 import pytest
 
+from milestone_automation.engine.base import compat
 from tests.support.guarded import ADMIN, CLERK, ORDER, make_order, make_workflow, stage
 
 pytestmark = pytest.mark.one_database
@@ -157,3 +158,13 @@ def test_what_fits_is_counted_and_drawn(counted):
 	states = {"doctype": TASK, "workflow_state_field": "status", "states": '["Closed"]'}
 	assert ask_frappe(counted, ADMIN, "get_workflow_state_count", **states).status_code == 200
 	assert ask_frappe(counted, CLERK, "get_linked_with", doctype=ORDER, docname="none").status_code < 500
+
+
+@pytest.mark.parametrize("shape", [lambda rows: rows, lambda rows: {"docs": rows, "hidden_count": 3}])
+def test_links_hold_the_rows_one_may_read_and_count_no_others(shape):
+	"""Frappe 17 answers with the rows and how many it hides, earlier versions with the rows."""
+	shown, hidden = {"name": "Shown"}, {"name": "Hidden"}
+	links = compat.only_linked_rows(shape([shown, hidden]), {"Shown"})
+	assert compat.linked_rows(links) == [shown]
+	assert "3" not in str(links)
+	assert not compat.only_linked_rows(shape([hidden]), {"Shown"})

@@ -60,6 +60,8 @@ class Machine:
 def two_machines(scratch_site, make_user, smtp, tmp_path):
 	"""A site with two dozen plans that are due, on two machines."""
 	scratch = scratch_site()
+	if frappe.db.db_type == "sqlite":
+		pytest.skip("on SQLite the database is a file of one machine")
 	smtp.configure(scratch)
 	with scratch.connect():
 		ensure_production_order()

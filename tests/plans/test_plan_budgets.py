@@ -221,8 +221,8 @@ def test_moving_the_first_date_of_a_big_plan_writes_each_row_once(big_order, cou
 	day = plan.stages[0].key_date + timedelta(days=1)
 	with count_queries() as queries:
 		rescheduling.reschedule(plan.name, plan.stages[0].name, day, "The cloth is late")
-	rows = [text for text in queries.statements if "milestone plan stage" in text.lower()]
-	tasks = [text for text in queries.statements if "milestone task" in text.lower()]
+	rows = [text for text in queries.statements if "tabmilestone plan stage" in text.lower()]
+	tasks = [text for text in queries.statements if "tabmilestone task" in text.lower()]
 	# Every stage moves to a day of its own: an update for each new date of stages and of tasks, two reads for the
 	# to-dos that follow, and nothing else.
 	assert len(rows) <= 50 + 6, str(queries)

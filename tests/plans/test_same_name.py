@@ -168,7 +168,7 @@ def named(make_doctype):
 			{"fieldname": "status", "fieldtype": "Select", "options": "Open\nShipped"},
 			{"fieldname": "day", "fieldtype": "Date"},
 		],
-		autoname="field:title",
+		autoname="format:{title}",  # "field:title" makes the title unique, and of two faults SQLite tells that one
 	)
 
 

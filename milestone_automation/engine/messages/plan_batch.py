@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 import frappe
 
-from milestone_automation.engine.base import bulk, calendars, clock, guard
+from milestone_automation.engine.base import bulk, calendars, clock, guard, locks
 from milestone_automation.engine.messages import sending_day
 from milestone_automation.engine.people import assigned, assignees
 from milestone_automation.engine.people.directory import Directory, Recipient
@@ -138,8 +138,7 @@ def _plans(names: list[str], lock: bool) -> list:
 	query = frappe.qb.from_(plan).select(*(plan[column] for column in PLAN_COLUMNS))
 	query = query.where(plan.name.isin(names)).where(plan.status == PlanStatus.ACTIVE.value)
 	query = query.orderby(plan.name)
-	if lock and frappe.db.db_type != "sqlite":
-		# SQLite has only one writer at a time.
+	if lock and not locks.is_only_writer():
 		query = query.for_update(skip_locked=True)
 	return query.run(as_dict=True)
 

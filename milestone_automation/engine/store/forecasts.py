@@ -5,7 +5,7 @@ from datetime import date
 import frappe
 from frappe.utils import cint, flt, getdate
 
-from milestone_automation.engine.base import bulk
+from milestone_automation.engine.base import bulk, locks
 from milestone_automation.engine.rules.vocabulary import PlanStatus, StageStatus
 
 FIELDS = ("forecast_date", "forecast_p80", "chance", "chance_for")
@@ -110,7 +110,7 @@ def _lock(names: list[str]) -> dict[str, bool]:
 		.orderby(plan.name)
 	)
 	query = query.where(plan.status == PlanStatus.ACTIVE.value)
-	if frappe.db.db_type != "sqlite":
+	if not locks.is_only_writer():
 		query = query.for_update(skip_locked=True)
 	return {name: bool(since) for name, since in query.run()} if names else {}
 

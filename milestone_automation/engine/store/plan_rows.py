@@ -6,7 +6,7 @@ import frappe
 from frappe import _
 from frappe.utils import getdate, now_datetime
 
-from milestone_automation.engine.base import bulk, calendars, guard, save_state, stored_rows
+from milestone_automation.engine.base import bulk, calendars, guard, locks, save_state, stored_rows
 from milestone_automation.engine.base.locks import run_locked
 from milestone_automation.engine.rules import dates
 from milestone_automation.engine.rules.network import Network
@@ -269,8 +269,8 @@ def lock(plan: str) -> None:
 	Raises:
 		ConflictError: somebody else is changing it.
 	"""
-	if frappe.db.db_type != "sqlite":
-		with guard.translate_conflicts():
+	with guard.translate_conflicts():
+		if not locks.is_only_writer():
 			frappe.db.get_value("Milestone Plan", plan, "name", for_update=True)
 
 

@@ -398,13 +398,20 @@ def _note_deleted(doctype: str, names: list[str]) -> None:
 
 
 def adopt() -> None:
-	"""Complete milestones that core or an older version recorded: when, by whom, after which value."""
+	"""Complete milestones that core or an older version recorded: when, by whom, after which value.
+
+	Those that core records while the app is uninstalled have no zeros on SQLite, and would not count.
+	"""
 	milestone = frappe.qb.DocType("Milestone")
 	_note_unknown(milestone)
 	(
 		frappe.qb.update(milestone)
 		.set(milestone.reached_on, milestone.creation)
 		.set(milestone.reached_by, milestone.owner)
+		.set(milestone.cleared, Coalesce(milestone.cleared, 0))
+		.set(milestone.passing, Coalesce(milestone.passing, 0))
+		.set(milestone.undone, Coalesce(milestone.undone, 0))
+		.set(milestone.reference_deleted, Coalesce(milestone.reference_deleted, 0))
 		.where(milestone.reached_on.isnull())
 		.run()
 	)
