@@ -1,8 +1,8 @@
 """Scheduler: the times in each value of days that are over, added up and stored. What `engine/review` adds up is written here.
 
 Months that are over, and the days of the running one, are added up once; then only where a note says that they have
-changed. Two who add up at once wait for each other or fail, and neither stores sums that do not heed a change which the
-other one has deleted the note of: the name of a row is that of its days.
+changed. On one machine only one adds up at a time. On several, each transaction that stores or deletes begins after the
+one before has ended, and deletes a note only where all sums of its days are this run's own.
 """
 
 import hashlib
@@ -12,6 +12,9 @@ from datetime import date, datetime, timedelta
 import frappe
 from frappe.query_builder.functions import Count, Min
 from frappe.utils import add_months, get_first_day, get_last_day, getdate, now_datetime
+from frappe.utils.file_lock import LockTimeoutError
+from frappe.utils.synchronization import filelock
+from rq.timeouts import BaseTimeoutException
 
 from milestone_automation.engine.base import bulk, guard, locks
 from milestone_automation.engine.review import roll_up
@@ -20,8 +23,9 @@ from milestone_automation.engine.tracking import closed_days
 
 # Of a field with fewer milestones than these every report reads them faster than anybody could notice.
 WORTH = 10_000
-# Characters of the sums of some days. More are of a field with a value for almost every document, whose times say nothing.
-MOST_STORED = 4_000_000
+# Characters of the sums of some days: those of 500 steps or so. A field with more is not added up.
+MOST_STORED = 200_000
+LOCK = "milestone-roll-up"
 # Months that are added up at most; what is older is read when it is asked for.
 MONTHS = 240
 
@@ -49,14 +53,24 @@ def refresh(
 		worth: number of milestones from which on a field is added up.
 
 	Returns:
-		int: the number of ranges added up.
+		int: the number of ranges added up; 0 too where somebody else is at it on this machine.
 	"""
+	try:
+		with filelock(LOCK, timeout=1):
+			return _refresh(now, commit, show, worth)
+	except LockTimeoutError:
+		return 0
+
+
+def _refresh(now: datetime, commit, show, worth: int) -> int:
 	counts = _milestones_by_field()
 	done = 0
 	for field in sorted(counts.keys() | _stored_fields()):
-		wanted = _wanted(Scope(*field), closed_days.end(now)) if counts.get(field, 0) >= worth else []
 		try:
+			wanted = _wanted(Scope(*field), closed_days.end(now)) if counts.get(field, 0) >= worth else []
 			done += _refresh_field(Scope(*field), wanted, commit, show)
+		except BaseTimeoutException:
+			raise
 		except Exception:
 			if not commit:
 				raise
@@ -91,9 +105,9 @@ def forget(reference_type: str, track_field: str) -> None:
 
 
 def _delete(names: list[str]) -> None:
-	"""Delete rows by their names, all of which exist: MariaDB locks no more than these, and notes go on being written."""
-	if names:
-		frappe.db.delete(closed_days.DOCTYPE, {"name": ("in", names)})
+	"""Delete rows one by one: MariaDB may read the whole table for a list of names, and lock it against new notes."""
+	for name in names:
+		frappe.db.delete(closed_days.DOCTYPE, {"name": name})
 
 
 def _milestones_by_field() -> dict[tuple[str, str], int]:
@@ -105,7 +119,8 @@ def _milestones_by_field() -> dict[tuple[str, str], int]:
 
 def _stored_fields() -> set[tuple[str, str]]:
 	row = frappe.qb.DocType(closed_days.DOCTYPE)
-	return set(frappe.qb.from_(row).select(row.reference_type, row.track_field).distinct().run())
+	rows = frappe.qb.from_(row).select(row.reference_type, row.track_field).distinct().run()
+	return {(doctype, field) for doctype, field in rows if doctype and field}
 
 
 def _wanted(scope: Scope, end: date) -> list[Days]:
@@ -125,7 +140,8 @@ def _wanted(scope: Scope, end: date) -> list[Days]:
 	while month < running:
 		wanted.append((month, get_last_day(month)))
 		month = getdate(add_months(month, 1))
-	days = [max(running, month) + timedelta(days=number) for number in range((end - running).days)]
+	first_day = max(running, getdate(first))
+	days = [first_day + timedelta(days=number) for number in range((end - first_day).days)]
 	return wanted + [(day, day) for day in days]
 
 
@@ -137,37 +153,38 @@ def _refresh_field(
 ) -> int:
 	"""Add up the days of a field; return the number of ranges that were added up."""
 	_begin(commit)
+	wanted_by_name = {_name(scope, days): days for days in wanted}
 	stored, notes = roll_up.stored_ranges(scope.reference_type, scope.track_field)
-	good = {(found.first, found.last) for found in stored if not found.is_in(notes)}
-	missing = [days for days in wanted if days not in good]
-	for number, days in enumerate(missing):
-		_begin(commit)
-		if not _store(scope, days):
-			return number
+	good = {found.name for found in stored if not found.is_in(notes)}
+	# The last ones first: a field with too many values shows it in any month.
+	missing = [name for name in reversed(wanted_by_name) if name not in good]
+	for number, name in enumerate(missing):
+		if not _store(scope, name, wanted_by_name[name], commit):
+			wanted_by_name = {}
+			break
 		if show:
 			show(number + 1, len(missing))
 	_begin(commit)
-	left = [found.name for found in stored if (found.first, found.last) not in wanted]
-	# Every range that a note is about has been added up since the note was read.
-	left += [found.name for found in notes]
-	_delete(left)
+	stored, _later_notes = roll_up.stored_ranges(scope.reference_type, scope.track_field)
+	# Sums of other days: of a month's single days, of the DocType's former name, of somebody else who counts other days.
+	_delete([found.name for found in stored if found.name not in wanted_by_name])
+	# All sums of their days were stored after these notes were read.
+	_delete([note.name for note in notes])
 	if commit:
 		commit()
-	return len(missing)
+	return len(missing) if wanted_by_name else 0
 
 
 def _begin(commit: Callable[[], None] | None) -> None:
-	"""Begin a transaction, and wait until nobody else adds up."""
+	"""Begin a transaction that stores or deletes, alone."""
 	if commit:
 		commit()
-	if not locks.is_only_writer():
-		# The first statement: what the transaction sees is as of now, or on PostgreSQL fails if it is not.
-		frappe.db.get_value("DocType", closed_days.DOCTYPE, "name", for_update=True)
+	locks.begin_alone(closed_days.DOCTYPE)
 
 
-def _store(scope: Scope, days: Days) -> bool:
+def _store(scope: Scope, name: str, days: Days, commit: Callable[[], None] | None) -> bool:
 	"""Store the sums of some days; return whether they are few enough to be stored."""
-	name = _name(scope, days)
+	_begin(commit)
 	numbers = roll_up.added_up(scope, *days)
 	if len(numbers) > MOST_STORED:
 		return False

@@ -17,8 +17,9 @@ from milestone_automation.engine.tracking import closed_days, milestones
 
 CASE = "Roll-up Case"
 SCOPE = Scope(CASE, "status")
+DAY = 86400
 FRACTIONS = (0.0, 0.25, 0.5, 0.8, 0.9, 1.0)
-VALUES = ("Cut", "cut", "Sewn", "<b>Shipped</b> & gone", "a < b", "Geprüft", "50 %", "")
+VALUES = ("Cut", "cut", "Sewn", "<b>Shipped</b> & gone", "a < b", "Geprüft", "Ann's 50 %", "")
 
 
 @pytest.fixture
@@ -36,11 +37,13 @@ def write(numbers, days: int = 90) -> None:
 	rows = []
 	for number in numbers:
 		moment = now_datetime().replace(microsecond=0) - datetime.timedelta(days=dice.uniform(1, days))
+		if number % 3 == 0:
+			moment = moment.replace(hour=0, minute=0, second=0)
 		before, stood = "", None
 		for _step in range(6):
 			value = dice.choice([value for value in VALUES if value != before])
 			rows.append(MilestoneRow(f"case-{number}", before, value, moment, "", stood))
-			stood = dice.choice((0, 1, 7, 8, 59, dice.randrange(10**6)))
+			stood = dice.choice((0, 1, 7, 8, 59, DAY, dice.randrange(10**6)))
 			moment, before = moment + datetime.timedelta(seconds=stood), value
 	now = now_datetime()
 	Writer(CASE, "status", "", MilestoneSource.IMPORT).insert(row for row in rows if row.reached_on <= now)
@@ -221,6 +224,44 @@ def test_the_days_of_a_month_that_is_over_are_added_up_together(case):
 	this_month = closed_days.end(later).replace(day=1)
 	lengths = [(found.last - found.first).days + 1 for found in stored if found.first < this_month]
 	assert min(lengths) >= 28
+	assert numbers() == numbers_of_the_milestones()
+
+
+def test_on_the_first_of_a_month_no_day_is_added_up_that_is_not_over(make_doctype):
+	make_doctype(CASE, [{"fieldname": "status", "fieldtype": "Data"}])
+	morning = datetime.datetime(2026, 12, 1, 8)
+	rows = [MilestoneRow(f"case-{hour}", "Cut", "Sewn", morning, "", hour) for hour in range(5)]
+	Writer(CASE, "status", "", MilestoneSource.IMPORT).insert(rows)
+	assert roll_ups.refresh(morning + datetime.timedelta(hours=6), worth=1) == 0
+	assert roll_ups.refresh(morning + datetime.timedelta(hours=41), worth=1) == 1
+	assert numbers() == numbers_of_the_milestones()
+
+
+def test_sums_from_before_a_doctype_was_renamed_make_room_for_new_ones(case):
+	milestone, row = frappe.qb.DocType("Milestone"), frappe.qb.DocType(closed_days.DOCTYPE)
+	for table in (milestone, row):
+		# As Frappe does with every link to a DocType.
+		query = frappe.qb.update(table).set(table.reference_type, "Renamed Case")
+		query.where(table.reference_type == CASE).run()
+	renamed = Scope("Renamed Case", "status")
+	before = stays.by_step(renamed)
+	name = frappe.get_all(
+		"Milestone", {"reference_type": "Renamed Case", "value_before": "Cut"}, pluck="name"
+	)[0]
+	milestones.mark_undone(name)
+	roll_ups.refresh(now_datetime(), worth=1)
+	after = stays.by_step(renamed)
+	assert sum(step.count for step in after) == sum(step.count for step in before) - 1
+	assert list(roll_ups.differing()) == []
+	stored, _notes = roll_up.stored_ranges("Renamed Case", "status")
+	assert roll_up.without_overlaps(stored) == sorted(stored, key=lambda found: found.first)
+
+
+def test_a_field_with_a_value_for_every_document_is_not_added_up(case, monkeypatch):
+	monkeypatch.setattr(roll_ups, "MOST_STORED", 50)
+	milestones.mark_undone(some_milestone())
+	assert roll_ups.refresh(now_datetime(), worth=1) == 0
+	assert frappe.db.count(closed_days.DOCTYPE, {"reference_type": CASE}) == 0
 	assert numbers() == numbers_of_the_milestones()
 
 

@@ -43,6 +43,11 @@ class Milestone(TypedDocument):
 		self.reached_by = self.reached_by or frappe.session.user
 		self.value_before = self.value_before or self.from_value
 
+	def validate(self):
+		"""Keep times as the engine writes them: with the time of day, and durations in whole seconds."""
+		self.reached_on = self.reached_on and frappe.utils.get_datetime(self.reached_on)
+		self.time_in_previous = self.time_in_previous and int(frappe.utils.flt(self.time_in_previous))
+
 	def on_change(self):
 		"""Note it where the milestone is, or was, of a day that may be added up already."""
 		for doc in (self, self.get_doc_before_save()):

@@ -13,12 +13,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 
 import frappe
 from frappe.utils import getdate
 
-from milestone_automation.engine.review.scope import Scope
+from milestone_automation.engine.review.scope import Scope, beginning
 from milestone_automation.engine.tracking import closed_days
 
 # Bits after the highest one that tell classes apart.
@@ -120,7 +120,10 @@ def by_step(scope: Scope) -> dict[Step, Sums] | None:
 			steps.setdefault((before, after), Sums()).add(
 				total, zip(classes[::2], classes[1::2], strict=True)
 			)
-	left = max(MOST_READ, int(MOST_READ_OF_ALL * sum(sums.count for sums in steps.values())))
+	added_up = sum(sums.count for sums in steps.values())
+	left = max(MOST_READ, int(MOST_READ_OF_ALL * added_up))
+	if _expected(usable, gaps, added_up) > left:
+		return None
 	for start, until in gaps:
 		read = _add_gap(steps, scope, start, until, left)
 		if read is None:
@@ -186,32 +189,34 @@ def without_overlaps(ranges: Iterable[Range]) -> list[Range]:
 	return chosen
 
 
-def _gaps(ranges: list[Range]) -> list[tuple[datetime | None, datetime | None]]:
-	"""Return the times from and until which no range of these, in order, has the milestones; None for no limit."""
-	starts = [None, *(_beginning(found.last + timedelta(days=1)) for found in ranges)]
-	ends = [*(_beginning(found.first) for found in ranges), None]
+def _gaps(ranges: list[Range]) -> list[tuple[date | None, date | None]]:
+	"""Return from which day to before which one no range of these, in order, has the milestones; None for no limit."""
+	starts = [None, *(found.last + timedelta(days=1) for found in ranges)]
+	ends = [*(found.first for found in ranges), None]
 	return [gap for gap in zip(starts, ends, strict=True) if gap[0] is None or gap[0] != gap[1]]
 
 
-def _beginning(day: date) -> datetime:
-	return datetime.combine(day, time.min)
+def _expected(ranges: list[Range], gaps: list[tuple[date | None, date | None]], added_up: int) -> float:
+	"""Return how many stays there may be between ranges that have `added_up` of them: as many a day as there."""
+	days = sum((found.last - found.first).days + 1 for found in ranges)
+	between = sum((until - start).days for start, until in gaps if start and until)
+	return added_up / days * between
 
 
 def _add_gap(
-	steps: dict[Step, Sums], scope: Scope, start: datetime | None, until: datetime | None, most: int
+	steps: dict[Step, Sums], scope: Scope, start: date | None, until: date | None, most: int
 ) -> int | None:
-	"""Add the stays of a time to those of steps; return how many were read, None where there are more than `most`."""
+	"""Add the stays of some days to those of steps; return how many were read, None where there are more than `most`."""
 	milestone = frappe.qb.DocType("Milestone")
 	moment = milestone.reached_on
-	if start is None and until is None:
-		within = None
-	elif start is None:
-		# One without a time counts too; no range has it.
-		within = (moment < until) | moment.isnull()
-	else:
-		within = moment >= start if until is None else (moment >= start) & (moment < until)
 	query = _stays(scope, milestone)
-	rows = (query.where(within) if within else query).limit(most + 1).run()
+	if start is None:
+		# One without a time counts too; no range has it.
+		query = query.where((moment < beginning(until)) | moment.isnull())
+	else:
+		query = query.where(moment >= beginning(start))
+		query = query.where(moment < beginning(until)) if until else query
+	rows = query.limit(most + 1).run()
 	if len(rows) > most:
 		return None
 	add_rows(steps, rows)
@@ -253,22 +258,24 @@ def added_up(scope: Scope, first: date, last: date) -> str:
 	"""
 	steps: dict[Step, Sums] = {}
 	for number in range((last - first).days + 1):
-		start = _beginning(first + timedelta(days=number))
-		for rows in _pages(scope, start, start + timedelta(days=1)):
+		for rows in _pages(scope, first + timedelta(days=number)):
 			add_rows(steps, rows)
-	return json.dumps(
+	numbers = json.dumps(
 		[
 			[*step, sums.total, [number for pair in sorted(sums.classes.items()) for number in pair]]
 			for step, sums in sorted(steps.items())
 		],
 		separators=(",", ":"),
 	)
+	# Frappe doubles "%" in a value for SQLite that also has an apostrophe.
+	return numbers.replace("'", "\\u0027").replace("%", "\\u0025")
 
 
-def _pages(scope: Scope, start: datetime, until: datetime) -> Iterator[list[tuple]]:
+def _pages(scope: Scope, day: date) -> Iterator[list[tuple]]:
 	milestone = frappe.qb.DocType("Milestone")
 	query = _stays(scope, milestone).select(milestone.name)
-	query = query.where(milestone.reached_on >= start).where(milestone.reached_on < until)
+	query = query.where(milestone.reached_on >= beginning(day))
+	query = query.where(milestone.reached_on < beginning(day + timedelta(days=1)))
 	query = query.orderby(milestone.name).limit(PAGE)
 	rows = query.run()
 	while rows:

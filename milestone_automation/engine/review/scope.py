@@ -54,14 +54,23 @@ class Scope:
 			.where(milestone.passing == 0)
 		)
 		if self.start:
-			query = query.where(milestone.reached_on >= datetime.combine(self.start, time.min))
+			query = query.where(milestone.reached_on >= beginning(self.start))
 		if self.end:
-			query = query.where(
-				milestone.reached_on < datetime.combine(self.end, time.min) + timedelta(days=1)
-			)
+			query = query.where(milestone.reached_on < beginning(self.end + timedelta(days=1)))
 		if self.condition:
 			query = query.where(is_among(milestone.reference_name, self.reference_type, self.condition))
 		return query
+
+
+def beginning(day: date) -> datetime | str:
+	"""Return the first moment of a day, for a condition on a time.
+
+	SQLite compares times as text, in which a time without a fraction stands before the same one with zeros.
+
+	Args:
+		day: the day.
+	"""
+	return f"{day} 00:00:00" if frappe.db.db_type == "sqlite" else datetime.combine(day, time.min)
 
 
 def of_reader(reference_type: str, track_field: str, start=None, end=None, user: str | None = None) -> Scope:

@@ -1,7 +1,7 @@
 """The current values of documents, and how often each value was reached."""
 
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime
 
 import frappe
 from frappe.query_builder.functions import Count, Max, Min
@@ -82,7 +82,7 @@ def _first_visits(scope: Scope) -> dict[str, int]:
 	)
 	first = scope.since_ever().apply(first, milestone).groupby(exact, milestone.reference_name)
 	query = frappe.qb.from_(first).select(Min(first.value), Count("*")).groupby(scopes.exact(first.value))
-	rows = query.where(first.first_reached_on >= datetime.combine(scope.start, time.min)).run()
+	rows = query.where(first.first_reached_on >= scopes.beginning(scope.start)).run()
 	return {value or "": count for value, count in rows}
 
 

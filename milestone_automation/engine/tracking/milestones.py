@@ -78,8 +78,9 @@ def insert_one(**row) -> str:
 	Args:
 		row: as for `insert`.
 	"""
-	(name,) = insert([row])
+	# First, so that none is written whose note could not be.
 	closed_days.note(row["reference_type"], [(row["track_field"], row["reached_on"])])
+	(name,) = insert([row])
 	return name
 
 

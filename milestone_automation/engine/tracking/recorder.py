@@ -79,9 +79,10 @@ def _record_changes(doc, tracker: registry.Tracker, changes: list[stored_changes
 			rows.append(_missed_milestone(doc, tracker, change))
 			change = stored_changes.after_missed(change, rows[-1])
 		rows.append(_milestone(doc, tracker, change))
-	milestones.insert(rows)
 	if any(change.missed for change in changes):
+		# First, so that none is written whose note could not be.
 		closed_days.note(doc.doctype, [(row["track_field"], row["reached_on"]) for row in rows])
+	milestones.insert(rows)
 
 
 def _milestone(doc, tracker: registry.Tracker, change: stored_changes.Change) -> dict:
