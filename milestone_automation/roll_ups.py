@@ -6,7 +6,7 @@ one before has ended, and deletes a note only where all sums of its days are thi
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import date, datetime, timedelta
 
 import frappe
@@ -16,7 +16,7 @@ from frappe.utils.file_lock import LockTimeoutError
 from frappe.utils.synchronization import filelock
 from rq.timeouts import BaseTimeoutException
 
-from milestone_automation.engine.base import bulk, guard, locks
+from milestone_automation.engine.base import bulk, guard
 from milestone_automation.engine.review import roll_up
 from milestone_automation.engine.review.scope import Scope
 from milestone_automation.engine.tracking import closed_days
@@ -160,26 +160,40 @@ def _refresh_field(
 	missing = [name for name in reversed(wanted_by_name) if name not in good]
 	for number, name in enumerate(missing):
 		if not _store(scope, name, wanted_by_name[name], commit):
-			wanted_by_name = {}
+			missing, wanted_by_name = [], {}
 			break
 		if show:
 			show(number + 1, len(missing))
 	_begin(commit)
-	stored, _later_notes = roll_up.stored_ranges(scope.reference_type, scope.track_field)
-	# Sums of other days: of a month's single days, of the DocType's former name, of somebody else who counts other days.
-	_delete([found.name for found in stored if found.name not in wanted_by_name])
-	# All sums of their days were stored after these notes were read.
-	_delete([note.name for note in notes])
+	_clear_up(scope, wanted_by_name.keys(), notes)
 	if commit:
 		commit()
-	return len(missing) if wanted_by_name else 0
+	return len(missing)
+
+
+def _clear_up(scope: Scope, wanted: Collection[str], notes: list[roll_up.Range]) -> None:
+	"""Delete sums that are not wanted, and notes that were read before all sums of their days were stored.
+
+	Not wanted are sums of a month's single days, of the DocType's former name, of somebody else who counts other days.
+	"""
+	stored, _later_notes = roll_up.stored_ranges(scope.reference_type, scope.track_field)
+	_delete([found.name for found in stored if found.name not in wanted])
+	_delete([note.name for note in notes])
 
 
 def _begin(commit: Callable[[], None] | None) -> None:
-	"""Begin a transaction that stores or deletes, alone."""
+	"""Begin a transaction that stores or deletes once no other such one runs; what it sees is as of then.
+
+	SQLite has no lock for that, and is on one machine.
+	"""
 	if commit:
 		commit()
-	locks.begin_alone(closed_days.DOCTYPE)
+	if frappe.db.db_type == "mariadb":
+		# What locks takes no view of the tables yet.
+		frappe.db.get_value("DocType", closed_days.DOCTYPE, "name", for_update=True)
+	elif frappe.db.db_type == "postgres":
+		# The first statement takes the view before it waits; this one takes none. It stops neither readers nor notes.
+		frappe.db.sql('LOCK TABLE "tabMilestone Roll Up" IN SHARE UPDATE EXCLUSIVE MODE')
 
 
 def _store(scope: Scope, name: str, days: Days, commit: Callable[[], None] | None) -> bool:

@@ -33,22 +33,3 @@ def is_only_writer() -> bool:
 		return False
 	frappe.db.sql("UPDATE `tabSeries` SET `current` = `current` WHERE 0")
 	return True
-
-
-def begin_alone(doctype: str) -> None:
-	"""Wait until no other transaction has begun by this; what this one sees is as of then. Call it before it reads.
-
-	Nobody else who reads or writes waits. On SQLite nothing is done: it has no such lock.
-
-	Args:
-		doctype: of the table that is to be written.
-	"""
-	if frappe.db.db_type == "mariadb":
-		# What locks takes no view of the tables yet.
-		frappe.db.get_value("DocType", doctype, "name", for_update=True)
-	elif frappe.db.db_type == "postgres":
-		# The view is taken by the first statement, before it waits; this one takes none.
-		table = frappe.qb.DocType(doctype).get_sql(quote_char='"')
-		frappe.db.sql(
-			f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE"
-		)  # nosemgrep: frappe-sql-format-injection
