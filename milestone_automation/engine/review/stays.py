@@ -271,16 +271,25 @@ def _from_index(scope: Scope, columns: tuple[str, ...], fractions) -> list[Stays
 	texts = ends(*(milestone[column] for column in columns))
 	stays = []
 	for value in _values(scope):
+		if _is_misread(value):
+			return None
 		query = _in_value(scope, value, index).select(Count("*"), Sum(duration), *behind, *texts)
 		for count, total, *rest in query.groupby(*behind).run():
 			if count:
-				if not are_alike(rest[len(behind) :]):
+				if not are_alike(rest[len(behind) :]) or any(
+					_is_misread(after) for after in rest[: len(behind)]
+				):
 					return None
 				key = (value, *rest[: len(behind)])
 				read = _walk(scope, columns, key, index, count)
 				at = {fraction: percentiles.seek(count, fraction, read) for fraction in fractions}
 				stays.append(Stays(key, count, int(total), at))
 	return sorted(stays, key=lambda row: row.key)
+
+
+def _is_misread(value: str) -> bool:
+	"""Tell whether Frappe asks SQLite for another text: it doubles "%" in one that has an apostrophe too."""
+	return frappe.db.db_type == "sqlite" and "'" in value and "%" in value
 
 
 def _values(scope: Scope) -> Iterator[str]:
