@@ -106,29 +106,25 @@ def import_more():
 	write(range(100, 130))
 
 
+def a_stay(days_ago: int) -> dict:
+	"""Values of a milestone that ends a stay so many days ago."""
+	return {
+		"reference_type": CASE,
+		"reference_name": "case-1",
+		"track_field": "status",
+		"value": "Sewn",
+		"value_before": "Cut",
+		"reached_on": now_datetime() - datetime.timedelta(days=days_ago),
+		"time_in_previous": 777,
+	}
+
+
 def record_what_was_missed():
-	milestones.insert_one(
-		reference_type=CASE,
-		reference_name="case-1",
-		track_field="status",
-		value="Sewn",
-		value_before="Cut",
-		reached_on=now_datetime() - datetime.timedelta(days=20),
-		time_in_previous=777,
-	)
+	milestones.insert_one(**a_stay(20))
 
 
 def insert_by_hand():
-	frappe.get_doc(
-		doctype="Milestone",
-		reference_type=CASE,
-		reference_name="case-2",
-		track_field="status",
-		value="Sewn",
-		value_before="Cut",
-		reached_on=now_datetime() - datetime.timedelta(days=30),
-		time_in_previous=999,
-	).insert(ignore_links=True)
+	frappe.get_doc(doctype="Milestone", **a_stay(30)).insert(ignore_links=True)
 
 
 def move_by_hand():
@@ -266,15 +262,7 @@ def test_a_field_with_a_value_for_every_document_is_not_added_up(case, monkeypat
 
 
 def test_a_recorded_change_of_today_writes_no_note(case):
-	milestones.insert_one(
-		reference_type=CASE,
-		reference_name="case-1",
-		track_field="status",
-		value="Sewn",
-		value_before="Cut",
-		reached_on=now_datetime(),
-		time_in_previous=5,
-	)
+	milestones.insert_one(**a_stay(0))
 	assert frappe.db.count(closed_days.DOCTYPE, {"numbers": ("is", "not set")}) == 0
 	assert numbers() == numbers_of_the_milestones()
 

@@ -12,13 +12,13 @@ milestones themselves are read.
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import frappe
 from frappe.utils import getdate
 
-from milestone_automation.engine.review.scope import Scope, beginning
+from milestone_automation.engine.review.scope import Scope, beginning, of_stays
 from milestone_automation.engine.tracking import closed_days
 
 # Bits after the highest one that tell classes apart.
@@ -227,8 +227,7 @@ def _stays(scope: Scope, milestone):
 	query = frappe.qb.from_(milestone).select(
 		milestone.value_before, milestone.value, milestone.time_in_previous
 	)
-	query = scope.apply(query, milestone)
-	return query.where(milestone.value_before != "").where(milestone.time_in_previous.isnotnull())
+	return of_stays(scope, query, milestone)
 
 
 def add_rows(steps: dict[Step, Sums], rows: Iterable[tuple]) -> None:
@@ -273,9 +272,7 @@ def added_up(scope: Scope, first: date, last: date) -> str:
 
 def _pages(scope: Scope, day: date) -> Iterator[list[tuple]]:
 	milestone = frappe.qb.DocType("Milestone")
-	query = _stays(scope, milestone).select(milestone.name)
-	query = query.where(milestone.reached_on >= beginning(day))
-	query = query.where(milestone.reached_on < beginning(day + timedelta(days=1)))
+	query = _stays(replace(scope, start=day, end=day), milestone).select(milestone.name)
 	query = query.orderby(milestone.name).limit(PAGE)
 	rows = query.run()
 	while rows:

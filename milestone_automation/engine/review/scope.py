@@ -91,6 +91,18 @@ def of_reader(reference_type: str, track_field: str, start=None, end=None, user:
 	return Scope(reference_type, track_field, condition, start, end)
 
 
+def of_stays(scope: Scope, query, milestone):
+	"""Restrict a query to finished stays; the first value of a document ends none, and some durations are unknown.
+
+	Args:
+		scope: which milestones count.
+		query: a query of the query builder.
+		milestone: its table `Milestone`.
+	"""
+	query = scope.apply(query, milestone)
+	return query.where(milestone.value_before != "").where(milestone.time_in_previous.isnotnull())
+
+
 def exact(column: Term) -> Term:
 	"""Return a text column that is compared byte by byte: for MariaDB "open" and "Open" are the same, "é" and "e" too.
 

@@ -21,7 +21,7 @@ from pypika.terms import Parameter
 
 from milestone_automation.engine.base import indexes
 from milestone_automation.engine.review import percentiles, roll_up
-from milestone_automation.engine.review.scope import Scope, are_alike, ends, exact, is_exactly
+from milestone_automation.engine.review.scope import Scope, are_alike, ends, exact, is_exactly, of_stays
 from milestone_automation.engine.rules.working_days import WorkCalendar, working_seconds_between
 
 MEDIAN, NINETIETH = 0.5, 0.9
@@ -106,7 +106,7 @@ def longest(
 		milestone.time_in_previous,
 		milestone.reached_by,
 	)
-	query = _between(_counted(scope, query, milestone), milestone, value, next_value)
+	query = _between(of_stays(scope, query, milestone), milestone, value, next_value)
 	query = (
 		query.orderby(milestone.time_in_previous, order=frappe.qb.desc).orderby(milestone.name).limit(most)
 	)
@@ -132,7 +132,7 @@ def count(scope: Scope, value: str | None = None, next_value: str | None = None)
 		value, next_value: only stays in this value, and before this one; None for all.
 	"""
 	milestone = frappe.qb.DocType("Milestone")
-	query = _counted(scope, frappe.qb.from_(milestone).select(Count("*")), milestone)
+	query = of_stays(scope, frappe.qb.from_(milestone).select(Count("*")), milestone)
 	return _between(query, milestone, value, next_value).run()[0][0]
 
 
@@ -311,12 +311,6 @@ def _in_value(scope: Scope, value: str, index: str | None):
 	return query.where(milestone.value_before == value).where(milestone.time_in_previous.isnotnull())
 
 
-def _counted(scope: Scope, query, milestone):
-	"""Restrict a query to stays; the first value of a document ends none, and some durations are unknown."""
-	query = scope.apply(query, milestone)
-	return query.where(milestone.value_before != "").where(milestone.time_in_previous.isnotnull())
-
-
 def _walk(
 	scope: Scope, columns: tuple[str, ...], key: tuple[str, ...], index: str | None, count: int
 ) -> Callable[[int, int], Sequence[float]]:
@@ -369,7 +363,7 @@ def _rows(scope: Scope, columns: tuple[str, ...], calendar) -> Iterator[tuple[tu
 		milestone.reached_on,
 		*(milestone[column] for column in columns),
 	)
-	query = _counted(scope, query, milestone).orderby(milestone.name).limit(PAGE)
+	query = of_stays(scope, query, milestone).orderby(milestone.name).limit(PAGE)
 	rows = query.run()
 	while rows:
 		for _name, seconds, reached_on, *key in rows:
