@@ -1,7 +1,10 @@
 """What got past the gate, what new documents may not, refusals that somebody swallows, faults of the gate itself."""
 
+from types import SimpleNamespace
+
 import frappe
 import pytest
+from frappe.core.doctype.deleted_document import deleted_document
 
 from milestone_automation.engine.base import compat
 from milestone_automation.engine.base.guard import GateError
@@ -32,7 +35,7 @@ RELEASED = stage("Released", reach_rule="Field Value", track_field="docstatus", 
 
 
 @pytest.fixture
-def held():
+def held(production_order):
 	"""An order whose milestone Shipped is blocked by one task."""
 	make_workflow(stages=[stage("Shipped", "Shipped")], tasks=[task("Shipped", TASK)])
 	return make_document()
@@ -323,6 +326,53 @@ def test_what_is_brought_in_is_accepted_as_reached_and_logged(held, flag):
 		frappe.flags[flag] = False
 	assert status_of(order) == {"Shipped": "Reached"}
 	assert [row.details for row in log_of(order, "Accepted as Reached")] == [TASK]
+
+
+def ship_and_delete(order) -> str:
+	"""Complete the order's task, ship and delete it; return the name of its row among the deleted documents."""
+	tasks.complete(task_of(order, TASK).name)
+	order.reload()
+	order.update({"status": "Shipped"}).save()
+	frappe.delete_doc(ORDER, order.name)
+	return frappe.db.get_value("Deleted Document", {"deleted_doctype": ORDER, "deleted_name": order.name})
+
+
+def test_a_shipped_order_that_was_deleted_is_restored_as_it_was(held):
+	deleted = ship_and_delete(held)
+	deleted_document.restore(deleted)
+	order = frappe.get_doc(ORDER, frappe.db.get_value("Deleted Document", deleted, "new_name"))
+	assert order.status == "Shipped"
+	assert status_of(order) == {"Shipped": "Reached"}
+	assert [row.details for row in log_of(order, "Accepted as Reached")] == [TASK]
+
+
+def test_an_order_that_was_deleted_before_it_was_shipped_is_not_restored_as_shipped(held):
+	frappe.delete_doc(ORDER, held.name)
+	data = frappe.parse_json(
+		frappe.db.get_value("Deleted Document", {"deleted_doctype": ORDER, "deleted_name": held.name}, "data")
+	)
+	with pytest.raises(GateError, match="One required task comes before <b>Shipped</b>"):
+		frappe.get_doc({**data, "status": "Shipped"}).insert()
+
+
+def test_a_request_that_sends_what_was_deleted_as_a_new_order_is_refused(held, monkeypatch):
+	deleted = ship_and_delete(held)
+	data = frappe.parse_json(frappe.db.get_value("Deleted Document", deleted, "data"))
+	monkeypatch.setattr(frappe.local, "request", SimpleNamespace(method="POST"), raising=False)
+	monkeypatch.setattr(frappe.local, "form_dict", frappe._dict(cmd="frappe.client.insert"))
+	with pytest.raises(GateError, match="One required task comes before <b>Shipped</b>"):
+		frappe.get_doc(data).insert()
+	frappe.local.form_dict.cmd = "frappe.core.doctype.deleted_document.deleted_document.restore"
+	assert status_of(frappe.get_doc(data).insert()) == {"Shipped": "Reached"}
+
+
+def test_a_workflow_that_refuses_what_is_brought_in_refuses_what_is_restored_too(held):
+	workflow = plan_of(held).workflow
+	deleted = ship_and_delete(held)
+	frappe.db.set_value("Milestone Workflow", workflow, "imported_documents", "Refuse")
+	frappe.clear_document_cache("Milestone Workflow", workflow)
+	with pytest.raises(GateError, match="One required task comes before <b>Shipped</b>"):
+		deleted_document.restore(deleted)
 
 
 def test_a_document_from_before_the_workflow_is_accepted_when_its_plan_is_started(make_user):

@@ -28,7 +28,7 @@ RELEASED = stage("Released", reach_rule="Field Value", track_field="docstatus", 
 
 
 @pytest.fixture
-def held():
+def held(production_order):
 	"""An order whose milestone Shipped is blocked by one task."""
 	make_workflow(stages=[stage("Shipped", "Shipped")], tasks=[task("Shipped", TASK)])
 	order = make_document()

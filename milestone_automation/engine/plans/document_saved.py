@@ -48,7 +48,7 @@ def _enter(doc) -> None:
 	if not row or (doc.flags.in_insert and not stored_rows.is_inserted(doc, row.get("creation"))):
 		return
 	stored_doc = watched.as_stored(doc, row)
-	new_documents.check(stored_doc, refused_writes.values_before(doc))
+	new_documents.check(stored_doc, refused_writes.values_before(doc), written=doc)
 	starting.start_if_matching(stored_doc)
 
 

@@ -2,23 +2,25 @@
 
 They have no plan yet, so no task is open: the required tasks of the template count, and its exit criteria by the document
 as it is; where milestones are reached in order, earlier ones whose value the document does not have. What people, scripts and REST
-create is refused, what is brought in (imports, migrations, patches) is accepted, unless the workflow says otherwise.
+create is refused, what is brought in (imports, migrations, patches) or comes back with the value it had when it was deleted is
+accepted, unless the workflow says otherwise.
 """
 
 from frappe import _
 from frappe.utils import cint, escape_html
 
-from milestone_automation.engine.base import compat, save_state
+from milestone_automation.engine.base import compat, restored_documents, save_state, values
 from milestone_automation.engine.people import criterion_texts
 from milestone_automation.engine.progress import refusals
 from milestone_automation.engine.rules import criteria
 from milestone_automation.engine.rules.network import Network
 from milestone_automation.engine.rules.vocabulary import EntryRule, GateMode
 from milestone_automation.engine.store import exit_criteria, watched
+from milestone_automation.engine.tracking import registry
 from milestone_automation.engine.workflows import default_values, matching
 
 
-def check(doc, before, to_write=None) -> None:
+def check(doc, before, to_write=None, written=None) -> None:
 	"""Refuse a document without a plan whose values would reach a milestone before its required tasks exist.
 
 	A document that meets the exit criteria of the milestone is not refused for them.
@@ -27,6 +29,7 @@ def check(doc, before, to_write=None) -> None:
 		doc: the document, new or about to match a workflow; before or after it was written.
 		before: the row or document before the write; None if it is new.
 		to_write: the document with values that are not stored yet, for its exit criteria; as it is stored by default.
+		written: the document whose save or `db_set` wrote the row, where `doc` was read from it anew.
 
 	Raises:
 		GateError: says what to save it as first.
@@ -37,9 +40,8 @@ def check(doc, before, to_write=None) -> None:
 	template = matching.template(workflow)
 	if not _is_refused(template):
 		return
-	for stage in template.stages:
-		if not _is_reached_by_write(stage, doc, before):
-			continue
+	reached = [stage for stage in template.stages if _is_reached_by_write(stage, doc, before)]
+	for stage in _without_restored(template, reached, doc, written or doc):
 		earlier = _earlier_open(template, stage, doc)
 		if earlier and cint(template.reached_in_order):
 			_refuse_order(doc, stage, earlier[0])
@@ -51,11 +53,29 @@ def check(doc, before, to_write=None) -> None:
 			_refuse_criteria(doc, stage, unmet)
 
 
-def _is_refused(rules) -> bool:
+def _is_refused(rules, brought_in: bool | None = None) -> bool:
 	"""Tell by a workflow, or by a plan of it, whether new documents are refused at the value of a blocked milestone."""
-	brought_in = compat.is_brought_in()
+	brought_in = compat.is_brought_in() if brought_in is None else brought_in
 	rule = rules.imported_documents if brought_in else rules.new_documents
 	return (rule or (EntryRule.ACCEPT if brought_in else EntryRule.REFUSE)) == EntryRule.REFUSE
+
+
+def _without_restored(template, stages: list, doc, written) -> list:
+	"""Return the stages but those whose value a restored document had already when it was deleted."""
+	if not stages or _is_refused(template, brought_in=True):
+		return stages
+	before = restored_documents.values_when_deleted(written)
+	if not before:
+		return stages
+	return [
+		stage
+		for stage in stages
+		if not values.is_same(
+			before.get(stage.track_field),
+			doc.get(stage.track_field),
+			registry.field_type(doc.doctype, stage.track_field),
+		)
+	]
 
 
 def is_being_brought_in(plan) -> bool:
