@@ -51,8 +51,11 @@ def begin_save(doc, method=None):
 		GateError: the document would reach a stage that may not be reached yet.
 		frappe.QueryDeadlockError: as `before_change`.
 	"""
-	save_state.note_write(doc)
-	rules = _rules_for(doc)
+	if _is_setting_up():
+		return
+	if registry.has_workflows():
+		save_state.note_write(doc)
+	rules = registry.for_doctype(doc.doctype)
 	if not rules:
 		return
 	if rules.tracker:
@@ -323,11 +326,11 @@ def _rules_for(doc) -> registry.Rules | None:
 
 
 def _is_setting_up() -> bool:
-	flags = frappe.local.flags
-	return bool(flags.in_migrate or flags.in_setup_wizard or _are_tables_missing())
+	flag = frappe.local.flags.get
+	return bool(flag("in_migrate") or flag("in_setup_wizard") or flag("in_install") or flag(UNINSTALLING))
 
 
 def _are_tables_missing() -> bool:
 	"""Tell whether an app is being installed or this one uninstalled, so that tables may be missing."""
-	flags = frappe.local.flags
-	return bool(flags.in_install or flags.get(UNINSTALLING))
+	flag = frappe.local.flags.get
+	return bool(flag("in_install") or flag(UNINSTALLING))

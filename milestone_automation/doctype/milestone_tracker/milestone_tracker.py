@@ -44,8 +44,9 @@ class MilestoneTracker(TypedDocument):
 			BaseDocument.__init__(self, values)
 			self.set("extra_fields", rows)
 		else:
-			# What that does, without asking for each value whether it is that of a table.
-			self._table_fieldnames = {"extra_fields"}
+			# What that does, without asking for each value whether it is that of a table. Frappe 15 wants the names of
+			# the tables, later ones their DocTypes too.
+			self._table_fieldnames = {"extra_fields": "Milestone Tracker Field"}
 			self.dont_update_if_missing = []
 			self.__dict__.update(values, extra_fields=[])
 		return self

@@ -16,6 +16,8 @@ import frappe
 
 # A milestone counts in reports unless one of the flags is set.
 COUNTED = ("reference_type", "track_field", "reference_deleted", "undone", "passing")
+# The last milestone of one field of a document. With all that it is ordered by, nothing is sorted.
+LAST_MILESTONE = ("reference_type", "reference_name", "track_field", "reached_on", "idx", "creation")
 
 # PostgreSQL takes 63 bytes, MariaDB 64.
 LONGEST_NAME = 60
@@ -24,8 +26,8 @@ INDEXES = {
 	"Milestone": (
 		# Timeline of one document (core's index).
 		("reference_type", "reference_name"),
-		# The recorder: the last milestone of one field of a document. With all that it is ordered by, nothing is sorted.
-		("reference_type", "reference_name", "track_field", "reached_on", "idx", "creation"),
+		# The recorder.
+		LAST_MILESTONE,
 		# Reports and the nightly reconcile: one field of a DocType over time.
 		("reference_type", "track_field", "reached_on"),
 		# Bottlenecks: the stays in one value in order of their time. Equal columns first, so a percentile is a walk.
@@ -156,9 +158,7 @@ def missing(doctype: str) -> list[tuple[str, ...]]:
 	return names + [
 		fields
 		for fields in needed(doctype)
-		if not frappe.db.has_index(
-			f"tab{doctype}", _name(doctype, fields) or frappe.db.get_index_name(fields)
-		)
+		if not frappe.db.has_index(f"tab{doctype}", name_of(doctype, fields))
 	]
 
 
@@ -169,7 +169,7 @@ def drop(doctype: str, fields: tuple[str, ...]) -> None:
 		doctype: of the table.
 		fields: its columns, as they stood in `INDEXES`.
 	"""
-	name = _name(doctype, fields) or frappe.db.get_index_name(fields)
+	name = name_of(doctype, fields)
 	if not frappe.db.has_index(f"tab{doctype}", name):
 		return
 	of_table = f" ON `tab{doctype}`" if frappe.db.db_type == "mariadb" else ""
@@ -190,8 +190,18 @@ def to_force(doctype: str, fields: tuple[str, ...]) -> str | None:
 	"""
 	if frappe.db.db_type != "mariadb":
 		return None
-	name = _name(doctype, fields) or frappe.db.get_index_name(fields)
+	name = name_of(doctype, fields)
 	return name if frappe.db.has_index(f"tab{doctype}", name) else None
+
+
+def name_of(doctype: str, fields: tuple[str, ...]) -> str:
+	"""Return the name of an index.
+
+	Args:
+		doctype: of the table.
+		fields: its columns, as in `INDEXES`.
+	"""
+	return _name(doctype, fields) or frappe.db.get_index_name(fields)
 
 
 def _name(doctype: str, fields: tuple[str, ...]) -> str | None:

@@ -110,7 +110,8 @@ def write(rows: list[dict]) -> None:
 	is_new = not any(UNTOUCHED.keys() & row.keys() for row in rows)
 	standard |= {} if is_new else UNTOUCHED
 	columns = GIVEN if is_new else COLUMNS
-	values = [(standard | row).get(column) for row in rows for column in columns]
+	complete = [standard | row for row in rows]
+	values = [row.get(column) for row in complete for column in columns]
 	frappe.db.sql(insert_statement(frappe.db.db_type, len(rows), is_new), values)
 
 

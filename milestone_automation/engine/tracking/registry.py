@@ -14,9 +14,9 @@ from milestone_automation.engine.rules import criteria
 from milestone_automation.engine.tracking import conditions
 
 # Its shape is part of its name: a process may find what an older version has left.
-CACHE_KEY = "milestone_automation_rules_3"
-# In the map, in place of a DocType: which documents exit criteria ask for.
-ASKED_FOR = ""
+CACHE_KEY = "milestone_automation_rules_4"
+# In the map, in place of a DocType: which documents exit criteria ask for, and whether there are workflows at all.
+OF_ALL = ""
 # In `frappe.local`: rules by DocType, with the row of the map they were made of.
 UNPACKED = "milestone_automation_unpacked_rules"
 # What a plan watches besides what the rows of its workflow name; and where they name it.
@@ -43,6 +43,8 @@ class Tracker(NamedTuple):
 		stored_fields: its fields that have a column.
 		columns: what is read of a document's row: these fields, those the condition uses, and those that workflows
 			of the DocType watch, so that one query does for all of them.
+		columns_of_new: what is read of the row of a new document: also when it was created, by which it is told from one
+			that has had its name before.
 		condition: Python expression on `doc`, or empty.
 		disabled: whether it records nothing.
 		values: all its values, with the rows of its further fields.
@@ -52,6 +54,7 @@ class Tracker(NamedTuple):
 	fields: tuple[TrackedField, ...]
 	stored_fields: tuple[TrackedField, ...]
 	columns: tuple[str, ...]
+	columns_of_new: tuple[str, ...]
 	condition: str
 	disabled: bool
 	values: dict
@@ -102,7 +105,7 @@ def tracker_values(name: str) -> dict | None:
 		dict | None: of the map itself, so it is not to be changed.
 	"""
 	for doctype, row in rule_cache.get(CACHE_KEY, _read).items():
-		if doctype != ASKED_FOR and row[0] and row[0]["name"] == name:
+		if doctype != OF_ALL and row[0] and row[0]["name"] == name:
 			return row[0]
 	return None
 
@@ -110,7 +113,7 @@ def tracker_values(name: str) -> dict | None:
 def all_rules() -> dict[str, Rules]:
 	"""Return the whole map. In a transaction that has changed a rule it is read anew and not shared."""
 	rows = rule_cache.get(CACHE_KEY, _read)
-	return {doctype: _unpack(row) for doctype, row in rows.items() if doctype != ASKED_FOR}
+	return {doctype: _unpack(row) for doctype, row in rows.items() if doctype != OF_ALL}
 
 
 def asking_for(doctype: str) -> tuple[tuple[str, str], ...]:
@@ -122,7 +125,14 @@ def asking_for(doctype: str) -> tuple[tuple[str, str], ...]:
 	Returns:
 		tuple: pairs; the field is "table.field" where it is one of rows.
 	"""
-	return rule_cache.get(CACHE_KEY, _read)[ASKED_FOR].get(doctype, ())
+	asked_for, _has_workflows = rule_cache.get(CACHE_KEY, _read)[OF_ALL]
+	return asked_for.get(doctype, ())
+
+
+def has_workflows() -> bool:
+	"""Tell whether there are workflows, of any DocType, disabled ones too. No query."""
+	_asked_for, has_any = rule_cache.get(CACHE_KEY, _read)[OF_ALL]
+	return has_any
 
 
 def clear() -> None:
@@ -151,6 +161,7 @@ def _unpack(row) -> Rules:
 		fields=tracked,
 		stored_fields=tuple(field for field in tracked if field.fieldname in columns),
 		columns=columns,
+		columns_of_new=tuple(dict.fromkeys((*columns, "creation"))),
 		condition=values.get("condition") or "",
 		disabled=bool(values.get("disabled")),
 		values=values,
@@ -166,8 +177,6 @@ def _read() -> dict[str, tuple]:
 		names = [name for name, _type in fields]
 		names += conditions.fields_of(values.get("condition"))
 		names += watched.get(doctype, ())
-		# By which a new document is told from one that has had its name before.
-		names.append("creation")
 		rules[doctype] = (
 			values,
 			fields,
@@ -177,7 +186,7 @@ def _read() -> dict[str, tuple]:
 		)
 	for doctype in watched:
 		rules.setdefault(doctype, (None, (), (), True, criterion_kinds.get(doctype, ())))
-	return {**rules, ASKED_FOR: asked_for}
+	return {**rules, OF_ALL: (asked_for, bool(watched))}
 
 
 def _columns(doctype: str, fieldnames) -> tuple[str, ...]:
