@@ -77,7 +77,7 @@ def new_workflow(orders, visit, stored):
 def choose_goods(page, hand: Hand, name: str):
 	hand.write(page.locator("[data-fieldname=workflow_name] input:visible").first, name)
 	hand.write(page.locator("[data-fieldname=document_type] input:visible").first, GOODS)
-	page.locator(".awesomplete li:visible", has_text=GOODS).first.wait_for()
+	page.locator(".awesomplete :is(li, [role=option]):visible", has_text=GOODS).first.wait_for()
 	hand.press("Enter")
 	hand.press("Tab")
 	page.locator(".milestone-offers").wait_for()
@@ -117,7 +117,7 @@ def write_task(page, hand: Hand, row, title: str, days: int, user: str, required
 		row.page.wait_for_function("input => input.value", arg=who.element_handle())
 	if who.input_value() != user:
 		hand.write(who, user)
-		hand.click(row.locator("[data-link=User] .awesomplete li", has_text=user).first)
+		hand.click(row.locator("[data-link=User] .awesomplete :is(li, [role=option])", has_text=user).first)
 	if row.locator("[data-field=required]").is_checked() != bool(required):
 		hand.click(row.locator("[data-field=required]"))
 	hand.write(row.locator("[data-field=due_days_before]"), str(days))

@@ -204,7 +204,8 @@ frappe.db.commit()
 		".innerText.trim().endsWith(title)",
 		arg=NAMED[doctype],
 	)
-	# Frappe shows a link by its name until it has been told the title.
+	# Frappe 16 offers the name for copying; Frappe shows a link by its name until it has been told the title.
+	page.add_style_tag(content=".form-name-copy { display: none; }")
 	page.wait_for_function(
 		"(names) => !names.some((one) => document.body.innerText.includes(one))", arg=[name, plan]
 	)

@@ -84,7 +84,7 @@ def test_a_new_document_is_mapped_field_by_field(builder):
 	dialog.locator("[data-fieldname=action] select").select_option("Create Document")
 	doctype = dialog.locator("[data-fieldname=document_type] input")
 	doctype.fill("ToDo")
-	dialog.locator(".awesomplete li", has_text="ToDo").first.click()
+	dialog.locator(".awesomplete :is(li, [role=option])", has_text="ToDo").first.click()
 	dialog.get_by_label("Field", exact=True).locator("option[value=description]").wait_for(state="attached")
 	dialog.get_by_label("Field", exact=True).select_option("description")
 	dialog.get_by_label("Set to", exact=True).select_option("formula")

@@ -1,5 +1,5 @@
 // The dialog in which a next step is written: what it waits for, what it does, and on which condition.
-import { code, esc } from "../panel/words";
+import { esc } from "../panel/words";
 import * as choices from "./choices";
 import { Mapping, Tables } from "./mapping";
 import { AT_COMPLETION } from "./steps";
@@ -72,7 +72,8 @@ class StepDialog {
 				label: __("Only If (Optional)"),
 				default: this.step.condition || "",
 				max_height: "64px",
-				description: __("For example {0}", [code("doc.status == 'Open'")]),
+				// Not as `code`, which Frappe 16 colours here, too faintly to be read.
+				description: __("For example {0}", [`<samp dir="ltr">doc.status == 'Open'</samp>`]),
 			},
 			{
 				fieldname: "insert_field",
