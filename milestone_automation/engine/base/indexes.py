@@ -155,8 +155,8 @@ def add_unique_columns() -> None:
 		for fieldname in _unique_fields_by_definition(doctype) if columns else ():
 			if fieldname not in columns:
 				# The names are those of our own definitions, and no database binds names of tables and columns.
-				query = f"ALTER TABLE `tab{doctype}` ADD COLUMN `{fieldname}` TEXT"
-				frappe.db.sql_ddl(query)  # nosemgrep: frappe-sql-format-injection
+				statement = f"ALTER TABLE `tab{doctype}` ADD COLUMN `{fieldname}` TEXT"  # nosemgrep: frappe-sql-format-injection
+				frappe.db.sql_ddl(statement)
 
 
 def _unique_fields_by_definition(doctype: str) -> list[str]:
