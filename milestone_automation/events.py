@@ -49,6 +49,7 @@ def begin_save(doc, method=None):
 
 	Raises:
 		GateError: the document would reach a stage that may not be reached yet.
+		frappe.TimestampMismatchError: on SQLite, somebody else has saved it since this save looked.
 		frappe.QueryDeadlockError: as `before_change`.
 	"""
 	if _is_setting_up():
@@ -72,7 +73,7 @@ def before_write(doc, method=None):
 		method: name of the event, from Frappe.
 
 	Raises:
-		GateError, frappe.QueryDeadlockError: as `begin_save`.
+		GateError, frappe.TimestampMismatchError, frappe.QueryDeadlockError: as `begin_save`.
 	"""
 	rules = _rules_for(doc)
 	if rules and rules.has_workflow:
@@ -128,8 +129,12 @@ def on_change(doc, method=None):
 
 def _ask_gate(doc):
 	refused_writes.begin_save(doc)
+	was_unlocked = not guard.has_transaction()
 	what = f"Milestone gate of {doc.doctype} {doc.name}"
 	guard.run_guarded(what, _check, doc, on_fault=lambda: gate.note_failure(doc))
+	if was_unlocked:
+		# Only now that the plan is locked can nobody else write the document.
+		refused_writes.check_is_latest(doc)
 
 
 def _check(doc):

@@ -41,7 +41,11 @@ def make_link_secret():
 
 
 def before_migrate():
-	"""Hook: keep core's definitions from being synced over ours; Frappe skips files whose hash it knows."""
+	"""Hook: prepare the tables, and keep core's definitions from being synced over ours.
+
+	Frappe skips files whose hash it knows.
+	"""
+	indexes.add_unique_columns()
 	for doctype in CORE_DOCTYPES:
 		path = definition_in_core(doctype)
 		if os.path.exists(path):

@@ -20,6 +20,12 @@ def order():
 	return make_document()
 
 
+@pytest.fixture
+def search(site):
+	if frappe.db.db_type == "sqlite":
+		pytest.skip("Frappe's own search of the Desk fails on SQLite: its query builder has no Match for it")
+
+
 def found(text: str, doctype: str = "") -> dict[str, list[str]]:
 	by_doctype: dict[str, list[str]] = {}
 	for row in core_calls.global_search(text, 0, 20, doctype):
@@ -27,7 +33,7 @@ def found(text: str, doctype: str = "") -> dict[str, list[str]]:
 	return by_doctype
 
 
-def test_plans_and_tasks_are_found_by_the_document(order):
+def test_plans_and_tasks_are_found_by_the_document(search, order):
 	rows = found(order.name)
 	assert rows["Milestone Plan"] == [plan_of(order).name]
 	assert rows["Milestone Task"] == [task_of(order, TASK).name]
@@ -35,13 +41,13 @@ def test_plans_and_tasks_are_found_by_the_document(order):
 	assert f"Document : {order.name}" in plan.content
 
 
-def test_a_task_is_found_by_its_title_and_one_doctype_can_be_asked_for(order):
+def test_a_task_is_found_by_its_title_and_one_doctype_can_be_asked_for(search, order):
 	assert found("truck") == {"Milestone Task": [task_of(order, TASK).name]}
 	assert found("truck", "Milestone Plan") == {}
 	assert found(" ") == {}
 
 
-def test_who_may_not_read_the_document_finds_nothing(order, make_user, as_user):
+def test_who_may_not_read_the_document_finds_nothing(search, order, make_user, as_user):
 	make_user("stranger@example.com", [])
 	make_user("clerk@example.com", [CLERK_ROLE])
 	with as_user("stranger@example.com"):
@@ -57,7 +63,7 @@ def test_nothing_of_ours_is_in_the_index_that_knows_no_rights(order):
 	assert search_index.search(order.name, doctype="Milestone Plan") == []
 
 
-def test_frappes_own_results_stay(order, server):
+def test_frappes_own_results_stay(search, order, server):
 	client = server.login()
 	answer = client.get(
 		"/api/method/frappe.utils.global_search.search",

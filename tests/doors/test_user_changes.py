@@ -1,6 +1,7 @@
 """The save of a user never waits for plans that somebody else is at, and never fails by them."""
 
 import frappe
+import pytest
 
 from milestone_automation.engine.base import follow_ups
 from milestone_automation.engine.messages import user_changes
@@ -15,6 +16,9 @@ def left_to_do() -> list:
 
 def test_a_user_is_saved_while_the_sweep_holds_their_plans(world):
 	"""Seen: it failed with a conflict. The plans are looked at by a job, after commit."""
+	with world.server.site.connect():
+		if frappe.db.db_type == "sqlite":
+			pytest.skip("SQLite locks no rows: who holds a plan there holds the site, and no user is saved")
 	admin = world.server.login()
 	world.server.worker()
 	with world.changing():

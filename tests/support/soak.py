@@ -122,7 +122,8 @@ WEIGHTS = {
 	"reopen": 3,
 }
 # As Frappe's own writes say it when somebody else was faster.
-# Two amendments of one order get one name from Frappe, which tries again: on PostgreSQL in a transaction that has failed.
+# Two amendments of one order get one name from Frappe, which tries again: on PostgreSQL in a transaction that has failed,
+# and not at all on SQLite.
 CONFLICTS = (
 	"could not serialize",
 	"SerializationFailure",
@@ -131,6 +132,7 @@ CONFLICTS = (
 	"QueryTimeout",
 	f"tab{ORDER}_pkey",
 	"PRIMARY",
+	f"UNIQUE constraint failed: tab{ORDER}.name",
 )
 # Of an answer that was lost on its way: the change was made, or it was not.
 LOST = 0

@@ -51,12 +51,15 @@ def run_guarded(what: str, function: Callable, *args, on_fault: Callable | None 
 	save_point = f"milestone_guard_{depth}"
 	messages = message_log.count()
 	is_open = False
+	is_first = not has_transaction()
+	written = is_first and _writes()
 	setattr(frappe.local, DEPTH, depth + 1)
 	try:
 		frappe.db.savepoint(save_point)
 		is_open = True
 		result = function(*args)
-		_release(save_point)
+		if not is_first or _writes() == written:
+			_release(save_point)
 	except GateError:
 		# Whoever swallows the refusal must not keep what led to it.
 		frappe.db.rollback(save_point=save_point)
@@ -197,6 +200,23 @@ def translate_conflicts():
 		if is_conflict(error):
 			raise_conflict(error)
 		raise
+
+
+def has_transaction() -> bool:
+	"""Tell whether a transaction is open. On SQLite, Frappe opens the first one of a request with its first write.
+
+	Until then a savepoint is the transaction: its release commits it, and lets others write again.
+	"""
+	if frappe.db.db_type != "sqlite":
+		return True
+	connection = frappe.db._conn
+	return bool(connection and connection.in_transaction)
+
+
+def _writes() -> tuple[int, int]:
+	"""Return how much this connection has written: one count misses writes of no rows, the other those before a rollback."""
+	connection = frappe.db._conn
+	return frappe.db.transaction_writes, connection.total_changes if connection else 0
 
 
 def _release(save_point: str) -> None:

@@ -10,7 +10,9 @@ migration can do so, or a custom field. Core's tables, which the app takes over,
 """
 
 import hashlib
+import json
 from contextlib import contextmanager
+from pathlib import Path
 
 import frappe
 
@@ -91,6 +93,7 @@ def ensure(doctype: str) -> None:
 		doctype: of the table; one that needs none gets none.
 	"""
 	ensure_names(doctype)
+	_ensure_unique(doctype)
 	with _without_customizing():
 		for fields in needed(doctype):
 			frappe.db.add_index(doctype, list(fields), _name(doctype, fields))
@@ -116,13 +119,58 @@ def ensure_names(doctype: str) -> None:
 		frappe.db.add_unique(doctype, ["name"], f"{frappe.scrub(doctype)}_name")
 
 
+def _ensure_unique(doctype: str) -> None:
+	"""Create the indexes by which a table on SQLite refuses a second row with one value, where it has lost them."""
+	for fieldname in _unique_fields_without_index(doctype):
+		frappe.db.add_unique(doctype, [fieldname], f"{frappe.scrub(doctype)}_{fieldname}_unique")
+
+
+def _unique_fields_without_index(doctype: str) -> list[str]:
+	if frappe.db.db_type != "sqlite":
+		return []
+	names = frappe.db.sql("select name from pragma_index_list(%s) where `unique` = 1", f"tab{doctype}")
+	indexed = [frappe.db.sql("select name from pragma_index_info(%s)", name) for name in names]
+	unique = {rows[0][0] for rows in indexed if len(rows) == 1}
+	fields = frappe.get_meta(doctype).fields
+	return [df.fieldname for df in fields if df.unique and df.fieldname not in unique]
+
+
 def ensure_all() -> None:
 	"""Create what the app's tables have lost; only on SQLite do they lose anything."""
 	if frappe.db.db_type != "sqlite":
 		return
-	filters = {"module": "Milestone Automation", "issingle": 0, "is_virtual": 0}
-	for doctype in frappe.get_all("DocType", filters=filters, pluck="name"):
+	for doctype in _tables():
 		ensure(doctype)
+
+
+def add_unique_columns() -> None:
+	"""Add the columns with unique values that tables of an older version lack, before Frappe does so on SQLite.
+
+	Frappe asks for column and index in one statement, which SQLite refuses: the migration would stop there.
+	"""
+	if frappe.db.db_type != "sqlite":
+		return
+	for doctype in _tables():
+		columns = {row.name for row in frappe.db.get_table_columns_description(f"tab{doctype}")}
+		for fieldname in _unique_fields_by_definition(doctype) if columns else ():
+			if fieldname not in columns:
+				# The names are those of our own definitions, and no database binds names of tables and columns.
+				statement = f"ALTER TABLE `tab{doctype}` ADD COLUMN `{fieldname}` TEXT"  # nosemgrep: frappe-sql-format-injection
+				frappe.db.sql_ddl(statement)
+
+
+def _unique_fields_by_definition(doctype: str) -> list[str]:
+	"""Return the fields with unique values of a DocType as its file has them; none where it is gone."""
+	name = frappe.scrub(doctype)
+	path = Path(frappe.get_module_path("Milestone Automation", "doctype", name, f"{name}.json"))
+	fields = json.loads(path.read_text())["fields"] if path.exists() else []
+	return [field["fieldname"] for field in fields if field.get("unique")]
+
+
+def _tables() -> list[str]:
+	"""Return the app's DocTypes that have a table."""
+	filters = {"module": "Milestone Automation", "issingle": 0, "is_virtual": 0}
+	return frappe.get_all("DocType", filters=filters, pluck="name")
 
 
 def _has_names_indexed(doctype: str) -> bool:
@@ -155,6 +203,7 @@ def missing(doctype: str) -> list[tuple[str, ...]]:
 		doctype: of the table, which must exist.
 	"""
 	names = [] if _has_names_indexed(doctype) else [("name",)]
+	names += [(fieldname,) for fieldname in _unique_fields_without_index(doctype)]
 	return names + [
 		fields
 		for fields in needed(doctype)

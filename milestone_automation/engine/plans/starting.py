@@ -166,6 +166,7 @@ def check_is_for(workflow, doc) -> None:
 
 def _insert(doc, workflow: str, replaced=None) -> str:
 	save_point = f"milestone_{frappe.generate_hash(length=10)}"
+	is_first = not guard.has_transaction()
 	frappe.db.savepoint(save_point)
 	plan = frappe.get_doc(
 		{
@@ -190,7 +191,8 @@ def _insert(doc, workflow: str, replaced=None) -> str:
 			# On PostgreSQL their plan is not visible in this transaction.
 			guard.raise_conflict(error)
 		return plan_of_document.name
-	frappe.db.release_savepoint(save_point)
+	if not is_first:
+		frappe.db.release_savepoint(save_point)
 	return plan.name
 
 

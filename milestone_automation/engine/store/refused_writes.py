@@ -9,6 +9,7 @@ import weakref
 from functools import partial
 
 import frappe
+from frappe import _
 from frappe.utils import get_datetime
 
 from milestone_automation.engine.base import compat, guard, save_state, stored_rows
@@ -26,6 +27,28 @@ def begin_save(doc) -> None:
 	_forget_db_set(doc)
 	begun = [save for save in _saves_of(doc) if save.doc() is not doc]
 	state.saves[key] = [*begun, save_state.Save(weakref.ref(doc), _recorded_until_now(doc))]
+
+
+def check_is_latest(doc) -> None:
+	"""Refuse a save, as Frappe does, of a document that somebody else has saved since Frappe compared the two.
+
+	SQLite locks no row between that look and the write: the values of whoever was faster would be written over.
+
+	Args:
+		doc: the document, before it is written; its plan is locked.
+
+	Raises:
+		frappe.TimestampMismatchError: its row was written meanwhile.
+	"""
+	before = doc.get_doc_before_save()
+	row = before and stored_rows.read(doc.doctype, doc.name, ("modified",))
+	if row and get_datetime(row["modified"]) != get_datetime(before.modified):
+		frappe.throw(
+			_(
+				"{0} {1} was changed by somebody else at the same moment. Please refresh it and try again."
+			).format(_(doc.doctype), doc.name),
+			exc=frappe.TimestampMismatchError,
+		)
 
 
 def has_begun(doc) -> bool:
