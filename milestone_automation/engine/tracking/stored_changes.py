@@ -84,23 +84,32 @@ def find(doc, tracker: registry.Tracker) -> tuple[dict, list[Change]]:
 		tracker: what to compare.
 	"""
 	state, key = save_state.transaction(), save_state.key_of(doc)
-	is_outdated = key in state.outdated
-	columns = tracker.columns_of_new if doc.flags.in_insert else tracker.columns
-	fieldnames = tuple(field.fieldname for field in tracker.stored_fields)
-	stored = _read(doc.doctype, doc.name, columns, fieldnames, lock=is_outdated)
-	if stored is None:
-		return {}, []
 	before = state.rows_before.get(key) or doc.get_doc_before_save()
 	recorded_here = state.milestones.get(key, {})
-	if not is_outdated and before and _may_be_outdated(doc, stored, before, tracker, recorded_here):
-		state.outdated.add(key)
-		stored = _read(doc.doctype, doc.name, columns, fieldnames, lock=True) or stored
+	stored = _read_stored(doc, tracker, before, recorded_here)
+	if stored is None:
+		return {}, []
 	if doc.flags.in_insert:
 		if not stored_rows.is_inserted(doc, stored.row.get("creation")):
 			return stored.row, []
 		stored = _of_new_document(doc, stored, recorded_here)
 	changes = (_change(doc, field, stored, before, tracker, recorded_here) for field in tracker.stored_fields)
 	return stored.row, [change for change in changes if change]
+
+
+def _read_stored(doc, tracker: registry.Tracker, before, recorded_here: dict) -> Stored | None:
+	"""Read what is stored and recorded; as it is committed now, where this transaction sees older tables."""
+	state, key = save_state.transaction(), save_state.key_of(doc)
+	is_outdated = key in state.outdated
+	columns = tracker.columns_of_new if doc.flags.in_insert else tracker.columns
+	fieldnames = tuple(field.fieldname for field in tracker.stored_fields)
+	stored = _read(doc.doctype, doc.name, columns, fieldnames, lock=is_outdated)
+	if not stored or not before or is_outdated:
+		return stored
+	if not _may_be_outdated(doc, stored, before, tracker, recorded_here):
+		return stored
+	state.outdated.add(key)
+	return _read(doc.doctype, doc.name, columns, fieldnames, lock=True) or stored
 
 
 def _of_new_document(doc, stored: Stored, recorded_here: dict) -> Stored:
@@ -152,6 +161,11 @@ def _change(doc, field, stored: Stored, before, tracker, recorded_here: dict) ->
 		is_known = _is_recorded_here(recorded_here, field.fieldname, last)
 		missed = None if is_known else _missed(doc, field, value, before, last)
 		return Change(field, last.value or "", value, last, missed)
+	return _first_change(doc, field, value, before, tracker)
+
+
+def _first_change(doc, field, value, before, tracker) -> Change | None:
+	"""Return the change of a field that has no milestone yet."""
 	if doc.flags.in_insert or not before or not _may_be_unrecorded(doc, tracker):
 		if not is_first_value(value, field):
 			return None
