@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.browser.conftest import BUYER
+
 pytestmark = pytest.mark.browser
 
 
@@ -25,6 +27,30 @@ def test_tasks_follow_a_renamed_milestone(builder):
 	name.press("Tab")
 
 	assert rows(builder, "tasks", "stage") == [["Goods released"], ["Goods released"]]
+
+
+def test_a_manager_who_may_not_look_up_roles_reads_and_writes_their_names(workflow, orders, visit, stored):
+	"""Seen: the form greeted every Milestone Manager with a dialog that refused roles."""
+	row = stored(f"frappe.db.get_value('Milestone Workflow Stage', {{'parent': {workflow!r}, 'idx': 2}})")
+	before = stored(
+		f"frappe.db.get_value('Milestone Workflow Stage', {row!r}, ['owner_kind', 'owner_role'], as_dict=True)"
+	)
+	owner = {"owner_kind": "Role", "owner_role": "Order Clerk"}
+	write = "import frappe\nfrappe.db.set_value('Milestone Workflow Stage', {!r}, {!r})\nfrappe.db.commit()"
+	orders.site.run(write.format(row, owner))
+	try:
+		page = visit(f"/app/milestone-workflow/{workflow}", user=BUYER)
+		card = page.locator(".milestone-card").nth(1)
+		card.get_by_role("button", name="Show or Hide Details").first.click()
+		role = card.locator("[data-link=Role] input").first
+		page.wait_for_function("(input) => input.value === 'Order Clerk'", arg=role.element_handle())
+		page.wait_for_load_state("networkidle")
+		assert page.locator(".msgprint-dialog.show, .modal.show").count() == 0
+		role.fill("Milestone Manager")
+		role.press("Tab")
+		page.wait_for_function("cur_frm.doc.stages[1].owner_role === 'Milestone Manager'")
+	finally:
+		orders.site.run(write.format(row, before))
 
 
 def test_two_milestones_never_have_one_name(builder):

@@ -38,6 +38,13 @@ const NUMBERS = [
 	"due_days_before",
 ];
 
+// Frappe refuses with a dialog to look up what a user may not even select: for most managers, roles. They read the name that
+// is there, and what they write is checked when the workflow is saved.
+const link_or_text = (doctype) =>
+	frappe.model.can_read(doctype) || frappe.model.can_select(doctype)
+		? { fieldtype: "Link", options: doctype }
+		: { fieldtype: "Data" };
+
 export class Builder {
 	constructor(frm) {
 		this.frm = frm;
@@ -158,9 +165,8 @@ export class Builder {
 			const control = frappe.ui.form.make_control({
 				parent: place,
 				df: {
-					fieldtype: "Link",
+					...link_or_text(link),
 					fieldname: field,
-					options: link,
 					label,
 					placeholder: label,
 					change: () => take(control.get_value() || ""),
