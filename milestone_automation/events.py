@@ -332,7 +332,7 @@ def _rules_for(doc) -> registry.Rules | None:
 
 def _is_setting_up() -> bool:
 	flag = frappe.local.flags.get
-	return bool(flag("in_migrate") or flag("in_setup_wizard") or flag("in_install") or flag(UNINSTALLING))
+	return bool(flag("in_migrate") or flag("in_setup_wizard") or _are_tables_missing())
 
 
 def _are_tables_missing() -> bool:

@@ -355,14 +355,26 @@ def test_an_order_that_was_deleted_before_it_was_shipped_is_not_restored_as_ship
 		frappe.get_doc({**data, "status": "Shipped"}).insert()
 
 
-def test_a_request_that_sends_what_was_deleted_as_a_new_order_is_refused(held, monkeypatch):
+RESTORE = "frappe.core.doctype.deleted_document.deleted_document.restore"
+
+
+@pytest.mark.parametrize(
+	"restoring",
+	[(f"/api/method/{RESTORE}", {"cmd": RESTORE}), (f"/api/v2/method/{RESTORE}", {})],
+	ids=["api", "newer api"],
+)
+def test_a_request_that_sends_what_was_deleted_as_a_new_order_is_refused(held, monkeypatch, restoring):
 	deleted = ship_and_delete(held)
 	data = frappe.parse_json(frappe.db.get_value("Deleted Document", deleted, "data"))
-	monkeypatch.setattr(frappe.local, "request", SimpleNamespace(method="POST"), raising=False)
+	request = SimpleNamespace(method="POST", path="/api/method/frappe.client.insert")
+	monkeypatch.setattr(frappe.local, "request", request, raising=False)
 	monkeypatch.setattr(frappe.local, "form_dict", frappe._dict(cmd="frappe.client.insert"))
+	pretending = frappe.get_doc(data)
+	pretending.flags.from_restore = True  # as a script of the site can
 	with pytest.raises(GateError, match="One required task comes before <b>Shipped</b>"):
-		frappe.get_doc(data).insert()
-	frappe.local.form_dict.cmd = "frappe.core.doctype.deleted_document.deleted_document.restore"
+		pretending.insert()
+	request.path, form = restoring
+	frappe.local.form_dict = frappe._dict(form)
 	assert status_of(frappe.get_doc(data).insert()) == {"Shipped": "Reached"}
 
 

@@ -17,13 +17,13 @@ def values_when_deleted(doc) -> dict | None:
 	"""Return the values that a new document had when it was deleted; None for one that is not being restored.
 
 	Frappe 15 gives no sign of it but the document's time of change, which is still that of the deleted one. It proves
-	nothing by itself: a request could send any, so there it must be the request that restores.
+	nothing by itself: a request, and a script that answers one, could send any; so there it must be the one that restores.
 
 	Args:
 		doc: any document, before or after its row was inserted. One query for a new document that comes with such a time.
 	"""
 	modified = getattr(doc, "_original_modified", None)
-	if not modified or not (doc.is_new() or doc.flags.in_insert) or not _may_restore(doc):
+	if not modified or not (doc.is_new() or doc.flags.in_insert) or not _may_restore():
 		return None
 	deleted = frappe.qb.DocType("Deleted Document")
 	query = frappe.qb.from_(deleted).select(deleted.data)
@@ -33,7 +33,10 @@ def values_when_deleted(doc) -> dict | None:
 	return next((values for values in candidates if values.get("modified") == str(modified)), None)
 
 
-def _may_restore(doc) -> bool:
-	if not getattr(frappe.local, "request", None):
+def _may_restore() -> bool:
+	request = getattr(frappe.local, "request", None)
+	if not request:
 		return True
-	return bool(doc.flags.from_restore) or (frappe.local.form_dict or {}).get("cmd") in CALLS
+	# The newer API names the call in its path only.
+	called = (frappe.local.form_dict or {}).get("cmd") or request.path.rpartition("/")[2]
+	return called in CALLS
